@@ -1,0 +1,106 @@
+package dev.kv.router;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * An immutable run of bytes: the name of a bucket, a key or a value. Compared by content.
+ *
+ * <p>An instance owns its array: whoever hands one to {@link #owning} must not write to it afterwards, and whoever
+ * takes one from {@link #array} must not write to it at all. No copy is made on either way.
+ */
+public final class Bytes {
+    public static final Bytes EMPTY = new Bytes(new byte[0]);
+
+    private final byte[] array;
+
+    private Bytes(byte[] array) {
+        this.array = array;
+    }
+
+    /** The bytes of {@code array}, which now belongs to the result. */
+    public static Bytes owning(byte[] array) {
+        return array.length == 0 ? EMPTY : new Bytes(array);
+    }
+
+    /** A copy of {@code length} bytes from the buffer's position on; the position moves behind them. */
+    public static Bytes read(ByteBuffer buffer, int length) {
+        byte[] array = new byte[length];
+        buffer.get(array);
+        return owning(array);
+    }
+
+    /** The text in UTF-8. */
+    public static Bytes of(String text) {
+        return owning(text.getBytes(UTF_8));
+    }
+
+    public int size() {
+        return array.length;
+    }
+
+    public boolean isEmpty() {
+        return array.length == 0;
+    }
+
+    /** The byte at {@code index} as 0 to 255. */
+    public int at(int index) {
+        return array[index] & 0xFF;
+    }
+
+    public boolean startsWith(Bytes prefix) {
+        return array.length >= prefix.array.length
+                && Arrays.equals(array, 0, prefix.array.length, prefix.array, 0, prefix.array.length);
+    }
+
+    /** The bytes themselves, to be read only. */
+    public byte[] array() {
+        return array;
+    }
+
+    /** The bytes as text, taken for UTF-8. */
+    public String text() {
+        return new String(array, UTF_8);
+    }
+
+    /**
+     * The first {@code max} bytes for a message to people: printable ASCII as it is, any other byte and {@code %} as
+     * {@code %HH}, and {@code ...} where something was left out.
+     */
+    public String printable(int max) {
+        StringBuilder text = new StringBuilder(Math.min(array.length, max) + 8);
+        for (int i = 0; i < array.length; i++) {
+            if (i == max) {
+                return text.append("...").toString();
+            }
+            int b = at(i);
+            if (b > 0x20 && b < 0x7F && b != '%') {
+                text.append((char) b);
+            } else {
+                text.append('%').append(hex(b >> 4)).append(hex(b & 0xF));
+            }
+        }
+        return text.toString();
+    }
+
+    private static char hex(int digit) {
+        return (char) (digit < 10 ? '0' + digit : 'A' + digit - 10);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Bytes bytes && Arrays.equals(array, bytes.array);
+    }
+
+    @Override
+    public int hashCode() {
+        return Arrays.hashCode(array);
+    }
+
+    @Override
+    public String toString() {
+        return printable(64);
+    }
+}

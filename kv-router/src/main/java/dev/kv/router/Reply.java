@@ -1,0 +1,67 @@
+package dev.kv.router;
+
+import java.util.List;
+
+/** What came of a command. Expected outcomes, failures among them, are values: none of them ends a connection. */
+public sealed interface Reply {
+    Reply OK = new Ok();
+    Reply NOT_FOUND = new NotFound();
+    Reply ABSENT = new Absent();
+
+    /** It is done. */
+    record Ok() implements Reply {}
+
+    /** There is no such bucket. */
+    record NotFound() implements Reply {}
+
+    /** The bucket has no such key. */
+    record Absent() implements Reply {}
+
+    /** The value of a key. */
+    record Value(Bytes value) implements Reply {}
+
+    /** The nodes that a request passes, in order, the one that was asked first; ends where it stays or fails. */
+    record Way(List<Hop> hops) implements Reply {
+        public Way {
+            hops = List.copyOf(hops);
+        }
+    }
+
+    /** It was not done, or nobody can tell; {@code word} says which, for a program, and {@code message} for people. */
+    record Failed(Word word, String message) implements Reply {}
+
+    /**
+     * What one node does with a request.
+     *
+     * @param node the node's name
+     * @param table its routing table's version: the mzxid in ZooKeeper, 0 for the static table
+     * @param line the line of the table's matching entry, from 1; 0 if none matches
+     * @param column that entry's column, from 1; 0 if none matches
+     * @param outcome the matching entry and what follows from it, or why the way ends here
+     */
+    record Hop(String node, long table, int line, int column, String outcome) {}
+
+    /** The first word of an error, in every protocol; a program decides by it. */
+    enum Word {
+        /** Anything that has no word of its own. */
+        ERR,
+        /** No entry of the routing table matches, or the node that it names keeps no data. */
+        NOROUTE,
+        /** The tables of the nodes send the request round. */
+        CIRCLE,
+        /** Another node did not get the request: it was not run. */
+        UNREACHABLE,
+        /** Another node got the request, or part of it, and did not answer: it may have run. */
+        UNCERTAIN,
+        /** There is no room for what is to be stored. */
+        NOSPACE,
+        /** A name, key, value or request is larger than its limit. */
+        TOOLARGE,
+        /** The client has to log in first. */
+        NOAUTH,
+        /** The client is not allowed to do this. */
+        NOPERM,
+        /** The client's password is wrong. */
+        WRONGPASS
+    }
+}

@@ -1,0 +1,17 @@
+package dev.kv.router;
+
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Something that runs commands: the buckets on this node, another node, or a router choosing between them.
+ *
+ * <p>A command that fails in a way a client should hear of is answered with a {@link Reply.Failed}; a stage that completes
+ * exceptionally is a fault of this node.
+ *
+ * <p>Calls never block. Commands on one bucket given to one {@code Store} by one thread run in the order of the calls; their
+ * replies may become ready in another order. Who calls from an I/O loop is answered on that loop.
+ */
+@FunctionalInterface
+public interface Store {
+    CompletionStage<Reply> run(Command command);
+}

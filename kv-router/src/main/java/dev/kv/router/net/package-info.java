@@ -1,0 +1,2 @@
+/** Sockets on I/O loops: the only package that knows Apache MINA. */
+package dev.kv.router.net;

@@ -1,0 +1,27 @@
+package dev.kv.router.node;
+
+import dev.kv.router.Store;
+import dev.kv.router.config.Settings;
+import dev.kv.router.net.Loops;
+import java.util.function.Supplier;
+
+/**
+ * The service by which a release faces clients ({@link java.util.ServiceLoader}); a release without one is storage-only. Its
+ * configuration is the section {@code kv.server}.
+ */
+public interface Door {
+    /** Reads and checks the configuration; opens nothing yet. */
+    Ready configure(Settings settings);
+
+    /** A door whose configuration is sound. */
+    @FunctionalInterface
+    interface Ready {
+        /**
+         * Opens the door.
+         *
+         * @param stores makes a store for each client: the commands of one client on one bucket run in their order
+         * @param loops the I/O loops of this node
+         */
+        Running start(Supplier<Store> stores, Loops loops);
+    }
+}

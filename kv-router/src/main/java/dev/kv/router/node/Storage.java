@@ -1,0 +1,23 @@
+package dev.kv.router.node;
+
+import dev.kv.router.Store;
+import dev.kv.router.config.Settings;
+
+/**
+ * The service by which a release keeps data ({@link java.util.ServiceLoader}); a release without one is server-only. Its
+ * configuration is the section {@code kv.storage}.
+ */
+public interface Storage {
+    /** Reads and checks the configuration; opens nothing yet. */
+    Ready configure(Settings settings);
+
+    /** Storage whose configuration is sound. */
+    @FunctionalInterface
+    interface Ready {
+        /** Opens the buckets of this node. */
+        Open start();
+    }
+
+    /** The buckets on this node. Any thread may call them. */
+    interface Open extends Store, Running {}
+}

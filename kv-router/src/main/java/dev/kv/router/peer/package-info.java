@@ -1,0 +1,2 @@
+/** The way to other nodes: the door for them, the connections to them, and the protocol between. */
+package dev.kv.router.peer;
