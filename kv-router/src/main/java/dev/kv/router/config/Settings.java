@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Map;
 
 /** The effective configuration as its readers see it. */
+@SuppressWarnings("DoNotCallSuggester")
 public final class Settings {
     /** The text of {@code key}, possibly empty. */
     public String text(String key) {

@@ -1,7 +1,54 @@
 package dev.kv.router.net;
 
-/** The I/O loops of a node. */
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.mina.util.ExceptionMonitor;
+
+/** The I/O loops of a node, shared by its doors and its connections to other nodes. */
 public final class Loops implements AutoCloseable {
+    private final List<Loop> loops = new ArrayList<>();
+    private final AtomicInteger turn = new AtomicInteger();
+
+    /**
+     * @param count how many threads; 0: one per core
+     */
+    public Loops(int count) {
+        ExceptionMonitor.setInstance(new ExceptionMonitor() {
+            @Override
+            public void exceptionCaught(Throwable cause) {
+                // Mostly a socket that its owner reset before it was set up.
+                if (!(cause instanceof IOException)) {
+                    Faults.report("MINA", cause);
+                }
+            }
+        });
+        int wanted = count == 0 ? Runtime.getRuntime().availableProcessors() : count;
+        for (int i = 0; i < wanted; i++) {
+            loops.add(Loop.named("kv-io-" + i));
+        }
+    }
+
+    public List<Loop> all() {
+        return List.copyOf(loops);
+    }
+
+    /** One of the loops, each in its turn. */
+    public Loop next() {
+        return loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
+    }
+
+    /** Opens a door: connections to the address are spread over the loops. */
+    public Listener listen(InetSocketAddress address, Listener.Options options, Listener.Protocol protocol)
+            throws IOException {
+        return new Listener(this, address, options, protocol);
+    }
+
+    /** Closes all connections and ends the threads. */
     @Override
-    public void close() {}
+    public void close() {
+        loops.forEach(Loop::close);
+    }
 }

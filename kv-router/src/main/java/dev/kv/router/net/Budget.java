@@ -1,0 +1,25 @@
+package dev.kv.router.net;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/** An amount of memory that many connections share. Any thread. */
+public final class Budget {
+    private final AtomicLong leftBytes;
+
+    public Budget(long bytes) {
+        leftBytes = new AtomicLong(bytes);
+    }
+
+    /** Takes that much, if it is there. */
+    boolean take(long bytes) {
+        if (leftBytes.addAndGet(-bytes) >= 0) {
+            return true;
+        }
+        leftBytes.addAndGet(bytes);
+        return false;
+    }
+
+    void give(long bytes) {
+        leftBytes.addAndGet(bytes);
+    }
+}

@@ -1,0 +1,327 @@
+package dev.kv.router.net;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.mina.core.buffer.IoBuffer;
+import org.apache.mina.core.service.IoProcessor;
+import org.apache.mina.core.session.IoSession;
+import org.apache.mina.transport.socket.nio.NioSession;
+
+/**
+ * One socket, seen as messages in and bytes out. Subclasses are the protocols.
+ *
+ * <p>Everything here runs on the connection's {@link #loop()}, and callers keep to it as well.
+ *
+ * <p>Input: {@link #read} takes one message at a time while {@link #mayRead} allows it. When it does not, the socket is no
+ * longer read, so that TCP holds the sender back, until {@link #readOn} finds it allowed again.
+ *
+ * <p>Output: what is sent during an iteration of the loop leaves at its end in one write.
+ */
+public abstract class Connection {
+    /** Output up to this size is gathered by copying; larger pieces are handed on as they are. */
+    private static final int GATHERED_MAX_BYTES = 16 * 1024;
+
+    private static final int GATHER_FIRST_BYTES = 512;
+
+    private final NioSession session;
+    private final Loop loop;
+    private final long unsentMaxBytes;
+    private final Budget budget;
+
+    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
+    /** Input that no message was made of yet, from 0 to its position; its capacity is charged to the budget. */
+    private ByteBuffer unread = NOTHING;
+
+    private boolean paused;
+    private boolean readOnDeferred;
+    private boolean inputEnded;
+
+    private byte[] gathered = new byte[0];
+    private int gatheredBytes;
+    private final List<IoBuffer> ready = new ArrayList<>();
+    private boolean flushDeferred;
+    private boolean closeAfterFlush;
+    private boolean closed;
+    private long unsentBytes;
+
+    /**
+     * @param unsentMaxBytes no input is read while as much output waits for the other side to take it
+     * @param budget the memory for unfinished messages, shared with other connections
+     */
+    protected Connection(Socket socket, long unsentMaxBytes, Budget budget) {
+        this.session = socket.session;
+        this.loop = loopOf(socket.session);
+        this.unsentMaxBytes = unsentMaxBytes;
+        this.budget = budget;
+    }
+
+    private static Loop loopOf(NioSession session) {
+        IoProcessor<NioSession> processor = session.getProcessor();
+        return (Loop) processor;
+    }
+
+    /** A socket that was just opened, on its way to become a connection. */
+    public static final class Socket {
+        private final NioSession session;
+
+        Socket(IoSession session) {
+            this.session = (NioSession) session;
+        }
+
+        /** The address of the other side, as {@code host:port}. */
+        public String remote() {
+            return Addresses.text(session.getRemoteAddress());
+        }
+
+        void whenClosed(Runnable action) {
+            session.getCloseFuture().addListener(closed -> action.run());
+        }
+    }
+
+    /** The connection is open; nothing was read yet. */
+    protected void opened() {}
+
+    /**
+     * Takes one message from the buffer, if it holds a whole one, and handles it.
+     *
+     * @param input the bytes that were received and not taken so far; bytes up to its position count as taken afterwards
+     * @return whether something was taken; else this is called again when more has been received
+     */
+    protected abstract boolean read(ByteBuffer input);
+
+    /** Whether another message may be read now. */
+    protected boolean mayRead() {
+        return unsentBytes < unsentMaxBytes;
+    }
+
+    /** There is no memory left for the unfinished message. Closes the connection unless overridden. */
+    protected void inputOverBudget() {
+        close();
+    }
+
+    /** Some of the output has left. */
+    protected void sent() {}
+
+    /** The other side will send no more, and what came before has been read. Closes the connection unless overridden. */
+    protected void inputEnded() {
+        close();
+    }
+
+    /** The connection is closed, whoever closed it; called once. Nothing can be sent any more. */
+    protected abstract void closed();
+
+    /** Nothing came or went for the time of {@link #idleAfter}. Closes the connection unless overridden. */
+    protected void idle() {
+        close();
+    }
+
+    /** Has {@link #idle} called when nothing comes or goes for so long; in whole seconds, zero for never. */
+    protected final void idleAfter(Duration time) {
+        session.getConfig().setBothIdleTime((int) time.toSeconds());
+    }
+
+    /** Bytes from here on that the other side has not taken. */
+    protected final long unsentBytes() {
+        return unsentBytes;
+    }
+
+    public final Loop loop() {
+        return loop;
+    }
+
+    /** The address of the other side, as {@code host:port}. */
+    public final String remote() {
+        return Addresses.text(session.getRemoteAddress());
+    }
+
+    public final boolean isClosed() {
+        return closed;
+    }
+
+    /** Sends the bytes. The array must not be written to afterwards. */
+    protected final void send(byte[] bytes) {
+        send(bytes, 0, bytes.length);
+    }
+
+    /** Sends a part of the array, which must not be written to afterwards. */
+    protected final void send(byte[] bytes, int offset, int length) {
+        if (closed || closeAfterFlush) {
+            return;
+        }
+        unsentBytes += length;
+        if (length > GATHERED_MAX_BYTES) {
+            endGathered();
+            ready.add(IoBuffer.wrap(ByteBuffer.wrap(bytes, offset, length).slice()));
+        } else {
+            if (gathered.length - gatheredBytes < length) {
+                growGathered(length);
+            }
+            System.arraycopy(bytes, offset, gathered, gatheredBytes, length);
+            gatheredBytes += length;
+        }
+        if (!flushDeferred) {
+            flushDeferred = true;
+            loop.flushLater(this);
+        }
+    }
+
+    private void growGathered(int length) {
+        if (gatheredBytes + length > 2 * GATHERED_MAX_BYTES) {
+            endGathered();
+        }
+        int size = Math.max(Math.max(GATHER_FIRST_BYTES, 2 * gathered.length), gatheredBytes + length);
+        gathered = Arrays.copyOf(gathered, size);
+    }
+
+    private void endGathered() {
+        if (gatheredBytes > 0) {
+            ready.add(IoBuffer.wrap(gathered, 0, gatheredBytes));
+            gathered = new byte[0];
+            gatheredBytes = 0;
+        }
+    }
+
+    /** Hands the output to MINA; by the loop, at the end of its iteration. */
+    final void flush() {
+        flushDeferred = false;
+        if (closed) {
+            return;
+        }
+        endGathered();
+        for (IoBuffer buffer : ready) {
+            session.write(buffer);
+        }
+        ready.clear();
+        if (closeAfterFlush) {
+            session.closeOnFlush();
+        }
+    }
+
+    /** Closes the connection when all that was sent has left; what is sent or received from now on is ignored. */
+    protected final void closeAfterSent() {
+        if (closed || closeAfterFlush) {
+            return;
+        }
+        closeAfterFlush = true;
+        session.suspendRead();
+        if (!flushDeferred) {
+            flushDeferred = true;
+            loop.flushLater(this);
+        }
+    }
+
+    /** Closes the connection at once. */
+    protected final void close() {
+        session.closeNow();
+    }
+
+    /** Reads on, if reading was held back and {@link #mayRead} now allows it. */
+    protected final void readOn() {
+        if (paused && !readOnDeferred && mayRead()) {
+            readOnDeferred = true;
+            loop.defer(() -> {
+                readOnDeferred = false;
+                if (paused && !closed && mayRead()) {
+                    paused = false;
+                    consumeUnread();
+                }
+            });
+        }
+    }
+
+    void received(ByteBuffer input) {
+        if (paused) {
+            keep(input);
+        } else if (unread.position() > 0) {
+            keep(input);
+            consumeUnread();
+        } else {
+            consume(input);
+            keep(input);
+        }
+    }
+
+    void receivedEnd() {
+        inputEnded = true;
+        session.suspendRead();
+        if (!paused) {
+            inputEnded();
+        }
+    }
+
+    private void consumeUnread() {
+        unread.flip();
+        consume(unread);
+        ByteBuffer rest = unread;
+        unread = NOTHING;
+        keep(rest);
+        budget.give(rest.capacity());
+        if (paused) {
+            return;
+        }
+        if (inputEnded) {
+            inputEnded();
+        } else if (session.isReadSuspended() && !closeAfterFlush) {
+            session.resumeRead();
+        }
+    }
+
+    private void consume(ByteBuffer input) {
+        while (input.hasRemaining() && !closed && !closeAfterFlush) {
+            if (!mayRead()) {
+                paused = true;
+                session.suspendRead();
+                return;
+            }
+            if (!read(input)) {
+                return;
+            }
+        }
+    }
+
+    private void keep(ByteBuffer input) {
+        if (closed || closeAfterFlush || !input.hasRemaining()) {
+            return;
+        }
+        if (unread.remaining() < input.remaining()) {
+            int size = Math.max(unread.position() + input.remaining(), 2 * unread.capacity());
+            if (!budget.take(size)) {
+                inputOverBudget();
+                return;
+            }
+            budget.give(unread.capacity());
+            unread = ByteBuffer.allocate(size).put(unread.flip());
+        }
+        unread.put(input);
+    }
+
+    void wrote(int bytes) {
+        unsentBytes -= bytes;
+        sent();
+        readOn();
+    }
+
+    void fault(Throwable fault) {
+        if (!(fault instanceof IOException)) {
+            Faults.report("the connection of " + remote(), fault);
+        }
+        close();
+    }
+
+    void ended() {
+        if (!closed) {
+            closed = true;
+            budget.give(unread.capacity());
+            unread = NOTHING;
+            ready.clear();
+            gathered = new byte[0];
+            gatheredBytes = 0;
+            closed();
+        }
+    }
+}

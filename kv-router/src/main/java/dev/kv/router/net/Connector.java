@@ -1,0 +1,48 @@
+package dev.kv.router.net;
+
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.function.Consumer;
+import org.apache.mina.core.future.ConnectFuture;
+import org.apache.mina.core.future.IoFutureListener;
+import org.apache.mina.transport.socket.nio.NioSocketConnector;
+
+/** Opens connections that live on one loop. */
+public final class Connector implements AutoCloseable {
+    private static final String PROTOCOL = "protocol";
+
+    private final Loop loop;
+    private final NioSocketConnector connector;
+
+    /**
+     * @param patience how long an attempt may take, at least 1 ms
+     */
+    public Connector(Loop loop, Duration patience) {
+        this.loop = loop;
+        connector = new NioSocketConnector(loop);
+        connector.setConnectTimeoutMillis(patience.toMillis());
+        connector.setConnectTimeoutCheckInterval(Math.clamp(patience.toMillis() / 10, 1, 50));
+        connector.getSessionConfig().setTcpNoDelay(true);
+        connector.getSessionConfig().setKeepAlive(true);
+        connector.setHandler(new Sessions(session ->
+                ((Listener.Protocol) session.getAttribute(PROTOCOL)).connect(new Connection.Socket(session))));
+    }
+
+    /**
+     * Starts to connect. On the loop's thread, either {@code protocol} makes the connection or {@code failed} hears why not.
+     */
+    public void connect(InetSocketAddress address, Listener.Protocol protocol, Consumer<Throwable> failed) {
+        ConnectFuture future =
+                connector.connect(address, (session, attempt) -> session.setAttribute(PROTOCOL, protocol));
+        future.addListener((IoFutureListener<ConnectFuture>) attempt -> {
+            if (attempt.getException() != null) {
+                loop.execute(() -> failed.accept(attempt.getException()));
+            }
+        });
+    }
+
+    @Override
+    public void close() {
+        connector.dispose();
+    }
+}

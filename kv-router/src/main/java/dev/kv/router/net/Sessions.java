@@ -1,0 +1,85 @@
+package dev.kv.router.net;
+
+import java.util.function.Function;
+import org.apache.mina.core.buffer.IoBuffer;
+import org.apache.mina.core.service.IoHandler;
+import org.apache.mina.core.session.IdleStatus;
+import org.apache.mina.core.session.IoSession;
+import org.apache.mina.filter.FilterEvent;
+
+/** Turns MINA's events of a session into those of its {@link Connection}. */
+final class Sessions implements IoHandler {
+    private static final String CONNECTION = "connection";
+
+    private final Function<IoSession, Connection> protocol;
+
+    Sessions(Function<IoSession, Connection> protocol) {
+        this.protocol = protocol;
+    }
+
+    private static Connection of(IoSession session) {
+        return (Connection) session.getAttribute(CONNECTION);
+    }
+
+    @Override
+    public void sessionCreated(IoSession session) {
+        session.setAttribute(CONNECTION, protocol.apply(session));
+    }
+
+    @Override
+    public void sessionOpened(IoSession session) {
+        guarded(session, () -> of(session).opened());
+    }
+
+    @Override
+    public void messageReceived(IoSession session, Object message) {
+        guarded(session, () -> of(session).received(((IoBuffer) message).buf()));
+    }
+
+    @Override
+    public void messageSent(IoSession session, Object message) {
+        guarded(session, () -> of(session).wrote(((IoBuffer) message).limit()));
+    }
+
+    @Override
+    public void inputClosed(IoSession session) {
+        guarded(session, () -> of(session).receivedEnd());
+    }
+
+    @Override
+    public void exceptionCaught(IoSession session, Throwable cause) {
+        Connection connection = of(session);
+        if (connection == null) {
+            session.closeNow();
+        } else {
+            connection.fault(cause);
+        }
+    }
+
+    @Override
+    public void sessionClosed(IoSession session) {
+        Connection connection = of(session);
+        if (connection != null) {
+            connection.ended();
+        }
+    }
+
+    @Override
+    public void sessionIdle(IoSession session, IdleStatus status) {
+        guarded(session, () -> of(session).idle());
+    }
+
+    @Override
+    public void event(IoSession session, FilterEvent event) {
+        // No filter stands in the chain.
+    }
+
+    /** An {@link Error} that reached MINA would end the loop and every session of it. */
+    private static void guarded(IoSession session, Runnable event) {
+        try {
+            event.run();
+        } catch (Throwable fault) {
+            of(session).fault(fault);
+        }
+    }
+}
