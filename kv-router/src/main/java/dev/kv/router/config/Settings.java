@@ -1,43 +1,298 @@
 package dev.kv.router.config;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigRenderOptions;
+import com.typesafe.config.ConfigUtil;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueType;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
-/** The effective configuration as its readers see it. */
-@SuppressWarnings("DoNotCallSuggester")
+/**
+ * The effective configuration as its readers see it. Immutable.
+ *
+ * <p>Every reader refuses a value that it cannot use with a {@link BadStart}; one that asks for a key which no
+ * {@code reference.conf} holds is a fault of the program.
+ */
 public final class Settings {
+    /** The sections in which a site names the keys itself. */
+    private static final List<String> OPEN = List.of("kv.log.loggers", "kv.router.peers");
+
+    /** The sections of modules that a release may lack: one configuration serves hosts of all roles. */
+    private static final List<String> OPTIONAL = List.of("kv.server", "kv.storage");
+
+    private static final int SHOWN_CHARACTERS_MAX = 256;
+
+    private final Path home;
+    private final Config effective;
+    private final List<String> ignored;
+
+    private Settings(Path home, Config effective, List<String> ignored) {
+        this.home = home;
+        this.effective = effective;
+        this.ignored = ignored;
+    }
+
+    /** The settings of {@code effective}, which holds the keys of {@code reference} with one value each, and no others. */
+    static Settings checked(Path home, Config reference, Config effective) {
+        TreeSet<String> known = new TreeSet<>();
+        reference.entrySet().forEach(entry -> known.add(entry.getKey()));
+        List<String> ignored = OPTIONAL.stream()
+                .filter(section ->
+                        effective.hasPath(section) && known.stream().noneMatch(key -> isWithin(section, key)))
+                .toList();
+        Settings settings = new Settings(home, without(ignored, effective), ignored);
+        settings.refuseUnknown(known);
+        settings.refuseMissing(known);
+        return settings;
+    }
+
+    private static Config without(List<String> sections, Config config) {
+        for (String section : sections) {
+            config = config.withoutPath(section);
+        }
+        return config;
+    }
+
+    private static boolean isWithin(String section, String key) {
+        return key.startsWith(section + ".");
+    }
+
+    private void refuseUnknown(Collection<String> known) {
+        leaves().forEach((key, value) -> {
+            Optional<String> open =
+                    OPEN.stream().filter(section -> isWithin(section, key)).findFirst();
+            if (OPEN.contains(key) || known.stream().anyMatch(other -> isWithin(key, other))) {
+                throw bad(key, "this is a section with keys of its own");
+            }
+            if (open.isEmpty() && !known.contains(key)) {
+                throw bad(key, "no such key" + nearest(key, known));
+            }
+            if (open.isPresent() && ConfigUtil.splitPath(key).size() > 1 + parts(open.get())) {
+                throw bad(key, "put what follows " + open.get() + " in quotes: it is one name");
+            }
+            if (value.valueType() == ConfigValueType.LIST) {
+                throw bad(key, "expected a single value");
+            }
+        });
+    }
+
+    private void refuseMissing(Collection<String> known) {
+        for (String key : known) {
+            boolean isOpen = OPEN.stream().anyMatch(section -> isWithin(section, key));
+            if (!isOpen && !leaves().containsKey(key)) {
+                throw bad(key, "expected a single value");
+            }
+        }
+    }
+
+    private static int parts(String key) {
+        return ConfigUtil.splitPath(key).size();
+    }
+
+    private static String nearest(String key, Collection<String> known) {
+        int typingErrorsMax = 1 + key.length() / 8;
+        return known.stream()
+                .min(Comparator.comparingInt(other -> distance(key, other)))
+                .filter(other -> distance(key, other) <= typingErrorsMax)
+                .map(other -> "; did you mean " + other + "?")
+                .orElse("");
+    }
+
+    /** How many characters to insert, remove or replace to turn one text into the other (Levenshtein). */
+    private static int distance(String from, String to) {
+        int[] row = new int[to.length() + 1];
+        Arrays.setAll(row, i -> i);
+        for (int i = 1; i <= from.length(); i++) {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= to.length(); j++) {
+                int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.min(replaced, 1 + Math.min(diagonal, row[j - 1]));
+            }
+        }
+        return row[to.length()];
+    }
+
     /** The text of {@code key}, possibly empty. */
     public String text(String key) {
-        throw new UnsupportedOperationException(key);
+        return effective.getString(key);
+    }
+
+    /** The path of {@code key}, made absolute from the release's folder. */
+    public Path path(String key) {
+        String text = text(key);
+        if (text.isEmpty()) {
+            throw bad(key, "expected a path");
+        }
+        try {
+            return home.resolve(text).normalize();
+        } catch (InvalidPathException e) {
+            throw bad(key, "expected a path");
+        }
+    }
+
+    /** One of the constants of {@code type}, written in lower case. */
+    public <E extends Enum<E>> E choice(String key, Class<E> type) {
+        String text = text(key);
+        List<E> constants = List.of(type.getEnumConstants());
+        return constants.stream()
+                .filter(constant -> written(constant).equals(text))
+                .findFirst()
+                .orElseThrow(() -> bad(
+                        key,
+                        "expected one of "
+                                + String.join(
+                                        ", ",
+                                        constants.stream()
+                                                .map(Settings::written)
+                                                .toList())));
+    }
+
+    private static String written(Enum<?> constant) {
+        return constant.name().toLowerCase(Locale.ROOT);
     }
 
     /** A port: 0 (any free one) to 65535. */
     public int port(String key) {
-        throw new UnsupportedOperationException(key);
+        return within(key, 0, 0xFFFF, "a port", String::valueOf, () -> Integer.valueOf(text(key)));
     }
 
     /** A whole number from {@code min} to {@code max}. */
     public int count(String key, int min, int max) {
-        throw new UnsupportedOperationException(key);
+        return within(key, min, max, "a whole number", String::valueOf, () -> Integer.valueOf(text(key)));
     }
 
     /** A duration from {@code min} to {@code max}, both included. */
     public Duration duration(String key, Duration min, Duration max) {
-        throw new UnsupportedOperationException(key);
+        return within(key, min, max, "a duration", Settings::written, () -> effective.getDuration(key));
     }
 
     /** A size in bytes from {@code min} to {@code max}, both included. */
     public long size(String key, long min, long max) {
-        throw new UnsupportedOperationException(key);
+        return within(key, min, max, "a size", Settings::written, () -> effective.getBytes(key));
     }
 
-    /** The texts of an open section, such as {@code kv.router.peers}, in order. */
-    public Map<String, String> texts(String key) {
-        throw new UnsupportedOperationException(key);
+    private <T extends Comparable<T>> T within(
+            String key, T min, T max, String kind, Function<T, String> written, Supplier<T> read) {
+        try {
+            T value = read.get();
+            if (value.compareTo(min) >= 0 && value.compareTo(max) <= 0) {
+                return value;
+            }
+        } catch (ConfigException | NumberFormatException notOfThatKind) {
+            // Told below, in the same words as a value out of range.
+        }
+        throw bad(key, "expected " + kind + " from " + written.apply(min) + " to " + written.apply(max));
     }
+
+    private static String written(Duration duration) {
+        long amount = duration.toMillis();
+        int unit = 0;
+        for (int next : new int[] {1000, 60, 60}) {
+            if (amount == 0 || amount % next != 0) {
+                break;
+            }
+            amount /= next;
+            unit++;
+        }
+        return amount + List.of("ms", "s", "m", "h").get(unit);
+    }
+
+    private static String written(long bytes) {
+        int unit = bytes == 0 ? 0 : Math.min(Long.numberOfTrailingZeros(bytes) / 10, 3);
+        return (bytes >> (10 * unit)) + List.of("", "KiB", "MiB", "GiB").get(unit);
+    }
+
+    /** The texts of an open section, such as {@code kv.router.peers}, by name and in the order of the names. */
+    public Map<String, String> texts(String section) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        for (String key : leaves().keySet()) {
+            if (isWithin(section, key)) {
+                texts.put(ConfigUtil.splitPath(key).getLast(), text(key));
+            }
+        }
+        return texts;
+    }
+
+    /** The key of {@code name} in an open section. */
+    public static String key(String section, String name) {
+        return section + "." + ConfigUtil.joinPath(name);
+    }
+
+    /** The sections that this configuration has for modules that this release lacks. */
+    public List<String> ignored() {
+        return ignored;
+    }
+
+    /** All settings, sorted by key. */
+    public List<Setting> all() {
+        return leaves().entrySet().stream()
+                .map(entry -> new Setting(
+                        entry.getKey(),
+                        isSecret(entry.getKey()) ? "\"(hidden)\"" : written(entry.getValue()),
+                        origin(entry.getValue())))
+                .toList();
+    }
+
+    /**
+     * One setting, for people.
+     *
+     * @param value as a configuration file would have it; a secret is hidden
+     * @param origin the file and line, the variable or the option that it comes from, or more than one of them
+     */
+    public record Setting(String key, String value, String origin) {}
 
     /** Why the start ends: names the key, its file and line, and its value, then says {@code why}. */
     public BadStart bad(String key, String why) {
-        throw new UnsupportedOperationException(key + why);
+        ConfigValue value = effective.root();
+        for (String name : ConfigUtil.splitPath(key)) {
+            value = ((ConfigObject) value).get(name);
+        }
+        String shown = isSecret(key) ? "(hidden)" : written(value);
+        if (shown.length() > SHOWN_CHARACTERS_MAX) {
+            shown = shown.substring(0, SHOWN_CHARACTERS_MAX) + "...";
+        }
+        return new BadStart(key + " = " + shown + " (" + origin(value) + "): " + why);
+    }
+
+    private static boolean isSecret(String key) {
+        return key.endsWith(".password");
+    }
+
+    private static String written(ConfigValue value) {
+        return value.render(ConfigRenderOptions.concise());
+    }
+
+    /** What the library says, without the place of a {@code reference.conf} in its jar and the words around a merge. */
+    private static String origin(ConfigValue value) {
+        return value.origin()
+                .description()
+                .replaceAll("(reference\\.conf) @ \\S*: (\\d+)", "$1: $2")
+                .replaceFirst("^merge of ", "")
+                .replace(",", ", ");
+    }
+
+    private SortedMap<String, ConfigValue> leaves() {
+        SortedMap<String, ConfigValue> leaves = new TreeMap<>();
+        effective.entrySet().forEach(entry -> leaves.put(entry.getKey(), entry.getValue()));
+        return leaves;
     }
 }

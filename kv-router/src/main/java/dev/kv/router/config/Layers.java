@@ -1,0 +1,129 @@
+package dev.kv.router.config;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigResolveOptions;
+import com.typesafe.config.ConfigResolver;
+import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueFactory;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The layers of the configuration, from the bottom to the top: the {@code reference.conf} of every module on the class path,
+ * {@code config/kv.conf} under {@code home}, {@code file}, {@code environment} and {@code overrides}. Each wins over those
+ * below it, and substitutions see the outcome: {@code ${kv.node.name}} in a file follows a name given on the command line.
+ *
+ * <p>Which variable sets which key is said by the {@code environment.conf} of each module.
+ *
+ * @param home the release's folder, where relative paths start
+ * @param file one more file, which has to exist
+ * @param environment the variables of the environment; an empty one counts as unset
+ * @param overrides texts by key, as {@code -Dkey=value} gives them
+ */
+public record Layers(Path home, Optional<Path> file, Map<String, String> environment, Map<String, String> overrides) {
+    private static final ClassLoader MODULES = Layers.class.getClassLoader();
+
+    public Layers {
+        home = home.toAbsolutePath();
+        environment = Map.copyOf(environment);
+        overrides = Map.copyOf(overrides);
+    }
+
+    /** The defaults and {@code config/kv.conf} under {@code home} if there is one, with {@code overrides} on top. */
+    public static Layers of(Path home, Map<String, String> overrides) {
+        return new Layers(home, Optional.empty(), Map.of(), overrides);
+    }
+
+    /**
+     * The effective configuration, in which every key is known and has a single value.
+     *
+     * @throws BadStart if a layer cannot be read, or if the outcome has an unknown key or one without a value
+     */
+    public Settings load() {
+        try {
+            Config reference = ConfigFactory.parseResources(MODULES, "reference.conf");
+            Config effective = commandLine()
+                    .withFallback(variables())
+                    .withFallback(files())
+                    .withFallback(reference)
+                    .resolve(ConfigResolveOptions.defaults().appendResolver(new HostName()));
+            return Settings.checked(home, reference, effective);
+        } catch (ConfigException e) {
+            throw new BadStart(e.getMessage().replaceAll("\\s+", " "), e);
+        }
+    }
+
+    private Config commandLine() {
+        Config config = ConfigFactory.empty();
+        for (Map.Entry<String, String> override : overrides.entrySet()) {
+            String option = "-D" + override.getKey();
+            try {
+                config =
+                        config.withValue(override.getKey(), ConfigValueFactory.fromAnyRef(override.getValue(), option));
+            } catch (ConfigException.BadPath e) {
+                throw new BadStart(option + ": this is no key, which is words with dots between them", e);
+            }
+        }
+        return config;
+    }
+
+    private Config variables() {
+        Map<String, ConfigValue> set = new HashMap<>();
+        environment.forEach((name, value) -> {
+            if (!value.isEmpty()) {
+                set.put(name, ConfigValueFactory.fromAnyRef(value, "environment " + name));
+            }
+        });
+        Config declared = ConfigFactory.parseResources(MODULES, "environment.conf")
+                .resolveWith(ConfigValueFactory.fromMap(set).toConfig(), ConfigResolveOptions.noSystem());
+        // Without the sections that are empty now: one would win over whatever a file says in their place.
+        Config config = ConfigFactory.empty();
+        for (Map.Entry<String, ConfigValue> entry : declared.entrySet()) {
+            config = config.withValue(entry.getKey(), entry.getValue());
+        }
+        return config;
+    }
+
+    private Config files() {
+        Config site = ConfigFactory.parseFile(home.resolve("config/kv.conf").toFile());
+        ConfigParseOptions mustExist = ConfigParseOptions.defaults().setAllowMissing(false);
+        return file.map(path ->
+                        ConfigFactory.parseFile(path.toFile(), mustExist).withFallback(site))
+                .orElse(site);
+    }
+
+    /** Answers {@code ${host-name}} with the name of this machine. */
+    private static final class HostName implements ConfigResolver {
+        @Override
+        public ConfigValue lookup(String path) {
+            return path.equals("host-name") ? ConfigValueFactory.fromAnyRef(read(), "this machine's name") : null;
+        }
+
+        @Override
+        public ConfigResolver withFallback(ConfigResolver fallback) {
+            return this;
+        }
+
+        /** Asks the kernel where that is possible: the JDK's way ends at the name server, which may be away or slow. */
+        private static String read() {
+            try {
+                return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+            } catch (IOException notLinux) {
+                try {
+                    return InetAddress.getLocalHost().getHostName();
+                } catch (UnknownHostException e) {
+                    return "localhost";
+                }
+            }
+        }
+    }
+}
