@@ -1,53 +1,357 @@
 package dev.kv.router;
 
+import static java.util.stream.Collectors.joining;
+
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
 
 /** Which node keeps which buckets: entries of a range and a node, the first that matches wins. Immutable. */
 public final class RoutingTable {
-    /** The table of the text, or a {@link Malformed} that says where it is wrong. An empty text is an empty table. */
+    private static final int PRINTABLE_MAX = 1024;
+    private static final int WARNED_ENTRIES_MAX = 16;
+    private static final int WARNED_RUNS_MAX = 8;
+    private static final int NAMELESS = 256;
+
+    private final List<Entry> entries;
+    private final List<String> warnings;
+    private final String canonical;
+
+    /**
+     * For each first byte, and behind them for the bucket without a name, the entries that can match such names, in order.
+     * What an earlier entry shadows is left out, so a byte that an entry takes whole ends its list.
+     */
+    private final List<List<Candidate>> candidates = new ArrayList<>(NAMELESS + 1);
+
+    /**
+     * The table of the text, or a {@link Malformed} that says where it is wrong. An empty text is an empty table. Takes time
+     * by the square of the number of prefixes with the same first byte: whoever reads texts of others bounds their size.
+     */
     public static RoutingTable parse(String text) throws Malformed {
-        return new RoutingTable();
+        return new RoutingTable(new RoutingTableParser(text).entries());
+    }
+
+    private RoutingTable(List<Entry> entries) {
+        this.entries = List.copyOf(entries);
+        canonical = entries.stream().map(Entry::toString).collect(joining(","));
+        for (int slot = 0; slot <= NAMELESS; slot++) {
+            candidates.add(new ArrayList<>());
+        }
+        List<String> odd = new ArrayList<>();
+        int unreachable = 0;
+        for (Entry entry : entries) {
+            Set<Entry> takers = add(entry);
+            if (!takers.isEmpty() && ++unreachable <= WARNED_ENTRIES_MAX) {
+                odd.add(neverMatches(entry, takers));
+            }
+        }
+        if (unreachable > WARNED_ENTRIES_MAX) {
+            odd.add((unreachable - WARNED_ENTRIES_MAX) + " more entries can never match");
+        }
+        if (!entries.isEmpty()) {
+            odd.addAll(gaps());
+        }
+        warnings = List.copyOf(odd);
+    }
+
+    /** Puts an entry behind the others; where they leave it nothing, the answer is those that take its buckets. */
+    private Set<Entry> add(Entry entry) {
+        Candidate candidate = new Candidate(entry.range, Optional.of(entry));
+        Set<Entry> takers = new LinkedHashSet<>();
+        boolean reachable = false;
+        for (Bytes name : entry.range.shortestNames()) {
+            Optional<Entry> taker = find(name);
+            if (taker.isPresent()) {
+                takers.add(taker.get());
+            } else {
+                candidates.get(slot(name)).add(candidate);
+                reachable = true;
+            }
+        }
+        return reachable ? Set.of() : takers;
+    }
+
+    private static String neverMatches(Entry entry, Set<Entry> takers) {
+        Entry first = takers.iterator().next();
+        String why = takers.size() == 1
+                ? "the entry at line %d, column %d takes all its buckets".formatted(first.line, first.column)
+                : "earlier entries take all its buckets";
+        return "line %d, column %d: %s can never match: %s"
+                .formatted(entry.line, entry.column, cut(entry.toString(), 256), why);
+    }
+
+    private List<String> gaps() {
+        List<String> gaps = new ArrayList<>();
+        String uncovered = runs(b -> candidates.get(b).isEmpty());
+        if (!uncovered.isEmpty()) {
+            gaps.add("no entry for first bytes " + uncovered);
+        }
+        // A name of one byte is matched by what takes the whole byte, and by nothing else.
+        String partly =
+                runs(b -> !candidates.get(b).isEmpty() && find(Range.oneByte(b)).isEmpty());
+        if (!partly.isEmpty()) {
+            gaps.add("only names with a prefix of the table have an entry for first bytes " + partly);
+        }
+        return gaps;
+    }
+
+    /** The bytes as ranges in the syntax of the table, those that most names begin with first. */
+    private static String runs(IntPredicate chosen) {
+        List<String> runs = new ArrayList<>();
+        addRuns(runs, 'A', 'Z', chosen);
+        addRuns(runs, 'a', 'z', chosen);
+        addRuns(runs, '0', '9', chosen);
+        addRuns(runs, 0, 0xFF, chosen.and(b -> !isAlphanumeric(b)));
+        String shown = runs.stream().limit(WARNED_RUNS_MAX).collect(joining(" "));
+        return runs.size() > WARNED_RUNS_MAX ? shown + " ..." : shown;
+    }
+
+    private static void addRuns(List<String> runs, int first, int last, IntPredicate chosen) {
+        for (int b = first; b <= last; b++) {
+            if (chosen.test(b)) {
+                int start = b;
+                while (b < last && chosen.test(b + 1)) {
+                    b++;
+                }
+                runs.add(new Range.Span(start, b).toString());
+            }
+        }
     }
 
     /** The first entry that matches the bucket's name. Takes no garbage and constant time for tables by first byte. */
     public Optional<Entry> find(Bytes bucket) {
+        List<Candidate> list = candidates.get(slot(bucket));
+        for (int i = 0; i < list.size(); i++) {
+            Candidate candidate = list.get(i);
+            if (candidate.range.matches(bucket)) {
+                return candidate.answer;
+            }
+        }
         return Optional.empty();
+    }
+
+    private static int slot(Bytes bucket) {
+        return bucket.isEmpty() ? NAMELESS : bucket.at(0);
     }
 
     /** The entries in their order. */
     public List<Entry> entries() {
-        return List.of();
+        return entries;
     }
 
     /** What is odd about the table, though it can be used: one line each. */
     public List<String> warnings() {
-        return List.of();
+        return warnings;
     }
 
-    /** The canonical form: one line, without comments, as hashes and messages show it. */
+    /** The canonical form as far as messages show it: 1 KiB, and {@code ...} where something was left out. */
+    public String printable() {
+        return cut(canonical, PRINTABLE_MAX);
+    }
+
+    private static String cut(String text, int max) {
+        return text.length() <= max ? text : text.substring(0, max) + "...";
+    }
+
+    /** Whether both have the same canonical form, wherever their entries stand in their texts. */
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof RoutingTable table && canonical.equals(table.canonical);
+    }
+
+    @Override
+    public int hashCode() {
+        return canonical.hashCode();
+    }
+
+    /** The canonical form: printable ASCII on one line, without comments; parses to an equal table. */
     @Override
     public String toString() {
-        return "";
+        return canonical;
     }
 
+    static boolean isAlphanumeric(int c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    }
+
+    private record Candidate(Range range, Optional<Entry> answer) {}
+
     /** One entry, and where it stands in the text (from 1). */
-    public record Entry(String range, Node node, int line, int column) {}
+    public record Entry(Range range, Node node, int line, int column) {
+        /** The entry in the table's syntax, without its place. */
+        @Override
+        public String toString() {
+            return range + "=" + node;
+        }
+    }
+
+    /** The buckets that an entry matches. Its text is the one of the canonical form. */
+    public sealed interface Range {
+        boolean matches(Bytes bucket);
+
+        /**
+         * Names that stand for all that the range matches: whoever takes one of these takes every name of the range that
+         * begins with it too, and whoever takes none of them leaves something to the range.
+         */
+        List<Bytes> shortestNames();
+
+        private static Bytes oneByte(int b) {
+            return Bytes.owning(new byte[] {(byte) b});
+        }
+
+        private static String escaped(int b) {
+            return "%%%02X".formatted(b);
+        }
+
+        /** Every bucket, also the one without a name. */
+        record All() implements Range {
+            @Override
+            public boolean matches(Bytes bucket) {
+                return true;
+            }
+
+            @Override
+            public List<Bytes> shortestNames() {
+                List<Bytes> names = new ArrayList<>(new Span(0, 0xFF).shortestNames());
+                names.add(Bytes.EMPTY);
+                return names;
+            }
+
+            @Override
+            public String toString() {
+                return "*";
+            }
+        }
+
+        /** The buckets whose first byte is {@code first} to {@code last}, 0 to 255, both included. */
+        record Span(int first, int last) implements Range {
+            public Span {
+                if (first < 0 || first > last || last > 0xFF) {
+                    throw new IllegalArgumentException("no range of bytes: " + first + " to " + last);
+                }
+            }
+
+            @Override
+            public boolean matches(Bytes bucket) {
+                return !bucket.isEmpty() && bucket.at(0) >= first && bucket.at(0) <= last;
+            }
+
+            @Override
+            public List<Bytes> shortestNames() {
+                List<Bytes> names = new ArrayList<>();
+                for (int b = first; b <= last; b++) {
+                    names.add(oneByte(b));
+                }
+                return names;
+            }
+
+            @Override
+            public String toString() {
+                return first == last ? bound(first) : bound(first) + ".." + bound(last);
+            }
+
+            private static String bound(int b) {
+                return isAlphanumeric(b) || b == '_' ? Character.toString(b) : escaped(b);
+            }
+        }
+
+        /** The buckets whose name begins with {@code prefix}, which is not empty. */
+        record Prefix(Bytes prefix) implements Range {
+            public Prefix {
+                if (prefix.isEmpty()) {
+                    throw new IllegalArgumentException("an empty prefix");
+                }
+            }
+
+            @Override
+            public boolean matches(Bytes bucket) {
+                return bucket.startsWith(prefix);
+            }
+
+            @Override
+            public List<Bytes> shortestNames() {
+                return List.of(prefix);
+            }
+
+            @Override
+            public String toString() {
+                StringBuilder text = new StringBuilder(prefix.size() + 1);
+                for (int i = 0; i < prefix.size(); i++) {
+                    int b = prefix.at(i);
+                    boolean afterDot = !text.isEmpty() && text.charAt(text.length() - 1) == '.';
+                    if (isAlphanumeric(b) || b == '_' || (b == '-' && i > 0) || (b == '.' && !afterDot)) {
+                        text.append((char) b);
+                    } else {
+                        text.append(escaped(b));
+                    }
+                }
+                return text.append('*').toString();
+            }
+        }
+    }
 
     /**
-     * A node as a table names it.
+     * A node as a table names it. Its text is the one of the table.
      *
-     * @param name {@code name@host}
-     * @param port the port that the table gives, 0 for none
+     * @param name {@code name@host}, see {@link #isName}
+     * @param port the port that the table gives, 1 to 65535; 0 for none
      */
-    public record Node(String name, int port) {}
+    public record Node(String name, int port) {
+        static final int NAME_MAX = 64;
+        static final int HOST_MAX = 253;
+        private static final Pattern NAME =
+                Pattern.compile("[A-Za-z0-9_-]{1," + NAME_MAX + "}@[A-Za-z0-9._-]{1," + HOST_MAX + "}");
+
+        public Node {
+            if (!isName(name)) {
+                throw new IllegalArgumentException("no node name: " + name);
+            }
+            if (port < 0 || port > 65535) {
+                throw new IllegalArgumentException("no port: " + port);
+            }
+        }
+
+        /** Whether the text can name a node: {@code [A-Za-z0-9_-]{1,64}@[A-Za-z0-9._-]{1,253}}. */
+        public static boolean isName(String text) {
+            return NAME.matcher(text).matches();
+        }
+
+        /** The part of the name behind the {@code @}. */
+        public String host() {
+            return name.substring(name.indexOf('@') + 1);
+        }
+
+        @Override
+        public String toString() {
+            return port == 0 ? name : name + ":" + port;
+        }
+    }
 
     /** A text that is no routing table. The message holds line, column and what was expected. */
     public static final class Malformed extends Exception {
         private static final long serialVersionUID = 1L;
 
-        Malformed(String message) {
-            super(message);
+        private final int line;
+        private final int column;
+
+        Malformed(int line, int column, String what) {
+            super("line " + line + ", column " + column + ": " + what);
+            this.line = line;
+            this.column = column;
+        }
+
+        /** The line of the first character that is wrong, from 1. */
+        public int line() {
+            return line;
+        }
+
+        /** Its column, from 1; one behind the line's last character where something is missing there. */
+        public int column() {
+            return column;
         }
     }
 }
