@@ -1,6 +1,7 @@
 package dev.kv.router;
 
 import java.util.List;
+import java.util.Optional;
 
 /** What came of a command. Expected outcomes, failures among them, are values: none of them ends a connection. */
 public sealed interface Reply {
@@ -20,8 +21,12 @@ public sealed interface Reply {
     /** The value of a key. */
     record Value(Bytes value) implements Reply {}
 
-    /** The nodes that a request passes, in order, the one that was asked first; ends where it stays or fails. */
-    record Way(List<Hop> hops) implements Reply {
+    /**
+     * The nodes that a request passes, in order, the one that was asked first.
+     *
+     * @param failure why the request ends at the last of them; empty if that one keeps the bucket
+     */
+    record Way(List<Hop> hops, Optional<Failed> failure) implements Reply {
         public Way {
             hops = List.copyOf(hops);
         }
@@ -31,15 +36,15 @@ public sealed interface Reply {
     record Failed(Word word, String message) implements Reply {}
 
     /**
-     * What one node does with a request.
+     * What one node's routing table says of a bucket.
      *
      * @param node the node's name
-     * @param table its routing table's version: the mzxid in ZooKeeper, 0 for the static table
-     * @param line the line of the table's matching entry, from 1; 0 if none matches
-     * @param column that entry's column, from 1; 0 if none matches
-     * @param outcome the matching entry and what follows from it, or why the way ends here
+     * @param table the table's version: its mzxid in ZooKeeper, 0 for the static table
+     * @param entry the first entry that matches, such as {@code a..m=foo@host}; empty if none does
+     * @param line the line of the entry in the table, from 1; 0 if none matches
+     * @param column the entry's column, from 1; 0 if none matches
      */
-    record Hop(String node, long table, int line, int column, String outcome) {}
+    record Hop(String node, long table, String entry, int line, int column) {}
 
     /** The first word of an error, in every protocol; a program decides by it. */
     enum Word {

@@ -6,7 +6,9 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.transport.socket.nio.NioSession;
 import org.apache.mina.transport.socket.nio.NioSocketAcceptor;
@@ -24,7 +26,7 @@ public final class Listener {
 
     private final Options options;
     private final Acceptor acceptor;
-    private final AtomicInteger connections = new AtomicInteger();
+    private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
 
     /** Makes the connection of a socket that was just accepted, on its loop. */
     @FunctionalInterface
@@ -65,23 +67,60 @@ public final class Listener {
 
     /** How many connections are open. */
     public int connections() {
-        return connections.get();
+        return connections.size();
     }
 
-    /** Lets nobody in any more; open connections stay. */
-    public void close() {
+    /**
+     * Lets nobody in any more, has every open connection finish, and waits until all are closed, at most for {@code limit};
+     * then closes those that are left.
+     *
+     * @param finish asks a connection to answer what is in flight and to close; on the connection's loop
+     */
+    public void stop(Duration limit, Consumer<Connection> finish) {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
         acceptor.unbind();
         acceptor.dispose();
+        onEach(finish);
+        synchronized (connections) {
+            long leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
+            while (!connections.isEmpty() && leftMillis > 0) {
+                try {
+                    connections.wait(leftMillis);
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    break;
+                }
+                leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
+            }
+        }
+        onEach(Connection::close);
+    }
+
+    private void onEach(Consumer<Connection> action) {
+        for (Connection connection : connections) {
+            connection.loop().execute(() -> {
+                if (!connection.isClosed()) {
+                    action.accept(connection);
+                }
+            });
+        }
     }
 
     private Connection admit(Connection.Socket socket, Protocol protocol) {
-        socket.whenClosed(connections::decrementAndGet);
-        if (connections.incrementAndGet() > options.connectionsMax()) {
+        boolean full = connections.size() >= options.connectionsMax();
+        if (full) {
             acceptor.exhausted.report(() -> "refused %s: %s has its %d connections already"
                     .formatted(socket.remote(), options.door(), options.connectionsMax()));
-            return new Refused(socket, options.refusal());
         }
-        return protocol.connect(socket);
+        Connection connection = full ? new Refused(socket, options.refusal()) : protocol.connect(socket);
+        connections.add(connection);
+        socket.whenClosed(() -> {
+            connections.remove(connection);
+            synchronized (connections) {
+                connections.notifyAll();
+            }
+        });
+        return connection;
     }
 
     /** A connection that hears why it is not served, and is closed. */

@@ -1,5 +1,6 @@
 package dev.kv.router.net;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.Optional;
@@ -8,6 +9,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.mina.core.buffer.IoBuffer;
@@ -24,6 +27,7 @@ import org.apache.mina.transport.socket.nio.NioSession;
  */
 public final class Loop extends NioProcessor implements Executor {
     private final ExecutorService executor;
+    private final ScheduledExecutorService timer;
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
     private final AtomicBoolean drainSubmitted = new AtomicBoolean();
 
@@ -34,18 +38,19 @@ public final class Loop extends NioProcessor implements Executor {
     private boolean flushing;
     private boolean selectAgain;
 
-    private Loop(AtomicReference<Loop> self, ExecutorService executor) {
+    private Loop(AtomicReference<Loop> self, ExecutorService executor, ScheduledExecutorService timer) {
         super(executor);
         this.executor = executor;
+        this.timer = timer;
         self.set(this);
     }
 
-    /** A loop whose thread bears the name. */
-    static Loop named(String threadName) {
+    /** A loop whose thread bears the name, and whose delayed tasks wait in the timer. */
+    static Loop named(String threadName, ScheduledExecutorService timer) {
         AtomicReference<Loop> self = new AtomicReference<>();
         // MINA ends the processor's run when its last session closes and starts it anew: one thread keeps it the same
         // thread.
-        return new Loop(self, Executors.newSingleThreadExecutor(task -> new LoopThread(task, threadName, self)));
+        return new Loop(self, Executors.newSingleThreadExecutor(task -> new LoopThread(task, threadName, self)), timer);
     }
 
     private static final class LoopThread extends Thread {
@@ -82,6 +87,11 @@ public final class Loop extends NioProcessor implements Executor {
             });
         }
         wakeup();
+    }
+
+    /** Runs the task on this loop's thread when the time has passed. Any thread. */
+    public void after(Duration time, Runnable task) {
+        var _ = timer.schedule(() -> execute(task), time.toNanos(), TimeUnit.NANOSECONDS);
     }
 
     /** Runs the task after the reads of this iteration. On this loop's thread only. */

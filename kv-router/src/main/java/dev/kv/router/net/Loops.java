@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.mina.util.ExceptionMonitor;
 
@@ -11,6 +13,14 @@ import org.apache.mina.util.ExceptionMonitor;
 public final class Loops implements AutoCloseable {
     private final List<Loop> loops = new ArrayList<>();
     private final AtomicInteger turn = new AtomicInteger();
+    private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
+            1,
+            task -> {
+                Thread thread = new Thread(task, "kv-timer");
+                thread.setDaemon(true);
+                return thread;
+            },
+            new ThreadPoolExecutor.DiscardPolicy());
 
     /**
      * @param count how many threads; 0: one per core
@@ -27,7 +37,7 @@ public final class Loops implements AutoCloseable {
         });
         int wanted = count == 0 ? Runtime.getRuntime().availableProcessors() : count;
         for (int i = 0; i < wanted; i++) {
-            loops.add(Loop.named("kv-io-" + i));
+            loops.add(Loop.named("kv-io-" + i, timer));
         }
     }
 
@@ -49,6 +59,7 @@ public final class Loops implements AutoCloseable {
     /** Closes all connections and ends the threads. */
     @Override
     public void close() {
+        timer.shutdownNow();
         loops.forEach(Loop::close);
     }
 }

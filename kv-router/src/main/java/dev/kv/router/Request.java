@@ -1,0 +1,49 @@
+package dev.kv.router;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A command on its way from node to node.
+ *
+ * @param command what is to be run
+ * @param stream requests of one stream on one bucket run in their order; one stream for each client
+ * @param path the nodes that passed it on, in order; empty at the node that the client asked
+ * @param timeLeft how long the node before this one waits for progress; at least a millisecond
+ * @param progress to be run when a part of the request or its reply has moved on, so that those who wait go on waiting
+ */
+public record Request(Command command, int stream, List<Visit> path, Duration timeLeft, Runnable progress) {
+    /** Longer than any node waits for another: nobody passed the request on. */
+    public static final Duration UNLIMITED = Duration.ofDays(1);
+
+    /**
+     * A node that passed a request on.
+     *
+     * @param node the node's name
+     * @param table the version of the table by which it did, 0 for the static table
+     */
+    public record Visit(String node, long table) {}
+
+    public Request {
+        path = List.copyOf(path);
+    }
+
+    /** A command as it comes from a client. */
+    static Request of(Command command, int stream) {
+        return new Request(command, stream, List.of(), UNLIMITED, () -> {});
+    }
+
+    /** The same request in another stream. */
+    public Request onStream(int otherStream) {
+        return new Request(command, otherStream, path, timeLeft, progress);
+    }
+
+    /** The same request, passed on by one more node. */
+    Request via(Visit visit) {
+        List<Visit> longer = new ArrayList<>(path.size() + 1);
+        longer.addAll(path);
+        longer.add(visit);
+        return new Request(command, stream, longer, timeLeft, progress);
+    }
+}

@@ -1,0 +1,191 @@
+package dev.kv.router;
+
+import dev.kv.router.Reply.Failed;
+import dev.kv.router.Reply.Hop;
+import dev.kv.router.Reply.Way;
+import dev.kv.router.Reply.Word;
+import dev.kv.router.Request.Visit;
+import dev.kv.router.RoutingTable.Entry;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Sends each request where this node's routing table says: to the buckets here, or to another node, which looks in its own
+ * table again. Any thread may call.
+ */
+public final class Router {
+    /** How much of a bucket's name an error message shows. */
+    private static final int SHOWN_NAME_BYTES = 256;
+
+    private final String self;
+    private final Optional<Store> local;
+    private final Nodes others;
+    private final Limits limits;
+    private final AtomicInteger streams = new AtomicInteger();
+    private volatile TableInForce inForce;
+
+    /** The other nodes. */
+    @FunctionalInterface
+    public interface Nodes {
+        /**
+         * Has another node run the request. What goes wrong on the way is a {@link Reply.Failed} that names the node. May be
+         * called by any thread; a caller on an I/O loop is answered on that loop.
+         */
+        CompletionStage<Reply> run(RoutingTable.Node node, Request request);
+    }
+
+    /**
+     * What is too large for this node, in bytes, and too far.
+     *
+     * @param hopsMax how many nodes may pass a request on
+     */
+    public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes) {}
+
+    /**
+     * The routing table that routes now.
+     *
+     * @param version its mzxid in ZooKeeper, 0 for the static table
+     * @param source where it comes from, for people
+     * @param since when it came into force
+     */
+    public record TableInForce(RoutingTable table, long version, String source, Instant since) {}
+
+    /**
+     * @param self this node's name
+     * @param local the buckets on this node; empty on a server-only release
+     */
+    public Router(String self, Optional<Store> local, Nodes others, Limits limits, TableInForce inForce) {
+        this.self = self;
+        this.local = local;
+        this.others = others;
+        this.limits = limits;
+        this.inForce = inForce;
+    }
+
+    /** The table that routes now. */
+    public TableInForce inForce() {
+        return inForce;
+    }
+
+    /** A store for one client: its commands on one bucket run in their order, wherever the bucket is. */
+    public Store store() {
+        int stream = streams.incrementAndGet();
+        return command -> run(Request.of(command, stream));
+    }
+
+    /** Runs a request by this node's table. */
+    public CompletionStage<Reply> run(Request request) {
+        Optional<Failed> excess = excess(request.command());
+        if (excess.isPresent()) {
+            return reply(excess.get());
+        }
+        TableInForce now = inForce;
+        Optional<Entry> match = now.table().find(request.command().bucket());
+        if (match.isEmpty()) {
+            return ends(request, now, match, noRoute(request, now));
+        }
+        RoutingTable.Node node = match.get().node();
+        if (node.name().equals(self)) {
+            return local.isPresent()
+                    ? runHere(local.get(), request, now, match)
+                    : ends(request, now, match, new Failed(Word.NOROUTE, self + " keeps no data (server release)"));
+        }
+        Visit visit = new Visit(self, now.version());
+        if (request.path().contains(visit)) {
+            return ends(request, now, match, new Failed(Word.CIRCLE, way(request)));
+        }
+        if (request.path().size() >= limits.hopsMax()) {
+            String message =
+                    way(request) + ": more than " + limits.hopsMax() + " nodes pass it on (kv.router.hops-max)";
+            return ends(request, now, match, new Failed(Word.CIRCLE, message));
+        }
+        CompletionStage<Reply> answer = others.run(node, request.via(visit));
+        return request.command() instanceof Command.Route
+                ? answer.thenApply(further -> before(further, hop(now, match)))
+                : answer;
+    }
+
+    private CompletionStage<Reply> runHere(Store buckets, Request request, TableInForce now, Optional<Entry> match) {
+        return request.command() instanceof Command.Route
+                ? reply(new Way(List.of(hop(now, match)), Optional.empty()))
+                : buckets.run(request.command());
+    }
+
+    /** The request ends here with a failure; who asked for the way gets the way, and why it ends. */
+    private CompletionStage<Reply> ends(Request request, TableInForce now, Optional<Entry> match, Failed failure) {
+        return reply(
+                request.command() instanceof Command.Route
+                        ? new Way(List.of(hop(now, match)), Optional.of(failure))
+                        : failure);
+    }
+
+    private static CompletionStage<Reply> reply(Reply reply) {
+        return CompletableFuture.completedFuture(reply);
+    }
+
+    /** This node's hop, and the way from the next node on. */
+    private static Reply before(Reply further, Hop hop) {
+        return switch (further) {
+            case Way way -> {
+                List<Hop> hops = new ArrayList<>(way.hops());
+                hops.addFirst(hop);
+                yield new Way(hops, way.failure());
+            }
+            case Failed failed -> new Way(List.of(hop), Optional.of(failed));
+            case Reply.Ok _, Reply.NotFound _, Reply.Absent _, Reply.Value _ -> further;
+        };
+    }
+
+    private Hop hop(TableInForce now, Optional<Entry> match) {
+        return match.map(entry -> new Hop(self, now.version(), entry.toString(), entry.line(), entry.column()))
+                .orElseGet(() -> new Hop(self, now.version(), "", 0, 0));
+    }
+
+    private Failed noRoute(Request request, TableInForce now) {
+        String name = request.command().bucket().printable(SHOWN_NAME_BYTES);
+        String table = "could not find entry for \"" + name + "\" in table ["
+                + now.table().printable() + "]";
+        return new Failed(Word.NOROUTE, request.path().isEmpty() ? table : table + " of " + self);
+    }
+
+    private String way(Request request) {
+        return Stream.concat(request.path().stream().map(Visit::node), Stream.of(self))
+                .collect(Collectors.joining(" -> "));
+    }
+
+    private Optional<Failed> excess(Command command) {
+        Optional<Failed> excess =
+                excess("the bucket's name", command.bucket(), limits.bucketMaxBytes(), "kv.router.bucket-max");
+        if (excess.isPresent()) {
+            return excess;
+        }
+        return switch (command) {
+            case Command.Put put ->
+                excessKey(put.key())
+                        .or(() -> excess("the value", put.value(), limits.valueMaxBytes(), "kv.router.value-max"));
+            case Command.Get get -> excessKey(get.key());
+            case Command.Delete delete -> excessKey(delete.key());
+            case Command.Create _, Command.Route _ -> excess;
+        };
+    }
+
+    private Optional<Failed> excessKey(Bytes key) {
+        return excess("the key", key, limits.keyMaxBytes(), "kv.router.key-max");
+    }
+
+    private static Optional<Failed> excess(String what, Bytes bytes, int maxBytes, String setting) {
+        return bytes.size() <= maxBytes
+                ? Optional.empty()
+                : Optional.of(new Failed(
+                        Word.TOOLARGE,
+                        "%s has %d bytes, at most %d are allowed (%s)"
+                                .formatted(what, bytes.size(), maxBytes, setting)));
+    }
+}

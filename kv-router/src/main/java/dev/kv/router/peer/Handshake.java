@@ -1,0 +1,165 @@
+package dev.kv.router.peer;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.nio.BufferUnderflowException;
+import java.nio.ByteBuffer;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.util.Arrays;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+
+/**
+ * How two nodes make sure of each other before anything else travels: mutual challenge and response with HMAC-SHA-256 (RFC
+ * 2104) keyed with the cookie, which itself never travels.
+ *
+ * <pre>
+ * caller  HELLO      magic, versions, capabilities, nonce, the caller's name, the name it asks for
+ * called  CHALLENGE  versions, capabilities, nonce, the called node's name
+ * caller  PROOF      HMAC of "caller", HELLO and CHALLENGE
+ * called  WELCOME    HMAC of "called", HELLO and CHALLENGE
+ * </pre>
+ *
+ * The MAC covers both nonces, both names, and both ranges of versions and capabilities; the side in it keeps a proof from
+ * being sent back as a welcome. The caller proves itself first, so that a stranger learns nothing to guess the cookie by.
+ */
+final class Handshake {
+    /** The versions of the protocol that this node speaks. */
+    static final int VERSION_MIN = 1;
+
+    static final int VERSION_MAX = 1;
+
+    /** What this node can do beyond its version, a bit each; unknown bits of the other side are ignored. */
+    static final long CAPABILITIES = 0;
+
+    private static final byte[] MAGIC = "kvpeer\r\n".getBytes(US_ASCII);
+    private static final int NONCE_BYTES = 32;
+    private static final String MAC = "HmacSHA256";
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    private Handshake() {}
+
+    /** Why a node does not let another in. */
+    enum Refusal {
+        /** It is not the node that was asked for; its text is its name. */
+        NAME(1),
+        /** No common version; its text is the range of the versions it speaks. */
+        VERSION(2),
+        /** The proof is wrong. */
+        COOKIE(3);
+
+        final int code;
+
+        Refusal(int code) {
+            this.code = code;
+        }
+
+        static Refusal of(int code) throws Wire.Malformed {
+            for (Refusal refusal : values()) {
+                if (refusal.code == code) {
+                    return refusal;
+                }
+            }
+            throw new Wire.Malformed("unknown refusal " + code);
+        }
+    }
+
+    /** What the caller says first. */
+    record Hello(int versionMin, int versionMax, long capabilities, String caller, String called) {
+        static Hello read(ByteBuffer body) throws Wire.Malformed {
+            try {
+                byte[] magic = new byte[MAGIC.length];
+                body.get(magic);
+                if (!Arrays.equals(magic, MAGIC)) {
+                    throw new Wire.Malformed("no node speaks like this");
+                }
+                int min = Wire.u16(body);
+                int max = Wire.u16(body);
+                long capabilities = body.getLong();
+                body.position(body.position() + NONCE_BYTES);
+                return new Hello(min, max, capabilities, Wire.text(body), Wire.text(body));
+            } catch (BufferUnderflowException | IllegalArgumentException e) {
+                throw new Wire.Malformed("a HELLO ends too early");
+            }
+        }
+    }
+
+    /** What the called node answers. */
+    record Challenge(int versionMin, int versionMax, long capabilities, String called) {
+        static Challenge read(ByteBuffer body) throws Wire.Malformed {
+            try {
+                int min = Wire.u16(body);
+                int max = Wire.u16(body);
+                long capabilities = body.getLong();
+                body.position(body.position() + NONCE_BYTES);
+                return new Challenge(min, max, capabilities, Wire.text(body));
+            } catch (BufferUnderflowException | IllegalArgumentException e) {
+                throw new Wire.Malformed("a CHALLENGE ends too early");
+            }
+        }
+    }
+
+    /** The side of a connection that proves itself. */
+    enum Side {
+        CALLER("caller"),
+        CALLED("called");
+
+        private final String label;
+
+        Side(String label) {
+            this.label = label;
+        }
+    }
+
+    /** The body of a HELLO with a fresh nonce. */
+    static byte[] hello(String caller, String called) {
+        Body body = new Body(256);
+        body.raw(MAGIC);
+        self(body, caller);
+        body.text(called);
+        return body.toByteArray();
+    }
+
+    /** The body of a CHALLENGE with a fresh nonce. */
+    static byte[] challenge(String called) {
+        Body body = new Body(256);
+        self(body, called);
+        return body.toByteArray();
+    }
+
+    private static void self(Body body, String name) {
+        byte[] nonce = new byte[NONCE_BYTES];
+        RANDOM.nextBytes(nonce);
+        body.u16(VERSION_MIN);
+        body.u16(VERSION_MAX);
+        body.u64(CAPABILITIES);
+        body.raw(nonce);
+        body.text(name);
+    }
+
+    /** Whether there is a version that both sides speak. */
+    static boolean speaksOneOf(int versionMin, int versionMax) {
+        return Math.max(VERSION_MIN, versionMin) <= Math.min(VERSION_MAX, versionMax);
+    }
+
+    /** What a side proves that it knows the cookie with, after this exchange. */
+    static byte[] proof(byte[] cookie, Side side, byte[] hello, byte[] challenge) {
+        try {
+            Mac mac = Mac.getInstance(MAC);
+            mac.init(new SecretKeySpec(cookie, MAC));
+            mac.update(side.label.getBytes(US_ASCII));
+            mac.update(ByteBuffer.allocate(4).putInt(0, hello.length));
+            mac.update(hello);
+            return mac.doFinal(challenge);
+        } catch (GeneralSecurityException e) {
+            throw new AssertionError("every Java platform has " + MAC, e);
+        }
+    }
+
+    /** Compares in a time that does not depend on where two proofs differ. */
+    static boolean same(byte[] proof, byte[] expected) {
+        return MessageDigest.isEqual(proof, expected);
+    }
+}

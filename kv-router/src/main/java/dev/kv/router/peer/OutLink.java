@@ -1,0 +1,253 @@
+package dev.kv.router.peer;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Failed;
+import dev.kv.router.Reply.Word;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The calling side of a link: this node asks, another answers. */
+final class OutLink extends Link {
+    private static final String OTHER_COOKIE = "has another cookie (kv.router.cookie-file)";
+
+    /** The longest name of a node. */
+    private static final int NAME_MAX_BYTES = 64 + 1 + 253;
+
+    private final Peer peer;
+    private final int attempt;
+    private final PeerSettings settings;
+    private final byte[] hello;
+    private byte[] challenge = new byte[0];
+
+    /** By their numbers, the requests on the way; those that nobody waits for any more stay until their replies come. */
+    private final Map<Integer, Pending> pending = new HashMap<>();
+
+    private final Deadlines deadlines = new Deadlines(loop(), pending.values(), this::expired);
+    private int lastNumber;
+    private long activeNanos;
+    private boolean silenceWatched;
+    private boolean leaving;
+    private String end;
+
+    /**
+     * @param attempt the peer's number for its attempt to connect
+     */
+    OutLink(Socket socket, Peer peer, int attempt, PeerSettings settings) {
+        super(socket, Long.MAX_VALUE, settings.messageMaxBytes() + settings.unsentMaxBytes());
+        this.peer = peer;
+        this.attempt = attempt;
+        this.settings = settings;
+        this.hello = Handshake.hello(settings.self(), peer.name());
+        this.end = peer.name() + " closed the connection";
+    }
+
+    @Override
+    protected void opened() {
+        if (peer.expects(this, attempt)) {
+            sendFrame(HELLO, hello);
+        } else {
+            close();
+        }
+    }
+
+    @Override
+    protected void closed() {
+        super.closed();
+        peer.closed(this, attempt);
+        List<Pending> left = new ArrayList<>(pending.values());
+        pending.clear();
+        for (Pending request : left) {
+            if (request.message().isSent()) {
+                request.uncertain(end);
+            } else {
+                request.unreachable(end);
+            }
+        }
+    }
+
+    @Override
+    void handshake(byte kind, ByteBuffer content) throws Wire.Malformed {
+        switch (kind) {
+            case CHALLENGE -> challenge(content);
+            case WELCOME -> welcome(content);
+            case REFUSED -> refused(content);
+            default -> throw new Wire.Malformed("no node answers like this");
+        }
+    }
+
+    private void challenge(ByteBuffer content) throws Wire.Malformed {
+        if (challenge.length > 0) {
+            throw new Wire.Malformed("a second CHALLENGE");
+        }
+        challenge = bytes(content);
+        Handshake.Challenge said = Handshake.Challenge.read(ByteBuffer.wrap(challenge));
+        if (!said.called().equals(peer.name())) {
+            fail("is not there: at this address is " + said.called());
+        } else if (!Handshake.speaksOneOf(said.versionMin(), said.versionMax())) {
+            fail("speaks other versions of the protocol between nodes: " + said.versionMin() + " to "
+                    + said.versionMax());
+        } else {
+            byte[] cookie = settings.cookie().array();
+            sendFrame(PROOF, Handshake.proof(cookie, Handshake.Side.CALLER, hello, challenge));
+        }
+    }
+
+    private void welcome(ByteBuffer content) throws Wire.Malformed {
+        if (challenge.length == 0) {
+            throw new Wire.Malformed("a WELCOME before CHALLENGE");
+        }
+        byte[] expected = Handshake.proof(settings.cookie().array(), Handshake.Side.CALLED, hello, challenge);
+        if (Handshake.same(bytes(content), expected)) {
+            trust();
+            peer.ready(this);
+        } else {
+            fail(OTHER_COOKIE);
+        }
+    }
+
+    private void refused(ByteBuffer content) throws Wire.Malformed {
+        if (content.remaining() < 3) {
+            throw new Wire.Malformed("a REFUSED of " + content.remaining() + " bytes");
+        }
+        Handshake.Refusal refusal = Handshake.Refusal.of(Wire.u8(content));
+        String text = Bytes.of(Wire.text(content)).printable(NAME_MAX_BYTES);
+        fail(
+                switch (refusal) {
+                    case NAME -> "is not there: at this address is " + text;
+                    case VERSION -> "speaks other versions of the protocol between nodes: " + text;
+                    case COOKIE -> OTHER_COOKIE;
+                });
+    }
+
+    private void fail(String why) {
+        peer.failed(attempt, why);
+    }
+
+    private static byte[] bytes(ByteBuffer content) {
+        byte[] bytes = new byte[content.remaining()];
+        content.get(bytes);
+        return bytes;
+    }
+
+    /** Closes the link. */
+    void giveUp() {
+        close();
+    }
+
+    /** Sends the request, unless more waits on this link than may. */
+    void request(Pending request) {
+        if (pending.size() >= settings.inFlightMax()) {
+            request.unreachable(
+                    peer.name() + " has " + pending.size() + " requests to answer (kv.router.in-flight-max)");
+            return;
+        }
+        if (unsent() + outbox().waitingBytes() >= settings.unsentMaxBytes()) {
+            request.unreachable(peer.name() + " takes requests too slowly (kv.router.unsent-max)");
+            return;
+        }
+        while (pending.containsKey(++lastNumber)) {
+            // A number that has come round while its request still waits.
+        }
+        byte[] body = Wire.encode(request.request(), request.timeLeft());
+        request.sendAs(lastNumber, new Outbox.Message(REQUEST, lastNumber, body, request::moved));
+        pending.put(lastNumber, request);
+        deadlines.watch(request);
+        watchSilence();
+        outbox().send(request.request().stream(), request.message());
+    }
+
+    private void expired(Pending request) {
+        if (request.message().isSent()) {
+            request.uncertain(peer.name() + " did not answer within " + Peer.text(request.patience()));
+            return;
+        }
+        outbox().withdraw(request.request().stream(), request.message());
+        pending.remove(request.number());
+        if (request.message().isBegun()) {
+            sendNotice(CANCEL, request.number());
+        }
+        request.unreachable(peer.name() + " did not take the request within " + Peer.text(request.patience()));
+        closeIfDone();
+    }
+
+    private void watchSilence() {
+        if (!silenceWatched) {
+            silenceWatched = true;
+            activeNanos = System.nanoTime();
+            loop().after(settings.patience(), this::checkSilence);
+        }
+    }
+
+    private void checkSilence() {
+        silenceWatched = false;
+        if (isClosed() || pending.isEmpty()) {
+            return;
+        }
+        Duration left = settings.patience().minusNanos(System.nanoTime() - activeNanos);
+        if (left.isPositive()) {
+            silenceWatched = true;
+            loop().after(left, this::checkSilence);
+        } else {
+            end = peer.name() + " was silent for " + Peer.text(settings.patience());
+            close();
+        }
+    }
+
+    private void closeIfDone() {
+        if (leaving && pending.isEmpty()) {
+            closeAfterSent();
+        }
+    }
+
+    @Override
+    void message(byte kind, int number, Optional<ByteBuffer> body) throws Wire.Malformed {
+        if (kind != REPLY) {
+            throw new Wire.Malformed("a request on a link that is there for replies");
+        }
+        activeNanos = System.nanoTime();
+        Reply reply = body.isPresent()
+                ? Wire.decodeReply(body.get(), peer.name())
+                : new Failed(Word.TOOLARGE, peer.name() + " replied with more than fits here (kv.router.reply-max)");
+        Pending request = pending.remove(number);
+        if (request == null) {
+            throw new Wire.Malformed("a reply to a request that was not sent");
+        }
+        request.answer(reply);
+        closeIfDone();
+    }
+
+    @Override
+    void notice(byte kind, int number) throws Wire.Malformed {
+        activeNanos = System.nanoTime();
+        switch (kind) {
+            case PROGRESS -> moved(number);
+            case GOAWAY -> {
+                leaving = true;
+                peer.leaves(this);
+                closeIfDone();
+            }
+            default -> throw new Wire.Malformed("unknown kind of frame " + kind);
+        }
+    }
+
+    @Override
+    void moved(int number) {
+        activeNanos = System.nanoTime();
+        Pending request = pending.get(number);
+        if (request != null) {
+            request.moved();
+        }
+    }
+
+    @Override
+    protected void sent() {
+        activeNanos = System.nanoTime();
+        super.sent();
+    }
+}

@@ -1,0 +1,46 @@
+package dev.kv.router.peer;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Router;
+import dev.kv.router.net.Listener;
+import dev.kv.router.net.Loops;
+import dev.kv.router.net.Report;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Where other nodes come in. */
+public final class PeerDoor {
+    private static final Logger LOG = LoggerFactory.getLogger(PeerDoor.class);
+    private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
+
+    private final Listener listener;
+
+    /**
+     * Opens the door.
+     *
+     * @throws IOException if the address cannot be bound
+     */
+    public PeerDoor(Loops loops, InetSocketAddress address, PeerSettings settings, Router router) throws IOException {
+        Report refusals = new Report(LOG, REPORT_INTERVAL);
+        Listener.Options options = new Listener.Options(settings.connectionsMax(), Bytes.EMPTY, "the door for nodes");
+        listener = loops.listen(address, options, socket -> new InLink(socket, settings, router, refusals));
+    }
+
+    /** The address that was bound. */
+    public InetSocketAddress address() {
+        return listener.address();
+    }
+
+    /** How many links are open. */
+    public int links() {
+        return listener.connections();
+    }
+
+    /** Answers what other nodes have asked, and has them close their links; at most for {@code limit}. */
+    public void stop(Duration limit) {
+        listener.stop(limit, link -> ((InLink) link).goAway());
+    }
+}

@@ -1,0 +1,56 @@
+package dev.kv.router.peer;
+
+import dev.kv.router.Reply;
+import dev.kv.router.Request;
+import dev.kv.router.Router;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.net.Connector;
+import dev.kv.router.net.Loop;
+import dev.kv.router.net.Loops;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/** The other nodes. Every I/O loop has links of its own to them, so that a request and its reply stay on one thread. */
+public final class Peers implements Router.Nodes, AutoCloseable {
+    private final Loops loops;
+    private final Map<Loop, OfLoop> ofLoops = new HashMap<>();
+
+    public Peers(Loops loops, PeerSettings settings) {
+        this.loops = loops;
+        for (Loop loop : loops.all()) {
+            ofLoops.put(loop, new OfLoop(loop, new Connector(loop, settings.patience()), settings));
+        }
+    }
+
+    @Override
+    public CompletionStage<Reply> run(RoutingTable.Node node, Request request) {
+        Optional<Loop> here = Loop.current();
+        if (here.isPresent()) {
+            return ofLoops.get(here.get()).peer(node).run(request);
+        }
+        Loop loop = loops.next();
+        CompletableFuture<Reply> reply = new CompletableFuture<>();
+        loop.execute(() -> ofLoops.get(loop).peer(node).run(request).thenAccept(reply::complete));
+        return reply;
+    }
+
+    /** Opens no more links. Those that are open close with their loops. */
+    @Override
+    public void close() {
+        ofLoops.values().forEach(ofLoop -> ofLoop.connector().close());
+    }
+
+    /** The other nodes as one loop knows them; on that loop only. */
+    private record OfLoop(Loop loop, Connector connector, PeerSettings settings, Map<RoutingTable.Node, Peer> peers) {
+        OfLoop(Loop loop, Connector connector, PeerSettings settings) {
+            this(loop, connector, settings, new HashMap<>());
+        }
+
+        Peer peer(RoutingTable.Node node) {
+            return peers.computeIfAbsent(node, unknown -> new Peer(unknown, settings, loop, connector));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package dev.kv.router.peer;
+
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Failed;
+import dev.kv.router.Reply.Word;
+import dev.kv.router.Request;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/** A request that waits for another node: first for a link to it, then for its reply. On one loop only. */
+final class Pending {
+    /** What a node that was asked by another keeps of that one's time, so that its answer comes before the other gives up. */
+    private static final double SHARE_OF_TIME_LEFT = 0.95;
+
+    private final Request request;
+    private final int sizeBytes;
+    private final Duration patience;
+    private final CompletableFuture<Reply> reply = new CompletableFuture<>();
+    private long deadlineNanos;
+
+    /** What a link sends it as. */
+    private Outbox.Message message;
+
+    private int number;
+
+    Pending(Request request, Duration patience) {
+        this.request = request;
+        this.sizeBytes = Wire.sizeOf(request.command());
+        this.patience = patience(request.timeLeft(), patience);
+        this.deadlineNanos = System.nanoTime() + this.patience.toNanos();
+    }
+
+    private static Duration patience(Duration timeLeft, Duration patience) {
+        if (timeLeft.equals(Request.UNLIMITED)) {
+            return patience;
+        }
+        Duration shorter = timeLeft.compareTo(patience) < 0 ? timeLeft : patience;
+        return Duration.ofNanos((long) (shorter.toNanos() * SHARE_OF_TIME_LEFT));
+    }
+
+    Request request() {
+        return request;
+    }
+
+    /** The bytes of its names, keys and values. */
+    int sizeBytes() {
+        return sizeBytes;
+    }
+
+    /** How long it waits without progress. */
+    Duration patience() {
+        return patience;
+    }
+
+    /** How much of that is left. */
+    Duration timeLeft() {
+        return Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime()));
+    }
+
+    /** When it has waited long enough, by {@link System#nanoTime}. */
+    long deadlineNanos() {
+        return deadlineNanos;
+    }
+
+    /** A part of the request or of its reply has moved on: the waiting starts again, here and at the nodes before. */
+    void moved() {
+        deadlineNanos = System.nanoTime() + patience.toNanos();
+        request.progress().run();
+    }
+
+    /** A link sends it as this message. */
+    void sendAs(int number, Outbox.Message message) {
+        this.number = number;
+        this.message = message;
+    }
+
+    int number() {
+        return number;
+    }
+
+    Outbox.Message message() {
+        return message;
+    }
+
+    CompletionStage<Reply> reply() {
+        return reply;
+    }
+
+    boolean isAnswered() {
+        return reply.isDone();
+    }
+
+    /** Answers the request, unless that was done before. */
+    void answer(Reply with) {
+        reply.complete(with);
+    }
+
+    /** The other node did not get the request. */
+    void unreachable(String why) {
+        answer(new Failed(Word.UNREACHABLE, why + "; the request was not run"));
+    }
+
+    /** The other node got the request. */
+    void uncertain(String why) {
+        answer(new Failed(Word.UNCERTAIN, why + "; the request may have run"));
+    }
+}
