@@ -44,8 +44,9 @@ for program in ip tc iptables; do add_program "$program" sbin; done
 
 libraries=$(ldd "$(command -v bash)" | grep -oE '/[^ ]+/libc\.so\.6')
 libraries=${libraries%/*}
-# iptables loads its parts by name, Java its libraries, and glibc its name services.
+# iptables loads its parts by name, Java its libraries, and glibc its locale and its name services.
 [ ! -d "/usr$libraries/xtables" ] || cp -r "/usr$libraries/xtables" "$root$libraries/"
+[ ! -d /usr/lib/locale/C.utf8 ] || { mkdir -p "$root/usr/lib/locale" && cp -r /usr/lib/locale/C.utf8 "$root/usr/lib/locale/"; }
 for library in libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libz.so.1 libresolv.so.2 libnss_dns.so.2 libnss_files.so.2; do
   [ ! -e "$libraries/$library" ] || add_file "$libraries/$library"
 done
