@@ -9,6 +9,7 @@ import java.util.List;
 import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.core.session.IoSession;
+import org.apache.mina.transport.socket.SocketSessionConfig;
 import org.apache.mina.transport.socket.nio.NioSession;
 
 /**
@@ -123,6 +124,11 @@ public abstract class Connection {
     /** Has {@link #idle} called when nothing comes or goes for so long; in whole seconds, zero for never. */
     protected final void idleAfter(Duration time) {
         session.getConfig().setBothIdleTime((int) time.toSeconds());
+    }
+
+    /** Has the kernel take at most so many bytes ahead of the network. */
+    protected final void sendBuffer(int bytes) {
+        ((SocketSessionConfig) session.getConfig()).setSendBufferSize(bytes);
     }
 
     /** Bytes from here on that the other side has not taken. */

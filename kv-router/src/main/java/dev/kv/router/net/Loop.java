@@ -8,8 +8,10 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -50,7 +52,19 @@ public final class Loop extends NioProcessor implements Executor {
         AtomicReference<Loop> self = new AtomicReference<>();
         // MINA ends the processor's run when its last session closes and starts it anew: one thread keeps it the same
         // thread.
-        return new Loop(self, Executors.newSingleThreadExecutor(task -> new LoopThread(task, threadName, self)), timer);
+        return new Loop(self, oneThread(task -> new LoopThread(task, threadName, self)), timer);
+    }
+
+    /** What comes after the loop was closed is dropped: its connections are gone. */
+    private static ExecutorService oneThread(ThreadFactory factory) {
+        return new ThreadPoolExecutor(
+                1,
+                1,
+                0,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                factory,
+                new ThreadPoolExecutor.DiscardPolicy());
     }
 
     private static final class LoopThread extends Thread {

@@ -2,16 +2,16 @@ package dev.kv.router.net;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.apache.mina.util.ExceptionMonitor;
 
 /** The I/O loops of a node, shared by its doors and its connections to other nodes. */
 public final class Loops implements AutoCloseable {
-    private final List<Loop> loops = new ArrayList<>();
+    private final List<Loop> loops;
     private final AtomicInteger turn = new AtomicInteger();
     private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
             1,
@@ -36,13 +36,13 @@ public final class Loops implements AutoCloseable {
             }
         });
         int wanted = count == 0 ? Runtime.getRuntime().availableProcessors() : count;
-        for (int i = 0; i < wanted; i++) {
-            loops.add(Loop.named("kv-io-" + i, timer));
-        }
+        loops = IntStream.range(0, wanted)
+                .mapToObj(i -> Loop.named("kv-io-" + i, timer))
+                .toList();
     }
 
     public List<Loop> all() {
-        return List.copyOf(loops);
+        return loops;
     }
 
     /** One of the loops, each in its turn. */

@@ -7,13 +7,14 @@ import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Connector;
 import dev.kv.router.net.Loop;
 import dev.kv.router.net.Report;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -187,8 +188,12 @@ final class Peer {
         return a.compareTo(b) < 0 ? a : b;
     }
 
-    /** A duration for people, such as {@code 4.75s}. */
+    /** A duration for people, in hundredths of a second at the finest, such as {@code 4.75 s}. */
     static String text(Duration duration) {
-        return duration.toString().substring(2).toLowerCase(Locale.ROOT);
+        return BigDecimal.valueOf(duration.toMillis(), 3)
+                        .setScale(2, RoundingMode.HALF_UP)
+                        .stripTrailingZeros()
+                        .toPlainString()
+                + " s";
     }
 }

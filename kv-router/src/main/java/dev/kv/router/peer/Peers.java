@@ -31,7 +31,8 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         if (here.isPresent()) {
             return ofLoops.get(here.get()).peer(node).run(request);
         }
-        Loop loop = loops.next();
+        // One loop for each stream keeps its requests in their order.
+        Loop loop = loops.all().get(Math.floorMod(request.stream(), loops.all().size()));
         CompletableFuture<Reply> reply = new CompletableFuture<>();
         loop.execute(() -> ofLoops.get(loop).peer(node).run(request).thenAccept(reply::complete));
         return reply;

@@ -1,0 +1,135 @@
+package dev.kv.router.peer;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Router;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.Store;
+import dev.kv.router.net.Loops;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+
+/** A node without its client door: a router, its way to others, and a map for buckets. */
+final class Host implements AutoCloseable {
+    final String name;
+    final Map<String, InetSocketAddress> addresses = new HashMap<>();
+    final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
+    Store store = this::run;
+    Duration patience = Duration.ofSeconds(5);
+    Bytes cookie = Bytes.of("a cookie that all nodes share");
+    int inFlightMax = 1000;
+    long unsentMaxBytes = 64 << 20;
+    int port;
+
+    private Loops loops;
+    private Peers peers;
+    private PeerDoor door;
+    private Router router;
+
+    Host(String name) {
+        this.name = name;
+    }
+
+    /** Starts with the table, on the port that it had before, if any. */
+    Host start(String table) {
+        try {
+            loops = new Loops(1);
+            PeerSettings settings = new PeerSettings(
+                    name,
+                    cookie,
+                    addresses,
+                    patience,
+                    Duration.ofMillis(200),
+                    100,
+                    inFlightMax,
+                    unsentMaxBytes,
+                    65L << 20);
+            peers = new Peers(loops, settings);
+            router = new Router(
+                    name,
+                    Optional.of(command -> store.run(command)),
+                    peers,
+                    new Router.Limits(8, 1 << 16, 1 << 16, 64 << 20),
+                    new Router.TableInForce(RoutingTable.parse(table), 0, "the test", Instant.now()));
+            door = new PeerDoor(loops, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), settings, router);
+            port = door.address().getPort();
+            return this;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (RoutingTable.Malformed e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private CompletionStage<Reply> run(Command command) {
+        Map<Bytes, Bytes> bucket = buckets.get(command.bucket());
+        if (bucket == null && !(command instanceof Command.Create)) {
+            return CompletableFuture.completedFuture(Reply.NOT_FOUND);
+        }
+        return CompletableFuture.completedFuture(
+                switch (command) {
+                    case Command.Create create -> {
+                        buckets.putIfAbsent(create.bucket(), new ConcurrentHashMap<>());
+                        yield Reply.OK;
+                    }
+                    case Command.Put put -> {
+                        bucket.put(put.key(), put.value());
+                        yield Reply.OK;
+                    }
+                    case Command.Get get -> {
+                        Bytes value = bucket.get(get.key());
+                        yield value == null ? Reply.ABSENT : new Reply.Value(value);
+                    }
+                    case Command.Delete delete -> {
+                        bucket.remove(delete.key());
+                        yield Reply.OK;
+                    }
+                    case Command.Route _ -> throw new AssertionError("the router answers these");
+                });
+    }
+
+    /** A client of this node. */
+    Store client() {
+        return router.store();
+    }
+
+    Reply ask(Command command) {
+        return await(client().run(command));
+    }
+
+    static Reply await(CompletionStage<Reply> stage) {
+        try {
+            return stage.toCompletableFuture().get(20, TimeUnit.SECONDS);
+        } catch (Exception e) {
+            throw new AssertionError("no reply", e);
+        }
+    }
+
+    /** Ends in order. */
+    void stop() {
+        door.stop(Duration.ofSeconds(5));
+        close();
+    }
+
+    /** Ends at once, as a crash does. */
+    @Override
+    public void close() {
+        if (loops != null) {
+            peers.close();
+            loops.close();
+            door.stop(Duration.ZERO);
+        }
+    }
+}
