@@ -1,6 +1,6 @@
 package dev.kv.router.net;
 
-import java.io.IOException;
+import java.net.SocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,7 +18,8 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * <p>Everything here runs on the connection's {@link #loop()}, and callers keep to it as well.
  *
  * <p>Input: {@link #read} takes one message at a time while {@link #mayRead} allows it. When it does not, the socket is no
- * longer read, so that TCP holds the sender back, until {@link #readOn} finds it allowed again.
+ * longer read, so that TCP holds the sender back, until {@link #readOn} finds it allowed again. Input ends where the other
+ * side ends it, or by {@link #endInput}.
  *
  * <p>Output: what is sent during an iteration of the loop leaves at its end in one write.
  */
@@ -28,12 +29,13 @@ public abstract class Connection {
 
     private static final int GATHER_FIRST_BYTES = 512;
 
+    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
     private final NioSession session;
+    private final SocketAddress remote;
     private final Loop loop;
     private final long unsentMaxBytes;
     private final Budget budget;
-
-    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
 
     /** Input that no message was made of yet, from 0 to its position; its capacity is charged to the budget. */
     private ByteBuffer unread = NOTHING;
@@ -47,6 +49,7 @@ public abstract class Connection {
     private final List<IoBuffer> ready = new ArrayList<>();
     private boolean flushDeferred;
     private boolean closeAfterFlush;
+    private boolean closing;
     private boolean closed;
     private long unsentBytes;
 
@@ -56,6 +59,7 @@ public abstract class Connection {
      */
     protected Connection(Socket socket, long unsentMaxBytes, Budget budget) {
         this.session = socket.session;
+        this.remote = session.getRemoteAddress();
         this.loop = loopOf(socket.session);
         this.unsentMaxBytes = unsentMaxBytes;
         this.budget = budget;
@@ -90,7 +94,8 @@ public abstract class Connection {
     /**
      * Takes one message from the buffer, if it holds a whole one, and handles it.
      *
-     * @param input the bytes that were received and not taken so far; bytes up to its position count as taken afterwards
+     * @param input the bytes that were received and not taken so far, backed by an array; bytes up to its position count as
+     *     taken afterwards
      * @return whether something was taken; else this is called again when more has been received
      */
     protected abstract boolean read(ByteBuffer input);
@@ -100,7 +105,10 @@ public abstract class Connection {
         return unsentBytes < unsentMaxBytes;
     }
 
-    /** There is no memory left for the unfinished message. Closes the connection unless overridden. */
+    /**
+     * There was no memory left for the unfinished message: it is dropped, and no more is read. Closes the connection unless
+     * overridden.
+     */
     protected void inputOverBudget() {
         close();
     }
@@ -108,7 +116,10 @@ public abstract class Connection {
     /** Some of the output has left. */
     protected void sent() {}
 
-    /** The other side will send no more, and what came before has been read. Closes the connection unless overridden. */
+    /**
+     * No more input will come, and all messages that came have been read. Closes the connection unless overridden. May be
+     * called again by another {@link #endInput}.
+     */
     protected void inputEnded() {
         close();
     }
@@ -142,7 +153,7 @@ public abstract class Connection {
 
     /** The address of the other side, as {@code host:port}. */
     public final String remote() {
-        return Addresses.text(session.getRemoteAddress());
+        return Addresses.text(remote);
     }
 
     public final boolean isClosed() {
@@ -156,7 +167,7 @@ public abstract class Connection {
 
     /** Sends a part of the array, which must not be written to afterwards. */
     protected final void send(byte[] bytes, int offset, int length) {
-        if (closed || closeAfterFlush) {
+        if (closing) {
             return;
         }
         unsentBytes += length;
@@ -210,9 +221,10 @@ public abstract class Connection {
 
     /** Closes the connection when all that was sent has left; what is sent or received from now on is ignored. */
     protected final void closeAfterSent() {
-        if (closed || closeAfterFlush) {
+        if (closing) {
             return;
         }
+        closing = true;
         closeAfterFlush = true;
         session.suspendRead();
         if (!flushDeferred) {
@@ -221,9 +233,32 @@ public abstract class Connection {
         }
     }
 
-    /** Closes the connection at once. */
+    /** Closes the connection at once; what is sent or received from now on is ignored. */
     protected final void close() {
+        closing = true;
         session.closeNow();
+    }
+
+    /** Takes nothing any more that was not received by now, as if the other side had ended its input here. */
+    protected final void endInput() {
+        if (closing) {
+            return;
+        }
+        inputEnded = true;
+        session.suspendRead();
+        if (!paused) {
+            inputEnded();
+        }
+    }
+
+    /**
+     * Something is wrong with this node: tells it once in the log, and closes the connection.
+     *
+     * @param what what was going on, as the log should call it
+     */
+    protected final void fault(String what, Throwable fault) {
+        Faults.report(what + " for " + remote(), fault);
+        close();
     }
 
     /** Reads on, if reading was held back and {@link #mayRead} now allows it. */
@@ -232,9 +267,13 @@ public abstract class Connection {
             readOnDeferred = true;
             loop.defer(() -> {
                 readOnDeferred = false;
-                if (paused && !closed && mayRead()) {
+                if (paused && !closing && mayRead()) {
                     paused = false;
-                    consumeUnread();
+                    try {
+                        consumeUnread();
+                    } catch (Throwable fault) {
+                        fault("reading on", fault);
+                    }
                 }
             });
         }
@@ -252,33 +291,34 @@ public abstract class Connection {
         }
     }
 
-    void receivedEnd() {
-        inputEnded = true;
-        session.suspendRead();
-        if (!paused) {
-            inputEnded();
-        }
-    }
-
     private void consumeUnread() {
         unread.flip();
         consume(unread);
-        ByteBuffer rest = unread;
-        unread = NOTHING;
-        keep(rest);
-        budget.give(rest.capacity());
-        if (paused) {
+        if (!unread.hasRemaining()) {
+            dropUnread();
+        } else if (unread.position() > 0) {
+            unread.compact();
+        } else {
+            // Nothing to move: a message that comes in many pieces would else be copied for each of them.
+            unread.position(unread.limit()).limit(unread.capacity());
+        }
+        if (paused || closing) {
             return;
         }
         if (inputEnded) {
             inputEnded();
-        } else if (session.isReadSuspended() && !closeAfterFlush) {
+        } else if (session.isReadSuspended()) {
             session.resumeRead();
         }
     }
 
+    private void dropUnread() {
+        budget.give(unread.capacity());
+        unread = NOTHING;
+    }
+
     private void consume(ByteBuffer input) {
-        while (input.hasRemaining() && !closed && !closeAfterFlush) {
+        while (input.hasRemaining() && !closing) {
             if (!mayRead()) {
                 paused = true;
                 session.suspendRead();
@@ -291,12 +331,16 @@ public abstract class Connection {
     }
 
     private void keep(ByteBuffer input) {
-        if (closed || closeAfterFlush || !input.hasRemaining()) {
+        if (closing || inputEnded || !input.hasRemaining()) {
             return;
         }
         if (unread.remaining() < input.remaining()) {
             int size = Math.max(unread.position() + input.remaining(), 2 * unread.capacity());
             if (!budget.take(size)) {
+                dropUnread();
+                paused = false;
+                inputEnded = true;
+                session.suspendRead();
                 inputOverBudget();
                 return;
             }
@@ -312,18 +356,11 @@ public abstract class Connection {
         readOn();
     }
 
-    void fault(Throwable fault) {
-        if (!(fault instanceof IOException)) {
-            Faults.report("the connection of " + remote(), fault);
-        }
-        close();
-    }
-
     void ended() {
         if (!closed) {
+            closing = true;
             closed = true;
-            budget.give(unread.capacity());
-            unread = NOTHING;
+            dropUnread();
             ready.clear();
             gathered = new byte[0];
             gatheredBytes = 0;

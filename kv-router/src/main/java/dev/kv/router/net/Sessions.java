@@ -1,5 +1,6 @@
 package dev.kv.router.net;
 
+import java.io.IOException;
 import java.util.function.Function;
 import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.core.service.IoHandler;
@@ -43,17 +44,15 @@ final class Sessions implements IoHandler {
 
     @Override
     public void inputClosed(IoSession session) {
-        guarded(session, () -> of(session).receivedEnd());
+        guarded(session, () -> of(session).endInput());
     }
 
     @Override
     public void exceptionCaught(IoSession session, Throwable cause) {
-        Connection connection = of(session);
-        if (connection == null) {
-            session.closeNow();
-        } else {
-            connection.fault(cause);
+        if (!(cause instanceof IOException)) {
+            Faults.report("the connection of " + Addresses.text(session.getRemoteAddress()), cause);
         }
+        session.closeNow();
     }
 
     @Override
@@ -79,7 +78,7 @@ final class Sessions implements IoHandler {
         try {
             event.run();
         } catch (Throwable fault) {
-            of(session).fault(fault);
+            of(session).fault("an event", fault);
         }
     }
 }
