@@ -1,0 +1,249 @@
+package dev.kv.server;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import dev.kv.router.net.Budget;
+import dev.kv.router.net.Connection;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One client. Its commands run as they are read, without waiting for earlier replies; the replies leave in the order of the
+ * requests, whatever order they become ready in.
+ */
+final class ClientConnection extends Connection {
+    /*
+     * A page in a browser can make it send an HTTP request with lines of the page's choice to any host and port that the
+     * browser reaches, this one included, and here each line would run as a command. Two lines of such a request are not
+     * the page's choice: it begins with the method, and the next line that a browser sends is the host. With POST the
+     * page chooses what follows freely, so that does not get beyond the first line.
+     */
+    private static final byte[] HTTP_POST = "POST ".getBytes(US_ASCII);
+
+    private static final byte[] HTTP_HOST = "host:".getBytes(US_ASCII);
+    private static final int HTTP_LINES = 2;
+
+    private final OpenDoor door;
+    private final ServerSettings settings;
+    private final Store store;
+    private final byte[][] tooLong;
+    private final CompletableFuture<Void> gone = new CompletableFuture<>();
+    private final PendingReplies pending = new PendingReplies();
+    private final Words words = new Words();
+
+    /** How much of the next line is known to hold no LF, so that a line in many packets is not searched again for each. */
+    private int searchedBytes;
+
+    /** Whether what comes is the rest of a line that is too long. */
+    private boolean skipping;
+
+    /** How many lines have ended, as far as anybody cares: up to {@link #HTTP_LINES}. */
+    private int lines;
+
+    /** Whether all requests that will be run have been read. */
+    private boolean finishing;
+
+    ClientConnection(Socket socket, OpenDoor door, ServerSettings settings, Store store, Budget buffers) {
+        super(socket, settings.unsentMaxBytes(), buffers);
+        this.door = door;
+        this.settings = settings;
+        this.store = store;
+        this.tooLong = LineReply.of(new Reply.Failed(
+                Reply.Word.TOOLARGE,
+                "the line is longer than " + settings.lineMaxBytes() + " bytes (kv.server.line-max)"));
+    }
+
+    @Override
+    protected void opened() {
+        if (door.isStopping()) {
+            finish();
+        }
+        idleAfter(settings.idle());
+    }
+
+    @Override
+    protected boolean mayRead() {
+        return unsentBytes() + pending.heldBytes() < settings.unsentMaxBytes()
+                && pending.size() < settings.repliesMax();
+    }
+
+    /** Takes one line, or a part of one that is too long. */
+    @Override
+    protected boolean read(ByteBuffer input) {
+        byte[] array = input.array();
+        int start = input.arrayOffset() + input.position();
+        int limit = input.arrayOffset() + input.limit();
+        int end = indexOfLf(array, start + searchedBytes, limit);
+        int length = end - start;
+        boolean ended = end < limit;
+        boolean fits = !skipping && length <= settings.lineMaxBytes();
+        if (!ended && fits) {
+            searchedBytes = length;
+            return false;
+        }
+        searchedBytes = 0;
+        input.position(input.position() + length + (ended ? 1 : 0));
+        if (lines < HTTP_LINES && !skipping && isHttp(array, start, end)) {
+            door.spokeHttp(this);
+            close();
+            return true;
+        }
+        skipping = !ended;
+        if (ended) {
+            lines = Math.min(lines + 1, HTTP_LINES);
+            if (fits) {
+                run(array, start, end);
+            } else {
+                answer(tooLong);
+            }
+        }
+        return true;
+    }
+
+    private static int indexOfLf(byte[] array, int from, int to) {
+        int at = from;
+        while (at < to && array[at] != '\n') {
+            at++;
+        }
+        return at;
+    }
+
+    private boolean isHttp(byte[] array, int start, int end) {
+        return begins(array, start, end, HTTP_HOST, 0x20) || (lines == 0 && begins(array, start, end, HTTP_POST, 0));
+    }
+
+    private static boolean begins(byte[] array, int start, int end, byte[] prefix, int caseBit) {
+        if (end - start < prefix.length) {
+            return false;
+        }
+        for (int i = 0; i < prefix.length; i++) {
+            if ((array[start + i] | caseBit) != prefix[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void run(byte[] array, int start, int end) {
+        words.split(array, start, end);
+        Optional<Command> command = LineCommand.parse(words);
+        if (command.isEmpty()) {
+            answer(LineReply.UNKNOWN_COMMAND);
+        } else {
+            run(command.get());
+        }
+    }
+
+    private void run(Command command) {
+        try {
+            CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
+            if (reply.isDone()) {
+                answer(LineReply.of(reply.join()));
+            } else {
+                long number = pending.reserve();
+                var _ = reply.whenComplete((answer, fault) -> settle(number, command, reply));
+            }
+        } catch (Throwable fault) {
+            fault(command, fault);
+        }
+    }
+
+    private void fault(Command command, Throwable fault) {
+        fault(
+                command.getClass().getSimpleName() + " in bucket "
+                        + command.bucket().printable(256),
+                fault);
+    }
+
+    private void answer(byte[][] pieces) {
+        if (pending.isEmpty()) {
+            sendAll(pieces);
+        } else {
+            pending.put(pending.reserve(), pieces);
+        }
+    }
+
+    private void sendAll(byte[][] pieces) {
+        for (byte[] piece : pieces) {
+            send(piece);
+        }
+    }
+
+    private void settle(long number, Command command, CompletableFuture<Reply> reply) {
+        if (isClosed()) {
+            return;
+        }
+        try {
+            pending.put(number, LineReply.of(reply.join()));
+            sendSettled();
+            readOn();
+            closeIfFinished();
+        } catch (Throwable fault) {
+            fault(command, fault);
+        }
+    }
+
+    private void sendSettled() {
+        while (!pending.isEmpty()) {
+            Optional<byte[][]> pieces = pending.poll();
+            if (pieces.isEmpty()) {
+                return;
+            }
+            sendAll(pieces.get());
+        }
+    }
+
+    /** Answers what has been received as a whole, then closes the connection. */
+    void finish() {
+        endInput();
+    }
+
+    /** Closes the connection whatever is left to do. */
+    void cutOff() {
+        close();
+    }
+
+    @Override
+    protected void inputEnded() {
+        finishing = true;
+        closeIfFinished();
+    }
+
+    @Override
+    protected void inputOverBudget() {
+        door.overBudget(this);
+        answer(LineReply.of(new Reply.Failed(
+                Reply.Word.ERR,
+                "this node has no memory left for unfinished lines (kv.server.buffer-max); try again later")));
+        inputEnded();
+    }
+
+    private void closeIfFinished() {
+        if (finishing && pending.isEmpty()) {
+            closeAfterSent();
+        }
+    }
+
+    /** A client that waits for a reply is not idle. */
+    @Override
+    protected void idle() {
+        if (pending.isEmpty()) {
+            close();
+        }
+    }
+
+    @Override
+    protected void closed() {
+        door.left(this);
+        gone.complete(null);
+    }
+
+    /** Completes when the connection is closed. */
+    CompletableFuture<Void> gone() {
+        return gone;
+    }
+}

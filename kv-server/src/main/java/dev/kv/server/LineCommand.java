@@ -1,0 +1,36 @@
+package dev.kv.server;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A command of the line protocol.
+ *
+ * @param name its first word, exactly so
+ * @param arity how many words it has, its name included
+ * @param command what its words ask for
+ */
+record LineCommand(Bytes name, int arity, Function<Words, Command> command) {
+    private static final LineCommand[] TABLE = {
+        row("CREATE", 2, words -> new Command.Create(words.at(1))),
+        row("PUT", 4, words -> new Command.Put(words.at(1), words.at(2), words.at(3))),
+        row("GET", 3, words -> new Command.Get(words.at(1), words.at(2))),
+        row("DELETE", 3, words -> new Command.Delete(words.at(1), words.at(2))),
+    };
+
+    private static LineCommand row(String name, int arity, Function<Words, Command> command) {
+        return new LineCommand(Bytes.of(name), arity, command);
+    }
+
+    /** What the words of a line ask for, if the table has it. */
+    static Optional<Command> parse(Words words) {
+        for (LineCommand row : TABLE) {
+            if (words.count() == row.arity && words.is(0, row.name)) {
+                return Optional.of(row.command.apply(words));
+            }
+        }
+        return Optional.empty();
+    }
+}

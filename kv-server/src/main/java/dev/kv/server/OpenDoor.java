@@ -1,0 +1,166 @@
+package dev.kv.server;
+
+import static java.util.concurrent.TimeUnit.NANOSECONDS;
+
+import com.sun.management.UnixOperatingSystemMXBean;
+import dev.kv.router.Bytes;
+import dev.kv.router.Store;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.net.Addresses;
+import dev.kv.router.net.Budget;
+import dev.kv.router.net.Connection;
+import dev.kv.router.net.Listener;
+import dev.kv.router.net.Loops;
+import dev.kv.router.net.Report;
+import dev.kv.router.node.Running;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The door while it is open: the port and the clients. */
+final class OpenDoor implements Running {
+    private static final Logger LOG = LoggerFactory.getLogger(OpenDoor.class);
+    private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
+
+    /** File descriptors kept for other nodes, files and ZooKeeper: a quarter of all, at most so many. */
+    private static final int DESCRIPTORS_RESERVED_MAX = 1024;
+
+    private final ServerSettings settings;
+    private final Supplier<Store> stores;
+    private final Budget buffers;
+    private final Set<ClientConnection> clients = ConcurrentHashMap.newKeySet();
+    private final Report http = new Report(LOG, REPORT_INTERVAL);
+    private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
+    private final Listener listener;
+    private volatile boolean stopping;
+
+    private OpenDoor(
+            ServerSettings settings,
+            Supplier<Store> stores,
+            Loops loops,
+            InetSocketAddress address,
+            Listener.Options options)
+            throws IOException {
+        this.settings = settings;
+        this.stores = stores;
+        this.buffers = new Budget(settings.bufferMaxBytes());
+        this.listener = loops.listen(address, options, this::admit);
+    }
+
+    /** Opens the port, or says with a {@link BadStart} why that cannot be. */
+    static OpenDoor open(ServerSettings settings, Supplier<Store> stores, Loops loops) {
+        InetSocketAddress address = new InetSocketAddress(settings.host(), settings.port());
+        if (address.isUnresolved()) {
+            throw new BadStart("kv.server.host: no address is known for " + settings.host());
+        }
+        int connectionsMax = connectionsMax(
+                settings.connectionsMax(),
+                ManagementFactory.getPlatformMXBean(UnixOperatingSystemMXBean.class)
+                        .getMaxFileDescriptorCount());
+        Bytes refusal =
+                Bytes.of("ERROR ERR too many connections: this node serves %d at most (kv.server.connections-max)\r\n"
+                        .formatted(connectionsMax));
+        try {
+            OpenDoor door = new OpenDoor(
+                    settings,
+                    stores,
+                    loops,
+                    address,
+                    new Listener.Options(connectionsMax, refusal, "the door for clients"));
+            LOG.info("open for clients on {}", door.address());
+            return door;
+        } catch (IOException e) {
+            throw new BadStart(
+                    "kv.server.port: cannot listen on " + Addresses.text(address)
+                            + " (kv.server.host, kv.server.port): " + e.getMessage(),
+                    e);
+        }
+    }
+
+    /**
+     * How many clients may be connected at once.
+     *
+     * @param wanted the setting; 0 for as many as can be
+     * @param descriptors how many file descriptors this process may have
+     */
+    static int connectionsMax(int wanted, long descriptors) {
+        long reserved = Math.min(descriptors / 4, DESCRIPTORS_RESERVED_MAX);
+        int possible = Math.clamp(descriptors - reserved, 1, Integer.MAX_VALUE);
+        if (wanted > possible) {
+            LOG.warn(
+                    "kv.server.connections-max = {} is more than the {} file descriptors (ulimit -n) allow; it is {}",
+                    wanted,
+                    descriptors,
+                    possible);
+        }
+        return wanted == 0 ? possible : Math.min(wanted, possible);
+    }
+
+    InetSocketAddress address() {
+        return listener.address();
+    }
+
+    private ClientConnection admit(Connection.Socket socket) {
+        ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers);
+        clients.add(client);
+        return client;
+    }
+
+    /** Whether a client that was just let in came too late. */
+    boolean isStopping() {
+        return stopping;
+    }
+
+    void left(ClientConnection client) {
+        clients.remove(client);
+    }
+
+    void spokeHttp(ClientConnection client) {
+        http.report(() -> "closed the connection of " + client.remote()
+                + ": it speaks HTTP, as a browser does; nothing of it was run from there on");
+    }
+
+    void overBudget(ClientConnection client) {
+        overBudget.report(
+                () -> "closed the connection of " + client.remote() + ": unfinished lines of all clients fill "
+                        + settings.bufferMaxBytes() + " bytes (kv.server.buffer-max)");
+    }
+
+    @Override
+    public Map<String, String> status() {
+        Map<String, String> status = new LinkedHashMap<>();
+        status.put("client", Addresses.text(address()));
+        status.put("connections", String.valueOf(clients.size()));
+        return status;
+    }
+
+    @Override
+    public void stop(Duration limit) {
+        stopping = true;
+        listener.close();
+        clients.forEach(client -> client.loop().execute(client::finish));
+        CompletableFuture<?>[] gone =
+                clients.stream().map(ClientConnection::gone).toArray(CompletableFuture<?>[]::new);
+        try {
+            CompletableFuture.allOf(gone).get(limit.toNanos(), NANOSECONDS);
+        } catch (TimeoutException e) {
+            LOG.warn("cut off {} clients that had not taken all their replies within {}", clients.size(), limit);
+            clients.forEach(client -> client.loop().execute(client::cutOff));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException e) {
+            throw new AssertionError("nothing completes these exceptionally", e);
+        }
+    }
+}

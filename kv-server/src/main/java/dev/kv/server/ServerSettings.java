@@ -1,0 +1,48 @@
+package dev.kv.server;
+
+import dev.kv.router.config.Settings;
+import java.time.Duration;
+
+/**
+ * The section {@code kv.server}; {@code reference.conf} says what the keys mean.
+ *
+ * @param idle zero for never
+ * @param connectionsMax 0 for what the file descriptors allow
+ */
+record ServerSettings(
+        String host,
+        int port,
+        int lineMaxBytes,
+        Duration idle,
+        int connectionsMax,
+        int repliesMax,
+        long unsentMaxBytes,
+        long bufferMaxBytes) {
+
+    private static final long KIB = 1024;
+    private static final long GIB = 1024 * 1024 * KIB;
+
+    /** While it arrives, a line's buffer is at most twice its size, and is there twice while it grows. */
+    private static final int BUFFERS_PER_LINE = 4;
+
+    static ServerSettings from(Settings settings) {
+        Duration idle = settings.duration("kv.server.idle", Duration.ZERO, Duration.ofDays(1));
+        if (!idle.isZero() && idle.toSeconds() == 0) {
+            throw settings.bad("kv.server.idle", "expected 0 or at least 1s");
+        }
+        int lineMaxBytes = (int) settings.size("kv.server.line-max", KIB, GIB / BUFFERS_PER_LINE);
+        long bufferMaxBytes = settings.size("kv.server.buffer-max", KIB, 1024 * GIB);
+        if (bufferMaxBytes / BUFFERS_PER_LINE < lineMaxBytes) {
+            throw settings.bad("kv.server.buffer-max", "expected at least four times kv.server.line-max");
+        }
+        return new ServerSettings(
+                settings.text("kv.server.host"),
+                settings.port("kv.server.port"),
+                lineMaxBytes,
+                idle,
+                settings.count("kv.server.connections-max", 0, 1_000_000),
+                settings.count("kv.server.replies-max", 1, 1024 * 1024),
+                settings.size("kv.server.unsent-max", KIB, GIB),
+                bufferMaxBytes);
+    }
+}
