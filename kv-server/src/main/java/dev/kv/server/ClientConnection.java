@@ -31,7 +31,6 @@ final class ClientConnection extends Connection {
     private final ServerSettings settings;
     private final Store store;
     private final byte[][] tooLong;
-    private final CompletableFuture<Void> gone = new CompletableFuture<>();
     private final PendingReplies pending = new PendingReplies();
     private final Words words = new Words();
 
@@ -59,9 +58,6 @@ final class ClientConnection extends Connection {
 
     @Override
     protected void opened() {
-        if (door.isStopping()) {
-            finish();
-        }
         idleAfter(settings.idle());
     }
 
@@ -202,11 +198,6 @@ final class ClientConnection extends Connection {
         endInput();
     }
 
-    /** Closes the connection whatever is left to do. */
-    void cutOff() {
-        close();
-    }
-
     @Override
     protected void inputEnded() {
         finishing = true;
@@ -238,12 +229,6 @@ final class ClientConnection extends Connection {
 
     @Override
     protected void closed() {
-        door.left(this);
-        gone.complete(null);
-    }
-
-    /** Completes when the connection is closed. */
-    CompletableFuture<Void> gone() {
-        return gone;
+        // What is still in flight is answered to nobody.
     }
 }

@@ -1,7 +1,5 @@
 package dev.kv.server;
 
-import static java.util.concurrent.TimeUnit.NANOSECONDS;
-
 import com.sun.management.UnixOperatingSystemMXBean;
 import dev.kv.router.Bytes;
 import dev.kv.router.Store;
@@ -19,11 +17,6 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,11 +32,9 @@ final class OpenDoor implements Running {
     private final ServerSettings settings;
     private final Supplier<Store> stores;
     private final Budget buffers;
-    private final Set<ClientConnection> clients = ConcurrentHashMap.newKeySet();
     private final Report http = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
     private final Listener listener;
-    private volatile boolean stopping;
 
     private OpenDoor(
             ServerSettings settings,
@@ -112,18 +103,7 @@ final class OpenDoor implements Running {
     }
 
     private ClientConnection admit(Connection.Socket socket) {
-        ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers);
-        clients.add(client);
-        return client;
-    }
-
-    /** Whether a client that was just let in came too late. */
-    boolean isStopping() {
-        return stopping;
-    }
-
-    void left(ClientConnection client) {
-        clients.remove(client);
+        return new ClientConnection(socket, this, settings, stores.get(), buffers);
     }
 
     void spokeHttp(ClientConnection client) {
@@ -141,26 +121,15 @@ final class OpenDoor implements Running {
     public Map<String, String> status() {
         Map<String, String> status = new LinkedHashMap<>();
         status.put("client", Addresses.text(address()));
-        status.put("connections", String.valueOf(clients.size()));
+        status.put("connections", String.valueOf(listener.connections()));
         return status;
     }
 
     @Override
     public void stop(Duration limit) {
-        stopping = true;
-        listener.close();
-        clients.forEach(client -> client.loop().execute(client::finish));
-        CompletableFuture<?>[] gone =
-                clients.stream().map(ClientConnection::gone).toArray(CompletableFuture<?>[]::new);
-        try {
-            CompletableFuture.allOf(gone).get(limit.toNanos(), NANOSECONDS);
-        } catch (TimeoutException e) {
-            LOG.warn("cut off {} clients that had not taken all their replies within {}", clients.size(), limit);
-            clients.forEach(client -> client.loop().execute(client::cutOff));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException e) {
-            throw new AssertionError("nothing completes these exceptionally", e);
+        int cutOff = listener.stop(limit, client -> ((ClientConnection) client).finish());
+        if (cutOff > 0) {
+            LOG.warn("cut off {} clients that had not taken all their replies within {}", cutOff, limit);
         }
     }
 }

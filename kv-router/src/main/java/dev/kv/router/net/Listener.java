@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
@@ -27,6 +28,7 @@ public final class Listener {
     private final Options options;
     private final Acceptor acceptor;
     private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
+    private volatile Optional<Consumer<Connection>> stopping = Optional.empty();
 
     /** Makes the connection of a socket that was just accepted, on its loop. */
     @FunctionalInterface
@@ -75,9 +77,11 @@ public final class Listener {
      * then closes those that are left.
      *
      * @param finish asks a connection to answer what is in flight and to close; on the connection's loop
+     * @return how many were left
      */
-    public void stop(Duration limit, Consumer<Connection> finish) {
+    public int stop(Duration limit, Consumer<Connection> finish) {
         long deadlineNanos = System.nanoTime() + limit.toNanos();
+        stopping = Optional.of(finish);
         acceptor.unbind();
         acceptor.dispose();
         onEach(finish);
@@ -93,7 +97,9 @@ public final class Listener {
                 leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
             }
         }
+        int left = connections.size();
         onEach(Connection::close);
+        return left;
     }
 
     private void onEach(Consumer<Connection> action) {
@@ -120,6 +126,8 @@ public final class Listener {
                 connections.notifyAll();
             }
         });
+        // It was accepted before the door was closed, and comes too late to be asked like the others.
+        stopping.ifPresent(finish -> connection.loop().execute(() -> finish.accept(connection)));
         return connection;
     }
 
