@@ -277,10 +277,10 @@ class PeersTest {
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("bar@h").throttle(64 * 1024, 20);
 
-        String large = "v".repeat(8 << 20);
+        String large = "v".repeat(4 << 20);
         CompletableFuture<Reply> put =
                 foo.client().run(put("nuts", "large", large)).toCompletableFuture();
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < 3; i++) {
             long start = System.nanoTime();
             assertThat(foo.ask(get("nuts", "k"))).isEqualTo(Reply.ABSENT);
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofMillis(1500));
@@ -297,7 +297,7 @@ class PeersTest {
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("baz@h").throttle(64 * 1024, 20);
 
-        String large = "v".repeat(6 << 20);
+        String large = "v".repeat(3 << 20);
         assertThat(foo.ask(put("nuts", "large", large))).isEqualTo(Reply.OK);
         assertThat(foo.ask(get("nuts", "large"))).isEqualTo(value(large));
     }

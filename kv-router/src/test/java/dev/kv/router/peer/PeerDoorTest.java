@@ -1,0 +1,305 @@
+package dev.kv.router.peer;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The door for nodes, seen by one that writes frames by hand, as {@code docs/peer-protocol.md} has them. */
+@Timeout(60)
+class PeerDoorTest {
+    private static final int HELLO = 1;
+    private static final int CHALLENGE = 2;
+    private static final int PROOF = 3;
+    private static final int WELCOME = 4;
+    private static final int REFUSED = 5;
+    private static final int REQUEST = 16;
+    private static final int REPLY = 17;
+
+    private final Host bar = new Host("bar@h");
+    private final List<Socket> sockets = new ArrayList<>();
+
+    @BeforeEach
+    void start() {
+        bar.patience = Duration.ofMillis(500);
+        bar.start("*=bar@h");
+    }
+
+    @AfterEach
+    void stop() throws IOException {
+        for (Socket socket : sockets) {
+            socket.close();
+        }
+        bar.close();
+    }
+
+    /** What the door sends and takes. */
+    private final class Wires {
+        private final DataInputStream in;
+        private final DataOutputStream out;
+
+        Wires() throws IOException {
+            Socket socket = new Socket(InetAddress.getLoopbackAddress(), bar.port);
+            sockets.add(socket);
+            socket.setTcpNoDelay(true);
+            socket.setSoTimeout(10_000);
+            in = new DataInputStream(socket.getInputStream());
+            out = new DataOutputStream(socket.getOutputStream());
+        }
+
+        void frame(int kind, byte[] content) throws IOException {
+            out.writeInt(1 + content.length);
+            out.write(kind);
+            out.write(content);
+            out.flush();
+        }
+
+        /** The content of the next frame, which is of this kind. */
+        byte[] expect(int kind) throws IOException {
+            int length = in.readInt();
+            assertThat(in.readUnsignedByte()).isEqualTo(kind);
+            return in.readNBytes(length - 1);
+        }
+
+        void expectEnd() throws IOException {
+            try {
+                assertThat(in.read()).isEqualTo(-1);
+            } catch (SocketException reset) {
+                assertThat(reset).hasMessageContaining("reset");
+            }
+        }
+
+        Wires handshake() throws IOException {
+            byte[] hello = Handshake.hello("foo@h", "bar@h");
+            frame(HELLO, hello);
+            byte[] challenge = expect(CHALLENGE);
+            frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge));
+            assertThat(expect(WELCOME))
+                    .isEqualTo(Handshake.proof(bar.cookie.array(), Handshake.Side.CALLED, hello, challenge));
+            return this;
+        }
+
+        void request(int number, byte[] body) throws IOException {
+            frame(REQUEST, chunk(false, number, body));
+        }
+    }
+
+    private static byte[] chunk(boolean more, int number, byte[] chunk) {
+        return ByteBuffer.allocate(5 + chunk.length)
+                .put((byte) (more ? 1 : 0))
+                .putInt(number)
+                .put(chunk)
+                .array();
+    }
+
+    private static byte[] create(String bucket) {
+        byte[] name = bucket.getBytes(UTF_8);
+        return ByteBuffer.allocate(1 + 4 + 4 + 2 + 4 + name.length)
+                .put((byte) 1)
+                .putInt(7)
+                .putInt(1000)
+                .putShort((short) 0)
+                .putInt(name.length)
+                .put(name)
+                .array();
+    }
+
+    private void assertServesOthers() {
+        assertThat(bar.ask(new Command.Create(Bytes.of("others")))).isEqualTo(Reply.OK);
+    }
+
+    @Test
+    void aNodeThatKnowsTheCookieIsServed() throws IOException {
+        Wires foo = new Wires().handshake();
+        foo.request(42, create("nuts"));
+
+        assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 42, new byte[] {0}));
+        assertThat(bar.buckets).containsKey(Bytes.of("nuts"));
+    }
+
+    @Test
+    void anUnknownCommandIsAnsweredAsUnsupportedAndTheConnectionLivesOn() throws IOException {
+        Wires foo = new Wires().handshake();
+        byte[] unknown = create("nuts");
+        unknown[0] = 99;
+        foo.request(1, unknown);
+        foo.request(2, create("nuts"));
+
+        assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {6, 99}));
+        assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 2, new byte[] {0}));
+    }
+
+    @Test
+    void unknownCapabilitiesAreIgnoredAndTheHighestCommonVersionIsSpoken() throws IOException {
+        Wires foo = new Wires();
+        byte[] hello = Handshake.hello("foo@h", "bar@h");
+        ByteBuffer.wrap(hello).putShort(8, (short) 0).putShort(10, (short) 700).putLong(12, -1L);
+        foo.frame(HELLO, hello);
+        byte[] challenge = foo.expect(CHALLENGE);
+        foo.frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge));
+        foo.expect(WELCOME);
+    }
+
+    @Test
+    void withoutACommonVersionTheCallerHearsTheRange() throws IOException {
+        Wires foo = new Wires();
+        byte[] hello = Handshake.hello("foo@h", "bar@h");
+        ByteBuffer.wrap(hello).putShort(8, (short) 2).putShort(10, (short) 3);
+        foo.frame(HELLO, hello);
+
+        assertThat(new String(foo.expect(REFUSED), UTF_8)).endsWith("1 to 1");
+        foo.expectEnd();
+    }
+
+    @Test
+    void aProofOfAnotherExchangeIsRefused() throws IOException {
+        Wires foo = new Wires();
+        byte[] hello = Handshake.hello("foo@h", "bar@h");
+        foo.frame(HELLO, hello);
+        byte[] challenge = foo.expect(CHALLENGE);
+        byte[] proof = Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge);
+
+        Wires again = new Wires();
+        again.frame(HELLO, hello);
+        assertThat(again.expect(CHALLENGE)).isNotEqualTo(challenge);
+        again.frame(PROOF, proof);
+        assertThat(again.expect(REFUSED)).startsWith(3);
+        again.expectEnd();
+    }
+
+    @Test
+    void aProofOfTheOtherSideIsRefused() throws IOException {
+        Wires foo = new Wires();
+        byte[] hello = Handshake.hello("foo@h", "bar@h");
+        foo.frame(HELLO, hello);
+        byte[] challenge = foo.expect(CHALLENGE);
+        foo.frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLED, hello, challenge));
+
+        assertThat(foo.expect(REFUSED)).startsWith(3);
+    }
+
+    @Test
+    void whoDoesNotFinishTheHandshakeIsCutOffAfterPatience() throws IOException {
+        Wires silent = new Wires();
+        Wires half = new Wires();
+        half.frame(HELLO, Handshake.hello("foo@h", "bar@h"));
+        half.expect(CHALLENGE);
+
+        silent.expectEnd();
+        half.expectEnd();
+    }
+
+    @Test
+    void nothingIsRunBeforeTheHandshakeIsOver() throws IOException {
+        Wires stranger = new Wires();
+        stranger.request(1, create("nuts"));
+
+        stranger.expectEnd();
+        assertThat(bar.buckets).isEmpty();
+    }
+
+    @Test
+    void malformedFramesEndTheirConnectionAndNothingElse() throws IOException {
+        List<byte[]> frames = List.of(
+                frame(0, new byte[0]),
+                frame(1 << 30, new byte[] {REQUEST}),
+                frame(1, new byte[] {99}),
+                frame(1, new byte[] {REQUEST}),
+                frame(6, new byte[] {REQUEST, 0, 0, 0, 0, 1}),
+                frame(5, new byte[] {REPLY, 0, 0, 0, 1}),
+                frame(7, new byte[] {REPLY, 0, 0, 0, 0, 1, 0}),
+                frame(3, new byte[] {19, 0, 0}),
+                frame(
+                        21,
+                        ByteBuffer.allocate(21)
+                                .put((byte) REQUEST)
+                                .put(6, (byte) 1)
+                                .putInt(17, -1)
+                                .array()));
+        Wires good = new Wires().handshake();
+        for (byte[] frame : frames) {
+            Wires bad = new Wires().handshake();
+            bad.out.write(frame);
+            bad.out.flush();
+            bad.expectEnd();
+        }
+        good.request(5, create("nuts"));
+        assertThat(good.expect(REPLY)).isEqualTo(chunk(false, 5, new byte[] {0}));
+    }
+
+    private static byte[] frame(int length, byte[] rest) {
+        return ByteBuffer.allocate(4 + rest.length).putInt(length).put(rest).array();
+    }
+
+    @Test
+    void aRequestThatIsTooLongIsAnsweredAndTheConnectionLivesOn() throws IOException {
+        Wires foo = new Wires().handshake();
+        byte[] chunk = new byte[64 * 1024];
+        for (int sent = 0; sent <= (65 << 20) + (64 << 20); sent += chunk.length) {
+            foo.frame(REQUEST, chunk(true, 1, chunk));
+        }
+        foo.frame(REQUEST, chunk(false, 1, chunk));
+        foo.request(2, create("nuts"));
+
+        assertThat(new String(foo.expect(REPLY), UTF_8)).contains("TOOLARGE");
+        assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 2, new byte[] {0}));
+    }
+
+    @Test
+    void aCancelledRequestIsForgotten() throws IOException {
+        Wires foo = new Wires().handshake();
+        byte[] body = create("nuts");
+        foo.frame(REQUEST, chunk(true, 1, body));
+        foo.frame(19, ByteBuffer.allocate(4).putInt(1).array());
+        foo.request(1, create("dates"));
+
+        assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {0}));
+        assertThat(bar.buckets).containsOnlyKeys(Bytes.of("dates"));
+    }
+
+    @Test
+    void randomBytesHarmNobody() throws IOException {
+        long seed = System.nanoTime();
+        System.out.println("PeerDoorTest random bytes: seed " + seed);
+        Random random = new Random(seed);
+        for (int i = 0; i < 200; i++) {
+            Wires wires = i % 2 == 0 ? new Wires() : new Wires().handshake();
+            byte[] bytes = new byte[random.nextInt(1, 5000)];
+            random.nextBytes(bytes);
+            if (i % 4 == 3) {
+                // A sound frame around nonsense.
+                bytes = frame(
+                        5 + bytes.length,
+                        ByteBuffer.allocate(bytes.length + 5)
+                                .put((byte) REQUEST)
+                                .put(5, bytes)
+                                .array());
+            }
+            try {
+                wires.out.write(bytes);
+                wires.out.flush();
+            } catch (SocketException closed) {
+                assertThat(closed).isNotNull();
+            }
+        }
+        assertServesOthers();
+        new Wires().handshake();
+    }
+}
