@@ -69,7 +69,7 @@ final class OpenDoor implements Running {
                     loops,
                     address,
                     new Listener.Options(connectionsMax, refusal, "the door for clients"));
-            LOG.info("open for clients on {}", door.address());
+            LOG.info("open for clients on {}", Addresses.text(door.address()));
             return door;
         } catch (IOException e) {
             throw new BadStart(

@@ -1,0 +1,64 @@
+package dev.kv.server;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import java.io.ByteArrayOutputStream;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class LineReplyTest {
+    private static String written(Reply reply) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        for (byte[] piece : LineReply.of(reply)) {
+            bytes.writeBytes(piece);
+        }
+        return bytes.toString(UTF_8);
+    }
+
+    private static Reply value(String value) {
+        return new Reply.Value(Bytes.of(value));
+    }
+
+    @Test
+    void outcomes_are_lines() {
+        assertThat(written(Reply.OK)).isEqualTo("OK\r\n");
+        assertThat(written(Reply.NOT_FOUND)).isEqualTo("NOT FOUND\r\n");
+        assertThat(written(Reply.ABSENT)).isEqualTo("\r\nOK\r\n");
+        assertThat(written(value("1"))).isEqualTo("1\r\nOK\r\n");
+        assertThat(written(value(""))).isEqualTo("\r\nOK\r\n");
+    }
+
+    @Test
+    void a_failure_is_one_line_with_its_word() {
+        for (Reply.Word word : Reply.Word.values()) {
+            assertThat(written(new Reply.Failed(word, "no way to café")))
+                    .isEqualTo("ERROR " + word.name() + " no way to café\r\n");
+        }
+        assertThat(written(new Reply.Failed(Reply.Word.ERR, "one\r\ntwo\nthree")))
+                .isEqualTo("ERROR ERR one  two three\r\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"\n", "\r", "a\nb", "a\r", "\nOK", "NOT FOUND", "ERROR ", "ERROR ERR no"})
+    void a_value_that_would_read_as_something_else_is_an_error(String value) {
+        assertThat(written(value(value)))
+                .isEqualTo("ERROR ERR this value cannot be told from the protocol's own lines: read it with HGET\r\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"NOT FOUND ", "not found", "ERROR", "ERRORS ", " ERROR ", "OK", "a b"})
+    void a_value_that_only_looks_similar_is_a_value(String value) {
+        assertThat(written(value(value))).isEqualTo(value + "\r\nOK\r\n");
+    }
+
+    @Test
+    void a_way_is_no_answer_to_any_line() {
+        assertThatThrownBy(() -> LineReply.of(new Reply.Way(List.of()))).isInstanceOf(IllegalArgumentException.class);
+    }
+}

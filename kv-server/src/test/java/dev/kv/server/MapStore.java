@@ -1,0 +1,46 @@
+package dev.kv.server;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** Buckets in maps, answering at once. */
+final class MapStore implements Store {
+    private final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
+
+    @Override
+    public CompletionStage<Reply> run(Command command) {
+        return CompletableFuture.completedFuture(answer(command));
+    }
+
+    private Reply answer(Command command) {
+        if (command instanceof Command.Create(Bytes bucket)) {
+            buckets.putIfAbsent(bucket, new ConcurrentHashMap<>());
+            return Reply.OK;
+        }
+        Map<Bytes, Bytes> bucket = buckets.get(command.bucket());
+        if (bucket == null) {
+            return Reply.NOT_FOUND;
+        }
+        return switch (command) {
+            case Command.Put put -> {
+                bucket.put(put.key(), put.value());
+                yield Reply.OK;
+            }
+            case Command.Get get -> {
+                Bytes value = bucket.get(get.key());
+                yield value == null ? Reply.ABSENT : new Reply.Value(value);
+            }
+            case Command.Delete delete -> {
+                bucket.remove(delete.key());
+                yield Reply.OK;
+            }
+            case Command.Create _, Command.Route _ -> throw new IllegalArgumentException(command.toString());
+        };
+    }
+}

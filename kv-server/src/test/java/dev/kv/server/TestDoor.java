@@ -1,0 +1,60 @@
+package dev.kv.server;
+
+import dev.kv.router.Store;
+import dev.kv.router.net.Loops;
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.function.UnaryOperator;
+
+/** An open door on a free port of the loopback address, with I/O loops of its own. */
+final class TestDoor implements AutoCloseable {
+    private final Loops loops = new Loops(2);
+    private final OpenDoor door;
+
+    /** Settings for a test, which changes what it is about. */
+    static final class Knobs {
+        int lineMaxBytes = 1024 * 1024;
+        Duration idle = Duration.ZERO;
+        int connectionsMax = 0;
+        int repliesMax = 1024;
+        long unsentMaxBytes = 1024 * 1024;
+        long bufferMaxBytes = 256 * 1024 * 1024;
+
+        ServerSettings settings(String host, int port) {
+            return new ServerSettings(
+                    host, port, lineMaxBytes, idle, connectionsMax, repliesMax, unsentMaxBytes, bufferMaxBytes);
+        }
+    }
+
+    TestDoor(Store store) {
+        this(store, knobs -> knobs);
+    }
+
+    TestDoor(Store store, UnaryOperator<Knobs> turn) {
+        door = OpenDoor.open(turn.apply(new Knobs()).settings("127.0.0.1", 0), () -> store, loops);
+    }
+
+    OpenDoor open() {
+        return door;
+    }
+
+    InetSocketAddress address() {
+        return door.address();
+    }
+
+    LineClient client() throws IOException {
+        return LineClient.connect(address());
+    }
+
+    int connections() {
+        return Integer.parseInt(door.status().get("connections"));
+    }
+
+    @Override
+    public void close() {
+        door.stop(Duration.ZERO);
+        loops.close();
+    }
+}

@@ -1,0 +1,106 @@
+package dev.kv.server.testing;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketException;
+import java.time.Duration;
+
+/**
+ * A blocking client of the line protocol. Texts stand for bytes, one for each character (ISO 8859-1). Whoever waits longer
+ * than {@link #PATIENCE} gets a {@link java.net.SocketTimeoutException}.
+ */
+public final class LineClient implements AutoCloseable {
+    public static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    private final Socket socket;
+    private final InputStream input;
+
+    private LineClient(Socket socket) throws IOException {
+        this.socket = socket;
+        this.input = new BufferedInputStream(socket.getInputStream(), 64 * 1024);
+    }
+
+    public static LineClient connect(InetSocketAddress address) throws IOException {
+        return connect(address, 0);
+    }
+
+    /**
+     * Connects a client that takes little before it reads.
+     *
+     * @param receiveBufferBytes how much the kernel takes for this client before it reads, about; 0 for as it likes
+     */
+    public static LineClient connect(InetSocketAddress address, int receiveBufferBytes) throws IOException {
+        Socket socket = new Socket();
+        if (receiveBufferBytes > 0) {
+            socket.setReceiveBufferSize(receiveBufferBytes);
+        }
+        socket.setTcpNoDelay(true);
+        socket.setSoTimeout((int) PATIENCE.toMillis());
+        socket.connect(address, (int) PATIENCE.toMillis());
+        return new LineClient(socket);
+    }
+
+    /** Sends exactly this, in one write. */
+    public void send(String bytes) throws IOException {
+        socket.getOutputStream().write(bytes.getBytes(ISO_8859_1));
+    }
+
+    /** Sends a line and waits for the first line of the reply. */
+    public String ask(String request) throws IOException {
+        send(request + "\r\n");
+        return line();
+    }
+
+    /** The next line, without its CR LF. */
+    public String line() throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        for (int b = input.read(); b != '\n'; b = input.read()) {
+            if (b < 0) {
+                throw new EOFException("the server closed the connection after <" + line.toString(ISO_8859_1) + ">");
+            }
+            line.write(b);
+        }
+        String text = line.toString(ISO_8859_1);
+        if (!text.endsWith("\r")) {
+            throw new IOException("a line without CR: <" + text + ">");
+        }
+        return text.substring(0, text.length() - 1);
+    }
+
+    /** All that comes until the server closes the connection. */
+    public String rest() throws IOException {
+        return new String(input.readAllBytes(), ISO_8859_1);
+    }
+
+    /** Waits until the server has closed the connection, in order or not; false if something else came. */
+    public boolean isClosed() throws IOException {
+        try {
+            return input.read() < 0;
+        } catch (SocketException reset) {
+            return true;
+        }
+    }
+
+    /** Says that nothing more will be sent (half-close). */
+    public void endOutput() throws IOException {
+        socket.shutdownOutput();
+    }
+
+    /** Breaks the connection off: the server is told of an error, not of an end. */
+    public void reset() throws IOException {
+        socket.setSoLinger(true, 0);
+        socket.close();
+    }
+
+    @Override
+    public void close() throws IOException {
+        socket.close();
+    }
+}
