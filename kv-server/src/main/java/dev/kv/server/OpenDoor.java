@@ -34,7 +34,7 @@ final class OpenDoor implements Running {
     private final Budget buffers;
     private final Report http = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
-    private final Listener listener;
+    private final Listener<ClientConnection> listener;
 
     private OpenDoor(
             ServerSettings settings,
@@ -127,9 +127,10 @@ final class OpenDoor implements Running {
 
     @Override
     public void stop(Duration limit) {
-        int cutOff = listener.stop(limit, client -> ((ClientConnection) client).finish());
+        int cutOff = listener.stop(limit, ClientConnection::finish);
         if (cutOff > 0) {
-            LOG.warn("cut off {} clients that had not taken all their replies within {}", cutOff, limit);
+            LOG.warn(
+                    "cut off {} clients that had not got all their replies within {} ms", cutOff, limit.toMillis());
         }
     }
 }

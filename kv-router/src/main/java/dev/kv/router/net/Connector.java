@@ -25,13 +25,13 @@ public final class Connector implements AutoCloseable {
         connector.getSessionConfig().setTcpNoDelay(true);
         connector.getSessionConfig().setKeepAlive(true);
         connector.setHandler(new Sessions(session ->
-                ((Listener.Protocol) session.getAttribute(PROTOCOL)).connect(new Connection.Socket(session))));
+                ((Listener.Protocol<?>) session.getAttribute(PROTOCOL)).connect(new Connection.Socket(session))));
     }
 
     /**
      * Starts to connect. On the loop's thread, either {@code protocol} makes the connection or {@code failed} hears why not.
      */
-    public void connect(InetSocketAddress address, Listener.Protocol protocol, Consumer<Throwable> failed) {
+    public void connect(InetSocketAddress address, Listener.Protocol<?> protocol, Consumer<Throwable> failed) {
         ConnectFuture future =
                 connector.connect(address, (session, attempt) -> session.setAttribute(PROTOCOL, protocol));
         future.addListener((IoFutureListener<ConnectFuture>) attempt -> {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.transport.socket.nio.NioSession;
@@ -16,8 +17,12 @@ import org.apache.mina.transport.socket.nio.NioSocketAcceptor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A listening port whose connections speak one protocol. */
-public final class Listener {
+/**
+ * A listening port whose connections speak one protocol.
+ *
+ * @param <C> the connections
+ */
+public final class Listener<C extends Connection> {
     private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
 
     /** How many connections the kernel keeps ready before they are accepted; its own limit is net.core.somaxconn. */
@@ -27,13 +32,19 @@ public final class Listener {
 
     private final Options options;
     private final Acceptor acceptor;
-    private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
-    private volatile Optional<Consumer<Connection>> stopping = Optional.empty();
+    private final InetSocketAddress address;
+    private final Semaphore places;
+    private final Set<C> connections = ConcurrentHashMap.newKeySet();
+    private volatile Optional<Consumer<C>> stopping = Optional.empty();
 
-    /** Makes the connection of a socket that was just accepted, on its loop. */
+    /**
+     * Makes the connection of a socket that was just opened, on its loop.
+     *
+     * @param <C> the connection
+     */
     @FunctionalInterface
-    public interface Protocol {
-        Connection connect(Connection.Socket socket);
+    public interface Protocol<C extends Connection> {
+        C connect(Connection.Socket socket);
     }
 
     /**
@@ -45,8 +56,9 @@ public final class Listener {
      */
     public record Options(int connectionsMax, Bytes refusal, String door) {}
 
-    Listener(Loops loops, InetSocketAddress address, Options options, Protocol protocol) throws IOException {
+    Listener(Loops loops, InetSocketAddress address, Options options, Protocol<C> protocol) throws IOException {
         this.options = options;
+        this.places = new Semaphore(options.connectionsMax());
         this.acceptor = new Acceptor(loops, options.door());
         acceptor.setBacklog(BACKLOG);
         acceptor.setReuseAddress(true);
@@ -58,13 +70,15 @@ public final class Listener {
             acceptor.bind(address);
         } catch (IOException e) {
             acceptor.dispose();
-            throw e;
+            // MINA's own says only where it could not bind.
+            throw e.getCause() instanceof IOException why ? why : e;
         }
+        this.address = acceptor.getLocalAddress();
     }
 
     /** The address that was bound, with the port that was given where any free one was asked for. */
     public InetSocketAddress address() {
-        return acceptor.getLocalAddress();
+        return address;
     }
 
     /** How many connections are open. */
@@ -79,7 +93,7 @@ public final class Listener {
      * @param finish asks a connection to answer what is in flight and to close; on the connection's loop
      * @return how many were left
      */
-    public int stop(Duration limit, Consumer<Connection> finish) {
+    public int stop(Duration limit, Consumer<C> finish) {
         long deadlineNanos = System.nanoTime() + limit.toNanos();
         stopping = Optional.of(finish);
         acceptor.unbind();
@@ -102,8 +116,8 @@ public final class Listener {
         return left;
     }
 
-    private void onEach(Consumer<Connection> action) {
-        for (Connection connection : connections) {
+    private void onEach(Consumer<C> action) {
+        for (C connection : connections) {
             connection.loop().execute(() -> {
                 if (!connection.isClosed()) {
                     action.accept(connection);
@@ -112,13 +126,14 @@ public final class Listener {
         }
     }
 
-    private Connection admit(Connection.Socket socket, Protocol protocol) {
-        boolean full = connections.size() >= options.connectionsMax();
-        if (full) {
+    private Connection admit(Connection.Socket socket, Protocol<C> protocol) {
+        if (!places.tryAcquire()) {
             acceptor.exhausted.report(() -> "refused %s: %s has its %d connections already"
                     .formatted(socket.remote(), options.door(), options.connectionsMax()));
+            return new Refused(socket, options.refusal());
         }
-        Connection connection = full ? new Refused(socket, options.refusal()) : protocol.connect(socket);
+        socket.whenClosed(places::release);
+        C connection = protocol.connect(socket);
         connections.add(connection);
         socket.whenClosed(() -> {
             connections.remove(connection);

@@ -1,5 +1,6 @@
 package dev.kv.router.net;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Iterator;
@@ -167,10 +168,31 @@ public final class Loop extends NioProcessor implements Executor {
         };
     }
 
-    /** One read per readiness event: MINA asks again until nothing comes, and a level-triggered selector tells anyway. */
+    /**
+     * One read per readiness event: MINA asks again until nothing comes, and a level-triggered selector tells anyway. A
+     * connection that was broken off is closed here, since MINA would log each as an error.
+     */
     @Override
     protected int read(NioSession session, IoBuffer buffer) throws Exception {
-        return buffer.position() > 0 ? 0 : super.read(session, buffer);
+        if (buffer.position() > 0) {
+            return 0;
+        }
+        try {
+            return super.read(session, buffer);
+        } catch (IOException brokenOff) {
+            session.closeNow();
+            return 0;
+        }
+    }
+
+    @Override
+    protected int write(NioSession session, IoBuffer buffer, int length) throws IOException {
+        try {
+            return super.write(session, buffer, length);
+        } catch (IOException brokenOff) {
+            session.closeNow();
+            return 0;
+        }
     }
 
     /** From its own thread the loop is not asleep: it only must not fall asleep. */

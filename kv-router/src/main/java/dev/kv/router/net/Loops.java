@@ -51,9 +51,9 @@ public final class Loops implements AutoCloseable {
     }
 
     /** Opens a door: connections to the address are spread over the loops. */
-    public Listener listen(InetSocketAddress address, Listener.Options options, Listener.Protocol protocol)
-            throws IOException {
-        return new Listener(this, address, options, protocol);
+    public <C extends Connection> Listener<C> listen(
+            InetSocketAddress address, Listener.Options options, Listener.Protocol<C> protocol) throws IOException {
+        return new Listener<>(this, address, options, protocol);
     }
 
     /** Closes all connections and ends the threads. */

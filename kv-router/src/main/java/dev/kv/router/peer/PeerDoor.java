@@ -16,7 +16,7 @@ public final class PeerDoor {
     private static final Logger LOG = LoggerFactory.getLogger(PeerDoor.class);
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
-    private final Listener listener;
+    private final Listener<InLink> listener;
 
     /**
      * Opens the door.
@@ -41,6 +41,6 @@ public final class PeerDoor {
 
     /** Answers what other nodes have asked, and has them close their links; at most for {@code limit}. */
     public void stop(Duration limit) {
-        listener.stop(limit, link -> ((InLink) link).goAway());
+        listener.stop(limit, InLink::goAway);
     }
 }
