@@ -129,8 +129,7 @@ final class OpenDoor implements Running {
     public void stop(Duration limit) {
         int cutOff = listener.stop(limit, ClientConnection::finish);
         if (cutOff > 0) {
-            LOG.warn(
-                    "cut off {} clients that had not got all their replies within {} ms", cutOff, limit.toMillis());
+            LOG.warn("cut off {} clients that had not got all their replies within {} ms", cutOff, limit.toMillis());
         }
     }
 }

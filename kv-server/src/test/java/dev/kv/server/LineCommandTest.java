@@ -23,7 +23,7 @@ final class LineCommandTest {
     }
 
     @Test
-    void a_line_with_the_right_number_of_words_is_a_command() {
+    void aLineWithTheRightNumberOfWordsIsACommand() {
         assertThat(parse("CREATE shopping\r")).contains(new Command.Create(bytes("shopping")));
         assertThat(parse("PUT shopping milk 1\r"))
                 .contains(new Command.Put(bytes("shopping"), bytes("milk"), bytes("1")));
@@ -32,7 +32,7 @@ final class LineCommandTest {
     }
 
     @Test
-    void blanks_are_space_ht_vt_ff_and_cr_anywhere_and_any_number_of_them() {
+    void blanksAreSpaceHtVtFfAndCrAnywhereAndAnyNumberOfThem() {
         Optional<Command> put = Optional.of(new Command.Put(bytes("b"), bytes("k"), bytes("v")));
 
         assertThat(parse("PUT b k v")).isEqualTo(put);
@@ -41,7 +41,7 @@ final class LineCommandTest {
     }
 
     @Test
-    void every_byte_but_a_blank_may_be_part_of_a_word() {
+    void everyByteButABlankMayBePartOfAWord() {
         for (int b = 0; b < 256; b++) {
             if (" \t\u000B\f\r\n".indexOf(b) < 0) {
                 String word = "a" + (char) b + "z";
@@ -74,7 +74,7 @@ final class LineCommandTest {
                 "AUTH secret",
                 "*1"
             })
-    void anything_else_is_none(String line) {
+    void anythingElseIsNone(String line) {
         assertThat(parse(line)).isEmpty();
     }
 }

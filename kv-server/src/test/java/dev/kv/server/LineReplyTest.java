@@ -8,6 +8,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import java.io.ByteArrayOutputStream;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -26,7 +27,7 @@ final class LineReplyTest {
     }
 
     @Test
-    void outcomes_are_lines() {
+    void outcomesAreLines() {
         assertThat(written(Reply.OK)).isEqualTo("OK\r\n");
         assertThat(written(Reply.NOT_FOUND)).isEqualTo("NOT FOUND\r\n");
         assertThat(written(Reply.ABSENT)).isEqualTo("\r\nOK\r\n");
@@ -35,7 +36,7 @@ final class LineReplyTest {
     }
 
     @Test
-    void a_failure_is_one_line_with_its_word() {
+    void aFailureIsOneLineWithItsWord() {
         for (Reply.Word word : Reply.Word.values()) {
             assertThat(written(new Reply.Failed(word, "no way to café")))
                     .isEqualTo("ERROR " + word.name() + " no way to café\r\n");
@@ -46,19 +47,20 @@ final class LineReplyTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"\n", "\r", "a\nb", "a\r", "\nOK", "NOT FOUND", "ERROR ", "ERROR ERR no"})
-    void a_value_that_would_read_as_something_else_is_an_error(String value) {
+    void aValueThatWouldReadAsSomethingElseIsAnError(String value) {
         assertThat(written(value(value)))
                 .isEqualTo("ERROR ERR this value cannot be told from the protocol's own lines: read it with HGET\r\n");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"NOT FOUND ", "not found", "ERROR", "ERRORS ", " ERROR ", "OK", "a b"})
-    void a_value_that_only_looks_similar_is_a_value(String value) {
+    void aValueThatOnlyLooksSimilarIsAValue(String value) {
         assertThat(written(value(value))).isEqualTo(value + "\r\nOK\r\n");
     }
 
     @Test
-    void a_way_is_no_answer_to_any_line() {
-        assertThatThrownBy(() -> LineReply.of(new Reply.Way(List.of()))).isInstanceOf(IllegalArgumentException.class);
+    void aWayIsNoAnswerToAnyLine() {
+        assertThatThrownBy(() -> LineReply.of(new Reply.Way(List.of(), Optional.empty())))
+                .isInstanceOf(IllegalArgumentException.class);
     }
 }

@@ -1,0 +1,282 @@
+package dev.kv.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import dev.kv.server.testing.LineClient;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+final class LimitsTest {
+    private static final int MIB = 1024 * 1024;
+    private static final int LINE_MAX_BYTES = 2000;
+    private static final String TOO_LONG = "ERROR TOOLARGE the line is longer than 2000 bytes (kv.server.line-max)";
+
+    private static TestDoor.Knobs shortLines(TestDoor.Knobs knobs) {
+        knobs.lineMaxBytes = LINE_MAX_BYTES;
+        return knobs;
+    }
+
+    private static String create(int lineBytes) {
+        return "CREATE " + "b".repeat(lineBytes - "CREATE ".length());
+    }
+
+    @Test
+    void aLineMayBeAsLongAsTheLimitAndNotAByteLonger() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore(), LimitsTest::shortLines);
+                LineClient client = door.client()) {
+            client.send(create(LINE_MAX_BYTES) + "\n" + create(LINE_MAX_BYTES + 1) + "\n" + create(LINE_MAX_BYTES - 1)
+                    + "\r\n" + create(LINE_MAX_BYTES) + "\r\nCREATE b\n");
+
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.line()).isEqualTo(TOO_LONG);
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.line()).isEqualTo(TOO_LONG);
+            assertThat(client.line()).isEqualTo("OK");
+        }
+    }
+
+    @Test
+    void aLineThatIsTooLongIsOneErrorWhereverItIsCutAndTheNextLineIsInStep() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore(), LimitsTest::shortLines);
+                LineClient client = door.client()) {
+            String line = create(LINE_MAX_BYTES + 500) + "\n";
+            for (int cut : List.of(1, 1000, 1998, 1999, 2000, 2001, 2002, 2003, 2400, 2499, 2500)) {
+                client.send(line.substring(0, cut));
+                // The first piece has been read for sure once others were answered after it, on every loop.
+                roundTrips(door);
+                client.send(line.substring(cut) + "CREATE b\n");
+                assertThat(client.line()).isEqualTo(TOO_LONG);
+                assertThat(client.line()).isEqualTo("OK");
+            }
+        }
+    }
+
+    private static void roundTrips(TestDoor door) throws Exception {
+        for (int i = 0; i < 10; i++) {
+            try (LineClient other = door.client()) {
+                assertThat(other.ask("WHAT")).isEqualTo("UNKNOWN COMMAND");
+            }
+        }
+    }
+
+    @Test
+    void aLineWithoutEndTakesNoMemory() throws Exception {
+        TestDoor.Knobs knobs = new TestDoor.Knobs();
+        try (TestDoor door = new TestDoor(new MapStore(), _ -> {
+                    knobs.bufferMaxBytes = 4 * MIB;
+                    return knobs;
+                });
+                LineClient client = door.client()) {
+            String piece = "x".repeat(MIB);
+            for (int i = 0; i < 64; i++) {
+                client.send(piece);
+            }
+            client.send("\nCREATE b\n");
+
+            assertThat(client.line()).startsWith("ERROR TOOLARGE ");
+            assertThat(client.line()).isEqualTo("OK");
+        }
+    }
+
+    @Test
+    void aLineThatIsTooLongAndNeverEndsIsDropped() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore(), LimitsTest::shortLines);
+                LineClient client = door.client()) {
+            client.send("CREATE b\n" + create(3 * LINE_MAX_BYTES));
+            client.endOutput();
+
+            assertThat(client.rest()).isEqualTo("OK\r\n");
+        }
+    }
+
+    @Test
+    void aClientThatDoesNotReadIsHeldBackWhileOthersAreServedAndGetsAllWhenItReads() throws Exception {
+        int requests = 150;
+        byte[] mebibyte = new byte[MIB];
+        Arrays.fill(mebibyte, (byte) 'v');
+        Reply value = new Reply.Value(Bytes.owning(mebibyte));
+        AtomicInteger runs = new AtomicInteger();
+        Store store = command -> {
+            if (command instanceof Command.Get) {
+                runs.incrementAndGet();
+                return CompletableFuture.completedFuture(value);
+            }
+            return CompletableFuture.completedFuture(Reply.OK);
+        };
+        try (TestDoor door = new TestDoor(store);
+                LineClient hog = LineClient.connect(door.address(), 64 * 1024)) {
+            hog.send("GET b k\n".repeat(requests));
+            hog.endOutput();
+            Await.until(() -> runs.get() > 0);
+            for (int i = 0; i < 10; i++) {
+                roundTrips(door);
+            }
+            // What the sockets' buffers take counts as taken: a few MiB, by the kernel's limits.
+            assertThat(runs).hasValueLessThan(50);
+
+            for (int i = 0; i < requests; i++) {
+                assertThat(hog.line()).hasSize(MIB);
+                assertThat(hog.line()).isEqualTo("OK");
+            }
+            assertThat(hog.isClosed()).isTrue();
+        }
+    }
+
+    @Test
+    void repliesThatWaitForAnOlderOneCountAsUnsent() throws Exception {
+        Reply value = new Reply.Value(Bytes.owning(new byte[MIB / 2]));
+        HeldStore held = new HeldStore();
+        AtomicInteger runs = new AtomicInteger();
+        Store store = command -> {
+            runs.incrementAndGet();
+            return command instanceof Command.Get ? held.run(command) : CompletableFuture.completedFuture(value);
+        };
+        try (TestDoor door = new TestDoor(store);
+                LineClient client = door.client()) {
+            client.send("GET b k\n" + "PUT b k v\n".repeat(10));
+            HeldStore.Held first = held.next();
+            roundTrips(door);
+
+            assertThat(runs).hasValue(3);
+            first.answer();
+            assertThat(client.line()).isEqualTo("k");
+            client.endOutput();
+            assertThat(client.rest()).hasSize("OK\r\n".length() + 10 * (MIB / 2 + "\r\nOK\r\n".length()));
+            assertThat(runs).hasValue(11);
+        }
+    }
+
+    @Test
+    void noMoreRequestsOfAConnectionAreInFlightThanAllowed() throws Exception {
+        HeldStore store = new HeldStore();
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.repliesMax = 4;
+                    return knobs;
+                });
+                LineClient client = door.client()) {
+            StringBuilder replies = new StringBuilder();
+            for (int i = 0; i < 10; i++) {
+                client.send("GET b k" + i + "\n");
+                replies.append('k').append(i).append("\r\nOK\r\n");
+            }
+            client.endOutput();
+            List<HeldStore.Held> held = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                held.add(store.next());
+            }
+            roundTrips(door);
+            assertThat(store.waiting()).isZero();
+
+            // Only when the oldest is answered is there room for one more.
+            held.get(1).answer();
+            roundTrips(door);
+            assertThat(store.waiting()).isZero();
+            held.get(0).answer();
+            held.get(2).answer();
+            held.get(3).answer();
+            for (int i = 4; i < 10; i++) {
+                store.next().answer();
+            }
+            assertThat(client.rest()).isEqualTo(replies.toString());
+        }
+    }
+
+    @Test
+    void aLineForWhichNoMemoryIsLeftIsAnErrorAndTheEndOfItsConnectionAlone() throws Exception {
+        HeldStore store = new HeldStore();
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.bufferMaxBytes = 100_000;
+                    return knobs;
+                });
+                LineClient greedy = door.client();
+                LineClient other = door.client()) {
+            greedy.send("GET b k\nCREATE ");
+            HeldStore.Held held = store.next();
+            greedy.send("b".repeat(200_000));
+            held.answer();
+
+            assertThat(greedy.line()).isEqualTo("k");
+            assertThat(greedy.line()).isEqualTo("OK");
+            assertThat(greedy.line())
+                    .isEqualTo("ERROR ERR this node has no memory left for unfinished lines (kv.server.buffer-max);"
+                            + " try again later");
+            assertThat(greedy.isClosed()).isTrue();
+            // It has given back what it had.
+            Await.until(() -> door.connections() == 1);
+            other.send(create(30_000));
+            other.send("\n");
+            assertThat(other.line()).isEqualTo("OK");
+        }
+    }
+
+    @Test
+    void aConnectionTooManyIsToldSoAndClosed() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore(), knobs -> {
+                    knobs.connectionsMax = 2;
+                    return knobs;
+                });
+                LineClient first = door.client()) {
+            assertThat(first.ask("CREATE b")).isEqualTo("OK");
+            try (LineClient second = door.client()) {
+                assertThat(second.ask("CREATE b")).isEqualTo("OK");
+                for (int i = 0; i < 10; i++) {
+                    try (LineClient third = door.client()) {
+                        assertThat(third.ask("CREATE b"))
+                                .isEqualTo("ERROR ERR too many connections: this node serves 2 at most"
+                                        + " (kv.server.connections-max)");
+                        assertThat(third.isClosed()).isTrue();
+                    }
+                }
+                assertThat(second.ask("CREATE b")).isEqualTo("OK");
+            }
+            Await.until(() -> door.connections() == 1);
+            assertThat(first.ask("CREATE b")).isEqualTo("OK");
+            try (LineClient again = door.client()) {
+                assertThat(again.ask("CREATE b")).isEqualTo("OK");
+            }
+        }
+    }
+
+    @Test
+    void fileDescriptorsLimitTheConnections() {
+        assertThat(OpenDoor.connectionsMax(0, 1024)).isEqualTo(768);
+        assertThat(OpenDoor.connectionsMax(0, 1_048_576)).isEqualTo(1_047_552);
+        assertThat(OpenDoor.connectionsMax(0, 1)).isEqualTo(1);
+        assertThat(OpenDoor.connectionsMax(500, 1024)).isEqualTo(500);
+        assertThat(OpenDoor.connectionsMax(5000, 1024)).isEqualTo(768);
+    }
+
+    @Test
+    void aSilentConnectionIsClosedButNotOneThatWaitsForItsReply() throws Exception {
+        HeldStore store = new HeldStore();
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.idle = Duration.ofSeconds(1);
+                    return knobs;
+                });
+                LineClient waiting = door.client();
+                LineClient silent = door.client()) {
+            waiting.send("GET b k\n");
+            HeldStore.Held held = store.next();
+
+            assertThat(silent.isClosed()).isTrue();
+            try (LineClient next = door.client()) {
+                assertThat(next.isClosed()).isTrue();
+            }
+            held.answer();
+            assertThat(waiting.line()).isEqualTo("k");
+            assertThat(waiting.line()).isEqualTo("OK");
+            assertThat(waiting.isClosed()).isTrue();
+        }
+    }
+}

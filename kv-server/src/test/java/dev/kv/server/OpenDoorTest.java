@@ -1,0 +1,106 @@
+package dev.kv.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.config.BadStart;
+import dev.kv.router.net.Loops;
+import dev.kv.router.node.Door;
+import dev.kv.server.testing.LineClient;
+import java.net.ConnectException;
+import java.time.Duration;
+import java.util.ServiceLoader;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+final class OpenDoorTest {
+    private static final Duration LONG = Duration.ofSeconds(30);
+
+    @Test
+    void theModuleIsFoundAsADoor() {
+        assertThat(ServiceLoader.load(Door.class)).hasExactlyElementsOfTypes(ClientDoor.class);
+    }
+
+    @Test
+    void itTellsItsAddressAndItsConnections() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore())) {
+            assertThat(door.open().status())
+                    .containsEntry("client", "127.0.0.1:" + door.address().getPort())
+                    .containsEntry("connections", "0");
+            try (LineClient client = door.client()) {
+                assertThat(client.ask("CREATE b")).isEqualTo("OK");
+                assertThat(door.open().status()).containsEntry("connections", "1");
+            }
+            Await.until(() -> door.connections() == 0);
+        }
+    }
+
+    @Test
+    void aPortInUseIsABadStartThatNamesIt() {
+        try (TestDoor door = new TestDoor(new MapStore());
+                Loops loops = new Loops(1)) {
+            int port = door.address().getPort();
+            ServerSettings same = new TestDoor.Knobs().settings("127.0.0.1", port);
+            assertThatThrownBy(() -> OpenDoor.open(same, MapStore::new, loops))
+                    .isInstanceOf(BadStart.class)
+                    .hasMessageContaining("kv.server.port")
+                    .hasMessageContaining("127.0.0.1:" + port)
+                    .hasMessageContaining("Address already in use")
+                    .hasMessageNotContaining("\n");
+        }
+    }
+
+    @Test
+    void aHostWithoutAnAddressIsABadStartThatNamesIt() {
+        try (Loops loops = new Loops(1)) {
+            ServerSettings nowhere = new TestDoor.Knobs().settings("no such host", 0);
+            assertThatThrownBy(() -> OpenDoor.open(nowhere, MapStore::new, loops))
+                    .isInstanceOf(BadStart.class)
+                    .hasMessageContaining("kv.server.host")
+                    .hasMessageContaining("no such host");
+        }
+    }
+
+    @Test
+    void aStopAnswersAllRequestsThatCameAndLetsNobodyIn() throws Exception {
+        HeldStore store = new HeldStore();
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.repliesMax = 1;
+                    return knobs;
+                });
+                LineClient idle = door.client();
+                LineClient waiting = door.client()) {
+            assertThat(idle.ask("PUT b k v")).isEqualTo("OK");
+            waiting.send("GET b running\nGET b received\nGET b dropped");
+            HeldStore.Held running = store.next();
+            CompletableFuture<Void> stop =
+                    CompletableFuture.runAsync(() -> door.open().stop(LONG));
+
+            assertThat(idle.isClosed()).isTrue();
+            assertThatThrownBy(door::client).isInstanceOf(ConnectException.class);
+            assertThat(stop).isNotDone();
+            running.answer();
+            store.next().answer();
+            assertThat(waiting.rest()).isEqualTo("running\r\nOK\r\nreceived\r\nOK\r\n");
+            stop.join();
+            assertThat(door.connections()).isZero();
+        }
+    }
+
+    @Test
+    void aStopCutsOffWhatLastsLongerThanItsLimit() throws Exception {
+        HeldStore store = new HeldStore();
+        try (TestDoor door = new TestDoor(store);
+                LineClient client = door.client()) {
+            client.send("GET b k\n");
+            assertThat(store.next().key()).hasToString("k");
+            long start = System.nanoTime();
+            door.open().stop(Duration.ofMillis(100));
+
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isBetween(Duration.ofMillis(100), LONG);
+            assertThat(client.isClosed()).isTrue();
+        }
+    }
+}
