@@ -6,12 +6,13 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * An immutable run of bytes: the name of a bucket, a key or a value. Compared by content.
+ * An immutable run of bytes: the name of a bucket, a key or a value. Compared and ordered by content.
+ * The order also keeps a hash table quick whose keys a client chose to fall together.
  *
  * <p>An instance owns its array: whoever hands one to {@link #owning} must not write to it afterwards, and whoever
  * takes one from {@link #array} must not write to it at all. No copy is made on either way.
  */
-public final class Bytes {
+public final class Bytes implements Comparable<Bytes> {
     public static final Bytes EMPTY = new Bytes(new byte[0]);
 
     private final byte[] array;
@@ -87,6 +88,12 @@ public final class Bytes {
 
     private static char hex(int digit) {
         return (char) (digit < 10 ? '0' + digit : 'A' + digit - 10);
+    }
+
+    /** By the first byte that differs, as 0 to 255; a name stands before those that begin with it. */
+    @Override
+    public int compareTo(Bytes other) {
+        return Arrays.compareUnsigned(array, other.array);
     }
 
     @Override

@@ -38,11 +38,10 @@ public record PeerSettings(
 
     /** Where the node is, unresolved: the port in the table, then {@code kv.router.peers}, then the host of its name. */
     InetSocketAddress addressOf(RoutingTable.Node node) {
-        String host = node.name().substring(node.name().indexOf('@') + 1);
         if (node.port() != 0) {
-            return InetSocketAddress.createUnresolved(host, node.port());
+            return InetSocketAddress.createUnresolved(node.host(), node.port());
         }
         InetSocketAddress known = addresses.get(node.name());
-        return known != null ? known : InetSocketAddress.createUnresolved(host, DEFAULT_PORT);
+        return known != null ? known : InetSocketAddress.createUnresolved(node.host(), DEFAULT_PORT);
     }
 }
