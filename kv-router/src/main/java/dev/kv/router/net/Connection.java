@@ -48,10 +48,16 @@ public abstract class Connection {
     private int gatheredBytes;
     private final List<IoBuffer> ready = new ArrayList<>();
     private boolean flushDeferred;
-    private boolean closeAfterFlush;
-    private boolean closing;
-    private boolean closed;
     private long unsentBytes;
+    private State state = State.OPEN;
+
+    private enum State {
+        OPEN,
+        /** Will be closed when its output has left. */
+        SENDING_LAST,
+        /** Is closed, or being closed by the loop. */
+        CLOSED
+    }
 
     /**
      * @param unsentMaxBytes no input is read while as much output waits for the other side to take it
@@ -156,8 +162,9 @@ public abstract class Connection {
         return Addresses.text(remote);
     }
 
+    /** Whether nothing can be sent any more, not even what was sent already and has not left. */
     public final boolean isClosed() {
-        return closed;
+        return state == State.CLOSED;
     }
 
     /** Sends the bytes. The array must not be written to afterwards. */
@@ -167,7 +174,7 @@ public abstract class Connection {
 
     /** Sends a part of the array, which must not be written to afterwards. */
     protected final void send(byte[] bytes, int offset, int length) {
-        if (closing) {
+        if (state != State.OPEN) {
             return;
         }
         unsentBytes += length;
@@ -206,7 +213,7 @@ public abstract class Connection {
     /** Hands the output to MINA; by the loop, at the end of its iteration. */
     final void flush() {
         flushDeferred = false;
-        if (closed) {
+        if (state == State.CLOSED) {
             return;
         }
         endGathered();
@@ -214,18 +221,17 @@ public abstract class Connection {
             session.write(buffer);
         }
         ready.clear();
-        if (closeAfterFlush) {
+        if (state == State.SENDING_LAST) {
             session.closeOnFlush();
         }
     }
 
     /** Closes the connection when all that was sent has left; what is sent or received from now on is ignored. */
     protected final void closeAfterSent() {
-        if (closing) {
+        if (state != State.OPEN) {
             return;
         }
-        closing = true;
-        closeAfterFlush = true;
+        state = State.SENDING_LAST;
         session.suspendRead();
         if (!flushDeferred) {
             flushDeferred = true;
@@ -235,13 +241,13 @@ public abstract class Connection {
 
     /** Closes the connection at once; what is sent or received from now on is ignored. */
     protected final void close() {
-        closing = true;
+        state = State.CLOSED;
         session.closeNow();
     }
 
     /** Takes nothing any more that was not received by now, as if the other side had ended its input here. */
     protected final void endInput() {
-        if (closing) {
+        if (state != State.OPEN) {
             return;
         }
         inputEnded = true;
@@ -267,7 +273,7 @@ public abstract class Connection {
             readOnDeferred = true;
             loop.defer(() -> {
                 readOnDeferred = false;
-                if (paused && !closing && mayRead()) {
+                if (paused && state == State.OPEN && mayRead()) {
                     paused = false;
                     try {
                         consumeUnread();
@@ -302,7 +308,7 @@ public abstract class Connection {
             // Nothing to move: a message that comes in many pieces would else be copied for each of them.
             unread.position(unread.limit()).limit(unread.capacity());
         }
-        if (paused || closing) {
+        if (paused || state != State.OPEN) {
             return;
         }
         if (inputEnded) {
@@ -318,7 +324,7 @@ public abstract class Connection {
     }
 
     private void consume(ByteBuffer input) {
-        while (input.hasRemaining() && !closing) {
+        while (input.hasRemaining() && state == State.OPEN) {
             if (!mayRead()) {
                 paused = true;
                 session.suspendRead();
@@ -331,7 +337,7 @@ public abstract class Connection {
     }
 
     private void keep(ByteBuffer input) {
-        if (closing || inputEnded || !input.hasRemaining()) {
+        if (state != State.OPEN || inputEnded || !input.hasRemaining()) {
             return;
         }
         if (unread.remaining() < input.remaining()) {
@@ -357,14 +363,11 @@ public abstract class Connection {
     }
 
     void ended() {
-        if (!closed) {
-            closing = true;
-            closed = true;
-            dropUnread();
-            ready.clear();
-            gathered = new byte[0];
-            gatheredBytes = 0;
-            closed();
-        }
+        state = State.CLOSED;
+        dropUnread();
+        ready.clear();
+        gathered = new byte[0];
+        gatheredBytes = 0;
+        closed();
     }
 }
