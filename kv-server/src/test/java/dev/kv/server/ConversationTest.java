@@ -2,6 +2,9 @@ package dev.kv.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
@@ -15,6 +18,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.slf4j.LoggerFactory;
 
 @Timeout(60)
 final class ConversationTest {
@@ -163,6 +167,34 @@ final class ConversationTest {
             held.next().answer();
             assertThat(other.line()).isEqualTo("k");
         }
+    }
+
+    @Test
+    void aFaultIsLoggedOnceWithItsFacts() throws Exception {
+        HeldStore store = new HeldStore();
+        Logger log = (Logger) LoggerFactory.getLogger("dev.kv");
+        ListAppender<ILoggingEvent> events = new ListAppender<>();
+        events.start();
+        log.addAppender(events);
+        try (TestDoor door = new TestDoor(store);
+                LineClient client = door.client()) {
+            client.send("GET shopping eggs\nGET shopping milk\n");
+            HeldStore.Held first = store.next();
+            HeldStore.Held second = store.next();
+            first.fail(new IllegalStateException("disk on fire"));
+            second.fail(new IllegalStateException("disk on fire"));
+
+            assertThat(client.isClosed()).isTrue();
+            Await.until(() -> door.connections() == 0);
+        } finally {
+            log.detachAppender(events);
+        }
+        assertThat(events.list)
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .filteredOn(line -> line.contains("fault"))
+                .singleElement()
+                .asString()
+                .contains("Get", "bucket shopping", "127.0.0.1:");
     }
 
     @Test
