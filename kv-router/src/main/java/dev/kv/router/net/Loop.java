@@ -29,6 +29,9 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * one read is made per readiness event; and it does not wake itself up through the selector.
  */
 public final class Loop extends NioProcessor implements Executor {
+    private static final int UNWANTED_READ_BYTES = 16 * 1024;
+    private static final int UNWANTED_READS_MAX = 64;
+
     private final ExecutorService executor;
     private final ScheduledExecutorService timer;
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
@@ -193,6 +196,19 @@ public final class Loop extends NioProcessor implements Executor {
             session.closeNow();
             return 0;
         }
+    }
+
+    /**
+     * Closes the socket. A kernel that has input which nobody read resets the connection in place of ending it, and drops
+     * the output that is still on its way: so what is there is read first.
+     */
+    @Override
+    protected void destroy(NioSession session) throws Exception {
+        IoBuffer unwanted = IoBuffer.allocate(UNWANTED_READ_BYTES);
+        for (int reads = 0; reads < UNWANTED_READS_MAX && read(session, unwanted) > 0; reads++) {
+            unwanted.clear();
+        }
+        super.destroy(session);
     }
 
     /** From its own thread the loop is not asleep: it only must not fall asleep. */
