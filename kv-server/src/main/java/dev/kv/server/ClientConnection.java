@@ -17,12 +17,12 @@ import java.util.concurrent.CompletableFuture;
  */
 final class ClientConnection extends Connection {
     /*
-     * A page in a browser can make it send an HTTP request with lines of the page's choice to any host and port that the
-     * browser reaches, this one included, and here each line would run as a command. Two lines of such a request are not
-     * the page's choice: it begins with the method, and the next line that a browser sends is the host. With POST the
-     * page chooses what follows freely, so that does not get beyond the first line.
+     * Any page can make the browser that shows it send an HTTP request to any address that the browser reaches, this one
+     * included, with a body of the page's choice, and each line of the body would run here as a command. What a page
+     * cannot choose is how the request begins: with the method, which is POST unless the page asks this host first, and
+     * then with the line Host, whatever the method.
      */
-    private static final byte[] HTTP_POST = "POST ".getBytes(US_ASCII);
+    private static final byte[] HTTP_METHOD = "POST ".getBytes(US_ASCII);
 
     private static final byte[] HTTP_HOST = "host:".getBytes(US_ASCII);
     private static final int HTTP_LINES = 2;
@@ -30,7 +30,6 @@ final class ClientConnection extends Connection {
     private final OpenDoor door;
     private final ServerSettings settings;
     private final Store store;
-    private final byte[][] tooLong;
     private final PendingReplies pending = new PendingReplies();
     private final Words words = new Words();
 
@@ -40,7 +39,7 @@ final class ClientConnection extends Connection {
     /** Whether what comes is the rest of a line that is too long. */
     private boolean skipping;
 
-    /** How many lines have ended, as far as anybody cares: up to {@link #HTTP_LINES}. */
+    /** How many lines have ended; not counted beyond {@link #HTTP_LINES}. */
     private int lines;
 
     /** Whether all requests that will be run have been read. */
@@ -51,9 +50,6 @@ final class ClientConnection extends Connection {
         this.door = door;
         this.settings = settings;
         this.store = store;
-        this.tooLong = LineReply.of(new Reply.Failed(
-                Reply.Word.TOOLARGE,
-                "the line is longer than " + settings.lineMaxBytes() + " bytes (kv.server.line-max)"));
     }
 
     @Override
@@ -94,7 +90,9 @@ final class ClientConnection extends Connection {
             if (fits) {
                 run(array, start, end);
             } else {
-                answer(tooLong);
+                fail(
+                        Reply.Word.TOOLARGE,
+                        "the line is longer than " + settings.lineMaxBytes() + " bytes (kv.server.line-max)");
             }
         }
         return true;
@@ -109,7 +107,7 @@ final class ClientConnection extends Connection {
     }
 
     private boolean isHttp(byte[] array, int start, int end) {
-        return begins(array, start, end, HTTP_HOST, 0x20) || (lines == 0 && begins(array, start, end, HTTP_POST, 0));
+        return begins(array, start, end, HTTP_HOST, 0x20) || (lines == 0 && begins(array, start, end, HTTP_METHOD, 0));
     }
 
     private static boolean begins(byte[] array, int start, int end, byte[] prefix, int caseBit) {
@@ -153,6 +151,10 @@ final class ClientConnection extends Connection {
                 command.getClass().getSimpleName() + " in bucket "
                         + command.bucket().printable(256),
                 fault);
+    }
+
+    private void fail(Reply.Word word, String message) {
+        answer(LineReply.of(new Reply.Failed(word, message)));
     }
 
     private void answer(byte[][] pieces) {
@@ -207,9 +209,9 @@ final class ClientConnection extends Connection {
     @Override
     protected void inputOverBudget() {
         door.overBudget(this);
-        answer(LineReply.of(new Reply.Failed(
+        fail(
                 Reply.Word.ERR,
-                "this node has no memory left for unfinished lines (kv.server.buffer-max); try again later")));
+                "this node has no memory left for unfinished lines (kv.server.buffer-max); try again later");
         inputEnded();
     }
 

@@ -73,8 +73,8 @@ final class OpenDoor implements Running {
             return door;
         } catch (IOException e) {
             throw new BadStart(
-                    "kv.server.port: cannot listen on " + Addresses.text(address)
-                            + " (kv.server.host, kv.server.port): " + e.getMessage(),
+                    "kv.server.host, kv.server.port: cannot listen on " + Addresses.text(address) + ": "
+                            + e.getMessage(),
                     e);
         }
     }

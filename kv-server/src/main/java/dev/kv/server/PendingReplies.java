@@ -1,6 +1,5 @@
 package dev.kv.server;
 
-import java.util.Arrays;
 import java.util.Optional;
 
 /** The replies of one connection that cannot leave yet, since one of them is still to come: they leave in their order. */
@@ -61,6 +60,10 @@ final class PendingReplies {
     }
 
     private static long bytes(byte[][] pieces) {
-        return Arrays.stream(pieces).mapToLong(piece -> piece.length).sum();
+        long bytes = 0;
+        for (byte[] piece : pieces) {
+            bytes += piece.length;
+        }
+        return bytes;
     }
 }

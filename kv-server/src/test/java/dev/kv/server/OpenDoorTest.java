@@ -7,6 +7,7 @@ import dev.kv.router.config.BadStart;
 import dev.kv.router.net.Loops;
 import dev.kv.router.node.Door;
 import dev.kv.server.testing.LineClient;
+import java.io.IOException;
 import java.net.ConnectException;
 import java.time.Duration;
 import java.util.ServiceLoader;
@@ -86,6 +87,39 @@ final class OpenDoorTest {
             assertThat(waiting.rest()).isEqualTo("running\r\nOK\r\nreceived\r\nOK\r\n");
             stop.join();
             assertThat(door.connections()).isZero();
+        }
+    }
+
+    @Test
+    void aStopLosesNoReplyToAClientThatSendsOnAndIsSlowToRead() throws Exception {
+        HeldStore store = new HeldStore();
+        String key = "k".repeat(900_000);
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.repliesMax = 1;
+                    return knobs;
+                });
+                LineClient client = LineClient.connect(door.address(), 16 * 1024)) {
+            client.send("GET b " + key + "\nWHAT\n");
+            HeldStore.Held held = store.next();
+            client.send("never read\n".repeat(10_000));
+            CompletableFuture<Void> stop =
+                    CompletableFuture.runAsync(() -> door.open().stop(LONG));
+            Await.until(() -> refusesConnections(door));
+            held.answer();
+            // The reply is in the kernel's hands, which take more than the client has room for.
+            stop.join();
+
+            assertThat(client.line()).isEqualTo(key);
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.line()).isEqualTo("UNKNOWN COMMAND");
+        }
+    }
+
+    private static boolean refusesConnections(TestDoor door) {
+        try (LineClient late = door.client()) {
+            return late.isClosed();
+        } catch (IOException refused) {
+            return true;
         }
     }
 
