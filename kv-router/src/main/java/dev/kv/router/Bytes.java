@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.HexFormat;
 
 /**
  * An immutable run of bytes: the name of a bucket, a key or a value. Compared and ordered by content.
@@ -36,6 +37,28 @@ public final class Bytes implements Comparable<Bytes> {
     /** The text in UTF-8. */
     public static Bytes of(String text) {
         return owning(text.getBytes(UTF_8));
+    }
+
+    /**
+     * The bytes of a text in UTF-8, in which {@code %HH} stands for any byte: what {@link #printable} writes.
+     *
+     * @throws IllegalArgumentException if two hexadecimal digits do not follow a {@code %}
+     */
+    public static Bytes ofPrintable(String text) {
+        byte[] utf8 = text.getBytes(UTF_8);
+        byte[] bytes = new byte[utf8.length];
+        int size = 0;
+        for (int i = 0; i < utf8.length; i++) {
+            if (utf8[i] == '%') {
+                if (i + 2 >= utf8.length || !HexFormat.isHexDigit(utf8[i + 1]) || !HexFormat.isHexDigit(utf8[i + 2])) {
+                    throw new IllegalArgumentException("expected %HH, two hexadecimal digits, in " + text);
+                }
+                bytes[size++] = (byte) (HexFormat.fromHexDigit(utf8[++i]) << 4 | HexFormat.fromHexDigit(utf8[++i]));
+            } else {
+                bytes[size++] = utf8[i];
+            }
+        }
+        return owning(Arrays.copyOf(bytes, size));
     }
 
     public int size() {

@@ -10,19 +10,18 @@ import dev.kv.router.net.Connection;
 import dev.kv.router.net.Listener;
 import dev.kv.router.net.Loops;
 import dev.kv.router.net.Report;
-import dev.kv.router.node.Running;
+import dev.kv.router.node.Door;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The door while it is open: the port and the clients. */
-final class OpenDoor implements Running {
+final class OpenDoor implements Door.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenDoor.class);
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
@@ -63,14 +62,12 @@ final class OpenDoor implements Running {
                 Bytes.of("ERROR ERR too many connections: this node serves %d at most (kv.server.connections-max)\r\n"
                         .formatted(connectionsMax));
         try {
-            OpenDoor door = new OpenDoor(
+            return new OpenDoor(
                     settings,
                     stores,
                     loops,
                     address,
                     new Listener.Options(connectionsMax, refusal, "the door for clients"));
-            LOG.info("open for clients on {}", Addresses.text(door.address()));
-            return door;
         } catch (IOException e) {
             throw new BadStart(
                     "kv.server.host, kv.server.port: cannot listen on " + Addresses.text(address) + ": "
@@ -98,7 +95,8 @@ final class OpenDoor implements Running {
         return wanted == 0 ? possible : Math.min(wanted, possible);
     }
 
-    InetSocketAddress address() {
+    @Override
+    public InetSocketAddress address() {
         return listener.address();
     }
 
@@ -119,10 +117,7 @@ final class OpenDoor implements Running {
 
     @Override
     public Map<String, String> status() {
-        Map<String, String> status = new LinkedHashMap<>();
-        status.put("client", Addresses.text(address()));
-        status.put("connections", String.valueOf(listener.connections()));
-        return status;
+        return Map.of("connections", String.valueOf(listener.connections()));
     }
 
     @Override

@@ -57,6 +57,8 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
                     .withFallback(reference)
                     .resolve(ConfigResolveOptions.defaults().appendResolver(new HostName()));
             return Settings.checked(home, reference, effective);
+        } catch (ConfigException.IO e) {
+            throw new BadStart("cannot read the configuration: " + e.getCause().getMessage(), e);
         } catch (ConfigException e) {
             throw new BadStart(e.getMessage().replaceAll("\\s+", " "), e);
         }
@@ -94,11 +96,15 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
     }
 
     private Config files() {
-        Config site = ConfigFactory.parseFile(home.resolve("config/kv.conf").toFile());
-        ConfigParseOptions mustExist = ConfigParseOptions.defaults().setAllowMissing(false);
-        return file.map(path ->
-                        ConfigFactory.parseFile(path.toFile(), mustExist).withFallback(site))
-                .orElse(site);
+        Path site = home.resolve("config/kv.conf");
+        Config config = Files.exists(site) ? parse(site) : ConfigFactory.empty();
+        return file.map(path -> parse(path).withFallback(config)).orElse(config);
+    }
+
+    private static Config parse(Path path) {
+        // Else a file that cannot be read would be taken for one that is not there.
+        ConfigParseOptions mustBeRead = ConfigParseOptions.defaults().setAllowMissing(false);
+        return ConfigFactory.parseFile(path.toFile(), mustBeRead);
     }
 
     /** Answers {@code ${host-name}} with the name of this machine. */

@@ -6,6 +6,7 @@ import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueFactory;
 import com.typesafe.config.ConfigValueType;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -37,6 +38,7 @@ public final class Settings {
     /** The sections of modules that a release may lack: one configuration serves hosts of all roles. */
     private static final List<String> OPTIONAL = List.of("kv.server", "kv.storage");
 
+    private static final String HIDDEN = "(hidden)";
     private static final int SHOWN_CHARACTERS_MAX = 256;
 
     private final Path home;
@@ -247,7 +249,7 @@ public final class Settings {
         return leaves().entrySet().stream()
                 .map(entry -> new Setting(
                         entry.getKey(),
-                        isSecret(entry.getKey()) ? "\"(hidden)\"" : written(entry.getValue()),
+                        isSecret(entry.getKey()) ? HIDDEN : entry.getValue().unwrapped(),
                         origin(entry.getValue())))
                 .toList();
     }
@@ -255,10 +257,16 @@ public final class Settings {
     /**
      * One setting, for people.
      *
-     * @param value as a configuration file would have it; a secret is hidden
+     * @param value a text, a number or a truth value; a secret is hidden
      * @param origin the file and line, the variable or the option that it comes from, or more than one of them
      */
-    public record Setting(String key, String value, String origin) {}
+    public record Setting(String key, Object value, String origin) {
+        /** The line that a configuration file would have. */
+        @Override
+        public String toString() {
+            return key + " = " + written(ConfigValueFactory.fromAnyRef(value));
+        }
+    }
 
     /** Why the start ends: names the key, its file and line, and its value, then says {@code why}. */
     public BadStart bad(String key, String why) {
@@ -266,7 +274,7 @@ public final class Settings {
         for (String name : ConfigUtil.splitPath(key)) {
             value = ((ConfigObject) value).get(name);
         }
-        String shown = isSecret(key) ? "(hidden)" : written(value);
+        String shown = isSecret(key) ? HIDDEN : written(value);
         if (shown.length() > SHOWN_CHARACTERS_MAX) {
             shown = shown.substring(0, SHOWN_CHARACTERS_MAX) + "...";
         }

@@ -73,7 +73,9 @@ public final class Listener<C extends Connection> {
             // MINA's own says only where it could not bind.
             throw e.getCause() instanceof IOException why ? why : e;
         }
-        this.address = acceptor.getLocalAddress();
+        // As it was asked for: the kernel tells an IPv4 wildcard as the one of IPv6.
+        this.address = new InetSocketAddress(
+                address.getAddress(), acceptor.getLocalAddress().getPort());
     }
 
     /** The address that was bound, with the port that was given where any free one was asked for. */

@@ -3,6 +3,7 @@ package dev.kv.router.node;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Loops;
+import java.net.InetSocketAddress;
 import java.util.function.Supplier;
 
 /**
@@ -22,6 +23,12 @@ public interface Door {
          * @param stores makes a store for each client: the commands of one client on one bucket run in their order
          * @param loops the I/O loops of this node
          */
-        Running start(Supplier<Store> stores, Loops loops);
+        Open start(Supplier<Store> stores, Loops loops);
+    }
+
+    /** A door that clients may enter. */
+    interface Open extends Running {
+        /** The address that was bound, with the port that was given where any free one was asked for. */
+        InetSocketAddress address();
     }
 }

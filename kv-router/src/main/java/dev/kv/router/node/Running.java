@@ -5,7 +5,7 @@ import java.util.Map;
 
 /** A part of this node that was started and is to be stopped. */
 public interface Running {
-    /** What {@code kv status} says of this part: names and values ready for print, in order. Any thread. */
+    /** What {@code kv status} says of this part: names and values ready for print. Any thread. */
     Map<String, String> status();
 
     /**

@@ -45,10 +45,10 @@ class LayersTest {
         assertThat(settings.text("kv.router.reconnect-max")).isEqualTo("1s");
         assertThat(settings.all())
                 .contains(
-                        new Setting("kv.router.table", "\"d=x@h\"", "-Dkv.router.table"),
-                        new Setting("kv.router.port", "\"3\"", "environment KV_PEER_PORT"),
-                        new Setting("kv.router.hops-max", "2", extra + ": 1"),
-                        new Setting("kv.router.patience", "\"1s\"", site + ": 1"))
+                        new Setting("kv.router.table", "d=x@h", "-Dkv.router.table"),
+                        new Setting("kv.router.port", "3", "environment KV_PEER_PORT"),
+                        new Setting("kv.router.hops-max", 2, extra + ": 1"),
+                        new Setting("kv.router.patience", "1s", site + ": 1"))
                 .anySatisfy(setting -> {
                     assertThat(setting.key()).isEqualTo("kv.router.reconnect-max");
                     assertThat(setting.origin()).matches("reference\\.conf: \\d+");
@@ -63,8 +63,7 @@ class LayersTest {
 
         assertThat(settings.text("kv.router.table")).isEqualTo("*=foo@h");
         assertThat(settings.path("kv.router.cookie-file")).isEqualTo(home.resolve("nodes/foo@h/cookie"));
-        assertThat(settings.all())
-                .contains(new Setting("kv.router.table", "\"*=foo@h\"", site + ": 1, -Dkv.node.name"));
+        assertThat(settings.all()).contains(new Setting("kv.router.table", "*=foo@h", site + ": 1, -Dkv.node.name"));
     }
 
     @Test

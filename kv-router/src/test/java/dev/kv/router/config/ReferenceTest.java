@@ -13,34 +13,33 @@ import org.junit.jupiter.api.io.TempDir;
 class ReferenceTest {
     @Test
     void theKeysAndDefaultsAreTheseAndNoOthers(@TempDir Path home) {
-        Map<String, String> settings = Layers.of(home, Map.of("kv.node.name", "foo@h")).load().all().stream()
+        Map<String, Object> settings = Layers.of(home, Map.of("kv.node.name", "foo@h")).load().all().stream()
                 .collect(toMap(Setting::key, Setting::value));
 
         assertThat(settings)
                 .isEqualTo(Map.ofEntries(
-                        Map.entry("kv.node.name", "\"foo@h\""),
-                        Map.entry("kv.node.dir", "\"nodes/foo@h\""),
-                        Map.entry("kv.node.drain", "\"10s\""),
-                        Map.entry("kv.log.level", "\"info\""),
-                        Map.entry(
-                                "kv.log.loggers.\"org.apache.mina.transport.socket.nio.NioSocketAcceptor\"", "\"off\""),
-                        Map.entry("kv.router.table", "\"\""),
-                        Map.entry("kv.router.table-max", "\"1MiB\""),
-                        Map.entry("kv.router.host", "\"0.0.0.0\""),
-                        Map.entry("kv.router.port", "4041"),
-                        Map.entry("kv.router.advertise", "\"\""),
-                        Map.entry("kv.router.patience", "\"5s\""),
-                        Map.entry("kv.router.hops-max", "16"),
-                        Map.entry("kv.router.reconnect-max", "\"1s\""),
-                        Map.entry("kv.router.cookie-file", "\"nodes/foo@h/cookie\""),
-                        Map.entry("kv.router.bucket-max", "\"64KiB\""),
-                        Map.entry("kv.router.key-max", "\"64KiB\""),
-                        Map.entry("kv.router.value-max", "\"64MiB\""),
-                        Map.entry("kv.router.reply-max", "\"256MiB\""),
-                        Map.entry("kv.router.io-threads", "0"),
-                        Map.entry("kv.router.connections-max", "1024"),
-                        Map.entry("kv.router.unsent-max", "\"64MiB\""),
-                        Map.entry("kv.router.in-flight-max", "65536")));
+                        Map.entry("kv.node.name", "foo@h"),
+                        Map.entry("kv.node.dir", "nodes/foo@h"),
+                        Map.entry("kv.node.drain", "10s"),
+                        Map.entry("kv.log.level", "info"),
+                        Map.entry("kv.log.loggers.\"org.apache.mina.transport.socket.nio.NioSocketAcceptor\"", "off"),
+                        Map.entry("kv.router.table", ""),
+                        Map.entry("kv.router.table-max", "1MiB"),
+                        Map.entry("kv.router.host", "0.0.0.0"),
+                        Map.entry("kv.router.port", 4041),
+                        Map.entry("kv.router.advertise", ""),
+                        Map.entry("kv.router.patience", "5s"),
+                        Map.entry("kv.router.hops-max", 16),
+                        Map.entry("kv.router.reconnect-max", "1s"),
+                        Map.entry("kv.router.cookie-file", "nodes/foo@h/cookie"),
+                        Map.entry("kv.router.bucket-max", "64KiB"),
+                        Map.entry("kv.router.key-max", "64KiB"),
+                        Map.entry("kv.router.value-max", "64MiB"),
+                        Map.entry("kv.router.reply-max", "256MiB"),
+                        Map.entry("kv.router.io-threads", 0),
+                        Map.entry("kv.router.connections-max", 1024),
+                        Map.entry("kv.router.unsent-max", "64MiB"),
+                        Map.entry("kv.router.in-flight-max", 65536)));
     }
 
     @Test

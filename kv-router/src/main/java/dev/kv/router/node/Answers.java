@@ -1,0 +1,132 @@
+package dev.kv.router.node;
+
+import static java.time.temporal.ChronoUnit.SECONDS;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Router;
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.net.Addresses;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+
+/** What a node answers at its local socket: a document to each line, which is a command and its argument. */
+final class Answers implements Function<String, Map<String, Object>> {
+    /** What a way may take beyond the patience of the first node on it. */
+    private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
+
+    private final Node node;
+    private final Runnable stopAsked;
+
+    Answers(Node node, Runnable stopAsked) {
+        this.node = node;
+        this.stopAsked = stopAsked;
+    }
+
+    @Override
+    public Map<String, Object> apply(String line) {
+        int blank = line.indexOf(' ');
+        String command = blank < 0 ? line : line.substring(0, blank);
+        return switch (command) {
+            case "status" -> status();
+            case "stop" -> stop();
+            case "route" -> route(Bytes.ofPrintable(line.substring(blank + 1)));
+            default -> Map.of("unknown", command);
+        };
+    }
+
+    private Map<String, Object> stop() {
+        stopAsked.run();
+        return Map.of("drainMillis", node.settings().drain().toMillis());
+    }
+
+    private Map<String, Object> status() {
+        Map<String, Object> status = new LinkedHashMap<>();
+        status.put("name", node.settings().name());
+        status.put("state", node.state().text());
+        status.put("doing", node.doing());
+        status.put("role", node.release().role());
+        status.put("version", node.release().version());
+        status.put("pid", ProcessHandle.current().pid());
+        status.put("started", node.startedAt().truncatedTo(SECONDS).toString());
+        status.put(
+                "uptimeSeconds",
+                Duration.between(node.startedAt(), Instant.now()).toSeconds());
+        Map<String, String> addresses = new LinkedHashMap<>();
+        node.clientAddress().ifPresent(address -> addresses.put("clients", Addresses.text(address)));
+        node.peerAddress().ifPresent(address -> addresses.put("nodes", Addresses.text(address)));
+        status.put("addresses", addresses);
+        node.router().ifPresent(router -> status.put("table", table(router.inForce())));
+        status.put("parts", node.reports());
+        return status;
+    }
+
+    private static Map<String, String> table(TableInForce table) {
+        return Map.of(
+                "source", table.source(),
+                "version", version(table.version()),
+                "since", table.since().truncatedTo(SECONDS).toString(),
+                "text", table.table().toString());
+    }
+
+    private Map<String, Object> route(Bytes bucket) {
+        return switch (node.router().map(router -> ask(router, bucket)).orElse(failed("this node is still starting"))) {
+            case Reply.Way way -> way(way.hops(), way.failure());
+            case Reply.Failed failure -> way(List.of(), Optional.of(failure));
+            case Reply.Ok _, Reply.NotFound _, Reply.Absent _, Reply.Value _ ->
+                throw new IllegalStateException("this is no answer to a question for the way");
+        };
+    }
+
+    private Reply ask(Router router, Bytes bucket) {
+        Duration limit = node.settings().patience().plus(ROUTE_MARGIN);
+        try {
+            return router.store()
+                    .run(new Command.Route(bucket))
+                    .toCompletableFuture()
+                    .get(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            return failed("no answer within " + limit.toSeconds() + "s");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return failed("this node stops");
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("the question for the way failed", e);
+        }
+    }
+
+    private static Reply failed(String message) {
+        return new Reply.Failed(Reply.Word.ERR, message);
+    }
+
+    private static Map<String, Object> way(List<Reply.Hop> hops, Optional<Reply.Failed> failure) {
+        Map<String, Object> way = new LinkedHashMap<>();
+        way.put("hops", hops.stream().map(Answers::hop).toList());
+        failure.ifPresent(
+                failed -> way.put("failure", Map.of("word", failed.word().name(), "message", failed.message())));
+        return way;
+    }
+
+    private static Map<String, Object> hop(Reply.Hop hop) {
+        return Map.of(
+                "node", hop.node(),
+                "table", version(hop.table()),
+                "entry", hop.entry(),
+                "line", hop.line(),
+                "column", hop.column());
+    }
+
+    /** A table's version as ZooKeeper's command line prints it. */
+    private static String version(long table) {
+        return table == 0 ? "static" : "0x" + Long.toHexString(table);
+    }
+}

@@ -1,0 +1,226 @@
+package dev.kv.router.node;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigRenderOptions;
+import com.typesafe.config.ConfigSyntax;
+import com.typesafe.config.ConfigValueFactory;
+import dev.kv.router.config.BadStart;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The socket in a node's folder by which commands reach the node that runs there; only its owner may use it. A client sends
+ * one line and gets one JSON document, then the end.
+ */
+final class LocalSocket implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalSocket.class);
+    private static final int CONVERSATIONS_MAX = 16;
+
+    /** How long a client may take to send its line, and to take the answer. */
+    private static final Duration TRANSFER_MAX = Duration.ofSeconds(5);
+
+    /** The longest name of a bucket with every byte escaped, and then some. */
+    private static final int LINE_MAX_BYTES = 256 * 1024;
+
+    /** Several times the longest routing table, which is the most of an answer. */
+    private static final int ANSWER_MAX_BYTES = 64 * 1024 * 1024;
+
+    private static final Duration FAREWELL_MAX = Duration.ofSeconds(1);
+
+    /** The size of sun_path on Linux, less the zero at its end. */
+    private static final int PATH_MAX_BYTES = 107;
+
+    private final Path path;
+    private final ServerSocketChannel listening;
+    private final Function<String, Map<String, Object>> answers;
+    private final Semaphore free = new Semaphore(CONVERSATIONS_MAX);
+    private final ExecutorService conversations = Executors.newVirtualThreadPerTaskExecutor();
+
+    private LocalSocket(Path path, ServerSocketChannel listening, Function<String, Map<String, Object>> answers) {
+        this.path = path;
+        this.listening = listening;
+        this.answers = answers;
+    }
+
+    /**
+     * Answers from now on. What another process left behind in the folder is replaced, so its lock has to be held.
+     *
+     * @param answers makes a document of a line; called by several threads at once, and may block
+     */
+    static LocalSocket open(Path folder, Function<String, Map<String, Object>> answers) throws IOException {
+        Path path = in(folder);
+        Files.deleteIfExists(path);
+        ServerSocketChannel listening = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        try {
+            reach(path, listening::bind);
+            Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
+        } catch (IOException e) {
+            listening.close();
+            throw e;
+        }
+        LocalSocket socket = new LocalSocket(path, listening, answers);
+        Thread.ofPlatform().name("kv-local-socket").daemon().start(socket::listen);
+        return socket;
+    }
+
+    /**
+     * What the node that runs in the folder answers; empty if there is none, or if it does not answer in time.
+     *
+     * @throws BadStart if the node belongs to another user
+     */
+    static Optional<Config> ask(Path folder, String line, Duration limit) {
+        Path path = in(folder);
+        if (Files.exists(path) && !Files.isWritable(path)) {
+            throw new BadStart(path + " belongs to another user: call this as the user that runs the node");
+        }
+        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+            CompletableFuture<Void> cut = closeAfter(limit, channel);
+            reach(path, channel::connect);
+            write(channel, line + "\n");
+            byte[] answer = Channels.newInputStream(channel).readNBytes(ANSWER_MAX_BYTES);
+            cut.cancel(false);
+            ConfigParseOptions json = ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON);
+            return Optional.of(ConfigFactory.parseString(new String(answer, UTF_8), json));
+        } catch (IOException | ConfigException noAnswer) {
+            return Optional.empty();
+        }
+    }
+
+    private static Path in(Path folder) {
+        return folder.resolve("socket");
+    }
+
+    private void listen() {
+        while (listening.isOpen()) {
+            free.acquireUninterruptibly();
+            try {
+                SocketChannel channel = listening.accept();
+                conversations.execute(() -> converse(channel));
+            } catch (ClosedChannelException e) {
+                return;
+            } catch (IOException e) {
+                // Most likely no file descriptor is free.
+                LOG.warn("{} could not take a connection: {}", path, e.getMessage());
+                free.release();
+                pause();
+            }
+        }
+    }
+
+    private static void pause() {
+        LockSupport.parkNanos(Duration.ofSeconds(1).toNanos());
+    }
+
+    private void converse(SocketChannel channel) {
+        try (channel) {
+            CompletableFuture<Void> cut = closeAfter(TRANSFER_MAX, channel);
+            String line = readLine(Channels.newInputStream(channel));
+            cut.cancel(false);
+            String answer = ConfigValueFactory.fromMap(answers.apply(line)).render(ConfigRenderOptions.concise());
+            cut = closeAfter(TRANSFER_MAX, channel);
+            write(channel, answer);
+            cut.cancel(false);
+        } catch (IOException e) {
+            LOG.debug("a conversation at {} broke off", path, e);
+        } catch (RuntimeException e) {
+            LOG.error("a request at {} failed", path, e);
+        } finally {
+            free.release();
+        }
+    }
+
+    private static String readLine(InputStream input) throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        for (int b = input.read(); b != '\n'; b = input.read()) {
+            if (b < 0 || line.size() == LINE_MAX_BYTES) {
+                throw new IOException("no end of the line after " + line.size() + " bytes");
+            }
+            line.write(b);
+        }
+        return line.toString(UTF_8);
+    }
+
+    private static void write(SocketChannel channel, String text) throws IOException {
+        ByteBuffer bytes = UTF_8.encode(text);
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
+        }
+    }
+
+    private static CompletableFuture<Void> closeAfter(Duration limit, SocketChannel channel) {
+        return CompletableFuture.runAsync(
+                () -> {
+                    try {
+                        channel.close();
+                    } catch (IOException e) {
+                        LOG.debug("a connection could not be closed", e);
+                    }
+                },
+                CompletableFuture.delayedExecutor(limit.toMillis(), TimeUnit.MILLISECONDS));
+    }
+
+    @FunctionalInterface
+    private interface Reach {
+        void to(SocketAddress address) throws IOException;
+    }
+
+    /** Binds or connects; through a link that lives for just so long where the path is longer than the system allows. */
+    private static void reach(Path socket, Reach reach) throws IOException {
+        if (socket.toString().getBytes(UTF_8).length <= PATH_MAX_BYTES) {
+            reach.to(UnixDomainSocketAddress.of(socket));
+            return;
+        }
+        Path temporary = Files.createTempDirectory("kv");
+        Path link = temporary.resolve("node");
+        try {
+            Files.createSymbolicLink(link, socket.getParent());
+            reach.to(UnixDomainSocketAddress.of(in(link)));
+        } finally {
+            Files.deleteIfExists(link);
+            Files.delete(temporary);
+        }
+    }
+
+    /** Stops to answer; conversations that go on may end. */
+    @Override
+    public void close() throws IOException {
+        Files.deleteIfExists(path);
+        listening.close();
+        conversations.shutdown();
+        try {
+            conversations.awaitTermination(FAREWELL_MAX.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        conversations.shutdownNow();
+    }
+}

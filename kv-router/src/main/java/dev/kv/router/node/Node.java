@@ -1,0 +1,264 @@
+package dev.kv.router.node;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Router;
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.Store;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Settings;
+import dev.kv.router.net.Addresses;
+import dev.kv.router.net.Loops;
+import dev.kv.router.peer.PeerDoor;
+import dev.kv.router.peer.PeerSettings;
+import dev.kv.router.peer.Peers;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running node: what its release contains, started in order. Several can run in one process, each in a folder of its own.
+ *
+ * <p>It answers at its local socket from the moment it holds its folder until it gives it up.
+ */
+public final class Node {
+    private static final Logger LOG = LoggerFactory.getLogger(Node.class);
+
+    private final Ready ready;
+    private final Instant startedAt = Instant.now();
+    private final Deque<Part> parts = new ArrayDeque<>();
+    private final ConcurrentMap<String, Supplier<Map<String, String>>> reports = new ConcurrentHashMap<>();
+    private volatile State state = State.STARTING;
+    private volatile String doing = "";
+    private volatile Optional<Router> router = Optional.empty();
+    private volatile Optional<InetSocketAddress> clientAddress = Optional.empty();
+    private volatile Optional<InetSocketAddress> peerAddress = Optional.empty();
+
+    /** The states of a node's life, in their order. */
+    enum State {
+        STARTING,
+        RUNNING,
+        STOPPING;
+
+        /** As status documents say it. */
+        String text() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** Something that was started, and how to stop it within a limit. */
+    private record Part(String name, Stop stop) {}
+
+    @FunctionalInterface
+    private interface Stop {
+        void within(Duration limit) throws IOException;
+    }
+
+    /** A node whose configuration is sound. */
+    public static final class Ready {
+        private final Settings configuration;
+        private final Release release;
+        private final NodeSettings settings;
+        private final Optional<Storage.Ready> storage;
+        private final Optional<Door.Ready> door;
+
+        private Ready(Settings settings, Release release) {
+            this.configuration = settings;
+            this.release = release;
+            this.settings = NodeSettings.of(settings, release.storage().isPresent());
+            this.storage = release.storage().map(service -> service.configure(settings));
+            this.door = release.door().map(service -> service.configure(settings));
+        }
+
+        NodeSettings settings() {
+            return settings;
+        }
+
+        /**
+         * Starts the node: its folder, its storage, the other nodes, its clients. Blocks until all of it runs.
+         *
+         * @param stopAsked is run when somebody asks at the local socket to stop the node; it must not block
+         * @throws BadStart if a part cannot be started; those before it are stopped again
+         */
+        public Node start(Runnable stopAsked) {
+            Node node = new Node(this);
+            try {
+                node.start(stopAsked);
+            } catch (RuntimeException | Error e) {
+                node.stopParts(Duration.ZERO);
+                throw e;
+            }
+            return node;
+        }
+    }
+
+    private Node(Ready ready) {
+        this.ready = ready;
+    }
+
+    /**
+     * Reads and checks the configuration of all parts; opens nothing.
+     *
+     * @throws BadStart if a part cannot start with it
+     */
+    public static Ready configure(Settings settings, Release release) {
+        return new Ready(settings, release);
+    }
+
+    private void start(Runnable stopAsked) {
+        NodeSettings settings = ready.settings;
+        for (String section : ready.configuration.ignored()) {
+            LOG.info("{}.* is ignored: this release is {}", section, ready.release.role());
+        }
+        settings.table().warnings().forEach(warning -> LOG.warn("kv.router.table: {}", warning));
+        holdFolder(stopAsked);
+        Bytes cookie = Cookie.readOrMake(settings.cookieFile());
+
+        doing = "opening the storage";
+        Optional<Storage.Open> storage = ready.storage.map(Storage.Ready::start);
+        storage.ifPresent(open -> started("storage", open));
+
+        doing = "opening the ports";
+        Loops loops = new Loops(settings.ioThreads());
+        started("loops", limit -> loops.close());
+        PeerSettings peerSettings = settings.peers().apply(cookie);
+        Peers peers = new Peers(loops, peerSettings);
+        started("peers", limit -> peers.close());
+        TableInForce table = new TableInForce(settings.table(), 0, "kv.router.table", Instant.now());
+        Router routing = new Router(settings.name(), storage.map(Store.class::cast), peers, settings.limits(), table);
+        router = Optional.of(routing);
+        PeerDoor peerDoor = openPeerDoor(loops, peerSettings, routing);
+        started("nodes", peerDoor::stop);
+        reports.put("nodes", () -> Map.of("links", String.valueOf(peerDoor.links())));
+        peerAddress = Optional.of(peerDoor.address());
+        ready.door.ifPresent(door -> {
+            Door.Open open = door.start(routing::store, loops);
+            started("clients", open);
+            clientAddress = Optional.of(open.address());
+        });
+
+        doing = "";
+        state = State.RUNNING;
+        LOG.info(
+                "{} runs: {}, {}nodes at {}, table [{}]",
+                settings.name(),
+                ready.release.role(),
+                clientAddress
+                        .map(address -> "clients at " + Addresses.text(address) + ", ")
+                        .orElse(""),
+                Addresses.text(peerDoor.address()),
+                settings.table().printable());
+    }
+
+    private void holdFolder(Runnable stopAsked) {
+        NodeSettings settings = ready.settings;
+        doing = "taking " + settings.folder();
+        try {
+            NodeFolder folder = NodeFolder.hold(settings.folder())
+                    .orElseThrow(() -> new BadStart("a node runs in " + settings.folder() + " already (process "
+                            + NodeFolder.pid(settings.folder()) + "): stop it, or give this one another kv.node.dir"));
+            started("folder", limit -> folder.close());
+            LocalSocket socket = LocalSocket.open(settings.folder(), new Answers(this, stopAsked));
+            started("local socket", limit -> socket.close());
+        } catch (IOException e) {
+            throw ready.configuration.bad("kv.node.dir", "cannot be used: " + BadStart.reason(e));
+        }
+    }
+
+    private PeerDoor openPeerDoor(Loops loops, PeerSettings peerSettings, Router routing) {
+        InetSocketAddress address = ready.settings.address();
+        try {
+            return new PeerDoor(loops, address, peerSettings, routing);
+        } catch (IOException e) {
+            String why = "cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e);
+            throw ready.configuration.bad("kv.router.port", why);
+        }
+    }
+
+    private void started(String name, Running running) {
+        reports.put(name, running::status);
+        started(name, running::stop);
+    }
+
+    private void started(String name, Stop stop) {
+        parts.push(new Part(name, stop));
+    }
+
+    /** The address of the door for other nodes, with the port that was given where any free one was asked for. */
+    public Optional<InetSocketAddress> peerAddress() {
+        return peerAddress;
+    }
+
+    /** The address of the door for clients, likewise; empty without such a door. */
+    public Optional<InetSocketAddress> clientAddress() {
+        return clientAddress;
+    }
+
+    NodeSettings settings() {
+        return ready.settings;
+    }
+
+    Release release() {
+        return ready.release;
+    }
+
+    Instant startedAt() {
+        return startedAt;
+    }
+
+    State state() {
+        return state;
+    }
+
+    /** What a node that starts or stops is about; empty while it runs. */
+    String doing() {
+        return doing;
+    }
+
+    /** Empty until the node has come so far. */
+    Optional<Router> router() {
+        return router;
+    }
+
+    /** What the parts say of themselves, by their names. */
+    Map<String, Map<String, String>> reports() {
+        Map<String, Map<String, String>> all = new TreeMap<>();
+        reports.forEach((name, report) -> all.put(name, report.get()));
+        return all;
+    }
+
+    /**
+     * Stops the parts in reverse order, each of which answers what is in flight; after {@code limit}, what is left undone is
+     * cut off. A part that fails to stop does not keep the others from it. Called once, by one thread.
+     */
+    public void stop(Duration limit) {
+        state = State.STOPPING;
+        LOG.info("{} stops", ready.settings.name());
+        stopParts(limit);
+        LOG.info("{} has stopped", ready.settings.name());
+    }
+
+    private void stopParts(Duration limit) {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        while (!parts.isEmpty()) {
+            Part part = parts.pop();
+            doing = "stopping: " + part.name();
+            try {
+                part.stop().within(Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime())));
+            } catch (IOException | RuntimeException e) {
+                LOG.error("{} could not be stopped in order", part.name(), e);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+package dev.kv.router.node;
+
+import dev.kv.router.config.BadStart;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The folder in which a node writes, held by the node that runs there. The lock in it says whether one runs: the system frees
+ * it with the process, however that ends. The file pid only tells people who it is.
+ *
+ * <p>It is a POSIX record lock: a process that holds a folder must not ask whether it {@link #isHeld}, which would free it.
+ */
+final class NodeFolder implements AutoCloseable {
+    /** Who asks whether a folder is held holds the lock for a moment. */
+    private static final Duration PATIENCE = Duration.ofMillis(500);
+
+    private static final Duration PAUSE = Duration.ofMillis(20);
+
+    private final Path path;
+    private final FileChannel lock;
+
+    private NodeFolder(Path path, FileChannel lock) {
+        this.path = path;
+        this.lock = lock;
+    }
+
+    /** The folder, which is made for its owner alone if there is none; empty if another node holds it. */
+    static Optional<NodeFolder> hold(Path path) throws IOException {
+        make(path);
+        FileChannel lock = FileChannel.open(
+                lockFile(path), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        long deadlineNanos = System.nanoTime() + PATIENCE.toNanos();
+        while (tryLock(lock, false).isEmpty()) {
+            if (System.nanoTime() - deadlineNanos > 0) {
+                lock.close();
+                return Optional.empty();
+            }
+            LockSupport.parkNanos(PAUSE.toNanos());
+        }
+        Files.writeString(pidFile(path), ProcessHandle.current().pid() + "\n");
+        return Optional.of(new NodeFolder(path, lock));
+    }
+
+    /** Makes the folder, and those above it, unless they exist. */
+    static void make(Path path) throws IOException {
+        Files.createDirectories(
+                path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+
+    /** Whether a node runs in the folder. */
+    static boolean isHeld(Path path) {
+        try (FileChannel lock = FileChannel.open(lockFile(path), StandardOpenOption.READ)) {
+            return tryLock(lock, true).isEmpty();
+        } catch (NoSuchFileException e) {
+            return false;
+        } catch (IOException e) {
+            throw new BadStart(lockFile(path) + " cannot be read: " + BadStart.reason(e), e);
+        }
+    }
+
+    /** The process that holds the folder, for people; without it, what stands there is stale. */
+    static String pid(Path path) {
+        try {
+            return Files.readString(pidFile(path)).strip();
+        } catch (IOException e) {
+            return "unknown";
+        }
+    }
+
+    /** Where a node that was started in the background logs. */
+    static Path log(Path path) {
+        return path.resolve("log");
+    }
+
+    private static Path lockFile(Path path) {
+        return path.resolve("lock");
+    }
+
+    private static Path pidFile(Path path) {
+        return path.resolve("pid");
+    }
+
+    private static Optional<FileLock> tryLock(FileChannel channel, boolean shared) throws IOException {
+        try {
+            return Optional.ofNullable(channel.tryLock(0, Long.MAX_VALUE, shared));
+        } catch (OverlappingFileLockException heldInThisProcess) {
+            return Optional.empty();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        Files.deleteIfExists(pidFile(path));
+        lock.close();
+    }
+}

@@ -1,0 +1,186 @@
+package dev.kv.router.node;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Router;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.config.Settings;
+import dev.kv.router.net.Addresses;
+import dev.kv.router.peer.PeerSettings;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Function;
+
+/**
+ * What this module reads of the configuration.
+ *
+ * @param name this node's name
+ * @param folder where it writes
+ * @param drain how long it may take to stop
+ * @param level the least severe messages that are logged
+ * @param loggers the same for single loggers
+ * @param table the static routing table
+ * @param address where the door for other nodes listens
+ * @param cookieFile the secret that the nodes share
+ * @param ioThreads how many; 0: one per core
+ * @param limits what is too large, and too far
+ * @param patience how long to wait for another node
+ * @param peers the way to other nodes, by the secret in the cookie
+ */
+record NodeSettings(
+        String name,
+        Path folder,
+        Duration drain,
+        Logging.Level level,
+        Map<String, Logging.Level> loggers,
+        RoutingTable table,
+        InetSocketAddress address,
+        Path cookieFile,
+        int ioThreads,
+        Router.Limits limits,
+        Duration patience,
+        Function<Bytes, PeerSettings> peers) {
+    private static final int KIB = 1024;
+    private static final int MIB = 1024 * KIB;
+    private static final long GIB = 1024 * MIB;
+    private static final Duration HOUR = Duration.ofHours(1);
+
+    /** The shortest wait that is not met by an ordinary pause of a busy host. */
+    private static final Duration WAIT_MIN = Duration.ofMillis(50);
+
+    /** What a message between nodes holds besides names, keys and values: the path travelled is the most of it. */
+    private static final int MESSAGE_HEAD_MAX_BYTES = 64 * KIB;
+
+    /**
+     * @param keepsData whether this node may be named in its own table
+     */
+    static NodeSettings of(Settings settings, boolean keepsData) {
+        String name = name(settings);
+        Map<String, Logging.Level> loggers = new HashMap<>();
+        for (String logger : settings.texts("kv.log.loggers").keySet()) {
+            loggers.put(logger, settings.choice(Settings.key("kv.log.loggers", logger), Logging.Level.class));
+        }
+        checkAdvertised(settings);
+        Duration patience = patience(settings);
+        Router.Limits limits = new Router.Limits(
+                settings.count("kv.router.hops-max", 1, 64),
+                (int) settings.size("kv.router.bucket-max", 1, 64 * KIB),
+                (int) settings.size("kv.router.key-max", 1, 64 * KIB),
+                (int) settings.size("kv.router.value-max", 1, GIB));
+        return new NodeSettings(
+                name,
+                folder(settings),
+                settings.duration("kv.node.drain", Duration.ZERO, HOUR),
+                settings.choice("kv.log.level", Logging.Level.class),
+                Map.copyOf(loggers),
+                table(settings, name, keepsData),
+                address(settings),
+                settings.path("kv.router.cookie-file"),
+                settings.count("kv.router.io-threads", 0, 256),
+                limits,
+                patience,
+                peers(settings, name, limits, patience));
+    }
+
+    /** This node's name. */
+    static String name(Settings settings) {
+        String name = settings.text("kv.node.name");
+        if (!RoutingTable.Node.isName(name)) {
+            throw settings.bad(
+                    "kv.node.name",
+                    "expected name@host, of letters, digits, _ and -, and a dot in the host: at most 64 and 253 of them");
+        }
+        return name;
+    }
+
+    /** Where this node writes. */
+    static Path folder(Settings settings) {
+        return settings.path("kv.node.dir");
+    }
+
+    /** How long to wait for another node. */
+    static Duration patience(Settings settings) {
+        return settings.duration("kv.router.patience", WAIT_MIN, HOUR);
+    }
+
+    private static RoutingTable table(Settings settings, String name, boolean keepsData) {
+        String key = "kv.router.table";
+        String text = settings.text(key);
+        long maxBytes = settings.size("kv.router.table-max", KIB, 16 * MIB);
+        if (text.getBytes(UTF_8).length > maxBytes) {
+            throw settings.bad(key, "the table has more than " + maxBytes + " bytes (kv.router.table-max)");
+        }
+        RoutingTable table;
+        try {
+            table = RoutingTable.parse(text);
+        } catch (RoutingTable.Malformed e) {
+            throw settings.bad(key, e.getMessage());
+        }
+        for (RoutingTable.Entry entry : table.entries()) {
+            if (!keepsData && entry.node().name().equals(name)) {
+                throw settings.bad(
+                        key,
+                        "line %d, column %d: %s is this node, which keeps no data (server release)"
+                                .formatted(entry.line(), entry.column(), name));
+            }
+        }
+        return table;
+    }
+
+    private static InetSocketAddress address(Settings settings) {
+        String host = settings.text("kv.router.host");
+        InetSocketAddress address = new InetSocketAddress(host, settings.port("kv.router.port"));
+        if (host.isBlank() || address.isUnresolved()) {
+            throw settings.bad("kv.router.host", "expected an address of this machine, or a name for one");
+        }
+        return address;
+    }
+
+    private static void checkAdvertised(Settings settings) {
+        String advertised = settings.text("kv.router.advertise");
+        if (!advertised.isEmpty()
+                && Addresses.parse(advertised)
+                        .or(() -> Addresses.parse(advertised + ":" + PeerSettings.DEFAULT_PORT))
+                        .isEmpty()) {
+            throw settings.bad("kv.router.advertise", "expected host or host:port");
+        }
+    }
+
+    private static Function<Bytes, PeerSettings> peers(
+            Settings settings, String name, Router.Limits limits, Duration patience) {
+        long replyMaxBytes = settings.size("kv.router.reply-max", KIB, GIB);
+        long requestMaxBytes = (long) limits.bucketMaxBytes() + limits.keyMaxBytes() + limits.valueMaxBytes();
+        Map<String, InetSocketAddress> addresses = addresses(settings);
+        Duration reconnectMax = settings.duration("kv.router.reconnect-max", WAIT_MIN, HOUR);
+        int connectionsMax = settings.count("kv.router.connections-max", 1, 1_000_000);
+        int inFlightMax = settings.count("kv.router.in-flight-max", 1, 1 << 24);
+        long unsentMaxBytes = settings.size("kv.router.unsent-max", MIB, 16 * GIB);
+        long messageMaxBytes = Math.max(requestMaxBytes, replyMaxBytes) + MESSAGE_HEAD_MAX_BYTES;
+        return cookie -> new PeerSettings(
+                name,
+                cookie,
+                addresses,
+                patience,
+                reconnectMax,
+                connectionsMax,
+                inFlightMax,
+                unsentMaxBytes,
+                messageMaxBytes);
+    }
+
+    private static Map<String, InetSocketAddress> addresses(Settings settings) {
+        Map<String, InetSocketAddress> addresses = new HashMap<>();
+        settings.texts("kv.router.peers").forEach((peer, text) -> {
+            String key = Settings.key("kv.router.peers", peer);
+            if (!RoutingTable.Node.isName(peer)) {
+                throw settings.bad(key, "expected \"name@host\" = \"host:port\"");
+            }
+            addresses.put(peer, Addresses.parse(text).orElseThrow(() -> settings.bad(key, "expected \"host:port\"")));
+        });
+        return addresses;
+    }
+}

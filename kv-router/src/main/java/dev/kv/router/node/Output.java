@@ -1,0 +1,29 @@
+package dev.kv.router.node;
+
+import com.typesafe.config.ConfigRenderOptions;
+import com.typesafe.config.ConfigValueFactory;
+import java.io.PrintStream;
+import java.util.Map;
+
+/** How commands print their results. */
+final class Output {
+    private static final PrintStream OUT = System.out;
+
+    private Output() {}
+
+    static void line(String line) {
+        OUT.println(line);
+    }
+
+    /** Names and values, in two columns. */
+    static void facts(Map<String, String> facts) {
+        int width = facts.keySet().stream().mapToInt(String::length).max().orElse(0);
+        facts.forEach((name, value) -> line(name + " ".repeat(width - name.length() + 2) + value));
+    }
+
+    /** A document for programs, laid out so that people can read it too. */
+    static void json(Map<String, ?> document) {
+        OUT.print(ConfigValueFactory.fromMap(document)
+                .render(ConfigRenderOptions.concise().setFormatted(true)));
+    }
+}

@@ -1,0 +1,57 @@
+package dev.kv.router.node;
+
+import com.typesafe.config.Config;
+import dev.kv.router.Bytes;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Settings;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * The node of a configuration, in whatever process it runs or would run.
+ *
+ * @param name its name
+ * @param folder its folder
+ */
+record Remote(String name, Path folder) {
+    /** A node answers these at once, unless its host is very busy. */
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    static Remote of(Settings settings) {
+        return new Remote(NodeSettings.name(settings), NodeSettings.folder(settings));
+    }
+
+    /** What the node says of itself; empty if it does not run, or does not answer. */
+    Optional<Config> status() {
+        return LocalSocket.ask(folder, "status", PATIENCE);
+    }
+
+    /** Has the node stop, and tells how long that may take; empty if it does not run, or does not answer. */
+    Optional<Duration> askToStop() {
+        return LocalSocket.ask(folder, "stop", PATIENCE)
+                .map(answer -> Duration.ofMillis(answer.getLong("drainMillis")));
+    }
+
+    /** The way of a request, as the node tells it; empty if it does not run, or does not answer. */
+    Optional<Config> route(Bytes bucket, Duration patience) {
+        return LocalSocket.ask(folder, "route " + bucket.printable(Integer.MAX_VALUE), patience.plus(PATIENCE));
+    }
+
+    /** Whether it runs, answering or not. */
+    boolean runs() {
+        return NodeFolder.isHeld(folder);
+    }
+
+    String pid() {
+        return NodeFolder.pid(folder);
+    }
+
+    /** Why a command fails that got no answer. */
+    BadStart silent() {
+        return runs()
+                ? new BadStart(name + " runs in " + folder + " but does not answer: see its log; `kill -9 " + pid()
+                        + "` ends it")
+                : new BadStart(name + " is not running in " + folder);
+    }
+}
