@@ -1,0 +1,2 @@
+/** What writes the log of a release, with Logback. */
+package dev.kv.logging;
