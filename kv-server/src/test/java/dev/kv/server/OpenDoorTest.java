@@ -27,9 +27,9 @@ final class OpenDoorTest {
     @Test
     void itTellsItsAddressAndItsConnections() throws Exception {
         try (TestDoor door = new TestDoor(new MapStore())) {
-            assertThat(door.open().status())
-                    .containsEntry("client", "127.0.0.1:" + door.address().getPort())
-                    .containsEntry("connections", "0");
+            assertThat(door.address().getAddress().getHostAddress()).isEqualTo("127.0.0.1");
+            assertThat(door.address().getPort()).isPositive();
+            assertThat(door.open().status()).containsEntry("connections", "0");
             try (LineClient client = door.client()) {
                 assertThat(client.ask("CREATE b")).isEqualTo("OK");
                 assertThat(door.open().status()).containsEntry("connections", "1");
