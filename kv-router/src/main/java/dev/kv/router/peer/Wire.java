@@ -35,9 +35,6 @@ final class Wire {
     private static final int WAY = 5;
     private static final int UNSUPPORTED = 6;
 
-    /** What a body takes at most beside names, keys and values: numbers, and the way with its entries. */
-    static final int OVERHEAD_MAX_BYTES = 1 << 20;
-
     private Wire() {}
 
     /** A body that is not of this protocol. */

@@ -186,7 +186,7 @@ class PeersTest {
         assertThat(Duration.ofNanos(System.nanoTime() - start))
                 .isBetween(Duration.ofMillis(280), Duration.ofSeconds(2));
 
-        failed(foo.ask(create("nuts")), Word.UNREACHABLE);
+        awaitUnreachable(foo, "nuts");
         firewalls.get("bar@h").open();
         awaitServed(foo, "nuts");
     }
