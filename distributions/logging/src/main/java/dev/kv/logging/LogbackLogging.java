@@ -12,6 +12,7 @@ import ch.qos.logback.core.rolling.RollingFileAppender;
 import ch.qos.logback.core.rolling.SizeBasedTriggeringPolicy;
 import ch.qos.logback.core.spi.ContextAwareBase;
 import ch.qos.logback.core.status.Status;
+import ch.qos.logback.core.util.Duration;
 import ch.qos.logback.core.util.FileSize;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.node.Logging;
@@ -28,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * nothing ever to standard output, which belongs to the results of commands.
  */
 public final class LogbackLogging extends ContextAwareBase implements Configurator, Logging {
-    private static final String PATTERN = "%d{\"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\", UTC} %-5level %logger{0}: %msg%n";
+    private static final String PATTERN = "%d{\"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\", UTC} %-5level %logger: %msg%n";
     private static final FileSize FILE_MAX = FileSize.valueOf("16MB");
     private static final int OLDER_FILES_MAX = 9;
 
@@ -95,6 +96,8 @@ public final class LogbackLogging extends ContextAwareBase implements Configurat
         SizeBasedTriggeringPolicy<ILoggingEvent> size = new SizeBasedTriggeringPolicy<>();
         size.setContext(context);
         size.setMaxFileSize(FILE_MAX);
+        // Else it looks once a minute, in which a flood fills a disk.
+        size.setCheckIncrement(Duration.buildByMilliseconds(0));
         size.start();
         appender.setRollingPolicy(names);
         appender.setTriggeringPolicy(size);
