@@ -52,7 +52,7 @@ public final class Main {
         System.exit(status);
     }
 
-    private static CommandLine commandLine() {
+    static CommandLine commandLine() {
         return new CommandLine(new Main())
                 // A bucket's name may begin with @, which is no file of arguments then.
                 .setExpandAtFiles(false)

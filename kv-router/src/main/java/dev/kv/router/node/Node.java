@@ -119,7 +119,7 @@ public final class Node {
     private void start(Runnable stopAsked) {
         NodeSettings settings = ready.settings;
         for (String section : ready.configuration.ignored()) {
-            LOG.info("{}.* is ignored: this release is {}", section, ready.release.role());
+            LOG.info("{}.* is ignored: a {} release has no use for it", section, ready.release.role());
         }
         settings.table().warnings().forEach(warning -> LOG.warn("kv.router.table: {}", warning));
         holdFolder(stopAsked);

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.typesafe.config.Config;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Settings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,14 +42,15 @@ final class StartCommand implements Callable<Integer> {
     }
 
     static int start(Options options) throws IOException {
-        NodeSettings settings = options.configure().settings();
-        Remote node = new Remote(settings.name(), settings.folder());
+        Settings settings = options.settings();
+        Node.Ready _ = Node.configure(settings, options.release());
+        Remote node = Remote.of(settings);
         Optional<Config> earlier = node.status();
         if (earlier.isPresent() && isRunning(earlier.get())) {
             Output.line(node.name() + " runs already, process " + node.pid());
             return 0;
         }
-        Path console = makeConsole(NodeFolder.log(node.folder()));
+        Path console = makeConsole(settings, NodeFolder.log(node.folder()));
         Process process = spawn(options, console);
         if (!awaitAnswer(node, process)) {
             tellWhy(node, process, console);
@@ -63,7 +65,7 @@ final class StartCommand implements Callable<Integer> {
     }
 
     /** A fresh file for what the process prints; that of the start before this one is kept. */
-    private static Path makeConsole(Path log) {
+    private static Path makeConsole(Settings settings, Path log) {
         Path console = log.resolve("console.log");
         try {
             NodeFolder.make(log);
@@ -72,7 +74,7 @@ final class StartCommand implements Callable<Integer> {
             }
             return Files.createFile(console);
         } catch (IOException e) {
-            throw new BadStart("kv.node.dir: cannot write in " + log + ": " + BadStart.reason(e), e);
+            throw settings.bad("kv.node.dir", "cannot write in " + log + ": " + BadStart.reason(e));
         }
     }
 
