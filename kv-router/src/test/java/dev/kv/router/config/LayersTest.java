@@ -157,8 +157,16 @@ class LayersTest {
     void aFileThatDoesNotExistEndsTheStart() {
         assertThatThrownBy(() -> new Layers(home, Optional.of(extra), Map.of(), Map.of()).load())
                 .isInstanceOf(BadStart.class)
-                .hasMessageContaining(extra.toString())
-                .hasMessageContaining("No such file");
+                .hasMessage("cannot read the configuration: " + extra + " (No such file or directory)");
+    }
+
+    @Test
+    void aFileThatCannotBeReadIsNotTakenForOneThatIsNotThere() throws IOException {
+        Files.createDirectory(site);
+
+        assertThatThrownBy(() -> Layers.of(home, Map.of()).load())
+                .isInstanceOf(BadStart.class)
+                .hasMessage("cannot read the configuration: " + site + " (Is a directory)");
     }
 
     @ParameterizedTest

@@ -3,6 +3,8 @@ package dev.kv.router.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -128,5 +130,17 @@ class SettingsTest {
                 .startsWith("kv.router.table = \"x\\nx\\n")
                 .endsWith("x\\n... (-Dkv.router.table): no")
                 .hasSizeLessThan(320);
+    }
+
+    @Test
+    void aPasswordIsHidden() {
+        Config config = ConfigFactory.parseString("kv.door.password = secret");
+        Settings settings = Settings.checked(home, config, config);
+
+        assertThat(settings.text("kv.door.password")).isEqualTo("secret");
+        assertThat(settings.all()).asString().contains("kv.door.password").doesNotContain("secret");
+        assertThat(settings.bad("kv.door.password", "no").getMessage())
+                .contains("kv.door.password = (hidden)")
+                .doesNotContain("secret");
     }
 }
