@@ -8,6 +8,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Firewall;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;

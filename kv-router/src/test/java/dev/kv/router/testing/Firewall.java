@@ -1,4 +1,4 @@
-package dev.kv.router.peer;
+package dev.kv.router.testing;
 
 import java.io.IOException;
 import java.io.InputStream;
