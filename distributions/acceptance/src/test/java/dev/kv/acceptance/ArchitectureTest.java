@@ -1,0 +1,89 @@
+package dev.kv.acceptance;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import org.junit.jupiter.api.Test;
+
+/** The rooms of the house and the arrows between them, as docs/architecture.md draws them. */
+class ArchitectureTest {
+    private static final JavaClasses KV = new ClassFileImporter()
+            .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+            .withImportOption(location -> !location.contains("-tests.jar"))
+            .importPackages("dev.kv");
+
+    @Test
+    void allRoomsAreLookedAt() {
+        assertThat(KV.contain("dev.kv.router.Router")).isTrue();
+        assertThat(KV.contain("dev.kv.storage.MemoryStorage")).isTrue();
+        assertThat(KV.contain("dev.kv.server.ClientDoor")).isTrue();
+        assertThat(KV.contain("dev.kv.router.testing.Firewall")).isFalse();
+    }
+
+    @Test
+    void theHubImportsNeitherOfItsNeighbours() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.kv.router..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("dev.kv.storage..", "dev.kv.server..")
+                .check(KV);
+    }
+
+    @Test
+    void theNeighboursImportTheHubAndNeverEachOther() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.kv.storage..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.kv.server..")
+                .check(KV);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.kv.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.kv.storage..")
+                .check(KV);
+    }
+
+    @Test
+    void theVocabularyNeedsNothingButJava() {
+        classes()
+                .that()
+                .resideInAPackage("dev.kv.router")
+                .should()
+                .onlyDependOnClassesThat(resideInAnyPackage("dev.kv.router", "java.."))
+                .check(KV);
+    }
+
+    @Test
+    void thirdPartyCodeStaysAtTheEdges() {
+        only("dev.kv.router.net", "org.apache.mina..");
+        only("dev.kv.router.node", "picocli..");
+        only("dev.kv.logging", "ch.qos.logback..");
+    }
+
+    private static void only(String room, String thirdParty) {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage(room)
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(thirdParty)
+                .check(KV);
+    }
+
+    @Test
+    void noPackagesDependOnEachOtherInACircle() {
+        slices().matching("dev.kv.(**)").should().beFreeOfCycles().check(KV);
+    }
+}

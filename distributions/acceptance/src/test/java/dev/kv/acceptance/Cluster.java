@@ -1,0 +1,194 @@
+package dev.kv.acceptance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.filter.ThresholdFilter;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import dev.kv.router.config.Layers;
+import dev.kv.router.node.Node;
+import dev.kv.router.node.Release;
+import dev.kv.router.testing.Firewall;
+import dev.kv.server.ClientDoor;
+import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.Transcript;
+import dev.kv.server.testing.Transcript.Pace;
+import dev.kv.storage.MemoryStorage;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Combined nodes in this process: whole ones, with their doors for clients and for each other, and a firewall on the way from
+ * each to each other.
+ */
+final class Cluster implements AutoCloseable {
+    private final Path folder;
+    private final Map<String, Member> members = new LinkedHashMap<>();
+    private final Logger nodesLog = (Logger) LoggerFactory.getLogger("dev.kv");
+    private final ListAppender<ILoggingEvent> faults = listen(nodesLog);
+
+    /** Nodes called {@code name@h}; none of them runs yet. */
+    Cluster(Path folder, String... names) throws IOException {
+        this.folder = folder;
+        Files.createDirectory(folder.resolve("home"));
+        writeCookie(folder.resolve("cookie"), "the secret of all nodes here");
+        for (String name : names) {
+            members.put(name, new Member(name + "@h"));
+        }
+        for (Member from : members.values()) {
+            for (Member to : members.values()) {
+                from.links.put(to, new Firewall(() -> to.nodes().getPort()));
+            }
+        }
+    }
+
+    static void writeCookie(Path file, String secret) throws IOException {
+        Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Files.writeString(file, secret + "\n", UTF_8);
+    }
+
+    Member node(String name) {
+        return members.get(name);
+    }
+
+    List<Member> nodes() {
+        return List.copyOf(members.values());
+    }
+
+    /** All ways between nodes. */
+    List<Firewall> links() {
+        return members.values().stream()
+                .flatMap(from -> from.links.values().stream())
+                .toList();
+    }
+
+    /** Sets a key of the configuration of all nodes that start from now on. */
+    void set(String key, String value) {
+        members.values().forEach(member -> member.set(key, value));
+    }
+
+    /** Starts all nodes with the same table. */
+    void start(String table) {
+        members.values().forEach(member -> member.start(table));
+    }
+
+    /** Ends all nodes, and fails if one of them had a fault: whatever goes wrong outside of a node, it logs warnings at most. */
+    @Override
+    public void close() {
+        members.values().forEach(Member::kill);
+        links().forEach(Firewall::close);
+        nodesLog.detachAppender(faults);
+        assertThat(faults.list).as("faults of nodes").isEmpty();
+    }
+
+    /** Gathers errors. */
+    private static ListAppender<ILoggingEvent> listen(Logger logger) {
+        ThresholdFilter errors = new ThresholdFilter();
+        errors.setLevel("ERROR");
+        errors.start();
+        ListAppender<ILoggingEvent> listening = new ListAppender<>();
+        listening.addFilter(errors);
+        listening.start();
+        logger.addAppender(listening);
+        return listening;
+    }
+
+    /** One of the nodes; it can be started and ended more than once. */
+    final class Member {
+        private final String name;
+        private final Map<String, String> settings = new HashMap<>();
+        private final Map<Member, Firewall> links = new LinkedHashMap<>();
+        private Optional<Node> running = Optional.empty();
+        private InetSocketAddress nodes = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+
+        private Member(String name) {
+            this.name = name;
+            set("kv.node.name", name);
+            set("kv.node.dir", folder.resolve(name).toString());
+            set("kv.router.host", "127.0.0.1");
+            set("kv.router.port", "0");
+            set("kv.router.cookie-file", folder.resolve("cookie").toString());
+            set("kv.router.reconnect-max", "100ms");
+            set("kv.router.io-threads", "2");
+            set("kv.server.port", "0");
+        }
+
+        String name() {
+            return name;
+        }
+
+        /** The way from this node to another one. */
+        Firewall to(Member other) {
+            return links.get(other);
+        }
+
+        /** Sets a key of the configuration, from the next start on. */
+        void set(String key, String value) {
+            settings.put(key, value);
+        }
+
+        void start(String table) {
+            Map<String, String> all = new HashMap<>();
+            links.forEach((other, firewall) -> all.put(
+                    "kv.router.peers.\"" + other.name + "\"",
+                    "127.0.0.1:" + firewall.address().getPort()));
+            all.put("kv.router.table", table);
+            all.putAll(settings);
+            Release release =
+                    new Release(Optional.of(new MemoryStorage()), Optional.of(new ClientDoor()), "test", "none");
+            Node node = Node.configure(Layers.of(folder.resolve("home"), all).load(), release)
+                    .start(() -> {});
+            running = Optional.of(node);
+            nodes = node.peerAddress().orElseThrow();
+        }
+
+        /** Ends at once and leaves undone what is in flight, as a crash does. */
+        void kill() {
+            end(Duration.ZERO);
+        }
+
+        /** Ends in order. */
+        void stop() {
+            end(Duration.ofSeconds(10));
+        }
+
+        private void end(Duration limit) {
+            running.ifPresent(node -> node.stop(limit));
+            running = Optional.empty();
+        }
+
+        /** Where other nodes reach it, or would if it ran. */
+        InetSocketAddress nodes() {
+            return nodes;
+        }
+
+        /** Where clients reach it. */
+        InetSocketAddress clients() {
+            return running.orElseThrow().clientAddress().orElseThrow();
+        }
+
+        LineClient connect() throws IOException {
+            return LineClient.connect(clients());
+        }
+
+        /** Holds the conversation of a {@link Transcript}, once with the replies awaited and once with all sent ahead. */
+        void converse(String transcript) throws IOException {
+            Transcript told = Transcript.parse("conversation with " + name, transcript);
+            told.replay(clients(), Pace.TURNS);
+            told.replay(clients(), Pace.AT_ONCE);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What should be in the buckets, as far as the replies tell: a map of maps, each value of which is a set of possible ones. While
+ * nothing fails, that set has one element. A write whose outcome is uncertain may come to pass at any later time, so what it
+ * writes stays possible from then on.
+ */
+final class Model {
+    private final Map<String, Bucket> buckets = new HashMap<>();
+
+    /** What can be known of one value, or of whether there is a bucket. */
+    private static final class Possible<T> {
+        private Set<T> now = new HashSet<>();
+        private final Set<T> atAnyTime = new HashSet<>();
+
+        Possible(T value) {
+            now.add(value);
+        }
+
+        void is(T value) {
+            now = new HashSet<>(atAnyTime);
+            now.add(value);
+        }
+
+        void mayBecome(T value) {
+            now.add(value);
+            atAnyTime.add(value);
+        }
+    }
+
+    private static final class Bucket {
+        final Possible<Boolean> exists = new Possible<>(false);
+        final Map<String, Possible<Optional<String>>> values = new HashMap<>();
+
+        Possible<Optional<String>> value(String key) {
+            return values.computeIfAbsent(key, unknown -> new Possible<>(Optional.empty()));
+        }
+
+        void assertExists(boolean wanted) {
+            assertThat(exists.now).as("whether the bucket may exist").contains(wanted);
+            exists.is(wanted);
+        }
+    }
+
+    private Bucket bucket(String name) {
+        return buckets.computeIfAbsent(name, unknown -> new Bucket());
+    }
+
+    /** What came of a request. */
+    enum Outcome {
+        OK,
+        NOT_FOUND,
+        NOT_RUN,
+        UNCERTAIN
+    }
+
+    void created(String bucket, Outcome outcome) {
+        switch (outcome) {
+            case OK -> bucket(bucket).exists.is(true);
+            case NOT_FOUND -> throw new AssertionError("CREATE was answered with NOT FOUND");
+            case NOT_RUN -> {}
+            case UNCERTAIN -> bucket(bucket).exists.mayBecome(true);
+        }
+    }
+
+    /**
+     * A value was set or removed.
+     *
+     * @param value empty: removed
+     */
+    void wrote(String bucket, String key, Optional<String> value, Outcome outcome) {
+        switch (outcome) {
+            case OK -> {
+                bucket(bucket).assertExists(true);
+                bucket(bucket).value(key).is(value);
+            }
+            case NOT_FOUND -> bucket(bucket).assertExists(false);
+            case NOT_RUN -> {}
+            case UNCERTAIN -> bucket(bucket).value(key).mayBecome(value);
+        }
+    }
+
+    /**
+     * A value was read.
+     *
+     * @param value empty: there was none; without meaning unless the outcome is OK
+     */
+    void read(String bucket, String key, Optional<String> value, Outcome outcome) {
+        switch (outcome) {
+            case OK -> {
+                bucket(bucket).assertExists(true);
+                assertThat(bucket(bucket).value(key).now)
+                        .as("what may be there")
+                        .contains(value);
+                bucket(bucket).value(key).is(value);
+            }
+            case NOT_FOUND -> bucket(bucket).assertExists(false);
+            case NOT_RUN, UNCERTAIN -> {}
+        }
+    }
+}
