@@ -124,10 +124,37 @@ class FailuresBetweenNodesTest {
             assertThat(client.line()).isEqualTo("OK");
             assertThat(since(start)).as("one wait for all").isLessThan(PATIENCE.plus(MARGIN));
 
-            assertSays(client.ask("PUT nuts k 3"), "ERROR UNREACHABLE ", "bar@h", "was not run");
+            Await.until(
+                    "bar is given up",
+                    () -> client.ask("PUT nuts k 3").matches("ERROR UNREACHABLE bar@h .* was not run"));
             foo.to(bar).open();
             awaitServed(client, "nuts");
             assertReplies(client, "PUT nuts k 4|GET nuts k", "OK", "4", "OK");
+        }
+    }
+
+    @Test
+    void aNodeThatHangsIsGivenUpThoughMoreIsAskedOfItAllTheTime() throws Exception {
+        cluster.start(THIRDS);
+        try (LineClient client = foo.connect()) {
+            assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
+            foo.to(bar).silence();
+            long start = System.nanoTime();
+            Thread asking = Thread.ofVirtual().start(() -> {
+                try {
+                    while (since(start).compareTo(PATIENCE.multipliedBy(3)) < 0) {
+                        client.send("GET nuts k\r\n");
+                        Thread.sleep(PATIENCE.dividedBy(20));
+                    }
+                } catch (IOException | InterruptedException e) {
+                    throw new AssertionError(e);
+                }
+            });
+            assertSays(client.line(), "ERROR UNCERTAIN ", "bar@h");
+            Await.until("bar is given up", () -> client.line().startsWith("ERROR UNREACHABLE "));
+            // One patience with the connection that fell silent, one with the attempt to make another.
+            assertThat(since(start)).isLessThan(PATIENCE.multipliedBy(2).plus(MARGIN));
+            asking.join();
         }
     }
 

@@ -30,7 +30,13 @@ final class OutLink extends Link {
 
     private final Deadlines deadlines = new Deadlines(loop(), pending.values(), this::expired);
     private int lastNumber;
+
+    /**
+     * When the other node was last heard, or took a part of a large request, by {@link System#nanoTime}. What the socket takes
+     * says nothing of it: the kernel takes small requests for a node that hangs.
+     */
     private long activeNanos;
+
     private boolean silenceWatched;
     private boolean leaving;
     private String end;
@@ -154,9 +160,13 @@ final class OutLink extends Link {
         while (pending.containsKey(++lastNumber)) {
             // A number that has come round while its request still waits.
         }
+        if (pending.isEmpty()) {
+            activeNanos = System.nanoTime();
+        }
+        int number = lastNumber;
         byte[] body = Wire.encode(request.request(), request.timeLeft());
-        request.sendAs(lastNumber, new Outbox.Message(REQUEST, lastNumber, body, request::moved));
-        pending.put(lastNumber, request);
+        request.sendAs(number, new Outbox.Message(REQUEST, number, body, () -> moved(number)));
+        pending.put(number, request);
         deadlines.watch(request);
         watchSilence();
         outbox().send(request.request().stream(), request.message());
@@ -179,7 +189,6 @@ final class OutLink extends Link {
     private void watchSilence() {
         if (!silenceWatched) {
             silenceWatched = true;
-            activeNanos = System.nanoTime();
             loop().after(settings.patience(), this::checkSilence);
         }
     }
@@ -243,11 +252,5 @@ final class OutLink extends Link {
         if (request != null) {
             request.moved();
         }
-    }
-
-    @Override
-    protected void sent() {
-        activeNanos = System.nanoTime();
-        super.sent();
     }
 }
