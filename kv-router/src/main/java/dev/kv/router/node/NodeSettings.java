@@ -110,7 +110,7 @@ record NodeSettings(
     private static RoutingTable table(Settings settings, String name, boolean keepsData) {
         String key = "kv.router.table";
         String text = settings.text(key);
-        long maxBytes = settings.size("kv.router.table-max", KIB, 16 * MIB);
+        long maxBytes = settings.size("kv.router.table-max", KIB, MIB);
         if (text.getBytes(UTF_8).length > maxBytes) {
             throw settings.bad(key, "the table has more than " + maxBytes + " bytes (kv.router.table-max)");
         }

@@ -24,7 +24,7 @@ class ReferenceTest {
                         Map.entry("kv.log.level", "info"),
                         Map.entry("kv.log.loggers.\"org.apache.mina.transport.socket.nio.NioSocketAcceptor\"", "off"),
                         Map.entry("kv.router.table", ""),
-                        Map.entry("kv.router.table-max", "1MiB"),
+                        Map.entry("kv.router.table-max", "64KiB"),
                         Map.entry("kv.router.host", "0.0.0.0"),
                         Map.entry("kv.router.port", 4041),
                         Map.entry("kv.router.advertise", ""),
