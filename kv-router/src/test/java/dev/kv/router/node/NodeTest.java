@@ -279,7 +279,7 @@ class NodeTest {
             kv.router.connections-max | 0            | expected a whole number from 1 to 1000000
             kv.router.in-flight-max   | 0            | expected a whole number from 1 to 16777216
             kv.router.unsent-max      | 1            | expected a size from 1MiB to 16GiB
-            kv.router.table-max       | 1GiB         | expected a size from 1KiB to 16MiB
+            kv.router.table-max       | 1GiB         | expected a size from 1KiB to 1MiB
             """)
     void nonsenseIsRefused(String key, String value, String why) {
         assertThatThrownBy(() -> configure(combined(), Map.of(key, value)))
