@@ -22,7 +22,7 @@ class ReferenceTest {
                         Map.entry("kv.node.dir", "nodes/foo@h"),
                         Map.entry("kv.node.drain", "10s"),
                         Map.entry("kv.log.level", "info"),
-                        Map.entry("kv.log.loggers.\"org.apache.mina.transport.socket.nio.NioSocketAcceptor\"", "off"),
+                        Map.entry("kv.log.loggers.\"org.apache.mina.core.service.AbstractIoService\"", "off"),
                         Map.entry("kv.router.table", ""),
                         Map.entry("kv.router.table-max", "64KiB"),
                         Map.entry("kv.router.host", "0.0.0.0"),
