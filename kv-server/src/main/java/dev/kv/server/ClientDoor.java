@@ -1,13 +1,23 @@
 package dev.kv.server;
 
+import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
+import dev.kv.router.net.Addresses;
 import dev.kv.router.node.Door;
+import java.io.IOException;
 
 /** The service by which a release that contains this module faces clients. */
 public final class ClientDoor implements Door {
     @Override
     public Ready configure(Settings settings) {
         ServerSettings server = ServerSettings.from(settings);
-        return (stores, loops) -> OpenDoor.open(server, stores, loops);
+        return (stores, loops) -> {
+            try {
+                return OpenDoor.open(server, stores, loops);
+            } catch (IOException e) {
+                String why = "cannot listen at " + Addresses.text(server.address()) + ": " + BadStart.reason(e);
+                throw settings.bad("kv.server.port", why);
+            }
+        };
     }
 }

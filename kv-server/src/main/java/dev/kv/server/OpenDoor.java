@@ -3,8 +3,6 @@ package dev.kv.server;
 import com.sun.management.UnixOperatingSystemMXBean;
 import dev.kv.router.Bytes;
 import dev.kv.router.Store;
-import dev.kv.router.config.BadStart;
-import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
 import dev.kv.router.net.Listener;
@@ -35,25 +33,16 @@ final class OpenDoor implements Door.Open {
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
     private final Listener<ClientConnection> listener;
 
-    private OpenDoor(
-            ServerSettings settings,
-            Supplier<Store> stores,
-            Loops loops,
-            InetSocketAddress address,
-            Listener.Options options)
+    private OpenDoor(ServerSettings settings, Supplier<Store> stores, Loops loops, Listener.Options options)
             throws IOException {
         this.settings = settings;
         this.stores = stores;
         this.buffers = new Budget(settings.bufferMaxBytes());
-        this.listener = loops.listen(address, options, this::admit);
+        this.listener = loops.listen(settings.address(), options, this::admit);
     }
 
-    /** Opens the port, or says with a {@link BadStart} why that cannot be. */
-    static OpenDoor open(ServerSettings settings, Supplier<Store> stores, Loops loops) {
-        InetSocketAddress address = new InetSocketAddress(settings.host(), settings.port());
-        if (address.isUnresolved()) {
-            throw new BadStart("kv.server.host: no address is known for " + settings.host());
-        }
+    /** Opens the port. */
+    static OpenDoor open(ServerSettings settings, Supplier<Store> stores, Loops loops) throws IOException {
         int connectionsMax = connectionsMax(
                 settings.connectionsMax(),
                 ManagementFactory.getPlatformMXBean(UnixOperatingSystemMXBean.class)
@@ -61,19 +50,8 @@ final class OpenDoor implements Door.Open {
         Bytes refusal =
                 Bytes.of("ERROR ERR too many connections: this node serves %d at most (kv.server.connections-max)\r\n"
                         .formatted(connectionsMax));
-        try {
-            return new OpenDoor(
-                    settings,
-                    stores,
-                    loops,
-                    address,
-                    new Listener.Options(connectionsMax, refusal, "the door for clients"));
-        } catch (IOException e) {
-            throw new BadStart(
-                    "kv.server.host, kv.server.port: cannot listen on " + Addresses.text(address) + ": "
-                            + e.getMessage(),
-                    e);
-        }
+        return new OpenDoor(
+                settings, stores, loops, new Listener.Options(connectionsMax, refusal, "the door for clients"));
     }
 
     /**

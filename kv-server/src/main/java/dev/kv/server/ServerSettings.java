@@ -1,17 +1,18 @@
 package dev.kv.server;
 
 import dev.kv.router.config.Settings;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 
 /**
  * The section {@code kv.server}; {@code reference.conf} says what the keys mean.
  *
+ * @param address where the door listens
  * @param idle zero for never
  * @param connectionsMax 0 for what the file descriptors allow
  */
 record ServerSettings(
-        String host,
-        int port,
+        InetSocketAddress address,
         int lineMaxBytes,
         Duration idle,
         int connectionsMax,
@@ -36,13 +37,21 @@ record ServerSettings(
             throw settings.bad("kv.server.buffer-max", "expected at least four times kv.server.line-max");
         }
         return new ServerSettings(
-                settings.text("kv.server.host"),
-                settings.port("kv.server.port"),
+                address(settings),
                 lineMaxBytes,
                 idle,
                 settings.count("kv.server.connections-max", 0, 1_000_000),
                 settings.count("kv.server.replies-max", 1, 1024 * 1024),
                 settings.size("kv.server.unsent-max", KIB, GIB),
                 bufferMaxBytes);
+    }
+
+    private static InetSocketAddress address(Settings settings) {
+        String host = settings.text("kv.server.host");
+        InetSocketAddress address = new InetSocketAddress(host, settings.port("kv.server.port"));
+        if (host.isBlank() || address.isUnresolved()) {
+            throw settings.bad("kv.server.host", "expected an address of this machine, or a name for one");
+        }
+        return address;
     }
 }

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.config.Settings;
+import dev.kv.router.net.Addresses;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -40,7 +43,13 @@ final class ServerSettingsTest {
                         "kv.server.unsent-max"));
         assertThat(ServerSettings.from(settings))
                 .isEqualTo(new ServerSettings(
-                        "127.0.0.1", 4040, 1_048_576, Duration.ZERO, 0, 1024, 1_048_576, 268_435_456));
+                        new InetSocketAddress(InetAddress.getLoopbackAddress(), 4040),
+                        1_048_576,
+                        Duration.ZERO,
+                        0,
+                        1024,
+                        1_048_576,
+                        268_435_456));
     }
 
     @Test
@@ -48,12 +57,13 @@ final class ServerSettingsTest {
         Map<String, String> environment = Map.of("KV_HOST", "::1", "KV_PORT", "4050");
         ServerSettings server = ServerSettings.from(new Layers(home, Optional.empty(), environment, Map.of()).load());
 
-        assertThat(server.host()).isEqualTo("::1");
-        assertThat(server.port()).isEqualTo(4050);
+        assertThat(Addresses.text(server.address())).isEqualTo("[0:0:0:0:0:0:0:1]:4050");
     }
 
     @ParameterizedTest
     @CsvSource({
+        "host, no such host",
+        "host, ' '",
         "port, 70000",
         "port, http",
         "line-max, 1023",

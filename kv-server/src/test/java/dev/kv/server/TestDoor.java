@@ -4,6 +4,8 @@ import dev.kv.router.Store;
 import dev.kv.router.net.Loops;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.function.UnaryOperator;
@@ -22,9 +24,9 @@ final class TestDoor implements AutoCloseable {
         long unsentMaxBytes = 1024 * 1024;
         long bufferMaxBytes = 256 * 1024 * 1024;
 
-        ServerSettings settings(String host, int port) {
+        ServerSettings settings(InetSocketAddress address) {
             return new ServerSettings(
-                    host, port, lineMaxBytes, idle, connectionsMax, repliesMax, unsentMaxBytes, bufferMaxBytes);
+                    address, lineMaxBytes, idle, connectionsMax, repliesMax, unsentMaxBytes, bufferMaxBytes);
         }
     }
 
@@ -33,7 +35,12 @@ final class TestDoor implements AutoCloseable {
     }
 
     TestDoor(Store store, UnaryOperator<Knobs> turn) {
-        door = OpenDoor.open(turn.apply(new Knobs()).settings("127.0.0.1", 0), () -> store, loops);
+        InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+        try {
+            door = OpenDoor.open(turn.apply(new Knobs()).settings(anyPort), () -> store, loops);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     OpenDoor open() {
