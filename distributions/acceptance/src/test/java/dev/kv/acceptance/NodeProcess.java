@@ -1,0 +1,274 @@
+package dev.kv.acceptance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.Transcript;
+import dev.kv.server.testing.Transcript.Pace;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A node of a release as a process of its own, by {@code bin/kv run}, on ports that stay its own; it can be started and ended
+ * more than once.
+ */
+final class NodeProcess implements AutoCloseable {
+    /** Below those that the kernel gives to outgoing connections, so that a node that returns finds its ports free. */
+    private static final AtomicInteger NEXT_PORT =
+            new AtomicInteger(ThreadLocalRandom.current().nextInt(10_000, 30_000));
+
+    private static final int PAGE_BYTES = 4096;
+
+    private final Release release;
+    private final Path site;
+    private final String name;
+    private final InetSocketAddress clients = new InetSocketAddress(InetAddress.getLoopbackAddress(), freePort());
+    private final InetSocketAddress nodes = new InetSocketAddress(InetAddress.getLoopbackAddress(), freePort());
+    private final Map<String, String> settings = new LinkedHashMap<>();
+    private final Map<String, String> environment = new HashMap<>();
+    private OptionalInt descriptorsMax = OptionalInt.empty();
+    private Optional<Process> running = Optional.empty();
+
+    /** The signals that tests send. */
+    enum Signal {
+        TERM,
+        INT,
+        HUP,
+        KILL,
+        STOP,
+        CONT
+    }
+
+    /**
+     * A node that does not run yet.
+     *
+     * @param site an existing folder, below which it writes; nodes of one site share its cookie
+     * @param name the part of its name before {@code @h}
+     */
+    NodeProcess(Release release, Path site, String name) throws IOException {
+        this.release = release;
+        this.site = site;
+        this.name = name + "@h";
+        Path cookie = site.resolve("cookie");
+        if (!Files.exists(cookie)) {
+            Cluster.writeCookie(cookie, "the secret of all nodes here");
+        }
+        set("kv.node.name", this.name);
+        set("kv.node.dir", folder().toString());
+        set("kv.router.host", "127.0.0.1");
+        set("kv.router.port", String.valueOf(nodes.getPort()));
+        set("kv.router.cookie-file", cookie.toString());
+        set("kv.router.reconnect-max", "100ms");
+        set("kv.server.port", String.valueOf(clients.getPort()));
+    }
+
+    private static int freePort() {
+        while (true) {
+            int port = NEXT_PORT.getAndIncrement();
+            try (ServerSocket _ = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                return port;
+            } catch (IOException taken) {
+                // The next one, then.
+            }
+        }
+    }
+
+    /** Lets all of them find all others. */
+    static void introduce(NodeProcess... nodes) {
+        for (NodeProcess from : nodes) {
+            for (NodeProcess to : nodes) {
+                if (from != to) {
+                    from.set("kv.router.peers.\"" + to.name + "\"", "127.0.0.1:" + to.nodes.getPort());
+                }
+            }
+        }
+    }
+
+    String name() {
+        return name;
+    }
+
+    /** Its {@code kv.node.dir}. */
+    Path folder() {
+        return site.resolve(name);
+    }
+
+    /** Where clients reach it, or would if it ran. */
+    InetSocketAddress clients() {
+        return clients;
+    }
+
+    /** Where other nodes reach it, likewise. */
+    InetSocketAddress nodes() {
+        return nodes;
+    }
+
+    /** Sets a key of the configuration, from the next start on. */
+    void set(String key, String value) {
+        settings.put(key, value);
+    }
+
+    /** Gives its JVM flags that win over those of the release, from the next start on. */
+    void setJavaOptions(String options) {
+        environment.put("KV_JAVA_OPTIONS", options);
+    }
+
+    /** Allows the process so many file descriptors, from the next start on. */
+    void limitDescriptors(int max) {
+        descriptorsMax = OptionalInt.of(max);
+    }
+
+    /** Starts it and waits until it answers at its doors. */
+    void start() throws Exception {
+        Process process = spawn();
+        running = Optional.of(process);
+        InetSocketAddress lastToOpen = Files.exists(serverJar()) ? clients : nodes;
+        Await.until(name + " answers", () -> {
+            if (!process.isAlive()) {
+                throw new AssertionError(name + " has ended with status " + process.exitValue() + ": " + err());
+            }
+            return accepts(lastToOpen);
+        });
+    }
+
+    private Path serverJar() {
+        return release.home().resolve("lib/kv-server-" + System.getProperty("kv.version") + ".jar");
+    }
+
+    private static boolean accepts(InetSocketAddress address) {
+        try (Socket _ = new Socket(address.getAddress(), address.getPort())) {
+            return true;
+        } catch (IOException refused) {
+            return false;
+        }
+    }
+
+    private Process spawn() throws IOException {
+        ProcessBuilder command = release.command(environment, words("run"));
+        descriptorsMax.ifPresent(
+                max -> command.command().addAll(0, List.of("sh", "-c", "ulimit -n " + max + " && exec \"$0\" \"$@\"")));
+        return command.redirectOutput(site.resolve(name + ".out").toFile())
+                .redirectError(site.resolve(name + ".err").toFile())
+                .start();
+    }
+
+    /** Its configuration as it is now, in a file. */
+    Path configuration() throws IOException {
+        StringBuilder text = new StringBuilder();
+        settings.forEach((key, value) ->
+                text.append(key).append(" = ").append(quoted(value)).append('\n'));
+        return Files.writeString(site.resolve(name + ".conf"), text, UTF_8);
+    }
+
+    private String[] words(String... words) throws IOException {
+        List<String> all = new ArrayList<>(List.of(words));
+        all.addAll(1, List.of("--config", configuration().toString()));
+        return all.toArray(String[]::new);
+    }
+
+    private static String quoted(String text) {
+        return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n") + '"';
+    }
+
+    /** Runs another command with this node's configuration to its end. */
+    Ended kv(String... words) throws IOException {
+        return release.kv(words(words));
+    }
+
+    /** Such a command, which does not run yet. */
+    ProcessBuilder command(String... words) throws IOException {
+        return release.command(Map.of(), words(words));
+    }
+
+    private Process process() {
+        return running.orElseThrow(() -> new AssertionError(name + " was not started"));
+    }
+
+    long pid() {
+        return process().pid();
+    }
+
+    boolean isAlive() {
+        return process().isAlive();
+    }
+
+    void signal(Signal signal) {
+        signal(pid(), signal);
+    }
+
+    static void signal(long pid, Signal signal) {
+        Ended kill = Ended.of("sh", "-c", "kill -s " + signal + " " + pid);
+        if (kill.status() != 0) {
+            throw new AssertionError(kill.err());
+        }
+    }
+
+    /** The exit status of the process, which has to end. */
+    int awaitEnd() throws IOException {
+        try {
+            if (!process().waitFor(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+                throw new AssertionError(name + " does not end: " + err());
+            }
+            return process().exitValue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Ends it as a crash does, even if it was stopped. */
+    void kill() throws IOException {
+        process().destroyForcibly();
+        awaitEnd();
+    }
+
+    /** What the process has written to standard output since it was started. */
+    String out() throws IOException {
+        return Files.readString(site.resolve(name + ".out"), UTF_8);
+    }
+
+    /** What the process has written to standard error since it was started: the log. */
+    String err() throws IOException {
+        return Files.readString(site.resolve(name + ".err"), UTF_8);
+    }
+
+    /** How much memory of the host the process has. */
+    long residentBytes() throws IOException {
+        String pages =
+                Files.readString(Path.of("/proc/" + pid() + "/statm"), UTF_8).split(" ", -1)[1];
+        return Long.parseLong(pages) * PAGE_BYTES;
+    }
+
+    LineClient connect() throws IOException {
+        return LineClient.connect(clients);
+    }
+
+    /** Holds the conversation of a {@link Transcript}, once with the replies awaited and once with all sent ahead. */
+    void converse(String transcript) throws IOException {
+        Transcript told = Transcript.parse("conversation with " + name, transcript);
+        told.replay(clients, Pace.TURNS);
+        told.replay(clients, Pace.AT_ONCE);
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (running.isPresent()) {
+            kill();
+        }
+    }
+}
