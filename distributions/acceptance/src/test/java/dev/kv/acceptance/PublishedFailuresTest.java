@@ -1,0 +1,469 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.acceptance.NodeProcess.Signal;
+import dev.kv.acceptance.Release.Role;
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What brought the published system down, or its clients: each failure under its number, against processes of the combined release. */
+@Timeout(60)
+class PublishedFailuresTest {
+    private static final String HALVES = "a..m=foo@h,n..z=bar@h";
+    private static final int MIB = 1024 * 1024;
+
+    private final Release release = Release.of(Role.COMBINED);
+
+    @TempDir
+    private Path site;
+
+    private NodeProcess foo;
+    private NodeProcess bar;
+
+    @BeforeEach
+    void makeNodes() throws IOException {
+        foo = new NodeProcess(release, site, "foo");
+        bar = new NodeProcess(release, site, "bar");
+        NodeProcess.introduce(foo, bar);
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        foo.close();
+        bar.close();
+    }
+
+    private void start(String table, NodeProcess... nodes) throws Exception {
+        for (NodeProcess node : nodes) {
+            node.set("kv.router.table", table);
+            node.start();
+        }
+    }
+
+    private static Duration since(long startNanos) {
+        return Duration.ofNanos(System.nanoTime() - startNanos);
+    }
+
+    private static void assertServes(LineClient client, String bucket) throws IOException {
+        assertThat(client.ask("CREATE " + bucket)).isEqualTo("OK");
+        assertThat(client.ask("PUT " + bucket + " k v")).isEqualTo("OK");
+        assertThat(client.ask("GET " + bucket + " k")).isEqualTo("v");
+        assertThat(client.line()).isEqualTo("OK");
+    }
+
+    private static void assertServes(NodeProcess node, String bucket) throws IOException {
+        try (LineClient client = node.connect()) {
+            assertServes(client, bucket);
+        }
+    }
+
+    private static void awaitServed(LineClient client, String bucket) throws Exception {
+        Await.until(
+                bucket + " is served again",
+                () -> client.ask("CREATE " + bucket).equals("OK"));
+    }
+
+    @Test
+    @DisplayName("1: two dozen connections opened and closed at once")
+    void twoDozenConnectionsOpenedAndClosedAtOnce() throws Exception {
+        foo.start();
+        try (LineClient witness = foo.connect()) {
+            assertServes(witness, "a");
+            for (int round = 0; round < 20; round++) {
+                List<LineClient> clients = new ArrayList<>();
+                for (int i = 0; i < 24; i++) {
+                    clients.add(round < 10 ? foo.connect() : LineClient.connect(foo.nodes()));
+                }
+                for (LineClient client : clients) {
+                    if (round % 2 == 0) {
+                        client.close();
+                    } else {
+                        client.reset();
+                    }
+                }
+            }
+            assertThat(witness.ask("GET a k")).isEqualTo("v");
+        }
+        assertServes(foo, "a");
+        assertThat(foo.err().lines().filter(line -> line.contains(" ERROR "))).isEmpty();
+    }
+
+    @Test
+    @DisplayName("2: more clients than file descriptors allow")
+    void moreClientsThanFileDescriptorsAllow() throws Exception {
+        foo.limitDescriptors(256);
+        foo.start();
+        List<LineClient> clients = new ArrayList<>();
+        List<LineClient> refused = new ArrayList<>();
+        try (LineClient witness = foo.connect()) {
+            assertServes(witness, "a");
+            // A quarter of the descriptors stays for files and other nodes.
+            for (int i = 1; i < 192; i++) {
+                clients.add(foo.connect());
+                assertThat(clients.getLast().ask("GET a k")).isEqualTo("v");
+                assertThat(clients.getLast().line()).isEqualTo("OK");
+            }
+            for (int i = 0; i < 200; i++) {
+                LineClient client = foo.connect();
+                assertThat(client.line())
+                        .isEqualTo("ERROR ERR too many connections: this node serves 192 at most"
+                                + " (kv.server.connections-max)");
+                assertThat(client.isClosed()).isTrue();
+                refused.add(client);
+            }
+            assertServes(witness, "a");
+            for (LineClient client : clients) {
+                assertServes(client, "a");
+            }
+            assertThat(foo.err().lines().filter(line -> line.contains("refused ")))
+                    .as("lines about 200 refusals within some seconds")
+                    .hasSizeBetween(1, 3);
+
+            clients.removeLast().close();
+            Await.until("there is a place again", () -> isServed(foo));
+        } finally {
+            close(clients);
+            close(refused);
+        }
+    }
+
+    private static boolean isServed(NodeProcess node) throws IOException {
+        try (LineClient client = node.connect()) {
+            return client.ask("CREATE a").equals("OK");
+        }
+    }
+
+    private static void close(List<LineClient> clients) throws IOException {
+        for (LineClient client : clients) {
+            client.close();
+        }
+    }
+
+    @Test
+    @DisplayName("2: no file descriptor is left")
+    void noFileDescriptorIsLeft() throws Exception {
+        // So that those who say nothing at the door for nodes are not sent away during the test.
+        foo.set("kv.router.patience", "60s");
+        foo.limitDescriptors(256);
+        foo.start();
+        List<LineClient> strangers = new ArrayList<>();
+        try (LineClient witness = foo.connect()) {
+            assertServes(witness, "a");
+            for (int i = 0; i < 256; i++) {
+                strangers.add(LineClient.connect(foo.nodes()));
+            }
+            Await.until("the lack is logged", () -> foo.err().contains("no file descriptor is free (ulimit -n)"));
+            long start = System.nanoTime();
+            // The kernel has taken this one; it waits until somebody else leaves.
+            try (LineClient waiting = foo.connect()) {
+                waiting.send("GET a k\r\n");
+                while (since(start).compareTo(Duration.ofSeconds(2)) < 0) {
+                    assertServes(witness, "a");
+                }
+                assertThat(foo.isAlive()).isTrue();
+                assertThat(foo.err().lines().filter(line -> line.contains("file descriptor")))
+                        .as("one line for each door")
+                        .hasSizeBetween(1, 2);
+                assertThat(foo.err()).doesNotContain("Exception").doesNotContain(" ERROR ");
+
+                close(strangers);
+                assertThat(waiting.line()).isEqualTo("v");
+            }
+            assertServes(foo, "a");
+        } finally {
+            close(strangers);
+        }
+    }
+
+    @Test
+    @DisplayName("3: 300 000 buckets")
+    void threeHundredThousandBuckets() throws Exception {
+        foo.start();
+        int buckets = 300_000;
+        int batch = 1000;
+        try (LineClient client = foo.connect()) {
+            for (int first = 0; first < buckets; first += batch) {
+                StringBuilder requests = new StringBuilder();
+                for (int i = first; i < first + batch; i++) {
+                    requests.append("CREATE bucket-").append(i).append("\r\n");
+                }
+                client.send(requests.toString());
+                for (int i = 0; i < batch; i++) {
+                    assertThat(client.line()).isEqualTo("OK");
+                }
+            }
+            for (int i = 0; i < buckets; i += buckets / 100) {
+                assertServes(client, "bucket-" + i);
+            }
+            assertThat(client.ask("GET bucket-" + buckets + " k")).isEqualTo("NOT FOUND");
+        }
+        assertThat(foo.kv("status").out()).contains("buckets " + buckets + ",");
+    }
+
+    @Test
+    @DisplayName("4: long lines")
+    void longLines() throws Exception {
+        foo.set("kv.router.patience", "20s");
+        bar.set("kv.router.patience", "20s");
+        start(HALVES, foo, bar);
+        String conversation = """
+                > CREATE BUCKET-\\i
+                < OK
+                > PUT BUCKET-\\i k \\{1460*v}
+                < OK
+                > GET BUCKET-\\i k
+                < \\{1460*v}
+                < OK
+                > PUT BUCKET-\\i k \\{1000000*w}
+                < OK
+                > PUT BUCKET-\\i k \\{1100000*x}
+                <~ ERROR TOOLARGE
+                > GET BUCKET-\\i k
+                < \\{1000000*w}
+                < OK
+                > \\{3000000*x}
+                <~ ERROR TOOLARGE
+                > PUT BUCKET-\\i k v
+                < OK
+                """;
+        foo.converse(conversation.replace("BUCKET", "apples"));
+        foo.converse(conversation.replace("BUCKET", "nuts"));
+    }
+
+    @Test
+    @DisplayName("5: no entry in the table")
+    void noEntryInTheTable() throws Exception {
+        start(HALVES, foo);
+        foo.converse("""
+                > CREATE apples
+                > CREATE Apples
+                > GET 7 k
+                > PUT apples k v
+                > GET apples k
+                < OK
+                < ERROR NOROUTE could not find entry for "Apples" in table [a..m=foo@h,n..z=bar@h]
+                < ERROR NOROUTE could not find entry for "7" in table [a..m=foo@h,n..z=bar@h]
+                < OK
+                < v
+                < OK
+                """);
+    }
+
+    @Test
+    @DisplayName("5: a node that is down")
+    void aNodeThatIsDown() throws Exception {
+        start(HALVES, foo, bar);
+        try (LineClient client = foo.connect()) {
+            assertServes(client, "nuts");
+            bar.kill();
+            Await.until(
+                    "the end of bar is known", () -> client.ask("PUT nuts k v").startsWith("ERROR UNREACHABLE "));
+            assertUnreachable(client, "bar@h", "");
+
+            bar.start();
+            awaitServed(client, "nuts");
+            assertServes(client, "nuts");
+        }
+    }
+
+    /** What a client sees of a node that its request does not reach, with others behind it in the pipeline. */
+    private static void assertUnreachable(LineClient client, String node, String why) throws IOException {
+        client.send("PUT nuts k v\r\nCREATE apples\r\nGET nuts k\r\nPUT apples k v\r\nGET apples k\r\n");
+        assertThat(client.line()).startsWith("ERROR UNREACHABLE ").contains(node, why, "was not run");
+        assertThat(client.line()).isEqualTo("OK");
+        assertThat(client.line()).startsWith("ERROR UNREACHABLE ").contains(node, why, "was not run");
+        assertThat(client.line()).isEqualTo("OK");
+        assertThat(client.line()).isEqualTo("v");
+        assertThat(client.line()).isEqualTo("OK");
+    }
+
+    @Test
+    @DisplayName("5: a node with another cookie")
+    void aNodeWithAnotherCookie() throws Exception {
+        Path cookie = site.resolve("another-cookie");
+        Cluster.writeCookie(cookie, "not the secret of all nodes here");
+        bar.set("kv.router.cookie-file", cookie.toString());
+        start(HALVES, foo, bar);
+        try (LineClient client = foo.connect()) {
+            assertUnreachable(client, "bar@h", "cookie");
+        }
+        assertServes(bar, "nuts");
+        assertThat(foo.err() + bar.err())
+                .doesNotContain(Files.readString(cookie).strip());
+    }
+
+    @Test
+    @DisplayName("5: a host that nobody knows")
+    void aHostThatNobodyKnows() throws Exception {
+        start("a..m=foo@h,n..z=bar@no-such-host.invalid", foo);
+        try (LineClient client = foo.connect()) {
+            assertUnreachable(client, "bar@no-such-host.invalid", "");
+        }
+    }
+
+    @Test
+    @DisplayName("6: a node that hangs")
+    void aNodeThatHangs() throws Exception {
+        Duration patience = Duration.ofSeconds(2);
+        foo.set("kv.router.patience", patience.toMillis() + "ms");
+        start(HALVES, foo, bar);
+        try (LineClient client = foo.connect();
+                LineClient another = foo.connect()) {
+            assertServes(client, "nuts");
+            bar.signal(Signal.STOP);
+            long start = System.nanoTime();
+            client.send("PUT nuts k hung\r\nCREATE apples\r\n");
+            assertServes(another, "avocados");
+            assertThat(since(start)).as("others do not wait").isLessThan(patience);
+            assertThat(client.line()).startsWith("ERROR UNCERTAIN ").contains("bar@h", "may have run");
+            assertThat(since(start)).isBetween(patience.multipliedBy(9).dividedBy(10), patience.multipliedBy(2));
+            assertThat(client.line()).isEqualTo("OK");
+
+            start = System.nanoTime();
+            assertThat(client.ask("GET nuts k"))
+                    .startsWith("ERROR UNREACHABLE ")
+                    .contains("bar@h");
+            assertThat(since(start)).isLessThan(patience.multipliedBy(2));
+
+            bar.signal(Signal.CONT);
+            awaitServed(client, "nuts");
+            assertServes(client, "nuts");
+        }
+    }
+
+    @Test
+    @DisplayName("7: a circle of tables")
+    void aCircleOfTables() throws Exception {
+        // A heap that has no room for requests that stay in it, and no pages that the kernel has yet to give.
+        foo.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
+        bar.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
+        start("a=foo@h,*=bar@h", foo);
+        start("*=foo@h", bar);
+        try (LineClient client = foo.connect()) {
+            long start = System.nanoTime();
+            assertThat(client.ask("CREATE x")).isEqualTo("ERROR CIRCLE foo@h -> bar@h -> foo@h");
+            assertThat(since(start)).isLessThan(Duration.ofSeconds(2));
+
+            sendRoundInCircles(client, 20_000);
+            long before = foo.residentBytes() + bar.residentBytes();
+            sendRoundInCircles(client, 40_000);
+            assertThat(foo.residentBytes() + bar.residentBytes() - before)
+                    .as("growth of both nodes")
+                    .isLessThan(48 * MIB);
+            assertServes(client, "a");
+        }
+    }
+
+    private static void sendRoundInCircles(LineClient client, int requests) throws IOException {
+        int batch = 100;
+        for (int i = 0; i < requests; i += batch) {
+            client.send("PUT x k v\r\n".repeat(batch));
+            for (int reply = 0; reply < batch; reply++) {
+                assertThat(client.line()).isEqualTo("ERROR CIRCLE foo@h -> bar@h -> foo@h");
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "of {0}")
+    @DisplayName("8: bursts of commands")
+    @ValueSource(strings = {"apples", "nuts"})
+    void burstsOfCommands(String bucket) throws Exception {
+        start(HALVES, foo, bar);
+        try (LineClient client = foo.connect()) {
+            assertServes(client, bucket);
+            List<Duration> bursts = new ArrayList<>();
+            for (int i = 0; i < 101; i++) {
+                long start = System.nanoTime();
+                client.send("PUT " + bucket + " k v\r\n");
+                client.send("PUT " + bucket + " l w\r\n");
+                client.send("GET " + bucket + " k\r\n");
+                assertThat(List.of(client.line(), client.line(), client.line(), client.line()))
+                        .containsExactly("OK", "OK", "v", "OK");
+                bursts.add(since(start));
+            }
+            Collections.sort(bursts);
+            assertThat(bursts.get(bursts.size() / 2)).as("median").isLessThan(Duration.ofMillis(20));
+        }
+    }
+
+    @Test
+    @DisplayName("9: a hundred quick connects")
+    void aHundredQuickConnects() throws Exception {
+        foo.start();
+        assertServes(foo, "a");
+        List<LineClient> clients = new ArrayList<>();
+        try {
+            long start = System.nanoTime();
+            for (int i = 0; i < 100; i++) {
+                clients.add(foo.connect());
+            }
+            for (LineClient client : clients) {
+                client.send("GET a k\r\n");
+            }
+            for (LineClient client : clients) {
+                assertThat(client.line()).isEqualTo("v");
+            }
+            assertThat(since(start)).isLessThan(Duration.ofSeconds(1));
+        } finally {
+            close(clients);
+        }
+    }
+
+    @ParameterizedTest(name = "[{0}]")
+    @DisplayName("11: backwards ranges and malformed tables")
+    @ValueSource(
+            strings = {
+                "m..a=foo@h",
+                "a..=foo@h",
+                "a..m=foo@h,",
+                "a..m=foo@h n..z=bar@h",
+                "a..m",
+                "*=foo",
+                "\u00e4=foo@h"
+            })
+    void backwardsRangesAndMalformedTables(String table) throws Exception {
+        foo.set("kv.router.table", table);
+        Ended run = foo.kv("run");
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(run.complaints())
+                .singleElement()
+                .asString()
+                .startsWith("kv: kv.router.table = ")
+                .containsPattern("line 1, column [0-9]+: ");
+    }
+
+    @Test
+    @DisplayName("12: every command goes the way of the table")
+    void everyCommandGoesTheWayOfTheTable() throws Exception {
+        start(HALVES, foo, bar);
+        try (LineClient atFoo = foo.connect();
+                LineClient atBar = bar.connect()) {
+            assertServes(atFoo, "nuts");
+            assertServes(atBar, "apples");
+            assertThat(atBar.ask("GET nuts k")).isEqualTo("v");
+            assertThat(atBar.line()).isEqualTo("OK");
+            assertThat(atFoo.ask("DELETE nuts k")).isEqualTo("OK");
+            assertThat(atBar.ask("GET nuts k")).isEmpty();
+            assertThat(atBar.line()).isEqualTo("OK");
+
+            bar.kill();
+            Await.until("foo has none of it", () -> atFoo.ask("GET nuts k").startsWith("ERROR UNREACHABLE "));
+            assertThat(atFoo.ask("GET apples k")).isEqualTo("v");
+        }
+    }
+}
