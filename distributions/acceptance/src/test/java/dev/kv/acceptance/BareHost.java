@@ -1,0 +1,148 @@
+package dev.kv.acceptance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.model.Capability;
+import com.github.dockerjava.api.model.ContainerNetwork;
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.testcontainers.DockerClientFactory;
+import org.testcontainers.containers.Container.ExecResult;
+import org.testcontainers.containers.GenericContainer;
+import org.testcontainers.containers.Network;
+import org.testcontainers.containers.wait.strategy.Wait;
+import org.testcontainers.images.builder.Transferable;
+import org.testcontainers.utility.MountableFile;
+
+/**
+ * A host of its own, with a shell and without Java: a container, on which a release is unpacked and run by hand. Others find
+ * it by its name on the network that they share; the test reaches it without that network.
+ */
+final class BareHost implements AutoCloseable {
+    private static final String IMAGE = "kv-bare-host";
+    private static final int CLIENTS_PORT = 4040;
+
+    private final String name;
+    private final Release.Role role;
+    private final Network network;
+    private final GenericContainer<?> container;
+
+    /** A host that runs, with a release unpacked and no node yet. */
+    BareHost(String name, Release.Role role, Network network) {
+        this.name = name;
+        this.role = role;
+        this.network = network;
+        this.container = new GenericContainer<>(IMAGE)
+                .withExposedPorts(CLIENTS_PORT)
+                .withCreateContainerCmdModifier(host -> {
+                    host.withHostName(name);
+                    Objects.requireNonNull(host.getHostConfig()).withCapAdd(Capability.NET_ADMIN);
+                })
+                .withCommand("sh", "-c", "trap exit TERM; while :; do sleep 60 & wait; done")
+                .waitingFor(Wait.forSuccessfulCommand("true"))
+                .withCopyFileToContainer(MountableFile.forHostPath(role.tarball()), "/opt/kv.tar.gz");
+        container.start();
+        plugIn();
+        run("cd /opt && tar xzf kv.tar.gz");
+    }
+
+    /** Makes the image of such hosts, from what this machine has. */
+    static void makeImage() {
+        Path script = Path.of(System.getProperty("kv.root"), "distributions/acceptance/bare-host-image.sh");
+        Ended made = Ended.of(script.toString(), IMAGE);
+        if (made.status() != 0) {
+            throw new AssertionError(made.err());
+        }
+    }
+
+    /** Adds to the release's {@code config/kv.conf}. */
+    void configure(String lines) {
+        run("cat >> config/kv.conf <<'END'\n" + lines + "\nEND\n");
+    }
+
+    /** Puts a file into the release's folder, which only its owner may read. */
+    void put(String file, String content) {
+        container.copyFileToContainer(Transferable.of(content.getBytes(UTF_8), 0100600), folder() + "/" + file);
+    }
+
+    private String folder() {
+        return "/opt/" + role.folder();
+    }
+
+    /** What a shell command prints that is run in the release's folder, and that has to succeed. */
+    String run(String command) {
+        Ended ended = tryTo(command);
+        if (ended.status() != 0) {
+            throw new AssertionError(
+                    "%s: status %d of %s%n%s%s".formatted(name, ended.status(), command, ended.out(), ended.err()));
+        }
+        return ended.out();
+    }
+
+    /** Likewise, if it may fail. */
+    Ended tryTo(String command) {
+        try {
+            ExecResult result = container.execInContainer("sh", "-c", "cd " + folder() + " 2>&- || cd /; " + command);
+            return new Ended(result.getExitCode(), result.getStdout(), result.getStderr());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Connects a client to its node, on a way that stays when the host is unplugged. */
+    LineClient connect() throws IOException {
+        return LineClient.connect(new InetSocketAddress(container.getHost(), container.getMappedPort(CLIENTS_PORT)));
+    }
+
+    private static DockerClient docker() {
+        return DockerClientFactory.lazyClient();
+    }
+
+    /** Stops all of its processes where they are, as a host does that hangs. */
+    void pause() {
+        docker().pauseContainerCmd(container.getContainerId()).exec();
+    }
+
+    void resume() {
+        docker().unpauseContainerCmd(container.getContainerId()).exec();
+    }
+
+    /** Takes it off the network. */
+    void unplug() {
+        docker().disconnectFromNetworkCmd()
+                .withContainerId(container.getContainerId())
+                .withNetworkId(network.getId())
+                .exec();
+    }
+
+    void plugIn() {
+        docker().connectToNetworkCmd()
+                .withContainerId(container.getContainerId())
+                .withNetworkId(network.getId())
+                .withContainerNetwork(new ContainerNetwork().withAliases(List.of(name)))
+                .exec();
+    }
+
+    /** Loses all packets from and to other hosts, without a word. */
+    void dropPackets() {
+        run("iptables -A INPUT ! -i lo -j DROP && iptables -A OUTPUT ! -o lo -j DROP");
+    }
+
+    void passPackets() {
+        run("iptables -F");
+    }
+
+    @Override
+    public void close() {
+        container.close();
+    }
+}
