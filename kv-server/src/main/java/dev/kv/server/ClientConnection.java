@@ -59,8 +59,7 @@ final class ClientConnection extends Connection {
 
     @Override
     protected boolean mayRead() {
-        return unsentBytes() + pending.heldBytes() < settings.unsentMaxBytes()
-                && pending.size() < settings.repliesMax();
+        return unsentBytes() + pending.heldBytes() < unsentMaxBytes() && pending.size() < settings.repliesMax();
     }
 
     /** Takes one line, or a part of one that is too long. */

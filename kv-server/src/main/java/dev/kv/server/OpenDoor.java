@@ -28,6 +28,7 @@ final class OpenDoor implements Door.Open {
 
     private final ServerSettings settings;
     private final Supplier<Store> stores;
+    private final long bufferMaxBytes;
     private final Budget buffers;
     private final Report http = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
@@ -37,7 +38,8 @@ final class OpenDoor implements Door.Open {
             throws IOException {
         this.settings = settings;
         this.stores = stores;
-        this.buffers = new Budget(settings.bufferMaxBytes());
+        this.bufferMaxBytes = bufferMaxBytes(settings, Runtime.getRuntime().maxMemory());
+        this.buffers = new Budget(bufferMaxBytes);
         this.listener = loops.listen(settings.address(), options, this::admit);
     }
 
@@ -73,6 +75,17 @@ final class OpenDoor implements Door.Open {
         return wanted == 0 ? possible : Math.min(wanted, possible);
     }
 
+    /**
+     * The memory for all clients.
+     *
+     * @param heapBytes the largest heap; a quarter of it where the setting leaves it to the node, but no less than lines need
+     */
+    static long bufferMaxBytes(ServerSettings settings, long heapBytes) {
+        return settings.bufferMaxBytes() != 0
+                ? settings.bufferMaxBytes()
+                : Math.max(heapBytes / 4, (long) ServerSettings.BUFFERS_PER_LINE * settings.lineMaxBytes());
+    }
+
     @Override
     public InetSocketAddress address() {
         return listener.address();
@@ -88,9 +101,8 @@ final class OpenDoor implements Door.Open {
     }
 
     void overBudget(ClientConnection client) {
-        overBudget.report(
-                () -> "closed the connection of " + client.remote() + ": unfinished lines of all clients fill "
-                        + settings.bufferMaxBytes() + " bytes (kv.server.buffer-max)");
+        overBudget.report(() -> "closed the connection of " + client.remote()
+                + ": what clients have sent and not taken fills " + bufferMaxBytes + " bytes (kv.server.buffer-max)");
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.time.Duration;
  * @param address where the door listens
  * @param idle zero for never
  * @param connectionsMax 0 for what the file descriptors allow
+ * @param bufferMaxBytes 0 for a part of the heap
  */
 record ServerSettings(
         InetSocketAddress address,
@@ -24,7 +25,7 @@ record ServerSettings(
     private static final long GIB = 1024 * 1024 * KIB;
 
     /** While it arrives, a line's buffer is at most twice its size, and is there twice while it grows. */
-    private static final int BUFFERS_PER_LINE = 4;
+    static final int BUFFERS_PER_LINE = 4;
 
     static ServerSettings from(Settings settings) {
         Duration idle = settings.duration("kv.server.idle", Duration.ZERO, Duration.ofDays(1));
@@ -32,9 +33,9 @@ record ServerSettings(
             throw settings.bad("kv.server.idle", "expected 0 or at least 1s");
         }
         int lineMaxBytes = (int) settings.size("kv.server.line-max", KIB, GIB / BUFFERS_PER_LINE);
-        long bufferMaxBytes = settings.size("kv.server.buffer-max", KIB, 1024 * GIB);
-        if (bufferMaxBytes / BUFFERS_PER_LINE < lineMaxBytes) {
-            throw settings.bad("kv.server.buffer-max", "expected at least four times kv.server.line-max");
+        long bufferMaxBytes = settings.size("kv.server.buffer-max", 0, 1024 * GIB);
+        if (bufferMaxBytes != 0 && bufferMaxBytes / BUFFERS_PER_LINE < lineMaxBytes) {
+            throw settings.bad("kv.server.buffer-max", "expected 0, or at least four times kv.server.line-max");
         }
         return new ServerSettings(
                 address(settings),

@@ -30,6 +30,16 @@ final class OpenDoorTest {
     }
 
     @Test
+    void theMemoryForClientsIsAPartOfTheHeapUnlessTheSettingSaysMore() {
+        TestDoor.Knobs knobs = new TestDoor.Knobs();
+        knobs.bufferMaxBytes = 0;
+        assertThat(OpenDoor.bufferMaxBytes(knobs.settings("h", 0), 1L << 30)).isEqualTo(1L << 28);
+        assertThat(OpenDoor.bufferMaxBytes(knobs.settings("h", 0), 1L << 23)).isEqualTo(1L << 22);
+        knobs.bufferMaxBytes = 5_000_000;
+        assertThat(OpenDoor.bufferMaxBytes(knobs.settings("h", 0), 1L << 30)).isEqualTo(5_000_000);
+    }
+
+    @Test
     void itTellsItsAddressAndItsConnections() throws Exception {
         try (TestDoor door = new TestDoor(new MapStore())) {
             assertThat(door.address().getAddress().getHostAddress()).isEqualTo("127.0.0.1");

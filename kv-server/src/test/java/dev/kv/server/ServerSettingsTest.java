@@ -49,7 +49,7 @@ final class ServerSettingsTest {
                         0,
                         1024,
                         1_048_576,
-                        268_435_456));
+                        0));
     }
 
     @Test
@@ -96,6 +96,6 @@ final class ServerSettingsTest {
         assertThatThrownBy(() -> ServerSettings.from(less))
                 .isInstanceOf(BadStart.class)
                 .hasMessageContaining("kv.server.buffer-max")
-                .hasMessageContaining("at least four times kv.server.line-max");
+                .hasMessageContaining("0, or at least four times kv.server.line-max");
     }
 }

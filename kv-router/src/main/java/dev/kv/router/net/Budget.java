@@ -19,7 +19,17 @@ public final class Budget {
         return false;
     }
 
+    /** Takes that much, even if it is not there. */
+    void charge(long bytes) {
+        leftBytes.addAndGet(-bytes);
+    }
+
     void give(long bytes) {
         leftBytes.addAndGet(bytes);
+    }
+
+    /** How much can be taken; less than zero if more was charged. */
+    long leftBytes() {
+        return leftBytes.get();
     }
 }

@@ -29,6 +29,15 @@ public abstract class Connection {
 
     private static final int GATHER_FIRST_BYTES = 512;
 
+    /**
+     * The part of the budget that is left which one connection may fill with output. So the more is taken the less any of them
+     * gets, and there is always some left, however many of them never read what they asked for.
+     */
+    private static final double SHARE_OF_BUDGET = 1.0 / 8;
+
+    /** How far what is charged for output may be from what it is, so that small replies leave alone what all loops share. */
+    private static final int CHARGE_STEP_BYTES = 16 * 1024;
+
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
 
     private final NioSession session;
@@ -49,6 +58,10 @@ public abstract class Connection {
     private final List<IoBuffer> ready = new ArrayList<>();
     private boolean flushDeferred;
     private long unsentBytes;
+
+    /** What the budget knows of that. */
+    private long chargedBytes;
+
     private State state = State.OPEN;
 
     private enum State {
@@ -60,8 +73,9 @@ public abstract class Connection {
     }
 
     /**
-     * @param unsentMaxBytes no input is read while as much output waits for the other side to take it
-     * @param budget the memory for unfinished messages, shared with other connections
+     * @param unsentMaxBytes no input is read while as much output waits for the other side to take it; less when little is left
+     *     of the budget
+     * @param budget the memory for unfinished messages and for output that waits, shared with other connections
      */
     protected Connection(Socket socket, long unsentMaxBytes, Budget budget) {
         this.session = socket.session;
@@ -108,7 +122,12 @@ public abstract class Connection {
 
     /** Whether another message may be read now. */
     protected boolean mayRead() {
-        return unsentBytes < unsentMaxBytes;
+        return unsentBytes < unsentMaxBytes();
+    }
+
+    /** How much output may wait by now: at least one byte, so that who takes all of it is always served. */
+    protected final long unsentMaxBytes() {
+        return Math.clamp((long) (budget.leftBytes() * SHARE_OF_BUDGET), 1, unsentMaxBytes);
     }
 
     /**
@@ -178,6 +197,7 @@ public abstract class Connection {
             return;
         }
         unsentBytes += length;
+        chargeUnsent();
         if (length > GATHERED_MAX_BYTES) {
             endGathered();
             ready.add(IoBuffer.wrap(ByteBuffer.wrap(bytes, offset, length).slice()));
@@ -191,6 +211,16 @@ public abstract class Connection {
         if (!flushDeferred) {
             flushDeferred = true;
             loop.flushLater(this);
+        }
+    }
+
+    private void chargeUnsent() {
+        long difference = unsentBytes - chargedBytes;
+        if (Math.abs(difference) >= CHARGE_STEP_BYTES || unsentBytes == 0) {
+            chargedBytes = unsentBytes;
+            if (difference != 0) {
+                budget.charge(difference);
+            }
         }
     }
 
@@ -358,6 +388,7 @@ public abstract class Connection {
 
     void wrote(int bytes) {
         unsentBytes -= bytes;
+        chargeUnsent();
         sent();
         readOn();
     }
@@ -368,6 +399,8 @@ public abstract class Connection {
         ready.clear();
         gathered = new byte[0];
         gatheredBytes = 0;
+        unsentBytes = 0;
+        chargeUnsent();
         closed();
     }
 }
