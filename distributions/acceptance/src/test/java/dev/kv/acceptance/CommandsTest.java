@@ -184,6 +184,23 @@ class CommandsTest {
     }
 
     @Test
+    void theBucketsMayFillTheHeapOfTheNodeWhateverThatOfACommandIs() throws Exception {
+        foo.export("KV_JAVA_OPTIONS", "-Xmx512m");
+        foo.set("kv.storage.max-bytes", "300MiB");
+        started(foo.kv("start"));
+        assertThat(results(foo.kv("status"))).contains("of at most 314572800");
+        results(foo.kv("stop"));
+
+        foo.set("kv.storage.max-bytes", "600MiB");
+        Ended tooMuch = foo.kv("start");
+        assertThat(tooMuch.status()).isEqualTo(1);
+        assertThat(tooMuch.complaints())
+                .last()
+                .asString()
+                .contains("kv.storage.max-bytes = \"600MiB\"", "the largest heap, 536870912 bytes (-Xmx in");
+    }
+
+    @Test
     void restartPutsAnotherProcessInPlaceOfTheOneThatRunsIfAny() throws Exception {
         assertThat(started(foo.kv("restart"))).contains("foo@h is not running\n", "foo@h runs, process ");
         long first = pid();
