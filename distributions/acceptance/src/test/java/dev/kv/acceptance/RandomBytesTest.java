@@ -200,6 +200,7 @@ class RandomBytesTest {
     }
 
     private void randomBytesAtTheDoorForNodes(Duration time) throws Exception {
+        long before = node.err().lines().count();
         again(time, random -> {
             byte[] hello = hello();
             switch (random.nextInt(5)) {
@@ -226,6 +227,7 @@ class RandomBytesTest {
                 }
             }
         });
+        assertThat(node.err().lines().count() - before).as("lines of the log").isLessThan(10 + 2 * time.toSeconds());
     }
 
     /** A frame of a caller: more or less what the protocol says. */

@@ -7,6 +7,7 @@ import dev.kv.router.Router;
 import dev.kv.router.net.Report;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -173,6 +174,11 @@ final class InLink extends Link {
             throw new Wire.Malformed("unknown kind of frame " + kind);
         }
         forget(number);
+    }
+
+    @Override
+    void warn(Supplier<String> line) {
+        refusals.report(line);
     }
 
     @Override

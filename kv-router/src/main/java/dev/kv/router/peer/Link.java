@@ -7,8 +7,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.function.Supplier;
 
 /**
  * A connection between two nodes: frames, and the messages that they carry in chunks. Requests travel from the caller to the
@@ -46,8 +45,6 @@ abstract class Link extends Connection {
      */
     private static final int SEND_BUFFER_BYTES = 256 * 1024;
 
-    private static final Logger LOG = LoggerFactory.getLogger(Link.class);
-
     private final Outbox outbox = new Outbox(this);
     private final Map<Integer, Assembly> assemblies = new HashMap<>();
     private final long assemblyMaxBytes;
@@ -77,6 +74,9 @@ abstract class Link extends Connection {
 
     /** A frame about the request with this number; 0 for {@link #GOAWAY}. */
     abstract void notice(byte kind, int number) throws Wire.Malformed;
+
+    /** Warns of what the other side does; it may do it often, and the log has to stay readable. */
+    abstract void warn(Supplier<String> line);
 
     /** A chunk of an unfinished message has come. */
     abstract void moved(int number);
@@ -154,7 +154,7 @@ abstract class Link extends Connection {
     }
 
     private void malformed(String what) {
-        LOG.warn("closed the connection of {}: {}", remote(), what);
+        warn(() -> "closed the connection of " + remote() + ": " + what);
         close();
     }
 

@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** The calling side of a link: this node asks, another answers. */
 final class OutLink extends Link {
@@ -243,6 +244,11 @@ final class OutLink extends Link {
             }
             default -> throw new Wire.Malformed("unknown kind of frame " + kind);
         }
+    }
+
+    @Override
+    void warn(Supplier<String> line) {
+        peer.warn(line);
     }
 
     @Override

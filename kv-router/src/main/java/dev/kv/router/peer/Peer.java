@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -171,6 +172,11 @@ final class Peer {
         waiting.clear();
         waitingBytes = 0;
         requests.forEach(pending -> pending.unreachable(failure));
+    }
+
+    /** Logs it, unless it has just logged something of the kind. */
+    void warn(Supplier<String> line) {
+        failures.report(line);
     }
 
     /** The link takes no more requests. */
