@@ -11,9 +11,9 @@ import dev.kv.router.node.Door;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.net.ConnectException;
-import java.nio.file.Path;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.ServiceLoader;
@@ -33,12 +33,13 @@ final class OpenDoorTest {
 
     @Test
     void theMemoryForClientsIsAPartOfTheHeapUnlessTheSettingSaysMore() {
+        InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         TestDoor.Knobs knobs = new TestDoor.Knobs();
         knobs.bufferMaxBytes = 0;
-        assertThat(OpenDoor.bufferMaxBytes(knobs.settings(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)), 1L << 30)).isEqualTo(1L << 28);
-        assertThat(OpenDoor.bufferMaxBytes(knobs.settings(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)), 1L << 23)).isEqualTo(1L << 22);
+        assertThat(OpenDoor.bufferMaxBytes(knobs.settings(anyPort), 1L << 30)).isEqualTo(1L << 28);
+        assertThat(OpenDoor.bufferMaxBytes(knobs.settings(anyPort), 1L << 23)).isEqualTo(1L << 22);
         knobs.bufferMaxBytes = 5_000_000;
-        assertThat(OpenDoor.bufferMaxBytes(knobs.settings(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)), 1L << 30)).isEqualTo(5_000_000);
+        assertThat(OpenDoor.bufferMaxBytes(knobs.settings(anyPort), 1L << 30)).isEqualTo(5_000_000);
     }
 
     @Test
