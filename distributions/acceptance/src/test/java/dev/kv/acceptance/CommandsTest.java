@@ -185,7 +185,7 @@ class CommandsTest {
 
     @Test
     void theBucketsMayFillTheHeapOfTheNodeWhateverThatOfACommandIs() throws Exception {
-        foo.export("KV_JAVA_OPTIONS", "-Xmx512m");
+        foo.setJavaOptions("-Xmx512m");
         foo.set("kv.storage.max-bytes", "300MiB");
         started(foo.kv("start"));
         assertThat(results(foo.kv("status"))).contains("of at most 314572800");

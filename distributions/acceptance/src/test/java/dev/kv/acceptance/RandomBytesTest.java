@@ -58,7 +58,7 @@ class RandomBytesTest {
     @BeforeEach
     void start(@TempDir Path site) throws Exception {
         node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo");
-        node.export("KV_JAVA_OPTIONS", "-Xmx" + HEAP_MIB + "m");
+        node.setJavaOptions("-Xmx" + HEAP_MIB + "m");
         node.set("kv.router.table", "*=foo@h");
         node.set("kv.router.patience", "1s");
         node.start();
