@@ -54,8 +54,18 @@ public final class Router {
      * @param version its mzxid in ZooKeeper, 0 for the static table
      * @param source where it comes from, for people
      * @param since when it came into force
+     * @param absence why there is no table yet, and an empty one stands in; empty if there is one
      */
-    public record TableInForce(RoutingTable table, long version, String source, Instant since) {}
+    public record TableInForce(RoutingTable table, long version, String source, Instant since, String absence) {
+        public TableInForce(RoutingTable table, long version, String source, Instant since) {
+            this(table, version, source, since, "");
+        }
+
+        /** No table: every request is answered with {@code NOROUTE} and the reason. */
+        public static TableInForce none(String absence) {
+            return new TableInForce(RoutingTable.EMPTY, 0, "", Instant.now(), absence);
+        }
+    }
 
     /**
      * @param self this node's name
@@ -72,6 +82,11 @@ public final class Router {
     /** The table that routes now. */
     public TableInForce inForce() {
         return inForce;
+    }
+
+    /** Routes by this table from now on; requests under way go on by the one that they found. Any thread. */
+    public void use(TableInForce table) {
+        inForce = table;
     }
 
     /** A store for one client: its commands on one bucket run in their order, wherever the bucket is. */
@@ -149,6 +164,9 @@ public final class Router {
     }
 
     private Failed noRoute(Request request, TableInForce now) {
+        if (!now.absence().isEmpty()) {
+            return new Failed(Word.NOROUTE, "no routing table yet: " + now.absence());
+        }
         String name = request.command().bucket().printable(SHOWN_NAME_BYTES);
         String table = "could not find entry for \"" + name + "\" in table ["
                 + now.table().printable() + "]";

@@ -12,6 +12,9 @@ import java.util.regex.Pattern;
 
 /** Which node keeps which buckets: entries of a range and a node, the first that matches wins. Immutable. */
 public final class RoutingTable {
+    /** The table without entries. */
+    public static final RoutingTable EMPTY = new RoutingTable(List.of());
+
     private static final int PRINTABLE_MAX = 1024;
     private static final int WARNED_ENTRIES_MAX = 16;
     private static final int WARNED_RUNS_MAX = 8;

@@ -11,6 +11,7 @@ final class Bucket {
 
     private final ConcurrentHashMap<Bytes, Bytes> values = new ConcurrentHashMap<>(1);
     private final Room room;
+    private long bytes;
 
     Bucket(Room room) {
         this.room = room;
@@ -24,6 +25,7 @@ final class Bucket {
             return false;
         }
         values.put(key, value);
+        bytes += growth;
         if (growth < 0) {
             room.giveBack(-growth);
         }
@@ -37,13 +39,20 @@ final class Bucket {
     synchronized void delete(Bytes key) {
         Bytes old = values.remove(key);
         if (old != null) {
-            room.giveBack(cost(key, old));
+            long cost = cost(key, old);
+            bytes -= cost;
+            room.giveBack(cost);
         }
     }
 
     /** The number of keys. */
     long size() {
         return values.mappingCount();
+    }
+
+    /** What its pairs take, as {@link Room} counts. */
+    synchronized long bytes() {
+        return bytes;
     }
 
     private static long cost(Bytes key, Bytes value) {

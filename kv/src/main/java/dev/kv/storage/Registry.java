@@ -77,6 +77,11 @@ final class Registry implements Storage.Open {
     }
 
     @Override
+    public void forEachBucket(Storage.BucketVisitor visitor) {
+        buckets.forEach((name, bucket) -> visitor.visit(name, OVERHEAD_BYTES + name.size() + bucket.bytes()));
+    }
+
+    @Override
     public Map<String, String> status() {
         Map<String, String> status = new LinkedHashMap<>();
         status.put("buckets", Long.toString(buckets.mappingCount()));

@@ -33,7 +33,7 @@ import java.util.function.Supplier;
  */
 public final class Settings {
     /** The sections in which a site names the keys itself. */
-    private static final List<String> OPEN = List.of("kv.log.loggers", "kv.router.peers");
+    private static final List<String> OPEN = List.of("kv.log.loggers", "kv.router.peers", "kv.router.zookeeper.client");
 
     /** The sections of modules that a release may lack: one configuration serves hosts of all roles. */
     private static final List<String> OPTIONAL = List.of("kv.server", "kv.storage");
@@ -282,7 +282,7 @@ public final class Settings {
     }
 
     private static boolean isSecret(String key) {
-        return key.endsWith(".password");
+        return key.endsWith(".password") || key.endsWith(".auth");
     }
 
     private static String written(ConfigValue value) {

@@ -11,8 +11,11 @@ import dev.kv.router.net.Loops;
 import dev.kv.router.peer.PeerDoor;
 import dev.kv.router.peer.PeerSettings;
 import dev.kv.router.peer.Peers;
+import dev.kv.router.zookeeper.Cluster;
+import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -121,7 +124,9 @@ public final class Node {
         for (String section : ready.configuration.ignored()) {
             LOG.info("{}.* is ignored: a {} release has no use for it", section, ready.release.role());
         }
-        settings.table().warnings().forEach(warning -> LOG.warn("kv.router.table: {}", warning));
+        if (settings.zookeeper().isEmpty()) {
+            settings.table().warnings().forEach(warning -> LOG.warn("kv.router.table: {}", warning));
+        }
         holdFolder(stopAsked);
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
@@ -132,20 +137,29 @@ public final class Node {
         doing = "opening the ports";
         Loops loops = new Loops(settings.ioThreads());
         started("loops", limit -> loops.close());
-        PeerSettings peerSettings = settings.peers().apply(cookie);
+        Optional<Cluster> cluster = settings.zookeeper().map(zookeeper -> cluster(zookeeper, storage));
+        PeerSettings peerSettings =
+                settings.peers().apply(cookie, node -> cluster.flatMap(known -> known.addressOf(node)));
         Peers peers = new Peers(loops, peerSettings);
         started("peers", limit -> peers.close());
-        TableInForce table = new TableInForce(settings.table(), 0, "kv.router.table", Instant.now());
+        TableInForce table = cluster.map(Cluster::begin)
+                .orElseGet(() -> new TableInForce(settings.table(), 0, "kv.router.table", Instant.now()));
         Router routing = new Router(settings.name(), storage.map(Store.class::cast), peers, settings.limits(), table);
         router = Optional.of(routing);
         PeerDoor peerDoor = openPeerDoor(loops, peerSettings, routing);
         started("nodes", peerDoor::stop);
         reports.put("nodes", () -> Map.of("links", String.valueOf(peerDoor.links())));
         peerAddress = Optional.of(peerDoor.address());
+        cluster.ifPresent(others -> {
+            doing = "reading ZooKeeper";
+            others.join(Advertised.address(settings, peerDoor.address()), routing::use);
+            doing = "opening the ports";
+        });
         ready.door.ifPresent(door -> {
             Door.Open open = door.start(routing::store, loops);
             started("clients", open);
             clientAddress = Optional.of(open.address());
+            cluster.ifPresent(others -> others.clientsAt(Addresses.text(open.address())));
         });
 
         doing = "";
@@ -158,7 +172,25 @@ public final class Node {
                         .map(address -> "clients at " + Addresses.text(address) + ", ")
                         .orElse(""),
                 Addresses.text(peerDoor.address()),
-                settings.table().printable());
+                routing.inForce().table().printable());
+    }
+
+    private Cluster cluster(ZooKeeperSettings zookeeper, Optional<Storage.Open> storage) {
+        Path folder = ready.settings.folder();
+        Cluster.Member self = new Cluster.Member(
+                ready.settings.name(),
+                ready.release.role(),
+                ready.release.version(),
+                NodeFolder.instance(folder),
+                folder);
+        Cluster cluster = new Cluster(
+                zookeeper,
+                self,
+                ready.settings.tableMaxBytes(),
+                visitor -> storage.ifPresent(buckets -> buckets.forEachBucket(visitor::accept)));
+        started("zookeeper", limit -> cluster.close());
+        reports.put("zookeeper", cluster::status);
+        return cluster;
     }
 
     private void holdFolder(Runnable stopAsked) {

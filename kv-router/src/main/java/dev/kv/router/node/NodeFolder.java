@@ -12,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -74,6 +75,19 @@ final class NodeFolder implements AutoCloseable {
             return Files.readString(pidFile(path)).strip();
         } catch (IOException e) {
             return "unknown";
+        }
+    }
+
+    /** What tells the node of this folder from another one of its name; made where there is none. */
+    static String instance(Path path) {
+        Path file = path.resolve("instance");
+        try {
+            if (!Files.exists(file)) {
+                Files.writeString(file, UUID.randomUUID() + "\n");
+            }
+            return Files.readString(file).strip();
+        } catch (IOException e) {
+            throw new BadStart(file + " cannot be used: " + BadStart.reason(e), e);
         }
     }
 

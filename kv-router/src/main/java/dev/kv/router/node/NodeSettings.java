@@ -8,11 +8,14 @@ import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.peer.PeerSettings;
+import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -29,7 +32,10 @@ import java.util.function.Function;
  * @param ioThreads how many; 0: one per core
  * @param limits what is too large, and too far
  * @param patience how long to wait for another node
- * @param peers the way to other nodes, by the secret in the cookie
+ * @param peers the way to other nodes, by the secret in the cookie and where ZooKeeper says that they are
+ * @param advertise where others reach this node, {@code host} or {@code host:port}; empty if that is to be found out
+ * @param tableMaxBytes the largest routing table
+ * @param zookeeper where the routing table is; empty if it is the static one
  */
 record NodeSettings(
         String name,
@@ -43,7 +49,10 @@ record NodeSettings(
         int ioThreads,
         Router.Limits limits,
         Duration patience,
-        Function<Bytes, PeerSettings> peers) {
+        BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers,
+        String advertise,
+        long tableMaxBytes,
+        Optional<ZooKeeperSettings> zookeeper) {
     private static final int KIB = 1024;
     private static final int MIB = 1024 * KIB;
     private static final long GIB = 1024 * MIB;
@@ -64,7 +73,6 @@ record NodeSettings(
         for (String logger : settings.texts("kv.log.loggers").keySet()) {
             loggers.put(logger, settings.choice(Settings.key("kv.log.loggers", logger), Logging.Level.class));
         }
-        checkAdvertised(settings);
         Duration patience = patience(settings);
         Router.Limits limits = new Router.Limits(
                 settings.count("kv.router.hops-max", 1, 64),
@@ -83,7 +91,10 @@ record NodeSettings(
                 settings.count("kv.router.io-threads", 0, 256),
                 limits,
                 patience,
-                peers(settings, name, limits, patience));
+                peers(settings, name, limits, patience),
+                advertise(settings),
+                tableMaxBytes(settings),
+                ZooKeeperSettings.of(settings));
     }
 
     /** This node's name. */
@@ -107,10 +118,14 @@ record NodeSettings(
         return settings.duration("kv.router.patience", WAIT_MIN, HOUR);
     }
 
+    private static long tableMaxBytes(Settings settings) {
+        return settings.size("kv.router.table-max", KIB, MIB);
+    }
+
     private static RoutingTable table(Settings settings, String name, boolean keepsData) {
         String key = "kv.router.table";
         String text = settings.text(key);
-        long maxBytes = settings.size("kv.router.table-max", KIB, MIB);
+        long maxBytes = tableMaxBytes(settings);
         if (text.getBytes(UTF_8).length > maxBytes) {
             throw settings.bad(key, "the table has more than " + maxBytes + " bytes (kv.router.table-max)");
         }
@@ -140,7 +155,7 @@ record NodeSettings(
         return address;
     }
 
-    private static void checkAdvertised(Settings settings) {
+    private static String advertise(Settings settings) {
         String advertised = settings.text("kv.router.advertise");
         if (!advertised.isEmpty()
                 && Addresses.parse(advertised)
@@ -148,9 +163,10 @@ record NodeSettings(
                         .isEmpty()) {
             throw settings.bad("kv.router.advertise", "expected host or host:port");
         }
+        return advertised;
     }
 
-    private static Function<Bytes, PeerSettings> peers(
+    private static BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers(
             Settings settings, String name, Router.Limits limits, Duration patience) {
         long replyMaxBytes = settings.size("kv.router.reply-max", KIB, GIB);
         long requestMaxBytes = (long) limits.bucketMaxBytes() + limits.keyMaxBytes() + limits.valueMaxBytes();
@@ -160,10 +176,10 @@ record NodeSettings(
         int inFlightMax = settings.count("kv.router.in-flight-max", 1, 1 << 24);
         long unsentMaxBytes = settings.size("kv.router.unsent-max", MIB, 16 * GIB);
         long messageMaxBytes = Math.max(requestMaxBytes, replyMaxBytes) + MESSAGE_HEAD_MAX_BYTES;
-        return cookie -> new PeerSettings(
+        return (cookie, registered) -> new PeerSettings(
                 name,
                 cookie,
-                addresses,
+                node -> registered.apply(node).or(() -> Optional.ofNullable(addresses.get(node))),
                 patience,
                 reconnectMax,
                 connectionsMax,

@@ -1,5 +1,6 @@
 package dev.kv.router.node;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
 
@@ -19,5 +20,19 @@ public interface Storage {
     }
 
     /** The buckets on this node. Any thread may call them. */
-    interface Open extends Store, Running {}
+    interface Open extends Store, Running {
+        /** Shows every bucket that is there all the while, and may show those that come or go. Any thread. */
+        void forEachBucket(BucketVisitor visitor);
+    }
+
+    /** Sees buckets, one after the other. */
+    @FunctionalInterface
+    interface BucketVisitor {
+        /**
+         * A bucket.
+         *
+         * @param bytes what it takes, as the storage counts
+         */
+        void visit(Bytes name, long bytes);
+    }
 }

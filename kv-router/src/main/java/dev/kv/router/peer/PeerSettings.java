@@ -4,14 +4,15 @@ import dev.kv.router.Bytes;
 import dev.kv.router.RoutingTable;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * What the way to other nodes needs to know.
  *
  * @param self this node's name
  * @param cookie the secret that the nodes share
- * @param addresses where nodes are that are not at the host of their name, by their names; unresolved
+ * @param addresses where a node is, by its name, if that is known; unresolved; any thread may ask
  * @param patience how long to wait for another node without any progress
  * @param reconnectMax the longest pause between two attempts to connect
  * @param connectionsMax how many links other nodes may open to this one
@@ -22,7 +23,7 @@ import java.util.Map;
 public record PeerSettings(
         String self,
         Bytes cookie,
-        Map<String, InetSocketAddress> addresses,
+        Function<String, Optional<InetSocketAddress>> addresses,
         Duration patience,
         Duration reconnectMax,
         int connectionsMax,
@@ -32,16 +33,13 @@ public record PeerSettings(
     /** The port of the door for other nodes, where nothing else is said. */
     public static final int DEFAULT_PORT = 4041;
 
-    public PeerSettings {
-        addresses = Map.copyOf(addresses);
-    }
-
-    /** Where the node is, unresolved: the port in the table, then {@code kv.router.peers}, then the host of its name. */
+    /** Where the node is, unresolved: the port in the table, then what is known of it, then the host of its name. */
     InetSocketAddress addressOf(RoutingTable.Node node) {
         if (node.port() != 0) {
             return InetSocketAddress.createUnresolved(node.host(), node.port());
         }
-        InetSocketAddress known = addresses.get(node.name());
-        return known != null ? known : InetSocketAddress.createUnresolved(node.host(), DEFAULT_PORT);
+        return addresses
+                .apply(node.name())
+                .orElseGet(() -> InetSocketAddress.createUnresolved(node.host(), DEFAULT_PORT));
     }
 }

@@ -49,7 +49,7 @@ final class Host implements AutoCloseable {
             PeerSettings settings = new PeerSettings(
                     name,
                     cookie,
-                    addresses,
+                    node -> Optional.ofNullable(addresses.get(node)),
                     patience,
                     Duration.ofMillis(200),
                     100,

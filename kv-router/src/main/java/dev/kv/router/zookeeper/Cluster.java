@@ -1,0 +1,543 @@
+package dev.kv.router.zookeeper;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.net.Addresses;
+import dev.kv.router.zookeeper.NodeDocument.InForce;
+import dev.kv.router.zookeeper.NodeDocument.State;
+import dev.kv.router.zookeeper.NodeDocument.Strays;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import org.apache.curator.framework.CuratorFramework;
+import org.apache.zookeeper.CreateMode;
+import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.Watcher;
+import org.apache.zookeeper.data.Stat;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This node among the others: follows its routing table in ZooKeeper, says there what it made of it, and knows where the other
+ * nodes are.
+ *
+ * <p>One thread does all that, in rounds: it reads everything and brings everything up to date. A round begins when a watch
+ * fires, when the connection changes, and every {@code kv.router.zookeeper.poll}; so what a watch misses costs time, and
+ * nothing else. No request ever waits for ZooKeeper: a round that fails changes nothing and is tried again.
+ */
+public final class Cluster implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
+
+    /** How long a start waits for ZooKeeper before it goes on without. */
+    private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
+
+    /** After the time in which ZooKeeper forgets a node that has died. */
+    private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
+
+    private static final Duration RETRY = Duration.ofMillis(500);
+    private static final int HISTORY_MAX = 1000;
+
+    private final ZooKeeperSettings settings;
+    private final Znodes znodes;
+    private final Member self;
+    private final long tableMaxBytes;
+    private final Consumer<BiConsumer<Bytes, Long>> buckets;
+    private final LastGoodTable lastGood;
+    private final Watcher watcher = event -> wake();
+    private final Thread thread =
+            Thread.ofPlatform().name("kv-zookeeper").daemon().unstarted(this::run);
+
+    /** Set by {@link #join}. */
+    private CuratorFramework client;
+
+    private Consumer<TableInForce> follow;
+
+    /** The thread's own from here on. */
+    private Optional<SeenTable> newest = Optional.empty();
+
+    private Instant newestSince = Instant.now();
+    private Optional<SeenTable> inForce = Optional.empty();
+    private Instant inForceSince = Instant.now();
+    private List<NodeDocument.Held> held = List.of();
+    private Strays strays = Strays.NONE;
+    private long countedNanos;
+    private byte[] written = new byte[0];
+    private boolean connected = true;
+
+    private volatile Map<String, NodeDocument> nodes = Map.of();
+    private volatile String peer = "";
+    private volatile String clients = "";
+    private volatile Optional<NodeDocument> document = Optional.empty();
+
+    /** Guarded by this object's monitor. */
+    private boolean awake;
+
+    private boolean closed;
+    private boolean joined;
+    private Optional<String> rival = Optional.empty();
+
+    /**
+     * This node.
+     *
+     * @param instance tells it, over restarts, from another one of its name
+     * @param folder where it keeps its last good table
+     */
+    public record Member(String name, String role, String version, String instance, Path folder) {}
+
+    /**
+     * @param tableMaxBytes larger tables are refused
+     * @param buckets shows every bucket here, and its size, to whom it is given
+     */
+    public Cluster(
+            ZooKeeperSettings settings, Member self, long tableMaxBytes, Consumer<BiConsumer<Bytes, Long>> buckets) {
+        this.settings = settings;
+        this.znodes = settings.znodes();
+        this.self = self;
+        this.tableMaxBytes = tableMaxBytes;
+        this.buckets = buckets;
+        this.lastGood = new LastGoodTable(self.folder());
+    }
+
+    /** The table to begin with: the last good one, from disk. */
+    public TableInForce begin() {
+        Optional<LastGoodTable.Kept> kept = lastGood.read();
+        if (kept.isEmpty()) {
+            return TableInForce.none("ZooKeeper at " + settings.connect() + " has not been read");
+        }
+        inForce = Optional.of(kept.get().table());
+        inForceSince = kept.get().since();
+        count();
+        return tableInForce(kept.get().table());
+    }
+
+    /**
+     * Follows ZooKeeper from now on. Returns when the table there has been read and this node has its name, or after some
+     * seconds without an answer, and goes on to try.
+     *
+     * @param peer where other nodes reach this one, as {@code host:port}
+     * @param follow takes each new table; on this object's thread
+     * @throws BadStart if another node has this one's name
+     */
+    public void join(String peer, Consumer<TableInForce> follow) {
+        this.peer = peer;
+        this.follow = follow;
+        client = settings.open();
+        client.getConnectionStateListenable().addListener((framework, state) -> wake());
+        thread.start();
+        awaitJoined();
+    }
+
+    private synchronized void awaitJoined() {
+        Instant start = Instant.now();
+        while (!joined) {
+            Duration limit = rival.isPresent() ? settings.sessionTimeout().plus(CLAIM_MARGIN) : CONNECT_MAX;
+            Duration left = limit.minus(Duration.between(start, Instant.now()));
+            if (!left.isPositive()) {
+                break;
+            }
+            try {
+                wait(left.toMillis() + 1);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                break;
+            }
+        }
+        if (joined) {
+            return;
+        }
+        if (rival.isPresent()) {
+            throw new BadStart(
+                    "kv.node.name: another node is registered as %s, %s: stop it, or give this one another name"
+                            .formatted(self.name(), rival.get()));
+        }
+        LOG.warn(
+                "ZooKeeper at {} does not answer; starting without it, {}",
+                settings.connect(),
+                inForce.isPresent()
+                        ? "by the last good table, which is of " + inForceSince.truncatedTo(ChronoUnit.SECONDS)
+                                + " and may be old (" + age(inForceSince) + ")"
+                        : "and there is no table on disk: requests are answered with NOROUTE until one is read");
+    }
+
+    private static String age(Instant since) {
+        Duration age = Duration.between(since, Instant.now());
+        return age.toHours() > 0
+                ? age.toHours() + " h " + age.toMinutesPart() + " min"
+                : age.toMinutes() + " min " + age.toSecondsPart() + " s";
+    }
+
+    /** Tells where clients reach this node. */
+    public void clientsAt(String address) {
+        clients = address;
+        wake();
+    }
+
+    /** Where the node registered that others reach it. Any thread. */
+    public Optional<InetSocketAddress> addressOf(String node) {
+        return Optional.ofNullable(nodes.get(node)).map(NodeDocument::peer).flatMap(Addresses::parse);
+    }
+
+    /** What this node says of itself in ZooKeeper, or would; empty before its first round. Any thread. */
+    public Optional<NodeDocument> document() {
+        return document;
+    }
+
+    /** What {@code kv status} says of the table and of strays. Any thread. */
+    public Map<String, String> status() {
+        Map<String, String> status = new LinkedHashMap<>();
+        status.put("servers", settings.connect());
+        document.ifPresent(said -> {
+            NodeDocument.Table table = said.table();
+            status.put("table", table.state().text() + (table.reason().isEmpty() ? "" : ": " + table.reason()));
+            if (!table.warnings().isEmpty()) {
+                status.put("warnings", String.join("; ", table.warnings()));
+            }
+            status.put(
+                    "strays",
+                    said.strays().buckets() == 0
+                            ? "none"
+                            : said.strays().buckets() + " buckets, "
+                                    + said.strays().bytes() + " bytes: "
+                                    + String.join(" ", said.strays().names()));
+        });
+        return status;
+    }
+
+    /** Leaves: the node's registration is gone at once. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            closed = true;
+            notifyAll();
+        }
+        thread.interrupt();
+        if (client != null) {
+            client.close();
+        }
+    }
+
+    private synchronized void wake() {
+        awake = true;
+        notifyAll();
+    }
+
+    private void run() {
+        while (!isClosed()) {
+            sleep(round() ? settings.poll() : RETRY);
+        }
+    }
+
+    private synchronized boolean isClosed() {
+        return closed;
+    }
+
+    private synchronized void sleep(Duration limit) {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        while (!awake && !closed) {
+            long leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
+            if (leftMillis <= 0) {
+                break;
+            }
+            try {
+                wait(leftMillis);
+            } catch (InterruptedException e) {
+                closed = true;
+            }
+        }
+        awake = false;
+    }
+
+    /** Reads everything and brings everything up to date; answers whether all of it went well. */
+    private boolean round() {
+        try {
+            followTable();
+            readNodes();
+            recountNowAndThen();
+            boolean registered = register();
+            foundAgain();
+            return registered;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (KeeperException.NoAuthException e) {
+            lost("refuses what this node wants to read or write there (kv.router.zookeeper.auth): " + e.getMessage());
+            return false;
+        } catch (KeeperException e) {
+            lost("does not answer: " + e.code());
+            return false;
+        } catch (Exception e) {
+            if (!isClosed()) {
+                LOG.error("a fault while following ZooKeeper", e);
+            }
+            return false;
+        }
+    }
+
+    private void lost(String what) {
+        if (connected && !isClosed()) {
+            LOG.warn("ZooKeeper at {} {}; requests go on by the last good table", settings.connect(), what);
+        }
+        connected = false;
+    }
+
+    private void foundAgain() {
+        if (!connected) {
+            LOG.info("ZooKeeper at {} answers again", settings.connect());
+        }
+        connected = true;
+    }
+
+    private void followTable() throws Exception {
+        Optional<Data> own = read(znodes.tableOf(self.name()));
+        Optional<Data> chosen = own.isPresent() ? own : read(znodes.table());
+        if (chosen.isEmpty()) {
+            missing();
+            return;
+        }
+        Data data = chosen.get();
+        SeenTable seen = SeenTable.of(data.path(), data.mzxid(), data.bytes().array(), tableMaxBytes);
+        if (newest.filter(seen::isSameAs).isEmpty()) {
+            newest = Optional.of(seen);
+            newestSince = Instant.now();
+            if (seen.table().isEmpty()) {
+                LOG.warn(
+                        "refused the table {} of {}: {}; the last good one stays",
+                        Znodes.hex(seen.mzxid()),
+                        seen.source(),
+                        seen.reason());
+            } else {
+                apply(seen);
+            }
+        }
+    }
+
+    private void missing() {
+        if (newest.isPresent() || inForce.isEmpty()) {
+            String table = znodes.table();
+            if (newest.isPresent()) {
+                LOG.warn("{} is gone; the last good table stays", newest.get().source());
+            }
+            if (inForce.isEmpty()) {
+                follow.accept(TableInForce.none(table + " does not exist in ZooKeeper: create it"));
+            }
+            newestSince = newest.isPresent() ? Instant.now() : newestSince;
+            newest = Optional.empty();
+        }
+    }
+
+    private void apply(SeenTable seen) throws Exception {
+        if (inForce.filter(seen::isSameAs).isEmpty()) {
+            inForce = Optional.of(seen);
+            inForceSince = Instant.now();
+            follow.accept(tableInForce(seen));
+            LOG.info(
+                    "the table {} of {} is in force: [{}]",
+                    Znodes.hex(seen.mzxid()),
+                    seen.source(),
+                    seen.table().orElseThrow().printable());
+            lastGood.write(seen, inForceSince);
+            count();
+            if (strays.buckets() > 0) {
+                LOG.warn(
+                        "{} buckets here are strays now: this table sends them elsewhere: {}",
+                        strays.buckets(),
+                        strays.names());
+            }
+        }
+        chronicle(seen);
+    }
+
+    private TableInForce tableInForce(SeenTable seen) {
+        return new TableInForce(seen.table().orElseThrow(), seen.mzxid(), seen.source(), inForceSince);
+    }
+
+    /** Writes the table into the history, unless another node has. */
+    private void chronicle(SeenTable seen) throws Exception {
+        Map<String, Object> entry = Map.of(
+                "path",
+                seen.source(),
+                "time",
+                inForceSince.truncatedTo(ChronoUnit.SECONDS).toString(),
+                "text",
+                seen.text());
+        try {
+            client.create().creatingParentsIfNeeded().forPath(znodes.historyOf(seen.mzxid()), Json.bytes(entry));
+        } catch (KeeperException.NodeExistsException e) {
+            return;
+        }
+        List<String> all =
+                client.getChildren().forPath(znodes.history()).stream().sorted().toList();
+        for (String old : all.subList(0, Math.max(0, all.size() - HISTORY_MAX))) {
+            client.delete().quietly().forPath(znodes.history() + "/" + old);
+        }
+    }
+
+    private void recountNowAndThen() {
+        if (System.nanoTime() - countedNanos > settings.poll().toNanos()) {
+            count();
+        }
+    }
+
+    private void count() {
+        RoutingTable table = inForce.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY);
+        Holdings holdings = new Holdings(self.name(), table);
+        buckets.accept(holdings::add);
+        held = holdings.held();
+        strays = holdings.strays();
+        countedNanos = System.nanoTime();
+    }
+
+    private void readNodes() throws Exception {
+        makeParent(znodes.nodes());
+        makeParent(znodes.tables());
+        Map<String, NodeDocument> read = new HashMap<>();
+        for (String name : client.getChildren().usingWatcher(watcher).forPath(znodes.nodes())) {
+            try {
+                NodeDocument.parse(client.getData().forPath(znodes.node(name))).ifPresent(said -> read.put(name, said));
+            } catch (KeeperException.NoNodeException e) {
+                // It left meanwhile, and the watch tells.
+            }
+        }
+        nodes = Map.copyOf(read);
+    }
+
+    private void makeParent(String path) throws Exception {
+        if (client.checkExists().forPath(path) == null) {
+            try {
+                client.create().creatingParentsIfNeeded().forPath(path, new byte[0]);
+            } catch (KeeperException.NodeExistsException e) {
+                // Another node was faster.
+            }
+        }
+    }
+
+    /** Sees to it that this node's document stands in ZooKeeper; answers whether it does. */
+    private boolean register() throws Exception {
+        NodeDocument now = describe();
+        document = Optional.of(now);
+        byte[] json = now.json();
+        String path = znodes.node(self.name());
+        Stat stat = client.checkExists().usingWatcher(watcher).forPath(path);
+        if (stat != null && stat.getEphemeralOwner() != session()) {
+            Optional<NodeDocument> other = NodeDocument.parse(client.getData().forPath(path));
+            if (other.map(NodeDocument::instance)
+                    .filter(self.instance()::equals)
+                    .isEmpty()) {
+                String address = other.map(NodeDocument::peer)
+                        .filter(at -> !at.isEmpty())
+                        .orElse("an unknown address");
+                rival("at " + address);
+                return false;
+            }
+            // Of this node's own last life: its session has not timed out yet.
+            client.delete().withVersion(stat.getVersion()).forPath(path);
+            stat = null;
+        }
+        if (stat == null) {
+            client.create().withMode(CreateMode.EPHEMERAL).forPath(path, json);
+        } else if (!Arrays.equals(json, written)) {
+            client.setData().forPath(path, json);
+        }
+        written = json;
+        joined();
+        return true;
+    }
+
+    private long session() throws Exception {
+        return client.getZookeeperClient().getZooKeeper().getSessionId();
+    }
+
+    private synchronized void rival(String where) {
+        if (rival.isEmpty()) {
+            LOG.warn("another node is registered as {}, {}", self.name(), where);
+        }
+        rival = Optional.of(where);
+        notifyAll();
+    }
+
+    private synchronized void joined() {
+        joined = true;
+        rival = Optional.empty();
+        notifyAll();
+    }
+
+    private NodeDocument describe() {
+        Optional<InForce> routes =
+                inForce.map(table -> new InForce(table.source(), table.mzxid(), table.sha256(), text(inForceSince)));
+        NodeDocument.Table seen = newest.map(table -> new NodeDocument.Table(
+                        table.source(),
+                        table.mzxid(),
+                        table.sha256(),
+                        table.table().isPresent() ? State.APPLIED : State.REJECTED,
+                        table.reason(),
+                        warnings(table),
+                        text(newestSince)))
+                .orElseGet(() -> new NodeDocument.Table(
+                        "", 0, "", State.MISSING, znodes.table() + " does not exist", List.of(), text(newestSince)));
+        return new NodeDocument(
+                self.role(), self.version(), self.instance(), peer, clients, held, strays, seen, routes);
+    }
+
+    private List<String> warnings(SeenTable seen) {
+        List<String> warnings = new ArrayList<>();
+        seen.table().ifPresent(table -> {
+            warnings.addAll(table.warnings());
+            Set<String> named = new LinkedHashSet<>();
+            table.entries().forEach(entry -> named.add(entry.node().name()));
+            for (String name : named) {
+                NodeDocument said = name.equals(self.name()) ? null : nodes.get(name);
+                boolean here = name.equals(self.name());
+                if (!here && said == null) {
+                    warnings.add("nobody has seen the node " + name);
+                } else if ((here ? self.role() : said.role()).equals("server")) {
+                    warnings.add(name + " keeps no data (server release)");
+                }
+            }
+            if (strays.buckets() > 0) {
+                warnings.add("%d buckets (%d bytes) here are strays: this table sends them elsewhere"
+                        .formatted(strays.buckets(), strays.bytes()));
+            }
+        });
+        return warnings;
+    }
+
+    private static String text(Instant instant) {
+        return instant.truncatedTo(ChronoUnit.SECONDS).toString();
+    }
+
+    /** The data of a znode. */
+    private record Data(String path, long mzxid, Bytes bytes) {}
+
+    /** What the znode holds now, and a watch on it whether it exists or not. */
+    private Optional<Data> read(String path) throws Exception {
+        while (true) {
+            try {
+                Stat stat = new Stat();
+                byte[] bytes = client.getData()
+                        .storingStatIn(stat)
+                        .usingWatcher(watcher)
+                        .forPath(path);
+                return Optional.of(new Data(path, stat.getMzxid(), bytes == null ? Bytes.EMPTY : Bytes.owning(bytes)));
+            } catch (KeeperException.NoNodeException e) {
+                if (client.checkExists().usingWatcher(watcher).forPath(path) == null) {
+                    return Optional.empty();
+                }
+            }
+        }
+    }
+}

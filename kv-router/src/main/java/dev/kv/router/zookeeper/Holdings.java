@@ -1,0 +1,64 @@
+package dev.kv.router.zookeeper;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.RoutingTable.Entry;
+import dev.kv.router.zookeeper.NodeDocument.Held;
+import dev.kv.router.zookeeper.NodeDocument.Strays;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The buckets on this node, counted by the table in force: those that it sends here, by its entries, and the strays, which it
+ * sends elsewhere. This is where it is known what a new table leaves behind; who moves buckets after the table begins here.
+ */
+final class Holdings {
+    private static final int SHOWN_NAME_BYTES = 64;
+
+    private final RoutingTable table;
+    private final Map<Entry, Count> held = new LinkedHashMap<>();
+    private final Count strays = new Count();
+    private final List<String> strayNames = new ArrayList<>();
+
+    private static final class Count {
+        private long buckets;
+        private long bytes;
+
+        void add(long size) {
+            buckets++;
+            bytes += size;
+        }
+    }
+
+    /** Counts nothing yet. */
+    Holdings(String self, RoutingTable table) {
+        this.table = table;
+        for (Entry entry : table.entries()) {
+            if (entry.node().name().equals(self)) {
+                held.put(entry, new Count());
+            }
+        }
+    }
+
+    /** Counts a bucket of so many bytes. */
+    void add(Bytes bucket, long bytes) {
+        Optional<Count> here = table.find(bucket).map(held::get);
+        here.orElse(strays).add(bytes);
+        if (here.isEmpty() && strayNames.size() < NodeDocument.STRAY_NAMES_MAX) {
+            strayNames.add(bucket.printable(SHOWN_NAME_BYTES));
+        }
+    }
+
+    List<Held> held() {
+        List<Held> counted = new ArrayList<>();
+        held.forEach((entry, count) -> counted.add(new Held(entry.toString(), count.buckets, count.bytes)));
+        return counted;
+    }
+
+    Strays strays() {
+        return new Strays(strays.buckets, strays.bytes, strayNames);
+    }
+}

@@ -1,0 +1,81 @@
+package dev.kv.router.zookeeper;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The last table that routed here, on disk: a node starts with it while ZooKeeper has none for it. */
+final class LastGoodTable {
+    private static final Logger LOG = LoggerFactory.getLogger(LastGoodTable.class);
+
+    private final Path file;
+
+    LastGoodTable(Path folder) {
+        this.file = folder.resolve("table");
+    }
+
+    /**
+     * A table that routed.
+     *
+     * @param since when it came into force
+     */
+    record Kept(SeenTable table, Instant since) {}
+
+    /** What was kept; empty if there is nothing, or nothing sound, which is logged. */
+    Optional<Kept> read() {
+        try {
+            Config config = Json.parse(Files.readAllBytes(file));
+            byte[] text = config.getString("text").getBytes(UTF_8);
+            SeenTable table = SeenTable.of(
+                    config.getString("source"), Long.decode(config.getString("mzxid")), text, Integer.MAX_VALUE);
+            if (table.table().isEmpty()) {
+                LOG.warn("{} holds no routing table: {}", file, table.reason());
+                return Optional.empty();
+            }
+            return Optional.of(new Kept(table, Instant.parse(config.getString("since"))));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        } catch (IOException | ConfigException | NumberFormatException | DateTimeException e) {
+            LOG.warn("{} cannot be read: {}", file, e.toString());
+            return Optional.empty();
+        }
+    }
+
+    /** Keeps the table: whole or not at all, whatever ends the process or the power. */
+    void write(SeenTable table, Instant since) {
+        Map<String, Object> document = Map.of(
+                "source", table.source(),
+                "mzxid", Znodes.hex(table.mzxid()),
+                "since", since.toString(),
+                "text", table.text());
+        Path fresh = file.resolveSibling("table.new");
+        try {
+            Files.write(fresh, Json.bytes(document));
+            sync(fresh);
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+            sync(file.toAbsolutePath().getParent());
+        } catch (IOException e) {
+            LOG.error("{} cannot be written, and a start without ZooKeeper would take an older table", file, e);
+        }
+    }
+
+    private static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+package dev.kv.router.zookeeper;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a node says of itself in ZooKeeper, as JSON on one line.
+ *
+ * @param role storage, server or combined
+ * @param version of its release
+ * @param instance tells a node that came back from another one of its name
+ * @param peer where other nodes reach it, {@code host:port}; empty until its door is open
+ * @param client where clients reach it; empty without such a door
+ * @param holds the buckets it has, by the entries of the table in force there that send them to it
+ * @param strays the buckets it has that its table sends elsewhere
+ * @param table the newest text that it has seen
+ * @param inForce the table that routes there; empty if none does yet
+ */
+public record NodeDocument(
+        String role,
+        String version,
+        String instance,
+        String peer,
+        String client,
+        List<Held> holds,
+        Strays strays,
+        Table table,
+        Optional<InForce> inForce) {
+    /** How many names of stray buckets are told. */
+    public static final int STRAY_NAMES_MAX = 16;
+
+    /** Buckets that one entry sends to the node. */
+    public record Held(String entry, long buckets, long bytes) {}
+
+    /**
+     * Buckets that the table sends elsewhere.
+     *
+     * @param names some of them, at most {@link #STRAY_NAMES_MAX}, printable
+     */
+    public record Strays(long buckets, long bytes, List<String> names) {
+        /** None. */
+        public static final Strays NONE = new Strays(0, 0, List.of());
+
+        public Strays {
+            names = List.copyOf(names);
+        }
+    }
+
+    /** What came of the newest text. */
+    public enum State {
+        /** It routes. */
+        APPLIED,
+        /** It is refused; {@code reason} says why. */
+        REJECTED,
+        /** There is none. */
+        MISSING;
+
+        String text() {
+            return switch (this) {
+                case APPLIED -> "applied";
+                case REJECTED -> "rejected";
+                case MISSING -> "missing";
+            };
+        }
+
+        static State of(String text) {
+            return switch (text) {
+                case "applied" -> APPLIED;
+                case "rejected" -> REJECTED;
+                default -> MISSING;
+            };
+        }
+    }
+
+    /**
+     * The newest text.
+     *
+     * @param source its znode; empty if there is none
+     * @param mzxid the transaction that wrote it; 0 if there is none
+     * @param sha256 see {@link SeenTable#sha256}
+     * @param since when the node read it, ISO-8601 in UTC
+     */
+    public record Table(
+            String source, long mzxid, String sha256, State state, String reason, List<String> warnings, String since) {
+        public Table {
+            warnings = List.copyOf(warnings);
+        }
+    }
+
+    /** The table that routes. */
+    public record InForce(String source, long mzxid, String sha256, String since) {}
+
+    public NodeDocument {
+        holds = List.copyOf(holds);
+    }
+
+    /** The document as JSON on one line. */
+    public byte[] json() {
+        return Json.bytes(toMap());
+    }
+
+    /** The document as JSON has it. */
+    public Map<String, Object> toMap() {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("role", role);
+        map.put("version", version);
+        map.put("instance", instance);
+        map.put("peer", peer);
+        map.put("client", client);
+        map.put(
+                "holds",
+                holds.stream()
+                        .map(held -> Map.of("entry", held.entry, "buckets", held.buckets, "bytes", held.bytes))
+                        .toList());
+        map.put("strays", Map.of("buckets", strays.buckets, "bytes", strays.bytes, "names", strays.names));
+        map.put(
+                "table",
+                Map.of(
+                        "source", table.source,
+                        "mzxid", Znodes.hex(table.mzxid),
+                        "sha256", table.sha256,
+                        "state", table.state.text(),
+                        "reason", table.reason,
+                        "warnings", table.warnings,
+                        "since", table.since));
+        inForce.ifPresent(now -> map.put(
+                "in_force",
+                Map.of(
+                        "source", now.source,
+                        "mzxid", Znodes.hex(now.mzxid),
+                        "sha256", now.sha256,
+                        "since", now.since)));
+        return map;
+    }
+
+    /** Reads a document; empty if it is none. */
+    public static Optional<NodeDocument> parse(byte[] json) {
+        try {
+            Config config = Json.parse(json);
+            Config table = config.getConfig("table");
+            return Optional.of(new NodeDocument(
+                    config.getString("role"),
+                    config.getString("version"),
+                    config.getString("instance"),
+                    config.getString("peer"),
+                    config.getString("client"),
+                    config.getConfigList("holds").stream()
+                            .map(held ->
+                                    new Held(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
+                            .toList(),
+                    new Strays(
+                            config.getLong("strays.buckets"),
+                            config.getLong("strays.bytes"),
+                            config.getStringList("strays.names")),
+                    new Table(
+                            table.getString("source"),
+                            Long.decode(table.getString("mzxid")),
+                            table.getString("sha256"),
+                            State.of(table.getString("state")),
+                            table.getString("reason"),
+                            table.getStringList("warnings"),
+                            table.getString("since")),
+                    config.hasPath("in_force")
+                            ? Optional.of(inForce(config.getConfig("in_force")))
+                            : Optional.empty()));
+        } catch (ConfigException | NumberFormatException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static InForce inForce(Config now) {
+        return new InForce(
+                now.getString("source"),
+                Long.decode(now.getString("mzxid")),
+                now.getString("sha256"),
+                now.getString("since"));
+    }
+}

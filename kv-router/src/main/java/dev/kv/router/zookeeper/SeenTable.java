@@ -1,0 +1,73 @@
+package dev.kv.router.zookeeper;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.RoutingTable;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Optional;
+
+/**
+ * A routing table as it was read: what a node made of the text of a znode.
+ *
+ * @param source the znode's path
+ * @param mzxid the transaction that wrote the text
+ * @param text the text
+ * @param sha256 the hash of the canonical form, or of the text itself where it is no table, in hex
+ * @param table the table; empty if the text is refused
+ * @param reason why it is refused; empty if it is not
+ */
+public record SeenTable(
+        String source, long mzxid, String text, String sha256, Optional<RoutingTable> table, String reason) {
+
+    /**
+     * Reads the data of a znode.
+     *
+     * @param maxBytes more than this is refused
+     */
+    public static SeenTable of(String source, long mzxid, byte[] data, long maxBytes) {
+        if (data.length > maxBytes) {
+            return refused(
+                    source,
+                    mzxid,
+                    "",
+                    data,
+                    "%d bytes, at most %d are taken (kv.router.table-max)".formatted(data.length, maxBytes));
+        }
+        String text;
+        try {
+            text = UTF_8.newDecoder().decode(ByteBuffer.wrap(data)).toString();
+        } catch (CharacterCodingException e) {
+            return refused(source, mzxid, "", data, "the text is not UTF-8");
+        }
+        try {
+            RoutingTable table = RoutingTable.parse(text);
+            if (table.entries().isEmpty()) {
+                return refused(source, mzxid, text, data, "line 1, column 1: expected an entry, found an empty table");
+            }
+            return new SeenTable(source, mzxid, text, sha256(table.toString().getBytes(UTF_8)), Optional.of(table), "");
+        } catch (RoutingTable.Malformed e) {
+            return refused(source, mzxid, text, data, e.getMessage());
+        }
+    }
+
+    /** Whether it is the same writing of the same text; a znode that was made anew starts its version numbers again. */
+    boolean isSameAs(SeenTable other) {
+        return mzxid == other.mzxid && source.equals(other.source) && sha256.equals(other.sha256);
+    }
+
+    private static SeenTable refused(String source, long mzxid, String text, byte[] data, String reason) {
+        return new SeenTable(source, mzxid, text, sha256(data), Optional.empty(), reason);
+    }
+
+    private static String sha256(byte[] data) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(data));
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java platform has SHA-256", e);
+        }
+    }
+}
