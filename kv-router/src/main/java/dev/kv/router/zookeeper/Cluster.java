@@ -225,7 +225,6 @@ public final class Cluster implements AutoCloseable {
             closed = true;
             notifyAll();
         }
-        thread.interrupt();
         if (client != null) {
             client.close();
         }

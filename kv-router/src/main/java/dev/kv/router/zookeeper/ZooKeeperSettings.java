@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.config.Settings;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -85,7 +86,9 @@ public record ZooKeeperSettings(
 
     /** All may read; only the identity that creates a znode may do more. */
     private static ACLProvider readableByAll() {
-        List<ACL> acl = List.of(Ids.CREATOR_ALL_ACL.getFirst(), Ids.READ_ACL_UNSAFE.getFirst());
+        // No immutable list: ZooKeeper's client asks whether it contains null.
+        List<ACL> acl = new ArrayList<>(Ids.CREATOR_ALL_ACL);
+        acl.addAll(Ids.READ_ACL_UNSAFE);
         return new ACLProvider() {
             @Override
             public List<ACL> getDefaultAcl() {

@@ -23,6 +23,8 @@ class ReferenceTest {
                         Map.entry("kv.node.drain", "10s"),
                         Map.entry("kv.log.level", "info"),
                         Map.entry("kv.log.loggers.\"org.apache.mina.core.service.AbstractIoService\"", "off"),
+                        Map.entry("kv.log.loggers.\"org.apache.zookeeper\"", "error"),
+                        Map.entry("kv.log.loggers.\"org.apache.curator\"", "off"),
                         Map.entry("kv.router.table", ""),
                         Map.entry("kv.router.table-max", "64KiB"),
                         Map.entry("kv.router.host", "0.0.0.0"),
@@ -39,7 +41,12 @@ class ReferenceTest {
                         Map.entry("kv.router.io-threads", 0),
                         Map.entry("kv.router.connections-max", 1024),
                         Map.entry("kv.router.unsent-max", "64MiB"),
-                        Map.entry("kv.router.in-flight-max", 65536)));
+                        Map.entry("kv.router.in-flight-max", 65536),
+                        Map.entry("kv.router.zookeeper.connect", ""),
+                        Map.entry("kv.router.zookeeper.path", "/kv"),
+                        Map.entry("kv.router.zookeeper.session-timeout", "10s"),
+                        Map.entry("kv.router.zookeeper.poll", "30s"),
+                        Map.entry("kv.router.zookeeper.auth", "")));
     }
 
     @Test

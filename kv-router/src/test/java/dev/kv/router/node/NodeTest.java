@@ -65,6 +65,11 @@ class NodeTest {
 
     private final class EmptyStorage implements Storage.Open {
         @Override
+        public void forEachBucket(Storage.BucketVisitor visitor) {
+            // There are none.
+        }
+
+        @Override
         public CompletionStage<Reply> run(Command command) {
             return CompletableFuture.completedFuture(Reply.NOT_FOUND);
         }

@@ -1,0 +1,458 @@
+package dev.kv.router.zookeeper;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.testing.Firewall;
+import dev.kv.router.zookeeper.NodeDocument.State;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
+import org.apache.curator.framework.CuratorFramework;
+import org.apache.curator.test.TestingServer;
+import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.data.Stat;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Nodes and a ZooKeeper server in one process, with a firewall between them; an operator is connected past it. */
+@Timeout(60)
+class ClusterTest {
+    private static final Duration SESSION = Duration.ofSeconds(2);
+    private static final Duration POLL = Duration.ofSeconds(20);
+    private static final Znodes ZNODES = new Znodes("/kv");
+    private static final String HALVES = "a..m=foo@h,n..z=bar@h";
+
+    @TempDir
+    Path folder;
+
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final Map<Bytes, Long> buckets = new TreeMap<>();
+    private TestingServer server;
+    private Firewall firewall;
+    private CuratorFramework operator;
+
+    /** A node: what follows the table, and the table that it was told last. */
+    private final class Node implements AutoCloseable {
+        private final Cluster cluster;
+        private volatile TableInForce inForce;
+
+        Node(String name, String instance, Optional<String> auth) {
+            ZooKeeperSettings settings = new ZooKeeperSettings(
+                    firewall.address().getHostString() + ":"
+                            + firewall.address().getPort(),
+                    ZNODES,
+                    SESSION,
+                    POLL,
+                    auth,
+                    Map.of());
+            Path own = folder.resolve(name);
+            assertThat(own.toFile().mkdirs() || Files.isDirectory(own)).isTrue();
+            cluster = new Cluster(
+                    settings,
+                    new Cluster.Member(name, "combined", "1.0", instance, own),
+                    64 * 1024,
+                    visitor -> buckets.forEach(visitor));
+            inForce = cluster.begin();
+            opened.push(this);
+        }
+
+        Node join() {
+            cluster.join("127.0.0.1:4041", table -> inForce = table);
+            return this;
+        }
+
+        String table() {
+            return inForce.table().toString();
+        }
+
+        /** What stands in ZooKeeper of this node. */
+        NodeDocument says(String name) throws Exception {
+            return NodeDocument.parse(operator.getData().forPath(ZNODES.node(name)))
+                    .orElseThrow();
+        }
+
+        @Override
+        public void close() {
+            cluster.close();
+        }
+    }
+
+    private Node node(String name) {
+        return new Node(name, "instance of " + name, Optional.empty());
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        server = new TestingServer();
+        opened.push(server);
+        firewall = new Firewall(server::getPort);
+        opened.push(firewall);
+        operator = connect(server.getConnectString());
+        operator.create().forPath("/kv");
+    }
+
+    private CuratorFramework connect(String servers) {
+        CuratorFramework client =
+                new ZooKeeperSettings(servers, ZNODES, SESSION, POLL, Optional.empty(), Map.of()).open();
+        opened.push(client);
+        return client;
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable one : opened) {
+            one.close();
+        }
+    }
+
+    private void create(String path, String text) throws Exception {
+        operator.create().creatingParentsIfNeeded().forPath(path, text.getBytes(UTF_8));
+    }
+
+    private Stat set(String path, String text) throws Exception {
+        return operator.setData().forPath(path, text.getBytes(UTF_8));
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long deadlineNanos = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("nothing came of it in time").isLessThan(deadlineNanos);
+            Thread.onSpinWait();
+        }
+    }
+
+    private static void awaitTable(Node node, String table) {
+        await(() -> node.table().equals(table));
+    }
+
+    private NodeDocument awaitState(Node node, State state) {
+        await(() -> node.cluster
+                .document()
+                .filter(said -> said.table().state() == state)
+                .isPresent());
+        return node.cluster.document().orElseThrow();
+    }
+
+    @Test
+    void everyChangeOfTheTableIsInForceWithinASecond() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        assertThat(foo.table()).isEqualTo(HALVES);
+
+        for (int i = 0; i < 20; i++) {
+            String next = i % 2 == 0 ? "*=bar@h" : HALVES;
+            long mzxid = set(ZNODES.table(), next).getMzxid();
+            long start = System.nanoTime();
+            await(() -> foo.inForce.version() == mzxid);
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
+            assertThat(foo.table()).isEqualTo(next);
+            assertThat(foo.inForce.source()).isEqualTo("/kv/table");
+        }
+    }
+
+    @Test
+    void aNodeSaysWhatItMadeOfTheTable() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+
+        NodeDocument said = foo.says("foo@h");
+        String mzxid = Znodes.hex(operator.checkExists().forPath(ZNODES.table()).getMzxid());
+        assertThat(said.role()).isEqualTo("combined");
+        assertThat(said.peer()).isEqualTo("127.0.0.1:4041");
+        assertThat(said.table().state()).isEqualTo(State.APPLIED);
+        assertThat(Znodes.hex(said.table().mzxid())).isEqualTo(mzxid);
+        assertThat(said.table().warnings()).contains("nobody has seen the node bar@h");
+        assertThat(said.inForce())
+                .map(NodeDocument.InForce::sha256)
+                .contains(said.table().sha256());
+        assertThat(new String(operator.getData().forPath(ZNODES.node("foo@h")), UTF_8))
+                .doesNotContain("\n")
+                .contains("\"mzxid\":\"" + mzxid + "\"");
+        assertThat(new String(
+                        operator.getData().forPath(ZNODES.historyOf(said.table().mzxid())), UTF_8))
+                .contains("\"path\":\"/kv/table\"", "\"text\":\"" + HALVES + "\"");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            a..m=foo@h,           | expected an entry after this comma, found the end: was the table cut at a blank?
+            ,a..m=foo@h           | expected an entry, found a comma
+            a..m=foo@h n..z=bar@h | expected a comma
+            m..a=foo@h            | from a lower byte to a higher one
+            a..m                  | expected = after the range
+            a..m=foo              | expected @ and a host
+            a..m=foo@h:70000      | expected a port
+            ab=foo@h              | expected * after the prefix
+            ä=foo@h               | %C3%A4
+            # nothing             | found an empty table
+            *                     | expected = after the range
+            =foo@h                | expected a range
+            """)
+    void aTableThatIsRefusedLeavesTheLastGoodOneInForce(String text, String reason) throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        long mzxid = set(ZNODES.table(), text).getMzxid();
+
+        NodeDocument said = awaitState(foo, State.REJECTED);
+        assertThat(said.table().reason()).contains("line 1, column ", reason);
+        assertThat(said.table().mzxid()).isEqualTo(mzxid);
+        assertThat(said.inForce()).map(NodeDocument.InForce::mzxid).contains(foo.inForce.version());
+        assertThat(foo.table()).isEqualTo(HALVES);
+
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
+        awaitState(foo, State.APPLIED);
+    }
+
+    @Test
+    void anEmptyOrTooLargeTableIsRefused() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        set(ZNODES.table(), "");
+        assertThat(awaitState(foo, State.REJECTED).table().reason()).contains("found an empty table");
+
+        set(ZNODES.table(), "#".repeat(64 * 1024 + 1));
+        await(() -> foo.cluster.document().orElseThrow().table().reason().contains("kv.router.table-max"));
+        assertThat(foo.table()).isEqualTo(HALVES);
+    }
+
+    @Test
+    void withoutATableRequestsHearThatThereIsNoneYet() throws Exception {
+        Node foo = node("foo@h").join();
+        assertThat(foo.inForce.absence()).contains("/kv/table does not exist");
+        assertThat(foo.cluster.document().orElseThrow().table().state()).isEqualTo(State.MISSING);
+
+        create(ZNODES.table(), HALVES);
+        awaitTable(foo, HALVES);
+        assertThat(foo.inForce.absence()).isEmpty();
+    }
+
+    @Test
+    void aDeletedTableGoesOnToRouteAcrossRestartsToo() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        operator.delete().forPath(ZNODES.table());
+        awaitState(foo, State.MISSING);
+        assertThat(foo.table()).isEqualTo(HALVES);
+        long version = foo.inForce.version();
+        foo.close();
+
+        Node again = node("foo@h").join();
+        assertThat(again.table()).isEqualTo(HALVES);
+        assertThat(again.inForce.version()).isEqualTo(version);
+    }
+
+    @Test
+    void aTableOfANodesOwnStandsInPlaceOfTheCommonOne() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        Node bar = node("bar@h").join();
+
+        create(ZNODES.tableOf("bar@h"), "*=foo@h");
+        awaitTable(bar, "*=foo@h");
+        assertThat(bar.inForce.source()).isEqualTo("/kv/tables/bar@h");
+        assertThat(foo.table()).isEqualTo(HALVES);
+
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
+        assertThat(bar.table()).isEqualTo("*=foo@h");
+
+        operator.delete().forPath(ZNODES.tableOf("bar@h"));
+        awaitTable(bar, "*=bar@h");
+    }
+
+    @Test
+    void aTableThatWasMadeAnewWhileTheNodeWasCutOffIsFollowed() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        firewall.silence();
+        operator.delete().forPath(ZNODES.table());
+        create(ZNODES.table(), "*=bar@h");
+        assertThat(operator.checkExists().forPath(ZNODES.table()).getVersion()).isZero();
+        firewall.cut();
+        firewall.open();
+
+        awaitTable(foo, "*=bar@h");
+    }
+
+    @Test
+    void whileZooKeeperIsGoneTheLastGoodTableRoutesAndItsChangesWait() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        server.stop();
+        firewall.cut();
+        assertThat(foo.table()).isEqualTo(HALVES);
+
+        Node bar = node("bar@h");
+        assertThat(bar.inForce.absence()).contains("has not been read");
+        Node again = node("foo@h");
+        assertThat(again.table()).as("the copy on disk").isEqualTo(HALVES);
+
+        server.restart();
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
+    }
+
+    @Test
+    void aNodeStartsWithoutZooKeeperAndFindsItLater() throws Exception {
+        create(ZNODES.table(), HALVES);
+        node("foo@h").join().close();
+        server.stop();
+
+        Node foo = node("foo@h").join();
+        assertThat(foo.table()).isEqualTo(HALVES);
+        server.restart();
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
+        await(() -> exists(ZNODES.node("foo@h")));
+    }
+
+    private boolean exists(String path) {
+        try {
+            return operator.checkExists().forPath(path) != null;
+        } catch (Exception e) {
+            return false;
+        }
+    }
+
+    @Test
+    void afterItsSessionHasExpiredANodeRegistersAgain() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        firewall.silence();
+        await(() -> !exists(ZNODES.node("foo@h")));
+        firewall.cut();
+        firewall.open();
+
+        await(() -> exists(ZNODES.node("foo@h")));
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
+    }
+
+    @Test
+    void theSameInstanceTakesItsNameOverAtOnce() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node dead = node("foo@h").join();
+        assertThat(dead.table()).isEqualTo(HALVES);
+        firewall.silence();
+        Firewall other = new Firewall(server::getPort);
+        opened.push(other);
+        firewall = other;
+
+        long start = System.nanoTime();
+        Node foo = node("foo@h").join();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(SESSION);
+        assertThat(foo.says("foo@h").instance()).isEqualTo("instance of foo@h");
+    }
+
+    @Test
+    void anotherInstanceOfTheNameIsRefusedWithTheAddressOfTheFirst() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node first = node("foo@h").join();
+        Node second = new Node("foo@h", "another instance", Optional.empty());
+
+        assertThatThrownBy(second::join)
+                .isInstanceOf(BadStart.class)
+                .hasMessageContaining("another node is registered as foo@h, at 127.0.0.1:4041");
+        assertThat(first.says("foo@h").instance()).isEqualTo("instance of foo@h");
+    }
+
+    @Test
+    void anotherInstanceWaitsForTheNameOfOneThatDied() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node dead = node("foo@h").join();
+        assertThat(dead.table()).isEqualTo(HALVES);
+        firewall.silence();
+        Firewall other = new Firewall(server::getPort);
+        opened.push(other);
+        firewall = other;
+
+        Node foo = new Node("foo@h", "another instance", Optional.empty()).join();
+        assertThat(foo.says("foo@h").instance()).isEqualTo("another instance");
+    }
+
+    @Test
+    void nodesKnowWhereTheOthersAre() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        assertThat(foo.cluster.addressOf("bar@h")).isEmpty();
+        node("bar@h").join();
+
+        await(() -> foo.cluster.addressOf("bar@h").isPresent());
+        assertThat(foo.cluster.addressOf("bar@h").orElseThrow().getPort()).isEqualTo(4041);
+        await(() -> !foo.cluster
+                .document()
+                .orElseThrow()
+                .table()
+                .warnings()
+                .toString()
+                .contains("bar@h"));
+    }
+
+    @Test
+    void bucketsAreCountedByEntryAndStraysAreTold() throws Exception {
+        create(ZNODES.table(), "a*=foo@h,*=bar@h");
+        buckets.put(Bytes.of("apples"), 100L);
+        buckets.put(Bytes.of("avocados"), 50L);
+        buckets.put(Bytes.of("nuts"), 7L);
+        Node foo = node("foo@h").join();
+
+        NodeDocument said = foo.says("foo@h");
+        assertThat(said.holds()).containsExactly(new NodeDocument.Held("a*=foo@h", 2, 150));
+        assertThat(said.strays()).isEqualTo(new NodeDocument.Strays(1, 7, List.of("nuts")));
+
+        set(ZNODES.table(), "*=bar@h");
+        await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 3);
+        assertThat(foo.cluster.document().orElseThrow().table().warnings())
+                .contains("3 buckets (157 bytes) here are strays: this table sends them elsewhere");
+        set(ZNODES.table(), "*=foo@h");
+        await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 0);
+    }
+
+    @Test
+    void theHistoryKeepsTheLastThousandTables() throws Exception {
+        for (int i = 1; i <= 1003; i++) {
+            create(ZNODES.historyOf(i), "{}");
+        }
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        assertThat(foo.table()).isEqualTo(HALVES);
+
+        List<String> history = operator.getChildren().forPath(ZNODES.history()).stream()
+                .sorted()
+                .toList();
+        assertThat(history).hasSize(1000);
+        assertThat(history.getFirst()).isEqualTo("%016x".formatted(5));
+        assertThat(ZNODES.history() + "/" + history.getLast()).isEqualTo(ZNODES.historyOf(foo.inForce.version()));
+    }
+
+    @Test
+    void withAnIdentityOnlyThatOneMayWriteWhatANodeCreates() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = new Node("foo@h", "instance", Optional.of("kv:secret")).join();
+        assertThat(foo.table()).isEqualTo(HALVES);
+
+        assertThat(operator.getData().forPath(ZNODES.node("foo@h"))).isNotEmpty();
+        assertThatThrownBy(() -> operator.setData().forPath(ZNODES.node("foo@h"), new byte[0]))
+                .isInstanceOf(KeeperException.NoAuthException.class);
+        assertThatThrownBy(() -> operator.create().forPath(ZNODES.nodes() + "/evil@h"))
+                .isInstanceOf(KeeperException.NoAuthException.class);
+    }
+}
