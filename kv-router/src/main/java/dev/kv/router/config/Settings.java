@@ -282,7 +282,8 @@ public final class Settings {
     }
 
     private static boolean isSecret(String key) {
-        return key.endsWith(".password") || key.endsWith(".auth");
+        String plain = key.replace("\"", "");
+        return plain.endsWith(".password") || plain.endsWith(".auth");
     }
 
     private static String written(ConfigValue value) {

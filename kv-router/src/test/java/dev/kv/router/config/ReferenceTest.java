@@ -46,7 +46,7 @@ class ReferenceTest {
                         Map.entry("kv.router.zookeeper.path", "/kv"),
                         Map.entry("kv.router.zookeeper.session-timeout", "10s"),
                         Map.entry("kv.router.zookeeper.poll", "30s"),
-                        Map.entry("kv.router.zookeeper.auth", "")));
+                        Map.entry("kv.router.zookeeper.auth", "(hidden)")));
     }
 
     @Test
