@@ -1,0 +1,68 @@
+package dev.kv.router.operator;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.RoutingTable.Entry;
+import dev.kv.router.zookeeper.NodeDocument.Held;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * Buckets that a node holds and that a new table would send elsewhere, where they are not.
+ *
+ * @param node who holds them
+ * @param entry the entry of the table in force there that sends them to it
+ * @param buckets how many the entry has there
+ * @param bytes how much these are
+ * @param partly whether the new table takes only a part of the entry's range away, so that these are at most so many
+ */
+public record Stranded(String node, String entry, long buckets, long bytes, boolean partly) {
+    /**
+     * What {@code after} would strand on a node.
+     *
+     * @param inForce the table in force there, whose entries the holdings name
+     */
+    public static List<Stranded> on(String node, RoutingTable inForce, List<Held> holdings, RoutingTable after) {
+        Map<String, Parts> parts = new LinkedHashMap<>();
+        for (Bytes region : Regions.of(List.of(inForce, after))) {
+            inForce.find(region).map(Entry::toString).ifPresent(entry -> {
+                Parts now = parts.getOrDefault(entry, Parts.NONE);
+                parts.put(entry, now.and(isSentTo(node, after, region)));
+            });
+        }
+        List<Stranded> stranded = new ArrayList<>();
+        for (Held held : holdings) {
+            Parts of = parts.getOrDefault(held.entry(), Parts.NONE);
+            if (held.buckets() > 0 && of.leave > 0) {
+                stranded.add(new Stranded(node, held.entry(), held.buckets(), held.bytes(), of.stay > 0));
+            }
+        }
+        return stranded;
+    }
+
+    /** What stands for the table that is in force on a node, where only the entries are known that it holds buckets of. */
+    public static RoutingTable entriesOf(List<Held> holdings) {
+        String text = holdings.stream().map(Held::entry).collect(Collectors.joining(","));
+        try {
+            return RoutingTable.parse(text);
+        } catch (RoutingTable.Malformed e) {
+            return RoutingTable.EMPTY;
+        }
+    }
+
+    private static boolean isSentTo(String node, RoutingTable table, Bytes region) {
+        return table.find(region).map(entry -> entry.node().name().equals(node)).orElse(false);
+    }
+
+    /** How many regions of an entry stay with its node, and how many leave it. */
+    private record Parts(int stay, int leave) {
+        static final Parts NONE = new Parts(0, 0);
+
+        Parts and(boolean stays) {
+            return stays ? new Parts(stay + 1, leave) : new Parts(stay, leave + 1);
+        }
+    }
+}
