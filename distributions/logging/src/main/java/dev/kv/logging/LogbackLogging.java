@@ -30,12 +30,16 @@ import org.slf4j.LoggerFactory;
  */
 public final class LogbackLogging extends ContextAwareBase implements Configurator, Logging {
     private static final String PATTERN = "%d{\"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\", UTC} %-5level %logger: %msg%n";
+
+    /** Where ZooKeeper's command line calls any status but 0 an error, after it has told why. */
+    private static final String EXIT = "org.apache.zookeeper.util.ServiceUtils";
+
     private static final FileSize FILE_MAX = FileSize.valueOf("16MB");
     private static final int OLDER_FILES_MAX = 9;
 
     @Override
     public ExecutionStatus configure(LoggerContext context) {
-        configure(context, Logging.Level.WARN, Map.of(), standardError());
+        configure(context, Logging.Level.WARN, Map.of(EXIT, Logging.Level.OFF), standardError());
         return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
     }
 

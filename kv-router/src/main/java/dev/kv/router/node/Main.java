@@ -6,6 +6,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /**
@@ -27,6 +28,7 @@ import picocli.CommandLine.Option;
             ConfigCommand.class,
             VersionCommand.class,
             RouteCommand.class,
+            ZooKeeperCommand.class,
             HelpCommand.class
         },
         footer = {"", "Example:", "  bin/kv start && bin/kv status"})
@@ -57,9 +59,12 @@ public final class Main {
                 // A bucket's name may begin with @, which is no file of arguments then.
                 .setExpandAtFiles(false)
                 .setParameterExceptionHandler((e, words) -> {
-                    String command = e.getCommandLine().getCommandSpec().qualifiedName(" help ");
+                    CommandSpec command = e.getCommandLine().getCommandSpec();
                     System.err.println("kv: " + oneLine(e.getMessage()));
-                    System.err.println("Try: " + (command.equals("kv") ? "kv help" : command));
+                    System.err.println(
+                            command.parent() == null
+                                    ? "Try: kv help"
+                                    : "Try: " + command.parent().qualifiedName() + " help " + command.name());
                     return ExitCode.USAGE;
                 })
                 .setExecutionExceptionHandler((e, commandLine, parsed) -> {

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import picocli.CommandLine.Option;
 
 /** What every command takes: the upper layers of the configuration. */
@@ -31,6 +32,13 @@ final class Options {
     /** The release's folder, as bin/kv tells it; else the current one. */
     static Path home() {
         return Path.of(System.getProperty("kv.home", "")).toAbsolutePath();
+    }
+
+    /** Writes warnings to standard error from now on, less those of the loggers of these names. */
+    static void warn(Map<String, Logging.Level> loggers) {
+        ServiceLoader.load(Logging.class)
+                .findFirst()
+                .ifPresent(logging -> logging.start(Logging.Level.WARN, loggers, Optional.empty()));
     }
 
     Settings settings() {

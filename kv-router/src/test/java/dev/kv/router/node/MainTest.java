@@ -186,6 +186,7 @@ class MainTest {
             run --loud      | Unknown option: '--loud'                   | kv help run
             route           | Missing required parameter: 'BUCKET'       | kv help route
             route %zz       | expected %HH, two hexadecimal digits, in %zz | kv help route
+            zookeeper --port 70000 | --port 70000: expected a port from 0 to 65535 | kv help zookeeper
             status --config | Missing required parameter for option '--config' (FILE) | kv help status
             """)
     void aCommandLineThatMakesNoSenseIsOneLineAndAHint(String words, String message, String hint) {
@@ -208,7 +209,16 @@ class MainTest {
 
         assertThat(kv.getSubcommands().keySet())
                 .containsExactlyInAnyOrder(
-                        "run", "start", "stop", "restart", "status", "config", "version", "route", "help");
+                        "run",
+                        "start",
+                        "stop",
+                        "restart",
+                        "status",
+                        "config",
+                        "version",
+                        "route",
+                        "zookeeper",
+                        "help");
         kv.getSubcommands().values().stream()
                 .filter(command -> !command.getCommandName().equals("help"))
                 .forEach(command -> assertThat(command.getUsageMessage())
