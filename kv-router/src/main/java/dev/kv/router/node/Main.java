@@ -28,6 +28,8 @@ import picocli.CommandLine.Option;
             ConfigCommand.class,
             VersionCommand.class,
             RouteCommand.class,
+            TableCommand.class,
+            NodesCommand.class,
             ZooKeeperCommand.class,
             HelpCommand.class
         },

@@ -118,7 +118,8 @@ record NodeSettings(
         return settings.duration("kv.router.patience", WAIT_MIN, HOUR);
     }
 
-    private static long tableMaxBytes(Settings settings) {
+    /** The largest routing table, in bytes of its text. */
+    static long tableMaxBytes(Settings settings) {
         return settings.size("kv.router.table-max", KIB, MIB);
     }
 

@@ -2,17 +2,14 @@ package dev.kv.router.node;
 
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValueFactory;
-import java.io.PrintStream;
 import java.util.Map;
 
 /** How commands print their results. */
 final class Output {
-    private static final PrintStream OUT = System.out;
-
     private Output() {}
 
     static void line(String line) {
-        OUT.println(line);
+        System.out.println(line);
     }
 
     /** Names and values, in two columns. */
@@ -21,9 +18,10 @@ final class Output {
         facts.forEach((name, value) -> line(name + " ".repeat(width - name.length() + 2) + value));
     }
 
-    /** A document for programs, laid out so that people can read it too. */
-    static void json(Map<String, ?> document) {
-        OUT.print(ConfigValueFactory.fromMap(document)
-                .render(ConfigRenderOptions.concise().setFormatted(true)));
+    /** A document of maps, lists and single values for programs, laid out so that people can read it too. */
+    static void json(Object document) {
+        line(ConfigValueFactory.fromAnyRef(document)
+                .render(ConfigRenderOptions.concise().setFormatted(true))
+                .stripTrailing());
     }
 }

@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -186,6 +187,10 @@ class MainTest {
             run --loud      | Unknown option: '--loud'                   | kv help run
             route           | Missing required parameter: 'BUCKET'       | kv help route
             route %zz       | expected %HH, two hexadecimal digits, in %zz | kv help route
+            table           | Missing required subcommand                | kv help table
+            table wait now  | Unmatched argument at index 2: 'now'       | kv table help wait
+            table show --node foo | --node foo: expected name@host       | kv table help show
+            table wait --timeout soon | --timeout soon: expected a duration such as 30s | kv table help wait
             zookeeper --port 70000 | --port 70000: expected a port from 0 to 65535 | kv help zookeeper
             status --config | Missing required parameter for option '--config' (FILE) | kv help status
             """)
@@ -217,12 +222,24 @@ class MainTest {
                         "config",
                         "version",
                         "route",
+                        "table",
+                        "nodes",
                         "zookeeper",
                         "help");
-        kv.getSubcommands().values().stream()
+        CommandLine table = kv.getSubcommands().get("table");
+        assertThat(table.getSubcommands().keySet())
+                .containsExactlyInAnyOrder("check", "show", "set", "wait", "history", "rollback", "help");
+        assertThat(table.getUsageMessage()).contains("Example:\n  bin/kv table");
+        Stream.concat(
+                        kv.getSubcommands().values().stream().filter(command -> !command.equals(table)),
+                        table.getSubcommands().values().stream())
                 .filter(command -> !command.getCommandName().equals("help"))
                 .forEach(command -> assertThat(command.getUsageMessage())
-                        .contains("--config", "-D", "Example:\n  bin/kv " + command.getCommandName()));
+                        .contains(
+                                "--config",
+                                "-D",
+                                "Example:\n  bin/" + command.getCommandSpec().qualifiedName())
+                        .contains(command.getCommandSpec().usageMessage().description()));
     }
 
     @Test

@@ -1,0 +1,212 @@
+package dev.kv.router.zookeeper;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import dev.kv.router.config.BadStart;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import org.apache.curator.framework.CuratorFramework;
+import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.data.Stat;
+
+/**
+ * The routing tables in ZooKeeper and what the nodes say of them, as an operator sees and changes them. One thread.
+ *
+ * <p>Every method waits for ZooKeeper, for a bounded time, and ends with a {@link BadStart} if it does not answer or refuses.
+ */
+public final class Tables implements AutoCloseable {
+    private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
+
+    private final ZooKeeperSettings settings;
+    private final long tableMaxBytes;
+    private final CuratorFramework client;
+
+    /**
+     * A table in its znode.
+     *
+     * @param table what nodes make of it
+     * @param version how often the znode was written since it was created
+     * @param since when it was written
+     */
+    public record Stored(SeenTable table, int version, Instant since) {}
+
+    /**
+     * A table that was applied.
+     *
+     * @param path its znode
+     * @param time when the first node applied it, ISO-8601 in UTC
+     */
+    public record Past(long mzxid, String path, String time, String text) {}
+
+    private Tables(ZooKeeperSettings settings, long tableMaxBytes, CuratorFramework client) {
+        this.settings = settings;
+        this.tableMaxBytes = tableMaxBytes;
+        this.client = client;
+    }
+
+    /**
+     * Connects.
+     *
+     * @param tableMaxBytes larger tables are refused
+     */
+    public static Tables open(ZooKeeperSettings settings, long tableMaxBytes) {
+        CuratorFramework client = settings.open();
+        Tables tables = new Tables(settings, tableMaxBytes, client);
+        try {
+            if (client.blockUntilConnected((int) CONNECT_MAX.toMillis(), TimeUnit.MILLISECONDS)) {
+                return tables;
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        // It would wait for the server, too.
+        Thread.ofVirtual().start(client::close);
+        throw tables.bad("does not answer within " + CONNECT_MAX.toSeconds() + " s");
+    }
+
+    /** Where kv's znodes are. */
+    public Znodes znodes() {
+        return settings.znodes();
+    }
+
+    /** A text as the nodes would take it from the znode. */
+    public SeenTable see(String path, long mzxid, byte[] text) {
+        return SeenTable.of(path, mzxid, text, tableMaxBytes);
+    }
+
+    /** The table in the znode; empty if there is none. */
+    public Optional<Stored> read(String path) {
+        return ask(() -> {
+            Stat stat = new Stat();
+            byte[] text = client.getData().storingStatIn(stat).forPath(path);
+            SeenTable table = see(path, stat.getMzxid(), text == null ? new byte[0] : text);
+            return new Stored(table, stat.getVersion(), Instant.ofEpochMilli(stat.getMtime()));
+        });
+    }
+
+    /**
+     * Writes the text into the znode, if that is as it was read.
+     *
+     * @param before what was read; empty if there was no znode
+     * @return the transaction that wrote it; empty if somebody else was faster
+     */
+    public OptionalLong write(String path, Optional<Stored> before, byte[] text) {
+        try {
+            Stat stat = new Stat();
+            if (before.isPresent()) {
+                stat = client.setData().withVersion(before.get().version()).forPath(path, text);
+            } else {
+                client.create().storingStatIn(stat).creatingParentsIfNeeded().forPath(path, text);
+            }
+            return OptionalLong.of(stat.getMzxid());
+        } catch (KeeperException.BadVersionException
+                | KeeperException.NodeExistsException
+                | KeeperException.NoNodeException e) {
+            return OptionalLong.empty();
+        } catch (KeeperException.ConnectionLossException
+                | KeeperException.SessionExpiredException
+                | KeeperException.OperationTimeoutException e) {
+            throw bad("does not answer: the table may have been written or not, and `kv table show` will tell", e);
+        } catch (Exception e) {
+            throw failed(e);
+        }
+    }
+
+    /** The tables of the znode that were applied, the oldest first. */
+    public List<Past> history(String path) {
+        List<Past> all = new ArrayList<>();
+        for (String name : children(znodes().history())) {
+            past(znodes().history() + "/" + name, name)
+                    .filter(past -> past.path().equals(path))
+                    .ifPresent(all::add);
+        }
+        return all;
+    }
+
+    /** The table that this transaction wrote; empty if it was not applied, or so long ago that it is forgotten. */
+    public Optional<Past> past(long mzxid) {
+        String path = znodes().historyOf(mzxid);
+        return past(path, path.substring(path.lastIndexOf('/') + 1));
+    }
+
+    private Optional<Past> past(String path, String name) {
+        return ask(() -> client.getData().forPath(path)).flatMap(json -> {
+            try {
+                Config entry = Json.parse(json);
+                return Optional.of(new Past(
+                        Long.parseUnsignedLong(name, 16),
+                        entry.getString("path"),
+                        entry.getString("time"),
+                        entry.getString("text")));
+            } catch (ConfigException | NumberFormatException notOurs) {
+                return Optional.empty();
+            }
+        });
+    }
+
+    /** The nodes that are registered, and what each says of itself; that is empty where it cannot be read. */
+    public SortedMap<String, Optional<NodeDocument>> nodes() {
+        SortedMap<String, Optional<NodeDocument>> nodes = new TreeMap<>();
+        for (String name : children(znodes().nodes())) {
+            ask(() -> client.getData().forPath(znodes().node(name)))
+                    .ifPresent(json -> nodes.put(name, NodeDocument.parse(json)));
+        }
+        return nodes;
+    }
+
+    /** The nodes that have a table of their own. */
+    public List<String> nodesWithOwnTable() {
+        return children(znodes().tables());
+    }
+
+    private List<String> children(String path) {
+        return ask(() -> client.getChildren().forPath(path)).orElse(List.of()).stream()
+                .sorted()
+                .toList();
+    }
+
+    @FunctionalInterface
+    private interface Question<T> {
+        T ask() throws Exception;
+    }
+
+    /** The answer; empty if there is no such znode. */
+    private <T> Optional<T> ask(Question<T> question) {
+        try {
+            return Optional.ofNullable(question.ask());
+        } catch (KeeperException.NoNodeException e) {
+            return Optional.empty();
+        } catch (Exception e) {
+            throw failed(e);
+        }
+    }
+
+    private BadStart failed(Exception e) {
+        return switch (e) {
+            case KeeperException.NoAuthException refused ->
+                bad("refuses this: kv.router.zookeeper.auth is not who may do it (" + refused.getPath() + ")", e);
+            case KeeperException failure -> bad("does not answer: " + failure.code(), e);
+            default -> bad("cannot be asked: " + e, e);
+        };
+    }
+
+    private BadStart bad(String what) {
+        return bad(what, null);
+    }
+
+    private BadStart bad(String what, Exception cause) {
+        return new BadStart("ZooKeeper at " + settings.connect() + " (kv.router.zookeeper.connect) " + what, cause);
+    }
+
+    @Override
+    public void close() {
+        client.close();
+    }
+}
