@@ -187,12 +187,12 @@ final class NodeProcess implements AutoCloseable {
 
     /** Runs another command with this node's configuration to its end. */
     Ended kv(String... words) throws IOException {
-        return release.kv(words(words));
+        return release.kv(environment, words(words));
     }
 
     /** Such a command, which does not run yet. */
     ProcessBuilder command(String... words) throws IOException {
-        return release.command(Map.of(), words(words));
+        return release.command(environment, words(words));
     }
 
     private Process process() {
