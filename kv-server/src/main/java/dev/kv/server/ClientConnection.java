@@ -27,6 +27,10 @@ final class ClientConnection extends Connection {
     private static final byte[] HTTP_HOST = "host:".getBytes(US_ASCII);
     private static final int HTTP_LINES = 2;
 
+    private static final byte[][] NO_MEMORY = LineReply.of(new Reply.Failed(
+            Reply.Word.ERR,
+            "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more"));
+
     private final OpenDoor door;
     private final ServerSettings settings;
     private final Store store;
@@ -160,7 +164,7 @@ final class ClientConnection extends Connection {
         if (pending.isEmpty()) {
             sendAll(pieces);
         } else {
-            pending.put(pending.reserve(), pieces);
+            hold(pending.reserve(), pieces);
         }
     }
 
@@ -175,12 +179,22 @@ final class ClientConnection extends Connection {
             return;
         }
         try {
-            pending.put(number, LineReply.of(reply.join()));
+            hold(number, LineReply.of(reply.join()));
             sendSettled();
             readOn();
             closeIfFinished();
         } catch (Throwable fault) {
             fault(command, fault);
+        }
+    }
+
+    /** Holds a reply until those before it have come; one for which there is no memory becomes an error. */
+    private void hold(long number, byte[][] reply) {
+        if (budget().take(PendingReplies.bytes(reply))) {
+            pending.put(number, reply);
+        } else {
+            pending.put(number, NO_MEMORY);
+            budget().charge(PendingReplies.bytes(NO_MEMORY));
         }
     }
 
@@ -190,6 +204,7 @@ final class ClientConnection extends Connection {
             if (pieces.isEmpty()) {
                 return;
             }
+            budget().give(PendingReplies.bytes(pieces.get()));
             sendAll(pieces.get());
         }
     }
@@ -231,5 +246,6 @@ final class ClientConnection extends Connection {
     @Override
     protected void closed() {
         // What is still in flight is answered to nobody.
+        budget().give(pending.heldBytes());
     }
 }

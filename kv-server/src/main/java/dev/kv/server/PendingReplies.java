@@ -59,7 +59,8 @@ final class PendingReplies {
         return (int) number & (ring.length - 1);
     }
 
-    private static long bytes(byte[][] pieces) {
+    /** The size of a reply. */
+    static long bytes(byte[][] pieces) {
         long bytes = 0;
         for (byte[] piece : pieces) {
             bytes += piece.length;

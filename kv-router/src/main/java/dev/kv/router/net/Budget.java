@@ -11,7 +11,7 @@ public final class Budget {
     }
 
     /** Takes that much, if it is there. */
-    boolean take(long bytes) {
+    public boolean take(long bytes) {
         if (leftBytes.addAndGet(-bytes) >= 0) {
             return true;
         }
@@ -20,11 +20,12 @@ public final class Budget {
     }
 
     /** Takes that much, even if it is not there. */
-    void charge(long bytes) {
+    public void charge(long bytes) {
         leftBytes.addAndGet(-bytes);
     }
 
-    void give(long bytes) {
+    /** Gives back what was taken or charged. */
+    public void give(long bytes) {
         leftBytes.addAndGet(bytes);
     }
 

@@ -167,6 +167,11 @@ public abstract class Connection {
         ((SocketSessionConfig) session.getConfig()).setSendBufferSize(bytes);
     }
 
+    /** The memory that this connection shares with others, for what a subclass holds for it. */
+    protected final Budget budget() {
+        return budget;
+    }
+
     /** Bytes from here on that the other side has not taken. */
     protected final long unsentBytes() {
         return unsentBytes;

@@ -7,6 +7,7 @@ import dev.kv.router.Router;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
+import dev.kv.router.net.Budget;
 import dev.kv.router.peer.PeerSettings;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.net.InetSocketAddress;
@@ -176,6 +177,7 @@ record NodeSettings(
         int connectionsMax = settings.count("kv.router.connections-max", 1, 1_000_000);
         int inFlightMax = settings.count("kv.router.in-flight-max", 1, 1 << 24);
         long unsentMaxBytes = settings.size("kv.router.unsent-max", MIB, 16 * GIB);
+        long assemblyMaxBytes = settings.size("kv.router.assembly-max", 0, 1024 * GIB);
         long messageMaxBytes = Math.max(requestMaxBytes, replyMaxBytes) + MESSAGE_HEAD_MAX_BYTES;
         return (cookie, registered) -> new PeerSettings(
                 name,
@@ -186,7 +188,8 @@ record NodeSettings(
                 connectionsMax,
                 inFlightMax,
                 unsentMaxBytes,
-                messageMaxBytes);
+                messageMaxBytes,
+                new Budget(assemblyMaxBytes == 0 ? Runtime.getRuntime().maxMemory() / 4 : assemblyMaxBytes));
     }
 
     private static Map<String, InetSocketAddress> addresses(Settings settings) {

@@ -27,7 +27,7 @@ final class InLink extends Link {
      * @param refusals where refused nodes are reported
      */
     InLink(Socket socket, PeerSettings settings, Router router, Report refusals) {
-        super(socket, settings.unsentMaxBytes(), settings.messageMaxBytes() + settings.unsentMaxBytes());
+        super(socket, settings.unsentMaxBytes(), settings.messageMaxBytes(), settings.assembling());
         this.settings = settings;
         this.router = router;
         this.refusals = refusals;
@@ -125,7 +125,8 @@ final class InLink extends Link {
                     number,
                     Wire.encode(new Reply.Failed(
                             Word.TOOLARGE,
-                            settings.self() + " has no room for a request of this size (kv.router.value-max)")));
+                            settings.self()
+                                    + " has no room for this request (kv.router.value-max, kv.router.assembly-max)")));
             return;
         }
         switch (Wire.decodeRequest(body.get(), () -> progress(number))) {

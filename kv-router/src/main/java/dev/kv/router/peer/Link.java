@@ -4,7 +4,9 @@ import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -47,18 +49,20 @@ abstract class Link extends Connection {
 
     private final Outbox outbox = new Outbox(this);
     private final Map<Integer, Assembly> assemblies = new HashMap<>();
-    private final long assemblyMaxBytes;
-    private long assemblingBytes;
+    private final long messageMaxBytes;
+    private final Budget assembling;
     private boolean trusted;
 
     /**
      * @param unsentMaxBytes as in {@link Connection}
-     * @param assemblyMaxBytes the most that all unfinished messages of the other side may hold
+     * @param messageMaxBytes the longest message that is taken
+     * @param assembling the memory for unfinished messages, shared with other links
      */
-    Link(Socket socket, long unsentMaxBytes, long assemblyMaxBytes) {
+    Link(Socket socket, long unsentMaxBytes, long messageMaxBytes, Budget assembling) {
         // Frames are short, so unfinished ones need no budget.
         super(socket, unsentMaxBytes, new Budget(Long.MAX_VALUE));
-        this.assemblyMaxBytes = assemblyMaxBytes;
+        this.messageMaxBytes = messageMaxBytes;
+        this.assembling = assembling;
         sendBuffer(SEND_BUFFER_BYTES);
     }
 
@@ -105,6 +109,7 @@ abstract class Link extends Connection {
 
     @Override
     protected void closed() {
+        assemblies.values().forEach(this::drop);
         assemblies.clear();
     }
 
@@ -160,19 +165,21 @@ abstract class Link extends Connection {
 
     /** A message that comes in several chunks. */
     private static final class Assembly {
-        private ByteBuffer bytes;
+        private final List<byte[]> chunks = new ArrayList<>();
+        private int bytes;
         private boolean tooLong;
 
-        Assembly(ByteBuffer first) {
-            bytes = ByteBuffer.allocate(4 * first.remaining());
+        void add(ByteBuffer content) {
+            byte[] chunk = new byte[content.remaining()];
+            content.get(chunk);
+            chunks.add(chunk);
+            bytes += chunk.length;
         }
 
-        void add(ByteBuffer chunk) {
-            if (bytes.remaining() < chunk.remaining()) {
-                int size = Math.max(2 * bytes.capacity(), bytes.position() + chunk.remaining());
-                bytes = ByteBuffer.allocate(size).put(bytes.flip());
-            }
-            bytes.put(chunk);
+        ByteBuffer whole() {
+            ByteBuffer whole = ByteBuffer.allocate(bytes);
+            chunks.forEach(whole::put);
+            return whole.flip();
         }
     }
 
@@ -188,31 +195,42 @@ abstract class Link extends Connection {
                 message(kind, number, Optional.of(content));
                 return;
             }
-            assembly = new Assembly(content);
+            assembly = new Assembly();
             assemblies.put(number, assembly);
         }
-        if (assembly.tooLong || assemblingBytes + content.remaining() > assemblyMaxBytes) {
+        if (more && !content.hasRemaining()) {
+            throw new Wire.Malformed("an empty chunk of a message that goes on");
+        }
+        if (assembly.tooLong
+                || assembly.bytes + content.remaining() > messageMaxBytes
+                || !assembling.take(content.remaining())) {
             assembly.tooLong = true;
-            assemblingBytes -= assembly.bytes.position();
-            assembly.bytes = ByteBuffer.allocate(0);
+            drop(assembly);
         } else {
-            assemblingBytes += content.remaining();
             assembly.add(content);
         }
         if (more) {
             moved(number);
             return;
         }
-        forget(number);
-        message(kind, number, assembly.tooLong ? Optional.empty() : Optional.of(assembly.bytes.flip()));
+        assemblies.remove(number);
+        Optional<ByteBuffer> body = assembly.tooLong ? Optional.empty() : Optional.of(assembly.whole());
+        drop(assembly);
+        message(kind, number, body);
     }
 
     /** Drops what has come of an unfinished message. */
     final void forget(int number) {
         Assembly assembly = assemblies.remove(number);
         if (assembly != null) {
-            assemblingBytes -= assembly.bytes.position();
+            drop(assembly);
         }
+    }
+
+    private void drop(Assembly assembly) {
+        assembling.give(assembly.bytes);
+        assembly.chunks.clear();
+        assembly.bytes = 0;
     }
 
     final void sendFrame(byte kind, byte[] content) {

@@ -46,7 +46,7 @@ final class OutLink extends Link {
      * @param attempt the peer's number for its attempt to connect
      */
     OutLink(Socket socket, Peer peer, int attempt, PeerSettings settings) {
-        super(socket, Long.MAX_VALUE, settings.messageMaxBytes() + settings.unsentMaxBytes());
+        super(socket, Long.MAX_VALUE, settings.messageMaxBytes(), settings.assembling());
         this.peer = peer;
         this.attempt = attempt;
         this.settings = settings;
@@ -223,7 +223,10 @@ final class OutLink extends Link {
         activeNanos = System.nanoTime();
         Reply reply = body.isPresent()
                 ? Wire.decodeReply(body.get(), peer.name())
-                : new Failed(Word.TOOLARGE, peer.name() + " replied with more than fits here (kv.router.reply-max)");
+                : new Failed(
+                        Word.TOOLARGE,
+                        peer.name()
+                                + " replied with more than fits here (kv.router.reply-max, kv.router.assembly-max)");
         Pending request = pending.remove(number);
         if (request == null) {
             throw new Wire.Malformed("a reply to a request that was not sent");

@@ -95,7 +95,7 @@ final class Peer {
     private void expired(Pending pending) {
         waiting.remove(pending);
         waitingBytes -= pending.sizeBytes();
-        pending.unreachable("no connection to " + name() + " within " + text(pending.patience()));
+        pending.unreachable(name() + " could not be connected to within " + text(pending.patience()));
     }
 
     private void connect() {

@@ -2,6 +2,7 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.RoutingTable;
+import dev.kv.router.net.Budget;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Optional;
@@ -19,6 +20,7 @@ import java.util.function.Function;
  * @param inFlightMax how many requests of one link may wait for their replies
  * @param unsentMaxBytes how much may wait to be sent on one link
  * @param messageMaxBytes the longest request or reply
+ * @param assembling the memory for requests and replies of which parts are still to come, on all links
  */
 public record PeerSettings(
         String self,
@@ -29,7 +31,8 @@ public record PeerSettings(
         int connectionsMax,
         int inFlightMax,
         long unsentMaxBytes,
-        long messageMaxBytes) {
+        long messageMaxBytes,
+        Budget assembling) {
     /** The port of the door for other nodes, where nothing else is said. */
     public static final int DEFAULT_PORT = 4041;
 

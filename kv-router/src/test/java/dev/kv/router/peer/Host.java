@@ -6,6 +6,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Router;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.Store;
+import dev.kv.router.net.Budget;
 import dev.kv.router.net.Loops;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -55,7 +56,8 @@ final class Host implements AutoCloseable {
                     100,
                     inFlightMax,
                     unsentMaxBytes,
-                    65L << 20);
+                    65L << 20,
+                    new Budget(129L << 20));
             peers = new Peers(loops, settings);
             router = new Router(
                     name,
