@@ -69,6 +69,8 @@ class ArchitectureTest {
     void thirdPartyCodeStaysAtTheEdges() {
         only("dev.kv.router.net", "org.apache.mina..");
         only("dev.kv.router.node", "picocli..");
+        only("dev.kv.router.zookeeper", "org.apache.curator..");
+        only("dev.kv.router.zookeeper", "org.apache.zookeeper..");
         only("dev.kv.logging", "ch.qos.logback..");
     }
 

@@ -443,4 +443,42 @@ class RandomBytesTest {
             return null;
         }));
     }
+
+    @Test
+    void aClientThatAsksForLargeValuesOfAnotherNodeAndNeverReadsEndsNoNode(@TempDir Path site) throws Exception {
+        NodeProcess far = new NodeProcess(Release.of(Release.Role.COMBINED), site, "far");
+        NodeProcess near = new NodeProcess(Release.of(Release.Role.SERVER), site, "near");
+        open.addAll(List.of(near, far));
+        far.set("kv.router.table", "*=far@h");
+        near.set("kv.router.table", "*=far@h");
+        near.setJavaOptions("-Xmx" + HEAP_MIB + "m");
+        NodeProcess.introduce(near, far);
+        far.start();
+        near.start();
+        try (LineClient greedy = near.connect();
+                LineClient witness = near.connect()) {
+            assertThat(greedy.ask("CREATE large")).isEqualTo("OK");
+            assertThat(greedy.ask("PUT large k " + "v".repeat(1_000_000))).isEqualTo("OK");
+            greedy.send("GET large k\n".repeat(1024));
+
+            assertThat(witness.ask("CREATE witness")).isEqualTo("OK");
+            for (int round = 0; round < 200; round++) {
+                assertServed(witness, round);
+            }
+            int served = 0;
+            for (int reply = 0; reply < 1024; reply++) {
+                String line = greedy.line();
+                if (line.startsWith("ERROR ")) {
+                    assertThat(line).containsAnyOf("kv.server.buffer-max", "kv.router.assembly-max");
+                } else {
+                    assertThat(line).hasSize(1_000_000);
+                    assertThat(greedy.line()).isEqualTo("OK");
+                    served++;
+                }
+            }
+            assertThat(served).isPositive();
+            assertThat(greedy.ask("CREATE large")).isEqualTo("OK");
+        }
+        assertThat(near.isAlive()).isTrue();
+    }
 }

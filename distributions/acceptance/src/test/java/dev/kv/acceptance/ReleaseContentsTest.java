@@ -32,14 +32,31 @@ class ReleaseContentsTest {
     /** The jars without their versions. */
     private static List<String> libraries(Role role) {
         List<String> libraries = new ArrayList<>(List.of(
+                "audience-annotations",
+                "commons-cli",
+                "commons-io",
                 "config",
+                "curator-client",
+                "curator-framework",
+                "jline",
                 "kv-logging",
                 "kv-router",
                 "logback-classic",
                 "logback-core",
+                "metrics-core",
                 "mina-core",
+                "netty-buffer",
+                "netty-codec",
+                "netty-common",
+                "netty-handler",
+                "netty-resolver",
+                "netty-transport",
+                "netty-transport-native-unix-common",
                 "picocli",
-                "slf4j-api"));
+                "slf4j-api",
+                "snappy-java",
+                "zookeeper",
+                "zookeeper-jute"));
         if (role != Role.SERVER) {
             libraries.add("kv");
         }
@@ -62,7 +79,7 @@ class ReleaseContentsTest {
 
         assertThat(names(home))
                 .containsExactlyInAnyOrder("LICENSE", "README.md", "RELEASE", "bin", "config", "lib", "runtime");
-        assertThat(names(home.resolve("bin"))).containsExactly("kv");
+        assertThat(names(home.resolve("bin"))).containsExactlyInAnyOrder("kv", "zkCli.sh");
         assertThat(names(home.resolve("config"))).containsExactlyInAnyOrder("jvm.options", "kv.conf");
         assertThat(names(home.resolve("lib")))
                 .allMatch(name -> name.endsWith(".jar"))
