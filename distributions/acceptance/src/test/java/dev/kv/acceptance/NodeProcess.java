@@ -177,7 +177,7 @@ final class NodeProcess implements AutoCloseable {
 
     private String[] words(String... words) throws IOException {
         List<String> all = new ArrayList<>(List.of(words));
-        all.addAll(1, List.of("--config", configuration().toString()));
+        all.addAll(List.of("--config", configuration().toString()));
         return all.toArray(String[]::new);
     }
 

@@ -167,7 +167,7 @@ class TablesInZooKeeperTest {
                 "the nodes refuse it",
                 () -> zkCli("get", "/kv/nodes/foo@h").out().contains("\"state\":\"rejected\""));
         assertThat(zkCli("get", "/kv/nodes/foo@h").out())
-                .contains("line 1, column 10: expected an entry after this comma, found the end")
+                .contains("line 1, column 11: expected an entry after this comma, found the end")
                 .contains("was the table cut at a blank?");
         try (LineClient client = running(0).connect()) {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");

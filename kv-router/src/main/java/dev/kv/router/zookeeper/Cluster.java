@@ -58,6 +58,7 @@ public final class Cluster implements AutoCloseable {
     private final long tableMaxBytes;
     private final Consumer<BiConsumer<Bytes, Long>> buckets;
     private final LastGoodTable lastGood;
+    private final LastAddresses lastAddresses;
     private final Watcher watcher = event -> wake();
     private final Thread thread =
             Thread.ofPlatform().name("kv-zookeeper").daemon().unstarted(this::run);
@@ -80,6 +81,10 @@ public final class Cluster implements AutoCloseable {
     private boolean connected = true;
 
     private volatile Map<String, NodeDocument> nodes = Map.of();
+
+    /** Where the nodes are, as {@code host:port}: those that are registered, and those that were last. */
+    private volatile Map<String, String> addresses = Map.of();
+
     private volatile String peer = "";
     private volatile String clients = "";
     private volatile Optional<NodeDocument> document = Optional.empty();
@@ -111,10 +116,12 @@ public final class Cluster implements AutoCloseable {
         this.tableMaxBytes = tableMaxBytes;
         this.buckets = buckets;
         this.lastGood = new LastGoodTable(self.folder());
+        this.lastAddresses = new LastAddresses(self.folder());
     }
 
     /** The table to begin with: the last good one, from disk. */
     public TableInForce begin() {
+        addresses = lastAddresses.read();
         Optional<LastGoodTable.Kept> kept = lastGood.read();
         if (kept.isEmpty()) {
             return TableInForce.none("ZooKeeper at " + settings.connect() + " has not been read");
@@ -187,9 +194,9 @@ public final class Cluster implements AutoCloseable {
         wake();
     }
 
-    /** Where the node registered that others reach it. Any thread. */
+    /** Where the node registered that others reach it, now or last. Any thread. */
     public Optional<InetSocketAddress> addressOf(String node) {
-        return Optional.ofNullable(nodes.get(node)).map(NodeDocument::peer).flatMap(Addresses::parse);
+        return Optional.ofNullable(addresses.get(node)).flatMap(Addresses::parse);
     }
 
     /** What this node says of itself in ZooKeeper, or would; empty before its first round. Any thread. */
@@ -413,6 +420,14 @@ public final class Cluster implements AutoCloseable {
             }
         }
         nodes = Map.copyOf(read);
+        Map<String, String> known = new HashMap<>(addresses);
+        read.forEach((name, said) -> {
+            if (!said.peer().isEmpty()) {
+                known.put(name, said.peer());
+            }
+        });
+        addresses = Map.copyOf(known);
+        lastAddresses.keep(known);
     }
 
     private void makeParent(String path) throws Exception {

@@ -8,9 +8,15 @@ import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigSyntax;
 import com.typesafe.config.ConfigValueFactory;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Map;
 
-/** JSON on one line, as kv's znodes hold it. */
+/** JSON on one line, as kv's znodes and the files beside them hold it. */
 final class Json {
     private static final ConfigParseOptions JSON = ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON);
 
@@ -29,5 +35,20 @@ final class Json {
      */
     static Config parse(byte[] json) {
         return ConfigFactory.parseString(new String(json, UTF_8), JSON);
+    }
+
+    /** Writes an object into the file: whole or not at all, whatever ends the process or the power. */
+    static void replace(Path file, Map<String, Object> object) throws IOException {
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.write(fresh, bytes(object));
+        sync(fresh);
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+        sync(file.toAbsolutePath().getParent());
+    }
+
+    private static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
     }
 }

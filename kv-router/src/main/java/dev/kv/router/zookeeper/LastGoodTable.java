@@ -5,12 +5,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.Map;
@@ -62,20 +59,10 @@ final class LastGoodTable {
                 "mzxid", Znodes.hex(table.mzxid()),
                 "since", since.toString(),
                 "text", table.text());
-        Path fresh = file.resolveSibling("table.new");
         try {
-            Files.write(fresh, Json.bytes(document));
-            sync(fresh);
-            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-            sync(file.toAbsolutePath().getParent());
+            Json.replace(file, document);
         } catch (IOException e) {
             LOG.error("{} cannot be written, and a start without ZooKeeper would take an older table", file, e);
-        }
-    }
-
-    private static void sync(Path path) throws IOException {
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            channel.force(true);
         }
     }
 }
