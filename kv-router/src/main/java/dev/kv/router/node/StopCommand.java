@@ -4,6 +4,9 @@ import dev.kv.router.config.BadStart;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -18,6 +21,7 @@ import picocli.CommandLine.Mixin;
         footer = {"", "Example:", "  bin/kv stop"})
 final class StopCommand implements Callable<Integer> {
     private static final Duration MARGIN = Duration.ofSeconds(10);
+    private static final Duration EXIT_MAX = Duration.ofSeconds(2);
     private static final Duration PAUSE = Duration.ofMillis(50);
 
     @Mixin
@@ -48,7 +52,22 @@ final class StopCommand implements Callable<Integer> {
             }
             LockSupport.parkNanos(PAUSE.toNanos());
         }
+        awaitExit(pid);
         Output.line(node.name() + " has stopped");
         return 0;
+    }
+
+    /** The lock is free a moment before the process is gone; one whose parent does not ask for its status stays in the list. */
+    private static void awaitExit(String pid) {
+        try {
+            Optional<ProcessHandle> process = ProcessHandle.of(Long.parseLong(pid));
+            if (process.isPresent()) {
+                process.get().onExit().get(EXIT_MAX.toMillis(), TimeUnit.MILLISECONDS);
+            }
+        } catch (NumberFormatException | ExecutionException | TimeoutException e) {
+            // It has stopped in any case: it holds nothing any more.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }
