@@ -15,7 +15,7 @@ import dev.kv.server.ClientDoor;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.Transcript;
 import dev.kv.server.testing.Transcript.Pace;
-import dev.kv.storage.MemoryStorage;
+import dev.kv.storage.LogStorage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -147,8 +147,7 @@ final class Cluster implements AutoCloseable {
                     "127.0.0.1:" + firewall.address().getPort()));
             all.put("kv.router.table", table);
             all.putAll(settings);
-            Release release =
-                    new Release(Optional.of(new MemoryStorage()), Optional.of(new ClientDoor()), "test", "none");
+            Release release = new Release(Optional.of(new LogStorage()), Optional.of(new ClientDoor()), "test", "none");
             Node node = Node.configure(Layers.of(folder.resolve("home"), all).load(), release)
                     .start(() -> {});
             running = Optional.of(node);

@@ -131,7 +131,7 @@ public final class Node {
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
         doing = "opening the storage";
-        Optional<Storage.Open> storage = ready.storage.map(Storage.Ready::start);
+        Optional<Storage.Open> storage = ready.storage.map(service -> service.start(progress -> doing = progress));
         storage.ifPresent(open -> started("storage", open));
 
         doing = "opening the ports";

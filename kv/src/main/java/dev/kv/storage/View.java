@@ -1,0 +1,31 @@
+package dev.kv.storage;
+
+import dev.kv.router.Bytes;
+
+/** A bucket as a command sees it while it runs: no other command changes it meanwhile. */
+interface View {
+    /** Whether there is such a bucket: it has keys, or is kept. */
+    boolean exists();
+
+    /** Whether the bucket stays when its last key goes. */
+    boolean isKept();
+
+    /** The number of keys. */
+    long size();
+
+    /** The value of a key; null if it is not there. */
+    Bytes get(Bytes key);
+
+    /**
+     * Shows pairs from a position on, in the order of their positions, until the visitor has seen enough. A key's position is a
+     * hash of it, from 0 to 2^32 - 1, and the same as long as the data folder lives; several keys may share one.
+     */
+    void forEach(long fromPosition, Visitor visitor);
+
+    /** Sees pairs. */
+    @FunctionalInterface
+    interface Visitor {
+        /** Returns whether it wants to see more. */
+        boolean visit(long position, Bytes key, Bytes value);
+    }
+}
