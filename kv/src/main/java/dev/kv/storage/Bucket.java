@@ -21,6 +21,17 @@ final class Bucket {
         this.generation = generation;
     }
 
+    private boolean isGone;
+
+    /** Whether it is no longer one of the buckets of the node. */
+    boolean isGone() {
+        return isGone;
+    }
+
+    void goes() {
+        isGone = true;
+    }
+
     boolean isKept() {
         return keptBy != Index.NONE;
     }

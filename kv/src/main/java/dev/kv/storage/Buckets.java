@@ -378,6 +378,9 @@ final class Buckets {
                 died(bucket, before);
                 bucket.index.remove(keyHash, before);
             }
+            if (bucket.isVain()) {
+                shard(bucket.hash).remove(bucket);
+            }
         }
 
         private void died(Bucket bucket, long location) {
@@ -394,15 +397,6 @@ final class Buckets {
                 log.liveBytes().addAndGet(cost);
             }
             bucket.keptBy = location;
-        }
-
-        /** Removes a bucket that has come to nothing; true if it has. */
-        boolean settle(Bucket bucket) {
-            if (bucket.isVain()) {
-                shard(bucket.hash).remove(bucket);
-                return true;
-            }
-            return false;
         }
 
         void drop(byte[] name, int hash, long generation) {

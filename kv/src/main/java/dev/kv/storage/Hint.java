@@ -13,9 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.zip.CRC32C;
@@ -39,15 +37,16 @@ final class Hint {
 
     /** Takes what a segment holds, entry by entry. */
     interface Reader {
-        /** What follows concerns a bucket of this generation. */
+        /** The next number, from 0, stands for a bucket of this generation. */
         void bucket(byte[] name, long generation);
 
         /**
-         * An entry of the bucket that was named last.
+         * An entry.
          *
+         * @param number of its bucket
          * @param offset where in the segment it begins
          */
-        void entry(int kind, int keyHash, long offset, long cost);
+        void entry(int number, int kind, int keyHash, long offset, long cost);
     }
 
     /** Which bucket, of which generation. */
@@ -174,27 +173,20 @@ final class Hint {
     }
 
     private static void tell(ByteBuffer body, Reader reader) {
-        List<Named> names = new ArrayList<>();
-        int current = -1;
         while (body.hasRemaining()) {
             int word = body.getInt();
             int kind = word >>> KIND_SHIFT;
             if (kind == NAME) {
                 int length = body.getInt();
                 long generation = body.getLong();
-                names.add(new Named(Bytes.read(body, length), generation));
+                reader.bucket(Bytes.read(body, length).array(), generation);
                 body.position(body.position() + (int) Layout.padded(length) - length);
-                continue;
+            } else {
+                int keyHash = body.getInt();
+                long offset = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
+                long cost = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
+                reader.entry(word & NUMBER_MASK, kind, keyHash, offset, cost);
             }
-            int number = word & NUMBER_MASK;
-            if (number != current) {
-                reader.bucket(
-                        names.get(number).name().array(), names.get(number).generation());
-                current = number;
-            }
-            int keyHash = body.getInt();
-            long offset = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
-            reader.entry(kind, keyHash, offset, Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT);
         }
     }
 }

@@ -163,12 +163,12 @@ final class Recovery {
         Scan scan = new Scan(segment, Layout.SEGMENT_HEADER_BYTES, segment.end());
         try {
             while (scan.next()) {
-                replayed.bucket(scan.name(), scan.generation());
+                replayed.only(scan.name(), scan.generation());
                 while (scan.nextEntry()) {
                     int kind = scan.kind();
                     boolean hasKey = kind == Layout.SET || kind == Layout.DELETE;
                     int keyHash = hasKey ? folder.hash().of(segment.key(scan.entry())) : 0;
-                    replayed.entry(kind, keyHash, scan.entry(), scan.cost());
+                    replayed.entry(0, kind, keyHash, scan.entry(), scan.cost());
                 }
             }
         } catch (Damaged e) {
@@ -240,51 +240,62 @@ final class Recovery {
         }
     }
 
+    /** A bucket of a generation, as a segment names it. */
+    private static final class Named {
+        private final byte[] name;
+        private final int hash;
+        private final long generation;
+        private Bucket bucket;
+
+        Named(byte[] name, int hash, long generation) {
+            this.name = name;
+            this.hash = hash;
+            this.generation = generation;
+        }
+    }
+
     /** Has the buckets take in what a segment holds. */
     private final class Replayed implements Hint.Reader {
         private final Buckets.Replay replay = buckets.new Replay();
+        private final List<Named> named = new ArrayList<>();
         private final Segment segment;
-        private byte[] name = {};
-        private int hash;
-        private long generation;
-        private Bucket bucket;
 
         Replayed(Segment segment) {
             this.segment = segment;
         }
 
-        @Override
-        public void bucket(byte[] newName, long newGeneration) {
-            name = newName;
-            hash = folder.hash().of(newName);
-            generation = newGeneration;
-            bucket = null;
+        /** What follows concerns this bucket alone, by the number 0. */
+        void only(byte[] name, long generation) {
+            named.clear();
+            bucket(name, generation);
         }
 
         @Override
-        public void entry(int kind, int keyHash, long offset, long cost) {
+        public void bucket(byte[] name, long generation) {
+            named.add(new Named(name, folder.hash().of(name), generation));
+        }
+
+        @Override
+        public void entry(int number, int kind, int keyHash, long offset, long cost) {
             segment.count(kind, cost);
+            Named of = named.get(number);
             if (kind == Layout.DROP) {
-                replay.drop(name, hash, generation);
-                bucket = null;
+                replay.drop(of.name, of.hash, of.generation);
                 return;
             }
-            if (bucket == null) {
-                bucket = replay.bucket(name, hash, generation);
+            if (of.bucket == null || of.bucket.isGone()) {
+                of.bucket = replay.bucket(of.name, of.hash, of.generation);
             }
-            if (bucket == null) {
+            if (of.bucket == null) {
                 if (!Layout.isTombstone(kind)) {
                     segment.died(cost);
                 }
                 return;
             }
             switch (kind) {
-                case Layout.SET -> replay.set(bucket, keyHash, segment, offset, cost);
-                case Layout.BUCKET -> replay.keep(bucket, Log.location(segment, offset), cost);
-                default -> replay.delete(bucket, keyHash, segment, offset);
-            }
-            if (kind == Layout.DELETE && replay.settle(bucket)) {
-                bucket = null;
+                case Layout.SET -> replay.set(of.bucket, keyHash, segment, offset, cost);
+                case Layout.BUCKET -> replay.keep(of.bucket, Log.location(segment, offset), cost);
+                default -> replay.delete(of.bucket, keyHash, segment, offset);
             }
         }
     }

@@ -78,6 +78,7 @@ final class Shard {
 
     /** Removes a bucket, which is there, and moves back what would no longer be found. */
     void remove(Bucket bucket) {
+        bucket.goes();
         int gap = home(bucket.hash, slots.length);
         while (slots[gap] != bucket) {
             gap = gap + 1 == slots.length ? 0 : gap + 1;
