@@ -4,7 +4,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.node.Storage.BucketVisitor;
-import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Function;
@@ -117,6 +116,7 @@ final class Buckets {
 
     private void commit(Shard shard, int hash, byte[] name, Change change) throws Refused {
         Bucket bucket = change.bucket();
+        change.pending().removeIf(Change.Pending::isVain);
         if (!change.pending().isEmpty()) {
             write(shard, hash, name, change);
         } else if (change.isKept() && (bucket == null || !bucket.isKept())) {
@@ -149,12 +149,11 @@ final class Buckets {
         long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
         Draft record = shard.draft.begin(Layout.WRITE, 0, generation, name);
         long growth = change.dropped() == null ? 0 : -change.dropped().bytes;
-        for (Map.Entry<Bytes, Change.Pending> entry : change.pending().entrySet()) {
-            Change.Pending pending = entry.getValue();
+        for (Change.Pending pending : change.pending()) {
             if (pending.value == null) {
-                record.delete(entry.getKey());
+                record.delete(pending.key);
             } else {
-                record.set(entry.getKey(), pending.value);
+                record.set(pending.key, pending.value);
                 growth += record.fieldCost(record.fields() - 1);
             }
             growth -= pending.before == Index.NONE ? 0 : fields.cost(change.bucket(), pending.before);
@@ -171,31 +170,32 @@ final class Buckets {
         Bucket bucket = settled(shard, hash, name, generation, change);
         long bytesBefore = bucket.bytes;
         int field = 0;
-        for (Map.Entry<Bytes, Change.Pending> entry : change.pending().entrySet()) {
-            long at = location + record.offset(field) / Layout.ALIGNMENT;
-            put(bucket, fields.hash().of(entry.getKey().array()), entry.getValue(), at, record.fieldCost(field));
+        for (Change.Pending pending : change.pending()) {
+            put(bucket, pending, location + record.offset(field) / Layout.ALIGNMENT, record.fieldCost(field));
             field++;
         }
-        log.liveBytes().addAndGet(bucket.bytes - bytesBefore);
+        if (bucket.bytes != bytesBefore) {
+            log.liveBytes().addAndGet(bucket.bytes - bytesBefore);
+        }
         if (bucket.isVain()) {
             shard.remove(bucket);
         }
     }
 
-    private void put(Bucket bucket, int keyHash, Change.Pending pending, long location, long cost) {
+    private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
         if (pending.before != Index.NONE) {
             bucket.bytes -= fields.cost(bucket, pending.before);
             fields.died(bucket, pending.before);
         }
         if (pending.value == null) {
-            bucket.index.remove(keyHash, pending.before);
+            bucket.index.remove(pending.hash, pending.before);
             return;
         }
         bucket.bytes += cost;
         if (pending.before == Index.NONE) {
-            bucket.index.add(keyHash, location);
+            bucket.index.add(pending.hash, location);
         } else {
-            bucket.index.replace(keyHash, pending.before, location);
+            bucket.index.replace(pending.hash, pending.before, location);
         }
     }
 

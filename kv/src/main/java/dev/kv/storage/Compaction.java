@@ -234,7 +234,7 @@ final class Compaction {
                 long field = Log.offset(from[i]);
                 Bytes key = Bytes.owning(segment.key(field));
                 if (segment.isSet(field)) {
-                    draft.set(key, Bytes.owning(segment.value(field)));
+                    draft.set(key, Bytes.owning(segment.value(field, key.array())));
                 } else {
                     draft.delete(key);
                 }

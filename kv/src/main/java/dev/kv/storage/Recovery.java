@@ -155,10 +155,14 @@ final class Recovery {
         segment.endAt(Math.min(limit, segment.capacity()));
         log.add(segment);
         Replayed replayed = new Replayed(segment);
-        if (segment.capacity() == limit && Hint.read(folder, segment, replayed)) {
-            hintedBytes += limit;
-            segment.gotHint();
-            return true;
+        try {
+            if (segment.capacity() == limit && Hint.read(folder, segment, replayed)) {
+                hintedBytes += limit;
+                segment.gotHint();
+                return true;
+            }
+        } catch (Damaged e) {
+            throw refusal(e);
         }
         Scan scan = new Scan(segment, Layout.SEGMENT_HEADER_BYTES, segment.end());
         try {
@@ -172,6 +176,10 @@ final class Recovery {
                 }
             }
         } catch (Damaged e) {
+            if (!e.file().equals(segment.path())) {
+                // An older value that a record is about, in a segment that was read by its hint.
+                throw refusal(e);
+            }
             return ended(segment, e, scan.at(), synced);
         } finally {
             readBytes += scan.at();

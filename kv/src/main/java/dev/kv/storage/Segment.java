@@ -306,9 +306,26 @@ final class Segment implements AutoCloseable {
         return memory.get(Layout.INT, field + 12) == Layout.SET;
     }
 
-    /** Whether the field at the offset has this key. */
+    /**
+     * Whether the field at the offset has this key.
+     *
+     * @throws Damaged if it has not because it is not what was written
+     */
     boolean hasKey(long field, byte[] key) {
-        return keyBytes(field) == key.length && isAt(field + Layout.FIELD_HEADER_BYTES, key);
+        return (keyBytes(field) == key.length && isAt(field + Layout.FIELD_HEADER_BYTES, key)) || isOther(field);
+    }
+
+    /** Keys of one hash differ so seldom that it is worth looking whether this is one. */
+    private boolean isOther(long field) {
+        int key = keyBytes(field);
+        int value = valueBytes(field);
+        if (key < 0
+                || value < 0
+                || field + Layout.FIELD_HEADER_BYTES + key + value > end
+                || !isSound(field, key, value)) {
+            throw damaged(field);
+        }
+        return false;
     }
 
     /** Whether the field at the offset has the key of a field of another segment, or of this one. */
@@ -316,9 +333,11 @@ final class Segment implements AutoCloseable {
         int length = keyBytes(field);
         long from = field + Layout.FIELD_HEADER_BYTES;
         long otherFrom = otherField + Layout.FIELD_HEADER_BYTES;
-        return other.keyBytes(otherField) == length
-                && MemorySegment.mismatch(memory, from, from + length, other.memory, otherFrom, otherFrom + length)
-                        == -1;
+        return (other.keyBytes(otherField) == length
+                        && MemorySegment.mismatch(
+                                        memory, from, from + length, other.memory, otherFrom, otherFrom + length)
+                                == -1)
+                || other.isOther(otherField);
     }
 
     byte[] key(long field) {
@@ -328,18 +347,28 @@ final class Segment implements AutoCloseable {
     /**
      * The value of the field at the offset.
      *
-     * @throws Damaged if it is not what was written
+     * @param key its key, as it was found there
+     * @throws Damaged if the value, or what stands before it, is not what was written
      */
-    byte[] value(long field) throws Damaged {
-        int key = keyBytes(field);
-        int value = valueBytes(field);
-        if (key < 0
-                || value < 0
-                || field + Layout.FIELD_HEADER_BYTES + key + value > end
-                || !isSound(field, key, value)) {
-            throw new Damaged(path, field, "a value is not the one that was written");
+    byte[] value(long field, byte[] key) {
+        int length = valueBytes(field);
+        if (length < 0 || field + Layout.FIELD_HEADER_BYTES + key.length + length > end) {
+            throw damaged(field);
         }
-        return bytes(field + Layout.FIELD_HEADER_BYTES + key, value);
+        byte[] header = bytes(field, Layout.FIELD_HEADER_BYTES);
+        byte[] value = bytes(field + Layout.FIELD_HEADER_BYTES + key.length, length);
+        CRC32C crc = new CRC32C();
+        crc.update(header, Integer.BYTES, Layout.FIELD_HEADER_BYTES - Integer.BYTES);
+        crc.update(key, 0, key.length);
+        crc.update(value, 0, length);
+        if ((int) Draft.INT.get(header, 0) != (int) crc.getValue()) {
+            throw damaged(field);
+        }
+        return value;
+    }
+
+    private Damaged damaged(long field) {
+        return new Damaged(path, field, "a value is not the one that was written");
     }
 
     /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
