@@ -11,7 +11,8 @@ public final class MemoryStorage implements Storage {
     @Override
     public Ready configure(Settings settings) {
         long max = settings.size(MAX_BYTES, 0, TIB);
-        return () -> new Registry(new Room(max == 0 ? heapBytes() / 2 : within(heapBytes(), max, settings)));
+        return replyMaxBytes ->
+                new Registry(new Room(max == 0 ? heapBytes() / 2 : within(heapBytes(), max, settings)), replyMaxBytes);
     }
 
     /** Of the node, once it starts: commands that only check its configuration have a heap of their own. */

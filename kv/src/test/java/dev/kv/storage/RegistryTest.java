@@ -20,7 +20,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 
 class RegistryTest {
-    private final Registry registry = new Registry(new Room(1L << 30));
+    private final Registry registry = new Registry(new Room(1L << 30), 1L << 20);
 
     @Test
     void spawnsBuckets() {
@@ -124,7 +124,7 @@ class RegistryTest {
     @Test
     void whatDoesNotFitIsRefusedUntilDeletesMakeRoom() {
         int max = Registry.OVERHEAD_BYTES + 1 + 2 * (Bucket.OVERHEAD_BYTES + 1 + 100);
-        Registry small = new Registry(new Room(max));
+        Registry small = new Registry(new Room(max), 1L << 20);
         String value = "v".repeat(100);
 
         assertOk(reply(small, new Command.Create(Bytes.of("b"))));

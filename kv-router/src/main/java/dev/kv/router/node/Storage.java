@@ -15,8 +15,12 @@ public interface Storage {
     /** Storage whose configuration is sound. */
     @FunctionalInterface
     interface Ready {
-        /** Opens the buckets of this node. */
-        Open start();
+        /**
+         * Opens the buckets of this node.
+         *
+         * @param replyMaxBytes what one reply may hold
+         */
+        Open start(long replyMaxBytes);
     }
 
     /** The buckets on this node. Any thread may call them. */

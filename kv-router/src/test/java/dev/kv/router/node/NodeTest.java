@@ -56,7 +56,7 @@ class NodeTest {
     private Storage storage() {
         return settings -> {
             events.add("storage configured");
-            return () -> {
+            return replyMaxBytes -> {
                 events.add("storage started");
                 return new EmptyStorage();
             };
@@ -342,7 +342,7 @@ class NodeTest {
     void answersAtTheLocalSocketWhileItStarts() throws Exception {
         CountDownLatch opening = new CountDownLatch(1);
         CountDownLatch opened = new CountDownLatch(1);
-        Storage slow = settings -> () -> {
+        Storage slow = settings -> replyMaxBytes -> {
             opening.countDown();
             try {
                 opened.await();
