@@ -157,7 +157,14 @@ public final class Node {
             doing = "opening the ports";
         });
         ready.door.ifPresent(door -> {
-            Door.Open open = door.start(routing::store, loops);
+            Door.Facts facts = new Door.Facts(
+                    settings.name(),
+                    ready.release.role(),
+                    ready.release.version(),
+                    settings.limits(),
+                    routing::inForce,
+                    this::reports);
+            Door.Open open = door.start(routing::store, loops, facts);
             started("clients", open);
             clientAddress = Optional.of(open.address());
             cluster.ifPresent(others -> others.clientsAt(Addresses.text(open.address())));

@@ -89,7 +89,7 @@ class NodeTest {
     private Door door() {
         return settings -> {
             events.add("door configured");
-            return (stores, loops) -> {
+            return (stores, loops, facts) -> {
                 events.add("door started");
                 return new ClosedDoor();
             };
@@ -176,7 +176,7 @@ class NodeTest {
 
     @Test
     void aPartThatCannotStartTakesTheOthersDownAgain() {
-        Door wrong = settings -> (stores, loops) -> {
+        Door wrong = settings -> (stores, loops, facts) -> {
             throw new BadStart("the port is in use");
         };
 
@@ -189,7 +189,7 @@ class NodeTest {
 
     @Test
     void aPartThatFailsToStopKeepsNoOtherFromIt() {
-        Door failing = settings -> (stores, loops) -> new Door.Open() {
+        Door failing = settings -> (stores, loops, facts) -> new Door.Open() {
             @Override
             public InetSocketAddress address() {
                 return new InetSocketAddress(1);
@@ -417,7 +417,7 @@ class NodeTest {
     void handsItsDoorStoresThatFollowTheTable() throws Exception {
         CompletableFuture<Supplier<Store>> handed = new CompletableFuture<>();
         CompletableFuture<Loops> loopsHanded = new CompletableFuture<>();
-        Door taking = settings -> (stores, loops) -> {
+        Door taking = settings -> (stores, loops, facts) -> {
             handed.complete(stores);
             loopsHanded.complete(loops);
             return new ClosedDoor();
