@@ -5,7 +5,9 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The numbers of {@link Command.AddDecimal}: those that have 64 binary digits, as the {@code long double} of C on x86 has, so
@@ -26,6 +28,9 @@ public final class LongDouble {
     /** How many digits stand behind the point at most. */
     private static final int DECIMALS = 17;
 
+    private static final Set<String> INFINITIES = Set.of("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity");
+    private static final int INFINITY_MAX_BYTES = 9;
+
     private LongDouble() {}
 
     /** The number of a text such as {@code -1.5e3}; empty if it is none, too large or too small. */
@@ -40,6 +45,12 @@ public final class LongDouble {
             return Optional.empty();
         }
         return number.signum() == 0 ? Optional.of(BigDecimal.ZERO) : inRange(number);
+    }
+
+    /** Whether the text means infinity, which is a number of C and none of {@link #parse}. */
+    public static boolean isInfinity(Bytes text) {
+        return text.size() <= INFINITY_MAX_BYTES
+                && INFINITIES.contains(text.text().toLowerCase(Locale.ROOT));
     }
 
     /** The sum; empty if it is too large. */

@@ -9,7 +9,6 @@ import dev.kv.server.RespCommand.Handler;
 import dev.kv.server.RespCommand.Keys;
 import java.math.BigDecimal;
 import java.util.List;
-import java.util.Locale;
 
 /** The commands on the fields of a hash: the keys of one bucket. */
 final class HashCommands {
@@ -144,8 +143,7 @@ final class HashCommands {
     }
 
     private static BigDecimal decimal(Bytes text) {
-        String plain = text.size() < 16 ? text.text().toLowerCase(Locale.ROOT) : "";
-        if (List.of("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity").contains(plain)) {
+        if (LongDouble.isInfinity(text)) {
             throw new RespError("ERR value is NaN or Infinity");
         }
         return LongDouble.parse(text).orElseThrow(() -> new RespError("ERR value is not a valid float"));

@@ -118,21 +118,28 @@ final class RespSession {
      * @throws RespError if it is refused
      */
     Question ask(RespRequest request) {
+        RespCommand row;
         try {
-            RespCommand row = request.command().orElseThrow(() -> unknown(request));
-            if (!row.takes(request.count())) {
-                throw RespError.arity(row.name());
+            row = admitted(request);
+            if (transaction.isPresent() && !Transaction.runsAtOnce(row)) {
+                return transaction.get().queue(row, request, this);
             }
-            if (!loggedIn && !row.hasFlag("no_auth")) {
-                throw new RespError("NOAUTH Authentication required.");
-            }
-            return transaction.isPresent() && !Transaction.runsAtOnce(row)
-                    ? transaction.get().queue(row, request, this)
-                    : row.handler().ask(request, this);
         } catch (RespError e) {
             transaction.ifPresent(Transaction::spoil);
             throw e;
         }
+        return row.handler().ask(request, this);
+    }
+
+    private RespCommand admitted(RespRequest request) {
+        RespCommand row = request.command().orElseThrow(() -> unknown(request));
+        if (!row.takes(request.count())) {
+            throw RespError.arity(row.name());
+        }
+        if (!loggedIn && !row.hasFlag("no_auth")) {
+            throw new RespError("NOAUTH Authentication required.");
+        }
+        return row;
     }
 
     private static RespError unknown(RespRequest request) {

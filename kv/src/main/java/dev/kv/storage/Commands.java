@@ -165,10 +165,10 @@ final class Commands {
     private static Reply addDecimal(Edit bucket, Command.AddDecimal add) {
         Bytes old = bucket.get(add.key());
         Optional<BigDecimal> number = old == null ? Optional.of(BigDecimal.ZERO) : LongDouble.parse(old);
-        if (number.isEmpty()) {
+        if (number.isEmpty() && !LongDouble.isInfinity(old)) {
             return failed("hash value is not a float");
         }
-        Optional<BigDecimal> sum = LongDouble.add(number.get(), add.amount());
+        Optional<BigDecimal> sum = number.flatMap(value -> LongDouble.add(value, add.amount()));
         if (sum.isEmpty()) {
             return failed("increment would produce NaN or Infinity");
         }
