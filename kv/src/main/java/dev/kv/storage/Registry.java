@@ -62,8 +62,9 @@ final class Registry implements Storage.Open, Engine {
         long hash = hashKey;
         for (byte b : name.array()) {
             hash = (hash ^ b) * 0x100000001B3L;
-            hash ^= hash >>> 29;
         }
+        hash = (hash ^ hash >>> 33) * 0xFF51AFD7ED558CCDL;
+        hash = (hash ^ hash >>> 33) * 0xC4CEB9FE1A85EC53L;
         return new Place(hash >>> 32, name);
     }
 
