@@ -27,7 +27,7 @@ final class Engine implements AutoCloseable {
                 .findFirst()
                 .orElseThrow()
                 .configure(Layers.of(data.getParent(), all).load())
-                .start(_ -> {});
+                .start(1 << 20, _ -> {});
     }
 
     static Bytes key(int i) {

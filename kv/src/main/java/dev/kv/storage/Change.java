@@ -14,11 +14,14 @@ final class Change implements Edit {
     private static final int FEW = 8;
 
     private final Fields fields;
+    private final byte[] name;
+    private final int hash;
 
     /** The bucket that is there, and what of it is not dropped; null if there is none, or no longer. */
     private Bucket bucket;
 
     private Bucket dropped;
+    private long generation;
     private boolean isKept;
     private long size;
 
@@ -56,13 +59,39 @@ final class Change implements Edit {
     }
 
     /**
-     * @param bucket what is there; null if there is none
+     * @param bucket what is there of that name; null if there is none
      */
-    Change(Fields fields, Bucket bucket) {
+    Change(Fields fields, byte[] name, int hash, Bucket bucket) {
         this.fields = fields;
+        this.name = name;
+        this.hash = hash;
         this.bucket = bucket;
         this.isKept = bucket != null && bucket.isKept();
         this.size = bucket == null ? 0 : bucket.index.size();
+    }
+
+    /** The name of the bucket. */
+    byte[] name() {
+        return name;
+    }
+
+    /** The hash of the name. */
+    int hash() {
+        return hash;
+    }
+
+    /** Whether the bucket is kept from now on, and was not before. */
+    boolean keeps() {
+        return isKept && (bucket == null || !bucket.isKept());
+    }
+
+    /** The generation of the bucket from now on. */
+    long generation() {
+        return generation;
+    }
+
+    void begin(long ofGeneration) {
+        generation = ofGeneration;
     }
 
     /** The bucket that stays and is changed; null if there is none. */

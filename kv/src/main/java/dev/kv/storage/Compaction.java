@@ -207,7 +207,7 @@ final class Compaction {
                         add(Log.location(segment, scan.entry()));
                     }
                 }
-                if (kept == entries) {
+                if (kept == entries && !scan.hasMore()) {
                     to.append(segment, scan.at(), scan.end());
                 } else if (kept > 0) {
                     to.append(part(scan, segment, before));
@@ -227,10 +227,10 @@ final class Compaction {
             from[count++] = location;
         }
 
-        /** The record with those entries alone that are kept. */
+        /** The record with those entries alone that are kept; the change that it belongs to is on the disk as a whole. */
         private Draft part(Scan scan, Segment segment, int first) {
-            draft.begin(Layout.WRITE, 0, scan.generation(), scan.name());
-            for (int i = first; i < count; i++) {
+            draft.begin(scan.type(), scan.type() == Layout.BUCKET ? Layout.KEPT : 0, scan.generation(), scan.name());
+            for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
                 long field = Log.offset(from[i]);
                 Bytes key = Bytes.owning(segment.key(field));
                 if (segment.isSet(field)) {

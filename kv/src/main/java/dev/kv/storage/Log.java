@@ -148,25 +148,32 @@ final class Log {
     }
 
     /**
-     * Writes a record behind all others.
+     * Writes records behind all others, one after the other: a change as a whole.
      *
      * @param frees whether it makes room, so that it may use what is kept for that
-     * @return where it begins
-     * @throws Refused if it was not written
+     * @return where the first one begins
+     * @throws Refused if nothing was written
      */
-    synchronized long append(Draft record, boolean frees) throws Refused {
+    synchronized long append(boolean frees, Draft... change) throws Refused {
         if (!failure.isEmpty()) {
             throw new Refused(
                     Word.ERR,
                     "the disk failed (" + failure + "): writes are refused until what was written is safe again");
         }
-        if (active == null || active.capacity() - active.end() < record.length()) {
-            roll(record.length(), frees);
+        long length = 0;
+        for (Draft record : change) {
+            length += record.length();
+        }
+        if (length > Layout.CHANGE_MAX_BYTES) {
+            throw new Refused(Word.TOOLARGE, "this is too much for one change: do it in several steps");
+        }
+        if (active == null || active.capacity() - active.end() < length) {
+            roll(length, frees);
         }
         long location = location(active, active.end());
-        active.append(record);
-        active.count(record);
-        appended += record.length();
+        active.append(change);
+        active.count(change);
+        appended += length;
         return location;
     }
 

@@ -226,17 +226,22 @@ final class Segment implements AutoCloseable {
         return (int) crc.getValue();
     }
 
-    /** Writes a record, for which there must be room, behind the last one. By one thread at a time. */
-    void append(Draft record) {
+    /** Writes records, for which there must be room, behind the last one. By one thread at a time. */
+    void append(Draft... records) {
         long at = end;
-        record.writeTo(memory, at);
-        end = at + record.length();
+        for (Draft record : records) {
+            record.writeTo(memory, at);
+            at += record.length();
+        }
+        end = at;
     }
 
-    /** Counts a record that was appended. By one thread at a time. */
-    void count(Draft record) {
-        appendedBytes += record.cost();
-        tombstoneBytes += record.tombstoneBytes();
+    /** Counts records that were appended. By one thread at a time. */
+    void count(Draft... records) {
+        for (Draft record : records) {
+            appendedBytes += record.cost();
+            tombstoneBytes += record.tombstoneBytes();
+        }
     }
 
     /** Copies whole records of another segment behind the last one. By one thread at a time. */

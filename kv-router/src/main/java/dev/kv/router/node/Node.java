@@ -131,7 +131,8 @@ public final class Node {
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
         doing = "opening the storage";
-        Optional<Storage.Open> storage = ready.storage.map(service -> service.start(progress -> doing = progress));
+        Optional<Storage.Open> storage = ready.storage.map(
+                storing -> storing.start(settings.limits().replyMaxBytes(), progress -> doing = progress));
         storage.ifPresent(open -> started("storage", open));
 
         doing = "opening the ports";
@@ -156,7 +157,14 @@ public final class Node {
             doing = "opening the ports";
         });
         ready.door.ifPresent(door -> {
-            Door.Open open = door.start(routing::store, loops);
+            Door.Facts facts = new Door.Facts(
+                    settings.name(),
+                    ready.release.role(),
+                    ready.release.version(),
+                    settings.limits(),
+                    routing::inForce,
+                    this::reports);
+            Door.Open open = door.start(routing::store, loops, facts);
             started("clients", open);
             clientAddress = Optional.of(open.address());
             cluster.ifPresent(others -> others.clientsAt(Addresses.text(open.address())));
