@@ -74,8 +74,10 @@ final class Fields {
             return;
         }
         index.forEach((int) fromPosition, (keyHash, location) -> {
+            // The value first: whoever reads it checks the key, too.
+            Bytes value = value(location);
             Bytes key = Bytes.owning(log.segment(location).key(Log.offset(location)));
-            return visitor.visit(Integer.toUnsignedLong(keyHash), key, value(location));
+            return visitor.visit(Integer.toUnsignedLong(keyHash), key, value);
         });
     }
 
