@@ -74,7 +74,8 @@ final class Compaction {
     /** Runs if there is enough to be freed. */
     void runIfDue() throws IOException {
         buckets.countGone();
-        List<Segment> sealed = log.sealed();
+        List<Segment> sealed =
+                log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
         long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
         long due = Math.max(DUE_MIN_BYTES, log.liveBytes().get() / DUE_PART);
@@ -96,6 +97,8 @@ final class Compaction {
      *     what is gone; else those alone that are worth it
      */
     void run(boolean isThorough) throws IOException {
+        List<Segment> sealed = log.sealed();
+        // What stands in them must have come into force: a deleted field might seem to be needed still.
         buckets.awaitChanges();
         buckets.countGone();
         runs.incrementAndGet();
@@ -103,14 +106,15 @@ final class Compaction {
         boolean isCleanBefore = true;
         List<Segment> together = new ArrayList<>();
         long togetherBytes = 0;
-        for (Segment segment : log.sealed()) {
+        for (Segment segment : sealed) {
             long freed = segment.garbageBytes() + (isClean ? segment.tombstoneBytes() : 0);
-            boolean isWorth = isThorough
-                    ? freed > 0 || segment.hasDeadEntries()
-                    : freed > segment.end() / WORTH_PART || isSmall(segment);
+            boolean isWorth = !segment.isDamaged()
+                    && (isThorough
+                            ? freed > 0 || segment.hasDeadEntries()
+                            : freed > segment.end() / WORTH_PART || isSmall(segment));
             long kept = segment.liveBytes() + segment.tombstoneBytes();
             if (!together.isEmpty() && (!isWorth || togetherBytes + kept > log.segmentBytes())) {
-                rewrite(together, isCleanBefore);
+                isClean &= isRewritten(together, isCleanBefore);
                 together.clear();
                 togetherBytes = 0;
             }
@@ -123,7 +127,18 @@ final class Compaction {
             }
         }
         if (!together.isEmpty()) {
-            rewrite(together, isCleanBefore);
+            isRewritten(together, isCleanBefore);
+        }
+    }
+
+    /** Rewrites the segments, unless one of them is damaged, which is left as it is from now on. */
+    private boolean isRewritten(List<Segment> old, boolean isCleanBefore) throws IOException {
+        try {
+            rewrite(old, isCleanBefore);
+            return true;
+        } catch (Damaged e) {
+            old.stream().filter(segment -> segment.path().equals(e.file())).forEach(segment -> segment.damaged(e));
+            return false;
         }
     }
 
@@ -208,11 +223,20 @@ final class Compaction {
                     }
                 }
                 if (kept == entries && !scan.hasMore()) {
+                    expectRoom(scan.end() - scan.at(), segment, scan);
                     to.append(segment, scan.at(), scan.end());
                 } else if (kept > 0) {
-                    to.append(part(scan, segment, before));
+                    Draft part = part(scan, segment, before);
+                    expectRoom(part.length(), segment, scan);
+                    to.append(part);
                 }
                 giveWay(scan.end() - scan.at());
+            }
+        }
+
+        private void expectRoom(long bytes, Segment segment, Scan scan) {
+            if (bytes > to.capacity() - to.end()) {
+                throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
             }
         }
 

@@ -52,6 +52,10 @@ final class Fields {
         return location == Index.NONE ? null : value(location, key);
     }
 
+    private Bytes value(long location) {
+        return Bytes.owning(log.segment(location).value(Log.offset(location)));
+    }
+
     private Bytes value(long location, Bytes key) {
         return Bytes.owning(log.segment(location).value(Log.offset(location), key.array()));
     }
@@ -69,8 +73,10 @@ final class Fields {
             return;
         }
         index.forEach((int) fromPosition, (keyHash, location) -> {
+            // The value first: whoever reads it checks the key, too.
+            Bytes value = value(location);
             Bytes key = Bytes.owning(log.segment(location).key(Log.offset(location)));
-            return visitor.visit(Integer.toUnsignedLong(keyHash), key, value(location, key));
+            return visitor.visit(Integer.toUnsignedLong(keyHash), key, value);
         });
     }
 

@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
@@ -17,19 +18,22 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 
 /** The folder in which a node keeps its buckets, held so that no other process uses it. {@code docs/format.md} lists its files. */
 final class Folder implements AutoCloseable {
     private static final String FORMAT = "format";
     private static final String UNFINISHED = ".tmp";
     private static final Pattern FORMAT_TEXT =
-            Pattern.compile("kv storage format ([0-9]+)\nseed ([0-9a-f]{16})\n(?s:.*)");
+            Pattern.compile("(kv storage format [0-9]+\nseed ([0-9a-f]{16})\n)check ([0-9a-f]{8})\n(?s:.*)");
+    private static final Pattern ANY_FORMAT = Pattern.compile("kv storage format ([0-9]+)\n(?s:.*)");
 
     private final Path path;
     private final FileChannel lock;
@@ -78,19 +82,27 @@ final class Folder implements AutoCloseable {
             throw new BadStart(path.resolve(FORMAT) + " is missing, and there are segments: restore it from a backup");
         }
         String text = "kv storage format %d\nseed %016x\n".formatted(Layout.VERSION, new SecureRandom().nextLong());
-        writeWhole(path.resolve(FORMAT), text.getBytes(UTF_8));
+        writeWhole(path.resolve(FORMAT), (text + "check " + check(text) + "\n").getBytes(US_ASCII));
+    }
+
+    /** With another seed no key would be found by its hash: a seed that is damaged must be seen. */
+    private static String check(String text) {
+        CRC32C crc = new CRC32C();
+        crc.update(text.getBytes(ISO_8859_1));
+        return HexFormat.of().toHexDigits((int) crc.getValue());
     }
 
     private static Hash readFormat(Path path) throws IOException {
         Path file = path.resolve(FORMAT);
-        String text = Files.readString(file);
-        Matcher format = FORMAT_TEXT.matcher(text);
-        if (!format.matches()) {
-            throw new BadStart(file + " is damaged: restore it from a backup");
-        }
-        if (!format.group(1).equals(String.valueOf(Layout.VERSION))) {
-            throw new BadStart(file + " is of format " + format.group(1) + ", and this release knows up to "
+        String text = Files.readString(file, ISO_8859_1);
+        Matcher any = ANY_FORMAT.matcher(text);
+        if (any.matches() && !any.group(1).equals(String.valueOf(Layout.VERSION))) {
+            throw new BadStart(file + " is of format " + any.group(1) + ", and this release knows up to "
                     + Layout.VERSION + ": use the release that wrote it");
+        }
+        Matcher format = FORMAT_TEXT.matcher(text);
+        if (!format.matches() || !format.group(3).equals(check(format.group(1)))) {
+            throw new BadStart(file + " is damaged: restore it from a backup");
         }
         return new Hash(Long.parseUnsignedLong(format.group(2), 16));
     }

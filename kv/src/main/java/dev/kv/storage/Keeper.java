@@ -69,9 +69,13 @@ final class Keeper {
     /** Writes what hints are missing. */
     synchronized void writeHints() throws IOException {
         for (Segment segment : log.sealed()) {
-            if (!segment.hasHint()) {
-                Hint.write(log.folder(), segment);
-                segment.gotHint();
+            if (!segment.hasHint() && !segment.isDamaged()) {
+                try {
+                    Hint.write(log.folder(), segment);
+                    segment.gotHint();
+                } catch (Damaged e) {
+                    segment.damaged(e);
+                }
             }
         }
     }

@@ -155,18 +155,14 @@ final class Recovery {
      * @return whether it is whole, so that what follows counts
      */
     private boolean read(Segment segment, long end, Mark.Position synced) throws IOException {
-        long limit = end == 0 || segment.name().rewrite() > 0 ? segment.capacity() : end;
+        long limit = end == 0 || segment.name().rewrite() > 0 ? Math.max(segment.capacity(), marked(segment)) : end;
         segment.endAt(Math.min(limit, segment.capacity()));
         log.add(segment);
         Replayed replayed = new Replayed(segment);
-        try {
-            if (segment.capacity() == limit && Hint.read(folder, segment, replayed)) {
-                hintedBytes += limit;
-                segment.gotHint();
-                return true;
-            }
-        } catch (Damaged e) {
-            throw refusal(e);
+        if (segment.capacity() == limit && readHint(segment, replayed)) {
+            hintedBytes += limit;
+            segment.gotHint();
+            return true;
         }
         try {
             replay(segment, replayed);
@@ -211,6 +207,22 @@ final class Recovery {
             hasMore = ahead.hasMore();
         }
         return true;
+    }
+
+    private boolean readHint(Segment segment, Replayed replayed) throws IOException {
+        try {
+            return Hint.read(folder, segment, replayed);
+        } catch (Damaged e) {
+            throw refusal(e);
+        }
+    }
+
+    /** How far the mark says that a segment reaches at least; 0 if it says nothing of this one. */
+    private long marked(Segment segment) {
+        return mark.last()
+                .filter(position -> segment.name().equals(new Segment.Name(position.number(), 0)))
+                .map(Mark.Position::offset)
+                .orElse(0L);
     }
 
     /** Whether anything stands behind the end. */

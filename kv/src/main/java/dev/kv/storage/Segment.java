@@ -3,6 +3,7 @@ package dev.kv.storage;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
+import dev.kv.router.config.BadStart;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -16,6 +17,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One file of the log, mapped into memory. Records are only ever appended, by one thread at a time; what stands before
@@ -25,6 +28,7 @@ import java.util.zip.CRC32C;
  * worse.
  */
 final class Segment implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
     private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
     private static final AtomicLongFieldUpdater<Segment> DEAD_ENTRIES =
@@ -50,6 +54,7 @@ final class Segment implements AutoCloseable {
     private long tombstoneBytes;
 
     private volatile boolean hasHint;
+    private volatile boolean isDamaged;
     private volatile long deadBytes;
     private volatile long deadEntries;
 
@@ -194,18 +199,21 @@ final class Segment implements AutoCloseable {
      * The header.
      *
      * @throws Damaged if there is none that is sound
+     * @throws BadStart if a newer release wrote it
      */
     Header header() throws Damaged {
         if (capacity() < Layout.SEGMENT_HEADER_BYTES || !hasMagic()) {
             throw new Damaged(path, 0, "this is no segment of kv's log");
         }
-        if (memory.get(Layout.INT, 8) > Layout.VERSION) {
-            throw new Damaged(path, 8, "written by a newer release");
-        }
-        if (memory.get(Layout.INT, 12) != headerChecksum()
-                || memory.get(Layout.LONG, 16) != name.number()
-                || memory.get(Layout.INT, 24) != name.rewrite()) {
+        if (memory.get(Layout.INT, 12) != headerChecksum()) {
             throw new Damaged(path, 0, "its header is not the one that was written");
+        }
+        if (memory.get(Layout.INT, 8) != Layout.VERSION) {
+            throw new BadStart(path + " is a segment of format " + memory.get(Layout.INT, 8)
+                    + ", and this release knows up to " + Layout.VERSION + ": use the release that wrote it");
+        }
+        if (memory.get(Layout.LONG, 16) != name.number() || memory.get(Layout.INT, 24) != name.rewrite()) {
+            throw new Damaged(path, 0, "its header is that of another segment");
         }
         return new Header(name, memory.get(Layout.LONG, 32), memory.get(Layout.LONG, 40));
     }
@@ -312,37 +320,38 @@ final class Segment implements AutoCloseable {
     }
 
     /**
-     * Whether the field at the offset has this key.
+     * Whether the field at the offset, whose key has the same hash, has this key.
      *
-     * @throws Damaged if it has not because it is not what was written
+     * @throws Damaged if it does not because it is not what was written
      */
-    boolean hasKey(long field, byte[] key) {
-        return (keyBytes(field) == key.length && isAt(field + Layout.FIELD_HEADER_BYTES, key)) || isOther(field);
-    }
-
-    /** Keys of one hash differ so seldom that it is worth looking whether this is one. */
-    private boolean isOther(long field) {
-        int key = keyBytes(field);
-        int value = valueBytes(field);
-        if (key < 0
-                || value < 0
-                || field + Layout.FIELD_HEADER_BYTES + key + value > end
-                || !isSound(field, key, value)) {
-            throw damaged(field);
+    boolean hasKey(long field, byte[] key) throws Damaged {
+        long from = field + Layout.FIELD_HEADER_BYTES;
+        if (keyBytes(field) == key.length && key.length <= end - from && isAt(from, key)) {
+            return true;
         }
+        check(field);
         return false;
     }
 
-    /** Whether the field at the offset has the key of a field of another segment, or of this one. */
-    boolean hasKeyOf(long field, Segment other, long otherField) {
+    /**
+     * Whether the field at the offset has the key of a field of another segment, or of this one, that has the same hash.
+     *
+     * @throws Damaged if it does not because one of them is not what was written
+     */
+    boolean hasKeyOf(long field, Segment other, long otherField) throws Damaged {
         int length = keyBytes(field);
         long from = field + Layout.FIELD_HEADER_BYTES;
         long otherFrom = otherField + Layout.FIELD_HEADER_BYTES;
-        return (other.keyBytes(otherField) == length
-                        && MemorySegment.mismatch(
-                                        memory, from, from + length, other.memory, otherFrom, otherFrom + length)
-                                == -1)
-                || other.isOther(otherField);
+        if (other.keyBytes(otherField) == length
+                && length >= 0
+                && length <= Math.min(end - from, other.end - otherFrom)
+                && MemorySegment.mismatch(memory, from, from + length, other.memory, otherFrom, otherFrom + length)
+                        == -1) {
+            return true;
+        }
+        check(field);
+        other.check(otherField);
+        return false;
     }
 
     byte[] key(long field) {
@@ -372,8 +381,29 @@ final class Segment implements AutoCloseable {
         return value;
     }
 
+    /**
+     * The same without a key at hand.
+     *
+     * @throws Damaged if the value, or what stands before it, is not what was written
+     */
+    byte[] value(long field) {
+        check(field);
+        return bytes(field + Layout.FIELD_HEADER_BYTES + keyBytes(field), valueBytes(field));
+    }
+
+    private void check(long field) {
+        int key = keyBytes(field);
+        int value = valueBytes(field);
+        if (key < 0
+                || value < 0
+                || field + Layout.FIELD_HEADER_BYTES + key + value > end
+                || !isSound(field, key, value)) {
+            throw damaged(field);
+        }
+    }
+
     private Damaged damaged(long field) {
-        return new Damaged(path, field, "a value is not the one that was written");
+        return new Damaged(path, field, "a field is not the one that was written");
     }
 
     /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
@@ -424,6 +454,16 @@ final class Segment implements AutoCloseable {
 
     void gotHint() {
         hasHint = true;
+    }
+
+    /** Whether something in it was seen not to be what was written, so that it cannot be rewritten. */
+    boolean isDamaged() {
+        return isDamaged;
+    }
+
+    void damaged(Damaged damage) {
+        LOG.error("{}; it is left as it is. `kv verify` tells more", damage.getMessage());
+        isDamaged = true;
     }
 
     /** Gives back the file descriptor of a segment that is on the disk. */
