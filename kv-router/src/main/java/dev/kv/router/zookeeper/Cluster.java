@@ -52,6 +52,9 @@ public final class Cluster implements AutoCloseable {
     private static final Duration RETRY = Duration.ofMillis(500);
     private static final int HISTORY_MAX = 1000;
 
+    /** How many times as long as it took is the time from one count of the buckets to the next, at least. */
+    private static final int COUNT_PAUSE_FACTOR = 20;
+
     private final ZooKeeperSettings settings;
     private final Znodes znodes;
     private final Member self;
@@ -76,7 +79,11 @@ public final class Cluster implements AutoCloseable {
     private Instant inForceSince = Instant.now();
     private List<NodeDocument.Held> held = List.of();
     private Strays strays = Strays.NONE;
-    private long countedNanos;
+
+    /** Whether the buckets are counted by the table in force, and from when on, by {@link System#nanoTime}, that is too old. */
+    private boolean counted;
+
+    private long recountNanos;
     private byte[] written = new byte[0];
     private boolean connected = true;
 
@@ -89,8 +96,8 @@ public final class Cluster implements AutoCloseable {
     private volatile String clients = "";
     private volatile Optional<NodeDocument> document = Optional.empty();
 
-    /** Guarded by this object's monitor. */
-    private boolean awake;
+    /** Whether another round is due. Written under this object's monitor, as the following are read. */
+    private volatile boolean awake;
 
     private boolean closed;
     private boolean joined;
@@ -128,7 +135,6 @@ public final class Cluster implements AutoCloseable {
         }
         inForce = Optional.of(kept.get().table());
         inForceSince = kept.get().since();
-        count();
         return tableInForce(kept.get().table());
     }
 
@@ -218,8 +224,7 @@ public final class Cluster implements AutoCloseable {
                     "strays",
                     said.strays().buckets() == 0
                             ? "none"
-                            : said.strays().buckets() + " buckets, "
-                                    + said.strays().bytes() + " bytes: "
+                            : said.strays().amount() + ": "
                                     + String.join(" ", said.strays().names()));
         });
         return status;
@@ -230,7 +235,7 @@ public final class Cluster implements AutoCloseable {
     public void close() {
         synchronized (this) {
             closed = true;
-            notifyAll();
+            wake();
         }
         if (client != null) {
             client.close();
@@ -273,7 +278,9 @@ public final class Cluster implements AutoCloseable {
         try {
             followTable();
             readNodes();
-            recountNowAndThen();
+            if (!count()) {
+                return true;
+            }
             boolean registered = register();
             foundAgain();
             return registered;
@@ -318,8 +325,6 @@ public final class Cluster implements AutoCloseable {
         Data data = chosen.get();
         SeenTable seen = SeenTable.of(data.path(), data.mzxid(), data.bytes().array(), tableMaxBytes);
         if (newest.filter(seen::isSameAs).isEmpty()) {
-            newest = Optional.of(seen);
-            newestSince = Instant.now();
             if (seen.table().isEmpty()) {
                 LOG.warn(
                         "refused the table {} of {}: {}; the last good one stays",
@@ -329,6 +334,8 @@ public final class Cluster implements AutoCloseable {
             } else {
                 apply(seen);
             }
+            newest = Optional.of(seen);
+            newestSince = Instant.now();
         }
     }
 
@@ -357,13 +364,7 @@ public final class Cluster implements AutoCloseable {
                     seen.source(),
                     seen.table().orElseThrow().printable());
             lastGood.write(seen, inForceSince);
-            count();
-            if (strays.buckets() > 0) {
-                LOG.warn(
-                        "{} buckets here are strays now: this table sends them elsewhere: {}",
-                        strays.buckets(),
-                        strays.names());
-            }
+            counted = false;
         }
         chronicle(seen);
     }
@@ -393,19 +394,34 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
-    private void recountNowAndThen() {
-        if (System.nanoTime() - countedNanos > settings.poll().toNanos()) {
-            count();
+    /**
+     * Counts the buckets, if that is due. Millions of them, compared with every entry of a long table, take a while, which a
+     * change of the table does not wait for: answers false if another round came first, and nothing is known yet.
+     */
+    private boolean count() {
+        long startNanos = System.nanoTime();
+        if (counted && startNanos - recountNanos < 0) {
+            return true;
         }
-    }
-
-    private void count() {
-        RoutingTable table = inForce.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY);
-        Holdings holdings = new Holdings(self.name(), table);
-        buckets.accept(holdings::add);
+        Holdings holdings =
+                new Holdings(self.name(), inForce.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY));
+        buckets.accept((name, bytes) -> {
+            if (!awake) {
+                holdings.add(name, bytes);
+            }
+        });
+        if (awake) {
+            return false;
+        }
         held = holdings.held();
         strays = holdings.strays();
-        countedNanos = System.nanoTime();
+        if (!counted && strays.buckets() > 0) {
+            LOG.warn("strays here, which the table sends elsewhere: {}: {}", strays.amount(), strays.names());
+        }
+        counted = true;
+        long tookNanos = System.nanoTime() - startNanos;
+        recountNanos = System.nanoTime() + Math.max(settings.poll().toNanos(), COUNT_PAUSE_FACTOR * tookNanos);
+        return true;
     }
 
     private void readNodes() throws Exception {
@@ -523,8 +539,7 @@ public final class Cluster implements AutoCloseable {
                 }
             }
             if (strays.buckets() > 0) {
-                warnings.add("%d buckets (%d bytes) here are strays: this table sends them elsewhere"
-                        .formatted(strays.buckets(), strays.bytes()));
+                warnings.add("strays here: " + strays.amount() + " that this table sends elsewhere");
             }
         });
         return warnings;

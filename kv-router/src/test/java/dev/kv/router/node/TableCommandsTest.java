@@ -402,8 +402,8 @@ class TableCommandsTest {
                 .startsWith("foo@h  combined, nodes at 127.0.0.1:4041\n")
                 .contains(
                         "  table  " + mzxid("/kv/table") + " of /kv/table, since ",
-                        "  holds  1 buckets (100 bytes)",
-                        "  strays  1 buckets (7 bytes): zebra",
+                        "  holds  1 bucket (100 bytes)",
+                        "  strays  1 bucket (7 bytes): zebra",
                         "bar@h  absent: a table names it, and nobody has seen it");
         List<? extends Config> documents = kv("nodes", "--json").json().getConfigList("it");
         assertThat(documents.stream().map(document -> document.getString("name")))
