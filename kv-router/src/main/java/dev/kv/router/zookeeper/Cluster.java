@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
@@ -52,8 +53,10 @@ public final class Cluster implements AutoCloseable {
     private static final Duration RETRY = Duration.ofMillis(500);
     private static final int HISTORY_MAX = 1000;
 
-    /** How many times as long as it took is the time from one count of the buckets to the next, at least. */
-    private static final int COUNT_PAUSE_FACTOR = 20;
+    /** The time from one count of the buckets to the next is at least this, and so many times as long as the count took. */
+    private static final Duration COUNT_PAUSE_MIN = Duration.ofSeconds(1);
+
+    private static final int COUNT_PAUSE_FACTOR = 100;
 
     private final ZooKeeperSettings settings;
     private final Znodes znodes;
@@ -83,7 +86,7 @@ public final class Cluster implements AutoCloseable {
     /** Whether the buckets are counted by the table in force, and from when on, by {@link System#nanoTime}, that is too old. */
     private boolean counted;
 
-    private long recountNanos;
+    private long recountNanos = System.nanoTime();
     private byte[] written = new byte[0];
     private boolean connected = true;
 
@@ -249,28 +252,47 @@ public final class Cluster implements AutoCloseable {
 
     private void run() {
         while (!isClosed()) {
-            sleep(round() ? settings.poll() : RETRY);
+            awaitRound(round() ? settings.poll() : RETRY);
         }
+    }
+
+    /** Waits until something wakes this, for so long, or until there are other buckets here than the last round told of. */
+    private void awaitRound(Duration limit) {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        List<Long> told = bucketNumbers();
+        while (!sleep(Math.min(deadlineNanos - System.nanoTime(), recountNanos - System.nanoTime()))
+                && System.nanoTime() - deadlineNanos < 0) {
+            if (count() && !bucketNumbers().equals(told)) {
+                return;
+            }
+        }
+    }
+
+    private List<Long> bucketNumbers() {
+        return Stream.concat(held.stream().map(NodeDocument.Held::buckets), Stream.of(strays.buckets()))
+                .toList();
     }
 
     private synchronized boolean isClosed() {
         return closed;
     }
 
-    private synchronized void sleep(Duration limit) {
-        long deadlineNanos = System.nanoTime() + limit.toNanos();
+    /** Waits for so long, or until something wakes this; answers whether it did. */
+    private synchronized boolean sleep(long nanos) {
+        long deadlineNanos = System.nanoTime() + nanos;
         while (!awake && !closed) {
-            long leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
-            if (leftMillis <= 0) {
-                break;
+            long leftNanos = deadlineNanos - System.nanoTime();
+            if (leftNanos <= 0) {
+                return false;
             }
             try {
-                wait(leftMillis);
+                wait(leftNanos / 1_000_000 + 1);
             } catch (InterruptedException e) {
                 closed = true;
             }
         }
         awake = false;
+        return true;
     }
 
     /** Reads everything and brings everything up to date; answers whether all of it went well. */
@@ -420,7 +442,7 @@ public final class Cluster implements AutoCloseable {
         }
         counted = true;
         long tookNanos = System.nanoTime() - startNanos;
-        recountNanos = System.nanoTime() + Math.max(settings.poll().toNanos(), COUNT_PAUSE_FACTOR * tookNanos);
+        recountNanos = System.nanoTime() + Math.max(COUNT_PAUSE_MIN.toNanos(), COUNT_PAUSE_FACTOR * tookNanos);
         return true;
     }
 

@@ -17,7 +17,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -45,7 +45,7 @@ class ClusterTest {
     Path folder;
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
-    private final Map<Bytes, Long> buckets = new TreeMap<>();
+    private final Map<Bytes, Long> buckets = new ConcurrentSkipListMap<>();
     private TestingServer server;
     private Firewall firewall;
     private CuratorFramework operator;
@@ -428,6 +428,22 @@ class ClusterTest {
                 .contains("strays here: 3 buckets (157 bytes) that this table sends elsewhere");
         set(ZNODES.table(), "*=foo@h");
         await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 0);
+    }
+
+    @Test
+    void aBucketThatIsNewOrGoneIsToldWithinSeconds() throws Exception {
+        create(ZNODES.table(), "*=foo@h");
+        Node foo = node("foo@h").join();
+        for (List<NodeDocument.Held> held : List.of(
+                List.of(new NodeDocument.Held("*=foo@h", 1, 100)), List.of(new NodeDocument.Held("*=foo@h", 0, 0)))) {
+            if (buckets.remove(Bytes.of("apples")) == null) {
+                buckets.put(Bytes.of("apples"), 100L);
+            }
+            long start = System.nanoTime();
+            while (!foo.says("foo@h").holds().equals(held)) {
+                assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(POLL.dividedBy(2));
+            }
+        }
     }
 
     @Test
