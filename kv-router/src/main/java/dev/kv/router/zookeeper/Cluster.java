@@ -73,6 +73,7 @@ public final class Cluster implements AutoCloseable {
     private CuratorFramework client;
 
     private Consumer<TableInForce> follow;
+    private Consumer<String> moved;
 
     /** The thread's own from here on. */
     private Optional<SeenTable> newest = Optional.empty();
@@ -147,11 +148,13 @@ public final class Cluster implements AutoCloseable {
      *
      * @param peer where other nodes reach this one, as {@code host:port}
      * @param follow takes each new table; on this object's thread
+     * @param moved hears of nodes that have another address than before; likewise
      * @throws BadStart if another node has this one's name
      */
-    public void join(String peer, Consumer<TableInForce> follow) {
+    public void join(String peer, Consumer<TableInForce> follow, Consumer<String> moved) {
         this.peer = peer;
         this.follow = follow;
+        this.moved = moved;
         client = settings.open();
         client.getConnectionStateListenable().addListener((framework, state) -> wake());
         thread.start();
@@ -464,7 +467,14 @@ public final class Cluster implements AutoCloseable {
                 known.put(name, said.peer());
             }
         });
+        Map<String, String> before = addresses;
         addresses = Map.copyOf(known);
+        known.forEach((name, address) -> {
+            if (!address.equals(before.getOrDefault(name, address))) {
+                LOG.info("{} is at {} now; it was at {}", name, address, before.get(name));
+                moved.accept(name);
+            }
+        });
         lastAddresses.keep(known);
     }
 

@@ -113,7 +113,7 @@ class TableCommandsTest {
                 64 * 1024,
                 visitor -> buckets.forEach((bucket, bytes) -> visitor.accept(Bytes.of(bucket), bytes)));
         cluster.begin();
-        cluster.join("127.0.0.1:4041", _ -> {});
+        cluster.join("127.0.0.1:4041", _ -> {}, _ -> {});
         opened.push(cluster);
     }
 

@@ -76,7 +76,7 @@ class ClusterTest {
         }
 
         Node join() {
-            cluster.join("127.0.0.1:4041", table -> inForce = table);
+            cluster.join("127.0.0.1:4041", table -> inForce = table, _ -> {});
             return this;
         }
 
