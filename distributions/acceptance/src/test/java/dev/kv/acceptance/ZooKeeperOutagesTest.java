@@ -144,6 +144,18 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
+    void aClientThatCannotConnectAtAllIsLoggedOnce() throws Exception {
+        NodeProcess foo = node(site, "foo", zookeeper.address());
+        foo.set("kv.router.zookeeper.client.\"zookeeper.clientCnxnSocket\"", "no.such.Class");
+        // It waits some seconds for ZooKeeper, in which it tries again and again.
+        foo.start();
+        Await.until("foo runs", () -> foo.kv("status").status() == 0);
+
+        assertThat(foo.err().lines().filter(line -> line.contains(" ERROR "))).hasSize(1);
+        assertThat(foo.err()).contains("no.such.Class");
+    }
+
+    @Test
     void requestsGoOnWhileZooKeeperIsGoneForLongerThanASessionAndThenAChangeIsTaken() throws Exception {
         outage(Duration.ofSeconds(8));
     }

@@ -319,9 +319,13 @@ public final class Cluster implements AutoCloseable {
             lost("does not answer: " + e.code());
             return false;
         } catch (Exception e) {
-            if (!isClosed()) {
-                LOG.error("a fault while following ZooKeeper", e);
+            if (connected && !isClosed()) {
+                LOG.error(
+                        "a fault while following ZooKeeper at {}; requests go on by the last good table",
+                        settings.connect(),
+                        e);
             }
+            connected = false;
             return false;
         }
     }

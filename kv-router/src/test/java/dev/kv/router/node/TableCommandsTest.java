@@ -38,6 +38,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an operator sees and changes, with a ZooKeeper server and nodes in this process. */
 @Timeout(60)
@@ -117,6 +118,25 @@ class TableCommandsTest {
         opened.push(cluster);
     }
 
+    @ParameterizedTest
+    @CsvSource({"127.0.0.1:port", "127.0.0.1:70000", "','", "127.0.0.1:2181/a//b"})
+    void serversThatCannotBeServersAreToldOfAtOnce(String connect) {
+        assertThat(kvOn(connect, "nodes"))
+                .isEqualTo(new Outcome(
+                        1,
+                        "",
+                        "kv: kv.router.zookeeper.connect = \"%s\" (-Dkv.router.zookeeper.connect): expected host:port,host:port\n"
+                                .formatted(connect)));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-5s", "soon"})
+    void aTimeThatIsNoneMakesNoSense(String timeout) {
+        Outcome wait = kv("table", "wait", "--timeout", timeout);
+        assertThat(wait.status()).isEqualTo(2);
+        assertThat(wait.err()).contains("--timeout " + timeout + ": expected a duration such as 30s");
+    }
+
     private void node(String name) throws Exception {
         node(name, "combined", Map.of());
     }
@@ -183,6 +203,11 @@ class TableCommandsTest {
         assertThat(show.err()).startsWith("/kv/table, written by " + mzxid("/kv/table") + " at ");
         assertThat(kv("table", "set", "no-such-file"))
                 .isEqualTo(new Outcome(1, "", "kv: no-such-file cannot be read: no such file or folder\n"));
+        assertThat(kv("table", "set", ""))
+                .isEqualTo(new Outcome(
+                        1,
+                        "",
+                        "kv: expected a file, - or a table such as a..m=foo@red,n..z=bar@blue, found an empty word\n"));
     }
 
     @ParameterizedTest

@@ -455,16 +455,16 @@ class ClusterTest {
         Node foo = node("foo@h").join();
         assertThat(foo.says("foo@h").holds()).containsExactly(new NodeDocument.Held("*=foo@h", 1_000_000, 300_000_000));
 
-        // Each bucket is compared with each of these, which takes half a minute or so.
-        String prefixes = IntStream.range(1000, 4000)
+        // Each bucket is compared with each of these, which takes a quarter of a minute or more.
+        String prefixes = IntStream.range(1000, 3000)
                 .mapToObj(i -> "bucket-x" + i + "*=bar@h,")
                 .collect(Collectors.joining());
-        for (String next : List.of(prefixes + "*=foo@h", "*=bar@h")) {
-            long mzxid = set(ZNODES.table(), next).getMzxid();
-            long start = System.nanoTime();
-            await(() -> foo.inForce.version() == mzxid);
-            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
-        }
+        set(ZNODES.table(), prefixes + "*=foo@h");
+        await(() -> foo.table().startsWith(prefixes));
+        long mzxid = set(ZNODES.table(), "*=bar@h").getMzxid();
+        long start = System.nanoTime();
+        await(() -> foo.inForce.version() == mzxid);
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
         await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 1_000_000);
     }
 
