@@ -153,7 +153,7 @@ public final class Node {
         peerAddress = Optional.of(peerDoor.address());
         cluster.ifPresent(others -> {
             doing = "reading ZooKeeper";
-            others.join(Advertised.address(settings, peerDoor.address()), routing::use);
+            others.join(Advertised.address(settings, peerDoor.address()), routing::use, peers::moved);
             doing = "opening the ports";
         });
         ready.door.ifPresent(door -> {
