@@ -44,13 +44,14 @@ final class Keeper {
     }
 
     private synchronized void turn() throws IOException {
+        boolean isShort = log.isShort();
         IOException noRoom = null;
         try {
             log.prepare();
         } catch (IOException e) {
             noRoom = e;
         }
-        compaction.runIfDue();
+        compaction.runIfDue(isShort || noRoom != null);
         writeHints();
         if (noRoom != null) {
             throw noRoom;
