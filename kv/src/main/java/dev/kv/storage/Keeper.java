@@ -38,9 +38,9 @@ final class Keeper {
         }
     }
 
-    /** Compacts the log as far as that is possible. */
-    synchronized void compact() throws IOException {
-        compaction.run(true);
+    /** See {@link Compaction#run}. */
+    synchronized void compact(boolean isThorough) throws IOException {
+        compaction.run(isThorough);
     }
 
     private synchronized void turn() throws IOException {

@@ -70,7 +70,12 @@ final class OpenStorage implements Storage.Open {
 
     /** Compacts the log as far as that is possible. */
     void compact() throws IOException {
-        keeper.compact();
+        compact(true);
+    }
+
+    /** See {@link Compaction#run}. */
+    void compact(boolean isThorough) throws IOException {
+        keeper.compact(isThorough);
     }
 
     @Override
