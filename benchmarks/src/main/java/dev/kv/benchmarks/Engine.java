@@ -1,5 +1,7 @@
 package dev.kv.benchmarks;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
@@ -30,8 +32,15 @@ final class Engine implements AutoCloseable {
                 .start(1 << 20, _ -> {});
     }
 
+    /** A key as a request brings it: its bytes have just been written. */
     static Bytes key(int i) {
-        return Bytes.of("key-%012d".formatted(i));
+        byte[] key = "key-000000000000".getBytes(US_ASCII);
+        int rest = i;
+        for (int at = key.length - 1; rest > 0; at--) {
+            key[at] = (byte) ('0' + rest % 10);
+            rest /= 10;
+        }
+        return Bytes.owning(key);
     }
 
     static Bytes bucket(int i) {

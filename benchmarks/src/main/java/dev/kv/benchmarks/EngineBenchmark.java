@@ -83,12 +83,6 @@ public final class EngineBenchmark {
         }
     }
 
-    private static Bytes[] keys(int count) {
-        Bytes[] keys = new Bytes[count];
-        Arrays.setAll(keys, Engine::key);
-        return keys;
-    }
-
     private static Bytes value() {
         byte[] value = new byte[Engine.VALUE_BYTES];
         Arrays.fill(value, (byte) 'v');
@@ -98,7 +92,6 @@ public final class EngineBenchmark {
     /** One thread, then two; a million entries in a thousand buckets, keys at random. */
     private void speed() throws Exception {
         int entries = 1_000_000;
-        Bytes[] keys = keys(entries);
         Bytes[] buckets = new Bytes[1000];
         Arrays.setAll(buckets, Engine::bucket);
         Path data = fresh("speed");
@@ -112,22 +105,22 @@ public final class EngineBenchmark {
             double[] get = new double[ROUNDS];
             double[] one = new double[ROUNDS];
             double[] two = new double[ROUNDS];
-            for (int i = 0; i < keys.length; i++) {
-                engine.put(buckets[i % buckets.length], keys[i], value);
+            for (int i = 0; i < entries; i++) {
+                engine.put(buckets[i % buckets.length], Engine.key(i), value);
             }
             for (int round = 0; round < ROUNDS; round++) {
                 long from = System.nanoTime();
                 for (int i : order) {
-                    engine.put(buckets[i % buckets.length], keys[i], value);
+                    engine.put(buckets[i % buckets.length], Engine.key(i), value);
                 }
                 put[round] = (System.nanoTime() - from) / (double) entries;
                 from = System.nanoTime();
                 for (int i : order) {
-                    engine.get(buckets[i % buckets.length], keys[i]);
+                    engine.get(buckets[i % buckets.length], Engine.key(i));
                 }
                 get[round] = (System.nanoTime() - from) / (double) entries;
-                one[round] = putsByThreads(engine, 1, buckets, keys, order, value);
-                two[round] = putsByThreads(engine, 2, buckets, keys, order, value);
+                one[round] = putsByThreads(engine, 1, buckets, order, value);
+                two[round] = putsByThreads(engine, 2, buckets, order, value);
             }
             tell("put, one thread", "<= 1.00", median(put) / 1000, "us");
             tell("get, one thread", "<= 0.50", median(get) / 1000, "us");
@@ -136,8 +129,8 @@ public final class EngineBenchmark {
         remove(data);
     }
 
-    private static double putsByThreads(
-            Engine engine, int count, Bytes[] buckets, Bytes[] keys, int[] order, Bytes value) throws Exception {
+    private static double putsByThreads(Engine engine, int count, Bytes[] buckets, int[] order, Bytes value)
+            throws Exception {
         List<Thread> threads = new ArrayList<>();
         long from = System.nanoTime();
         for (int t = 0; t < count; t++) {
@@ -146,7 +139,7 @@ public final class EngineBenchmark {
                 for (int i : order) {
                     // Each thread has every second bucket, and as much to do as the one alone.
                     int bucket = i % buckets.length / 2 * 2 + own;
-                    engine.put(buckets[bucket], keys[i], value);
+                    engine.put(buckets[bucket], Engine.key(i), value);
                 }
             }));
         }
@@ -245,21 +238,20 @@ public final class EngineBenchmark {
     /** How long requests take while compaction runs all the time, and what is on the disk when it has ended. */
     private void compaction() throws Exception {
         int entries = 500_000;
-        Bytes[] keys = keys(entries);
         Bytes bucket = Bytes.of("b");
         Bytes value = value();
         Path data = fresh("compaction");
         try (Engine engine = new Engine(data)) {
             engine.create(bucket);
-            for (Bytes key : keys) {
-                engine.put(bucket, key, value);
+            for (int i = 0; i < entries; i++) {
+                engine.put(bucket, Engine.key(i), value);
             }
             Random random = new Random(1);
             int requests = 3_000_000;
             int[] micros = new int[requests];
             long runs = engine.status("compactions");
             for (int i = 0; i < requests; i++) {
-                Bytes key = keys[random.nextInt(entries)];
+                Bytes key = Engine.key(random.nextInt(entries));
                 long from = System.nanoTime();
                 if (i % 2 == 0) {
                     engine.put(bucket, key, value);

@@ -287,8 +287,14 @@ final class Buckets {
         }
     }
 
-    /** Counts in the log what buckets held that are gone. By one thread at a time. */
+    /** Counts in the log what buckets held that are gone. */
     void countGone() {
+        synchronized (gone) {
+            countAllGone();
+        }
+    }
+
+    private void countAllGone() {
         for (Bucket bucket = gone.peek(); bucket != null; bucket = gone.peek()) {
             Bucket counted = bucket;
             counted.index.forEach(0, (_, location) -> {

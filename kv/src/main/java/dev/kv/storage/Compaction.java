@@ -2,7 +2,6 @@ package dev.kv.storage;
 
 import dev.kv.router.Bytes;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -71,16 +70,23 @@ final class Compaction {
         return freedBytes.get();
     }
 
-    /** Runs if there is enough to be freed. */
-    void runIfDue() throws IOException {
+    /**
+     * Runs if there is enough to be freed.
+     *
+     * @param isShort whether there is no room for what is to be written, so that little is enough
+     */
+    void runIfDue(boolean isShort) throws IOException {
+        log.removeRetired();
         buckets.countGone();
         List<Segment> sealed =
                 log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
         long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
-        long due = Math.max(DUE_MIN_BYTES, log.liveBytes().get() / DUE_PART);
+        long due = isShort
+                ? log.segmentBytes() / WORTH_PART
+                : Math.max(DUE_MIN_BYTES, log.liveBytes().get() / DUE_PART);
         if (garbage + tombstones > due) {
-            run(tombstones > due / WORTH_PART);
+            run(isShort || tombstones > due / WORTH_PART);
         } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
             run(false);
         }
@@ -97,6 +103,7 @@ final class Compaction {
      *     what is gone; else those alone that are worth it
      */
     void run(boolean isThorough) throws IOException {
+        log.removeRetired();
         List<Segment> sealed = log.sealed();
         // What stands in them must have come into force: a deleted field might seem to be needed still.
         buckets.awaitChanges();
@@ -164,19 +171,16 @@ final class Compaction {
             rewritten.moveTo(log.folder().log(rewritten.name()));
             log.folder().sync();
         } catch (IOException | RuntimeException e) {
-            rewritten.close();
-            Files.deleteIfExists(rewritten.path());
+            log.retire(List.of(rewritten));
             throw e;
         }
         log.know(rewritten);
         copied.takeOver();
         log.replace(old, rewritten);
-        if (rewritten.end() == Layout.SEGMENT_HEADER_BYTES) {
-            log.remove(rewritten);
-        }
         freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum() - rewritten.end());
         retire(old);
         if (rewritten.end() == Layout.SEGMENT_HEADER_BYTES) {
+            log.remove(rewritten);
             retire(List.of(rewritten));
         }
     }
@@ -187,10 +191,8 @@ final class Compaction {
         try {
             // From the first one on: those that a crash leaves are written once more over what they had come to, as
             // before.
-            for (Segment segment : segments) {
-                log.retire(segment);
-                log.folder().sync();
-            }
+            log.retire(segments);
+            log.removeRetired();
         } finally {
             unpinned.unlock();
         }
@@ -223,18 +225,18 @@ final class Compaction {
                     }
                 }
                 if (kept == entries && !scan.hasMore()) {
-                    expectRoom(scan.end() - scan.at(), segment, scan);
+                    checkRoom(scan.end() - scan.at(), segment, scan);
                     to.append(segment, scan.at(), scan.end());
                 } else if (kept > 0) {
                     Draft part = part(scan, segment, before);
-                    expectRoom(part.length(), segment, scan);
+                    checkRoom(part.length(), segment, scan);
                     to.append(part);
                 }
                 giveWay(scan.end() - scan.at());
             }
         }
 
-        private void expectRoom(long bytes, Segment segment, Scan scan) {
+        private void checkRoom(long bytes, Segment segment, Scan scan) {
             if (bytes > to.capacity() - to.end()) {
                 throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
             }

@@ -56,6 +56,15 @@ final class Hint {
     static void write(Folder folder, Segment segment) throws IOException {
         Path unfinished = folder.unfinished(segment.name().hint());
         Files.deleteIfExists(unfinished);
+        try {
+            write(folder, segment, unfinished);
+            Files.move(unfinished, folder.hint(segment.name()), StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(unfinished);
+        }
+    }
+
+    private static void write(Folder folder, Segment segment, Path unfinished) throws IOException {
         try (FileChannel channel = FileChannel.open(
                 unfinished,
                 Set.of(CREATE_NEW, WRITE),
@@ -63,7 +72,6 @@ final class Hint {
             Writer writer = new Writer(channel, folder.hash(), segment);
             writer.write();
         }
-        Files.move(unfinished, folder.hint(segment.name()), StandardCopyOption.ATOMIC_MOVE);
     }
 
     private static final class Writer {

@@ -38,19 +38,20 @@ final class Keeper {
         }
     }
 
-    /** Compacts the log as far as that is possible. */
-    synchronized void compact() throws IOException {
-        compaction.run(true);
+    /** See {@link Compaction#run}. */
+    synchronized void compact(boolean isThorough) throws IOException {
+        compaction.run(isThorough);
     }
 
     private synchronized void turn() throws IOException {
+        boolean isShort = log.isShort();
         IOException noRoom = null;
         try {
             log.prepare();
         } catch (IOException e) {
             noRoom = e;
         }
-        compaction.runIfDue();
+        compaction.runIfDue(isShort || noRoom != null);
         writeHints();
         if (noRoom != null) {
             throw noRoom;

@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,9 +32,6 @@ final class Log {
     /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
     private static final int UNSYNCED_MAX = 4;
 
-    /** For so long a write that found no room is answered the same way without trying again. */
-    private static final long RETRY_NANOS = 100_000_000;
-
     /** Files that are allocated ahead for a full disk: for those who delete, and for compaction. */
     private static final String RESERVE = "reserve";
 
@@ -43,6 +42,9 @@ final class Log {
     private final Mark mark;
     private final long segmentMaxBytes;
     private final AtomicLong liveBytes = new AtomicLong();
+
+    /** Segments whose files are to be removed. */
+    private final Queue<Segment> retired = new ConcurrentLinkedQueue<>();
 
     /** Segments by id. */
     private volatile Segment[] byId = new Segment[64];
@@ -60,8 +62,13 @@ final class Log {
     private long generation;
     private boolean hasNewFiles;
     private boolean isClosed;
+
+    /** The segment that was made of what is kept for a full disk. */
+    private Segment reserved;
+
+    /** Why there was no room for a segment; null if there was, or what is kept for a full disk has its room again. */
     private Refused noRoom;
-    private long noRoomUntilNanos;
+
     private String failure = "";
     private Runnable rolled = () -> {};
 
@@ -155,11 +162,7 @@ final class Log {
      * @throws Refused if nothing was written
      */
     synchronized long append(boolean frees, Draft... change) throws Refused {
-        if (!failure.isEmpty()) {
-            throw new Refused(
-                    Word.ERR,
-                    "the disk failed (" + failure + "): writes are refused until what was written is safe again");
-        }
+        checkTaken();
         long length = 0;
         for (Draft record : change) {
             length += record.length();
@@ -167,14 +170,35 @@ final class Log {
         if (length > Layout.CHANGE_MAX_BYTES) {
             throw new Refused(Word.TOOLARGE, "this is too much for one change: do it in several steps");
         }
-        if (active == null || active.capacity() - active.end() < length) {
-            roll(length, frees);
+        while (!fits(length, frees)) {
+            if (unsynced.size() < UNSYNCED_MAX) {
+                roll(length, frees);
+            } else {
+                awaitDisk();
+                checkTaken();
+            }
         }
         long location = location(active, active.end());
         active.append(change);
         active.count(change);
         appended += length;
         return location;
+    }
+
+    private void checkTaken() throws Refused {
+        if (!failure.isEmpty()) {
+            throw new Refused(
+                    Word.ERR,
+                    "the disk failed (" + failure + "): writes are refused until what was written is safe again");
+        }
+        if (isClosed) {
+            throw new Refused(Word.ERR, "this node stops");
+        }
+    }
+
+    /** Whether there is room in the segment that grows; what was kept for those who delete is for them alone. */
+    private boolean fits(long length, boolean frees) {
+        return active != null && active.capacity() - active.end() >= length && (frees || active != reserved);
     }
 
     /** How far the log reaches, as {@link #synced} counts. */
@@ -188,10 +212,6 @@ final class Log {
     }
 
     private void roll(long length, boolean frees) throws Refused {
-        if (isClosed) {
-            throw new Refused(Word.ERR, "this node stops");
-        }
-        awaitDisk();
         Segment next = next(Layout.SEGMENT_HEADER_BYTES + length, frees);
         // One that was rewritten is on the disk as a whole, and so is all before it.
         boolean isLastWhole = last == null || last.name().rewrite() > 0;
@@ -209,13 +229,13 @@ final class Log {
     }
 
     private void awaitDisk() throws Refused {
-        while (unsynced.size() >= UNSYNCED_MAX && failure.isEmpty()) {
-            try {
+        try {
+            while (unsynced.size() >= UNSYNCED_MAX && failure.isEmpty() && !isClosed) {
                 wait();
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new Refused(Word.ERR, "this node stops");
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new Refused(Word.ERR, "this node stops");
         }
     }
 
@@ -233,17 +253,14 @@ final class Log {
         if (next != null) {
             drop(next);
         }
-        if (noRoom != null && !frees && System.nanoTime() < noRoomUntilNanos) {
+        if (noRoom != null && !frees) {
             throw noRoom;
         }
         Segment.Name name = new Segment.Name(number + 1, 0);
         try {
-            next = Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
-            noRoom = null;
-            return next;
+            return Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
         } catch (IOException e) {
             noRoom = refusal(e);
-            noRoomUntilNanos = System.nanoTime() + RETRY_NANOS;
             if (frees) {
                 return reserve(name, bytes);
             }
@@ -254,8 +271,8 @@ final class Log {
     private Segment reserve(Segment.Name name, long bytes) throws Refused {
         try {
             if (takeReserve(RESERVE, folder.log(name), bytes)) {
-                Segment segment = Segment.open(folder.log(name), name);
-                segment.endAt(Layout.SEGMENT_HEADER_BYTES);
+                Segment segment = Segment.allocated(folder.log(name), name);
+                reserved = segment;
                 LOG.warn("the disk is full: deleting goes on with what was kept for that");
                 return segment;
             }
@@ -283,15 +300,13 @@ final class Log {
             if (!takeReserve(COMPACTION_RESERVE, file, bytes)) {
                 throw e;
             }
-            Segment segment = Segment.open(file, name);
-            segment.endAt(Layout.SEGMENT_HEADER_BYTES);
-            return segment;
+            return Segment.allocated(file, name);
         }
     }
 
     /** What a client hears when a file cannot be written. */
     private Refused refusal(IOException e) {
-        String why = e.getMessage();
+        String why = String.valueOf(e.getMessage());
         boolean isFull = why.contains("No space left") || why.contains("quota");
         return isFull
                 ? new Refused(
@@ -318,6 +333,9 @@ final class Log {
         }
         keepReserve(COMPACTION_RESERVE, bytes);
         keepReserve(RESERVE, bytes);
+        synchronized (this) {
+            noRoom = null;
+        }
         if (name != null) {
             Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
             synchronized (this) {
@@ -333,9 +351,19 @@ final class Log {
     private void keepReserve(String reserve, long bytes) throws IOException {
         Path file = folder.path().resolve(reserve);
         if (!Files.exists(file) || Files.size(file) < bytes) {
-            Allocation.allocate(folder.unfinished(reserve), bytes);
-            Files.move(folder.unfinished(reserve), file, ATOMIC_MOVE);
+            Path unfinished = folder.unfinished(reserve);
+            try {
+                Allocation.allocate(unfinished, bytes);
+                Files.move(unfinished, file, ATOMIC_MOVE);
+            } finally {
+                Files.deleteIfExists(unfinished);
+            }
         }
+    }
+
+    /** Whether there was no room for a segment, and still is none for what is kept for a full disk. */
+    synchronized boolean isShort() {
+        return noRoom != null;
     }
 
     private static void drop(Segment segment) {
@@ -352,10 +380,10 @@ final class Log {
         return List.copyOf(order);
     }
 
-    /** The segments that do not grow any more and are on the disk, in their order. */
+    /** The segments that do not grow any more and are on the disk, in their order, up to the first that is not. */
     synchronized List<Segment> sealed() {
         return order.stream()
-                .filter(segment -> segment != active && !unsynced.contains(segment))
+                .takeWhile(segment -> segment != active && !unsynced.contains(segment))
                 .toList();
     }
 
@@ -375,6 +403,7 @@ final class Log {
     void sync() throws IOException {
         List<Segment> full;
         Segment current;
+        Segment reached;
         long end;
         long target;
         long currentGeneration;
@@ -388,7 +417,8 @@ final class Log {
             }
             full = List.copyOf(unsynced);
             current = active;
-            end = current == null ? 0 : current.end();
+            reached = last;
+            end = reached.end();
             target = appended;
             currentGeneration = generation;
             withFiles = hasNewFiles;
@@ -404,8 +434,7 @@ final class Log {
             if (withFiles) {
                 folder.sync();
             }
-            Segment last = current == null ? full.getLast() : current;
-            mark.set(new Mark.Position(last.name().number(), current == null ? last.end() : end, currentGeneration));
+            mark.set(new Mark.Position(reached.name().number(), end, currentGeneration));
         } catch (IOException e) {
             synchronized (this) {
                 failure = String.valueOf(e.getMessage());
@@ -426,90 +455,124 @@ final class Log {
     }
 
     /**
-     * After a failed {@link #sync}: writes all that is not known to be on the disk once more, into a new segment; nothing else is
+     * After a failed {@link #sync}: writes all that is not known to be on the disk once more, into new segments; nothing else is
      * written meanwhile. The kernel may have dropped what it could not write, and would not say so again.
      *
-     * @throws IOException if that failed, too
+     * @throws IOException if that failed, too; the log is as it was then, and this can be called again
      */
     void rescue(Moves moves) throws IOException {
-        List<Segment> doubtful = new ArrayList<>();
-        synchronized (this) {
-            doubtful.addAll(unsynced);
-            if (active != null) {
-                doubtful.add(active);
-            }
-        }
-        Segment first = doubtful.getFirst();
-        long[] from = new long[doubtful.size()];
-        Arrays.fill(from, Layout.SEGMENT_HEADER_BYTES);
-        mark.last()
-                .filter(position -> position.number() == first.name().number())
-                .ifPresent(position -> from[0] = position.offset());
-        long bytes = Layout.SEGMENT_HEADER_BYTES;
-        for (int i = 0; i < from.length; i++) {
-            bytes += doubtful.get(i).end() - from[i];
-        }
-        Segment.Name name = new Segment.Name(number + 1, 0);
-        Segment fresh = Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
+        List<Segment> doubtful = doubtful();
+        List<Segment> fresh = new ArrayList<>();
         try {
-            fresh.begin(first.name().number(), from[0]);
-            for (int i = 0; i < from.length; i++) {
-                fresh.append(doubtful.get(i), from[i], doubtful.get(i).end());
+            for (Segment segment : doubtful) {
+                fresh.add(copied(segment, fresh.isEmpty() ? null : fresh.getLast(), fresh.size()));
             }
-            fresh.sync();
+            // The first one takes the place of all that is copied, and so gets its name when the others have theirs.
+            for (Segment segment : fresh.reversed()) {
+                segment.moveTo(folder.log(segment.name()));
+            }
             folder.sync();
-            mark.set(new Mark.Position(name.number(), fresh.end(), generation));
-        } catch (IOException e) {
-            drop(fresh);
+        } catch (IOException | RuntimeException e) {
+            for (Segment segment : fresh) {
+                // One that has its name is written over by the next attempt, or says the same as what it was copied
+                // from.
+                segment.close();
+                Files.deleteIfExists(folder.unfinished(segment.name().toString()));
+            }
             throw e;
         }
-        synchronized (this) {
-            register(fresh);
-            number = name.number();
+        for (int i = 0; i < fresh.size(); i++) {
+            know(fresh.get(i));
+            moveAll(doubtful.get(i), synced(doubtful.get(i)), fresh.get(i), moves);
         }
-        long at = Layout.SEGMENT_HEADER_BYTES;
-        for (int i = 0; i < from.length; i++) {
-            long length = doubtful.get(i).end() - from[i];
-            moveAll(doubtful.get(i), from[i] - at, fresh, at, at + length, moves);
-            at += length;
-            doubtful.get(i).endAt(from[i]);
+        settle(doubtful, fresh);
+    }
+
+    /** The segments that hold what is not known to be on the disk. */
+    private synchronized List<Segment> doubtful() {
+        List<Segment> doubtful = new ArrayList<>(unsynced);
+        if (active != null) {
+            doubtful.add(active);
         }
+        return doubtful.stream()
+                .filter(segment -> segment.end() > synced(segment))
+                .toList();
+    }
+
+    /** How far a segment is known to be on the disk. */
+    private long synced(Segment segment) {
+        return mark.last()
+                .filter(position -> position.number() == segment.name().number())
+                .map(Mark.Position::offset)
+                .orElse((long) Layout.SEGMENT_HEADER_BYTES);
+    }
+
+    private Segment copied(Segment doubtful, Segment previous, int index) throws IOException {
+        Segment.Name name = new Segment.Name(number + 1 + index, 0);
+        long from = synced(doubtful);
+        Path file = folder.unfinished(name.toString());
+        Segment copy = Segment.create(file, name, Layout.SEGMENT_HEADER_BYTES + doubtful.end() - from);
+        try {
+            if (previous == null) {
+                copy.begin(doubtful.name().number(), from);
+            } else {
+                copy.begin(previous.name().number(), previous.end());
+            }
+            copy.append(doubtful, from, doubtful.end());
+            copy.seal();
+            return copy;
+        } catch (IOException | RuntimeException e) {
+            drop(copy);
+            throw e;
+        }
+    }
+
+    private void settle(List<Segment> doubtful, List<Segment> fresh) {
+        List<Segment> empty = new ArrayList<>();
         synchronized (this) {
             for (Segment segment : doubtful) {
+                segment.endAt(synced(segment));
                 if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
-                    order.remove(segment);
-                    folder.remove(segment.name());
+                    empty.add(segment);
                 }
             }
-            order.add(fresh);
-            unsynced.clear();
-            active = fresh;
-            last = fresh;
+            if (active != null) {
+                unsynced.add(active);
+                active = null;
+            }
+            if (prepared != null) {
+                // Its number is taken.
+                drop(prepared);
+                prepared = null;
+            }
+            // What is left of the others is on the disk, and is cut off by the next sync.
+            unsynced.removeAll(empty);
+            order.removeAll(empty);
+            order.addAll(fresh);
+            last = order.getLast();
+            number = Math.max(number, last.name().number());
             synced = appended;
             failure = "";
             notifyAll();
         }
+        retire(empty);
     }
 
-    private void moveAll(Segment from, long shift, Segment to, long start, long end, Moves moves) {
-        Scan scan = new Scan(to, start, end);
-        try {
-            while (scan.next()) {
-                while (scan.nextEntry()) {
-                    int kind = scan.kind();
-                    long cost = scan.cost();
-                    to.count(kind, cost);
-                    from.discount(kind, cost);
-                    long at = scan.entry();
-                    if (!moves.move(scan, to, location(from, at + shift), location(to, at))
-                            && !Layout.isTombstone(kind)) {
-                        to.died(cost);
-                        from.revived(cost);
-                    }
+    private void moveAll(Segment from, long start, Segment to, Moves moves) {
+        long shift = start - Layout.SEGMENT_HEADER_BYTES;
+        Scan scan = Scan.of(to);
+        while (scan.next()) {
+            while (scan.nextEntry()) {
+                int kind = scan.kind();
+                long cost = scan.cost();
+                to.count(kind, cost);
+                from.discount(kind, cost);
+                long at = scan.entry();
+                if (!moves.move(scan, to, location(from, at + shift), location(to, at)) && !Layout.isTombstone(kind)) {
+                    to.died(cost);
+                    from.revived(cost);
                 }
             }
-        } catch (Damaged e) {
-            throw new IllegalStateException("what was just copied cannot be damaged", e);
         }
     }
 
@@ -529,15 +592,34 @@ final class Log {
         register(segment);
     }
 
-    /** Forgets a segment that no location leads to any more, and removes its file. */
-    void retire(Segment segment) throws IOException {
+    /** Forgets segments that no location leads to any more. Their files are left to {@link #removeRetired}. */
+    void retire(List<Segment> segments) {
         synchronized (this) {
             Segment[] all = byId.clone();
-            all[segment.id()] = null;
+            for (Segment segment : segments) {
+                if (segment.id() < all.length) {
+                    all[segment.id()] = null;
+                }
+            }
             byId = all;
         }
-        segment.close();
-        folder.remove(segment.name());
+        retired.addAll(segments);
+    }
+
+    /**
+     * Removes the files of segments that were retired, in that order. By one thread at a time.
+     *
+     * @throws IOException if that failed: no segment may be rewritten then, since the next start takes in what they hold, and
+     *     needs all that was written about it later
+     */
+    void removeRetired() throws IOException {
+        for (Segment segment = retired.peek(); segment != null; segment = retired.peek()) {
+            segment.close();
+            Files.deleteIfExists(folder.hint(segment.name()));
+            Files.deleteIfExists(segment.path());
+            folder.sync();
+            retired.remove();
+        }
     }
 
     /** Ends the writing; all that was written is on the disk then, unless that fails. After the thread that syncs has ended. */

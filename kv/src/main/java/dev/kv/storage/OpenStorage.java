@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
@@ -72,7 +73,12 @@ final class OpenStorage implements Storage.Open {
 
     /** Compacts the log as far as that is possible. */
     void compact() throws IOException {
-        keeper.compact();
+        compact(true);
+    }
+
+    /** See {@link Compaction#run}. */
+    void compact(boolean isThorough) throws IOException {
+        keeper.compact(isThorough);
     }
 
     @Override
@@ -128,11 +134,20 @@ final class OpenStorage implements Storage.Open {
         syncer.end();
         try {
             log.close();
-            syncer.closed();
-            keeper.writeHints();
-            log.closeSegments();
+            syncer.closed(Optional.empty());
         } catch (IOException e) {
             LOG.error("the log could not be closed in order; the next start reads it as after a crash", e);
+            syncer.closed(Optional.of(e));
+        }
+        try {
+            keeper.writeHints();
+        } catch (IOException e) {
+            LOG.info("without hints the next start reads more: {}", e.getMessage());
+        }
+        try {
+            log.closeSegments();
+        } catch (IOException e) {
+            LOG.warn("the log could not be closed", e);
         }
     }
 }

@@ -270,8 +270,6 @@ final class Recovery {
     private void settle(Segment segment, Mark.Position synced) throws IOException {
         if (segment.name().number() >= synced.number() || segment.capacity() > segment.end()) {
             segment.seal();
-        } else {
-            segment.release();
         }
         if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
             log.remove(segment);

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
+import java.util.concurrent.locks.LockSupport;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,6 +34,9 @@ final class Segment implements AutoCloseable {
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
     private static final AtomicLongFieldUpdater<Segment> DEAD_ENTRIES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadEntries");
+
+    private static final int CLOSE_TRIES_MAX = 10_000;
+    private static final long CLOSE_PAUSE_NANOS = 100_000;
 
     /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
     private static final AtomicInteger IDS = new AtomicInteger();
@@ -120,17 +124,24 @@ final class Segment implements AutoCloseable {
     static Segment create(Path path, Name name, long bytes) throws IOException {
         try {
             Allocation.allocate(path, bytes);
-            return map(path, name, bytes, Layout.SEGMENT_HEADER_BYTES);
+            return allocated(path, name);
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(path);
             throw e;
         }
     }
 
-    /** Maps a file that is there, with {@link #end} at its end. */
+    /** Maps a file that has all its blocks; it has no header yet. */
+    static Segment allocated(Path path, Name name) throws IOException {
+        return map(path, name, Files.size(path), Layout.SEGMENT_HEADER_BYTES);
+    }
+
+    /** Maps a file that is there, with {@link #end} at its end. It takes no file descriptor until {@link #seal}. */
     static Segment open(Path path, Name name) throws IOException {
         long bytes = Files.size(path);
-        return map(path, name, bytes, bytes);
+        Segment segment = map(path, name, bytes, bytes);
+        segment.channel.close();
+        return segment;
     }
 
     @SuppressWarnings("MustBeClosed") // closed with the segment
@@ -466,22 +477,17 @@ final class Segment implements AutoCloseable {
         isDamaged = true;
     }
 
-    /** Gives back the file descriptor of a segment that is on the disk. */
-    void release() throws IOException {
-        channel.close();
-    }
-
     /** Cuts off the file behind {@link #end}, forces that onto the disk, and gives back the file descriptor. */
     void seal() throws IOException {
-        try (channel) {
-            if (channel.size() > end) {
-                channel.truncate(end);
+        try (FileChannel file = channel.isOpen() ? channel : FileChannel.open(path, WRITE)) {
+            if (file.size() > end) {
+                file.truncate(end);
             }
-            channel.force(true);
+            file.force(true);
         }
     }
 
-    /** Ends the mapping. Who reads meanwhile gets an exception. */
+    /** Ends the mapping, unless that was done. Who reads meanwhile gets an exception. */
     @Override
     public void close() {
         try {
@@ -489,7 +495,17 @@ final class Segment implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        arena.close();
+        for (int tries = 1; arena.scope().isAlive(); tries++) {
+            try {
+                arena.close();
+            } catch (IllegalStateException inUse) {
+                // By a checksum of a field, which has an end.
+                if (tries == CLOSE_TRIES_MAX) {
+                    throw inUse;
+                }
+                LockSupport.parkNanos(CLOSE_PAUSE_NANOS);
+            }
+        }
     }
 
     @Override

@@ -35,6 +35,7 @@ final class Syncer {
     private final Thread thread;
     private volatile boolean ending;
     private volatile boolean asked;
+    private volatile boolean isClosed;
     private final AtomicLong syncs = new AtomicLong();
     private final AtomicLong nanos = new AtomicLong();
     private long markedNanos = System.nanoTime();
@@ -75,6 +76,9 @@ final class Syncer {
         Waiting write = new Waiting(until, reply, new CompletableFuture<>(), Loop.current());
         arrived.add(write);
         LockSupport.unpark(thread);
+        if (isClosed) {
+            answerArrived();
+        }
         return write.answer();
     }
 
@@ -113,9 +117,7 @@ final class Syncer {
     }
 
     private void syncOnce() {
-        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
-            waiting.add(write);
-        }
+        takeArrived();
         try {
             long from = System.nanoTime();
             log.sync();
@@ -125,8 +127,7 @@ final class Syncer {
             syncMark();
         } catch (IOException e) {
             LOG.error("the disk failed: writes are refused until what was written is safe again", e);
-            fail(e);
-            rescue();
+            rescue(e);
         } catch (RuntimeException | Error e) {
             LOG.error("fault while the log was forced onto the disk", e);
         }
@@ -141,7 +142,7 @@ final class Syncer {
             log.syncMark();
         } catch (IOException e) {
             // Nothing depends on it: the log counts from the mark before.
-            LOG.warn("the mark of what is on the disk could not be written", e);
+            LOG.warn("the mark of what is on the disk could not be written: {}", e.getMessage());
         }
     }
 
@@ -155,11 +156,9 @@ final class Syncer {
         }
     }
 
-    private void fail(IOException why) {
+    private void fail(Throwable why) {
         acknowledgeUntil(log.synced());
-        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
-            waiting.add(write);
-        }
+        takeArrived();
         Reply.Failed failed = new Reply.Failed(
                 Word.UNCERTAIN,
                 "the disk failed (" + why.getMessage() + "): this was written, and may be lost if the host fails now");
@@ -167,18 +166,30 @@ final class Syncer {
         waiting.clear();
     }
 
-    private void rescue() {
+    private void takeArrived() {
+        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
+            waiting.add(write);
+        }
+    }
+
+    private void rescue(IOException failure) {
+        fail(failure);
         buckets.awaitChanges();
         buckets.countGone();
         while (!ending) {
+            // Again and again: some were written before the failure, and come to wait now.
+            fail(failure);
             try {
                 log.rescue(buckets::move);
                 LOG.info("what was written is safe on the disk again: writes are taken");
+                wake();
                 return;
             } catch (IOException e) {
                 LOG.warn("the disk still fails: {}", e.getMessage());
-                LockSupport.parkNanos(this, RETRY.toNanos());
+            } catch (RuntimeException | Error e) {
+                LOG.error("fault while what was written was brought to safety", e);
             }
+            LockSupport.parkNanos(this, RETRY.toNanos());
         }
     }
 
@@ -193,11 +204,21 @@ final class Syncer {
         }
     }
 
-    /** The log was closed, and all that was written is on the disk. */
-    void closed() {
-        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
-            waiting.add(write);
-        }
+    /**
+     * The log was closed: who waits, now or later, is answered at once.
+     *
+     * @param failure why not all that was written is on the disk; empty if it is
+     */
+    synchronized void closed(Optional<IOException> failure) {
+        isClosed = true;
+        takeArrived();
         acknowledgeUntil(log.synced());
+        failure.ifPresent(this::fail);
+    }
+
+    private synchronized void answerArrived() {
+        takeArrived();
+        acknowledgeUntil(log.synced());
+        fail(new IOException("this node stops"));
     }
 }

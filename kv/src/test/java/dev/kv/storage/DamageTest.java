@@ -217,7 +217,7 @@ class DamageTest {
     @Test
     void aLogThatIsCutAtAnyByteBehindTheMarkEndsWithTheLastRecordThatIsWhole() throws Exception {
         long marked = states.firstKey();
-        for (long cut = last.end(); cut >= marked && cut > last.end() - 400; cut--) {
+        for (long cut = last.end(); cut >= marked && cut > last.end() - 200; cut--) {
             for (boolean isShort : new boolean[] {true, false}) {
                 Path image = image(written, "cut-" + cut + "-" + isShort);
                 try (FileChannel log =
@@ -248,7 +248,7 @@ class DamageTest {
     @Test
     void aLogThatIsCutBeforeTheMarkIsRefused() throws Exception {
         long marked = states.firstKey();
-        for (long cut = marked - 1; cut >= 0 && cut > marked - 400; cut--) {
+        for (long cut = marked - 1; cut >= 0 && cut > marked - 200; cut--) {
             Path image = image(written, "cut-" + cut);
             Path log = image.resolve(last.name().log());
             try (FileChannel channel = FileChannel.open(log, StandardOpenOption.WRITE)) {

@@ -128,6 +128,11 @@ final class NodeProcess implements AutoCloseable {
         environment.put("KV_JAVA_OPTIONS", options);
     }
 
+    /** Sets a variable of the environment of its process, from the next start on. */
+    void setVariable(String variable, String value) {
+        environment.put(variable, value);
+    }
+
     /** Allows the process so many file descriptors, from the next start on. */
     void limitDescriptors(int max) {
         descriptorsMax = OptionalInt.of(max);

@@ -1,0 +1,88 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.server.testing.LineClient;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A node that is killed while clients write, again and again: whatever was acknowledged is there when it is back. */
+@Timeout(900)
+class CrashTest {
+    private static final int WRITERS = 4;
+
+    @TempDir
+    private Path site;
+
+    @ParameterizedTest(name = "sync = {0}")
+    @ValueSource(strings = {"always", "1s", "os"})
+    void aNodeThatIsKilledLosesNothingThatWasAcknowledged(String sync) throws Exception {
+        kill(sync, 4, 500);
+    }
+
+    @ParameterizedTest(name = "sync = {0}")
+    @ValueSource(strings = {"always", "1s", "os"})
+    @Tag("soak")
+    void aNodeThatIsKilledTwentyTimesLosesNothingThatWasAcknowledged(String sync) throws Exception {
+        kill(sync, 20, 4_000);
+    }
+
+    /** Kills the node so often, each time after its writers have written up to so many values. */
+    private void kill(String sync, int times, int writesMax) throws Exception {
+        List<NumberedWrites> writers = IntStream.range(0, WRITERS)
+                .mapToObj(i -> new NumberedWrites("bucket-" + i))
+                .toList();
+        try (NodeProcess node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo")) {
+            node.set("kv.storage.sync", sync);
+            node.set("kv.storage.segment-max", "1MiB");
+            node.start();
+            for (NumberedWrites writer : writers) {
+                try (LineClient client = node.connect()) {
+                    writer.create(client);
+                }
+            }
+            for (int i = 0; i < times; i++) {
+                killWhile(node, writers, ThreadLocalRandom.current().nextInt(1, writesMax));
+                node.start();
+                for (NumberedWrites writer : writers) {
+                    try (LineClient client = node.connect()) {
+                        writer.check(client);
+                    }
+                }
+                assertThat(node.err()).doesNotContain("ERROR");
+            }
+        }
+    }
+
+    /** Kills the node when the first writer has written so much; all of them write until then. */
+    private static void killWhile(NodeProcess node, List<NumberedWrites> writers, int writes) throws Exception {
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<Void>> ends = new ArrayList<>();
+            for (NumberedWrites writer : writers) {
+                int count = writer == writers.getFirst() ? writes : Integer.MAX_VALUE;
+                ends.add(threads.submit(() -> {
+                    try (LineClient client = node.connect()) {
+                        writer.writeOn(client, count);
+                    }
+                    node.kill();
+                    return null;
+                }));
+            }
+            for (Future<Void> end : ends) {
+                end.get();
+            }
+        }
+        assertThat(node.isAlive()).isFalse();
+    }
+}

@@ -1,0 +1,244 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A node whose disk fails for a while, by a library that is preloaded into it: it refuses writes, goes on reading, and takes
+ * writes again by itself; nothing that was acknowledged is lost, however it ends.
+ */
+@Timeout(300)
+class FailingDiskTest {
+    private static final int EIO = 5;
+    private static final int EMFILE = 24;
+    private static final int EROFS = 30;
+
+    /** More than one segment. */
+    private static final int MANY = 1_000;
+
+    @TempDir
+    private Path site;
+
+    private Path failing;
+    private NodeProcess node;
+    private final NumberedWrites writes = new NumberedWrites("bucket");
+
+    @BeforeEach
+    void makeNode() throws IOException {
+        failing = Files.createDirectory(site.resolve("failing"));
+        node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo");
+        node.set("kv.storage.segment-max", "1MiB");
+    }
+
+    @AfterEach
+    void end() throws IOException {
+        node.close();
+    }
+
+    private void preload() {
+        assumeTrue(Ended.of("sh", "-c", "command -v cc").status() == 0, "left out: no C compiler (cc)");
+        Path library = site.resolve("failing-disk.so");
+        String source =
+                Path.of("src/test/resources/failing-disk.c").toAbsolutePath().toString();
+        Ended cc = Ended.of("cc", "-shared", "-fPIC", "-o", library.toString(), source);
+        assertThat(cc.status()).as(cc.err()).isZero();
+        node.setVariable("LD_PRELOAD", library.toString());
+        node.setVariable("KV_FAILING", failing.toString());
+    }
+
+    private void fail(String call, int error) throws IOException {
+        Files.writeString(failing.resolve(call), String.valueOf(error));
+    }
+
+    private void recover(String call) throws IOException {
+        Files.delete(failing.resolve(call));
+    }
+
+    private void write(LineClient client, int times) throws IOException {
+        for (int i = 0; i < times; i++) {
+            assertThat(writes.write(client)).as(node.err()).isEqualTo("OK");
+        }
+    }
+
+    private void awaitRefused(LineClient client, String beginning) throws Exception {
+        Await.until("writes are refused", () -> {
+            String reply = writes.write(client);
+            assertThat(reply).matches("OK|ERROR UNCERTAIN .*|" + Pattern.quote(beginning) + ".*");
+            return reply.startsWith(beginning);
+        });
+    }
+
+    private void awaitTaken(LineClient client) throws Exception {
+        Await.until("writes are taken", () -> writes.put(client, "key-0").equals("OK"));
+    }
+
+    private void restart() throws Exception {
+        node.kill();
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.check(client);
+        }
+    }
+
+    @ParameterizedTest(name = "sync = {0}")
+    @ValueSource(strings = {"always", "50ms", "os"})
+    void afterAFailedFsyncWritesAreRefusedUntilWhatWasWrittenIsSafe(String sync) throws Exception {
+        preload();
+        node.set("kv.storage.sync", sync);
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.create(client);
+            for (int round = 0; round < 3; round++) {
+                write(client, round * 300 + 50);
+                fail("fsync", EIO);
+                awaitRefused(client, "ERROR ERR the disk failed (Input/output error): writes are refused until");
+                writes.check(client);
+                recover("fsync");
+                awaitTaken(client);
+                writes.check(client);
+            }
+            write(client, MANY);
+            writes.check(client);
+        }
+        assertThat(node.err()).doesNotContain("fault");
+        restart();
+        restart();
+    }
+
+    @Test
+    void whoWaitsForTheDiskIsToldWhenItFails() throws Exception {
+        preload();
+        node.set("kv.storage.sync", "always");
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.create(client);
+            write(client, 10);
+            fail("fsync", EIO);
+
+            assertThat(writes.write(client))
+                    .isEqualTo(
+                            "ERROR UNCERTAIN the disk failed (Input/output error): this was written, and may be lost if the"
+                                    + " host fails now");
+            assertThat(writes.write(client)).startsWith("ERROR ERR the disk failed (Input/output error)");
+        }
+    }
+
+    @ParameterizedTest(name = "sync = {0}")
+    @ValueSource(strings = {"always", "50ms", "os"})
+    void aNodeThatIsKilledWhileItsDiskFailsLosesNothing(String sync) throws Exception {
+        preload();
+        node.set("kv.storage.sync", sync);
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.create(client);
+            write(client, MANY);
+            fail("fsync", EIO);
+            awaitRefused(client, "ERROR ERR the disk failed");
+        }
+        node.kill();
+        recover("fsync");
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.check(client);
+            write(client, MANY);
+        }
+        restart();
+    }
+
+    @Test
+    void aNodeThatStopsWhileItsDiskFailsEndsAndLosesNothing() throws Exception {
+        preload();
+        node.set("kv.storage.sync", "50ms");
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.create(client);
+            write(client, 100);
+            fail("fsync", EIO);
+            awaitRefused(client, "ERROR ERR the disk failed");
+        }
+        node.signal(NodeProcess.Signal.TERM);
+        node.awaitEnd();
+        assertThat(node.err()).contains("the log could not be closed in order");
+        recover("fsync");
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.check(client);
+        }
+    }
+
+    @ParameterizedTest(name = "error {0}")
+    @CsvSource({EMFILE + ", Too many open files", EROFS + ", Read-only file system"})
+    void filesThatCannotBeMadeLoseNothing(int error, String why) throws Exception {
+        preload();
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.create(client);
+            write(client, 50);
+            fail("create", error);
+            for (int i = 0; i < MANY; i++) {
+                assertThat(writes.write(client)).matches("OK|ERROR ERR this node cannot write: .*" + why);
+            }
+            writes.check(client);
+            recover("create");
+            awaitTaken(client);
+            write(client, MANY);
+        }
+        restart();
+    }
+
+    @Test
+    void withoutFileDescriptorsWritesAreRefusedAndReadsGoOn() throws Exception {
+        node.limitDescriptors(200);
+        node.start();
+        List<LineClient> idle = new ArrayList<>();
+        try (LineClient client = node.connect()) {
+            writes.create(client);
+            write(client, 50);
+            for (int i = 0; i < 300; i++) {
+                idle.add(node.connect());
+            }
+            awaitRefused(client, "ERROR ERR this node cannot write: ");
+            writes.check(client);
+            for (LineClient one : idle) {
+                one.close();
+            }
+            awaitTaken(client);
+            write(client, MANY);
+        }
+        assertThat(node.err()).contains("Too many open files").doesNotContain("fault");
+        restart();
+    }
+
+    @Test
+    void aFolderThatCannotBeWrittenIsABadStart() throws Exception {
+        Path data = Files.createDirectory(site.resolve("read-only"));
+        Ended mount = Ended.of("mount", "-t", "tmpfs", "-o", "ro,size=1m", "kv-test", data.toString());
+        assumeTrue(
+                mount.status() == 0,
+                "left out: no file system can be mounted (" + mount.err().strip() + ")");
+        try {
+            node.set("kv.storage.dir", data.toString());
+            Ended run = node.kv("run");
+            assertThat(run.status()).isNotZero();
+            assertThat(run.err()).contains("kv.storage.dir").contains("Read-only file system");
+        } finally {
+            Ended.of("umount", data.toString());
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A node whose disk is full, a small file system of its own: it refuses what needs room and goes on with all else, until deletes
+ * have made room.
+ */
+@Timeout(300)
+class FullDiskTest {
+    private static final String SIZE = "24m";
+    private static final int KEYS_MAX = 40_000;
+
+    @TempDir
+    private Path site;
+
+    private Path data;
+    private NodeProcess node;
+
+    /** What was acknowledged, in that order. */
+    private final Map<String, String> acknowledged = new LinkedHashMap<>();
+
+    private int number;
+
+    @BeforeEach
+    void mount() throws Exception {
+        data = Files.createDirectory(site.resolve("disk"));
+        Ended mount = Ended.of("mount", "-t", "tmpfs", "-o", "size=" + SIZE, "kv-test", data.toString());
+        assumeTrue(
+                mount.status() == 0,
+                "left out: no file system can be mounted (" + mount.err().strip() + ")");
+        node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo");
+        node.set("kv.storage.dir", data.toString());
+        node.set("kv.storage.segment-max", "1MiB");
+        node.start();
+        try (LineClient client = node.connect()) {
+            assertThat(client.ask("CREATE b")).isEqualTo("OK");
+        }
+    }
+
+    @AfterEach
+    void unmount() throws IOException {
+        if (node != null) {
+            node.close();
+            Ended.of("umount", data.toString());
+        }
+    }
+
+    /** Puts another key, and returns the reply. */
+    private String put(LineClient client) throws IOException {
+        String key = "key-" + ++number;
+        String value = number + "-" + "x".repeat(1000);
+        String reply = client.ask("PUT b " + key + " " + value);
+        if (reply.equals("OK")) {
+            acknowledged.put(key, value);
+        }
+        return reply;
+    }
+
+    private void fill(LineClient client) throws IOException {
+        String reply = "OK";
+        for (int i = 0; reply.equals("OK"); i++) {
+            assertThat(i).isLessThan(KEYS_MAX);
+            reply = put(client);
+        }
+        assertThat(reply)
+                .isEqualTo("ERROR NOSPACE no space is left for " + data + ": delete keys or buckets, or make room");
+    }
+
+    /** Deletes so many keys, the oldest first, while others go on writing. */
+    private void delete(LineClient client, int count) throws IOException {
+        for (int i = 0; i < count; i++) {
+            String key = acknowledged.keySet().iterator().next();
+            assertThat(client.ask("DELETE b " + key)).isEqualTo("OK");
+            acknowledged.remove(key);
+            assertThat(client.ask("GET b " + key)).isEmpty();
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(put(client)).matches("OK|ERROR NOSPACE .*");
+        }
+    }
+
+    private void check(LineClient client) throws IOException {
+        for (Map.Entry<String, String> entry : acknowledged.entrySet()) {
+            assertThat(client.ask("GET b " + entry.getKey())).isEqualTo(entry.getValue());
+            assertThat(client.line()).isEqualTo("OK");
+        }
+    }
+
+    private void assertNoFault() throws IOException {
+        assertThat(node.err()).doesNotContain("SIGBUS", "InternalError", "fault", "ERROR");
+    }
+
+    private void awaitRoom(LineClient client) throws Exception {
+        Await.until("there is room again", () -> put(client).equals("OK"));
+    }
+
+    @Test
+    void refusesWhatNeedsRoomUntilDeletesHaveMadeSome() throws Exception {
+        try (LineClient client = node.connect()) {
+            for (int round = 0; round < 3; round++) {
+                fill(client);
+                assertThat(acknowledged).hasSizeGreaterThan(12_000);
+                check(client);
+                delete(client, 4_000);
+                awaitRoom(client);
+                check(client);
+            }
+        }
+        assertNoFault();
+    }
+
+    @Test
+    void canBeEmptied() throws Exception {
+        try (LineClient client = node.connect()) {
+            fill(client);
+            while (!acknowledged.isEmpty()) {
+                String key = acknowledged.keySet().iterator().next();
+                // So many at once are more than what is kept for them, until compaction has made room.
+                Await.until(
+                        "a key is deleted", () -> client.ask("DELETE b " + key).equals("OK"));
+                acknowledged.remove(key);
+            }
+            awaitRoom(client);
+            fill(client);
+            assertThat(acknowledged).hasSizeGreaterThan(12_000);
+        }
+        assertNoFault();
+    }
+
+    @Test
+    void startsAgainAfterItWasKilledOnAFullDisk() throws Exception {
+        try (LineClient client = node.connect()) {
+            fill(client);
+        }
+        for (int i = 0; i < 3; i++) {
+            node.kill();
+            node.start();
+            try (LineClient client = node.connect()) {
+                check(client);
+                fill(client);
+            }
+        }
+        node.kill();
+        node.start();
+        try (LineClient client = node.connect()) {
+            delete(client, 4_000);
+            awaitRoom(client);
+            check(client);
+        }
+        assertNoFault();
+    }
+
+    @Test
+    void stopsInOrderOnAFullDisk() throws Exception {
+        try (LineClient client = node.connect()) {
+            fill(client);
+            delete(client, 10);
+        }
+        node.signal(NodeProcess.Signal.TERM);
+        assertThat(node.awaitEnd()).isZero();
+        assertNoFault();
+        node.start();
+        try (LineClient client = node.connect()) {
+            check(client);
+            delete(client, 4_000);
+            awaitRoom(client);
+        }
+        assertNoFault();
+    }
+}

@@ -1,0 +1,92 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+
+/**
+ * A client that writes numbered values to one bucket, one after the other, and remembers what was acknowledged. Each key then
+ * has the last value that was, or one that was sent later and never answered. One thread at a time.
+ */
+final class NumberedWrites {
+    private static final String ABSENT = "";
+    private static final int KEYS = 200;
+
+    private final String bucket;
+    private final Random random = new Random();
+    private final Map<String, String> acknowledged = new HashMap<>();
+
+    /** What was sent after that and may have run. */
+    private final Map<String, List<String>> uncertain = new HashMap<>();
+
+    private long number;
+
+    NumberedWrites(String bucket) {
+        this.bucket = bucket;
+    }
+
+    void create(LineClient client) throws IOException {
+        assertThat(client.ask("CREATE " + bucket)).isEqualTo("OK");
+    }
+
+    /** Writes so often, or until the connection ends. */
+    void writeOn(LineClient client, int times) {
+        try {
+            for (int i = 0; i < times; i++) {
+                assertThat(write(client)).isEqualTo("OK");
+            }
+        } catch (IOException ended) {
+            // The node was killed.
+        }
+    }
+
+    /** Sets or deletes a key, and returns the reply. */
+    String write(LineClient client) throws IOException {
+        String key = "key-" + random.nextInt(KEYS);
+        return random.nextInt(5) == 0 ? delete(client, key) : put(client, key);
+    }
+
+    String put(LineClient client, String key) throws IOException {
+        String value = ++number + "-" + "abcdefghij".repeat(random.nextInt(400));
+        return send(client, "PUT " + bucket + " " + key + " " + value, key, value);
+    }
+
+    String delete(LineClient client, String key) throws IOException {
+        return send(client, "DELETE " + bucket + " " + key, key, ABSENT);
+    }
+
+    private String send(LineClient client, String request, String key, String value) throws IOException {
+        uncertain.computeIfAbsent(key, _ -> new ArrayList<>()).add(value);
+        String reply = client.ask(request);
+        if (reply.equals("OK")) {
+            acknowledged.put(key, value);
+            uncertain.remove(key);
+        } else if (!reply.startsWith("ERROR UNCERTAIN ")) {
+            uncertain.get(key).removeLast();
+        }
+        return reply;
+    }
+
+    /** Reads all keys and compares; what they hold now counts as acknowledged. */
+    void check(LineClient client) throws IOException {
+        for (int i = 0; i < KEYS; i++) {
+            check(client, "key-" + i);
+        }
+    }
+
+    private void check(LineClient client, String key) throws IOException {
+        String value = client.ask("GET " + bucket + " " + key);
+        assertThat(client.line()).isEqualTo("OK");
+        if (!uncertain.getOrDefault(key, List.of()).contains(value)) {
+            assertThat(value).as("%s of %s", key, bucket).isEqualTo(acknowledged.getOrDefault(key, ABSENT));
+        }
+        acknowledged.put(key, value);
+        uncertain.remove(key);
+    }
+}

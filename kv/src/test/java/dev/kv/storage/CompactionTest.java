@@ -1,0 +1,312 @@
+package dev.kv.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What was deleted stays so, however often the log is compacted and opened in between, and wherever that is cut short. */
+@Timeout(600)
+class CompactionTest {
+    private static final long MIB = 1L << 20;
+    private static final int BUCKETS = 3;
+    private static final int KEYS = 40;
+
+    @TempDir
+    private Path folder;
+
+    private Path data;
+    private OpenStorage storage;
+    private final Map<String, Map<String, String>> model = new HashMap<>();
+    private int number;
+
+    @BeforeEach
+    void open() throws IOException {
+        data = folder.resolve("data");
+        storage = open(data);
+    }
+
+    @AfterEach
+    void close() {
+        storage.stop(Duration.ZERO);
+    }
+
+    private static OpenStorage open(Path data) throws IOException {
+        return OpenStorage.open(
+                new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB),
+                1L << 20,
+                _ -> {});
+    }
+
+    private void reopen(Path at) throws IOException {
+        storage.stop(Duration.ZERO);
+        data = at;
+        storage = open(at);
+    }
+
+    private void put(String bucket, String key, String value) {
+        assertThat(run(new Command.Create(Bytes.of(bucket)))).isEqualTo(Reply.OK);
+        assertThat(run(new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
+                .isEqualTo(Reply.OK);
+        model.computeIfAbsent(bucket, _ -> new HashMap<>()).put(key, value);
+    }
+
+    private void delete(String bucket, String key) {
+        Map<String, String> values = model.get(bucket);
+        Reply expected = values == null ? Reply.NOT_FOUND : Reply.OK;
+        assertThat(run(new Command.Delete(Bytes.of(bucket), Bytes.of(key)))).isEqualTo(expected);
+        if (values != null) {
+            values.remove(key);
+        }
+    }
+
+    private void drop(String bucket) throws Refused {
+        storage.buckets().edit(Bytes.of(bucket), edit -> {
+            edit.drop();
+            return Reply.OK;
+        });
+        model.remove(bucket);
+    }
+
+    private Reply run(Command command) {
+        return storage.run(command).toCompletableFuture().join();
+    }
+
+    private void check() {
+        for (int b = 0; b < BUCKETS; b++) {
+            Map<String, String> values = model.get("bucket-" + b);
+            for (int k = 0; k < KEYS; k++) {
+                Reply expected = Reply.NOT_FOUND;
+                if (values != null) {
+                    String value = values.get("key-" + k);
+                    expected = value == null ? Reply.ABSENT : new Reply.Value(Bytes.of(value));
+                }
+                assertThat(run(new Command.Get(Bytes.of("bucket-" + b), Bytes.of("key-" + k))))
+                        .isEqualTo(expected);
+            }
+        }
+    }
+
+    private void changeSomething(Random random) throws Refused {
+        String bucket = "bucket-" + random.nextInt(BUCKETS);
+        String key = "key-" + random.nextInt(KEYS);
+        int what = random.nextInt(100);
+        if (what < 3) {
+            drop(bucket);
+        } else if (what < 50) {
+            delete(bucket, key);
+        } else {
+            put(bucket, key, ++number + "x".repeat(random.nextInt(4_000)));
+        }
+    }
+
+    private Path image() throws IOException {
+        Path image = Files.createTempDirectory(folder, "image");
+        for (Path file : files(data)) {
+            Files.copy(file, image.resolve(file.getFileName()));
+        }
+        return image;
+    }
+
+    private static List<Path> files(Path of) throws IOException {
+        try (Stream<Path> files = Files.list(of)) {
+            return files.filter(file -> file.getFileName().toString().matches("format|mark|.*[.](log|hint)"))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    private static List<Segment.Name> segments(Path of) throws IOException {
+        return Folder.segments(of);
+    }
+
+    @Test
+    void nothingDeletedComesBackWhateverIsCompactedAndOpenedInBetween() throws Exception {
+        run(new Random().nextLong(), 120);
+    }
+
+    @Test
+    @Tag("soak")
+    void nothingDeletedComesBackForMinutes() throws Exception {
+        run(new Random().nextLong(), 4_000);
+    }
+
+    private void run(long seed, int rounds) throws Exception {
+        Random random = new Random(seed);
+        try {
+            for (int round = 0; round < rounds; round++) {
+                for (int i = random.nextInt(1, 80); i > 0; i--) {
+                    changeSomething(random);
+                }
+                for (Path file : files(data)) {
+                    if (file.toString().endsWith(".hint") && random.nextInt(4) == 0) {
+                        Files.delete(file);
+                    }
+                }
+                switch (random.nextInt(4)) {
+                    case 0 -> storage.compact();
+                    case 1 -> storage.compact(false);
+                    case 2 -> reopen(data);
+                    default -> {
+                        // All that a process leaves that is killed when it has just stopped compacting.
+                        reopen(data);
+                        storage.compact(random.nextBoolean());
+                        reopen(data);
+                    }
+                }
+                check();
+            }
+        } catch (AssertionError | RuntimeException e) {
+            throw new AssertionError("with seed " + seed, e);
+        }
+    }
+
+    @Test
+    void aCrashBetweenAnyTwoStepsOfCompactionChangesNothing() throws Exception {
+        Random random = new Random(7);
+        for (int round = 0; round < 12; round++) {
+            for (int i = 0; i < 120; i++) {
+                changeSomething(random);
+            }
+            reopen(data);
+        }
+        storage.stop(Duration.ZERO);
+        Path before = image();
+        storage = open(data);
+        storage.compact();
+        storage.stop(Duration.ZERO);
+        List<Segment.Name> old = segments(before);
+        List<Segment.Name> compacted = segments(data);
+        assertThat(compacted.size()).isLessThan(old.size());
+
+        Path step = before;
+        int steps = 0;
+        for (int i = 0; i < compacted.size(); i++) {
+            Segment.Name made = compacted.get(i);
+            if (old.contains(made)) {
+                continue;
+            }
+            long next = i + 1 < compacted.size() ? compacted.get(i + 1).number() : Long.MAX_VALUE;
+            Files.copy(data.resolve(made.log()), step.resolve(made.log()));
+            opensAsItWas(step);
+            for (Segment.Name name : old) {
+                if (name.number() >= made.number() && name.number() < next) {
+                    Files.delete(step.resolve(name.log()));
+                    Files.deleteIfExists(step.resolve(name.hint()));
+                    opensAsItWas(step);
+                    steps++;
+                }
+            }
+        }
+        assertThat(steps).isGreaterThan(3);
+        storage = open(data);
+    }
+
+    /** Opens an image of what is there, then goes on with it: deletes all, compacts, and opens once more. */
+    private void opensAsItWas(Path step) throws IOException {
+        data = step;
+        Path image = image();
+        storage = open(image);
+        check();
+        Map<String, Map<String, String>> all = new HashMap<>();
+        model.forEach((bucket, values) -> all.put(bucket, new HashMap<>(values)));
+        for (String bucket : List.copyOf(model.keySet())) {
+            for (String key : List.copyOf(model.get(bucket).keySet())) {
+                delete(bucket, key);
+            }
+        }
+        storage.stop(Duration.ZERO);
+        storage = open(image);
+        storage.compact();
+        storage.stop(Duration.ZERO);
+        storage = open(image);
+        check();
+        storage.stop(Duration.ZERO);
+        model.putAll(all);
+        data = folder.resolve("data");
+    }
+
+    @Test
+    void aFileThatCannotBeRemovedEndsCompactionUntilItCan() throws Exception {
+        put("bucket-0", "key-1", "1");
+        put("bucket-0", "key-2", "1");
+        reopen(data);
+        put("bucket-0", "key-1", "2");
+        put("bucket-0", "key-3", "2");
+        reopen(data);
+        put("bucket-0", "key-1", "3");
+        reopen(data);
+        Segment.Name second = segments(data).get(1);
+        Path obstacle = Files.createDirectories(data.resolve(second.hint()).resolveSibling(second.hint() + ".old"));
+        Files.move(data.resolve(second.hint()), obstacle.resolve("hint"));
+        Files.move(obstacle, data.resolve(second.hint()));
+
+        assertThatThrownBy(() -> storage.compact()).isInstanceOf(IOException.class);
+        delete("bucket-0", "key-3");
+        storage.log().rollOver();
+        long syncedFrom = System.nanoTime();
+        while (storage.log().sealed().size() < storage.log().segments().size()) {
+            assertThat(System.nanoTime() - syncedFrom)
+                    .isLessThan(Duration.ofSeconds(20).toNanos());
+            Thread.onSpinWait();
+        }
+        assertThatThrownBy(() -> storage.compact()).isInstanceOf(IOException.class);
+        check();
+        Files.delete(data.resolve(second.hint()).resolve("hint"));
+        Files.delete(data.resolve(second.hint()));
+        check();
+
+        reopen(data);
+        check();
+        storage.compact();
+        reopen(data);
+        check();
+    }
+
+    @Test
+    void whatIsAtRestTakesAtMostTwiceWhatIsNeeded() throws Exception {
+        Random random = new Random(3);
+        for (int i = 0; i < 60_000; i++) {
+            put("bucket-0", "key-" + random.nextInt(8_000), i + "x".repeat(random.nextInt(2_000)));
+        }
+        long live = Long.parseLong(storage.status().get("bytes"));
+        assertThat(live).isGreaterThan(6 * MIB);
+        long start = System.nanoTime();
+        // Four files that are allocated ahead, and what a small log may leave.
+        while (bytes() > 2 * live + 8 * MIB) {
+            assertThat(System.nanoTime() - start)
+                    .as("%d bytes for %d", bytes(), live)
+                    .isLessThan(Duration.ofSeconds(20).toNanos());
+            Thread.onSpinWait();
+        }
+    }
+
+    private long bytes() throws IOException {
+        long bytes = 0;
+        try (Stream<Path> files = Files.list(data)) {
+            for (Path file : new ArrayList<>(files.toList())) {
+                bytes += file.toFile().length();
+            }
+        }
+        return bytes;
+    }
+}
