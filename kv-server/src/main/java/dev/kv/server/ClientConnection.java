@@ -425,6 +425,7 @@ final class ClientConnection extends Connection {
         // What is still in flight is answered to nobody.
         budget().give(pending.heldBytes());
         forgetRequest();
+        session.end();
         door.left(this);
     }
 }
