@@ -6,7 +6,6 @@ import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Hop;
 import dev.kv.router.Store;
-import dev.kv.server.HashCommands.ScanOptions;
 import dev.kv.server.RespCommand.Handler;
 import dev.kv.server.RespCommand.Keys;
 import java.util.List;
@@ -68,7 +67,7 @@ final class KeyCommands {
                         -2,
                         Keys.NONE,
                         "Reads the names of buckets page by page",
-                        (request, session) -> scan(ScanOptions.of(request, 1))),
+                        (request, session) -> scan(ScanOptions.ofBuckets(request))),
                 read(
                         "keys",
                         2,

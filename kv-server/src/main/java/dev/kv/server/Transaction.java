@@ -121,7 +121,7 @@ final class Transaction {
         int next = 0;
         for (Question question : questions) {
             int count = commands(question).size();
-            RespAnswer.write(out, question, replies.subList(next, next + count));
+            Answers.write(out, question, replies.subList(next, next + count));
             next += count;
         }
     }

@@ -65,10 +65,7 @@ final class OpenDoorTest {
 
     @Test
     void aDoorForOtherHostsWithoutAPasswordWarnsOfItAtItsStart() throws Exception {
-        assertThat(warnings("0.0.0.0", ""))
-                .singleElement()
-                .asString()
-                .contains("0.0.0.0:0", "kv.server.password");
+        assertThat(warnings("0.0.0.0", "")).singleElement().asString().contains("0.0.0.0:0", "kv.server.password");
         assertThat(warnings("0.0.0.0", "secret")).isEmpty();
         assertThat(warnings("127.0.0.1", "")).isEmpty();
     }
@@ -89,9 +86,7 @@ final class OpenDoorTest {
             log.detachAppender(events);
             log.setLevel(null);
         }
-        return events.list.stream()
-                .map(ILoggingEvent::getFormattedMessage)
-                .toList();
+        return events.list.stream().map(ILoggingEvent::getFormattedMessage).toList();
     }
 
     @Test
