@@ -42,17 +42,16 @@ final class ClientConnection extends Connection {
             Reply.Word.ERR,
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
 
+    /** What the client gets in place of a reply that there is no memory for. */
+    private static final byte[][] NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
+
+    private static final byte[][] NO_MEMORY_RESP =
+            new RespWriter(false).error(NO_MEMORY).toPieces();
+
     /** What a request is written in, and so its reply. */
     private enum Protocol {
-        LINE(LineReply.of(NO_MEMORY)),
-        RESP(new RespWriter(false).error(NO_MEMORY).toPieces());
-
-        /** What the client gets in place of a reply that there is no memory for. */
-        private final byte[][] noMemory;
-
-        Protocol(byte[][] noMemory) {
-            this.noMemory = noMemory;
-        }
+        LINE,
+        RESP
     }
 
     private final OpenDoor door;
@@ -377,8 +376,12 @@ final class ClientConnection extends Connection {
         if (budget().take(PendingReplies.bytes(reply))) {
             pending.put(number, reply);
         } else {
-            pending.put(number, protocol.noMemory);
-            budget().charge(PendingReplies.bytes(protocol.noMemory));
+            byte[][] error = switch (protocol) {
+                case LINE -> NO_MEMORY_LINE;
+                case RESP -> NO_MEMORY_RESP;
+            };
+            pending.put(number, error);
+            budget().charge(PendingReplies.bytes(error));
         }
     }
 
