@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** What each command does to buckets, whichever engine keeps them. */
+/** What each command does to buckets. */
 final class Commands {
     /** How many keys, from a position by chance on, one is drawn from: the gaps between positions differ. */
     private static final int DRAWN_FROM = 64;
@@ -21,22 +21,23 @@ final class Commands {
     private static final Reply NOTHING = new Reply.Amount(0);
     private static final Reply ONE = new Reply.Amount(1);
 
-    private final Engine engine;
+    private final Buckets buckets;
     private final long replyMaxBytes;
 
     /**
      * @param replyMaxBytes what one reply may hold
      */
-    Commands(Engine engine, long replyMaxBytes) {
-        this.engine = engine;
+    Commands(Buckets buckets, long replyMaxBytes) {
+        this.buckets = buckets;
         this.replyMaxBytes = replyMaxBytes;
     }
 
     Reply run(Command command) {
         try {
             return switch (command) {
-                case Command.Read read -> engine.read(read.bucket(), view -> look(view, read, room()));
-                case Command.Write write -> engine.edit(write.bucket(), edit -> change(edit, write));
+                case Command.Get get -> buckets.get(get.bucket(), get.key());
+                case Command.Read read -> buckets.read(read.bucket(), view -> look(view, read, room()));
+                case Command.Write write -> buckets.edit(write.bucket(), edit -> change(edit, write));
                 case Command.Batch batch -> run(batch);
                 case Command.Rename rename -> rename(rename);
                 case Command.Names names -> names(names);
@@ -46,19 +47,21 @@ final class Commands {
             };
         } catch (TooLarge e) {
             return new Reply.Failed(Word.ERR, "reply too large, use HSCAN");
+        } catch (Refused e) {
+            return e.reply();
         }
     }
 
-    private Reply run(Command.Batch batch) {
+    private Reply run(Command.Batch batch) throws Refused {
         boolean reads = batch.commands().stream().allMatch(Command.Read.class::isInstance);
         return reads
-                ? engine.read(batch.bucket(), view -> {
+                ? buckets.read(batch.bucket(), view -> {
                     ReplyRoom room = room();
                     return new Reply.Many(batch.commands().stream()
                             .map(command -> look(view, (Command.Read) command, room))
                             .toList());
                 })
-                : engine.edit(batch.bucket(), edit -> {
+                : buckets.edit(batch.bucket(), edit -> {
                     ReplyRoom room = room();
                     return new Reply.Many(batch.commands().stream()
                             .map(command -> inBatch(edit, command, room))
@@ -316,16 +319,19 @@ final class Commands {
         }
     }
 
-    private Reply rename(Command.Rename rename) {
+    private Reply rename(Command.Rename rename) throws Refused {
         if (rename.bucket().equals(rename.to())) {
-            return engine.read(rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
+            return buckets.read(rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
         }
-        return engine.edit(rename.bucket(), rename.to(), (from, to) -> {
+        return buckets.edit(rename.bucket(), rename.to(), (from, to) -> {
             if (from.size() == 0) {
                 return Reply.NOT_FOUND;
             }
             to.drop();
-            from.forEach(0, (position, key, value) -> {
+            ReplyRoom room = room();
+            from.forEach(0, (_, key, value) -> {
+                room.take(key);
+                room.take(value);
                 to.set(key, value);
                 return true;
             });
@@ -342,11 +348,12 @@ final class Commands {
         ReplyRoom room = room();
         Page page = new Page(names.count(), room);
         List<Reply.Name> found = new ArrayList<>();
-        engine.forEachBucket(names.position(), (position, name, size) -> {
+        buckets.forEachBucket(names.position(), (position, bucket) -> {
             if (page.endsBefore(position)) {
                 return false;
             }
-            if (size > 0 && names.names().contains(name) && match.matches(name)) {
+            Bytes name = Bytes.owning(bucket.name());
+            if (bucket.size() > 0 && names.names().contains(name) && match.matches(name)) {
                 room.take(name);
                 found.add(new Reply.Name(position, name));
             }
@@ -357,8 +364,8 @@ final class Commands {
 
     private Reply count(Command.Count count) {
         long[] sum = {0};
-        engine.forEachBucket(0, (position, name, size) -> {
-            if (size > 0 && count.names().contains(name)) {
+        buckets.forEachBucket(0, (_, bucket) -> {
+            if (bucket.size() > 0 && count.names().contains(Bytes.owning(bucket.name()))) {
                 sum[0]++;
             }
             return true;

@@ -4,28 +4,28 @@ import dev.kv.router.Bytes;
 
 /** A bucket as a command sees it while it runs: no other command changes it meanwhile. */
 interface View {
-    /** Whether the bucket is there: it is kept, or has keys. */
+    /** Whether there is such a bucket: it has keys, or is kept. */
     boolean exists();
 
-    /** Whether the bucket stays when it has no keys. */
+    /** Whether the bucket stays when its last key goes. */
     boolean isKept();
 
     /** The number of keys. */
     long size();
 
-    /** The value of the key; null if there is none. */
+    /** The value of a key; null if it is not there. */
     Bytes get(Bytes key);
 
     /**
-     * Shows pairs from a position on, in the order of their positions, until the visitor declines. A key's position is 32 bits
-     * of a keyed hash, from 0 to 2^32 - 1, the same as long as the data folder lives; several keys may share one.
+     * Shows pairs from a position on, in the order of their positions, until the visitor has seen enough. A key's position is a
+     * hash of it, from 0 to 2^32 - 1, and the same as long as the data folder lives; several keys may share one.
      */
     void forEach(long fromPosition, Visitor visitor);
 
-    /** Sees pairs, one after the other. */
+    /** Sees pairs. */
     @FunctionalInterface
     interface Visitor {
-        /** A pair; answers whether to go on. */
+        /** Returns whether it wants to see more. */
         boolean visit(long position, Bytes key, Bytes value);
     }
 }

@@ -8,29 +8,57 @@ import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
+import java.io.IOException;
 import java.math.BigDecimal;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
-/** What commands do to buckets, whatever engine keeps them. */
+/** What commands do to buckets. */
 final class CommandsTest {
     private static final Bytes B = Bytes.of("b");
     private static final Bytes ANYTHING = Bytes.of("*");
     private static final int REPLY_MAX_BYTES = 64 * 1024;
 
-    private final Registry registry = new Registry(new Room(1L << 30), REPLY_MAX_BYTES);
+    @TempDir
+    private Path folder;
+
+    private OpenStorage storage;
+
+    @BeforeEach
+    void open() throws IOException {
+        storage = open("data", 0);
+    }
+
+    private OpenStorage open(String data, long maxBytes) throws IOException {
+        return OpenStorage.open(
+                new LogStorage.StorageSettings(
+                        folder.resolve(data), new Sync(false, Optional.empty()), maxBytes, 64L << 20),
+                REPLY_MAX_BYTES,
+                _ -> {});
+    }
+
+    @AfterEach
+    void close() {
+        storage.stop(Duration.ZERO);
+    }
 
     private Reply run(Command command) {
-        return registry.run(command).toCompletableFuture().join();
+        return storage.run(command).toCompletableFuture().join();
     }
 
     private static List<Bytes> words(String... words) {
@@ -55,7 +83,7 @@ final class CommandsTest {
         assertThat(run(new Command.Get(B, Bytes.of("a")))).isEqualTo(new Reply.Value(Bytes.of("3")));
         assertThat(run(new Command.DeleteAll(B, words("a", "b", "c", "a")))).isEqualTo(amount(2));
         assertThat(run(new Command.Get(B, Bytes.of("a")))).isEqualTo(Reply.NOT_FOUND);
-        assertThat(registry.status()).containsEntry("buckets", "0").containsEntry("bytes", "0 of at most 1073741824");
+        assertThat(storage.status()).containsEntry("buckets", "0").containsEntry("bytes", "0");
     }
 
     @Test
@@ -70,7 +98,7 @@ final class CommandsTest {
         assertThat(run(new Command.Get(B, Bytes.of("a")))).isEqualTo(Reply.NOT_FOUND);
         set("a", "1");
         assertThat(run(new Command.Drop(B))).isEqualTo(amount(1));
-        assertThat(registry.status()).containsEntry("buckets", "0");
+        assertThat(storage.status()).containsEntry("buckets", "0");
     }
 
     @Test
@@ -95,12 +123,12 @@ final class CommandsTest {
                         amount(3),
                         amount(1),
                         Reply.NOT_FOUND)));
-        assertThat(registry.status()).containsEntry("buckets", "0");
+        assertThat(storage.status()).containsEntry("buckets", "0");
     }
 
     @Test
-    void whatFindsNoRoomChangesNothing() {
-        Registry small = new Registry(new Room(1000), REPLY_MAX_BYTES);
+    void whatFindsNoRoomChangesNothing() throws Exception {
+        OpenStorage small = open("small", 500);
         small.run(new Command.SetAll(B, words("a", "1"), false));
         String before = small.status().get("bytes");
 
@@ -118,6 +146,7 @@ final class CommandsTest {
                     .isEqualTo(new Reply.Values(words("a", "1")));
             assertThat(small.status()).containsEntry("bytes", before).containsEntry("buckets", "1");
         }
+        small.stop(Duration.ZERO);
     }
 
     @Test

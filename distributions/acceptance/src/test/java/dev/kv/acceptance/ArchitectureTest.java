@@ -21,7 +21,7 @@ class ArchitectureTest {
     @Test
     void allRoomsAreLookedAt() {
         assertThat(KV.contain("dev.kv.router.Router")).isTrue();
-        assertThat(KV.contain("dev.kv.storage.MemoryStorage")).isTrue();
+        assertThat(KV.contain("dev.kv.storage.LogStorage")).isTrue();
         assertThat(KV.contain("dev.kv.server.ClientDoor")).isTrue();
         assertThat(KV.contain("dev.kv.router.testing.Firewall")).isFalse();
     }

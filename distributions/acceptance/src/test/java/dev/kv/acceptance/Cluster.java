@@ -16,7 +16,7 @@ import dev.kv.server.ClientDoor;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.Transcript;
 import dev.kv.server.testing.Transcript.Pace;
-import dev.kv.storage.MemoryStorage;
+import dev.kv.storage.LogStorage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -154,7 +154,7 @@ final class Cluster implements AutoCloseable {
                     "127.0.0.1:" + firewall.address().getPort()));
             all.put("kv.router.table", table);
             all.putAll(settings);
-            Optional<Storage> storage = keepsData ? Optional.of(new MemoryStorage()) : Optional.empty();
+            Optional<Storage> storage = keepsData ? Optional.of(new LogStorage()) : Optional.empty();
             Release release = new Release(storage, Optional.of(new ClientDoor()), "test", "none");
             Node node = Node.configure(Layers.of(folder.resolve("home"), all).load(), release)
                     .start(() -> {});

@@ -184,20 +184,21 @@ class CommandsTest {
     }
 
     @Test
-    void theBucketsMayFillTheHeapOfTheNodeWhateverThatOfACommandIs() throws Exception {
-        foo.setJavaOptions("-Xmx512m");
-        foo.set("kv.storage.max-bytes", "300MiB");
+    void aNodeThatHoldsAsMuchAsItMayRefusesMoreAndSaysWhatToDo() throws Exception {
+        foo.set("kv.storage.max-bytes", "1KiB");
         started(foo.kv("start"));
-        assertThat(results(foo.kv("status"))).contains("of at most 314572800");
-        results(foo.kv("stop"));
-
-        foo.set("kv.storage.max-bytes", "600MiB");
-        Ended tooMuch = foo.kv("start");
-        assertThat(tooMuch.status()).isEqualTo(1);
-        assertThat(tooMuch.complaints())
-                .last()
-                .asString()
-                .contains("kv.storage.max-bytes = \"600MiB\"", "the largest heap, 536870912 bytes (-Xmx in");
+        foo.converse("""
+                > CREATE x
+                < OK
+                > PUT x small 1
+                < OK
+                """);
+        try (LineClient client = LineClient.connect(foo.clients())) {
+            assertThat(client.ask("PUT x large " + "v".repeat(1024)))
+                    .startsWith("ERROR NOSPACE the buckets on this node take ")
+                    .endsWith("raise kv.storage.max-bytes");
+        }
+        foo.converse("> GET x small\n< 1\n< OK\n");
     }
 
     @Test

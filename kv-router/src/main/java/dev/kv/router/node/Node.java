@@ -131,8 +131,8 @@ public final class Node {
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
         doing = "opening the storage";
-        Optional<Storage.Open> storage =
-                ready.storage.map(storing -> storing.start(settings.limits().replyMaxBytes()));
+        Optional<Storage.Open> storage = ready.storage.map(
+                storing -> storing.start(settings.limits().replyMaxBytes(), progress -> doing = progress));
         storage.ifPresent(open -> started("storage", open));
 
         doing = "opening the ports";

@@ -3,6 +3,7 @@ package dev.kv.router.node;
 import dev.kv.router.Bytes;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
+import java.util.function.Consumer;
 
 /**
  * The service by which a release keeps data ({@link java.util.ServiceLoader}); a release without one is server-only. Its
@@ -16,11 +17,12 @@ public interface Storage {
     @FunctionalInterface
     interface Ready {
         /**
-         * Opens the buckets of this node.
+         * Opens the buckets of this node. Blocks as long as that takes.
          *
          * @param replyMaxBytes what one reply may hold
+         * @param doing is told from time to time how far it is, for people
          */
-        Open start(long replyMaxBytes);
+        Open start(long replyMaxBytes, Consumer<String> doing);
     }
 
     /** The buckets on this node. Any thread may call them. */

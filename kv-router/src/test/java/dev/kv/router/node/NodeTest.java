@@ -56,7 +56,7 @@ class NodeTest {
     private Storage storage() {
         return settings -> {
             events.add("storage configured");
-            return replyMaxBytes -> {
+            return (_, _) -> {
                 events.add("storage started");
                 return new EmptyStorage();
             };
@@ -342,7 +342,7 @@ class NodeTest {
     void answersAtTheLocalSocketWhileItStarts() throws Exception {
         CountDownLatch opening = new CountDownLatch(1);
         CountDownLatch opened = new CountDownLatch(1);
-        Storage slow = settings -> replyMaxBytes -> {
+        Storage slow = settings -> (_, _) -> {
             opening.countDown();
             try {
                 opened.await();

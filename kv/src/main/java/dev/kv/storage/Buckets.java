@@ -1,0 +1,506 @@
+package dev.kv.storage;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Word;
+import dev.kv.router.node.Storage.BucketVisitor;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.StampedLock;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+
+/**
+ * The buckets on this node by name, in memory as far as they have to be: where their fields are in the log. Any thread may
+ * call; who changes buckets of one shard waits for its turn, who reads does not.
+ */
+final class Buckets {
+    private static final int SHARD_BITS = 8;
+    private static final int SHARD_SHIFT = Integer.SIZE - SHARD_BITS;
+
+    private final Log log;
+    private final Fields fields;
+    private final long maxBytes;
+    private final Shard[] shards = new Shard[1 << SHARD_BITS];
+
+    /** Buckets that are gone, and whose fields still count as needed in the log. */
+    private final Queue<Bucket> gone = new ConcurrentLinkedQueue<>();
+
+    /**
+     * @param maxBytes what all buckets together may take in the log; 0 for any
+     */
+    Buckets(Log log, Hash hash, long maxBytes) {
+        this.log = log;
+        this.fields = new Fields(log, hash);
+        this.maxBytes = maxBytes;
+        for (int i = 0; i < shards.length; i++) {
+            shards[i] = new Shard(SHARD_BITS);
+        }
+    }
+
+    Fields fields() {
+        return fields;
+    }
+
+    private Shard shard(int hash) {
+        return shards[hash >>> SHARD_SHIFT];
+    }
+
+    /**
+     * Reads a key.
+     *
+     * @return {@link Reply.Value}, {@link Reply#ABSENT} or {@link Reply#NOT_FOUND}
+     */
+    Reply get(Bytes name, Bytes key) {
+        int hash = fields.hash().of(name.array());
+        Shard shard = shard(hash);
+        long optimistic = shard.lock.tryOptimisticRead();
+        if (optimistic != 0) {
+            try {
+                Reply reply = get(shard, hash, name, key);
+                if (shard.lock.validate(optimistic)) {
+                    return reply;
+                }
+            } catch (RuntimeException e) {
+                // What was read may have been half of a change: a valid stamp alone tells.
+                if (shard.lock.validate(optimistic) && e instanceof Damaged) {
+                    throw e;
+                }
+            }
+        }
+        long stamp = shard.lock.readLock();
+        try {
+            return get(shard, hash, name, key);
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
+    }
+
+    private Reply get(Shard shard, int hash, Bytes name, Bytes key) {
+        Bucket bucket = shard.find(hash, name.array());
+        if (bucket == null) {
+            return Reply.NOT_FOUND;
+        }
+        Bytes value = fields.get(bucket, key);
+        return value == null ? Reply.ABSENT : new Reply.Value(value);
+    }
+
+    /** Has a command look at a bucket. */
+    Reply read(Bytes name, Function<View, Reply> command) {
+        int hash = fields.hash().of(name.array());
+        Shard shard = shard(hash);
+        long stamp = shard.lock.readLock();
+        try {
+            return command.apply(change(shard, hash, name));
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
+    }
+
+    private Change change(Shard shard, int hash, Bytes name) {
+        return new Change(fields, name.array(), hash, shard.find(hash, name.array()));
+    }
+
+    /**
+     * Has a command change a bucket.
+     *
+     * @throws Refused if the change could not be written: nothing is changed then
+     */
+    Reply edit(Bytes name, Function<Edit, Reply> command) throws Refused {
+        int hash = fields.hash().of(name.array());
+        Shard shard = shard(hash);
+        long stamp = shard.lock.writeLock();
+        try {
+            Change change = change(shard, hash, name);
+            Reply reply = command.apply(change);
+            commit(change);
+            return reply;
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /**
+     * Has a command change two buckets of different names, both or neither of them.
+     *
+     * @throws Refused if the change could not be written: nothing is changed then
+     */
+    Reply edit(Bytes first, Bytes second, BiFunction<Edit, Edit, Reply> command) throws Refused {
+        int hash = fields.hash().of(first.array());
+        int secondHash = fields.hash().of(second.array());
+        Shard shard = shard(hash);
+        Shard secondShard = shard(secondHash);
+        // In an order that is the same for all.
+        boolean isInOrder = Integer.compareUnsigned(hash, secondHash) <= 0;
+        StampedLock outer = (isInOrder ? shard : secondShard).lock;
+        StampedLock inner = (isInOrder ? secondShard : shard).lock;
+        long stamp = outer.writeLock();
+        boolean isOneShard = hash >>> SHARD_SHIFT == secondHash >>> SHARD_SHIFT;
+        long innerStamp = isOneShard ? 0 : inner.writeLock();
+        try {
+            Change change = change(shard, hash, first);
+            Change secondChange = change(secondShard, secondHash, second);
+            Reply reply = command.apply(change, secondChange);
+            commit(change, secondChange);
+            return reply;
+        } finally {
+            if (!isOneShard) {
+                inner.unlockWrite(innerStamp);
+            }
+            outer.unlockWrite(stamp);
+        }
+    }
+
+    /** Writes changes as one, and puts them into force. */
+    private void commit(Change... changes) throws Refused {
+        List<Draft> drafts = new ArrayList<>(1);
+        boolean frees = true;
+        long growth = 0;
+        for (Change change : changes) {
+            change.pending().removeIf(Change.Pending::isVain);
+            growth += draft(change, drafts);
+            frees &= !change.keeps();
+        }
+        if (drafts.isEmpty()) {
+            return;
+        }
+        drafts.subList(0, drafts.size() - 1).forEach(Draft::continued);
+        for (Draft draft : drafts) {
+            frees &= draft.end().sets() == 0;
+        }
+        if (!frees) {
+            checkRoom(growth);
+        }
+        long location = log.append(frees, drafts.toArray(Draft[]::new));
+        Iterator<Draft> written = drafts.iterator();
+        for (Change change : changes) {
+            location = apply(change, written, location);
+        }
+        drafts.forEach(Draft::forget);
+    }
+
+    /** Adds the records for a change, and returns by how much more is needed of the log then. */
+    private long draft(Change change, List<Draft> drafts) {
+        if (change.pending().isEmpty() && !change.keeps() && change.dropped() == null) {
+            return 0;
+        }
+        Shard shard = shard(change.hash());
+        long growth = change.dropped() == null ? 0 : -change.dropped().cost();
+        // What is kept for a bucket that is dropped and made anew has a generation of its own.
+        long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
+        change.begin(generation);
+        if (change.keeps()) {
+            Draft record = new Draft().begin(Layout.BUCKET, Layout.KEPT, generation, change.name());
+            growth += record.cost();
+            drafts.add(record);
+        }
+        if (!change.pending().isEmpty()) {
+            Draft record = drafts.isEmpty() ? shard.draft : new Draft();
+            record.begin(Layout.WRITE, 0, generation, change.name());
+            for (Change.Pending pending : change.pending()) {
+                if (pending.value == null) {
+                    record.delete(pending.key);
+                } else {
+                    record.set(pending.key, pending.value);
+                    growth += record.fieldCost(record.fields() - 1);
+                }
+                growth -= pending.before == Index.NONE ? 0 : fields.cost(change.bucket(), pending.before);
+            }
+            drafts.add(record);
+        } else if (!change.keeps()) {
+            drafts.add(new Draft().begin(Layout.DROP, 0, generation, change.name()));
+        }
+        return growth;
+    }
+
+    /** Puts a change into force of which the records stand at a location; returns where the next ones do. */
+    private long apply(Change change, Iterator<Draft> written, long location) {
+        Shard shard = shard(change.hash());
+        if (change.dropped() != null) {
+            forget(shard, change.dropped());
+        }
+        long next = location;
+        if (change.pending().isEmpty() && !change.keeps()) {
+            return change.dropped() == null ? next : next + written.next().length() / Layout.ALIGNMENT;
+        }
+        Bucket bucket = change.bucket();
+        if (bucket == null) {
+            bucket = new Bucket(change.name(), change.hash(), change.generation());
+            shard.add(bucket);
+        }
+        long costBefore = bucket.cost();
+        if (change.keeps()) {
+            bucket.keptBy = next;
+            next += written.next().length() / Layout.ALIGNMENT;
+        }
+        if (!change.pending().isEmpty()) {
+            Draft record = written.next();
+            int field = 0;
+            for (Change.Pending pending : change.pending()) {
+                put(bucket, pending, next + record.offset(field) / Layout.ALIGNMENT, record.fieldCost(field));
+                field++;
+            }
+            next += record.length() / Layout.ALIGNMENT;
+        }
+        if (bucket.cost() != costBefore) {
+            log.liveBytes().addAndGet(bucket.cost() - costBefore);
+        }
+        if (bucket.isVain()) {
+            shard.remove(bucket);
+        }
+        return next;
+    }
+
+    private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
+        if (pending.before != Index.NONE) {
+            bucket.bytes -= fields.cost(bucket, pending.before);
+            fields.died(bucket, pending.before);
+        }
+        if (pending.value == null) {
+            bucket.index.remove(pending.hash, pending.before);
+            return;
+        }
+        bucket.bytes += cost;
+        if (pending.before == Index.NONE) {
+            bucket.index.add(pending.hash, location);
+        } else {
+            bucket.index.replace(pending.hash, pending.before, location);
+        }
+    }
+
+    private void forget(Shard shard, Bucket bucket) {
+        shard.remove(bucket);
+        log.liveBytes().addAndGet(-bucket.cost());
+        gone.add(bucket);
+    }
+
+    private void checkRoom(long growth) throws Refused {
+        if (maxBytes > 0 && growth > 0 && log.liveBytes().get() + growth > maxBytes) {
+            throw new Refused(
+                    Word.NOSPACE,
+                    "the buckets on this node take %d of at most %d bytes, and this does not fit: delete keys, or raise"
+                                    .formatted(log.liveBytes().get(), maxBytes)
+                            + " kv.storage.max-bytes");
+        }
+    }
+
+    /** Counts in the log what buckets held that are gone. By one thread at a time. */
+    void countGone() {
+        for (Bucket bucket = gone.peek(); bucket != null; bucket = gone.peek()) {
+            Bucket counted = bucket;
+            counted.index.forEach(0, (_, location) -> {
+                if (log.segment(location) != null) {
+                    fields.died(counted, location);
+                }
+                return true;
+            });
+            if (counted.isKept() && log.segment(counted.keptBy) != null) {
+                log.segment(counted.keptBy).died(Layout.recordCost(counted.name.length));
+            }
+            gone.poll();
+        }
+    }
+
+    /** Waits until every change has come to its end that had begun by now. */
+    void awaitChanges() {
+        for (Shard shard : shards) {
+            shard.lock.unlockWrite(shard.lock.writeLock());
+        }
+    }
+
+    /** Whether the entry at which the scan stands is still needed. */
+    boolean isLive(Scan scan, Segment segment) {
+        byte[] name = scan.name();
+        int hash = fields.hash().of(name);
+        Shard shard = shard(hash);
+        long stamp = shard.lock.readLock();
+        try {
+            Bucket bucket = shard.find(hash, name);
+            if (bucket == null || bucket.generation != scan.generation()) {
+                return false;
+            }
+            long location = Log.location(segment, scan.entry());
+            return switch (scan.kind()) {
+                case Layout.SET -> bucket.index.contains(fields.hash().of(segment.key(scan.entry())), location);
+                case Layout.BUCKET -> bucket.keptBy == location;
+                default -> false;
+            };
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
+    }
+
+    /** See {@link Log.Moves}. */
+    boolean move(Scan scan, Segment to, long fromLocation, long toLocation) {
+        byte[] name = scan.name();
+        int hash = fields.hash().of(name);
+        Shard shard = shard(hash);
+        long stamp = shard.lock.writeLock();
+        try {
+            Bucket bucket = shard.find(hash, name);
+            if (bucket == null || bucket.generation != scan.generation()) {
+                return false;
+            }
+            return switch (scan.kind()) {
+                case Layout.SET ->
+                    bucket.index.replace(fields.hash().of(to.key(scan.entry())), fromLocation, toLocation);
+                case Layout.BUCKET -> {
+                    boolean isIt = bucket.keptBy == fromLocation;
+                    bucket.keptBy = isIt ? toLocation : bucket.keptBy;
+                    yield isIt;
+                }
+                default -> false;
+            };
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /** Shows every bucket that is there all the while. */
+    void forEachBucket(BucketVisitor visitor) {
+        forEachBucket(0, (_, bucket) -> {
+            visitor.visit(Bytes.owning(bucket.name()), bucket.bytes());
+            return true;
+        });
+    }
+
+    /**
+     * A bucket as it was when it was looked at.
+     *
+     * @param size how many keys it has
+     * @param bytes what they take in the log
+     */
+    @SuppressWarnings("ArrayRecordComponent") // a name that nobody compares
+    record Seen(byte[] name, int hash, long size, long bytes) {}
+
+    /** Sees buckets. */
+    @FunctionalInterface
+    interface Visitor {
+        /** Returns whether it wants to see more. */
+        boolean visit(long position, Seen bucket);
+    }
+
+    /**
+     * Shows buckets from a position on, in the order of their positions, until the visitor has seen enough. The position of a
+     * bucket is the hash of its name, as that of a key.
+     */
+    void forEachBucket(long fromPosition, Visitor visitor) {
+        for (long at = fromPosition; at <= 0xFFFF_FFFFL; at = ((at >>> SHARD_SHIFT) + 1) << SHARD_SHIFT) {
+            for (Seen bucket : seen(shard((int) at), (int) at)) {
+                if (!visitor.visit(Integer.toUnsignedLong(bucket.hash()), bucket)) {
+                    return;
+                }
+            }
+        }
+    }
+
+    private static List<Seen> seen(Shard shard, int fromHash) {
+        List<Seen> seen = new ArrayList<>();
+        long stamp = shard.lock.readLock();
+        try {
+            shard.forEach(bucket -> {
+                if (Integer.compareUnsigned(bucket.hash, fromHash) >= 0) {
+                    seen.add(new Seen(bucket.name, bucket.hash, bucket.index.size(), bucket.bytes));
+                }
+            });
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
+        seen.sort((a, b) -> Integer.compareUnsigned(a.hash(), b.hash()));
+        return seen;
+    }
+
+    /** How many there are. */
+    record Count(long buckets, long keys) {}
+
+    Count count() {
+        long buckets = 0;
+        long keys = 0;
+        for (Shard shard : shards) {
+            long stamp = shard.lock.readLock();
+            try {
+                buckets += shard.count();
+                keys += shard.keys();
+            } finally {
+                shard.lock.unlockRead(stamp);
+            }
+        }
+        return new Count(buckets, keys);
+    }
+
+    /** What the log says, entry by entry in its order, when it is opened. By one thread, before anybody else. */
+    final class Replay {
+        /** The bucket of that generation, made if there is none; null if there is one of a later generation. */
+        Bucket bucket(byte[] name, int hash, long generation) {
+            log.sawGeneration(generation);
+            Shard shard = shard(hash);
+            Bucket bucket = shard.find(hash, name);
+            if (bucket != null && bucket.generation < generation) {
+                remove(shard, bucket);
+                bucket = null;
+            }
+            if (bucket == null) {
+                bucket = new Bucket(name, hash, generation);
+                shard.add(bucket);
+            }
+            return bucket.generation == generation ? bucket : null;
+        }
+
+        void set(Bucket bucket, int keyHash, Segment segment, long field, long cost) {
+            long location = Log.location(segment, field);
+            long before = fields.find(bucket, keyHash, segment, field);
+            bucket.bytes += cost;
+            log.liveBytes().addAndGet(cost);
+            if (before == Index.NONE) {
+                bucket.index.add(keyHash, location);
+            } else {
+                died(bucket, before);
+                bucket.index.replace(keyHash, before, location);
+            }
+        }
+
+        void delete(Bucket bucket, int keyHash, Segment segment, long field) {
+            long before = fields.find(bucket, keyHash, segment, field);
+            if (before != Index.NONE) {
+                died(bucket, before);
+                bucket.index.remove(keyHash, before);
+            }
+            if (bucket.isVain()) {
+                shard(bucket.hash).remove(bucket);
+            }
+        }
+
+        private void died(Bucket bucket, long location) {
+            long cost = fields.cost(bucket, location);
+            bucket.bytes -= cost;
+            log.liveBytes().addAndGet(-cost);
+            fields.died(bucket, location);
+        }
+
+        void keep(Bucket bucket, long location, long cost) {
+            if (bucket.isKept()) {
+                log.segment(bucket.keptBy).died(cost);
+            } else {
+                log.liveBytes().addAndGet(cost);
+            }
+            bucket.keptBy = location;
+        }
+
+        void drop(byte[] name, int hash, long generation) {
+            log.sawGeneration(generation);
+            Shard shard = shard(hash);
+            Bucket bucket = shard.find(hash, name);
+            if (bucket != null && bucket.generation < generation) {
+                remove(shard, bucket);
+            }
+        }
+
+        private void remove(Shard shard, Bucket bucket) {
+            forget(shard, bucket);
+            countGone();
+        }
+    }
+}

@@ -1,0 +1,270 @@
+package dev.kv.storage;
+
+import dev.kv.router.Bytes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * Rewrites segments of the log without what is no longer needed. A rewritten segment, which may take in those that follow it,
+ * keeps its place in the log, so that the order of what was written stays.
+ *
+ * <p>What only says that something older is gone stays as long as something older might still stand in a segment before it: a
+ * segment of which nothing has died holds none.
+ *
+ * <p>{@link #run} by one thread at a time.
+ */
+final class Compaction {
+    /** It begins when what could be freed is more than this part of what is needed. */
+    private static final int DUE_PART = 2;
+
+    /** And more than this, so that a small log is left alone. */
+    private static final long DUE_MIN_BYTES = 4L << 20;
+
+    /** A segment is worth rewriting when this part of it could be freed. */
+    private static final int WORTH_PART = 4;
+
+    /** So many segments that are much smaller than usual are put together, whatever is in them. */
+    private static final int SMALL_MAX = 16;
+
+    private static final int SMALL_PART = 4;
+
+    /** After so many bytes it gives way to those who wait for the processor. */
+    private static final long STRIDE_BYTES = 256 * 1024;
+
+    private static final long PAUSE_NANOS = 1_000_000;
+
+    private final Log log;
+    private final Buckets buckets;
+
+    /** Held for reading by whoever reads locations without the lock of their shard; segments stay while it is. */
+    private final ReadWriteLock pins = new ReentrantReadWriteLock();
+
+    private final Draft draft = new Draft();
+    private final AtomicLong runs = new AtomicLong();
+    private final AtomicLong freedBytes = new AtomicLong();
+
+    Compaction(Log log, Buckets buckets) {
+        this.log = log;
+        this.buckets = buckets;
+    }
+
+    /** Keeps all segments in place while it is held. */
+    Lock pin() {
+        return pins.readLock();
+    }
+
+    /** How often it has run. */
+    long runs() {
+        return runs.get();
+    }
+
+    /** What it has freed. */
+    long freedBytes() {
+        return freedBytes.get();
+    }
+
+    /** Runs if there is enough to be freed. */
+    void runIfDue() throws IOException {
+        buckets.countGone();
+        List<Segment> sealed = log.sealed();
+        long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
+        long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
+        long due = Math.max(DUE_MIN_BYTES, log.liveBytes().get() / DUE_PART);
+        if (garbage + tombstones > due) {
+            run(tombstones > due / WORTH_PART);
+        } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
+            run(false);
+        }
+    }
+
+    private boolean isSmall(Segment segment) {
+        return segment.end() < log.segmentBytes() / SMALL_PART;
+    }
+
+    /**
+     * Goes once through the log.
+     *
+     * @param isThorough whether to rewrite each segment of which anything could be freed, so that nothing is left to be said of
+     *     what is gone; else those alone that are worth it
+     */
+    void run(boolean isThorough) throws IOException {
+        buckets.awaitChanges();
+        buckets.countGone();
+        runs.incrementAndGet();
+        boolean isClean = true;
+        boolean isCleanBefore = true;
+        List<Segment> together = new ArrayList<>();
+        long togetherBytes = 0;
+        for (Segment segment : log.sealed()) {
+            long freed = segment.garbageBytes() + (isClean ? segment.tombstoneBytes() : 0);
+            boolean isWorth = isThorough
+                    ? freed > 0 || segment.hasDeadEntries()
+                    : freed > segment.end() / WORTH_PART || isSmall(segment);
+            long kept = segment.liveBytes() + segment.tombstoneBytes();
+            if (!together.isEmpty() && (!isWorth || togetherBytes + kept > log.segmentBytes())) {
+                rewrite(together, isCleanBefore);
+                together.clear();
+                togetherBytes = 0;
+            }
+            if (isWorth) {
+                isCleanBefore = together.isEmpty() ? isClean : isCleanBefore;
+                together.add(segment);
+                togetherBytes += kept;
+            } else {
+                isClean &= !segment.hasDeadEntries();
+            }
+        }
+        if (!together.isEmpty()) {
+            rewrite(together, isCleanBefore);
+        }
+    }
+
+    private void rewrite(List<Segment> old, boolean isCleanBefore) throws IOException {
+        Segment only = old.getFirst();
+        if (old.size() == 1 && !only.hasDeadEntries() && (!isCleanBefore || only.tombstoneBytes() == 0)) {
+            return;
+        }
+        Segment.Name first = old.getFirst().name();
+        long bytes = Layout.SEGMENT_HEADER_BYTES
+                + old.stream()
+                        .mapToLong(segment -> Math.min(segment.end(), segment.liveBytes() + segment.tombstoneBytes()))
+                        .sum();
+        Segment rewritten =
+                log.createRewritten(new Segment.Name(first.number(), first.rewrite() + 1), Layout.padded(bytes));
+        Copied copied = new Copied(rewritten, isCleanBefore);
+        try {
+            rewritten.begin(0, 0);
+            for (Segment segment : old) {
+                copied.copy(segment);
+            }
+            rewritten.seal();
+            rewritten.moveTo(log.folder().log(rewritten.name()));
+            log.folder().sync();
+        } catch (IOException | RuntimeException e) {
+            rewritten.close();
+            Files.deleteIfExists(rewritten.path());
+            throw e;
+        }
+        log.know(rewritten);
+        copied.takeOver();
+        log.replace(old, rewritten);
+        if (rewritten.end() == Layout.SEGMENT_HEADER_BYTES) {
+            log.remove(rewritten);
+        }
+        freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum() - rewritten.end());
+        retire(old);
+        if (rewritten.end() == Layout.SEGMENT_HEADER_BYTES) {
+            retire(List.of(rewritten));
+        }
+    }
+
+    private void retire(List<Segment> segments) throws IOException {
+        Lock unpinned = pins.writeLock();
+        unpinned.lock();
+        try {
+            // From the first one on: those that a crash leaves are written once more over what they had come to, as
+            // before.
+            for (Segment segment : segments) {
+                log.retire(segment);
+                log.folder().sync();
+            }
+        } finally {
+            unpinned.unlock();
+        }
+    }
+
+    /** What a rewritten segment takes from those before. */
+    private final class Copied {
+        private final Segment to;
+        private final boolean isCleanBefore;
+        private long[] from = new long[1024];
+        private int count;
+        private long strideBytes;
+
+        Copied(Segment to, boolean isCleanBefore) {
+            this.to = to;
+            this.isCleanBefore = isCleanBefore;
+        }
+
+        void copy(Segment segment) {
+            Scan scan = Scan.of(segment);
+            while (scan.next()) {
+                int entries = 0;
+                int kept = 0;
+                int before = count;
+                while (scan.nextEntry()) {
+                    entries++;
+                    if (isKept(scan, segment)) {
+                        kept++;
+                        add(Log.location(segment, scan.entry()));
+                    }
+                }
+                if (kept == entries && !scan.hasMore()) {
+                    to.append(segment, scan.at(), scan.end());
+                } else if (kept > 0) {
+                    to.append(part(scan, segment, before));
+                }
+                giveWay(scan.end() - scan.at());
+            }
+        }
+
+        private boolean isKept(Scan scan, Segment segment) {
+            return Layout.isTombstone(scan.kind()) ? !isCleanBefore : buckets.isLive(scan, segment);
+        }
+
+        private void add(long location) {
+            if (count == from.length) {
+                from = Arrays.copyOf(from, 2 * count);
+            }
+            from[count++] = location;
+        }
+
+        /** The record with those entries alone that are kept; the change that it belongs to is on the disk as a whole. */
+        private Draft part(Scan scan, Segment segment, int first) {
+            draft.begin(scan.type(), scan.type() == Layout.BUCKET ? Layout.KEPT : 0, scan.generation(), scan.name());
+            for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
+                long field = Log.offset(from[i]);
+                Bytes key = Bytes.owning(segment.key(field));
+                if (segment.isSet(field)) {
+                    draft.set(key, Bytes.owning(segment.value(field, key.array())));
+                } else {
+                    draft.delete(key);
+                }
+            }
+            return draft.end();
+        }
+
+        private void giveWay(long bytes) {
+            strideBytes += bytes;
+            if (strideBytes >= STRIDE_BYTES) {
+                strideBytes = 0;
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+        }
+
+        /** Has what is still needed read from the copy from now on. */
+        void takeOver() {
+            Scan scan = Scan.of(to);
+            int next = 0;
+            while (scan.next()) {
+                while (scan.nextEntry()) {
+                    long before = from[next++];
+                    to.count(scan.kind(), scan.cost());
+                    if (!Layout.isTombstone(scan.kind())
+                            && !buckets.move(scan, to, before, Log.location(to, scan.entry()))) {
+                        to.died(scan.cost());
+                    }
+                }
+                giveWay(scan.end() - scan.at());
+            }
+        }
+    }
+}

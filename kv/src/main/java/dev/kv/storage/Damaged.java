@@ -1,0 +1,28 @@
+package dev.kv.storage;
+
+import java.nio.file.Path;
+
+/** A file of the log does not hold what was written to it. */
+final class Damaged extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final transient Path file;
+    private final long offset;
+
+    /**
+     * @param offset the first byte of what is wrong
+     */
+    Damaged(Path file, long offset, String what) {
+        super("%s is damaged at byte %d: %s".formatted(file, offset, what));
+        this.file = file;
+        this.offset = offset;
+    }
+
+    Path file() {
+        return file;
+    }
+
+    long offset() {
+        return offset;
+    }
+}

@@ -1,0 +1,177 @@
+package dev.kv.storage;
+
+import dev.kv.router.Bytes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.zip.CRC32C;
+
+/**
+ * A record while it is put together, to be used again for the next one. The arrays that it is given are read when it is
+ * written. One thread at a time.
+ */
+final class Draft {
+    static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final byte[] NOTHING = new byte[0];
+    private static final int FIELDS_KEPT_MAX = 1024;
+
+    private final CRC32C crc = new CRC32C();
+
+    /** The header and the name, with the padding behind it. */
+    private byte[] head = new byte[64];
+
+    private int headBytes;
+    private int nameBytes;
+
+    private int fields;
+    private byte[] headers = new byte[Layout.FIELD_HEADER_BYTES];
+    private byte[][] keys = new byte[1][];
+    private byte[][] values = new byte[1][];
+    private long[] offsets = new long[1];
+    private long length;
+    private int sets;
+    private long cost;
+    private long tombstoneBytes;
+
+    /** Begins a record without fields so far. */
+    Draft begin(int type, int flags, long generation, byte[] name) {
+        nameBytes = name.length;
+        headBytes = (int) Layout.recordCost(name.length);
+        if (head.length < headBytes) {
+            head = new byte[headBytes];
+        }
+        LONG.set(head, 8, generation);
+        INT.set(head, 16, type | flags << 8);
+        INT.set(head, 20, name.length);
+        System.arraycopy(name, 0, head, Layout.RECORD_HEADER_BYTES, name.length);
+        Arrays.fill(head, Layout.RECORD_HEADER_BYTES + name.length, headBytes, (byte) 0);
+        fields = 0;
+        sets = 0;
+        length = headBytes;
+        cost = type == Layout.WRITE ? 0 : headBytes;
+        tombstoneBytes = type == Layout.DROP ? headBytes : 0;
+        return this;
+    }
+
+    Draft set(Bytes key, Bytes value) {
+        field(Layout.SET, key.array(), value.array());
+        sets++;
+        return this;
+    }
+
+    Draft delete(Bytes key) {
+        field(Layout.DELETE, key.array(), NOTHING);
+        tombstoneBytes += fieldCost(fields - 1);
+        return this;
+    }
+
+    private void field(int kind, byte[] key, byte[] value) {
+        if (fields == keys.length) {
+            int size = 2 * fields;
+            keys = Arrays.copyOf(keys, size);
+            values = Arrays.copyOf(values, size);
+            offsets = Arrays.copyOf(offsets, size);
+            headers = Arrays.copyOf(headers, size * Layout.FIELD_HEADER_BYTES);
+        }
+        int at = fields * Layout.FIELD_HEADER_BYTES;
+        INT.set(headers, at + 4, key.length);
+        INT.set(headers, at + 8, value.length);
+        INT.set(headers, at + 12, kind);
+        crc.reset();
+        crc.update(headers, at + 4, Layout.FIELD_HEADER_BYTES - 4);
+        crc.update(key, 0, key.length);
+        crc.update(value, 0, value.length);
+        INT.set(headers, at, (int) crc.getValue());
+        keys[fields] = key;
+        values[fields] = value;
+        offsets[fields] = length;
+        length += Layout.FIELD_HEADER_BYTES + Layout.padded((long) key.length + value.length);
+        cost += Layout.fieldCost(nameBytes, key.length, value.length);
+        fields++;
+    }
+
+    /** Says that the next record belongs to the same change. */
+    Draft continued() {
+        INT.set(head, 16, (int) INT.get(head, 16) | Layout.MORE << 8);
+        return this;
+    }
+
+    /** Completes the record: nothing can be added any more. */
+    Draft end() {
+        INT.set(head, 4, (int) length);
+        crc.reset();
+        crc.update(head, 4, headBytes - 4);
+        crc.update(headers, 0, fields * Layout.FIELD_HEADER_BYTES);
+        INT.set(head, 0, (int) crc.getValue());
+        return this;
+    }
+
+    /** What it takes in the log. */
+    long length() {
+        return length;
+    }
+
+    int fields() {
+        return fields;
+    }
+
+    int sets() {
+        return sets;
+    }
+
+    /** Where a field begins, from the beginning of the record. */
+    long offset(int field) {
+        return offsets[field];
+    }
+
+    /** What a field would take in a record of its own. */
+    long fieldCost(int field) {
+        return Layout.fieldCost(nameBytes, keys[field].length, values[field].length);
+    }
+
+    /** What all of it would take, each field in a record of its own. */
+    long cost() {
+        return cost;
+    }
+
+    /** The part of the cost for what only says that something older is gone. */
+    long tombstoneBytes() {
+        return tombstoneBytes;
+    }
+
+    void writeTo(MemorySegment memory, long at) {
+        MemorySegment.copy(head, 0, memory, ValueLayout.JAVA_BYTE, at, headBytes);
+        for (int i = 0; i < fields; i++) {
+            long field = at + offsets[i];
+            byte[] key = keys[i];
+            byte[] value = values[i];
+            MemorySegment.copy(
+                    headers,
+                    i * Layout.FIELD_HEADER_BYTES,
+                    memory,
+                    ValueLayout.JAVA_BYTE,
+                    field,
+                    Layout.FIELD_HEADER_BYTES);
+            long content = field + Layout.FIELD_HEADER_BYTES;
+            MemorySegment.copy(key, 0, memory, ValueLayout.JAVA_BYTE, content, key.length);
+            MemorySegment.copy(value, 0, memory, ValueLayout.JAVA_BYTE, content + key.length, value.length);
+        }
+    }
+
+    /** Lets go of the values, and of room that only a very large record needed. */
+    void forget() {
+        if (keys.length > FIELDS_KEPT_MAX) {
+            keys = new byte[1][];
+            values = new byte[1][];
+            offsets = new long[1];
+            headers = new byte[Layout.FIELD_HEADER_BYTES];
+        } else {
+            Arrays.fill(keys, 0, fields, null);
+            Arrays.fill(values, 0, fields, null);
+        }
+    }
+}

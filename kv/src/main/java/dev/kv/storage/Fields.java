@@ -1,0 +1,81 @@
+package dev.kv.storage;
+
+import dev.kv.router.Bytes;
+
+/** Reads the fields of buckets, which an {@link Index} finds in the {@link Log}. */
+final class Fields {
+    private final Log log;
+    private final Hash hash;
+
+    Fields(Log log, Hash hash) {
+        this.log = log;
+        this.hash = hash;
+    }
+
+    Hash hash() {
+        return hash;
+    }
+
+    /** A key that a client gave. */
+    private record Given(Log log, int hash, Bytes key) implements Index.Key {
+        @Override
+        public boolean isAt(long location) {
+            return log.segment(location).hasKey(Log.offset(location), key.array());
+        }
+    }
+
+    /** The key of a field in the log. */
+    private record Written(Log log, int hash, Segment segment, long field) implements Index.Key {
+        @Override
+        public boolean isAt(long location) {
+            return segment.hasKeyOf(field, log.segment(location), Log.offset(location));
+        }
+    }
+
+    /** Where the key of that hash is; {@link Index#NONE} if it is not there. */
+    long find(Bucket bucket, int keyHash, Bytes key) {
+        return bucket.index.find(new Given(log, keyHash, key));
+    }
+
+    /** Where the key of that hash is which stands in a field of the log. */
+    long find(Bucket bucket, int keyHash, Segment segment, long field) {
+        return bucket.index.find(new Written(log, keyHash, segment, field));
+    }
+
+    /**
+     * The value of the key; null if it is not there.
+     *
+     * @throws Damaged if it is not what was written
+     */
+    Bytes get(Bucket bucket, Bytes key) {
+        long location = find(bucket, hash.of(key.array()), key);
+        return location == Index.NONE ? null : value(location, key);
+    }
+
+    private Bytes value(long location, Bytes key) {
+        return Bytes.owning(log.segment(location).value(Log.offset(location), key.array()));
+    }
+
+    /** What the field takes in the log in a record of its own. */
+    long cost(Bucket bucket, long location) {
+        Segment segment = log.segment(location);
+        long field = Log.offset(location);
+        return Layout.fieldCost(bucket.name.length, segment.keyBytes(field), segment.valueBytes(field));
+    }
+
+    /** Shows pairs as {@link View#forEach} does. */
+    void forEach(Index index, long fromPosition, View.Visitor visitor) {
+        if (fromPosition > 0xFFFF_FFFFL) {
+            return;
+        }
+        index.forEach((int) fromPosition, (keyHash, location) -> {
+            Bytes key = Bytes.owning(log.segment(location).key(Log.offset(location)));
+            return visitor.visit(Integer.toUnsignedLong(keyHash), key, value(location, key));
+        });
+    }
+
+    /** The field is no longer needed. */
+    void died(Bucket bucket, long location) {
+        log.segment(location).died(cost(bucket, location));
+    }
+}

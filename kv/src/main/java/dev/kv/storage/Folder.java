@@ -1,0 +1,183 @@
+package dev.kv.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import dev.kv.router.config.BadStart;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** The folder in which a node keeps its buckets, held so that no other process uses it. {@code docs/format.md} lists its files. */
+final class Folder implements AutoCloseable {
+    private static final String FORMAT = "format";
+    private static final String UNFINISHED = ".tmp";
+    private static final Pattern FORMAT_TEXT =
+            Pattern.compile("kv storage format ([0-9]+)\nseed ([0-9a-f]{16})\n(?s:.*)");
+
+    private final Path path;
+    private final FileChannel lock;
+    private final Hash hash;
+
+    private Folder(Path path, FileChannel lock, Hash hash) {
+        this.path = path;
+        this.lock = lock;
+        this.hash = hash;
+    }
+
+    /**
+     * Takes the folder, which is made for its owner alone if there is none.
+     *
+     * @throws BadStart if another process holds it, or it is not of a format that this release knows
+     * @throws IOException if it cannot be read or written
+     */
+    static Folder hold(Path path) throws IOException {
+        Files.createDirectories(
+                path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        FileChannel lock = FileChannel.open(path.resolve("lock"), CREATE, READ, WRITE);
+        try {
+            if (!isFree(lock)) {
+                throw new BadStart(path + " is in use by another process: stop that, or choose another kv.storage.dir");
+            }
+            if (!Files.exists(path.resolve(FORMAT))) {
+                makeFormat(path);
+            }
+            return new Folder(path, lock, readFormat(path));
+        } catch (IOException | RuntimeException e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    private static boolean isFree(FileChannel lock) throws IOException {
+        try {
+            return lock.tryLock() != null;
+        } catch (OverlappingFileLockException heldInThisProcess) {
+            return false;
+        }
+    }
+
+    private static void makeFormat(Path path) throws IOException {
+        if (!segments(path).isEmpty()) {
+            throw new BadStart(path.resolve(FORMAT) + " is missing, and there are segments: restore it from a backup");
+        }
+        String text = "kv storage format %d\nseed %016x\n".formatted(Layout.VERSION, new SecureRandom().nextLong());
+        writeWhole(path.resolve(FORMAT), text.getBytes(UTF_8));
+    }
+
+    private static Hash readFormat(Path path) throws IOException {
+        Path file = path.resolve(FORMAT);
+        String text = Files.readString(file);
+        Matcher format = FORMAT_TEXT.matcher(text);
+        if (!format.matches()) {
+            throw new BadStart(file + " is damaged: restore it from a backup");
+        }
+        if (!format.group(1).equals(String.valueOf(Layout.VERSION))) {
+            throw new BadStart(file + " is of format " + format.group(1) + ", and this release knows up to "
+                    + Layout.VERSION + ": use the release that wrote it");
+        }
+        return new Hash(Long.parseUnsignedLong(format.group(2), 16));
+    }
+
+    /** Writes a file as a whole: after a crash it is there with all of this, or as it was before. */
+    static void writeWhole(Path file, byte[] content) throws IOException {
+        Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);
+        Files.deleteIfExists(unfinished);
+        try (FileChannel channel = FileChannel.open(
+                unfinished,
+                Set.of(CREATE_NEW, WRITE),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            ByteBuffer bytes = ByteBuffer.wrap(content);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        }
+        Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+        sync(file.getParent());
+    }
+
+    /** Forces onto the disk which files a folder has. */
+    static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, READ)) {
+            channel.force(true);
+        }
+    }
+
+    /** The segments in the folder, in their order, rewritten ones of one number after each other. */
+    static List<Segment.Name> segments(Path path) throws IOException {
+        try (Stream<Path> files = Files.list(path)) {
+            return files.map(file -> Segment.Name.of(file.getFileName().toString()))
+                    .filter(Objects::nonNull)
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    Path path() {
+        return path;
+    }
+
+    Hash hash() {
+        return hash;
+    }
+
+    List<Segment.Name> segments() throws IOException {
+        return segments(path);
+    }
+
+    Path log(Segment.Name name) {
+        return path.resolve(name.log());
+    }
+
+    Path hint(Segment.Name name) {
+        return path.resolve(name.hint());
+    }
+
+    /** A place for a file that is not finished: it is gone at the next start. */
+    Path unfinished(String name) {
+        return path.resolve(name + UNFINISHED);
+    }
+
+    void sync() throws IOException {
+        sync(path);
+    }
+
+    /** Removes what an earlier process did not finish. */
+    void removeUnfinished() throws IOException {
+        List<Path> unfinished = new ArrayList<>();
+        try (Stream<Path> files = Files.list(path)) {
+            files.filter(file -> file.toString().endsWith(UNFINISHED)).forEach(unfinished::add);
+        }
+        for (Path file : unfinished) {
+            Files.delete(file);
+        }
+    }
+
+    /** Removes a segment and what belongs to it. */
+    void remove(Segment.Name name) throws IOException {
+        Files.deleteIfExists(hint(name));
+        Files.deleteIfExists(log(name));
+    }
+
+    @Override
+    public void close() throws IOException {
+        lock.close();
+    }
+}

@@ -1,0 +1,192 @@
+package dev.kv.storage;
+
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import dev.kv.router.Bytes;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.zip.CRC32C;
+
+/**
+ * What a segment holds without its keys and values, in a file beside it, so that a start need not read the segment itself. One
+ * that is missing, or not sound, costs time and nothing else.
+ */
+final class Hint {
+    private static final int HEADER_BYTES = 64;
+    private static final int ENTRY_BYTES = 16;
+    private static final int BUFFER_BYTES = 1 << 16;
+
+    /** An entry that gives the next number to a bucket of a generation. */
+    private static final int NAME = 0xFF;
+
+    private static final int KIND_SHIFT = 24;
+    private static final int NUMBER_MASK = (1 << KIND_SHIFT) - 1;
+
+    private Hint() {}
+
+    /** Takes what a segment holds, entry by entry. */
+    interface Reader {
+        /** The next number, from 0, stands for a bucket of this generation. */
+        void bucket(byte[] name, long generation);
+
+        /**
+         * An entry.
+         *
+         * @param number of its bucket
+         * @param offset where in the segment it begins
+         */
+        void entry(int number, int kind, int keyHash, long offset, long cost);
+    }
+
+    /** Which bucket, of which generation. */
+    private record Named(Bytes name, long generation) {}
+
+    /** Writes the hint of a segment that does not change any more. */
+    static void write(Folder folder, Segment segment) throws IOException {
+        Path unfinished = folder.unfinished(segment.name().hint());
+        Files.deleteIfExists(unfinished);
+        try (FileChannel channel = FileChannel.open(
+                unfinished,
+                Set.of(CREATE_NEW, WRITE),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            Writer writer = new Writer(channel, folder.hash(), segment);
+            writer.write();
+        }
+        Files.move(unfinished, folder.hint(segment.name()), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    private static final class Writer {
+        private final FileChannel channel;
+        private final Hash hash;
+        private final Segment segment;
+        private final CRC32C crc = new CRC32C();
+        private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        private final Map<Named, Integer> numbers = new HashMap<>();
+
+        Writer(FileChannel channel, Hash hash, Segment segment) {
+            this.channel = channel;
+            this.hash = hash;
+            this.segment = segment;
+        }
+
+        void write() throws IOException {
+            channel.position(HEADER_BYTES);
+            Scan scan = Scan.of(segment);
+            while (scan.next()) {
+                int number = number(scan);
+                while (scan.nextEntry()) {
+                    int kind = scan.kind();
+                    room(ENTRY_BYTES);
+                    buffer.putInt(kind << KIND_SHIFT | number);
+                    buffer.putInt(kind == Layout.SET || kind == Layout.DELETE ? hash.of(segment.key(scan.entry())) : 0);
+                    buffer.putInt((int) (scan.entry() / Layout.ALIGNMENT));
+                    buffer.putInt((int) (scan.cost() / Layout.ALIGNMENT));
+                }
+            }
+            flush();
+            channel.write(header(segment, channel.position(), (int) crc.getValue()), 0);
+        }
+
+        private int number(Scan scan) throws IOException {
+            byte[] name = scan.name();
+            Named named = new Named(Bytes.owning(name), scan.generation());
+            Integer known = numbers.get(named);
+            if (known != null) {
+                return known;
+            }
+            int number = numbers.size();
+            numbers.put(named, number);
+            room(ENTRY_BYTES);
+            buffer.putInt(NAME << KIND_SHIFT).putInt(name.length).putLong(scan.generation());
+            int padded = (int) Layout.padded(name.length);
+            for (int i = 0; i < padded; i++) {
+                room(1);
+                buffer.put(i < name.length ? name[i] : 0);
+            }
+            return number;
+        }
+
+        private void room(int bytes) throws IOException {
+            if (buffer.remaining() < bytes) {
+                flush();
+            }
+        }
+
+        private void flush() throws IOException {
+            buffer.flip();
+            crc.update(buffer.duplicate());
+            while (buffer.hasRemaining()) {
+                channel.write(buffer);
+            }
+            buffer.clear();
+        }
+    }
+
+    private static ByteBuffer header(Segment segment, long bytes, int checksum) {
+        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        header.put(Layout.HINT_MAGIC).putInt(Layout.VERSION).putInt(checksum);
+        header.putLong(segment.name().number()).putInt(segment.name().rewrite()).putInt(0);
+        return header.putLong(segment.end()).putLong(bytes).rewind();
+    }
+
+    /**
+     * Tells what a segment holds by its hint.
+     *
+     * @return false if there is no sound hint for the segment as it is; nothing was told then
+     */
+    static boolean read(Folder folder, Segment segment, Reader reader) throws IOException {
+        Path file = folder.hint(segment.name());
+        if (!Files.exists(file)) {
+            return false;
+        }
+        try (FileChannel channel = FileChannel.open(file, READ)) {
+            if (channel.size() < HEADER_BYTES || channel.size() > Integer.MAX_VALUE) {
+                return false;
+            }
+            ByteBuffer body =
+                    ByteBuffer.allocate((int) channel.size() - HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+            channel.read(header, 0);
+            while (body.hasRemaining() && channel.read(body, HEADER_BYTES + body.position()) >= 0) {
+                // Until all is there.
+            }
+            body.flip();
+            CRC32C crc = new CRC32C();
+            crc.update(body.duplicate());
+            if (!header.rewind().equals(header(segment, channel.size(), (int) crc.getValue()))) {
+                return false;
+            }
+            tell(body, reader);
+            return true;
+        }
+    }
+
+    private static void tell(ByteBuffer body, Reader reader) {
+        while (body.hasRemaining()) {
+            int word = body.getInt();
+            int kind = word >>> KIND_SHIFT;
+            if (kind == NAME) {
+                int length = body.getInt();
+                long generation = body.getLong();
+                reader.bucket(Bytes.read(body, length).array(), generation);
+                body.position(body.position() + (int) Layout.padded(length) - length);
+            } else {
+                int keyHash = body.getInt();
+                long offset = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
+                long cost = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
+                reader.entry(word & NUMBER_MASK, kind, keyHash, offset, cost);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+package dev.kv.storage;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The thread that keeps the log in shape while the node runs: room ahead of those who write, hints, compaction. */
+final class Keeper {
+    private static final Logger LOG = LoggerFactory.getLogger(Keeper.class);
+    private static final Duration TURN = Duration.ofMillis(250);
+    private static final Duration END_MAX = Duration.ofSeconds(30);
+
+    private final Log log;
+    private final Compaction compaction;
+    private final Thread thread;
+    private volatile boolean ending;
+    private String told = "";
+
+    Keeper(Log log, Compaction compaction) {
+        this.log = log;
+        this.compaction = compaction;
+        this.thread = Thread.ofPlatform().name("kv-keeper").daemon().start(this::run);
+    }
+
+    private void run() {
+        while (!ending) {
+            try {
+                turn();
+                told = "";
+            } catch (IOException e) {
+                tell(e);
+            } catch (RuntimeException | Error e) {
+                LOG.error("fault while the log was kept in shape", e);
+            }
+            LockSupport.parkNanos(this, TURN.toNanos());
+        }
+    }
+
+    /** Compacts the log as far as that is possible. */
+    synchronized void compact() throws IOException {
+        compaction.run(true);
+    }
+
+    private synchronized void turn() throws IOException {
+        IOException noRoom = null;
+        try {
+            log.prepare();
+        } catch (IOException e) {
+            noRoom = e;
+        }
+        compaction.runIfDue();
+        writeHints();
+        if (noRoom != null) {
+            throw noRoom;
+        }
+    }
+
+    /** A full disk stays full for a while: told once. */
+    private void tell(IOException e) {
+        String what = String.valueOf(e.getMessage());
+        if (!what.equals(told)) {
+            LOG.warn("the log cannot be kept in shape: {}", what);
+        }
+        told = what;
+    }
+
+    /** Writes what hints are missing. */
+    synchronized void writeHints() throws IOException {
+        for (Segment segment : log.sealed()) {
+            if (!segment.hasHint()) {
+                Hint.write(log.folder(), segment);
+                segment.gotHint();
+            }
+        }
+    }
+
+    /** Ends the thread, after what it is about. */
+    void end() {
+        ending = true;
+        LockSupport.unpark(thread);
+        try {
+            thread.join(END_MAX);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,568 @@
+package dev.kv.storage;
+
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+
+import dev.kv.router.Reply.Word;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The log: all records in the order in which they were written, in segments of which only the last one grows. It is all that a
+ * node keeps; the rest is found in it again.
+ *
+ * <p>Where records are is told by locations: numbers that hold the id of a segment and the offset within. Any thread may call.
+ */
+final class Log {
+    private static final Logger LOG = LoggerFactory.getLogger(Log.class);
+
+    /** The smallest segment, and how many of the usual size the log has about: what is allocated ahead stays in proportion. */
+    private static final long SEGMENT_MIN_BYTES = 4L << 20;
+
+    private static final int SEGMENTS_ABOUT = 16;
+
+    /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
+    private static final int UNSYNCED_MAX = 4;
+
+    /** For so long a write that found no room is answered the same way without trying again. */
+    private static final long RETRY_NANOS = 100_000_000;
+
+    /** Files that are allocated ahead for a full disk: for those who delete, and for compaction. */
+    private static final String RESERVE = "reserve";
+
+    private static final String COMPACTION_RESERVE = "reserve-compaction";
+    private static final String NEXT = "next";
+
+    private final Folder folder;
+    private final Mark mark;
+    private final long segmentMaxBytes;
+    private final AtomicLong liveBytes = new AtomicLong();
+
+    /** Segments by id. */
+    private volatile Segment[] byId = new Segment[64];
+
+    /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
+    private final List<Segment> order = new ArrayList<>();
+
+    private final List<Segment> unsynced = new ArrayList<>();
+    private Segment active;
+    private Segment prepared;
+    private Segment last;
+    private long number;
+    private long appended;
+    private long synced;
+    private long generation;
+    private boolean hasNewFiles;
+    private boolean isClosed;
+    private Refused noRoom;
+    private long noRoomUntilNanos;
+    private String failure = "";
+    private Runnable rolled = () -> {};
+
+    /** Whom to tell that entries stand somewhere else now. */
+    @FunctionalInterface
+    interface Moves {
+        /**
+         * An entry was copied.
+         *
+         * @param scan stands at the copy, in {@code to}
+         * @return whether the entry was still needed, and is read from the copy from now on
+         */
+        boolean move(Scan scan, Segment to, long fromLocation, long toLocation);
+    }
+
+    /**
+     * @param segmentMaxBytes the size of a segment in a large log; larger records have one of their own
+     */
+    Log(Folder folder, Mark mark, long segmentMaxBytes) {
+        this.folder = folder;
+        this.mark = mark;
+        this.segmentMaxBytes = segmentMaxBytes;
+    }
+
+    static long location(Segment segment, long offset) {
+        return (long) segment.id() << Integer.SIZE | offset / Layout.ALIGNMENT;
+    }
+
+    static long offset(long location) {
+        return (location & 0xFFFF_FFFFL) * Layout.ALIGNMENT;
+    }
+
+    /** The segment of a location; null if it is gone. */
+    Segment segment(long location) {
+        return byId[(int) (location >>> Integer.SIZE)];
+    }
+
+    /** What the buckets need of the log, in bytes, each field as if it stood alone. */
+    AtomicLong liveBytes() {
+        return liveBytes;
+    }
+
+    Folder folder() {
+        return folder;
+    }
+
+    /** Has the task run, quickly, whenever a segment is full. Before the first write. */
+    void whenRolled(Runnable task) {
+        rolled = task;
+    }
+
+    /** Adds a segment that was there before, behind those that were added. */
+    synchronized void add(Segment segment) {
+        register(segment);
+        order.add(segment);
+        startAfter(segment.name().number());
+        last = segment;
+    }
+
+    /** New segments have higher numbers than this. */
+    synchronized void startAfter(long seen) {
+        number = Math.max(number, seen);
+    }
+
+    private void register(Segment segment) {
+        Segment[] all = byId;
+        if (segment.id() >= all.length) {
+            all = Arrays.copyOf(all, Math.max(2 * all.length, segment.id() + 1));
+        } else {
+            all = all.clone();
+        }
+        all[segment.id()] = segment;
+        byId = all;
+    }
+
+    /** A generation that no bucket had before. */
+    synchronized long nextGeneration() {
+        return ++generation;
+    }
+
+    /** Every later generation is higher. */
+    synchronized void sawGeneration(long seen) {
+        generation = Math.max(generation, seen);
+    }
+
+    /**
+     * Writes records behind all others, one after the other: a change as a whole.
+     *
+     * @param frees whether it makes room, so that it may use what is kept for that
+     * @return where the first one begins
+     * @throws Refused if nothing was written
+     */
+    synchronized long append(boolean frees, Draft... change) throws Refused {
+        if (!failure.isEmpty()) {
+            throw new Refused(
+                    Word.ERR,
+                    "the disk failed (" + failure + "): writes are refused until what was written is safe again");
+        }
+        long length = 0;
+        for (Draft record : change) {
+            length += record.length();
+        }
+        if (length > Layout.CHANGE_MAX_BYTES) {
+            throw new Refused(Word.TOOLARGE, "this is too much for one change: do it in several steps");
+        }
+        if (active == null || active.capacity() - active.end() < length) {
+            roll(length, frees);
+        }
+        long location = location(active, active.end());
+        active.append(change);
+        active.count(change);
+        appended += length;
+        return location;
+    }
+
+    /** How far the log reaches, as {@link #synced} counts. */
+    synchronized long appended() {
+        return appended;
+    }
+
+    /** How much of what was appended is on the disk, in bytes since this log was opened. */
+    synchronized long synced() {
+        return synced;
+    }
+
+    private void roll(long length, boolean frees) throws Refused {
+        if (isClosed) {
+            throw new Refused(Word.ERR, "this node stops");
+        }
+        awaitDisk();
+        Segment next = next(Layout.SEGMENT_HEADER_BYTES + length, frees);
+        // One that was rewritten is on the disk as a whole, and so is all before it.
+        boolean isLastWhole = last == null || last.name().rewrite() > 0;
+        next.begin(isLastWhole ? 0 : last.name().number(), isLastWhole ? 0 : last.end());
+        if (active != null) {
+            unsynced.add(active);
+        }
+        number = next.name().number();
+        register(next);
+        order.add(next);
+        active = next;
+        last = next;
+        hasNewFiles = true;
+        rolled.run();
+    }
+
+    private void awaitDisk() throws Refused {
+        while (unsynced.size() >= UNSYNCED_MAX && failure.isEmpty()) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new Refused(Word.ERR, "this node stops");
+            }
+        }
+    }
+
+    private Segment next(long bytes, boolean frees) throws Refused {
+        Segment next = prepared;
+        prepared = null;
+        if (next != null && next.capacity() >= bytes) {
+            try {
+                next.moveTo(folder.log(next.name()));
+                return next;
+            } catch (IOException e) {
+                LOG.debug("{} could not be used", next, e);
+            }
+        }
+        if (next != null) {
+            drop(next);
+        }
+        if (noRoom != null && !frees && System.nanoTime() < noRoomUntilNanos) {
+            throw noRoom;
+        }
+        Segment.Name name = new Segment.Name(number + 1, 0);
+        try {
+            next = Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
+            noRoom = null;
+            return next;
+        } catch (IOException e) {
+            noRoom = refusal(e);
+            noRoomUntilNanos = System.nanoTime() + RETRY_NANOS;
+            if (frees) {
+                return reserve(name, bytes);
+            }
+            throw noRoom;
+        }
+    }
+
+    private Segment reserve(Segment.Name name, long bytes) throws Refused {
+        try {
+            if (takeReserve(RESERVE, folder.log(name), bytes)) {
+                Segment segment = Segment.open(folder.log(name), name);
+                segment.endAt(Layout.SEGMENT_HEADER_BYTES);
+                LOG.warn("the disk is full: deleting goes on with what was kept for that");
+                return segment;
+            }
+        } catch (IOException e) {
+            LOG.warn("what is kept for a full disk cannot be used", e);
+        }
+        throw noRoom;
+    }
+
+    private boolean takeReserve(String reserve, Path as, long bytes) throws IOException {
+        Path file = folder.path().resolve(reserve);
+        if (!Files.exists(file) || Files.size(file) < bytes) {
+            return false;
+        }
+        Files.move(file, as, ATOMIC_MOVE);
+        return true;
+    }
+
+    /** A segment to be written by compaction, in a file that is not finished; from what is kept for that where the disk is full. */
+    Segment createRewritten(Segment.Name name, long bytes) throws IOException {
+        Path file = folder.unfinished(name.toString());
+        try {
+            return Segment.create(file, name, bytes);
+        } catch (IOException e) {
+            if (!takeReserve(COMPACTION_RESERVE, file, bytes)) {
+                throw e;
+            }
+            Segment segment = Segment.open(file, name);
+            segment.endAt(Layout.SEGMENT_HEADER_BYTES);
+            return segment;
+        }
+    }
+
+    /** What a client hears when a file cannot be written. */
+    private Refused refusal(IOException e) {
+        String why = e.getMessage();
+        boolean isFull = why.contains("No space left") || why.contains("quota");
+        return isFull
+                ? new Refused(
+                        Word.NOSPACE,
+                        "no space is left for " + folder.path() + ": delete keys or buckets, or make room")
+                : new Refused(Word.ERR, "this node cannot write: " + why);
+    }
+
+    /** What a new segment takes: the more is in the log the more, so that what is allocated ahead stays in proportion. */
+    long segmentBytes() {
+        long fitting = Long.highestOneBit(Math.max(1, liveBytes.get() / SEGMENTS_ABOUT));
+        return Math.clamp(fitting, Math.min(SEGMENT_MIN_BYTES, segmentMaxBytes), segmentMaxBytes);
+    }
+
+    /** Makes the next segment ahead of time, and what is kept for a full disk. Not by two threads at once. */
+    void prepare() throws IOException {
+        long bytes = segmentBytes();
+        Segment.Name name = null;
+        synchronized (this) {
+            boolean isDue = active != null && active.end() > active.capacity() / 2;
+            if (isDue && prepared == null && !isClosed) {
+                name = new Segment.Name(number + 1, 0);
+            }
+        }
+        keepReserve(COMPACTION_RESERVE, bytes);
+        keepReserve(RESERVE, bytes);
+        if (name != null) {
+            Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
+            synchronized (this) {
+                if (number + 1 == name.number() && !isClosed) {
+                    prepared = next;
+                    return;
+                }
+            }
+            drop(next);
+        }
+    }
+
+    private void keepReserve(String reserve, long bytes) throws IOException {
+        Path file = folder.path().resolve(reserve);
+        if (!Files.exists(file) || Files.size(file) < bytes) {
+            Allocation.allocate(folder.unfinished(reserve), bytes);
+            Files.move(folder.unfinished(reserve), file, ATOMIC_MOVE);
+        }
+    }
+
+    private static void drop(Segment segment) {
+        segment.close();
+        try {
+            Files.deleteIfExists(segment.path());
+        } catch (IOException e) {
+            LOG.warn("{} could not be removed", segment, e);
+        }
+    }
+
+    /** All segments in their order. */
+    synchronized List<Segment> segments() {
+        return List.copyOf(order);
+    }
+
+    /** The segments that do not grow any more and are on the disk, in their order. */
+    synchronized List<Segment> sealed() {
+        return order.stream()
+                .filter(segment -> segment != active && !unsynced.contains(segment))
+                .toList();
+    }
+
+    /** Closes the segment that grows, so that all that was written by now will be in sealed ones, after {@link #sync}. */
+    synchronized void rollOver() throws Refused {
+        if (active != null && active.end() > Layout.SEGMENT_HEADER_BYTES) {
+            unsynced.add(active);
+            active = null;
+        }
+    }
+
+    /**
+     * Forces all that was written by now onto the disk. By one thread at a time.
+     *
+     * @throws IOException if that failed: writes are refused from now on, until {@link #rescue} has succeeded
+     */
+    void sync() throws IOException {
+        List<Segment> full;
+        Segment current;
+        long end;
+        long target;
+        long currentGeneration;
+        boolean withFiles;
+        synchronized (this) {
+            if (!failure.isEmpty()) {
+                throw new IOException(failure);
+            }
+            if (appended == synced && unsynced.isEmpty()) {
+                return;
+            }
+            full = List.copyOf(unsynced);
+            current = active;
+            end = current == null ? 0 : current.end();
+            target = appended;
+            currentGeneration = generation;
+            withFiles = hasNewFiles;
+            hasNewFiles = false;
+        }
+        try {
+            for (Segment segment : full) {
+                segment.seal();
+            }
+            if (current != null) {
+                current.sync();
+            }
+            if (withFiles) {
+                folder.sync();
+            }
+            Segment last = current == null ? full.getLast() : current;
+            mark.set(new Mark.Position(last.name().number(), current == null ? last.end() : end, currentGeneration));
+        } catch (IOException e) {
+            synchronized (this) {
+                failure = String.valueOf(e.getMessage());
+                notifyAll();
+            }
+            throw e;
+        }
+        synchronized (this) {
+            unsynced.removeAll(full);
+            synced = target;
+            notifyAll();
+        }
+    }
+
+    /** Forces the mark that the last {@link #sync} set onto the disk. */
+    void syncMark() throws IOException {
+        mark.sync();
+    }
+
+    /**
+     * After a failed {@link #sync}: writes all that is not known to be on the disk once more, into a new segment; nothing else is
+     * written meanwhile. The kernel may have dropped what it could not write, and would not say so again.
+     *
+     * @throws IOException if that failed, too
+     */
+    void rescue(Moves moves) throws IOException {
+        List<Segment> doubtful = new ArrayList<>();
+        synchronized (this) {
+            doubtful.addAll(unsynced);
+            if (active != null) {
+                doubtful.add(active);
+            }
+        }
+        Segment first = doubtful.getFirst();
+        long[] from = new long[doubtful.size()];
+        Arrays.fill(from, Layout.SEGMENT_HEADER_BYTES);
+        mark.last()
+                .filter(position -> position.number() == first.name().number())
+                .ifPresent(position -> from[0] = position.offset());
+        long bytes = Layout.SEGMENT_HEADER_BYTES;
+        for (int i = 0; i < from.length; i++) {
+            bytes += doubtful.get(i).end() - from[i];
+        }
+        Segment.Name name = new Segment.Name(number + 1, 0);
+        Segment fresh = Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
+        try {
+            fresh.begin(first.name().number(), from[0]);
+            for (int i = 0; i < from.length; i++) {
+                fresh.append(doubtful.get(i), from[i], doubtful.get(i).end());
+            }
+            fresh.sync();
+            folder.sync();
+            mark.set(new Mark.Position(name.number(), fresh.end(), generation));
+        } catch (IOException e) {
+            drop(fresh);
+            throw e;
+        }
+        synchronized (this) {
+            register(fresh);
+            number = name.number();
+        }
+        long at = Layout.SEGMENT_HEADER_BYTES;
+        for (int i = 0; i < from.length; i++) {
+            long length = doubtful.get(i).end() - from[i];
+            moveAll(doubtful.get(i), from[i] - at, fresh, at, at + length, moves);
+            at += length;
+            doubtful.get(i).endAt(from[i]);
+        }
+        synchronized (this) {
+            for (Segment segment : doubtful) {
+                if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
+                    order.remove(segment);
+                    folder.remove(segment.name());
+                }
+            }
+            order.add(fresh);
+            unsynced.clear();
+            active = fresh;
+            last = fresh;
+            synced = appended;
+            failure = "";
+            notifyAll();
+        }
+    }
+
+    private void moveAll(Segment from, long shift, Segment to, long start, long end, Moves moves) {
+        Scan scan = new Scan(to, start, end);
+        try {
+            while (scan.next()) {
+                while (scan.nextEntry()) {
+                    int kind = scan.kind();
+                    long cost = scan.cost();
+                    to.count(kind, cost);
+                    from.discount(kind, cost);
+                    long at = scan.entry();
+                    if (!moves.move(scan, to, location(from, at + shift), location(to, at))
+                            && !Layout.isTombstone(kind)) {
+                        to.died(cost);
+                        from.revived(cost);
+                    }
+                }
+            }
+        } catch (Damaged e) {
+            throw new IllegalStateException("what was just copied cannot be damaged", e);
+        }
+    }
+
+    /** Puts a rewritten segment into the place of those that it was made of. */
+    synchronized void replace(List<Segment> old, Segment by) {
+        order.add(order.indexOf(old.getFirst()), by);
+        order.removeAll(old);
+    }
+
+    /** Takes a segment that holds nothing out of the log. */
+    synchronized void remove(Segment segment) {
+        order.remove(segment);
+    }
+
+    /** Adds a segment that compaction has written, so that locations in it can be read. */
+    synchronized void know(Segment segment) {
+        register(segment);
+    }
+
+    /** Forgets a segment that no location leads to any more, and removes its file. */
+    void retire(Segment segment) throws IOException {
+        synchronized (this) {
+            Segment[] all = byId.clone();
+            all[segment.id()] = null;
+            byId = all;
+        }
+        segment.close();
+        folder.remove(segment.name());
+    }
+
+    /** Ends the writing; all that was written is on the disk then, unless that fails. After the thread that syncs has ended. */
+    void close() throws IOException {
+        synchronized (this) {
+            isClosed = true;
+            if (prepared != null) {
+                drop(prepared);
+                prepared = null;
+            }
+            if (active != null) {
+                unsynced.add(active);
+                active = null;
+            }
+        }
+        sync();
+        mark.sync();
+    }
+
+    /** Ends all mappings. Nobody may read any more. */
+    void closeSegments() throws IOException {
+        for (Segment segment : segments()) {
+            segment.close();
+        }
+        mark.close();
+        folder.close();
+    }
+}

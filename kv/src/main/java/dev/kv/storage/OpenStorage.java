@@ -1,0 +1,138 @@
+package dev.kv.storage;
+
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Word;
+import dev.kv.router.node.Storage;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The buckets on this node while it runs. Runs each command at once, on the thread that calls. */
+final class OpenStorage implements Storage.Open {
+    private static final Logger LOG = LoggerFactory.getLogger(OpenStorage.class);
+
+    private final Log log;
+    private final Buckets buckets;
+    private final Commands commands;
+    private final Syncer syncer;
+    private final Compaction compaction;
+    private final Keeper keeper;
+    private final Recovery.Figures recovered;
+    private final Duration recovery;
+
+    private OpenStorage(
+            Log log, Buckets buckets, Commands commands, Sync sync, Recovery.Figures recovered, Duration recovery) {
+        this.log = log;
+        this.buckets = buckets;
+        this.commands = commands;
+        this.recovered = recovered;
+        this.recovery = recovery;
+        this.syncer = new Syncer(log, buckets, sync);
+        this.compaction = new Compaction(log, buckets);
+        this.keeper = new Keeper(log, compaction);
+    }
+
+    /**
+     * Opens what the folder holds; a folder that is not there is made.
+     *
+     * @param replyMaxBytes what one reply may hold
+     * @param doing is told how far it is, for people
+     */
+    static OpenStorage open(LogStorage.StorageSettings settings, long replyMaxBytes, Consumer<String> doing)
+            throws IOException {
+        long from = System.nanoTime();
+        Folder folder = Folder.hold(settings.dir());
+        try {
+            Mark mark = Mark.open(folder.path());
+            Log log = new Log(folder, mark, settings.segmentMaxBytes());
+            Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes());
+            Recovery.Figures figures = new Recovery(folder, mark, log, buckets, doing).run();
+            Duration took = Duration.ofNanos(System.nanoTime() - from);
+            return new OpenStorage(log, buckets, new Commands(buckets, replyMaxBytes), settings.sync(), figures, took);
+        } catch (IOException | RuntimeException e) {
+            folder.close();
+            throw e;
+        }
+    }
+
+    Buckets buckets() {
+        return buckets;
+    }
+
+    Log log() {
+        return log;
+    }
+
+    /** Compacts the log as far as that is possible. */
+    void compact() throws IOException {
+        keeper.compact();
+    }
+
+    @Override
+    public CompletionStage<Reply> run(Command command) {
+        Reply reply;
+        try {
+            reply = commands.run(command);
+        } catch (Damaged e) {
+            LOG.error("{}", e.getMessage());
+            reply = new Reply.Failed(Word.ERR, e.getMessage() + "; `kv verify` tells more");
+        } catch (InternalError e) {
+            // What the JVM makes of a SIGBUS: a page of a mapped file could not be read from the disk, or written to
+            // it.
+            LOG.error("a page of the log could not be reached", e);
+            reply = new Reply.Failed(Word.ERR, "the disk failed: a part of the log could not be read or written");
+        } catch (RuntimeException fault) {
+            return CompletableFuture.failedFuture(fault);
+        }
+        return command instanceof Command.Read || reply instanceof Reply.Failed
+                ? CompletableFuture.completedFuture(reply)
+                : syncer.acknowledge(reply);
+    }
+
+    @Override
+    public void forEachBucket(Storage.BucketVisitor visitor) {
+        buckets.forEachBucket(visitor);
+    }
+
+    @Override
+    public Map<String, String> status() {
+        Map<String, String> status = new LinkedHashMap<>();
+        Buckets.Count count = buckets.count();
+        status.put("buckets", Long.toString(count.buckets()));
+        status.put("keys", Long.toString(count.keys()));
+        status.put("bytes", Long.toString(log.liveBytes().get()));
+        long onDisk = log.segments().stream().mapToLong(Segment::end).sum();
+        status.put("log bytes", Long.toString(onDisk));
+        status.put("segments", Integer.toString(log.segments().size()));
+        status.put("compactions", Long.toString(compaction.runs()));
+        status.put("compacted bytes", Long.toString(compaction.freedBytes()));
+        status.put("syncs", Long.toString(syncer.syncs()));
+        status.put("sync micros", Long.toString(syncer.average().toNanos() / 1000));
+        status.put("recovery millis", Long.toString(recovery.toMillis()));
+        status.put("recovery read bytes", Long.toString(recovered.readBytes()));
+        status.put("recovery hinted bytes", Long.toString(recovered.hintedBytes()));
+        return status;
+    }
+
+    /** All that was written is on the disk then, whatever the limit. */
+    @Override
+    public void stop(Duration limit) {
+        keeper.end();
+        syncer.end();
+        try {
+            log.close();
+            syncer.closed();
+            keeper.writeHints();
+            log.closeSegments();
+        } catch (IOException e) {
+            LOG.error("the log could not be closed in order; the next start reads it as after a crash", e);
+        }
+    }
+}

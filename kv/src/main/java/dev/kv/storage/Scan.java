@@ -1,0 +1,201 @@
+package dev.kv.storage;
+
+import dev.kv.router.config.BadStart;
+import java.lang.foreign.MemorySegment;
+import java.util.zip.CRC32C;
+
+/**
+ * Goes through the records of a segment, and checks every one of them.
+ *
+ * <pre>
+ * while (scan.next()) {
+ *     ... scan.name(), scan.generation()
+ *     while (scan.nextEntry()) {
+ *         ... scan.entry(), scan.kind()
+ *     }
+ * }
+ * </pre>
+ *
+ * An <em>entry</em> is what the log is about: a field of a {@link Layout#WRITE}, or any other record as a whole.
+ */
+final class Scan {
+    private final Segment segment;
+    private final MemorySegment memory;
+    private final long to;
+    private final CRC32C crc = new CRC32C();
+    private long next;
+    private long at;
+    private long end;
+    private int type;
+    private int flags;
+    private long generation;
+    private int nameBytes;
+    private long entry;
+    private long nextEntry;
+
+    /** From an offset at which a record begins to one at which one ends, or to where there are no more. */
+    Scan(Segment segment, long from, long to) {
+        this.segment = segment;
+        this.memory = segment.memory();
+        this.next = from;
+        this.to = to;
+    }
+
+    /** All of a segment up to its end. */
+    static Scan of(Segment segment) {
+        return new Scan(segment, Layout.SEGMENT_HEADER_BYTES, segment.end());
+    }
+
+    /**
+     * Goes on to the next record; false if there is none.
+     *
+     * @throws Damaged if what stands there is none; {@link #at} tells where
+     * @throws BadStart if it is one of a newer release
+     */
+    boolean next() throws Damaged {
+        at = next;
+        if (to - at < Layout.RECORD_HEADER_BYTES || isZero()) {
+            return false;
+        }
+        int length = memory.get(Layout.INT, at + 4);
+        nameBytes = memory.get(Layout.INT, at + 20);
+        long head = Layout.recordCost(nameBytes);
+        if (length < Layout.RECORD_HEADER_BYTES
+                || length % Layout.ALIGNMENT != 0
+                || length > to - at
+                || nameBytes < 0
+                || head > length) {
+            throw damaged("no record begins here");
+        }
+        end = at + length;
+        if (!isSound(head)) {
+            throw damaged("a record is not the one that was written");
+        }
+        int word = memory.get(Layout.INT, at + 16);
+        type = word & 0xFF;
+        flags = word >>> 8;
+        generation = memory.get(Layout.LONG, at + 8);
+        checkKnown();
+        nextEntry = type == Layout.WRITE ? at + head : at;
+        next = end;
+        return true;
+    }
+
+    /** Nothing was written here. */
+    private boolean isZero() {
+        return memory.get(Layout.LONG, at) == 0
+                && memory.get(Layout.LONG, at + 8) == 0
+                && memory.get(Layout.LONG, at + 16) == 0;
+    }
+
+    private boolean isSound(long head) {
+        crc.reset();
+        segment.checksum(crc, at + 4, (int) head - 4);
+        long offset = at + head;
+        while (offset < end) {
+            if (end - offset < Layout.FIELD_HEADER_BYTES) {
+                return false;
+            }
+            int key = segment.keyBytes(offset);
+            int value = segment.valueBytes(offset);
+            if (key < 0 || value < 0) {
+                return false;
+            }
+            long content = Layout.FIELD_HEADER_BYTES + Layout.padded((long) key + value);
+            if (content > end - offset || !segment.isSound(offset, key, value)) {
+                return false;
+            }
+            segment.checksum(crc, offset, Layout.FIELD_HEADER_BYTES);
+            offset += content;
+        }
+        return memory.get(Layout.INT, at) == (int) crc.getValue();
+    }
+
+    private void checkKnown() {
+        boolean isKnown = switch (type) {
+            case Layout.WRITE, Layout.DROP -> (flags & ~Layout.MORE) == 0;
+            case Layout.BUCKET -> (flags & ~Layout.MORE) == Layout.KEPT;
+            default -> false;
+        };
+        for (long offset = at + Layout.recordCost(nameBytes); isKnown && offset < end; offset += sizeOf(offset)) {
+            int kind = memory.get(Layout.INT, offset + 12);
+            isKnown = type == Layout.WRITE && (kind == Layout.SET || kind == Layout.DELETE);
+        }
+        if (!isKnown) {
+            throw new BadStart(segment.path() + " holds a record at byte " + at
+                    + " that this release does not know: a newer one wrote it, use that one");
+        }
+    }
+
+    private long sizeOf(long offset) {
+        return Layout.FIELD_HEADER_BYTES + Layout.padded((long) segment.keyBytes(offset) + segment.valueBytes(offset));
+    }
+
+    private Damaged damaged(String what) {
+        return new Damaged(segment.path(), at, what);
+    }
+
+    /** Where the record begins, or where {@link #next} found none. */
+    long at() {
+        return at;
+    }
+
+    /** Where the record ends. */
+    long end() {
+        return end;
+    }
+
+    /** The type of the record. */
+    int type() {
+        return type;
+    }
+
+    /** Whether the next record belongs to the same change. */
+    boolean hasMore() {
+        return (flags & Layout.MORE) != 0;
+    }
+
+    long generation() {
+        return generation;
+    }
+
+    int nameBytes() {
+        return nameBytes;
+    }
+
+    byte[] name() {
+        return segment.bytes(at + Layout.RECORD_HEADER_BYTES, nameBytes);
+    }
+
+    /** Goes on to the next entry of the record; false if there is none. */
+    boolean nextEntry() {
+        entry = nextEntry;
+        if (entry >= end) {
+            return false;
+        }
+        nextEntry = type == Layout.WRITE ? entry + sizeOf(entry) : end;
+        return true;
+    }
+
+    /** Where the entry begins. */
+    long entry() {
+        return entry;
+    }
+
+    /** {@link Layout#SET}, {@link Layout#DELETE}, {@link Layout#BUCKET} or {@link Layout#DROP}. */
+    int kind() {
+        return type == Layout.WRITE ? memory.get(Layout.INT, entry + 12) : type;
+    }
+
+    /** What the entry would take in a record of its own. */
+    long cost() {
+        return type == Layout.WRITE
+                ? Layout.fieldCost(nameBytes, segment.keyBytes(entry), segment.valueBytes(entry))
+                : Layout.recordCost(nameBytes);
+    }
+
+    /** Where to go on looking behind damage: the next offset at which a record might begin. */
+    void skipTo(long offset) {
+        next = offset;
+    }
+}

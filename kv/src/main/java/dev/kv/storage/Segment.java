@@ -1,0 +1,459 @@
+package dev.kv.storage;
+
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLongFieldUpdater;
+import java.util.zip.CRC32C;
+
+/**
+ * One file of the log, mapped into memory. Records are only ever appended, by one thread at a time; what stands before
+ * {@link #end} never changes. Any thread reads.
+ *
+ * <p>A read of a segment that was {@linkplain #close closed} meanwhile throws an {@link IllegalStateException}, never anything
+ * worse.
+ */
+final class Segment implements AutoCloseable {
+    private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
+            AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
+    private static final AtomicLongFieldUpdater<Segment> DEAD_ENTRIES =
+            AtomicLongFieldUpdater.newUpdater(Segment.class, "deadEntries");
+
+    /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
+    private static final AtomicInteger IDS = new AtomicInteger();
+
+    private final int id;
+    private final Name name;
+    private volatile Path path;
+    private final Arena arena;
+    private final MemorySegment memory;
+    private final ByteBuffer buffer;
+    private final FileChannel channel;
+
+    /** Where the next record goes. */
+    private volatile long end;
+
+    /** What the log counts of the records; by the one thread that appends. */
+    private long appendedBytes;
+
+    private long tombstoneBytes;
+
+    private volatile boolean hasHint;
+    private volatile long deadBytes;
+    private volatile long deadEntries;
+
+    /**
+     * Which segment a file is.
+     *
+     * @param number its place in the log: what stands in a segment of a higher number was written later
+     * @param rewrite how often compaction has rewritten it; the highest is the one that counts
+     */
+    record Name(long number, int rewrite) implements Comparable<Name> {
+        private static final int HEX_DIGITS = 16;
+
+        /** The segment of a file of this name; null if it is none. */
+        static Name of(String file) {
+            if (!file.matches("[0-9a-f]{16}-[0-9]{1,9}\\.log")) {
+                return null;
+            }
+            return new Name(
+                    Long.parseUnsignedLong(file, 0, HEX_DIGITS, 16),
+                    Integer.parseInt(file.substring(HEX_DIGITS + 1, file.length() - ".log".length())));
+        }
+
+        String log() {
+            return this + ".log";
+        }
+
+        String hint() {
+            return this + ".hint";
+        }
+
+        @Override
+        public int compareTo(Name other) {
+            int byNumber = Long.compareUnsigned(number, other.number);
+            return byNumber != 0 ? byNumber : Integer.compare(rewrite, other.rewrite);
+        }
+
+        @Override
+        public String toString() {
+            return "%016x-%d".formatted(number, rewrite);
+        }
+    }
+
+    /**
+     * What a segment says of itself at its beginning.
+     *
+     * @param previous the segment that was written before this one; 0 if it is the first, or was rewritten
+     * @param previousEnd where that one ends: nothing behind it counts, nor do segments between the two
+     */
+    record Header(Name name, long previous, long previousEnd) {}
+
+    private Segment(int id, Name name, Path path, Arena arena, MemorySegment memory, FileChannel channel, long end) {
+        this.id = id;
+        this.name = name;
+        this.path = path;
+        this.arena = arena;
+        this.memory = memory;
+        this.buffer = memory.asByteBuffer();
+        this.channel = channel;
+        this.end = end;
+    }
+
+    /** Makes the file with all its blocks allocated and maps it; it has no header yet. */
+    static Segment create(Path path, Name name, long bytes) throws IOException {
+        try {
+            Allocation.allocate(path, bytes);
+            return map(path, name, bytes, Layout.SEGMENT_HEADER_BYTES);
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(path);
+            throw e;
+        }
+    }
+
+    /** Maps a file that is there, with {@link #end} at its end. */
+    static Segment open(Path path, Name name) throws IOException {
+        long bytes = Files.size(path);
+        return map(path, name, bytes, bytes);
+    }
+
+    @SuppressWarnings("MustBeClosed") // closed with the segment
+    private static Segment map(Path path, Name name, long bytes, long end) throws IOException {
+        FileChannel channel = FileChannel.open(path, READ, WRITE);
+        Arena arena = Arena.ofShared();
+        try {
+            MemorySegment memory = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
+            return new Segment(IDS.incrementAndGet(), name, path, arena, memory, channel, end);
+        } catch (IOException | RuntimeException e) {
+            arena.close();
+            channel.close();
+            throw e;
+        }
+    }
+
+    /** From 1. */
+    int id() {
+        return id;
+    }
+
+    Name name() {
+        return name;
+    }
+
+    Path path() {
+        return path;
+    }
+
+    /** Gives the file its name. */
+    void moveTo(Path target) throws IOException {
+        Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+        path = target;
+    }
+
+    MemorySegment memory() {
+        return memory;
+    }
+
+    long capacity() {
+        return memory.byteSize();
+    }
+
+    long end() {
+        return end;
+    }
+
+    void endAt(long offset) {
+        end = offset;
+    }
+
+    /** Writes the header. */
+    void begin(long previous, long previousEnd) {
+        MemorySegment.copy(Layout.SEGMENT_MAGIC, 0, memory, ValueLayout.JAVA_BYTE, 0, Layout.SEGMENT_MAGIC.length);
+        memory.set(Layout.INT, 8, Layout.VERSION);
+        memory.set(Layout.INT, 12, 0);
+        memory.set(Layout.LONG, 16, name.number());
+        memory.set(Layout.INT, 24, name.rewrite());
+        memory.set(Layout.INT, 28, 0);
+        memory.set(Layout.LONG, 32, previous);
+        memory.set(Layout.LONG, 40, previousEnd);
+        memory.set(Layout.INT, 12, headerChecksum());
+    }
+
+    /**
+     * The header.
+     *
+     * @throws Damaged if there is none that is sound
+     */
+    Header header() throws Damaged {
+        if (capacity() < Layout.SEGMENT_HEADER_BYTES || !hasMagic()) {
+            throw new Damaged(path, 0, "this is no segment of kv's log");
+        }
+        if (memory.get(Layout.INT, 8) > Layout.VERSION) {
+            throw new Damaged(path, 8, "written by a newer release");
+        }
+        if (memory.get(Layout.INT, 12) != headerChecksum()
+                || memory.get(Layout.LONG, 16) != name.number()
+                || memory.get(Layout.INT, 24) != name.rewrite()) {
+            throw new Damaged(path, 0, "its header is not the one that was written");
+        }
+        return new Header(name, memory.get(Layout.LONG, 32), memory.get(Layout.LONG, 40));
+    }
+
+    private boolean hasMagic() {
+        return memory.asSlice(0, Layout.SEGMENT_MAGIC.length).mismatch(MemorySegment.ofArray(Layout.SEGMENT_MAGIC))
+                == -1;
+    }
+
+    private int headerChecksum() {
+        CRC32C crc = new CRC32C();
+        byte[] header = memory.asSlice(0, Layout.SEGMENT_HEADER_BYTES).toArray(ValueLayout.JAVA_BYTE);
+        header[12] = 0;
+        header[13] = 0;
+        header[14] = 0;
+        header[15] = 0;
+        crc.update(header);
+        return (int) crc.getValue();
+    }
+
+    /** Writes records, for which there must be room, behind the last one. By one thread at a time. */
+    void append(Draft... records) {
+        long at = end;
+        for (Draft record : records) {
+            record.writeTo(memory, at);
+            at += record.length();
+        }
+        end = at;
+    }
+
+    /** Counts records that were appended. By one thread at a time. */
+    void count(Draft... records) {
+        for (Draft record : records) {
+            appendedBytes += record.cost();
+            tombstoneBytes += record.tombstoneBytes();
+        }
+    }
+
+    /** Copies whole records of another segment behind the last one. By one thread at a time. */
+    void append(Segment other, long from, long to) {
+        long at = end;
+        MemorySegment.copy(other.memory, from, memory, at, to - from);
+        end = at + to - from;
+    }
+
+    /** Counts an entry that stands here already. By one thread at a time. */
+    void count(int kind, long cost) {
+        count(kind, cost, 1);
+    }
+
+    /** Takes back what was counted of an entry that now stands in another segment. By one thread at a time. */
+    void discount(int kind, long cost) {
+        count(kind, cost, -1);
+    }
+
+    private void count(int kind, long cost, int sign) {
+        appendedBytes += sign * cost;
+        tombstoneBytes += Layout.isTombstone(kind) ? sign * cost : 0;
+    }
+
+    /** The death of an entry was counted here, and it stands in another segment now. */
+    void revived(long cost) {
+        DEAD_BYTES.addAndGet(this, -cost);
+        DEAD_ENTRIES.decrementAndGet(this);
+    }
+
+    /** An entry here is no longer needed. */
+    void died(long cost) {
+        DEAD_BYTES.addAndGet(this, cost);
+        DEAD_ENTRIES.incrementAndGet(this);
+    }
+
+    /** What is needed of the fields and records here, roughly: each as if it stood alone. */
+    long liveBytes() {
+        return Math.max(0, appendedBytes - deadBytes - tombstoneBytes);
+    }
+
+    /** How many bytes would be free if only what is needed stayed, those for deleting older values aside. */
+    long garbageBytes() {
+        return Math.max(0, end - Layout.SEGMENT_HEADER_BYTES - liveBytes() - tombstoneBytes);
+    }
+
+    /** The bytes of what only says that something older is gone. */
+    long tombstoneBytes() {
+        return tombstoneBytes;
+    }
+
+    /** Whether something stands here that is no longer needed, and would count again if nothing said that it is gone. */
+    boolean hasDeadEntries() {
+        return deadEntries > 0;
+    }
+
+    int keyBytes(long field) {
+        return memory.get(Layout.INT, field + 4);
+    }
+
+    int valueBytes(long field) {
+        return memory.get(Layout.INT, field + 8);
+    }
+
+    /** Whether the field at the offset sets its key, and does not delete it. */
+    boolean isSet(long field) {
+        return memory.get(Layout.INT, field + 12) == Layout.SET;
+    }
+
+    /**
+     * Whether the field at the offset has this key.
+     *
+     * @throws Damaged if it has not because it is not what was written
+     */
+    boolean hasKey(long field, byte[] key) {
+        return (keyBytes(field) == key.length && isAt(field + Layout.FIELD_HEADER_BYTES, key)) || isOther(field);
+    }
+
+    /** Keys of one hash differ so seldom that it is worth looking whether this is one. */
+    private boolean isOther(long field) {
+        int key = keyBytes(field);
+        int value = valueBytes(field);
+        if (key < 0
+                || value < 0
+                || field + Layout.FIELD_HEADER_BYTES + key + value > end
+                || !isSound(field, key, value)) {
+            throw damaged(field);
+        }
+        return false;
+    }
+
+    /** Whether the field at the offset has the key of a field of another segment, or of this one. */
+    boolean hasKeyOf(long field, Segment other, long otherField) {
+        int length = keyBytes(field);
+        long from = field + Layout.FIELD_HEADER_BYTES;
+        long otherFrom = otherField + Layout.FIELD_HEADER_BYTES;
+        return (other.keyBytes(otherField) == length
+                        && MemorySegment.mismatch(
+                                        memory, from, from + length, other.memory, otherFrom, otherFrom + length)
+                                == -1)
+                || other.isOther(otherField);
+    }
+
+    byte[] key(long field) {
+        return bytes(field + Layout.FIELD_HEADER_BYTES, keyBytes(field));
+    }
+
+    /**
+     * The value of the field at the offset.
+     *
+     * @param key its key, as it was found there
+     * @throws Damaged if the value, or what stands before it, is not what was written
+     */
+    byte[] value(long field, byte[] key) {
+        int length = valueBytes(field);
+        if (length < 0 || field + Layout.FIELD_HEADER_BYTES + key.length + length > end) {
+            throw damaged(field);
+        }
+        byte[] header = bytes(field, Layout.FIELD_HEADER_BYTES);
+        byte[] value = bytes(field + Layout.FIELD_HEADER_BYTES + key.length, length);
+        CRC32C crc = new CRC32C();
+        crc.update(header, Integer.BYTES, Layout.FIELD_HEADER_BYTES - Integer.BYTES);
+        crc.update(key, 0, key.length);
+        crc.update(value, 0, length);
+        if ((int) Draft.INT.get(header, 0) != (int) crc.getValue()) {
+            throw damaged(field);
+        }
+        return value;
+    }
+
+    private Damaged damaged(long field) {
+        return new Damaged(path, field, "a value is not the one that was written");
+    }
+
+    /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
+    boolean isSound(long field, int key, int value) {
+        CRC32C crc = new CRC32C();
+        checksum(crc, field + 4, Layout.FIELD_HEADER_BYTES - 4 + key + value);
+        return memory.get(Layout.INT, field) == (int) crc.getValue();
+    }
+
+    /** Adds a part to a checksum. */
+    void checksum(CRC32C crc, long offset, int length) {
+        ByteBuffer part = buffer.duplicate();
+        part.limit((int) offset + length).position((int) offset);
+        crc.update(part);
+    }
+
+    byte[] bytes(long offset, int length) {
+        byte[] bytes = new byte[length];
+        MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, offset, bytes, 0, length);
+        return bytes;
+    }
+
+    private boolean isAt(long offset, byte[] expected) {
+        int length = expected.length;
+        int i = 0;
+        for (; i + Long.BYTES <= length; i += Long.BYTES) {
+            if (memory.get(Layout.LONG, offset + i) != (long) Draft.LONG.get(expected, i)) {
+                return false;
+            }
+        }
+        for (; i < length; i++) {
+            if (memory.get(ValueLayout.JAVA_BYTE, offset + i) != expected[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Forces what was written onto the disk. Blocks for as long as that takes. */
+    void sync() throws IOException {
+        channel.force(false);
+    }
+
+    /** Whether there is a sound hint for it. */
+    boolean hasHint() {
+        return hasHint;
+    }
+
+    void gotHint() {
+        hasHint = true;
+    }
+
+    /** Gives back the file descriptor of a segment that is on the disk. */
+    void release() throws IOException {
+        channel.close();
+    }
+
+    /** Cuts off the file behind {@link #end}, forces that onto the disk, and gives back the file descriptor. */
+    void seal() throws IOException {
+        try (channel) {
+            if (channel.size() > end) {
+                channel.truncate(end);
+            }
+            channel.force(true);
+        }
+    }
+
+    /** Ends the mapping. Who reads meanwhile gets an exception. */
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        arena.close();
+    }
+
+    @Override
+    public String toString() {
+        return path.getFileName() + " (" + end + " bytes)";
+    }
+}

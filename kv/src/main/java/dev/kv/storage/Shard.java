@@ -1,0 +1,128 @@
+package dev.kv.storage;
+
+import java.util.Arrays;
+import java.util.concurrent.locks.StampedLock;
+import java.util.function.Consumer;
+
+/**
+ * A part of the buckets, those whose names' hashes begin alike, and the lock for all that is in them. The buckets are in the
+ * order of the hashes.
+ *
+ * <p>Whoever calls holds the lock, or reads optimistically and takes what it got for void unless the stamp is valid.
+ */
+final class Shard {
+    private static final int CAPACITY_MIN = 4;
+
+    final StampedLock lock = new StampedLock();
+
+    /** For whoever holds the lock for writing. */
+    final Draft draft = new Draft();
+
+    private final int bits;
+    private Bucket[] slots = new Bucket[CAPACITY_MIN];
+    private int count;
+
+    /**
+     * @param bits how many of the first bits of the hashes are the same
+     */
+    Shard(int bits) {
+        this.bits = bits;
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** The bucket of the name; null if there is none. */
+    Bucket find(int hash, byte[] name) {
+        Bucket[] now = slots;
+        int at = home(hash, now.length);
+        for (int n = 0; n < now.length; n++) {
+            Bucket bucket = now[at];
+            if (bucket == null) {
+                return null;
+            }
+            if (bucket.hash == hash && Arrays.equals(bucket.name, name)) {
+                return bucket;
+            }
+            at = at + 1 == now.length ? 0 : at + 1;
+        }
+        return null;
+    }
+
+    /** Adds a bucket of a name that has none. */
+    void add(Bucket bucket) {
+        if (count >= slots.length - slots.length / 4) {
+            resize(slots.length + slots.length / 2);
+        }
+        insert(bucket);
+        count++;
+    }
+
+    private void resize(int capacity) {
+        Bucket[] old = slots;
+        slots = new Bucket[capacity];
+        for (Bucket bucket : old) {
+            if (bucket != null) {
+                insert(bucket);
+            }
+        }
+    }
+
+    private void insert(Bucket bucket) {
+        int at = home(bucket.hash, slots.length);
+        while (slots[at] != null) {
+            at = at + 1 == slots.length ? 0 : at + 1;
+        }
+        slots[at] = bucket;
+    }
+
+    /** Removes a bucket, which is there, and moves back what would no longer be found. */
+    void remove(Bucket bucket) {
+        bucket.goes();
+        int gap = home(bucket.hash, slots.length);
+        while (slots[gap] != bucket) {
+            gap = gap + 1 == slots.length ? 0 : gap + 1;
+        }
+        int next = gap;
+        for (int n = 1; n < slots.length; n++) {
+            next = next + 1 == slots.length ? 0 : next + 1;
+            if (slots[next] == null) {
+                break;
+            }
+            int home = home(slots[next].hash, slots.length);
+            boolean isBetween = gap <= next ? gap < home && home <= next : gap < home || home <= next;
+            if (!isBetween) {
+                slots[gap] = slots[next];
+                gap = next;
+            }
+        }
+        slots[gap] = null;
+        count--;
+        if (slots.length > CAPACITY_MIN && count < slots.length / 4) {
+            resize(Math.max(CAPACITY_MIN, slots.length / 2));
+        }
+    }
+
+    /** Shows all buckets. */
+    void forEach(Consumer<Bucket> visitor) {
+        for (Bucket bucket : slots) {
+            if (bucket != null) {
+                visitor.accept(bucket);
+            }
+        }
+    }
+
+    /** The number of keys in all buckets. */
+    long keys() {
+        long keys = 0;
+        for (Bucket bucket : slots) {
+            keys += bucket == null ? 0 : bucket.index.size();
+        }
+        return keys;
+    }
+
+    private int home(int hash, int capacity) {
+        return (int) ((Integer.toUnsignedLong(hash << bits) * capacity) >>> Integer.SIZE);
+    }
+}

@@ -1,0 +1,203 @@
+package dev.kv.storage;
+
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Word;
+import dev.kv.router.net.Loop;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Iterator;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread that forces the log onto the disk: once for all who wait for it by then, which is a group commit (DeWitt and
+ * others, "Implementation Techniques for Main Memory Database Systems", 1984).
+ */
+final class Syncer {
+    private static final Logger LOG = LoggerFactory.getLogger(Syncer.class);
+    private static final Duration MARK_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration END_MAX = Duration.ofSeconds(30);
+
+    private final Log log;
+    private final Buckets buckets;
+    private final Sync sync;
+    private final Queue<Waiting> arrived = new ConcurrentLinkedQueue<>();
+    private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+    private final Thread thread;
+    private volatile boolean ending;
+    private volatile boolean asked;
+    private final AtomicLong syncs = new AtomicLong();
+    private final AtomicLong nanos = new AtomicLong();
+    private long markedNanos = System.nanoTime();
+
+    /**
+     * A write that was done, and is acknowledged when it is on the disk.
+     *
+     * @param loop the I/O loop on which its client waits; empty if it waits elsewhere
+     */
+    private record Waiting(long until, Reply reply, CompletableFuture<Reply> answer, Optional<Loop> loop) {
+        void answer(Reply with) {
+            if (loop.isPresent()) {
+                loop.get().execute(() -> answer.complete(with));
+            } else {
+                answer.complete(with);
+            }
+        }
+    }
+
+    Syncer(Log log, Buckets buckets, Sync sync) {
+        this.log = log;
+        this.buckets = buckets;
+        this.sync = sync;
+        this.thread = Thread.ofPlatform().name("kv-sync").daemon().unstarted(this::run);
+        log.whenRolled(this::wake);
+        thread.start();
+    }
+
+    /** The reply to a write that was appended before, when it may be acknowledged. Any thread. */
+    CompletionStage<Reply> acknowledge(Reply reply) {
+        if (!sync.isAlways()) {
+            return CompletableFuture.completedFuture(reply);
+        }
+        long until = log.appended();
+        if (until == log.synced()) {
+            return CompletableFuture.completedFuture(reply);
+        }
+        Waiting write = new Waiting(until, reply, new CompletableFuture<>(), Loop.current());
+        arrived.add(write);
+        LockSupport.unpark(thread);
+        return write.answer();
+    }
+
+    /** Has all that was written by now forced onto the disk soon. */
+    private void wake() {
+        asked = true;
+        LockSupport.unpark(thread);
+    }
+
+    /** How often the log was forced onto the disk. */
+    long syncs() {
+        return syncs.get();
+    }
+
+    /** How long that took, on average. */
+    Duration average() {
+        return Duration.ofNanos(nanos.get() / Math.max(1, syncs.get()));
+    }
+
+    private void run() {
+        long due = System.nanoTime();
+        while (!ending) {
+            long now = System.nanoTime();
+            boolean isDue = sync.interval().isPresent() && now - due >= 0;
+            if (isDue || asked || !arrived.isEmpty()) {
+                asked = false;
+                due = now + sync.interval().map(Duration::toNanos).orElse(0L);
+                syncOnce();
+            } else if (sync.interval().isPresent()) {
+                LockSupport.parkNanos(this, due - now);
+            } else {
+                LockSupport.parkNanos(this, MARK_INTERVAL.toNanos());
+                syncMark();
+            }
+        }
+    }
+
+    private void syncOnce() {
+        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
+            waiting.add(write);
+        }
+        try {
+            long from = System.nanoTime();
+            log.sync();
+            nanos.addAndGet(System.nanoTime() - from);
+            syncs.incrementAndGet();
+            acknowledgeUntil(log.synced());
+            syncMark();
+        } catch (IOException e) {
+            LOG.error("the disk failed: writes are refused until what was written is safe again", e);
+            fail(e);
+            rescue();
+        } catch (RuntimeException | Error e) {
+            LOG.error("fault while the log was forced onto the disk", e);
+        }
+    }
+
+    private void syncMark() {
+        if (System.nanoTime() - markedNanos < MARK_INTERVAL.toNanos()) {
+            return;
+        }
+        markedNanos = System.nanoTime();
+        try {
+            log.syncMark();
+        } catch (IOException e) {
+            // Nothing depends on it: the log counts from the mark before.
+            LOG.warn("the mark of what is on the disk could not be written", e);
+        }
+    }
+
+    private void acknowledgeUntil(long synced) {
+        for (Iterator<Waiting> writes = waiting.iterator(); writes.hasNext(); ) {
+            Waiting write = writes.next();
+            if (write.until() <= synced) {
+                write.answer(write.reply());
+                writes.remove();
+            }
+        }
+    }
+
+    private void fail(IOException why) {
+        acknowledgeUntil(log.synced());
+        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
+            waiting.add(write);
+        }
+        Reply.Failed failed = new Reply.Failed(
+                Word.UNCERTAIN,
+                "the disk failed (" + why.getMessage() + "): this was written, and may be lost if the host fails now");
+        waiting.forEach(write -> write.answer(failed));
+        waiting.clear();
+    }
+
+    private void rescue() {
+        buckets.awaitChanges();
+        buckets.countGone();
+        while (!ending) {
+            try {
+                log.rescue(buckets::move);
+                LOG.info("what was written is safe on the disk again: writes are taken");
+                return;
+            } catch (IOException e) {
+                LOG.warn("the disk still fails: {}", e.getMessage());
+                LockSupport.parkNanos(this, RETRY.toNanos());
+            }
+        }
+    }
+
+    /** Ends the thread; who still waits then is answered when the log is closed, by {@link #closed}. */
+    void end() {
+        ending = true;
+        LockSupport.unpark(thread);
+        try {
+            thread.join(END_MAX);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The log was closed, and all that was written is on the disk. */
+    void closed() {
+        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
+            waiting.add(write);
+        }
+        acknowledgeUntil(log.synced());
+    }
+}

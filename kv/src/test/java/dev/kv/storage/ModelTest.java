@@ -1,0 +1,263 @@
+package dev.kv.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Random commands against the storage and against plain maps, across restarts, compactions and crashes. */
+class ModelTest {
+    private static final long MIB = 1L << 20;
+    private static final int BUCKETS = 12;
+    private static final int KEYS = 400;
+
+    /** What a bucket should hold. */
+    private static final class Expected {
+        private final Map<Bytes, Bytes> values = new TreeMap<>();
+        private boolean isKept;
+    }
+
+    @TempDir
+    private Path folder;
+
+    private final Map<Bytes, Expected> model = new TreeMap<>();
+
+    @Test
+    void agreesWithPlainMaps() throws Exception {
+        run(System.nanoTime(), 40_000);
+    }
+
+    @Test
+    @Tag("soak")
+    void agreesWithPlainMapsForMinutes() throws Exception {
+        long deadline = System.nanoTime() + Duration.ofMinutes(5).toNanos();
+        for (long seed = System.nanoTime(); System.nanoTime() - deadline < 0; seed++) {
+            model.clear();
+            folder = Files.createTempDirectory(folder, "run");
+            run(seed, 100_000);
+        }
+    }
+
+    private void run(long seed, int steps) throws Exception {
+        Random random = new Random(seed);
+        Path data = folder.resolve("data-0");
+        OpenStorage storage = open(data);
+        try {
+            for (int step = 0; step < steps; step++) {
+                change(storage, random);
+                if (random.nextInt(steps / 20) == 0) {
+                    int what = random.nextInt(4);
+                    if (what == 0) {
+                        storage.stop(Duration.ZERO);
+                        storage = open(data);
+                    } else if (what == 1) {
+                        // What a process leaves that is killed here: the memory of the files is the system's.
+                        Path image = folder.resolve("data-" + (step + 1));
+                        copy(data, image);
+                        storage.stop(Duration.ZERO);
+                        storage = open(image);
+                        data = image;
+                    } else if (what == 2) {
+                        removeHints(data, random);
+                    } else {
+                        storage.compact();
+                    }
+                    check(storage);
+                }
+            }
+            check(storage);
+        } catch (AssertionError | RuntimeException e) {
+            throw new AssertionError("with seed " + seed, e);
+        } finally {
+            storage.stop(Duration.ZERO);
+        }
+    }
+
+    private static OpenStorage open(Path data) throws IOException {
+        return OpenStorage.open(
+                new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB),
+                1 << 20,
+                _ -> {});
+    }
+
+    private void change(OpenStorage storage, Random random) throws Refused {
+        Bytes name = Bytes.of("bucket-" + random.nextInt(BUCKETS));
+        Expected expected = model.computeIfAbsent(name, _ -> new Expected());
+        int what = random.nextInt(1000);
+        if (what == 0) {
+            edit(storage, name, Edit::drop);
+            model.remove(name);
+        } else if (what < 20) {
+            edit(storage, name, Edit::keep);
+            expected.isKept = true;
+        } else if (what < 60) {
+            // All at once, with a new bucket in the place of the old one now and then.
+            boolean drops = random.nextInt(20) == 0;
+            Map<Bytes, Bytes> sets = new TreeMap<>();
+            List<Bytes> deletes = new ArrayList<>();
+            for (int i = random.nextInt(20); i >= 0; i--) {
+                sets.put(key(random), value(random));
+                deletes.add(key(random));
+            }
+            edit(storage, name, bucket -> {
+                if (drops) {
+                    bucket.drop();
+                }
+                deletes.forEach(bucket::delete);
+                sets.forEach(bucket::set);
+            });
+            if (drops) {
+                expected.values.clear();
+                expected.isKept = false;
+            }
+            deletes.forEach(expected.values::remove);
+            expected.values.putAll(sets);
+        } else if (what < 70) {
+            // Two buckets at once: one takes the place of another.
+            Bytes other = Bytes.of("bucket-" + random.nextInt(BUCKETS));
+            if (!other.equals(name)) {
+                replace(storage, name, other);
+                model.put(other, expected);
+                model.remove(name);
+            }
+        } else if (what < 500) {
+            Bytes key = key(random);
+            Bytes value = value(random);
+            edit(storage, name, bucket -> bucket.set(key, value));
+            expected.values.put(key, value);
+        } else if (what < 750) {
+            Bytes key = key(random);
+            edit(storage, name, bucket -> bucket.delete(key));
+            expected.values.remove(key);
+        } else {
+            Bytes key = key(random);
+            Bytes value = expected.values.get(key);
+            Reply reply = storage.buckets().get(name, key);
+            boolean isThere = expected.isKept || !expected.values.isEmpty();
+            assertThat(reply)
+                    .isEqualTo(value != null ? new Reply.Value(value) : isThere ? Reply.ABSENT : Reply.NOT_FOUND);
+        }
+    }
+
+    private static void edit(OpenStorage storage, Bytes name, Consumer<Edit> change) throws Refused {
+        storage.buckets().edit(name, bucket -> {
+            change.accept(bucket);
+            return Reply.OK;
+        });
+    }
+
+    private static void replace(OpenStorage storage, Bytes name, Bytes other) throws Refused {
+        storage.buckets().edit(name, other, (from, to) -> {
+            to.drop();
+            from.forEach(0, (_, key, value) -> {
+                to.set(key, value);
+                return true;
+            });
+            if (from.isKept()) {
+                to.keep();
+            }
+            from.drop();
+            return Reply.OK;
+        });
+    }
+
+    private static Bytes key(Random random) {
+        return Bytes.of("key-" + random.nextInt(KEYS));
+    }
+
+    private static Bytes value(Random random) {
+        byte[] value = new byte[random.nextInt(10) == 0 ? random.nextInt(20_000) : random.nextInt(200)];
+        random.nextBytes(value);
+        return Bytes.owning(value);
+    }
+
+    private void check(OpenStorage storage) {
+        long bytes = 0;
+        for (int i = 0; i < BUCKETS; i++) {
+            Bytes name = Bytes.of("bucket-" + i);
+            Expected expected = model.getOrDefault(name, new Expected());
+            Map<Bytes, Bytes> found = new TreeMap<>();
+            List<Long> positions = new ArrayList<>();
+            storage.buckets().read(name, bucket -> {
+                assertThat(bucket.isKept()).isEqualTo(expected.isKept);
+                assertThat(bucket.size()).isEqualTo(expected.values.size());
+                bucket.forEach(0, (position, key, value) -> {
+                    found.put(key, value);
+                    positions.add(position);
+                    return true;
+                });
+                return Reply.OK;
+            });
+            assertThat(found).isEqualTo(expected.values);
+            assertThat(positions).isSorted().hasSameSizeAs(expected.values.keySet());
+            for (Map.Entry<Bytes, Bytes> entry : expected.values.entrySet()) {
+                bytes += Layout.fieldCost(
+                        name.size(), entry.getKey().size(), entry.getValue().size());
+            }
+            bytes += expected.isKept ? Layout.recordCost(name.size()) : 0;
+        }
+        assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
+    }
+
+    /** Copies the files as they are at one moment: anew, if something was made, cut or removed meanwhile. */
+    private static void copy(Path from, Path to) throws IOException {
+        Map<String, Long> before;
+        do {
+            before = sizes(from);
+            if (Files.exists(to)) {
+                for (String file : sizes(to).keySet()) {
+                    Files.delete(to.resolve(file));
+                }
+            }
+            Files.createDirectories(to);
+            for (String file : before.keySet()) {
+                try {
+                    Files.copy(from.resolve(file), to.resolve(file));
+                } catch (NoSuchFileException gone) {
+                    break;
+                }
+            }
+        } while (!sizes(from).equals(before));
+    }
+
+    private static Map<String, Long> sizes(Path folder) throws IOException {
+        Map<String, Long> sizes = new TreeMap<>();
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.filter(file -> !file.endsWith("lock")).toList()) {
+                try {
+                    sizes.put(file.getFileName().toString(), Files.size(file));
+                } catch (NoSuchFileException gone) {
+                    // It is not in the other list then.
+                }
+            }
+        }
+        return sizes;
+    }
+
+    private static void removeHints(Path data, Random random) throws IOException {
+        try (Stream<Path> files = Files.list(data)) {
+            for (Path file :
+                    files.filter(file -> file.toString().endsWith(".hint")).toList()) {
+                if (random.nextBoolean()) {
+                    Files.deleteIfExists(file);
+                }
+            }
+        }
+    }
+}
