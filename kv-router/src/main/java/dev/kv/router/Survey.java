@@ -49,6 +49,10 @@ final class Survey {
         if (noTable.isPresent()) {
             return CompletableFuture.completedFuture(noTable.get());
         }
+        if (now.table().entries().isEmpty()) {
+            return CompletableFuture.completedFuture(
+                    new Failed(Word.NOROUTE, "the table of " + self + " is empty: it sends no bucket anywhere"));
+        }
         List<Owner> nobodys = new ArrayList<>();
         Map<RoutingTable.Node, List<NameSpace.Span>> byNode = new LinkedHashMap<>();
         for (Share share : now.table().shares(survey.names())) {

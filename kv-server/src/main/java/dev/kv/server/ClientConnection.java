@@ -33,9 +33,8 @@ final class ClientConnection extends Connection {
     private static final int HTTP_LINES = 2;
 
     /** What a request of RESP begins with, and no command of a line. */
-    private static final byte RESP = '*';
+    private static final byte RESP_MARK = '*';
 
-    private static final byte LINE = 0;
     private static final String NO_MEMORY_TO_READ =
             "this node has no memory left for unfinished requests (kv.server.buffer-max); try again later";
 
@@ -48,6 +47,12 @@ final class ClientConnection extends Connection {
 
     private static final byte[][] NO_MEMORY_RESP =
             new RespWriter(false).error(NO_MEMORY).toPieces();
+
+    /** What a request is written in, and so its reply. */
+    private enum Protocol {
+        LINE,
+        RESP
+    }
 
     private final OpenDoor door;
     private final ServerSettings settings;
@@ -119,7 +124,7 @@ final class ClientConnection extends Connection {
             return false;
         }
         boolean atRequest = searchedBytes == 0 && !skipping;
-        boolean isRequest = request.isBegun() || (atRequest && input.get(input.position()) == RESP);
+        boolean isRequest = request.isBegun() || (atRequest && input.get(input.position()) == RESP_MARK);
         return isRequest ? readRequest(input) : readLine(input);
     }
 
@@ -132,7 +137,7 @@ final class ClientConnection extends Connection {
             }
         } catch (RespRequest.Malformed e) {
             forgetRequest();
-            answer(RESP, error("ERR " + e.getMessage()));
+            answer(Protocol.RESP, error("ERR " + e.getMessage()));
             endDeaf(input);
             return true;
         }
@@ -166,7 +171,7 @@ final class ClientConnection extends Connection {
     private boolean refuseRequest(ByteBuffer input) {
         forgetRequest();
         door.overBudget(this);
-        answer(RESP, error("ERR " + NO_MEMORY_TO_READ));
+        answer(Protocol.RESP, error("ERR " + NO_MEMORY_TO_READ));
         endDeaf(input);
         return true;
     }
@@ -244,15 +249,15 @@ final class ClientConnection extends Connection {
     private void run(byte[] array, int start, int end) {
         words.split(array, start, end);
         if (LineCommand.isLogin(words)) {
-            answer(LINE, logIn(words.at(1)));
+            answer(Protocol.LINE, logIn(words.at(1)));
         } else if (!session.isLoggedIn()) {
             fail(Reply.Word.NOAUTH, "Authentication required.");
         } else {
             Optional<Command> command = LineCommand.parse(words);
             if (command.isEmpty()) {
-                answer(LINE, LineReply.UNKNOWN_COMMAND);
+                answer(Protocol.LINE, LineReply.UNKNOWN_COMMAND);
             } else {
-                run(LINE, command.get(), LineReply::of);
+                run(Protocol.LINE, command.get(), LineReply::of);
             }
         }
     }
@@ -272,24 +277,24 @@ final class ClientConnection extends Connection {
         try {
             question = session.ask(asked);
         } catch (RespError e) {
-            answer(RESP, error(e.getMessage()));
+            answer(Protocol.RESP, error(e.getMessage()));
             return;
         }
         switch (question) {
-            case Question.One one -> run(RESP, one.command(), reply -> written(version3, one, List.of(reply)));
+            case Question.One one -> run(Protocol.RESP, one.command(), reply -> written(version3, one, List.of(reply)));
             case Question.Each each -> runEach(each, version3);
             case Question.Steps steps -> runSteps(steps, version3);
-            case Question.Here here -> answer(RESP, written(version3, here, List.of()));
+            case Question.Here here -> answer(Protocol.RESP, written(version3, here, List.of()));
         }
     }
 
     private static byte[][] written(boolean version3, Question question, List<Reply> replies) {
         RespWriter out = new RespWriter(version3);
-        RespAnswer.write(out, question, replies);
+        Answers.write(out, question, replies);
         return out.toPieces();
     }
 
-    private void run(byte protocol, Command command, Function<Reply, byte[][]> written) {
+    private void run(Protocol protocol, Command command, Function<Reply, byte[][]> written) {
         Supplier<String> what = () -> command.getClass().getSimpleName() + " in bucket "
                 + command.bucket().printable(256);
         try {
@@ -309,7 +314,7 @@ final class ClientConnection extends Connection {
             CompletableFuture<List<Reply>> all = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
                     .thenApply(done ->
                             replies.stream().map(CompletableFuture::join).toList());
-            settle(RESP, what, all, list -> written(version3, each, list));
+            settle(Protocol.RESP, what, all, list -> written(version3, each, list));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
@@ -319,7 +324,7 @@ final class ClientConnection extends Connection {
         Supplier<String> what = () -> "a request for all buckets";
         try {
             CompletableFuture<Reply> reply = steps.steps().apply(store).toCompletableFuture();
-            settle(RESP, what, reply, one -> written(version3, steps, List.of(one)));
+            settle(Protocol.RESP, what, reply, one -> written(version3, steps, List.of(one)));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
@@ -327,7 +332,7 @@ final class ClientConnection extends Connection {
 
     /** Answers now, or in its turn when the reply has come. */
     private <R> void settle(
-            byte protocol, Supplier<String> what, CompletableFuture<R> reply, Function<R, byte[][]> written) {
+            Protocol protocol, Supplier<String> what, CompletableFuture<R> reply, Function<R, byte[][]> written) {
         if (reply.isDone()) {
             answer(protocol, written.apply(reply.join()));
             return;
@@ -349,10 +354,10 @@ final class ClientConnection extends Connection {
     }
 
     private void fail(Reply.Word word, String message) {
-        answer(LINE, LineReply.of(new Reply.Failed(word, message)));
+        answer(Protocol.LINE, LineReply.of(new Reply.Failed(word, message)));
     }
 
-    private void answer(byte protocol, byte[][] pieces) {
+    private void answer(Protocol protocol, byte[][] pieces) {
         if (pending.isEmpty()) {
             sendAll(pieces);
         } else {
@@ -367,11 +372,14 @@ final class ClientConnection extends Connection {
     }
 
     /** Holds a reply until those before it have come; one for which there is no memory becomes an error. */
-    private void hold(byte protocol, long number, byte[][] reply) {
+    private void hold(Protocol protocol, long number, byte[][] reply) {
         if (budget().take(PendingReplies.bytes(reply))) {
             pending.put(number, reply);
         } else {
-            byte[][] error = protocol == RESP ? NO_MEMORY_RESP : NO_MEMORY_LINE;
+            byte[][] error = switch (protocol) {
+                case LINE -> NO_MEMORY_LINE;
+                case RESP -> NO_MEMORY_RESP;
+            };
             pending.put(number, error);
             budget().charge(PendingReplies.bytes(error));
         }
@@ -425,6 +433,7 @@ final class ClientConnection extends Connection {
         // What is still in flight is answered to nobody.
         budget().give(pending.heldBytes());
         forgetRequest();
+        session.end();
         door.left(this);
     }
 }

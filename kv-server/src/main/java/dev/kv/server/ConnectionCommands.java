@@ -7,13 +7,48 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /** The commands on the connection, the login and transactions. */
 final class ConnectionCommands {
     private static final Bytes DEFAULT_USER = Bytes.of("default");
     private static final String WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
+
+    private static final Subcommands CLIENT = new Subcommands(
+            "client",
+            Map.of(
+                    "id", new Subcommands.Row(2, (request, session) -> here(out -> out.number(session.id()))),
+                    "getname",
+                            new Subcommands.Row(
+                                    2,
+                                    (request, session) -> here(out -> {
+                                        if (session.name().isEmpty()) {
+                                            out.nil();
+                                        } else {
+                                            out.bulk(session.name());
+                                        }
+                                    })),
+                    "setname",
+                            new Subcommands.Row(3, (request, session) -> {
+                                Bytes name = request.at(2);
+                                return here(out -> {
+                                    session.name(clientName(name));
+                                    out.ok();
+                                });
+                            }),
+                    "setinfo", new Subcommands.Row(4, ConnectionCommands::setInfo),
+                    "info",
+                            new Subcommands.Row(
+                                    2, (request, session) -> here(out -> out.verbatim(session.line() + "\n"))),
+                    "list", new Subcommands.Row(-2, ConnectionCommands::list),
+                    "kill", new Subcommands.Row(-3, ConnectionCommands::kill),
+                    "no-evict",
+                            new Subcommands.Row(3, (request, session) -> {
+                                if (!Words.are(request.at(2), "on") && !Words.are(request.at(2), "off")) {
+                                    throw RespError.syntax();
+                                }
+                                return here(RespWriter::ok);
+                            })));
 
     private ConnectionCommands() {}
 
@@ -67,12 +102,7 @@ final class ConnectionCommands {
                             out.speak(false);
                             out.simple("RESET");
                         })),
-                row(
-                        "client",
-                        -2,
-                        List.of("noscript", "loading", "stale"),
-                        "Tells of clients",
-                        ConnectionCommands::client),
+                row("client", -2, List.of("noscript", "loading", "stale"), "Tells of clients", CLIENT),
                 transaction("multi", 1, "Begins a transaction", (request, session) -> {
                     if (session.transaction().isPresent()) {
                         throw new RespError("ERR MULTI calls can not be nested");
@@ -204,60 +234,6 @@ final class ConnectionCommands {
             }
         }
         return text.text();
-    }
-
-    /** A subcommand: its arity as Redis counts it, and what it answers. */
-    record Sub(int arity, Handler handler) {}
-
-    private static final Map<String, Sub> CLIENT = new TreeMap<>(Map.of(
-            "id", new Sub(2, (request, session) -> here(out -> out.number(session.id()))),
-            "getname",
-                    new Sub(
-                            2,
-                            (request, session) -> here(out -> {
-                                if (session.name().isEmpty()) {
-                                    out.nil();
-                                } else {
-                                    out.bulk(session.name());
-                                }
-                            })),
-            "setname",
-                    new Sub(3, (request, session) -> {
-                        Bytes name = request.at(2);
-                        return here(out -> {
-                            session.name(clientName(name));
-                            out.ok();
-                        });
-                    }),
-            "setinfo", new Sub(4, ConnectionCommands::setInfo),
-            "info", new Sub(2, (request, session) -> here(out -> out.verbatim(session.line() + "\n"))),
-            "list", new Sub(-2, ConnectionCommands::list),
-            "kill", new Sub(-3, ConnectionCommands::kill),
-            "no-evict",
-                    new Sub(3, (request, session) -> {
-                        if (!Words.are(request.at(2), "on") && !Words.are(request.at(2), "off")) {
-                            throw RespError.syntax();
-                        }
-                        return here(RespWriter::ok);
-                    })));
-
-    private static Question client(RespRequest request, RespSession session) {
-        return subcommand("client", CLIENT, request, session);
-    }
-
-    /** What the subcommand of that name asks for. */
-    static Question subcommand(String command, Map<String, Sub> subcommands, RespRequest request, RespSession session) {
-        Bytes name = request.at(1);
-        String small = RespSession.text(name, 128).toLowerCase(Locale.ROOT);
-        Sub sub = subcommands.get(small);
-        if (sub == null) {
-            throw new RespError("ERR unknown subcommand '%s'. Try %s HELP."
-                    .formatted(RespSession.text(name, 128), command.toUpperCase(Locale.ROOT)));
-        }
-        if (sub.arity < 0 ? request.count() < -sub.arity : request.count() != sub.arity) {
-            throw RespError.arity(command + "|" + small);
-        }
-        return sub.handler.ask(request, session);
     }
 
     private static Question setInfo(RespRequest request, RespSession session) {

@@ -12,9 +12,6 @@ import java.util.List;
 
 /** The commands on the fields of a hash: the keys of one bucket. */
 final class HashCommands {
-    private static final Bytes ANYTHING = Bytes.of("*");
-    private static final long PAGE = 10;
-
     private HashCommands() {}
 
     static List<RespCommand> rows() {
@@ -167,70 +164,9 @@ final class HashCommands {
     }
 
     private static Question scan(RespRequest request) {
-        ScanOptions options = ScanOptions.of(request, 2);
+        ScanOptions options = ScanOptions.ofHash(request);
         return new Question.One(
-                new Command.Scan(request.at(1), options.cursor, options.match, options.count, options.part),
+                new Command.Scan(request.at(1), options.cursor(), options.match(), options.count(), options.part()),
                 Answers::page);
-    }
-
-    /** What stands behind the cursor of a scan. */
-    static final class ScanOptions {
-        private long cursor;
-        private Bytes match = ANYTHING;
-        private long count = PAGE;
-        private Part part = Part.PAIRS;
-        private Bytes type = Bytes.EMPTY;
-
-        /**
-         * Reads them.
-         *
-         * @param at where the cursor stands: in second place those of a hash, in first place those of all buckets
-         */
-        static ScanOptions of(RespRequest request, int at) {
-            ScanOptions options = new ScanOptions();
-            options.cursor = request.at(at).wholeNumber().orElse(-1);
-            if (options.cursor < 0) {
-                throw new RespError("ERR invalid cursor");
-            }
-            boolean ofHash = at == 2;
-            for (int i = at + 1; i < request.count(); i += 2) {
-                Bytes word = request.at(i);
-                if (ofHash && Words.are(word, "novalues")) {
-                    options.part = Part.KEYS;
-                    i--;
-                } else if (i + 1 == request.count()) {
-                    throw RespError.syntax();
-                } else if (Words.are(word, "match")) {
-                    options.match = request.at(i + 1);
-                } else if (Words.are(word, "count")) {
-                    options.count = whole(request.at(i + 1));
-                } else if (!ofHash && Words.are(word, "type")) {
-                    options.type = request.at(i + 1);
-                } else {
-                    throw RespError.syntax();
-                }
-                if (options.count < 1) {
-                    throw RespError.syntax();
-                }
-            }
-            return options;
-        }
-
-        long cursor() {
-            return cursor;
-        }
-
-        Bytes match() {
-            return match;
-        }
-
-        long count() {
-            return count;
-        }
-
-        /** The type that is asked for; empty for any. */
-        Bytes type() {
-            return type;
-        }
     }
 }

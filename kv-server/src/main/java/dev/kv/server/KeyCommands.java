@@ -6,7 +6,6 @@ import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Hop;
 import dev.kv.router.Store;
-import dev.kv.server.HashCommands.ScanOptions;
 import dev.kv.server.RespCommand.Handler;
 import dev.kv.server.RespCommand.Keys;
 import java.util.List;
@@ -68,7 +67,7 @@ final class KeyCommands {
                         -2,
                         Keys.NONE,
                         "Reads the names of buckets page by page",
-                        (request, session) -> scan(ScanOptions.of(request, 1))),
+                        (request, session) -> scan(ScanOptions.ofBuckets(request))),
                 read(
                         "keys",
                         2,
@@ -157,24 +156,23 @@ final class KeyCommands {
     /** Asks for both at once, so that what the client sends behind it runs later. */
     private static CompletionStage<Reply> draw(Store store) {
         CompletionStage<Reply> some =
-                firstFrom(store, ThreadLocalRandom.current().nextLong(POSITIONS));
-        return some.thenCombine(firstFrom(store, 0), (one, other) -> isEmpty(one) ? other : one);
+                firstFrom(store, ThreadLocalRandom.current().nextLong(POSITIONS), DRAWN_FROM);
+        return some.thenCombine(firstFrom(store, 0, DRAWN_FROM), (one, other) -> isEmpty(one) ? other : one);
     }
 
-    /** The first page from the position on that is not empty, if there is one: not every bucket has keys. */
-    private static CompletionStage<Reply> firstFrom(Store store, long position) {
-        return store.run(new Command.Names(NameSpace.ALL, position, ANYTHING, DRAWN_FROM))
+    /**
+     * The first page from the position on that is not empty, if there is one: not every bucket has keys. Each page is twice as
+     * large as the one before, so that there are never many.
+     */
+    private static CompletionStage<Reply> firstFrom(Store store, long position, long count) {
+        return store.run(new Command.Names(NameSpace.ALL, position, ANYTHING, count))
                 .thenCompose(reply -> isEmpty(reply) && ((Reply.Names) reply).next() != 0
-                        ? firstFrom(store, ((Reply.Names) reply).next())
-                        : completed(reply));
+                        ? firstFrom(store, ((Reply.Names) reply).next(), 2 * count)
+                        : CompletableFuture.completedFuture(reply));
     }
 
     private static boolean isEmpty(Reply reply) {
         return reply instanceof Reply.Names page && page.names().isEmpty();
-    }
-
-    private static CompletionStage<Reply> completed(Reply reply) {
-        return CompletableFuture.completedFuture(reply);
     }
 
     private static void drawn(RespWriter out, Reply reply) {

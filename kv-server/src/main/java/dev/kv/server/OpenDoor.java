@@ -120,7 +120,7 @@ final class OpenDoor implements Door.Open {
 
     private ClientConnection admit(Connection.Socket socket) {
         long id = connectionsReceived.incrementAndGet();
-        RespSession session = new RespSession(id, this, socket.remote());
+        RespSession session = new RespSession(id, this, socket.remote(), buffers);
         ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers, session);
         clients.put(id, client);
         return client;
@@ -167,11 +167,6 @@ final class OpenDoor implements Door.Open {
     int bulkMaxBytes() {
         Router.Limits limits = node.limits();
         return Math.max(limits.valueMaxBytes(), Math.max(limits.keyMaxBytes(), limits.bucketMaxBytes()));
-    }
-
-    /** What the requests of one transaction may take. */
-    long transactionMaxBytes() {
-        return bufferMaxBytes / ServerSettings.BUFFERS_PER_LINE;
     }
 
     Info info() {

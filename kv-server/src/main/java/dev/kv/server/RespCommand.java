@@ -58,6 +58,10 @@ record RespCommand(
 
     /** Whether it may have so many words. */
     boolean takes(int words) {
+        return takes(arity, words);
+    }
+
+    static boolean takes(int arity, int words) {
         return arity < 0 ? words >= -arity : words == arity;
     }
 
@@ -70,7 +74,7 @@ record RespCommand(
     static Optional<RespCommand> find(byte[] array, int start, int end) {
         for (int slot = hash(array, start, end); ; slot++) {
             Optional<RespCommand> row = BY_HASH.get(slot & (BY_HASH.size() - 1));
-            if (row.isEmpty() || isNamed(row.get().name, array, start, end)) {
+            if (row.isEmpty() || Words.are(array, start, end, row.get().name)) {
                 return row;
             }
         }
@@ -101,18 +105,5 @@ record RespCommand(
             hash = 31 * hash + (array[i] | 0x20);
         }
         return hash ^ hash >>> 8;
-    }
-
-    private static boolean isNamed(String name, byte[] array, int start, int end) {
-        if (end - start != name.length()) {
-            return false;
-        }
-        for (int i = 0; i < name.length(); i++) {
-            int b = array[start + i];
-            if (name.charAt(i) != (b >= 'A' && b <= 'Z' ? b | 0x20 : b)) {
-                return false;
-            }
-        }
-        return true;
     }
 }

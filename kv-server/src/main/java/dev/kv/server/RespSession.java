@@ -3,6 +3,7 @@ package dev.kv.server;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.net.Budget;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ final class RespSession {
     private final long id;
     private final OpenDoor door;
     private final String remote;
+    private final Budget budget;
     private final Instant openedAt = Instant.now();
     private volatile String name = "";
     private volatile String libraryName = "";
@@ -28,10 +30,15 @@ final class RespSession {
     private boolean quitting;
     private Optional<Transaction> transaction = Optional.empty();
 
-    RespSession(long id, OpenDoor door, String remote) {
+    /**
+     * @param id a number that no other client has had
+     * @param budget the memory for what clients send ahead
+     */
+    RespSession(long id, OpenDoor door, String remote, Budget budget) {
         this.id = id;
         this.door = door;
         this.remote = remote;
+        this.budget = budget;
         this.loggedIn = !door.hasPassword();
     }
 
@@ -96,11 +103,12 @@ final class RespSession {
     }
 
     void begin() {
-        transaction = Optional.of(new Transaction());
+        transaction = Optional.of(new Transaction(budget));
     }
 
     /** Ends the transaction. */
     void end() {
+        transaction.ifPresent(Transaction::close);
         transaction = Optional.empty();
     }
 

@@ -1,9 +1,9 @@
 package dev.kv.server;
 
 import dev.kv.router.Bytes;
-import dev.kv.server.ConnectionCommands.Sub;
 import dev.kv.server.RespCommand.Handler;
 import dev.kv.server.RespCommand.Keys;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -19,37 +19,55 @@ final class ServerCommands {
 
     private static final String SINCE = "1.0.0";
 
+    private static final Subcommands LATENCY = new Subcommands(
+            "latency",
+            Map.of(
+                    "latest", always(2, out -> out.array(0)),
+                    "history", always(3, out -> out.array(0)),
+                    "reset", always(-2, out -> out.number(0))));
+
+    private static final Subcommands SLOWLOG = new Subcommands(
+            "slowlog",
+            Map.of(
+                    "get", always(-2, out -> out.array(0)),
+                    "len", always(2, out -> out.number(0)),
+                    "reset", always(2, RespWriter::ok)));
+
+    private static final Subcommands CONFIG =
+            new Subcommands("config", Map.of("get", new Subcommands.Row(-3, ServerCommands::configGet)));
+
+    private static final Subcommands COMMAND = new Subcommands(
+            "command",
+            Map.of(
+                    "count", always(2, out -> out.number(RespCommand.table().size())),
+                    "list",
+                            always(2, out -> {
+                                out.array(RespCommand.table().size());
+                                RespCommand.table().forEach(row -> out.bulk(row.name()));
+                            }),
+                    "docs", new Subcommands.Row(-2, ServerCommands::docs),
+                    "info", new Subcommands.Row(-2, ServerCommands::commandInfo),
+                    "getkeys", new Subcommands.Row(-3, ServerCommands::getKeys)));
+
     private ServerCommands() {}
 
     static List<RespCommand> rows() {
         return List.of(
                 row("command", -1, "Tells of commands", ServerCommands::command),
-                row(
-                        "config",
-                        -2,
-                        "Tells settings that clients of Redis ask for",
-                        (request, session) -> ConnectionCommands.subcommand("config", CONFIG, request, session)),
+                row("config", -2, "Tells settings that clients of Redis ask for", CONFIG),
                 row("info", -1, "Tells of this node", ServerCommands::info),
                 row(
                         "time",
                         1,
                         "Tells the time",
                         (request, session) -> here(out -> {
-                            long micros = System.currentTimeMillis() * 1000;
+                            Instant now = Instant.now();
                             out.array(2)
-                                    .bulk(Long.toString(micros / 1_000_000))
-                                    .bulk(Long.toString(micros % 1_000_000));
+                                    .bulk(Long.toString(now.getEpochSecond()))
+                                    .bulk(Integer.toString(now.getNano() / 1000));
                         })),
-                row(
-                        "latency",
-                        -2,
-                        "Is there for clients that ask: nothing is recorded",
-                        (request, session) -> ConnectionCommands.subcommand("latency", LATENCY, request, session)),
-                row(
-                        "slowlog",
-                        -2,
-                        "Is there for clients that ask: nothing is recorded",
-                        (request, session) -> ConnectionCommands.subcommand("slowlog", SLOWLOG, request, session)));
+                row("latency", -2, "Is there for clients that ask: nothing is recorded", LATENCY),
+                row("slowlog", -2, "Is there for clients that ask: nothing is recorded", SLOWLOG));
     }
 
     private static RespCommand row(String name, int arity, String summary, Handler handler) {
@@ -60,21 +78,9 @@ final class ServerCommands {
         return answer;
     }
 
-    private static Sub always(int arity, Question.Here answer) {
-        return new Sub(arity, (request, session) -> answer);
+    private static Subcommands.Row always(int arity, Question.Here answer) {
+        return new Subcommands.Row(arity, (request, session) -> answer);
     }
-
-    private static final Map<String, Sub> LATENCY = Map.of(
-            "latest", always(2, out -> out.array(0)),
-            "history", always(3, out -> out.array(0)),
-            "reset", always(-2, out -> out.number(0)));
-
-    private static final Map<String, Sub> SLOWLOG = Map.of(
-            "get", always(-2, out -> out.array(0)),
-            "len", always(2, out -> out.number(0)),
-            "reset", always(2, RespWriter::ok));
-
-    private static final Map<String, Sub> CONFIG = Map.of("get", new Sub(-3, ServerCommands::configGet));
 
     private static Question configGet(RespRequest request, RespSession session) {
         List<Bytes> patterns = List.copyOf(request.from(2));
@@ -102,21 +108,8 @@ final class ServerCommands {
         return here(out -> out.verbatim(session.door().info().text(wanted)));
     }
 
-    private static final Map<String, Sub> COMMAND = Map.of(
-            "count", always(2, out -> out.number(RespCommand.table().size())),
-            "list",
-                    always(-2, out -> {
-                        out.array(RespCommand.table().size());
-                        RespCommand.table().forEach(row -> out.bulk(row.name()));
-                    }),
-            "docs", new Sub(-2, ServerCommands::docs),
-            "info", new Sub(-2, ServerCommands::commandInfo),
-            "getkeys", new Sub(-3, ServerCommands::getKeys));
-
     private static Question command(RespRequest request, RespSession session) {
-        return request.count() == 1
-                ? here(out -> describe(out, allRows()))
-                : ConnectionCommands.subcommand("command", COMMAND, request, session);
+        return request.count() == 1 ? here(out -> describe(out, allRows())) : COMMAND.ask(request, session);
     }
 
     private static List<Optional<RespCommand>> allRows() {

@@ -3,6 +3,7 @@ package dev.kv.server;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
+import dev.kv.router.net.Budget;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,9 +22,17 @@ final class Transaction {
     private static final int SHOWN_BUCKETS_MAX = 8;
     private static final int SHOWN_NAME_BYTES = 256;
 
+    private final Budget budget;
     private final List<Question> questions = new ArrayList<>();
     private long bytes;
     private boolean spoiled;
+
+    /**
+     * @param budget the memory for requests that wait
+     */
+    Transaction(Budget budget) {
+        this.budget = budget;
+    }
 
     /** Whether the command runs between {@code MULTI} and {@code EXEC}, too. */
     static boolean runsAtOnce(RespCommand row) {
@@ -35,12 +44,18 @@ final class Transaction {
         spoiled = true;
     }
 
+    /** Gives back the memory for what was queued. */
+    void close() {
+        budget.give(bytes);
+        bytes = 0;
+    }
+
     /** Keeps what the request asks for until {@code EXEC}. */
     Question queue(RespCommand row, RespRequest request, RespSession session) {
-        bytes += request.heldBytes();
-        if (questions.size() == REQUESTS_MAX || bytes > session.door().transactionMaxBytes()) {
+        if (questions.size() == REQUESTS_MAX || !budget.take(request.heldBytes())) {
             throw new RespError("ERR the transaction is too large (kv.server.buffer-max): send less before EXEC");
         }
+        bytes += request.heldBytes();
         Question question;
         try {
             question = row.handler().ask(request, session);
@@ -106,7 +121,7 @@ final class Transaction {
         int next = 0;
         for (Question question : questions) {
             int count = commands(question).size();
-            RespAnswer.write(out, question, replies.subList(next, next + count));
+            Answers.write(out, question, replies.subList(next, next + count));
             next += count;
         }
     }

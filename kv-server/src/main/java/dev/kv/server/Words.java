@@ -45,11 +45,15 @@ final class Words {
 
     /** Whether the word is this one, which has small letters only, in letters of any size. */
     static boolean are(Bytes word, String smallLetters) {
-        if (word.size() != smallLetters.length()) {
+        return are(word.array(), 0, word.size(), smallLetters);
+    }
+
+    static boolean are(byte[] array, int start, int end, String smallLetters) {
+        if (end - start != smallLetters.length()) {
             return false;
         }
-        for (int i = 0; i < word.size(); i++) {
-            int b = word.at(i);
+        for (int i = 0; i < smallLetters.length(); i++) {
+            int b = array[start + i];
             if (smallLetters.charAt(i) != (b >= 'A' && b <= 'Z' ? b | 0x20 : b)) {
                 return false;
             }

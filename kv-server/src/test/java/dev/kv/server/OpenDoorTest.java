@@ -3,6 +3,11 @@ package dev.kv.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.config.Settings;
@@ -15,12 +20,14 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 @Timeout(60)
 final class OpenDoorTest {
@@ -54,6 +61,32 @@ final class OpenDoorTest {
             }
             Await.until(() -> door.connections() == 0);
         }
+    }
+
+    @Test
+    void aDoorForOtherHostsWithoutAPasswordWarnsOfItAtItsStart() throws Exception {
+        assertThat(warnings("0.0.0.0", "")).singleElement().asString().contains("0.0.0.0:0", "kv.server.password");
+        assertThat(warnings("0.0.0.0", "secret")).isEmpty();
+        assertThat(warnings("127.0.0.1", "")).isEmpty();
+    }
+
+    private static List<String> warnings(String host, String password) throws Exception {
+        TestDoor.Knobs knobs = new TestDoor.Knobs();
+        knobs.password = Bytes.of(password);
+        Logger log = (Logger) LoggerFactory.getLogger(OpenDoor.class);
+        ListAppender<ILoggingEvent> events = new ListAppender<>();
+        events.start();
+        log.setLevel(Level.WARN);
+        log.addAppender(events);
+        try (Loops loops = new Loops(1)) {
+            InetSocketAddress address = new InetSocketAddress(host, 0);
+            OpenDoor.open(knobs.settings(address), MapStore::new, loops, TestDoor.FACTS)
+                    .stop(Duration.ZERO);
+        } finally {
+            log.detachAppender(events);
+            log.setLevel(null);
+        }
+        return events.list.stream().map(ILoggingEvent::getFormattedMessage).toList();
     }
 
     @Test

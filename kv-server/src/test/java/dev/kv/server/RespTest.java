@@ -245,6 +245,34 @@ final class RespTest {
         }
     }
 
+    @Test
+    void transactionsShareTheMemoryForWhatIsSentAhead() throws Exception {
+        String large = "v".repeat(MIB);
+        try (TestDoor door = new TestDoor(ECHO, knobs -> {
+                    knobs.bufferMaxBytes = 8L * MIB;
+                    return knobs;
+                });
+                RespClient one = connect(door);
+                RespClient other = connect(door)) {
+            assertThat(one.say("MULTI")).isEqualTo("OK");
+            assertThat(other.say("MULTI")).isEqualTo("OK");
+            String reply = "QUEUED";
+            for (int i = 0; i < 5; i++) {
+                assertThat(one.ask("HSET", "b", "k", large)).isEqualTo("QUEUED");
+            }
+            for (int i = 0; i < 5 && reply.equals("QUEUED"); i++) {
+                reply = other.ask("HSET", "b", "k", large);
+            }
+            assertThat(reply).startsWith("ERR the transaction is too large");
+            assertThat(other.say("EXEC")).startsWith("EXECABORT");
+            assertThat(one.say("DISCARD")).isEqualTo("OK");
+            assertThat(other.say("MULTI")).isEqualTo("OK");
+            for (int i = 0; i < 5; i++) {
+                assertThat(other.ask("HSET", "b", "k", large)).isEqualTo("QUEUED");
+            }
+        }
+    }
+
     /** Sends mebibytes until the node has had enough. */
     private static String refusal(RespClient client, int mebibytes) throws Exception {
         String some = "v".repeat(MIB);

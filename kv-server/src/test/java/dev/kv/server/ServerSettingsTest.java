@@ -63,6 +63,15 @@ final class ServerSettingsTest {
         assertThat(Addresses.text(server.address())).isEqualTo("[0:0:0:0:0:0:0:1]:4050");
     }
 
+    @Test
+    void thePasswordComesFromTheEnvironmentAndIsShownToNobody() {
+        Map<String, String> environment = Map.of("KV_PASSWORD", "open sesame");
+        Settings settings = new Layers(home, Optional.empty(), environment, Map.of()).load();
+
+        assertThat(ServerSettings.from(settings).password()).isEqualTo(Bytes.of("open sesame"));
+        assertThat(settings.all()).asString().contains("kv.server.password").doesNotContain("sesame");
+    }
+
     @ParameterizedTest
     @CsvSource({
         "host, no such host",

@@ -11,11 +11,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 
 /** What each command does to buckets. */
 final class Commands {
     /** How many keys, from a position by chance on, one is drawn from: the gaps between positions differ. */
     private static final int DRAWN_FROM = 64;
+
+    /** Buckets of so many keys are listed once, where many keys are drawn. */
+    private static final int LISTED_MAX = 64 * 1024;
 
     private static final long POSITIONS = 1L << 32;
     private static final Reply NOTHING = new Reply.Amount(0);
@@ -215,6 +219,10 @@ final class Commands {
             }
         }
 
+        void add(View bucket, Bytes key) {
+            add(key, part == Command.Part.KEYS ? Bytes.EMPTY : bucket.get(key));
+        }
+
         Reply values() {
             return new Reply.Values(values);
         }
@@ -228,48 +236,56 @@ final class Commands {
         if (sample.count() >= bucket.size()) {
             return content(bucket, sample.part(), room);
         }
-        List<Pair> drawn = sample.count() == 1 ? List.of(draw(bucket)) : List.of();
-        if (sample.count() > 1) {
-            drawn = drawDifferent(bucket, (int) Math.min(sample.count(), Integer.MAX_VALUE));
+        if (!room.holds(Math.abs(sample.count()))) {
+            throw new TooLarge();
         }
-        drawn.forEach(pair -> gathered.add(pair.key, pair.value));
-        for (long i = sample.count(); i < 0; i++) {
-            Pair pair = draw(bucket);
-            gathered.add(pair.key, pair.value);
+        if (sample.count() > 1) {
+            drawDifferent(bucket, (int) sample.count()).forEach(key -> gathered.add(bucket, key));
+        } else {
+            draw(bucket, Math.abs(sample.count()), key -> gathered.add(bucket, key));
         }
         return gathered.values();
     }
 
-    private record Pair(Bytes key, Bytes value) {}
-
-    private static Pair draw(View bucket) {
+    /** Draws so many keys, each from all of them. */
+    private static void draw(View bucket, long count, Consumer<Bytes> drawn) {
         ThreadLocalRandom random = ThreadLocalRandom.current();
-        int count = (int) Math.min(DRAWN_FROM, bucket.size());
-        List<Pair> pairs = new ArrayList<>(count);
-        View.Visitor visitor = (position, key, value) -> {
-            pairs.add(new Pair(key, value));
-            return pairs.size() < count;
-        };
-        bucket.forEach(random.nextLong(POSITIONS), visitor);
-        if (pairs.size() < count) {
-            bucket.forEach(0, visitor);
+        boolean listed = count > 1 && bucket.size() <= LISTED_MAX;
+        List<Bytes> keys = listed ? keysFrom(bucket, 0, LISTED_MAX) : List.of();
+        for (long i = 0; i < count; i++) {
+            List<Bytes> from = listed ? keys : keysFrom(bucket, random.nextLong(POSITIONS), DRAWN_FROM);
+            drawn.accept(from.get(random.nextInt(from.size())));
         }
-        return pairs.get(random.nextInt(pairs.size()));
     }
 
-    /** Each choice of so many pairs is as likely as any other (Vitter's algorithm R). */
-    private static List<Pair> drawDifferent(View bucket, int count) {
+    /** So many keys from a position on, or all; behind the last one comes the first. */
+    private static List<Bytes> keysFrom(View bucket, long position, int most) {
+        int count = (int) Math.min(most, bucket.size());
+        List<Bytes> keys = new ArrayList<>(count);
+        View.Visitor visitor = (_, key, _) -> {
+            keys.add(key);
+            return keys.size() < count;
+        };
+        bucket.forEach(position, visitor);
+        if (keys.size() < count) {
+            bucket.forEach(0, visitor);
+        }
+        return keys;
+    }
+
+    /** Each choice of so many keys is as likely as any other (Vitter's algorithm R). */
+    private static List<Bytes> drawDifferent(View bucket, int count) {
         ThreadLocalRandom random = ThreadLocalRandom.current();
-        List<Pair> drawn = new ArrayList<>();
+        List<Bytes> drawn = new ArrayList<>();
         long[] seen = {0};
-        bucket.forEach(0, (position, key, value) -> {
+        bucket.forEach(0, (_, key, _) -> {
             seen[0]++;
             if (drawn.size() < count) {
-                drawn.add(new Pair(key, value));
+                drawn.add(key);
             } else {
                 long place = random.nextLong(seen[0]);
                 if (place < count) {
-                    drawn.set((int) place, new Pair(key, value));
+                    drawn.set((int) place, key);
                 }
             }
             return true;
@@ -395,6 +411,11 @@ final class Commands {
             if (leftBytes < 0) {
                 throw new TooLarge();
             }
+        }
+
+        /** Whether so many values fit, if they are short. */
+        boolean holds(long values) {
+            return values <= leftBytes / OVERHEAD_BYTES;
         }
 
         /** Whether half of it is taken: a page can end here. */

@@ -192,6 +192,19 @@ final class CommandsTest {
     }
 
     @Test
+    void behindAllPositionsIsNothing() {
+        for (int i = 0; i < 100; i++) {
+            set("k" + i, "v");
+        }
+        for (long position : new long[] {1L << 32, 1L << 40, Long.MAX_VALUE}) {
+            assertThat(run(new Command.Scan(B, position, ANYTHING, 10, Part.KEYS)))
+                    .isEqualTo(new Reply.Page(0, List.of()));
+            assertThat(run(new Command.Names(NameSpace.ALL, position, ANYTHING, 10)))
+                    .isEqualTo(new Reply.Names(List.of(), 0, List.of()));
+        }
+    }
+
+    @Test
     void samplesAreOfTheBucketAndEveryKeyHasItsChance() {
         for (int i = 0; i < 200; i++) {
             set("k" + i, "v" + i);

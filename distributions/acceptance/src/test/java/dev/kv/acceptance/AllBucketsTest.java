@@ -157,6 +157,28 @@ final class AllBucketsTest {
     }
 
     @Test
+    void aBucketIsFoundByChanceAmongVeryManyWithoutKeys() throws IOException {
+        cluster.start(THIRDS);
+        int empty = 20_000;
+        try (LineClient lines = foo.connect()) {
+            StringBuilder requests = new StringBuilder();
+            for (int i = 0; i < empty; i++) {
+                requests.append("CREATE ")
+                        .append(i % 2 == 0 ? "e" : "m")
+                        .append(i)
+                        .append("\r\n");
+            }
+            lines.send(requests.toString());
+            for (int i = 0; i < empty; i++) {
+                assertThat(lines.line()).isEqualTo("OK");
+            }
+        }
+        assertThat(say(bar, "RANDOMKEY")).isEqualTo("nil");
+        assertThat(say(bar, "HSET full k v")).isEqualTo(":1");
+        assertThat(say(bar, "RANDOMKEY")).isEqualTo("\"full\"");
+    }
+
+    @Test
     void aBucketOfARedisClientVanishesWithItsLastKeyWhicheverProtocolRemovesIt() throws IOException {
         cluster.start(THIRDS);
         for (String bucket : List.of("apples", "melons")) {

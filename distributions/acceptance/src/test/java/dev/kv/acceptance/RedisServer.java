@@ -22,7 +22,8 @@ final class RedisServer implements AutoCloseable {
 
     /** Starts one; where none is installed, the test is left out. */
     static RedisServer start(Path folder) throws Exception {
-        Assumptions.assumeTrue(isInstalled(), "no redis-server is installed (Debian's package redis-server)");
+        Assumptions.assumeTrue(
+                isInstalled("redis-server"), "no redis-server is installed (Debian's package redis-server)");
         int port;
         try (ServerSocket free = new ServerSocket(0)) {
             port = free.getLocalPort();
@@ -45,11 +46,11 @@ final class RedisServer implements AutoCloseable {
         return server;
     }
 
-    private static boolean isInstalled() {
+    static boolean isInstalled(String program) {
         String path = System.getenv().getOrDefault("PATH", "");
         return Pattern.compile(":")
                 .splitAsStream(path)
-                .anyMatch(folder -> Files.isExecutable(Path.of(folder, "redis-server")));
+                .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
     }
 
     private boolean answers() {

@@ -276,7 +276,7 @@ final class Wire {
             }
             case DELETE_ALL -> new Command.DeleteAll(bytes(body), list(body));
             case ADD -> new Command.Add(bytes(body), bytes(body), body.getLong());
-            case ADD_DECIMAL -> new Command.AddDecimal(bytes(body), bytes(body), new BigDecimal(text(body)));
+            case ADD_DECIMAL -> new Command.AddDecimal(bytes(body), bytes(body), decimal(body));
             case DROP -> new Command.Drop(bytes(body));
             case GET_ALL -> new Command.GetAll(bytes(body), list(body));
             case MEASURE -> new Command.Measure(bytes(body), bytes(body));
@@ -302,6 +302,14 @@ final class Wire {
             case COUNT -> new Command.Count(names(body));
             default -> throw new UnknownCommand(code);
         };
+    }
+
+    private static BigDecimal decimal(ByteBuffer body) throws Malformed {
+        try {
+            return new BigDecimal(text(body));
+        } catch (NumberFormatException e) {
+            throw new Malformed("a decimal number that is none");
+        }
     }
 
     private static Command.Part part(ByteBuffer body) throws Malformed {

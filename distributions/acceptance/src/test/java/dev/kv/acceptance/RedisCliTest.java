@@ -1,0 +1,95 @@
+package dev.kv.acceptance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Redis's own command line, and its benchmark, at a combined node and at one that keeps no data. */
+@Timeout(60)
+final class RedisCliTest {
+    private static Cluster cluster;
+
+    @BeforeAll
+    static void start(@TempDir Path folder) throws IOException {
+        for (String program : List.of("redis-cli", "redis-benchmark")) {
+            Assumptions.assumeTrue(
+                    RedisServer.isInstalled(program), "no " + program + " is installed (Debian's package redis-tools)");
+        }
+        cluster = new Cluster(folder.resolve("nodes"), "foo", "bar", "front");
+        cluster.node("front").keepNoData();
+        cluster.start("a..m=foo@h,n..z=bar@h");
+    }
+
+    @AfterAll
+    static void close() {
+        if (cluster != null) {
+            cluster.close();
+        }
+    }
+
+    private static String run(String node, String program, String... arguments) throws Exception {
+        List<String> command = new ArrayList<>(List.of(
+                program, "-p", Integer.toString(cluster.node(node).clients().getPort())));
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        process.getOutputStream().close();
+        String output = new String(process.getInputStream().readAllBytes(), UTF_8);
+        assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+        return output;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
+    void whatItStoresLinesRead(String node) throws Exception {
+        run(node, "redis-cli", "del", "shopping", "apples");
+        assertThat(run(node, "redis-cli", "hset", "shopping", "milk", "1")).isEqualTo("1\n");
+        assertThat(run(node, "redis-cli", "hset", "apples", "red", "3")).isEqualTo("1\n");
+        try (LineClient lines = cluster.node(node).connect()) {
+            assertThat(lines.ask("GET shopping milk")).isEqualTo("1");
+            assertThat(lines.line()).isEqualTo("OK");
+        }
+        assertThat(run(node, "redis-cli", "-3", "--no-raw", "hgetall", "shopping"))
+                .isEqualTo("1# \"milk\" => \"1\"\n");
+        assertThat(run(node, "redis-cli", "--scan").lines()).containsExactlyInAnyOrder("shopping", "apples");
+        assertThat(run(node, "redis-cli", "set", "a", "b"))
+                .startsWith("ERR unknown command 'set', with args beginning with: 'a' 'b'");
+        assertThat(run(node, "redis-cli", "info", "keyspace")).contains("# Keyspace");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
+    void itsBenchmarkRuns(String node) throws Exception {
+        String output = run(
+                node,
+                "redis-benchmark",
+                "--csv",
+                "-n",
+                "20000",
+                "-P",
+                "16",
+                "-r",
+                "100",
+                "HSET",
+                "bench:__rand_int__",
+                "field",
+                "value");
+        assertThat(output).contains("\"rps\"").doesNotContain("ERR").doesNotContain("Error");
+        assertThat(run(node, "redis-cli", "dbsize")).isNotEqualTo("0\n");
+        List<String> drop = new ArrayList<>(List.of("del"));
+        drop.addAll(run(node, "redis-cli", "keys", "bench:*").lines().toList());
+        assertThat(run(node, "redis-cli", drop.toArray(String[]::new))).isEqualTo(drop.size() - 1 + "\n");
+    }
+}

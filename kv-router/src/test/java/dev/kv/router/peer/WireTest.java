@@ -1,0 +1,161 @@
+package dev.kv.router.peer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Command.Part;
+import dev.kv.router.NameSpace;
+import dev.kv.router.Reply;
+import dev.kv.router.Request;
+import java.math.BigDecimal;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** What nodes say to each other, taken apart and put together again. */
+final class WireTest {
+    private static final Bytes B = Bytes.of("bucket");
+    private static final Bytes K = Bytes.of("key");
+    private static final NameSpace NAMES = new NameSpace(List.of(
+            new NameSpace.Span(Bytes.EMPTY, Optional.of(Bytes.of("b"))),
+            new NameSpace.Span(Bytes.of("x"), Optional.empty())));
+
+    private static final List<Command> COMMANDS = List.of(
+            new Command.Create(B),
+            new Command.Put(B, K, Bytes.of("value")),
+            new Command.Get(B, K),
+            new Command.Delete(B, K),
+            new Command.Route(B),
+            new Command.SetAll(B, List.of(K, Bytes.EMPTY), true),
+            new Command.DeleteAll(B, List.of(K, B)),
+            new Command.Add(B, K, Long.MIN_VALUE),
+            new Command.AddDecimal(B, K, new BigDecimal("-1.25E+300")),
+            new Command.Drop(B),
+            new Command.GetAll(B, List.of(K)),
+            new Command.Measure(B, K),
+            new Command.Size(B),
+            new Command.Content(B, Part.VALUES),
+            new Command.Sample(B, -3, Part.PAIRS),
+            new Command.Scan(B, 1L << 31, Bytes.of("*"), Long.MAX_VALUE, Part.KEYS),
+            new Command.Rename(B, K),
+            new Command.Batch(B, List.of(new Command.Size(B), new Command.SetAll(B, List.of(K, K), false))),
+            new Command.Names(NAMES, 7, Bytes.of("a*"), 10),
+            new Command.Count(NameSpace.ALL));
+
+    private static final List<Reply> REPLIES = List.of(
+            Reply.OK,
+            Reply.NOT_FOUND,
+            Reply.ABSENT,
+            new Reply.Value(K),
+            new Reply.Failed(Reply.Word.NOSPACE, "why"),
+            new Reply.Way(List.of(new Reply.Hop("foo@h", 5, "*=foo@h", 1, 2)), Optional.empty()),
+            new Reply.Amount(-7),
+            new Reply.Values(List.of(K, Bytes.EMPTY)),
+            new Reply.Many(List.of(Reply.OK, new Reply.Many(List.of(Reply.ABSENT)), new Reply.Values(List.of(K)))),
+            new Reply.Page(1L << 32, List.of(B)),
+            new Reply.Names(List.of(new Reply.Owner(B, "foo@h")), 9, List.of(new Reply.Name(8, K))));
+
+    private static Request request(Command command) {
+        return new Request(command, 3, List.of(new Request.Visit("foo@h", 9)), Request.UNLIMITED, () -> {});
+    }
+
+    private static byte[] encoded(Command command) {
+        return Wire.encode(request(command), Duration.ofSeconds(1));
+    }
+
+    private static Wire.Received decoded(byte[] body) throws Wire.Malformed {
+        return Wire.decodeRequest(ByteBuffer.wrap(body), () -> {});
+    }
+
+    /** The records that can be said, those of interfaces in between included. */
+    private static Set<Class<?>> records(Class<?> sealed) {
+        Set<Class<?>> records = new HashSet<>();
+        for (Class<?> permitted : sealed.getPermittedSubclasses()) {
+            if (permitted.isRecord()) {
+                records.add(permitted);
+            } else {
+                records.addAll(records(permitted));
+            }
+        }
+        return records;
+    }
+
+    @Test
+    void everyCommandArrivesAsItWasSent() throws Exception {
+        assertThat(COMMANDS).extracting(Object::getClass).containsExactlyInAnyOrderElementsOf(records(Command.class));
+        for (Command command : COMMANDS) {
+            Request arrived = ((Wire.Received.Known) decoded(encoded(command))).request();
+            assertThat(arrived.command()).isEqualTo(command);
+            assertThat(arrived.path()).containsExactly(new Request.Visit("foo@h", 9));
+        }
+    }
+
+    @Test
+    void everyReplyArrivesAsItWasSent() throws Exception {
+        assertThat(REPLIES).extracting(Object::getClass).containsAll(records(Reply.class));
+        for (Reply reply : REPLIES) {
+            assertThat(Wire.decodeReply(ByteBuffer.wrap(Wire.encode(reply)), "foo@h"))
+                    .isEqualTo(reply);
+        }
+    }
+
+    @Test
+    void whatIsCutOffOrGoesOnIsMalformed() {
+        for (Command command : COMMANDS) {
+            byte[] whole = encoded(command);
+            for (int length = 0; length < whole.length; length++) {
+                byte[] part = Arrays.copyOf(whole, length);
+                assertThatThrownBy(() -> decoded(part)).as("%s", command).isInstanceOf(Wire.Malformed.class);
+            }
+            assertThatThrownBy(() -> decoded(Arrays.copyOf(whole, whole.length + 1)))
+                    .isInstanceOf(Wire.Malformed.class);
+        }
+        for (Reply reply : REPLIES) {
+            byte[] whole = Wire.encode(reply);
+            for (int length = 0; length < whole.length; length++) {
+                ByteBuffer part = ByteBuffer.wrap(Arrays.copyOf(whole, length));
+                assertThatThrownBy(() -> Wire.decodeReply(part, "foo@h"))
+                        .as("%s", reply)
+                        .isInstanceOf(Wire.Malformed.class);
+            }
+        }
+    }
+
+    /** Anything else than these would be a fault of this node. */
+    @Test
+    void otherBytesAreAnotherMessageOrMalformed() {
+        long seed = Long.getLong("kv.seed", System.nanoTime());
+        Random random = new Random(seed);
+        int understood = 0;
+        for (int round = 0; round < 50_000; round++) {
+            boolean isRequest = random.nextBoolean();
+            byte[] body = isRequest
+                    ? encoded(COMMANDS.get(random.nextInt(COMMANDS.size())))
+                    : Wire.encode(REPLIES.get(random.nextInt(REPLIES.size())));
+            for (int i = random.nextInt(3); i >= 0; i--) {
+                body[random.nextInt(body.length)] = (byte) random.nextInt(256);
+            }
+            try {
+                if (isRequest) {
+                    decoded(body);
+                } else {
+                    Wire.decodeReply(ByteBuffer.wrap(body), "foo@h");
+                }
+                understood++;
+            } catch (Wire.Malformed e) {
+                assertThat(e).hasMessageNotContaining("\n");
+            } catch (RuntimeException e) {
+                throw new AssertionError("with -Dkv.seed=" + seed, e);
+            }
+        }
+        assertThat(understood).isPositive();
+    }
+}

@@ -1,0 +1,39 @@
+package dev.kv.server;
+
+import dev.kv.router.Bytes;
+import dev.kv.server.RespCommand.Handler;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * A command whose second word says what is wanted.
+ *
+ * @param command its name
+ * @param rows by the second words, in small letters
+ */
+record Subcommands(String command, Map<String, Row> rows) implements Handler {
+    private static final int SHOWN_BYTES = 128;
+
+    /**
+     * One of them.
+     *
+     * @param arity how many words it has, as for {@link RespCommand}
+     */
+    record Row(int arity, Handler handler) {}
+
+    @Override
+    public Question ask(RespRequest request, RespSession session) {
+        Bytes name = request.at(1);
+        String shown = RespSession.text(name, SHOWN_BYTES);
+        String small = shown.toLowerCase(Locale.ROOT);
+        Row row = rows.get(small);
+        if (row == null) {
+            throw new RespError(
+                    "ERR unknown subcommand '%s'. Try %s HELP.".formatted(shown, command.toUpperCase(Locale.ROOT)));
+        }
+        if (!RespCommand.takes(row.arity, request.count())) {
+            throw RespError.arity(command + "|" + small);
+        }
+        return row.handler.ask(request, session);
+    }
+}
