@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.OptionalLong;
 
 /**
  * An immutable run of bytes: the name of a bucket, a key or a value. Compared and ordered by content.
@@ -87,6 +88,38 @@ public final class Bytes implements Comparable<Bytes> {
     /** The bytes as text, taken for UTF-8. */
     public String text() {
         return new String(array, UTF_8);
+    }
+
+    /**
+     * The whole number that the bytes are the decimal text of, written as {@link Long#toString} does: no sign before a positive
+     * one, no zeros ahead. Empty if they are none, or one beyond 64 bits.
+     */
+    public OptionalLong wholeNumber() {
+        int length = array.length;
+        boolean negative = length > 0 && array[0] == '-';
+        int first = negative ? 1 : 0;
+        if (length == first || length > 20) {
+            return OptionalLong.empty();
+        }
+        if (array[first] == '0') {
+            return length == 1 ? OptionalLong.of(0) : OptionalLong.empty();
+        }
+        // Counted downwards: there is one negative number more.
+        long number = 0;
+        for (int i = first; i < length; i++) {
+            int digit = array[i] - '0';
+            if (digit < 0 || digit > 9 || number < Long.MIN_VALUE / 10) {
+                return OptionalLong.empty();
+            }
+            number = number * 10 - digit;
+            if (number > 0) {
+                return OptionalLong.empty();
+            }
+        }
+        if (negative) {
+            return OptionalLong.of(number);
+        }
+        return number == Long.MIN_VALUE ? OptionalLong.empty() : OptionalLong.of(-number);
     }
 
     /**

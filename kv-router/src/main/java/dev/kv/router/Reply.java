@@ -21,6 +21,47 @@ public sealed interface Reply {
     /** The value of a key. */
     record Value(Bytes value) implements Reply {}
 
+    /** A whole number: of keys, of bytes, of what the command says. */
+    record Amount(long value) implements Reply {}
+
+    /** Keys, values, or pairs of them, as the command asks. */
+    record Values(List<Bytes> values) implements Reply {
+        public Values {
+            values = List.copyOf(values);
+        }
+    }
+
+    /** One reply for each of several things that were asked for at once. */
+    record Many(List<Reply> replies) implements Reply {
+        public Many {
+            replies = List.copyOf(replies);
+        }
+    }
+
+    /**
+     * A part of a bucket.
+     *
+     * @param next where the next page begins; 0 if this is the last one
+     */
+    record Page(long next, List<Bytes> values) implements Reply {
+        public Page {
+            values = List.copyOf(values);
+        }
+    }
+
+    /**
+     * Names of buckets, in the order of their positions.
+     *
+     * @param owners which nodes keep the names that were asked for
+     * @param next where the next page begins; 0 if this is the last one
+     */
+    record Names(List<Owner> owners, long next, List<Name> names) implements Reply {
+        public Names {
+            owners = List.copyOf(owners);
+            names = List.copyOf(names);
+        }
+    }
+
     /**
      * The nodes that a request passes, in order, the one that was asked first.
      *
@@ -45,6 +86,20 @@ public sealed interface Reply {
      * @param column the entry's column, from 1; 0 if none matches
      */
     record Hop(String node, long table, String entry, int line, int column) {}
+
+    /**
+     * Who keeps the names from one on, up to those of the next owner.
+     *
+     * @param node the node's name; empty if no entry matches them
+     */
+    record Owner(Bytes from, String node) {}
+
+    /**
+     * The name of a bucket.
+     *
+     * @param position where it stands in the order in which its node tells names, from 0 to 2^32 - 1
+     */
+    record Name(long position, Bytes bucket) {}
 
     /** The first word of an error, in every protocol; a program decides by it. */
     enum Word {

@@ -34,6 +34,11 @@ public record Request(Command command, int stream, List<Visit> path, Duration ti
         return new Request(command, stream, List.of(), UNLIMITED, () -> {});
     }
 
+    /** Another command on the same way. */
+    Request with(Command other) {
+        return new Request(other, stream, path, timeLeft, progress);
+    }
+
     /** The same request in another stream. */
     public Request onStream(int otherStream) {
         return new Request(command, otherStream, path, timeLeft, progress);

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -45,8 +46,9 @@ public final class Router {
      * What is too large for this node, in bytes, and too far.
      *
      * @param hopsMax how many nodes may pass a request on
+     * @param replyMaxBytes what a reply may hold
      */
-    public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes) {}
+    public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, long replyMaxBytes) {}
 
     /**
      * The routing table that routes now.
@@ -102,6 +104,9 @@ public final class Router {
             return reply(excess.get());
         }
         TableInForce now = inForce;
+        if (request.command() instanceof Command.Survey survey) {
+            return new Survey(self, local, others, limits, now).run(request, survey);
+        }
         Optional<Entry> match = now.table().find(request.command().bucket());
         if (match.isEmpty()) {
             return ends(request, now, match, noRoute(request, now));
@@ -110,16 +115,12 @@ public final class Router {
         if (node.name().equals(self)) {
             return local.isPresent()
                     ? runHere(local.get(), request, now, match)
-                    : ends(request, now, match, new Failed(Word.NOROUTE, self + " keeps no data (server release)"));
+                    : ends(request, now, match, keepsNoData(self));
         }
         Visit visit = new Visit(self, now.version());
-        if (request.path().contains(visit)) {
-            return ends(request, now, match, new Failed(Word.CIRCLE, way(request)));
-        }
-        if (request.path().size() >= limits.hopsMax()) {
-            String message =
-                    way(request) + ": more than " + limits.hopsMax() + " nodes pass it on (kv.router.hops-max)";
-            return ends(request, now, match, new Failed(Word.CIRCLE, message));
+        Optional<Failed> circle = circle(request, visit, limits.hopsMax());
+        if (circle.isPresent()) {
+            return ends(request, now, match, circle.get());
         }
         CompletionStage<Reply> answer = others.run(node, request.via(visit));
         return request.command() instanceof Command.Route
@@ -128,9 +129,40 @@ public final class Router {
     }
 
     private CompletionStage<Reply> runHere(Store buckets, Request request, TableInForce now, Optional<Entry> match) {
-        return request.command() instanceof Command.Route
-                ? reply(new Way(List.of(hop(now, match)), Optional.empty()))
-                : buckets.run(request.command());
+        return switch (request.command()) {
+            case Command.Route _ -> reply(new Way(List.of(hop(now, match)), Optional.empty()));
+            case Command.Rename rename
+            when !isHere(rename.to(), now) ->
+                reply(new Failed(
+                        Word.ERR,
+                        "%s does not keep \"%s\": a bucket is renamed within its node, copy it instead"
+                                .formatted(self, rename.to().printable(SHOWN_NAME_BYTES))));
+            case Command command -> buckets.run(command);
+        };
+    }
+
+    private boolean isHere(Bytes bucket, TableInForce now) {
+        return now.table()
+                .find(bucket)
+                .filter(entry -> entry.node().name().equals(self))
+                .isPresent();
+    }
+
+    static Failed keepsNoData(String node) {
+        return new Failed(Word.NOROUTE, node + " keeps no data (server release)");
+    }
+
+    /** Why the request cannot be passed on by this node and table, if it cannot. */
+    static Optional<Failed> circle(Request request, Visit visit, int hopsMax) {
+        if (request.path().contains(visit)) {
+            return Optional.of(new Failed(Word.CIRCLE, way(request, visit.node())));
+        }
+        if (request.path().size() >= hopsMax) {
+            return Optional.of(new Failed(
+                    Word.CIRCLE,
+                    way(request, visit.node()) + ": more than " + hopsMax + " nodes pass it on (kv.router.hops-max)"));
+        }
+        return Optional.empty();
     }
 
     /** The request ends here with a failure; who asked for the way gets the way, and why it ends. */
@@ -154,7 +186,15 @@ public final class Router {
                 yield new Way(hops, way.failure());
             }
             case Failed failed -> new Way(List.of(hop), Optional.of(failed));
-            case Reply.Ok _, Reply.NotFound _, Reply.Absent _, Reply.Value _ -> further;
+            case Reply.Ok _,
+                    Reply.NotFound _,
+                    Reply.Absent _,
+                    Reply.Value _,
+                    Reply.Amount _,
+                    Reply.Values _,
+                    Reply.Many _,
+                    Reply.Page _,
+                    Reply.Names _ -> further;
         };
     }
 
@@ -163,9 +203,17 @@ public final class Router {
                 .orElseGet(() -> new Hop(self, now.version(), "", 0, 0));
     }
 
+    /** There is no table, so no name has an entry. */
+    static Optional<Failed> noTable(TableInForce now) {
+        return now.absence().isEmpty()
+                ? Optional.empty()
+                : Optional.of(new Failed(Word.NOROUTE, "no routing table yet: " + now.absence()));
+    }
+
     private Failed noRoute(Request request, TableInForce now) {
-        if (!now.absence().isEmpty()) {
-            return new Failed(Word.NOROUTE, "no routing table yet: " + now.absence());
+        Optional<Failed> noTable = noTable(now);
+        if (noTable.isPresent()) {
+            return noTable.get();
         }
         String name = request.command().bucket().printable(SHOWN_NAME_BYTES);
         String table = "could not find entry for \"" + name + "\" in table ["
@@ -173,25 +221,72 @@ public final class Router {
         return new Failed(Word.NOROUTE, request.path().isEmpty() ? table : table + " of " + self);
     }
 
-    private String way(Request request) {
-        return Stream.concat(request.path().stream().map(Visit::node), Stream.of(self))
+    private static String way(Request request, String last) {
+        return Stream.concat(request.path().stream().map(Visit::node), Stream.of(last))
                 .collect(Collectors.joining(" -> "));
     }
 
     private Optional<Failed> excess(Command command) {
-        Optional<Failed> excess =
-                excess("the bucket's name", command.bucket(), limits.bucketMaxBytes(), "kv.router.bucket-max");
+        Optional<Failed> excess = excessName(command.bucket());
         if (excess.isPresent()) {
             return excess;
         }
         return switch (command) {
-            case Command.Put put ->
-                excessKey(put.key())
-                        .or(() -> excess("the value", put.value(), limits.valueMaxBytes(), "kv.router.value-max"));
+            case Command.Put put -> excessKey(put.key()).or(() -> excessValue(put.value()));
             case Command.Get get -> excessKey(get.key());
             case Command.Delete delete -> excessKey(delete.key());
-            case Command.Create _, Command.Route _ -> excess;
+            case Command.SetAll set -> excessPairs(set.pairs());
+            case Command.DeleteAll delete -> excessKeys(delete.keys());
+            case Command.GetAll get -> excessKeys(get.keys());
+            case Command.Measure measure -> excessKey(measure.key());
+            case Command.Add add -> excessKey(add.key());
+            case Command.AddDecimal add -> excessKey(add.key());
+            case Command.Rename rename -> excessName(rename.to());
+            case Command.Batch batch -> first(batch.commands(), this::excess);
+            case Command.Create _,
+                    Command.Drop _,
+                    Command.Size _,
+                    Command.Content _,
+                    Command.Sample _,
+                    Command.Scan _,
+                    Command.Survey _,
+                    Command.Route _ -> excess;
         };
+    }
+
+    private Optional<Failed> excessPairs(List<Bytes> pairs) {
+        for (int i = 0; i < pairs.size(); i += 2) {
+            Optional<Failed> excess = excessKey(pairs.get(i));
+            if (excess.isEmpty()) {
+                excess = excessValue(pairs.get(i + 1));
+            }
+            if (excess.isPresent()) {
+                return excess;
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Failed> excessKeys(List<Bytes> keys) {
+        return first(keys, this::excessKey);
+    }
+
+    private static <T> Optional<Failed> first(List<T> all, Function<T, Optional<Failed>> check) {
+        for (T one : all) {
+            Optional<Failed> excess = check.apply(one);
+            if (excess.isPresent()) {
+                return excess;
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Failed> excessName(Bytes bucket) {
+        return excess("the bucket's name", bucket, limits.bucketMaxBytes(), "kv.router.bucket-max");
+    }
+
+    private Optional<Failed> excessValue(Bytes value) {
+        return excess("the value", value, limits.valueMaxBytes(), "kv.router.value-max");
     }
 
     private Optional<Failed> excessKey(Bytes key) {

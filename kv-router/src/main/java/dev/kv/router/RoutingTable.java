@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
 
@@ -23,6 +24,9 @@ public final class RoutingTable {
     private final List<Entry> entries;
     private final List<String> warnings;
     private final String canonical;
+
+    /** Names in order: between two neighbours the first entry that matches is the same for all. */
+    private final List<Bytes> borders;
 
     /**
      * For each first byte, and behind them for the bucket without a name, the entries that can match such names, in order.
@@ -59,6 +63,19 @@ public final class RoutingTable {
             odd.addAll(gaps());
         }
         warnings = List.copyOf(odd);
+        borders = borders(entries);
+    }
+
+    private static List<Bytes> borders(List<Entry> entries) {
+        Set<Bytes> borders = new TreeSet<>();
+        for (Entry entry : entries) {
+            for (Bytes name : entry.range.shortestNames()) {
+                borders.add(name);
+                // Behind the bucket without a name comes the shortest one that has a name.
+                (name.isEmpty() ? Optional.<Bytes>empty() : NameSpace.after(name)).ifPresent(borders::add);
+            }
+        }
+        return List.copyOf(borders);
     }
 
     /** Puts an entry behind the others; where they leave it nothing, the answer is those that take its buckets. */
@@ -136,6 +153,16 @@ public final class RoutingTable {
         }
         return Optional.empty();
     }
+
+    /** The names in shares, each with the first entry that matches all of it. */
+    List<Share> shares(NameSpace names) {
+        return names.cutAt(borders).stream()
+                .map(span -> new Share(span, find(span.from())))
+                .toList();
+    }
+
+    /** Names that belong together, and the entry for them, if there is one. */
+    record Share(NameSpace.Span span, Optional<Entry> entry) {}
 
     private static int slot(Bytes bucket) {
         return bucket.isEmpty() ? NAMELESS : bucket.at(0);

@@ -2,14 +2,19 @@ package dev.kv.server;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * One client. Its commands run as they are read, without waiting for earlier replies; the replies leave in the order of the
@@ -27,15 +32,39 @@ final class ClientConnection extends Connection {
     private static final byte[] HTTP_HOST = "host:".getBytes(US_ASCII);
     private static final int HTTP_LINES = 2;
 
-    private static final byte[][] NO_MEMORY = LineReply.of(new Reply.Failed(
+    /** What a request of RESP begins with, and no command of a line. */
+    private static final byte RESP = '*';
+
+    private static final byte LINE = 0;
+    private static final String NO_MEMORY_TO_READ =
+            "this node has no memory left for unfinished requests (kv.server.buffer-max); try again later";
+
+    private static final Reply.Failed NO_MEMORY = new Reply.Failed(
             Reply.Word.ERR,
-            "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more"));
+            "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
+
+    /** What the client gets in place of a reply that there is no memory for. */
+    private static final byte[][] NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
+
+    private static final byte[][] NO_MEMORY_RESP =
+            new RespWriter(false).error(NO_MEMORY).toPieces();
 
     private final OpenDoor door;
     private final ServerSettings settings;
     private final Store store;
     private final PendingReplies pending = new PendingReplies();
     private final Words words = new Words();
+    private final RespRequest request;
+    private final RespSession session;
+
+    /** What the budget knows of the request that comes. */
+    private long requestChargedBytes;
+
+    /** How many requests have come; others may read it, and get an older number. */
+    private long requests;
+
+    /** Whether what comes is of no interest any more. */
+    private boolean deaf;
 
     /** How much of the next line is known to hold no LF, so that a line in many packets is not searched again for each. */
     private int searchedBytes;
@@ -49,11 +78,27 @@ final class ClientConnection extends Connection {
     /** Whether all requests that will be run have been read. */
     private boolean finishing;
 
-    ClientConnection(Socket socket, OpenDoor door, ServerSettings settings, Store store, Budget buffers) {
+    ClientConnection(
+            Socket socket, OpenDoor door, ServerSettings settings, Store store, Budget buffers, RespSession session) {
         super(socket, settings.unsentMaxBytes(), buffers);
         this.door = door;
         this.settings = settings;
         this.store = store;
+        this.session = session;
+        this.request = new RespRequest(door.bulkMaxBytes());
+    }
+
+    RespSession session() {
+        return session;
+    }
+
+    long requests() {
+        return requests;
+    }
+
+    /** Somebody wants this client gone. */
+    void kill() {
+        close();
     }
 
     @Override
@@ -66,9 +111,79 @@ final class ClientConnection extends Connection {
         return unsentBytes() + pending.heldBytes() < unsentMaxBytes() && pending.size() < settings.repliesMax();
     }
 
-    /** Takes one line, or a part of one that is too long. */
+    /** Takes a request of either protocol, or a part of one: each request begins with what tells them apart. */
     @Override
     protected boolean read(ByteBuffer input) {
+        if (deaf) {
+            input.position(input.limit());
+            return false;
+        }
+        boolean atRequest = searchedBytes == 0 && !skipping;
+        boolean isRequest = request.isBegun() || (atRequest && input.get(input.position()) == RESP);
+        return isRequest ? readRequest(input) : readLine(input);
+    }
+
+    private boolean readRequest(ByteBuffer input) {
+        // No browser begins like this.
+        lines = HTTP_LINES;
+        try {
+            if (!request.take(input, !session.isLoggedIn())) {
+                return chargeRequest() ? false : refuseRequest(input);
+            }
+        } catch (RespRequest.Malformed e) {
+            forgetRequest();
+            answer(RESP, error("ERR " + e.getMessage()));
+            endDeaf(input);
+            return true;
+        }
+        if (request.count() > 0) {
+            requests++;
+            ask(request);
+        }
+        forgetRequest();
+        if (session.isQuitting()) {
+            endDeaf(input);
+        }
+        return true;
+    }
+
+    /** Takes memory for what has come of a request, if there is any left. */
+    private boolean chargeRequest() {
+        long more = request.heldBytes() - requestChargedBytes;
+        if (more > 0 && !budget().take(more)) {
+            return false;
+        }
+        requestChargedBytes += Math.max(0, more);
+        return true;
+    }
+
+    private void forgetRequest() {
+        request.clear();
+        budget().give(requestChargedBytes);
+        requestChargedBytes = 0;
+    }
+
+    private boolean refuseRequest(ByteBuffer input) {
+        forgetRequest();
+        door.overBudget(this);
+        answer(RESP, error("ERR " + NO_MEMORY_TO_READ));
+        endDeaf(input);
+        return true;
+    }
+
+    private byte[][] error(String line) {
+        return new RespWriter(session.isVersion3()).error(line).toPieces();
+    }
+
+    /** Ends the connection once all is answered; what comes from here on is of no interest. */
+    private void endDeaf(ByteBuffer input) {
+        deaf = true;
+        input.position(input.limit());
+        inputEnded();
+    }
+
+    /** Takes one line, or a part of one that is too long. */
+    private boolean readLine(ByteBuffer input) {
         byte[] array = input.array();
         int start = input.arrayOffset() + input.position();
         int limit = input.arrayOffset() + input.limit();
@@ -89,6 +204,7 @@ final class ClientConnection extends Connection {
         }
         skipping = !ended;
         if (ended) {
+            requests++;
             lines = Math.min(lines + 1, HTTP_LINES);
             if (fits) {
                 run(array, start, end);
@@ -127,44 +243,120 @@ final class ClientConnection extends Connection {
 
     private void run(byte[] array, int start, int end) {
         words.split(array, start, end);
-        Optional<Command> command = LineCommand.parse(words);
-        if (command.isEmpty()) {
-            answer(LineReply.UNKNOWN_COMMAND);
+        if (LineCommand.isLogin(words)) {
+            answer(LINE, logIn(words.at(1)));
+        } else if (!session.isLoggedIn()) {
+            fail(Reply.Word.NOAUTH, "Authentication required.");
         } else {
-            run(command.get());
-        }
-    }
-
-    private void run(Command command) {
-        try {
-            CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
-            if (reply.isDone()) {
-                answer(LineReply.of(reply.join()));
+            Optional<Command> command = LineCommand.parse(words);
+            if (command.isEmpty()) {
+                answer(LINE, LineReply.UNKNOWN_COMMAND);
             } else {
-                long number = pending.reserve();
-                var _ = reply.whenComplete((answer, fault) -> settle(number, command, reply));
+                run(LINE, command.get(), LineReply::of);
             }
-        } catch (Throwable fault) {
-            fault(command, fault);
         }
     }
 
-    private void fault(Command command, Throwable fault) {
-        fault(
-                command.getClass().getSimpleName() + " in bucket "
-                        + command.bucket().printable(256),
-                fault);
+    private byte[][] logIn(Bytes password) {
+        if (!door.hasPassword()) {
+            return LineReply.of(new Reply.Failed(
+                    Reply.Word.ERR, "this node asks for no password (kv.server.password): go on without AUTH"));
+        }
+        return LineReply.of(
+                session.logIn(password) ? Reply.OK : new Reply.Failed(Reply.Word.WRONGPASS, "the password is wrong"));
+    }
+
+    private void ask(RespRequest asked) {
+        boolean version3 = session.isVersion3();
+        Question question;
+        try {
+            question = session.ask(asked);
+        } catch (RespError e) {
+            answer(RESP, error(e.getMessage()));
+            return;
+        }
+        switch (question) {
+            case Question.One one -> run(RESP, one.command(), reply -> written(version3, one, List.of(reply)));
+            case Question.Each each -> runEach(each, version3);
+            case Question.Steps steps -> runSteps(steps, version3);
+            case Question.Here here -> answer(RESP, written(version3, here, List.of()));
+        }
+    }
+
+    private static byte[][] written(boolean version3, Question question, List<Reply> replies) {
+        RespWriter out = new RespWriter(version3);
+        RespAnswer.write(out, question, replies);
+        return out.toPieces();
+    }
+
+    private void run(byte protocol, Command command, Function<Reply, byte[][]> written) {
+        Supplier<String> what = () -> command.getClass().getSimpleName() + " in bucket "
+                + command.bucket().printable(256);
+        try {
+            settle(protocol, what, store.run(command).toCompletableFuture(), written);
+        } catch (Throwable fault) {
+            fault(what.get(), fault);
+        }
+    }
+
+    private void runEach(Question.Each each, boolean version3) {
+        Supplier<String> what = () -> "a request for " + each.commands().size() + " buckets";
+        try {
+            List<CompletableFuture<Reply>> replies = new ArrayList<>();
+            for (Command command : each.commands()) {
+                replies.add(store.run(command).toCompletableFuture());
+            }
+            CompletableFuture<List<Reply>> all = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
+                    .thenApply(done ->
+                            replies.stream().map(CompletableFuture::join).toList());
+            settle(RESP, what, all, list -> written(version3, each, list));
+        } catch (Throwable fault) {
+            fault(what.get(), fault);
+        }
+    }
+
+    private void runSteps(Question.Steps steps, boolean version3) {
+        Supplier<String> what = () -> "a request for all buckets";
+        try {
+            CompletableFuture<Reply> reply = steps.steps().apply(store).toCompletableFuture();
+            settle(RESP, what, reply, one -> written(version3, steps, List.of(one)));
+        } catch (Throwable fault) {
+            fault(what.get(), fault);
+        }
+    }
+
+    /** Answers now, or in its turn when the reply has come. */
+    private <R> void settle(
+            byte protocol, Supplier<String> what, CompletableFuture<R> reply, Function<R, byte[][]> written) {
+        if (reply.isDone()) {
+            answer(protocol, written.apply(reply.join()));
+            return;
+        }
+        long number = pending.reserve();
+        var _ = reply.whenComplete((answer, fault) -> {
+            if (isClosed()) {
+                return;
+            }
+            try {
+                hold(protocol, number, written.apply(reply.join()));
+                sendSettled();
+                readOn();
+                closeIfFinished();
+            } catch (Throwable thrown) {
+                fault(what.get(), thrown);
+            }
+        });
     }
 
     private void fail(Reply.Word word, String message) {
-        answer(LineReply.of(new Reply.Failed(word, message)));
+        answer(LINE, LineReply.of(new Reply.Failed(word, message)));
     }
 
-    private void answer(byte[][] pieces) {
+    private void answer(byte protocol, byte[][] pieces) {
         if (pending.isEmpty()) {
             sendAll(pieces);
         } else {
-            hold(pending.reserve(), pieces);
+            hold(protocol, pending.reserve(), pieces);
         }
     }
 
@@ -174,27 +366,14 @@ final class ClientConnection extends Connection {
         }
     }
 
-    private void settle(long number, Command command, CompletableFuture<Reply> reply) {
-        if (isClosed()) {
-            return;
-        }
-        try {
-            hold(number, LineReply.of(reply.join()));
-            sendSettled();
-            readOn();
-            closeIfFinished();
-        } catch (Throwable fault) {
-            fault(command, fault);
-        }
-    }
-
     /** Holds a reply until those before it have come; one for which there is no memory becomes an error. */
-    private void hold(long number, byte[][] reply) {
+    private void hold(byte protocol, long number, byte[][] reply) {
         if (budget().take(PendingReplies.bytes(reply))) {
             pending.put(number, reply);
         } else {
-            pending.put(number, NO_MEMORY);
-            budget().charge(PendingReplies.bytes(NO_MEMORY));
+            byte[][] error = protocol == RESP ? NO_MEMORY_RESP : NO_MEMORY_LINE;
+            pending.put(number, error);
+            budget().charge(PendingReplies.bytes(error));
         }
     }
 
@@ -223,9 +402,7 @@ final class ClientConnection extends Connection {
     @Override
     protected void inputOverBudget() {
         door.overBudget(this);
-        fail(
-                Reply.Word.ERR,
-                "this node has no memory left for unfinished lines (kv.server.buffer-max); try again later");
+        fail(Reply.Word.ERR, NO_MEMORY_TO_READ);
         inputEnded();
     }
 
@@ -247,5 +424,7 @@ final class ClientConnection extends Connection {
     protected void closed() {
         // What is still in flight is answered to nobody.
         budget().give(pending.heldBytes());
+        forgetRequest();
+        door.left(this);
     }
 }

@@ -11,9 +11,9 @@ public final class ClientDoor implements Door {
     @Override
     public Ready configure(Settings settings) {
         ServerSettings server = ServerSettings.from(settings);
-        return (stores, loops) -> {
+        return (stores, loops, node) -> {
             try {
-                return OpenDoor.open(server, stores, loops);
+                return OpenDoor.open(server, stores, loops, node);
             } catch (IOException e) {
                 String why = "cannot listen at " + Addresses.text(server.address()) + ": " + BadStart.reason(e);
                 throw settings.bad("kv.server.port", why);

@@ -20,8 +20,15 @@ record LineCommand(Bytes name, int arity, Function<Words, Command> command) {
         row("DELETE", 3, words -> new Command.Delete(words.at(1), words.at(2))),
     };
 
+    private static final Bytes LOGIN = Bytes.of("AUTH");
+
     private static LineCommand row(String name, int arity, Function<Words, Command> command) {
         return new LineCommand(Bytes.of(name), arity, command);
+    }
+
+    /** Whether the line is {@code AUTH password}, which is no command on a bucket. */
+    static boolean isLogin(Words words) {
+        return words.count() == 2 && words.is(0, LOGIN);
     }
 
     /** What the words of a line ask for, if the table has it. */

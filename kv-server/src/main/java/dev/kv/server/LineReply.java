@@ -32,7 +32,8 @@ final class LineReply {
                 fitsOnALine(value) ? new byte[][] {value.array(), END_OF_VALUE} : NOT_FOR_A_LINE;
             case Reply.Failed(Reply.Word word, String message) ->
                 line("ERROR " + word + " " + message.replace('\r', ' ').replace('\n', ' '));
-            case Reply.Way way -> throw new IllegalArgumentException("no command of a line asks for " + way);
+            case Reply.Amount _, Reply.Values _, Reply.Many _, Reply.Page _, Reply.Names _, Reply.Way _ ->
+                throw new IllegalArgumentException("no command of a line asks for " + reply);
         };
     }
 

@@ -2,7 +2,9 @@ package dev.kv.server;
 
 import com.sun.management.UnixOperatingSystemMXBean;
 import dev.kv.router.Bytes;
+import dev.kv.router.Router;
 import dev.kv.router.Store;
+import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
 import dev.kv.router.net.Listener;
@@ -12,8 +14,16 @@ import dev.kv.router.node.Door;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
+import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,19 +42,36 @@ final class OpenDoor implements Door.Open {
     private final Budget buffers;
     private final Report http = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
+    private final Door.Facts node;
+    private final Info info;
+    private final int connectionsMax;
+    private final AtomicLong connectionsReceived = new AtomicLong();
+    private final AtomicLong requestsOfClosed = new AtomicLong();
+    private final ConcurrentMap<Long, ClientConnection> clients = new ConcurrentHashMap<>();
     private final Listener<ClientConnection> listener;
 
-    private OpenDoor(ServerSettings settings, Supplier<Store> stores, Loops loops, Listener.Options options)
+    private OpenDoor(
+            ServerSettings settings, Supplier<Store> stores, Loops loops, Door.Facts node, Listener.Options options)
             throws IOException {
         this.settings = settings;
         this.stores = stores;
+        this.node = node;
+        this.info = new Info(node, this);
+        this.connectionsMax = options.connectionsMax();
         this.bufferMaxBytes = bufferMaxBytes(settings, Runtime.getRuntime().maxMemory());
         this.buffers = new Budget(bufferMaxBytes);
         this.listener = loops.listen(settings.address(), options, this::admit);
     }
 
     /** Opens the port. */
-    static OpenDoor open(ServerSettings settings, Supplier<Store> stores, Loops loops) throws IOException {
+    static OpenDoor open(ServerSettings settings, Supplier<Store> stores, Loops loops, Door.Facts node)
+            throws IOException {
+        if (settings.password().isEmpty() && !settings.address().getAddress().isLoopbackAddress()) {
+            LOG.warn(
+                    "whoever reaches {} reads and writes all buckets: set kv.server.password, or listen on loopback"
+                            + " (kv.server.host)",
+                    Addresses.text(settings.address()));
+        }
         int connectionsMax = connectionsMax(
                 settings.connectionsMax(),
                 ManagementFactory.getPlatformMXBean(UnixOperatingSystemMXBean.class)
@@ -53,7 +80,7 @@ final class OpenDoor implements Door.Open {
                 Bytes.of("ERROR ERR too many connections: this node serves %d at most (kv.server.connections-max)\r\n"
                         .formatted(connectionsMax));
         return new OpenDoor(
-                settings, stores, loops, new Listener.Options(connectionsMax, refusal, "the door for clients"));
+                settings, stores, loops, node, new Listener.Options(connectionsMax, refusal, "the door for clients"));
     }
 
     /**
@@ -92,7 +119,103 @@ final class OpenDoor implements Door.Open {
     }
 
     private ClientConnection admit(Connection.Socket socket) {
-        return new ClientConnection(socket, this, settings, stores.get(), buffers);
+        long id = connectionsReceived.incrementAndGet();
+        RespSession session = new RespSession(id, this, socket.remote());
+        ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers, session);
+        clients.put(id, client);
+        return client;
+    }
+
+    /** The client is gone. */
+    void left(ClientConnection client) {
+        clients.remove(client.session().id());
+        requestsOfClosed.addAndGet(client.requests());
+    }
+
+    /** The clients that are wanted, in the order in which they came. Any thread. */
+    List<ClientConnection> clients(Predicate<ClientConnection> wanted) {
+        return clients.values().stream()
+                .filter(wanted)
+                .sorted(Comparator.comparingLong(client -> client.session().id()))
+                .toList();
+    }
+
+    /** Closes the connections of the clients that are wanted, that of the one who asks when it is answered. */
+    int kill(Predicate<RespSession> wanted, RespSession asking) {
+        List<ClientConnection> killed = clients(client -> wanted.test(client.session()));
+        for (ClientConnection client : killed) {
+            if (client.session() == asking) {
+                asking.quit();
+            } else {
+                client.loop().execute(client::kill);
+            }
+        }
+        return killed.size();
+    }
+
+    boolean hasPassword() {
+        return !settings.password().isEmpty();
+    }
+
+    /** Whether these let a client in; any do where there is no password. Takes a time that tells nothing of it. */
+    boolean isPassword(Bytes given) {
+        return !hasPassword()
+                || MessageDigest.isEqual(given.array(), settings.password().array());
+    }
+
+    /** The longest bulk string: a value, if no name may be longer. */
+    int bulkMaxBytes() {
+        Router.Limits limits = node.limits();
+        return Math.max(limits.valueMaxBytes(), Math.max(limits.keyMaxBytes(), limits.bucketMaxBytes()));
+    }
+
+    /** What the requests of one transaction may take. */
+    long transactionMaxBytes() {
+        return bufferMaxBytes / ServerSettings.BUFFERS_PER_LINE;
+    }
+
+    Info info() {
+        return info;
+    }
+
+    int connections() {
+        return listener.connections();
+    }
+
+    int connectionsMax() {
+        return connectionsMax;
+    }
+
+    long connectionsReceived() {
+        return connectionsReceived.get();
+    }
+
+    /** How many requests all clients have made, about. */
+    long requestsTaken() {
+        return requestsOfClosed.get()
+                + clients.values().stream()
+                        .mapToLong(ClientConnection::requests)
+                        .sum();
+    }
+
+    String addressText() {
+        return Addresses.text(address());
+    }
+
+    /** What clients of Redis ask for by {@code CONFIG GET}. */
+    Map<String, String> redisSettings() {
+        Map<String, String> known = new LinkedHashMap<>();
+        known.put("appendonly", "yes");
+        known.put("bind", Addresses.text(settings.address()));
+        known.put("databases", "1");
+        known.put("maxclients", Integer.toString(connectionsMax));
+        known.put("maxmemory", "0");
+        known.put("maxmemory-policy", "noeviction");
+        known.put("port", Integer.toString(address().getPort()));
+        known.put("proto-max-bulk-len", Integer.toString(bulkMaxBytes()));
+        known.put("save", "");
+        known.put("timeout", Long.toString(settings.idle().toSeconds()));
+        return known;
     }
 
     void spokeHttp(ClientConnection client) {

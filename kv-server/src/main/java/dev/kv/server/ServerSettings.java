@@ -1,5 +1,6 @@
 package dev.kv.server;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.config.Settings;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -11,6 +12,7 @@ import java.time.Duration;
  * @param idle zero for never
  * @param connectionsMax 0 for what the file descriptors allow
  * @param bufferMaxBytes 0 for a part of the heap
+ * @param password empty if clients need none
  */
 record ServerSettings(
         InetSocketAddress address,
@@ -19,7 +21,8 @@ record ServerSettings(
         int connectionsMax,
         int repliesMax,
         long unsentMaxBytes,
-        long bufferMaxBytes) {
+        long bufferMaxBytes,
+        Bytes password) {
 
     private static final long KIB = 1024;
     private static final long GIB = 1024 * 1024 * KIB;
@@ -44,7 +47,8 @@ record ServerSettings(
                 settings.count("kv.server.connections-max", 0, 1_000_000),
                 settings.count("kv.server.replies-max", 1, 1024 * 1024),
                 settings.size("kv.server.unsent-max", KIB, GIB),
-                bufferMaxBytes);
+                bufferMaxBytes,
+                Bytes.of(settings.text("kv.server.password")));
     }
 
     private static InetSocketAddress address(Settings settings) {

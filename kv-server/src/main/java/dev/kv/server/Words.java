@@ -43,6 +43,20 @@ final class Words {
         return Arrays.equals(array, starts[index], ends[index], word.array(), 0, word.size());
     }
 
+    /** Whether the word is this one, which has small letters only, in letters of any size. */
+    static boolean are(Bytes word, String smallLetters) {
+        if (word.size() != smallLetters.length()) {
+            return false;
+        }
+        for (int i = 0; i < word.size(); i++) {
+            int b = word.at(i);
+            if (smallLetters.charAt(i) != (b >= 'A' && b <= 'Z' ? b | 0x20 : b)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** A copy of the word. */
     Bytes at(int index) {
         return Bytes.owning(Arrays.copyOfRange(array, starts[index], ends[index]));

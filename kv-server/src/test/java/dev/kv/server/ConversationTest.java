@@ -146,7 +146,7 @@ final class ConversationTest {
                     case Command.Delete _ ->
                         CompletableFuture.failedFuture(new IllegalStateException("failed at once"));
                     case Command.Put _ -> CompletableFuture.completedFuture(new Reply.Way(List.of(), Optional.empty()));
-                    case Command.Get _, Command.Route _ -> held.run(command);
+                    default -> held.run(command);
                 });
                 LineClient other = door.client();
                 LineClient late = door.client();

@@ -209,7 +209,7 @@ final class LimitsTest {
             assertThat(greedy.line()).isEqualTo("k");
             assertThat(greedy.line()).isEqualTo("OK");
             assertThat(greedy.line())
-                    .isEqualTo("ERROR ERR this node has no memory left for unfinished lines (kv.server.buffer-max);"
+                    .isEqualTo("ERROR ERR this node has no memory left for unfinished requests (kv.server.buffer-max);"
                             + " try again later");
             assertThat(greedy.isClosed()).isTrue();
             // It has given back what it had.

@@ -40,7 +40,7 @@ final class MapStore implements Store {
                 bucket.remove(delete.key());
                 yield Reply.OK;
             }
-            case Command.Create _, Command.Route _ -> throw new IllegalArgumentException(command.toString());
+            default -> throw new IllegalArgumentException(command.toString());
         };
     }
 }

@@ -63,7 +63,7 @@ final class OpenDoorTest {
             int port = door.address().getPort();
             Settings same = Layers.of(home, Map.of("kv.server.port", String.valueOf(port)))
                     .load();
-            assertThatThrownBy(() -> new ClientDoor().configure(same).start(MapStore::new, loops))
+            assertThatThrownBy(() -> new ClientDoor().configure(same).start(MapStore::new, loops, TestDoor.FACTS))
                     .isInstanceOf(BadStart.class)
                     .hasMessage(
                             "kv.server.port = \"%d\" (-Dkv.server.port): cannot listen at 127.0.0.1:%d:"

@@ -3,6 +3,7 @@ package dev.kv.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.config.Settings;
@@ -38,6 +39,7 @@ final class ServerSettingsTest {
                         "kv.server.host",
                         "kv.server.idle",
                         "kv.server.line-max",
+                        "kv.server.password",
                         "kv.server.port",
                         "kv.server.replies-max",
                         "kv.server.unsent-max"));
@@ -49,7 +51,8 @@ final class ServerSettingsTest {
                         0,
                         1024,
                         1_048_576,
-                        0));
+                        0,
+                        Bytes.EMPTY));
     }
 
     @Test

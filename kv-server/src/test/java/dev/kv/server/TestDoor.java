@@ -1,17 +1,29 @@
 package dev.kv.server;
 
+import dev.kv.router.Bytes;
+import dev.kv.router.Router;
 import dev.kv.router.Store;
 import dev.kv.router.net.Loops;
+import dev.kv.router.node.Door;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Map;
 import java.util.function.UnaryOperator;
 
 /** An open door on a free port of the loopback address, with I/O loops of its own. */
 final class TestDoor implements AutoCloseable {
+    static final Door.Facts FACTS = new Door.Facts(
+            "foo@h",
+            "server",
+            "test",
+            new Router.Limits(16, 64 * 1024, 64 * 1024, 64 * 1024 * 1024, 256 * 1024 * 1024),
+            () -> Router.TableInForce.none("this is a test"),
+            Map::of);
+
     private final Loops loops = new Loops(2);
     private final OpenDoor door;
 
@@ -23,10 +35,11 @@ final class TestDoor implements AutoCloseable {
         int repliesMax = 1024;
         long unsentMaxBytes = 1024 * 1024;
         long bufferMaxBytes = 256 * 1024 * 1024;
+        Bytes password = Bytes.EMPTY;
 
         ServerSettings settings(InetSocketAddress address) {
             return new ServerSettings(
-                    address, lineMaxBytes, idle, connectionsMax, repliesMax, unsentMaxBytes, bufferMaxBytes);
+                    address, lineMaxBytes, idle, connectionsMax, repliesMax, unsentMaxBytes, bufferMaxBytes, password);
         }
     }
 
@@ -37,7 +50,7 @@ final class TestDoor implements AutoCloseable {
     TestDoor(Store store, UnaryOperator<Knobs> turn) {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         try {
-            door = OpenDoor.open(turn.apply(new Knobs()).settings(anyPort), () -> store, loops);
+            door = OpenDoor.open(turn.apply(new Knobs()).settings(anyPort), () -> store, loops, FACTS);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -21,6 +21,11 @@ final class Bucket {
         this.generation = generation;
     }
 
+    /** What it needs of the log. */
+    long cost() {
+        return bytes + (isKept() ? Layout.recordCost(name.length) : 0);
+    }
+
     private boolean isGone;
 
     /** Whether it is no longer one of the buckets of the node. */

@@ -4,9 +4,13 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.node.Storage.BucketVisitor;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.StampedLock;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -15,6 +19,7 @@ import java.util.function.Function;
  */
 final class Buckets {
     private static final int SHARD_BITS = 8;
+    private static final int SHARD_SHIFT = Integer.SIZE - SHARD_BITS;
 
     private final Log log;
     private final Fields fields;
@@ -41,7 +46,7 @@ final class Buckets {
     }
 
     private Shard shard(int hash) {
-        return shards[hash >>> (Integer.SIZE - SHARD_BITS)];
+        return shards[hash >>> SHARD_SHIFT];
     }
 
     /**
@@ -89,10 +94,14 @@ final class Buckets {
         Shard shard = shard(hash);
         long stamp = shard.lock.readLock();
         try {
-            return command.apply(new Change(fields, shard.find(hash, name.array())));
+            return command.apply(change(shard, hash, name));
         } finally {
             shard.lock.unlockRead(stamp);
         }
+    }
+
+    private Change change(Shard shard, int hash, Bytes name) {
+        return new Change(fields, name.array(), hash, shard.find(hash, name.array()));
     }
 
     /**
@@ -105,116 +114,166 @@ final class Buckets {
         Shard shard = shard(hash);
         long stamp = shard.lock.writeLock();
         try {
-            Change change = new Change(fields, shard.find(hash, name.array()));
+            Change change = change(shard, hash, name);
             Reply reply = command.apply(change);
-            commit(shard, hash, name.array(), change);
+            commit(change);
             return reply;
         } finally {
-            shard.draft.forget();
             shard.lock.unlockWrite(stamp);
         }
     }
 
-    private void commit(Shard shard, int hash, byte[] name, Change change) throws Refused {
-        Bucket bucket = change.bucket();
-        if (!change.pending().isEmpty()) {
-            write(shard, hash, name, change);
-        } else if (change.isKept() && (bucket == null || !bucket.isKept())) {
-            keep(shard, hash, name, change);
-        } else if (change.dropped() != null) {
-            log.append(
-                    shard.draft
-                            .begin(Layout.DROP, 0, log.nextGeneration(), name)
-                            .end(),
-                    true);
-            forget(shard, change.dropped());
-        }
-    }
-
-    private void keep(Shard shard, int hash, byte[] name, Change change) throws Refused {
-        long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
-        Draft record =
-                shard.draft.begin(Layout.BUCKET, Layout.KEPT, generation, name).end();
-        checkRoom(record.cost() - (change.dropped() == null ? 0 : change.dropped().bytes));
-        long location = log.append(record, false);
-        Bucket bucket = settled(shard, hash, name, generation, change);
-        bucket.keptBy = location;
-        log.liveBytes().addAndGet(record.cost());
-    }
-
-    private void write(Shard shard, int hash, byte[] name, Change change) throws Refused {
-        if (change.isKept() && (change.bucket() == null || !change.bucket().isKept())) {
-            throw new IllegalStateException("one record cannot keep a bucket and write fields");
-        }
-        long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
-        Draft record = shard.draft.begin(Layout.WRITE, 0, generation, name);
-        long growth = change.dropped() == null ? 0 : -change.dropped().bytes;
-        for (Map.Entry<Bytes, Change.Pending> entry : change.pending().entrySet()) {
-            Change.Pending pending = entry.getValue();
-            if (pending.value == null) {
-                record.delete(entry.getKey());
-            } else {
-                record.set(entry.getKey(), pending.value);
-                growth += record.fieldCost(record.fields() - 1);
+    /**
+     * Has a command change two buckets of different names, both or neither of them.
+     *
+     * @throws Refused if the change could not be written: nothing is changed then
+     */
+    Reply edit(Bytes first, Bytes second, BiFunction<Edit, Edit, Reply> command) throws Refused {
+        int hash = fields.hash().of(first.array());
+        int secondHash = fields.hash().of(second.array());
+        Shard shard = shard(hash);
+        Shard secondShard = shard(secondHash);
+        // In an order that is the same for all.
+        boolean isInOrder = Integer.compareUnsigned(hash, secondHash) <= 0;
+        StampedLock outer = (isInOrder ? shard : secondShard).lock;
+        StampedLock inner = (isInOrder ? secondShard : shard).lock;
+        long stamp = outer.writeLock();
+        boolean isOneShard = hash >>> SHARD_SHIFT == secondHash >>> SHARD_SHIFT;
+        long innerStamp = isOneShard ? 0 : inner.writeLock();
+        try {
+            Change change = change(shard, hash, first);
+            Change secondChange = change(secondShard, secondHash, second);
+            Reply reply = command.apply(change, secondChange);
+            commit(change, secondChange);
+            return reply;
+        } finally {
+            if (!isOneShard) {
+                inner.unlockWrite(innerStamp);
             }
-            growth -= pending.before == Index.NONE ? 0 : fields.cost(change.bucket(), pending.before);
+            outer.unlockWrite(stamp);
         }
-        if (record.length() > Layout.RECORD_MAX_BYTES) {
-            throw new Refused(
-                    Word.TOOLARGE, "so many fields at once do not fit into one record: write them in several steps");
+    }
+
+    /** Writes changes as one, and puts them into force. */
+    private void commit(Change... changes) throws Refused {
+        List<Draft> drafts = new ArrayList<>(1);
+        boolean frees = true;
+        long growth = 0;
+        for (Change change : changes) {
+            change.pending().removeIf(Change.Pending::isVain);
+            growth += draft(change, drafts);
+            frees &= !change.keeps();
         }
-        boolean isFreeing = record.sets() == 0;
-        if (!isFreeing) {
+        if (drafts.isEmpty()) {
+            return;
+        }
+        drafts.subList(0, drafts.size() - 1).forEach(Draft::continued);
+        for (Draft draft : drafts) {
+            frees &= draft.end().sets() == 0;
+        }
+        if (!frees) {
             checkRoom(growth);
         }
-        long location = log.append(record.end(), isFreeing);
-        Bucket bucket = settled(shard, hash, name, generation, change);
-        long bytesBefore = bucket.bytes;
-        int field = 0;
-        for (Map.Entry<Bytes, Change.Pending> entry : change.pending().entrySet()) {
-            long at = location + record.offset(field) / Layout.ALIGNMENT;
-            put(bucket, fields.hash().of(entry.getKey().array()), entry.getValue(), at, record.fieldCost(field));
-            field++;
+        long location = log.append(frees, drafts.toArray(Draft[]::new));
+        Iterator<Draft> written = drafts.iterator();
+        for (Change change : changes) {
+            location = apply(change, written, location);
         }
-        log.liveBytes().addAndGet(bucket.bytes - bytesBefore);
+        drafts.forEach(Draft::forget);
+    }
+
+    /** Adds the records for a change, and returns by how much more is needed of the log then. */
+    private long draft(Change change, List<Draft> drafts) {
+        if (change.pending().isEmpty() && !change.keeps() && change.dropped() == null) {
+            return 0;
+        }
+        Shard shard = shard(change.hash());
+        long growth = change.dropped() == null ? 0 : -change.dropped().cost();
+        // What is kept for a bucket that is dropped and made anew has a generation of its own.
+        long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
+        change.begin(generation);
+        if (change.keeps()) {
+            Draft record = new Draft().begin(Layout.BUCKET, Layout.KEPT, generation, change.name());
+            growth += record.cost();
+            drafts.add(record);
+        }
+        if (!change.pending().isEmpty()) {
+            Draft record = drafts.isEmpty() ? shard.draft : new Draft();
+            record.begin(Layout.WRITE, 0, generation, change.name());
+            for (Change.Pending pending : change.pending()) {
+                if (pending.value == null) {
+                    record.delete(pending.key);
+                } else {
+                    record.set(pending.key, pending.value);
+                    growth += record.fieldCost(record.fields() - 1);
+                }
+                growth -= pending.before == Index.NONE ? 0 : fields.cost(change.bucket(), pending.before);
+            }
+            drafts.add(record);
+        } else if (!change.keeps()) {
+            drafts.add(new Draft().begin(Layout.DROP, 0, generation, change.name()));
+        }
+        return growth;
+    }
+
+    /** Puts a change into force of which the records stand at a location; returns where the next ones do. */
+    private long apply(Change change, Iterator<Draft> written, long location) {
+        Shard shard = shard(change.hash());
+        if (change.dropped() != null) {
+            forget(shard, change.dropped());
+        }
+        long next = location;
+        if (change.pending().isEmpty() && !change.keeps()) {
+            return change.dropped() == null ? next : next + written.next().length() / Layout.ALIGNMENT;
+        }
+        Bucket bucket = change.bucket();
+        if (bucket == null) {
+            bucket = new Bucket(change.name(), change.hash(), change.generation());
+            shard.add(bucket);
+        }
+        long costBefore = bucket.cost();
+        if (change.keeps()) {
+            bucket.keptBy = next;
+            next += written.next().length() / Layout.ALIGNMENT;
+        }
+        if (!change.pending().isEmpty()) {
+            Draft record = written.next();
+            int field = 0;
+            for (Change.Pending pending : change.pending()) {
+                put(bucket, pending, next + record.offset(field) / Layout.ALIGNMENT, record.fieldCost(field));
+                field++;
+            }
+            next += record.length() / Layout.ALIGNMENT;
+        }
+        if (bucket.cost() != costBefore) {
+            log.liveBytes().addAndGet(bucket.cost() - costBefore);
+        }
         if (bucket.isVain()) {
             shard.remove(bucket);
         }
+        return next;
     }
 
-    private void put(Bucket bucket, int keyHash, Change.Pending pending, long location, long cost) {
+    private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
         if (pending.before != Index.NONE) {
             bucket.bytes -= fields.cost(bucket, pending.before);
             fields.died(bucket, pending.before);
         }
         if (pending.value == null) {
-            bucket.index.remove(keyHash, pending.before);
+            bucket.index.remove(pending.hash, pending.before);
             return;
         }
         bucket.bytes += cost;
         if (pending.before == Index.NONE) {
-            bucket.index.add(keyHash, location);
+            bucket.index.add(pending.hash, location);
         } else {
-            bucket.index.replace(keyHash, pending.before, location);
+            bucket.index.replace(pending.hash, pending.before, location);
         }
-    }
-
-    /** The bucket that is written to, after what the change drops has gone. */
-    private Bucket settled(Shard shard, int hash, byte[] name, long generation, Change change) {
-        if (change.dropped() != null) {
-            forget(shard, change.dropped());
-        }
-        Bucket bucket = change.bucket();
-        if (bucket == null) {
-            bucket = new Bucket(name, hash, generation);
-            shard.add(bucket);
-        }
-        return bucket;
     }
 
     private void forget(Shard shard, Bucket bucket) {
         shard.remove(bucket);
-        log.liveBytes().addAndGet(-bucket.bytes - (bucket.isKept() ? Layout.recordCost(bucket.name.length) : 0));
+        log.liveBytes().addAndGet(-bucket.cost());
         gone.add(bucket);
     }
 
@@ -306,25 +365,58 @@ final class Buckets {
         }
     }
 
-    /** Shows every bucket that is there all the while, in the order of the hashes of the names. */
+    /** Shows every bucket that is there all the while. */
     void forEachBucket(BucketVisitor visitor) {
-        for (Shard shard : shards) {
-            Bucket[] buckets;
-            long[] bytes;
-            long stamp = shard.lock.readLock();
-            try {
-                buckets = shard.sorted();
-                bytes = new long[buckets.length];
-                for (int i = 0; i < bytes.length; i++) {
-                    bytes[i] = buckets[i].bytes;
+        forEachBucket(0, (_, bucket) -> {
+            visitor.visit(Bytes.owning(bucket.name()), bucket.bytes());
+            return true;
+        });
+    }
+
+    /**
+     * A bucket as it was when it was looked at.
+     *
+     * @param size how many keys it has
+     * @param bytes what they take in the log
+     */
+    @SuppressWarnings("ArrayRecordComponent") // a name that nobody compares
+    record Seen(byte[] name, int hash, long size, long bytes) {}
+
+    /** Sees buckets. */
+    @FunctionalInterface
+    interface Visitor {
+        /** Returns whether it wants to see more. */
+        boolean visit(long position, Seen bucket);
+    }
+
+    /**
+     * Shows buckets from a position on, in the order of their positions, until the visitor has seen enough. The position of a
+     * bucket is the hash of its name, as that of a key.
+     */
+    void forEachBucket(long fromPosition, Visitor visitor) {
+        for (long at = fromPosition; at <= 0xFFFF_FFFFL; at = ((at >>> SHARD_SHIFT) + 1) << SHARD_SHIFT) {
+            for (Seen bucket : seen(shard((int) at), (int) at)) {
+                if (!visitor.visit(Integer.toUnsignedLong(bucket.hash()), bucket)) {
+                    return;
                 }
-            } finally {
-                shard.lock.unlockRead(stamp);
-            }
-            for (int i = 0; i < bytes.length; i++) {
-                visitor.visit(Bytes.owning(buckets[i].name), bytes[i]);
             }
         }
+    }
+
+    private static List<Seen> seen(Shard shard, int fromHash) {
+        List<Seen> seen = new ArrayList<>();
+        long stamp = shard.lock.readLock();
+        try {
+            shard.forEach(bucket -> {
+                if (Integer.compareUnsigned(bucket.hash, fromHash) >= 0) {
+                    seen.add(new Seen(bucket.name, bucket.hash, bucket.index.size(), bucket.bytes));
+                }
+            });
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
+        seen.sort((a, b) -> Integer.compareUnsigned(a.hash(), b.hash()));
+        return seen;
     }
 
     /** How many there are. */
@@ -337,9 +429,7 @@ final class Buckets {
             long stamp = shard.lock.readLock();
             try {
                 buckets += shard.count();
-                for (Bucket bucket : shard.sorted()) {
-                    keys += bucket.index.size();
-                }
+                keys += shard.keys();
             } finally {
                 shard.lock.unlockRead(stamp);
             }

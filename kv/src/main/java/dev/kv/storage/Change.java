@@ -1,50 +1,97 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** A change of one bucket while it is made; {@link Buckets} puts it into force. */
 final class Change implements Edit {
+    /** Up to so many keys are looked for one after the other. */
+    private static final int FEW = 8;
+
     private final Fields fields;
+    private final byte[] name;
+    private final int hash;
 
     /** The bucket that is there, and what of it is not dropped; null if there is none, or no longer. */
     private Bucket bucket;
 
     private Bucket dropped;
+    private long generation;
     private boolean isKept;
     private long size;
 
     /** In the order in which the keys were first changed. */
-    private final Map<Bytes, Pending> pending = new LinkedHashMap<>();
+    private final List<Pending> pending = new ArrayList<>(1);
+
+    /** The same by key, if there are more than a few. */
+    private Map<Bytes, Pending> byKey;
 
     /** What becomes of a key. */
     static final class Pending {
+        final Bytes key;
+        final int hash;
+
         /** Where it is now; {@link Index#NONE} if it is not there. */
         final long before;
 
         /** Null if the key is removed. */
         Bytes value;
 
-        Pending(long before) {
+        Pending(Bytes key, int hash, long before) {
+            this.key = key;
+            this.hash = hash;
             this.before = before;
         }
 
+        /** Whether nothing comes of it. */
         boolean isVain() {
             return value == null && before == Index.NONE;
+        }
+
+        private long position() {
+            return Integer.toUnsignedLong(hash);
         }
     }
 
     /**
-     * @param bucket what is there; null if there is none
+     * @param bucket what is there of that name; null if there is none
      */
-    Change(Fields fields, Bucket bucket) {
+    Change(Fields fields, byte[] name, int hash, Bucket bucket) {
         this.fields = fields;
+        this.name = name;
+        this.hash = hash;
         this.bucket = bucket;
         this.isKept = bucket != null && bucket.isKept();
         this.size = bucket == null ? 0 : bucket.index.size();
+    }
+
+    /** The name of the bucket. */
+    byte[] name() {
+        return name;
+    }
+
+    /** The hash of the name. */
+    int hash() {
+        return hash;
+    }
+
+    /** Whether the bucket is kept from now on, and was not before. */
+    boolean keeps() {
+        return isKept && (bucket == null || !bucket.isKept());
+    }
+
+    /** The generation of the bucket from now on. */
+    long generation() {
+        return generation;
+    }
+
+    void begin(long ofGeneration) {
+        generation = ofGeneration;
     }
 
     /** The bucket that stays and is changed; null if there is none. */
@@ -57,7 +104,8 @@ final class Change implements Edit {
         return dropped;
     }
 
-    Map<Bytes, Pending> pending() {
+    /** What becomes of keys; some of it may be vain. */
+    List<Pending> pending() {
         return pending;
     }
 
@@ -78,19 +126,30 @@ final class Change implements Edit {
 
     @Override
     public Bytes get(Bytes key) {
-        Pending change = pending.isEmpty() ? null : pending.get(key);
+        Pending change = known(key);
         if (change != null) {
             return change.value;
         }
         return bucket == null ? null : fields.get(bucket, key);
     }
 
+    private Pending known(Bytes key) {
+        if (byKey != null) {
+            return byKey.get(key);
+        }
+        for (Pending change : pending) {
+            if (change.key.equals(key)) {
+                return change;
+            }
+        }
+        return null;
+    }
+
     @Override
     public void forEach(long fromPosition, Visitor visitor) {
-        Iterator<Bytes> changed = pending.entrySet().stream()
-                .filter(entry -> entry.getValue().value != null && fields.position(entry.getKey()) >= fromPosition)
-                .map(Map.Entry::getKey)
-                .sorted(Comparator.comparingLong(fields::position))
+        Iterator<Pending> changed = pending.stream()
+                .filter(change -> change.value != null && change.position() >= fromPosition)
+                .sorted(Comparator.comparingLong(Pending::position))
                 .iterator();
         Merge merge = new Merge(changed, visitor);
         if (bucket != null) {
@@ -101,12 +160,12 @@ final class Change implements Edit {
 
     /** Shows the pairs of the bucket that are not changed, and those that are, together in order. */
     private final class Merge implements Visitor {
-        private final Iterator<Bytes> changed;
+        private final Iterator<Pending> changed;
         private final Visitor visitor;
-        private Bytes next;
+        private Pending next;
         private boolean wantsMore = true;
 
-        Merge(Iterator<Bytes> changed, Visitor visitor) {
+        Merge(Iterator<Pending> changed, Visitor visitor) {
             this.changed = changed;
             this.visitor = visitor;
             this.next = changed.hasNext() ? changed.next() : null;
@@ -115,15 +174,15 @@ final class Change implements Edit {
         @Override
         public boolean visit(long position, Bytes key, Bytes value) {
             showUpTo(position);
-            if (wantsMore && (pending.isEmpty() || !pending.containsKey(key))) {
+            if (wantsMore && known(key) == null) {
                 wantsMore = visitor.visit(position, key, value);
             }
             return wantsMore;
         }
 
         void showUpTo(long position) {
-            while (wantsMore && next != null && fields.position(next) <= position) {
-                wantsMore = visitor.visit(fields.position(next), next, pending.get(next).value);
+            while (wantsMore && next != null && next.position() <= position) {
+                wantsMore = visitor.visit(next.position(), next.key, next.value);
                 next = changed.hasNext() ? changed.next() : null;
             }
         }
@@ -131,32 +190,37 @@ final class Change implements Edit {
 
     @Override
     public void set(Bytes key, Bytes value) {
-        Pending change = pending(key);
-        size += isThere(change) ? 0 : 1;
+        Pending change = known(key);
+        if (change == null) {
+            change = added(key);
+            size += change.before == Index.NONE ? 1 : 0;
+        } else {
+            size += change.value == null ? 1 : 0;
+        }
         change.value = value;
     }
 
     @Override
     public void delete(Bytes key) {
-        Pending change = pending(key);
-        size -= isThere(change) ? 1 : 0;
-        change.value = null;
-        if (change.isVain()) {
-            pending.remove(key);
-        }
-    }
-
-    private static boolean isThere(Pending change) {
-        return change.value != null;
-    }
-
-    private Pending pending(Bytes key) {
-        Pending change = pending.get(key);
+        Pending change = known(key);
         if (change == null) {
-            change = new Pending(bucket == null ? Index.NONE : fields.find(bucket, key));
-            // Until it is changed the value is what it was, whatever that is.
-            change.value = change.before == Index.NONE ? null : Bytes.EMPTY;
-            pending.put(key, change);
+            change = added(key);
+            size -= change.before == Index.NONE ? 0 : 1;
+        } else {
+            size -= change.value == null ? 0 : 1;
+        }
+        change.value = null;
+    }
+
+    private Pending added(Bytes key) {
+        int hash = fields.hash().of(key.array());
+        Pending change = new Pending(key, hash, bucket == null ? Index.NONE : fields.find(bucket, hash, key));
+        pending.add(change);
+        if (byKey != null) {
+            byKey.put(key, change);
+        } else if (pending.size() > FEW) {
+            byKey = new HashMap<>();
+            pending.forEach(each -> byKey.put(each.key, each));
         }
         return change;
     }
@@ -169,6 +233,7 @@ final class Change implements Edit {
     @Override
     public void drop() {
         pending.clear();
+        byKey = null;
         if (bucket != null) {
             dropped = bucket;
         }

@@ -224,19 +224,19 @@ final class Compaction {
                         add(Log.location(segment, scan.entry()));
                     }
                 }
-                if (kept == entries) {
-                    checkRoom(scan.end() - scan.at(), segment, scan);
+                if (kept == entries && !scan.hasMore()) {
+                    expectRoom(scan.end() - scan.at(), segment, scan);
                     to.append(segment, scan.at(), scan.end());
                 } else if (kept > 0) {
                     Draft part = part(scan, segment, before);
-                    checkRoom(part.length(), segment, scan);
+                    expectRoom(part.length(), segment, scan);
                     to.append(part);
                 }
                 giveWay(scan.end() - scan.at());
             }
         }
 
-        private void checkRoom(long bytes, Segment segment, Scan scan) {
+        private void expectRoom(long bytes, Segment segment, Scan scan) {
             if (bytes > to.capacity() - to.end()) {
                 throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
             }
@@ -253,14 +253,14 @@ final class Compaction {
             from[count++] = location;
         }
 
-        /** The record with those entries alone that are kept. */
+        /** The record with those entries alone that are kept; the change that it belongs to is on the disk as a whole. */
         private Draft part(Scan scan, Segment segment, int first) {
-            draft.begin(Layout.WRITE, 0, scan.generation(), scan.name());
-            for (int i = first; i < count; i++) {
+            draft.begin(scan.type(), scan.type() == Layout.BUCKET ? Layout.KEPT : 0, scan.generation(), scan.name());
+            for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
                 long field = Log.offset(from[i]);
                 Bytes key = Bytes.owning(segment.key(field));
                 if (segment.isSet(field)) {
-                    draft.set(key, Bytes.owning(segment.value(field)));
+                    draft.set(key, Bytes.owning(segment.value(field, key.array())));
                 } else {
                     draft.delete(key);
                 }

@@ -94,6 +94,12 @@ final class Draft {
         fields++;
     }
 
+    /** Says that the next record belongs to the same change. */
+    Draft continued() {
+        INT.set(head, 16, (int) INT.get(head, 16) | Layout.MORE << 8);
+        return this;
+    }
+
     /** Completes the record: nothing can be added any more. */
     Draft end() {
         INT.set(head, 4, (int) length);

@@ -16,11 +16,6 @@ final class Fields {
         return hash;
     }
 
-    /** Where a key stands in the order of all keys. */
-    long position(Bytes key) {
-        return Integer.toUnsignedLong(hash.of(key.array()));
-    }
-
     /** A key that a client gave. */
     private record Given(Log log, int hash, Bytes key) implements Index.Key {
         @Override
@@ -37,9 +32,9 @@ final class Fields {
         }
     }
 
-    /** Where the key is; {@link Index#NONE} if it is not there. */
-    long find(Bucket bucket, Bytes key) {
-        return bucket.index.find(new Given(log, hash.of(key.array()), key));
+    /** Where the key of that hash is; {@link Index#NONE} if it is not there. */
+    long find(Bucket bucket, int keyHash, Bytes key) {
+        return bucket.index.find(new Given(log, keyHash, key));
     }
 
     /** Where the key of that hash is which stands in a field of the log. */
@@ -53,12 +48,16 @@ final class Fields {
      * @throws Damaged if it is not what was written
      */
     Bytes get(Bucket bucket, Bytes key) {
-        long location = find(bucket, key);
-        return location == Index.NONE ? null : value(location);
+        long location = find(bucket, hash.of(key.array()), key);
+        return location == Index.NONE ? null : value(location, key);
     }
 
     private Bytes value(long location) {
         return Bytes.owning(log.segment(location).value(Log.offset(location)));
+    }
+
+    private Bytes value(long location, Bytes key) {
+        return Bytes.owning(log.segment(location).value(Log.offset(location), key.array()));
     }
 
     /** What the field takes in the log in a record of its own. */

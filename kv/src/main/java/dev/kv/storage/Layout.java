@@ -23,8 +23,8 @@ final class Layout {
     static final int FIELD_HEADER_BYTES = 16;
     static final int ALIGNMENT = 8;
 
-    /** The largest record, and so the largest segment: what one Java buffer can hold, less some. */
-    static final long RECORD_MAX_BYTES = 0x7000_0000L;
+    /** The most that is written as one change, and so the largest segment: what one Java buffer can hold, less some. */
+    static final long CHANGE_MAX_BYTES = 0x7000_0000L;
 
     /** Sets and deletes fields of a bucket, all of them or none. */
     static final int WRITE = 1;
@@ -35,6 +35,9 @@ final class Layout {
 
     /** Flag of {@link #BUCKET}: the bucket stays when its last key goes. */
     static final int KEPT = 1;
+
+    /** Flag of any record: the next one belongs to the same change, which happened as a whole or not at all. */
+    static final int MORE = 0x80;
 
     /** Kinds of a field, none of them a type of record. */
     static final int SET = 0;

@@ -155,26 +155,33 @@ final class Log {
     }
 
     /**
-     * Writes a record behind all others.
+     * Writes records behind all others, one after the other: a change as a whole.
      *
      * @param frees whether it makes room, so that it may use what is kept for that
-     * @return where it begins
-     * @throws Refused if it was not written
+     * @return where the first one begins
+     * @throws Refused if nothing was written
      */
-    synchronized long append(Draft record, boolean frees) throws Refused {
+    synchronized long append(boolean frees, Draft... change) throws Refused {
         checkTaken();
-        while (!fits(record, frees)) {
+        long length = 0;
+        for (Draft record : change) {
+            length += record.length();
+        }
+        if (length > Layout.CHANGE_MAX_BYTES) {
+            throw new Refused(Word.TOOLARGE, "this is too much for one change: do it in several steps");
+        }
+        while (!fits(length, frees)) {
             if (unsynced.size() < UNSYNCED_MAX) {
-                roll(record.length(), frees);
+                roll(length, frees);
             } else {
                 awaitDisk();
                 checkTaken();
             }
         }
         long location = location(active, active.end());
-        active.append(record);
-        active.count(record);
-        appended += record.length();
+        active.append(change);
+        active.count(change);
+        appended += length;
         return location;
     }
 
@@ -190,8 +197,8 @@ final class Log {
     }
 
     /** Whether there is room in the segment that grows; what was kept for those who delete is for them alone. */
-    private boolean fits(Draft record, boolean frees) {
-        return active != null && active.capacity() - active.end() >= record.length() && (frees || active != reserved);
+    private boolean fits(long length, boolean frees) {
+        return active != null && active.capacity() - active.end() >= length && (frees || active != reserved);
     }
 
     /** How far the log reaches, as {@link #synced} counts. */

@@ -31,9 +31,9 @@ public final class LogStorage implements Storage {
                 Sync.of(settings, SYNC),
                 settings.size(MAX_BYTES, 0, 1024 * TIB),
                 settings.size(SEGMENT_MAX, MIB, 1024 * MIB));
-        return doing -> {
+        return (replyMaxBytes, doing) -> {
             try {
-                return OpenStorage.open(storage, doing);
+                return OpenStorage.open(storage, replyMaxBytes, doing);
             } catch (IOException e) {
                 throw settings.bad(DIR, "cannot be used: " + BadStart.reason(e));
             }

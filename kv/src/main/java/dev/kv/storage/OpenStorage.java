@@ -1,6 +1,5 @@
 package dev.kv.storage;
 
-import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
@@ -13,7 +12,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,15 +21,18 @@ final class OpenStorage implements Storage.Open {
 
     private final Log log;
     private final Buckets buckets;
+    private final Commands commands;
     private final Syncer syncer;
     private final Compaction compaction;
     private final Keeper keeper;
     private final Recovery.Figures recovered;
     private final Duration recovery;
 
-    private OpenStorage(Log log, Buckets buckets, Sync sync, Recovery.Figures recovered, Duration recovery) {
+    private OpenStorage(
+            Log log, Buckets buckets, Commands commands, Sync sync, Recovery.Figures recovered, Duration recovery) {
         this.log = log;
         this.buckets = buckets;
+        this.commands = commands;
         this.recovered = recovered;
         this.recovery = recovery;
         this.syncer = new Syncer(log, buckets, sync);
@@ -42,9 +43,11 @@ final class OpenStorage implements Storage.Open {
     /**
      * Opens what the folder holds; a folder that is not there is made.
      *
+     * @param replyMaxBytes what one reply may hold
      * @param doing is told how far it is, for people
      */
-    static OpenStorage open(LogStorage.StorageSettings settings, Consumer<String> doing) throws IOException {
+    static OpenStorage open(LogStorage.StorageSettings settings, long replyMaxBytes, Consumer<String> doing)
+            throws IOException {
         long from = System.nanoTime();
         Folder folder = Folder.hold(settings.dir());
         try {
@@ -53,7 +56,7 @@ final class OpenStorage implements Storage.Open {
             Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes());
             Recovery.Figures figures = new Recovery(folder, mark, log, buckets, doing).run();
             Duration took = Duration.ofNanos(System.nanoTime() - from);
-            return new OpenStorage(log, buckets, settings.sync(), figures, took);
+            return new OpenStorage(log, buckets, new Commands(buckets, replyMaxBytes), settings.sync(), figures, took);
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;
@@ -80,70 +83,23 @@ final class OpenStorage implements Storage.Open {
 
     @Override
     public CompletionStage<Reply> run(Command command) {
-        return switch (command) {
-            case Command.Get get -> read(() -> buckets.get(get.bucket(), get.key()));
-            case Command.Create create ->
-                edit(create.bucket(), bucket -> {
-                    bucket.keep();
-                    return Reply.OK;
-                });
-            case Command.Put put ->
-                edit(put.bucket(), bucket -> {
-                    if (!bucket.exists()) {
-                        return Reply.NOT_FOUND;
-                    }
-                    bucket.set(put.key(), put.value());
-                    return Reply.OK;
-                });
-            case Command.Delete delete ->
-                edit(delete.bucket(), bucket -> {
-                    if (!bucket.exists()) {
-                        return Reply.NOT_FOUND;
-                    }
-                    bucket.delete(delete.key());
-                    return Reply.OK;
-                });
-            case Command.Route _ ->
-                CompletableFuture.failedFuture(
-                        new IllegalArgumentException("a bucket does not know the way: the router answers Route"));
-        };
-    }
-
-    private interface Read {
-        Reply run();
-    }
-
-    private static CompletionStage<Reply> read(Read read) {
         Reply reply;
         try {
-            reply = read.run();
+            reply = commands.run(command);
         } catch (Damaged e) {
             LOG.error("{}", e.getMessage());
             reply = new Reply.Failed(Word.ERR, e.getMessage() + "; `kv verify` tells more");
         } catch (InternalError e) {
-            reply = unreadable(e);
+            // What the JVM makes of a SIGBUS: a page of a mapped file could not be read from the disk, or written to
+            // it.
+            LOG.error("a page of the log could not be reached", e);
+            reply = new Reply.Failed(Word.ERR, "the disk failed: a part of the log could not be read or written");
+        } catch (RuntimeException fault) {
+            return CompletableFuture.failedFuture(fault);
         }
-        return CompletableFuture.completedFuture(reply);
-    }
-
-    private CompletionStage<Reply> edit(Bytes name, Function<Edit, Reply> command) {
-        try {
-            return syncer.acknowledge(buckets.edit(name, command));
-        } catch (Refused e) {
-            return CompletableFuture.completedFuture(e.reply());
-        } catch (Damaged e) {
-            LOG.error("{}", e.getMessage());
-            return CompletableFuture.completedFuture(
-                    new Reply.Failed(Word.ERR, e.getMessage() + "; `kv verify` tells more"));
-        } catch (InternalError e) {
-            return CompletableFuture.completedFuture(unreadable(e));
-        }
-    }
-
-    /** What the JVM makes of a SIGBUS: a page of a mapped file could not be read from the disk, or written to it. */
-    private static Reply unreadable(InternalError e) {
-        LOG.error("a page of the log could not be reached", e);
-        return new Reply.Failed(Word.ERR, "the disk failed: a part of the log could not be read or written");
+        return command instanceof Command.Read || reply instanceof Reply.Failed
+                ? CompletableFuture.completedFuture(reply)
+                : syncer.acknowledge(reply);
     }
 
     @Override

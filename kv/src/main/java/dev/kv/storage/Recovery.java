@@ -23,6 +23,10 @@ final class Recovery {
     private final Log log;
     private final Buckets buckets;
     private final Consumer<String> doing;
+
+    /** Where the last whole change of the segment ends that is being read. */
+    private long reached;
+
     private long readBytes;
     private long hintedBytes;
 
@@ -160,32 +164,48 @@ final class Recovery {
             segment.gotHint();
             return true;
         }
-        Scan scan = new Scan(segment, Layout.SEGMENT_HEADER_BYTES, segment.end());
         try {
-            while (scan.next()) {
-                replayed.only(scan.name(), scan.generation());
-                while (scan.nextEntry()) {
-                    int kind = scan.kind();
-                    boolean hasKey = kind == Layout.SET || kind == Layout.DELETE;
-                    int keyHash = hasKey ? folder.hash().of(segment.key(scan.entry())) : 0;
-                    replayed.entry(0, kind, keyHash, scan.entry(), scan.cost());
-                }
-            }
+            replay(segment, replayed);
         } catch (Damaged e) {
             if (!e.file().equals(segment.path())) {
+                // An older value that a record is about, in a segment that was read by its hint.
                 throw refusal(e);
             }
-            return ended(segment, e, scan.at(), synced);
-        } finally {
-            readBytes += scan.at();
+            return ended(segment, e, synced);
         }
         boolean isOpenEnded = end == 0 && segment.name().rewrite() == 0;
-        if (scan.at() < limit
-                && (!isOpenEnded || !isDoubtful(segment, scan.at(), synced) || hasMore(segment, scan.at()))) {
-            Damaged damage = new Damaged(segment.path(), scan.at(), "what was written here is missing");
-            return ended(segment, damage, scan.at(), synced);
+        if (reached < limit && (!isOpenEnded || !isDoubtful(segment, reached, synced) || hasMore(segment, reached))) {
+            return ended(segment, new Damaged(segment.path(), reached, "what was written here is missing"), synced);
         }
-        segment.endAt(scan.at());
+        segment.endAt(reached);
+        return true;
+    }
+
+    /** Has the buckets take in all whole changes; {@link #reached} tells how far that was. */
+    private void replay(Segment segment, Replayed replayed) {
+        Scan scan = Scan.of(segment);
+        reached = Layout.SEGMENT_HEADER_BYTES;
+        while (scan.next() && isWhole(segment, scan)) {
+            replayed.record(scan);
+            while (scan.hasMore() && scan.next()) {
+                replayed.record(scan);
+            }
+            reached = scan.end();
+        }
+        readBytes += reached;
+    }
+
+    /** Whether all records are there of the change with whose first record the scan is. */
+    private static boolean isWhole(Segment segment, Scan scan) {
+        Scan ahead = new Scan(segment, scan.at(), segment.end());
+        boolean hasMore = scan.hasMore();
+        while (hasMore) {
+            // The first time, this is the record where the scan is.
+            if (!ahead.next()) {
+                return false;
+            }
+            hasMore = ahead.hasMore();
+        }
         return true;
     }
 
@@ -219,18 +239,18 @@ final class Recovery {
         return -1;
     }
 
-    private boolean ended(Segment segment, Damaged damage, long at, Mark.Position synced) {
-        if (!isDoubtful(segment, at, synced)) {
+    private boolean ended(Segment segment, Damaged damage, Mark.Position synced) {
+        if (!isDoubtful(segment, reached, synced)) {
             throw refusal(damage);
         }
-        long lost = Math.max(at, lastByte(segment, at) + Long.BYTES) - at;
+        long lost = Math.max(reached, lastByte(segment, reached) + Long.BYTES) - reached;
         LOG.warn(
                 "{} ends at byte {}: the {} bytes behind it were never known to be on the disk, and are not whole ({})",
                 segment.path(),
-                at,
+                reached,
                 lost,
                 damage.getMessage());
-        segment.endAt(at);
+        segment.endAt(reached);
         return false;
     }
 
@@ -282,9 +302,20 @@ final class Recovery {
         }
 
         /** What follows concerns this bucket alone, by the number 0. */
-        void only(byte[] name, long generation) {
+        private void only(byte[] name, long generation) {
             named.clear();
             bucket(name, generation);
+        }
+
+        /** Takes in the record with which the scan is. */
+        void record(Scan scan) {
+            only(scan.name(), scan.generation());
+            while (scan.nextEntry()) {
+                int kind = scan.kind();
+                boolean hasKey = kind == Layout.SET || kind == Layout.DELETE;
+                int keyHash = hasKey ? folder.hash().of(segment.key(scan.entry())) : 0;
+                entry(0, kind, keyHash, scan.entry(), scan.cost());
+            }
         }
 
         @Override

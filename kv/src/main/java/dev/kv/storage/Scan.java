@@ -113,8 +113,8 @@ final class Scan {
 
     private void checkKnown() {
         boolean isKnown = switch (type) {
-            case Layout.WRITE, Layout.DROP -> flags == 0;
-            case Layout.BUCKET -> (flags & ~Layout.KEPT) == 0;
+            case Layout.WRITE, Layout.DROP -> (flags & ~Layout.MORE) == 0;
+            case Layout.BUCKET -> (flags & ~Layout.MORE) == Layout.KEPT;
             default -> false;
         };
         for (long offset = at + Layout.recordCost(nameBytes); isKnown && offset < end; offset += sizeOf(offset)) {
@@ -145,8 +145,14 @@ final class Scan {
         return end;
     }
 
-    int flags() {
-        return flags;
+    /** The type of the record. */
+    int type() {
+        return type;
+    }
+
+    /** Whether the next record belongs to the same change. */
+    boolean hasMore() {
+        return (flags & Layout.MORE) != 0;
     }
 
     long generation() {

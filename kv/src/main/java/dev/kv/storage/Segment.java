@@ -245,17 +245,22 @@ final class Segment implements AutoCloseable {
         return (int) crc.getValue();
     }
 
-    /** Writes a record, for which there must be room, behind the last one. By one thread at a time. */
-    void append(Draft record) {
+    /** Writes records, for which there must be room, behind the last one. By one thread at a time. */
+    void append(Draft... records) {
         long at = end;
-        record.writeTo(memory, at);
-        end = at + record.length();
+        for (Draft record : records) {
+            record.writeTo(memory, at);
+            at += record.length();
+        }
+        end = at;
     }
 
-    /** Counts a record that was appended. By one thread at a time. */
-    void count(Draft record) {
-        appendedBytes += record.cost();
-        tombstoneBytes += record.tombstoneBytes();
+    /** Counts records that were appended. By one thread at a time. */
+    void count(Draft... records) {
+        for (Draft record : records) {
+            appendedBytes += record.cost();
+            tombstoneBytes += record.tombstoneBytes();
+        }
     }
 
     /** Copies whole records of another segment behind the last one. By one thread at a time. */
@@ -367,22 +372,49 @@ final class Segment implements AutoCloseable {
     /**
      * The value of the field at the offset.
      *
-     * @throws Damaged if it is not what was written
+     * @param key its key, as it was found there
+     * @throws Damaged if the value, or what stands before it, is not what was written
      */
-    byte[] value(long field) throws Damaged {
+    byte[] value(long field, byte[] key) {
+        int length = valueBytes(field);
+        if (length < 0 || field + Layout.FIELD_HEADER_BYTES + key.length + length > end) {
+            throw damaged(field);
+        }
+        byte[] header = bytes(field, Layout.FIELD_HEADER_BYTES);
+        byte[] value = bytes(field + Layout.FIELD_HEADER_BYTES + key.length, length);
+        CRC32C crc = new CRC32C();
+        crc.update(header, Integer.BYTES, Layout.FIELD_HEADER_BYTES - Integer.BYTES);
+        crc.update(key, 0, key.length);
+        crc.update(value, 0, length);
+        if ((int) Draft.INT.get(header, 0) != (int) crc.getValue()) {
+            throw damaged(field);
+        }
+        return value;
+    }
+
+    /**
+     * The same without a key at hand.
+     *
+     * @throws Damaged if the value, or what stands before it, is not what was written
+     */
+    byte[] value(long field) {
         check(field);
         return bytes(field + Layout.FIELD_HEADER_BYTES + keyBytes(field), valueBytes(field));
     }
 
-    private void check(long field) throws Damaged {
+    private void check(long field) {
         int key = keyBytes(field);
         int value = valueBytes(field);
         if (key < 0
                 || value < 0
                 || field + Layout.FIELD_HEADER_BYTES + key + value > end
                 || !isSound(field, key, value)) {
-            throw new Damaged(path, field, "a field is not the one that was written");
+            throw damaged(field);
         }
+    }
+
+    private Damaged damaged(long field) {
+        return new Damaged(path, field, "a field is not the one that was written");
     }
 
     /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */

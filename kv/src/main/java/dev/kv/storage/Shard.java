@@ -2,6 +2,7 @@ package dev.kv.storage;
 
 import java.util.Arrays;
 import java.util.concurrent.locks.StampedLock;
+import java.util.function.Consumer;
 
 /**
  * A part of the buckets, those whose names' hashes begin alike, and the lock for all that is in them. The buckets are in the
@@ -103,17 +104,22 @@ final class Shard {
         }
     }
 
-    /** All buckets, in the order of the hashes of their names as unsigned numbers. */
-    Bucket[] sorted() {
-        Bucket[] all = new Bucket[count];
-        int n = 0;
+    /** Shows all buckets. */
+    void forEach(Consumer<Bucket> visitor) {
         for (Bucket bucket : slots) {
             if (bucket != null) {
-                all[n++] = bucket;
+                visitor.accept(bucket);
             }
         }
-        Arrays.sort(all, (a, b) -> Integer.compareUnsigned(a.hash, b.hash));
-        return all;
+    }
+
+    /** The number of keys in all buckets. */
+    long keys() {
+        long keys = 0;
+        for (Bucket bucket : slots) {
+            keys += bucket == null ? 0 : bucket.index.size();
+        }
+        return keys;
     }
 
     private int home(int hash, int capacity) {

@@ -69,7 +69,11 @@ final class Syncer {
         if (!sync.isAlways()) {
             return CompletableFuture.completedFuture(reply);
         }
-        Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), Loop.current());
+        long until = log.appended();
+        if (until == log.synced()) {
+            return CompletableFuture.completedFuture(reply);
+        }
+        Waiting write = new Waiting(until, reply, new CompletableFuture<>(), Loop.current());
         arrived.add(write);
         LockSupport.unpark(thread);
         if (isClosed) {

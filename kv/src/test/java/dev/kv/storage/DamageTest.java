@@ -90,6 +90,7 @@ class DamageTest {
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
                 new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB),
+                1 << 20,
                 _ -> {});
     }
 

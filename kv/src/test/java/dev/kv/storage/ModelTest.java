@@ -92,6 +92,7 @@ class ModelTest {
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
                 new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB),
+                1 << 20,
                 _ -> {});
     }
 
@@ -127,6 +128,14 @@ class ModelTest {
             }
             deletes.forEach(expected.values::remove);
             expected.values.putAll(sets);
+        } else if (what < 70) {
+            // Two buckets at once: one takes the place of another.
+            Bytes other = Bytes.of("bucket-" + random.nextInt(BUCKETS));
+            if (!other.equals(name)) {
+                replace(storage, name, other);
+                model.put(other, expected);
+                model.remove(name);
+            }
         } else if (what < 500) {
             Bytes key = key(random);
             Bytes value = value(random);
@@ -149,6 +158,21 @@ class ModelTest {
     private static void edit(OpenStorage storage, Bytes name, Consumer<Edit> change) throws Refused {
         storage.buckets().edit(name, bucket -> {
             change.accept(bucket);
+            return Reply.OK;
+        });
+    }
+
+    private static void replace(OpenStorage storage, Bytes name, Bytes other) throws Refused {
+        storage.buckets().edit(name, other, (from, to) -> {
+            to.drop();
+            from.forEach(0, (_, key, value) -> {
+                to.set(key, value);
+                return true;
+            });
+            if (from.isKept()) {
+                to.keep();
+            }
+            from.drop();
             return Reply.OK;
         });
     }

@@ -44,7 +44,7 @@ class StorageTest {
 
     private OpenStorage open(Sync sync, long maxBytes) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(folder.resolve("data"), sync, maxBytes, 64L << 20), _ -> {});
+                new LogStorage.StorageSettings(folder.resolve("data"), sync, maxBytes, 64L << 20), 1 << 20, _ -> {});
     }
 
     private void reopen(Sync sync, long maxBytes) throws IOException {

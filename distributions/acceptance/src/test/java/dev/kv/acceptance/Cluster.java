@@ -10,6 +10,7 @@ import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.config.Layers;
 import dev.kv.router.node.Node;
 import dev.kv.router.node.Release;
+import dev.kv.router.node.Storage;
 import dev.kv.router.testing.Firewall;
 import dev.kv.server.ClientDoor;
 import dev.kv.server.testing.LineClient;
@@ -43,7 +44,7 @@ final class Cluster implements AutoCloseable {
     /** Nodes called {@code name@h}; none of them runs yet. */
     Cluster(Path folder, String... names) throws IOException {
         this.folder = folder;
-        Files.createDirectory(folder.resolve("home"));
+        Files.createDirectories(folder.resolve("home"));
         writeCookie(folder.resolve("cookie"), "the secret of all nodes here");
         for (String name : names) {
             members.put(name, new Member(name + "@h"));
@@ -112,6 +113,7 @@ final class Cluster implements AutoCloseable {
         private final Map<String, String> settings = new HashMap<>();
         private final Map<Member, Firewall> links = new LinkedHashMap<>();
         private Optional<Node> running = Optional.empty();
+        private boolean keepsData = true;
         private InetSocketAddress nodes = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
 
         private Member(String name) {
@@ -140,6 +142,11 @@ final class Cluster implements AutoCloseable {
             settings.put(key, value);
         }
 
+        /** Makes it a node of the server release, from the next start on. */
+        void keepNoData() {
+            keepsData = false;
+        }
+
         void start(String table) {
             Map<String, String> all = new HashMap<>();
             links.forEach((other, firewall) -> all.put(
@@ -147,7 +154,8 @@ final class Cluster implements AutoCloseable {
                     "127.0.0.1:" + firewall.address().getPort()));
             all.put("kv.router.table", table);
             all.putAll(settings);
-            Release release = new Release(Optional.of(new LogStorage()), Optional.of(new ClientDoor()), "test", "none");
+            Optional<Storage> storage = keepsData ? Optional.of(new LogStorage()) : Optional.empty();
+            Release release = new Release(storage, Optional.of(new ClientDoor()), "test", "none");
             Node node = Node.configure(Layers.of(folder.resolve("home"), all).load(), release)
                     .start(() -> {});
             running = Optional.of(node);

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -25,6 +26,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.AfterEach;
@@ -185,6 +188,56 @@ class RandomBytesTest {
                     random,
                     text.toString().replace("witness ", "w").getBytes(ISO_8859_1));
         });
+    }
+
+    @Test
+    void almostRespAtTheDoorForClientsHarmsNobody() throws Exception {
+        almostRespAtTheDoorForClients(SHORT);
+    }
+
+    @Test
+    @Tag("soak")
+    @Timeout(300)
+    void almostRespAtTheDoorForClientsHarmsNobodyForLong() throws Exception {
+        almostRespAtTheDoorForClients(LONG);
+    }
+
+    private void almostRespAtTheDoorForClients(Duration time) throws Exception {
+        String requests = Stream.of(
+                        "HSET bucket field value other 1",
+                        "HINCRBY bucket other 5",
+                        "HINCRBYFLOAT bucket other 0.5",
+                        "HGETALL bucket",
+                        "MULTI",
+                        "HSCAN bucket 0 COUNT 10 MATCH *[a-f]?*",
+                        "HRANDFIELD bucket -5 WITHVALUES",
+                        "EXEC",
+                        "SCAN 0 COUNT 3",
+                        "RENAME bucket copy",
+                        "CLIENT LIST",
+                        "COMMAND DOCS HSET",
+                        "HELLO 3",
+                        "INFO")
+                .map(request -> RespClient.request(request.split(" ")))
+                .collect(Collectors.joining());
+        again(
+                time,
+                random -> pour(node.clients(), random, mutated(requests, random).getBytes(ISO_8859_1)));
+    }
+
+    private static String mutated(String requests, Random random) {
+        StringBuilder bytes = new StringBuilder(requests);
+        for (int i = random.nextInt(6); i >= 0; i--) {
+            int at = random.nextInt(bytes.length());
+            switch (random.nextInt(5)) {
+                case 0 -> bytes.setCharAt(at, (char) random.nextInt(256));
+                case 1 -> bytes.deleteCharAt(at);
+                case 2 -> bytes.insert(at, (char) random.nextInt(256));
+                case 3 -> bytes.insert(at, requests, 0, random.nextInt(requests.length()));
+                default -> bytes.insert(at, random.nextInt());
+            }
+        }
+        return bytes.toString();
     }
 
     @Test

@@ -51,6 +51,7 @@ class ReleaseContentsTest {
                 "netty-handler",
                 "netty-resolver",
                 "netty-transport",
+                "netty-transport-classes-epoll",
                 "netty-transport-native-unix-common",
                 "picocli",
                 "slf4j-api",

@@ -4,18 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.NodeProcess.Signal;
 import dev.kv.server.testing.LineClient;
-import java.io.IOException;
 import java.io.Writer;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,31 +26,12 @@ class TablesInZooKeeperTest {
 
     private final Release release = Release.of(Release.Role.COMBINED);
     private final List<AutoCloseable> running = new ArrayList<>();
-    private int port;
-    private Process zookeeper;
+    private ZooKeeperProcess zookeeper;
 
     @BeforeEach
     void startZooKeeper() throws Exception {
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-        }
-        runZooKeeper();
-    }
-
-    private void runZooKeeper() throws Exception {
-        Path out = site.resolve("zookeeper.out");
-        zookeeper = release.command(
-                        Map.of(),
-                        "zookeeper",
-                        "--port",
-                        String.valueOf(port),
-                        "--data",
-                        site.resolve("zookeeper").toString())
-                .redirectOutput(out.toFile())
-                .redirectError(site.resolve("zookeeper.err").toFile())
-                .start();
-        Await.until(
-                "ZooKeeper answers", () -> Files.readString(out).contains("ZooKeeper answers at 127.0.0.1:" + port));
+        zookeeper = new ZooKeeperProcess(release, site);
+        zookeeper.start();
     }
 
     @AfterEach
@@ -64,55 +39,22 @@ class TablesInZooKeeperTest {
         for (AutoCloseable one : running.reversed()) {
             one.close();
         }
-        zookeeper.destroyForcibly().waitFor();
+        zookeeper.close();
     }
 
     private NodeProcess node(String name) throws Exception {
         NodeProcess node = new NodeProcess(release, site, name);
-        node.set("kv.router.zookeeper.connect", "127.0.0.1:" + port);
+        node.set("kv.router.zookeeper.connect", zookeeper.address());
         node.set("kv.router.zookeeper.session-timeout", "4s");
         running.add(node);
         node.start();
         return node;
     }
 
-    /** ZooKeeper's command line with one command. */
-    private Ended zkCli(String... command) {
-        List<String> words = new ArrayList<>(
-                List.of(release.home().resolve("bin/zkCli.sh").toString(), "-server", "127.0.0.1:" + port));
-        words.addAll(List.of(command));
-        return Ended.of(words.toArray(String[]::new));
-    }
-
-    private void setTable(String command, String table) {
-        Ended set = zkCli(command, "/kv/table", table);
-        assertThat(set.status()).as(set.err()).isZero();
-    }
-
     private static void awaitAnswer(LineClient client, String request, String answer) throws Exception {
         Await.until(
                 request + " is answered with " + answer,
                 () -> client.ask(request).equals(answer));
-    }
-
-    /** Puts and gets in the bucket until told to stop; answers what went wrong. */
-    private static CompletableFuture<List<String>> load(LineClient client, String bucket, AtomicBoolean enough) {
-        return CompletableFuture.supplyAsync(() -> {
-            List<String> wrong = new ArrayList<>();
-            try {
-                for (int i = 0; !enough.get(); i++) {
-                    String put = client.ask("PUT " + bucket + " k" + i % 100 + " v" + i);
-                    String value = client.ask("GET " + bucket + " k" + i % 100);
-                    String ok = client.line();
-                    if (!put.equals("OK") || !value.equals("v" + i) || !ok.equals("OK")) {
-                        wrong.add(put + " " + value + " " + ok);
-                    }
-                }
-            } catch (IOException e) {
-                wrong.add(e.toString());
-            }
-            return wrong;
-        });
     }
 
     @Test
@@ -124,32 +66,31 @@ class TablesInZooKeeperTest {
             assertThat(early.ask("CREATE apples"))
                     .startsWith("ERROR NOROUTE no routing table yet: ")
                     .contains("/kv/table");
-            setTable("create", "a..m=foo@h,n..z=bar@h");
+            zookeeper.ask("create", "/kv/table", "a..m=foo@h,n..z=bar@h");
             awaitAnswer(early, "CREATE apples", "OK");
         }
-        AtomicBoolean enough = new AtomicBoolean();
-        List<CompletableFuture<List<String>>> loads = new ArrayList<>();
+        List<Load> loads = new ArrayList<>();
         for (NodeProcess node : List.of(foo, bar, baz)) {
             for (String bucket : List.of("apples", "zebras")) {
                 LineClient client = node.connect();
                 running.add(client);
                 awaitAnswer(client, "CREATE " + bucket + node.name().charAt(2), "OK");
-                loads.add(load(client, bucket + node.name().charAt(2), enough));
+                loads.add(Load.on(client, bucket + node.name().charAt(2)));
             }
         }
         for (String last : List.of("n..y", "k..y", "n..z")) {
-            Await.until("load", () -> loads.stream().noneMatch(CompletableFuture::isDone));
+            Await.until("load", () -> loads.stream().allMatch(Load::goesOn));
             String first = last.charAt(0) == 'k' ? "a..j" : "a..m";
-            setTable("set", first + "=foo@h," + last + "=bar@h" + (last.endsWith("y") ? ",z*=bar@h" : ""));
+            zookeeper.ask(
+                    "set", "/kv/table", first + "=foo@h," + last + "=bar@h" + (last.endsWith("y") ? ",z*=bar@h" : ""));
             long start = System.nanoTime();
             Await.until(
                     "all nodes have the table",
                     () -> bar.kv("table", "wait", "--timeout", "1s").status() == 0);
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(IN_FORCE_MAX.plusSeconds(4));
         }
-        enough.set(true);
-        for (CompletableFuture<List<String>> load : loads) {
-            assertThat(load.join()).isEmpty();
+        for (Load load : loads) {
+            assertThat(load.stop()).isEmpty();
         }
     }
 
@@ -159,14 +100,13 @@ class TablesInZooKeeperTest {
         Ended set = Ended.of(
                 "sh",
                 "-c",
-                release.home().resolve("bin/zkCli.sh") + " -server 127.0.0.1:" + port
-                        + " set /kv/table a..m=foo@h, n..z=bar@h");
+                zookeeper.program() + " -server " + zookeeper.address() + " set /kv/table a..m=foo@h, n..z=bar@h");
         assertThat(set.status()).isZero();
 
         Await.until(
                 "the nodes refuse it",
-                () -> zkCli("get", "/kv/nodes/foo@h").out().contains("\"state\":\"rejected\""));
-        assertThat(zkCli("get", "/kv/nodes/foo@h").out())
+                () -> zookeeper.ask("get", "/kv/nodes/foo@h").contains("\"state\":\"rejected\""));
+        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h"))
                 .contains("line 1, column 11: expected an entry after this comma, found the end")
                 .contains("was the table cut at a blank?");
         try (LineClient client = running(0).connect()) {
@@ -183,7 +123,7 @@ class TablesInZooKeeperTest {
     private void setUpTwoNodes() throws Exception {
         node("foo");
         node("bar");
-        setTable("create", "a..m=foo@h,n..z=bar@h");
+        zookeeper.ask("create", "/kv/table", "a..m=foo@h,n..z=bar@h");
         try (LineClient client = running(0).connect()) {
             awaitAnswer(client, "CREATE nuts", "OK");
         }
@@ -192,8 +132,7 @@ class TablesInZooKeeperTest {
     @Test
     void theCommandLineWorksInteractivelyToo() throws Exception {
         setUpTwoNodes();
-        Process terminal = new ProcessBuilder(
-                        release.home().resolve("bin/zkCli.sh").toString(), "-server", "127.0.0.1:" + port)
+        Process terminal = new ProcessBuilder(zookeeper.program(), "-server", zookeeper.address())
                 .redirectErrorStream(true)
                 .redirectOutput(site.resolve("terminal.out").toFile())
                 .start();
@@ -212,19 +151,17 @@ class TablesInZooKeeperTest {
     @Test
     void whileZooKeeperIsGoneRequestsGoOnAndANodeStartsWithTheTableOnItsDisk() throws Exception {
         setUpTwoNodes();
-        AtomicBoolean enough = new AtomicBoolean();
         LineClient client = running(0).connect();
         running.add(client);
-        CompletableFuture<List<String>> load = load(client, "nuts", enough);
-        zookeeper.destroyForcibly().waitFor();
+        Load load = Load.on(client, "nuts");
+        zookeeper.kill();
 
         NodeProcess bar = running(1);
         try (LineClient other = bar.connect()) {
             assertThat(other.ask("CREATE apples")).isEqualTo("OK");
         }
         NodeProcess foo = running(0);
-        enough.set(true);
-        assertThat(load.join()).isEmpty();
+        assertThat(load.stop()).isEmpty();
         foo.signal(Signal.TERM);
         assertThat(foo.awaitEnd()).isZero();
         foo.start();
@@ -235,8 +172,8 @@ class TablesInZooKeeperTest {
             assertThat(again.ask("CREATE olives")).isEqualTo("OK");
         }
 
-        runZooKeeper();
-        setTable("set", "*=foo@h");
+        zookeeper.start();
+        zookeeper.ask("set", "/kv/table", "*=foo@h");
         Await.until(
                 "foo is back", () -> foo.kv("table", "wait", "--timeout", "1s").status() == 0);
         assertThat(foo.kv("route", "zebras").out()).contains("*=foo@h");
@@ -247,8 +184,8 @@ class TablesInZooKeeperTest {
         node("foo");
         node("bar");
         node("baz");
-        setTable("create", "*=baz@h");
-        assertThat(zkCli("create", "/kv/tables/foo@h", "*=bar@h").status()).isZero();
+        zookeeper.ask("create", "/kv/table", "*=baz@h");
+        zookeeper.ask("create", "/kv/tables/foo@h", "*=bar@h");
         NodeProcess foo = running(0);
 
         Await.until(
@@ -260,7 +197,7 @@ class TablesInZooKeeperTest {
                         hop -> assertThat(hop).startsWith("bar@h: table 0x").endsWith("*=baz@h"),
                         hop -> assertThat(hop).startsWith("baz@h: table 0x").endsWith("*=baz@h"));
 
-        assertThat(zkCli("create", "/kv/tables/baz@h", "*=foo@h").status()).isZero();
+        zookeeper.ask("create", "/kv/tables/baz@h", "*=foo@h");
         try (LineClient client = foo.connect()) {
             awaitAnswer(client, "CREATE x", "ERROR CIRCLE foo@h -> bar@h -> baz@h -> foo@h");
         }

@@ -82,8 +82,15 @@ final class Answers implements Function<String, Map<String, Object>> {
         return switch (node.router().map(router -> ask(router, bucket)).orElse(failed("this node is still starting"))) {
             case Reply.Way way -> way(way.hops(), way.failure());
             case Reply.Failed failure -> way(List.of(), Optional.of(failure));
-            case Reply.Ok _, Reply.NotFound _, Reply.Absent _, Reply.Value _ ->
-                throw new IllegalStateException("this is no answer to a question for the way");
+            case Reply.Ok _,
+                    Reply.NotFound _,
+                    Reply.Absent _,
+                    Reply.Value _,
+                    Reply.Amount _,
+                    Reply.Values _,
+                    Reply.Many _,
+                    Reply.Page _,
+                    Reply.Names _ -> throw new IllegalStateException("this is no answer to a question for the way");
         };
     }
 

@@ -1,9 +1,12 @@
 package dev.kv.router.node;
 
+import dev.kv.router.Router;
+import dev.kv.router.Router.TableInForce;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Loops;
 import java.net.InetSocketAddress;
+import java.util.Map;
 import java.util.function.Supplier;
 
 /**
@@ -22,9 +25,28 @@ public interface Door {
          *
          * @param stores makes a store for each client: the commands of one client on one bucket run in their order
          * @param loops the I/O loops of this node
+         * @param node what it may tell clients of its node
          */
-        Open start(Supplier<Store> stores, Loops loops);
+        Open start(Supplier<Store> stores, Loops loops, Facts node);
     }
+
+    /**
+     * What is known of a node. Any thread.
+     *
+     * @param name the node's name
+     * @param role what its release makes it
+     * @param version the release's version
+     * @param limits what is too large for it
+     * @param table the routing table in force
+     * @param reports what its parts say of themselves, by their names
+     */
+    record Facts(
+            String name,
+            String role,
+            String version,
+            Router.Limits limits,
+            Supplier<TableInForce> table,
+            Supplier<Map<String, Map<String, String>>> reports) {}
 
     /** A door that clients may enter. */
     interface Open extends Running {

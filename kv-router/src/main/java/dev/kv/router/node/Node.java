@@ -131,7 +131,8 @@ public final class Node {
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
         doing = "opening the storage";
-        Optional<Storage.Open> storage = ready.storage.map(service -> service.start(progress -> doing = progress));
+        Optional<Storage.Open> storage = ready.storage.map(
+                storing -> storing.start(settings.limits().replyMaxBytes(), progress -> doing = progress));
         storage.ifPresent(open -> started("storage", open));
 
         doing = "opening the ports";
@@ -152,11 +153,18 @@ public final class Node {
         peerAddress = Optional.of(peerDoor.address());
         cluster.ifPresent(others -> {
             doing = "reading ZooKeeper";
-            others.join(Advertised.address(settings, peerDoor.address()), routing::use);
+            others.join(Advertised.address(settings, peerDoor.address()), routing::use, peers::moved);
             doing = "opening the ports";
         });
         ready.door.ifPresent(door -> {
-            Door.Open open = door.start(routing::store, loops);
+            Door.Facts facts = new Door.Facts(
+                    settings.name(),
+                    ready.release.role(),
+                    ready.release.version(),
+                    settings.limits(),
+                    routing::inForce,
+                    this::reports);
+            Door.Open open = door.start(routing::store, loops, facts);
             started("clients", open);
             clientAddress = Optional.of(open.address());
             cluster.ifPresent(others -> others.clientsAt(Addresses.text(open.address())));

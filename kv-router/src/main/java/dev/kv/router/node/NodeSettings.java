@@ -79,7 +79,8 @@ record NodeSettings(
                 settings.count("kv.router.hops-max", 1, 64),
                 (int) settings.size("kv.router.bucket-max", 1, 64 * KIB),
                 (int) settings.size("kv.router.key-max", 1, 64 * KIB),
-                (int) settings.size("kv.router.value-max", 1, GIB));
+                (int) settings.size("kv.router.value-max", 1, GIB),
+                settings.size("kv.router.reply-max", KIB, GIB));
         return new NodeSettings(
                 name,
                 folder(settings),
@@ -170,7 +171,6 @@ record NodeSettings(
 
     private static BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers(
             Settings settings, String name, Router.Limits limits, Duration patience) {
-        long replyMaxBytes = settings.size("kv.router.reply-max", KIB, GIB);
         long requestMaxBytes = (long) limits.bucketMaxBytes() + limits.keyMaxBytes() + limits.valueMaxBytes();
         Map<String, InetSocketAddress> addresses = addresses(settings);
         Duration reconnectMax = settings.duration("kv.router.reconnect-max", WAIT_MIN, HOUR);
@@ -178,7 +178,7 @@ record NodeSettings(
         int inFlightMax = settings.count("kv.router.in-flight-max", 1, 1 << 24);
         long unsentMaxBytes = settings.size("kv.router.unsent-max", MIB, 16 * GIB);
         long assemblyMaxBytes = settings.size("kv.router.assembly-max", 0, 1024 * GIB);
-        long messageMaxBytes = Math.max(requestMaxBytes, replyMaxBytes) + MESSAGE_HEAD_MAX_BYTES;
+        long messageMaxBytes = Math.max(requestMaxBytes, limits.replyMaxBytes()) + MESSAGE_HEAD_MAX_BYTES;
         return (cookie, registered) -> new PeerSettings(
                 name,
                 cookie,

@@ -77,13 +77,10 @@ final class NodesCommand implements Callable<Integer> {
         node.table().warnings().forEach(warning -> Output.line("  warning  " + warning));
         long buckets = node.holds().stream().mapToLong(Held::buckets).sum();
         long bytes = node.holds().stream().mapToLong(Held::bytes).sum();
-        Output.line("  holds  %d buckets (%d bytes)".formatted(buckets, bytes));
+        Output.line("  holds  " + NodeDocument.amount(buckets, bytes));
         if (node.strays().buckets() > 0) {
-            Output.line("  strays  %d buckets (%d bytes): %s"
-                    .formatted(
-                            node.strays().buckets(),
-                            node.strays().bytes(),
-                            String.join(" ", node.strays().names())));
+            Output.line("  strays  " + node.strays().amount() + ": "
+                    + String.join(" ", node.strays().names()));
         }
     }
 

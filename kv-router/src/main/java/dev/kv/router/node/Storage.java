@@ -19,9 +19,10 @@ public interface Storage {
         /**
          * Opens the buckets of this node. Blocks as long as that takes.
          *
+         * @param replyMaxBytes what one reply may hold
          * @param doing is told from time to time how far it is, for people
          */
-        Open start(Consumer<String> doing);
+        Open start(long replyMaxBytes, Consumer<String> doing);
     }
 
     /** The buckets on this node. Any thread may call them. */

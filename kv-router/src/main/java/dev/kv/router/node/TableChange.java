@@ -175,12 +175,11 @@ final class TableChange {
     }
 
     private static String text(Stranded stranded) {
-        return "%s holds %s%d buckets (%d bytes) of %s that this table sends elsewhere"
+        return "%s holds %s%s of %s that this table sends elsewhere"
                 .formatted(
                         stranded.node(),
                         stranded.partly() ? "up to " : "",
-                        stranded.buckets(),
-                        stranded.bytes(),
+                        NodeDocument.amount(stranded.buckets(), stranded.bytes()),
                         stranded.entry());
     }
 

@@ -60,8 +60,7 @@ final class TableCheckCommand implements Callable<Integer> {
         warnings.forEach(warning -> Output.line("warning: " + warning));
         seen.table()
                 .ifPresentOrElse(
-                        table -> Output.line(
-                                "a table of " + table.entries().size() + " entries: [" + table.printable() + "]"),
+                        table -> Output.line("a routing table: [" + table.printable() + "]"),
                         () -> System.err.println("kv: " + seen.source() + ": " + seen.reason()));
     }
 }

@@ -19,6 +19,9 @@ record TableText(String source, Bytes bytes) {
     static TableText of(String word, int maxBytes) {
         // One more shows that it is too large.
         int limit = maxBytes + 1;
+        if (word.isEmpty()) {
+            throw new BadStart("expected a file, - or a table such as a..m=foo@red,n..z=bar@blue, found an empty word");
+        }
         try {
             if (word.equals("-")) {
                 return new TableText("standard input", Bytes.owning(System.in.readNBytes(limit)));

@@ -62,10 +62,15 @@ final class TableWaitCommand implements Callable<Integer> {
 
     private Duration timeout() {
         try {
-            return ConfigFactory.parseMap(Map.of("timeout", timeout)).getDuration("timeout");
+            Duration duration =
+                    ConfigFactory.parseMap(Map.of("timeout", timeout)).getDuration("timeout");
+            if (!duration.isNegative()) {
+                return duration;
+            }
         } catch (ConfigException e) {
-            throw options.usage("--timeout " + timeout + ": expected a duration such as 30s");
+            // It makes as little sense as a time that has passed.
         }
+        throw options.usage("--timeout " + timeout + ": expected a duration such as 30s");
     }
 
     /** Where the nodes are with the tables that stand there now; empty if there is none. */

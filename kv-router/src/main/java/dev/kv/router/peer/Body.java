@@ -3,9 +3,11 @@ package dev.kv.router.peer;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 
 /** A message to another node while it is written; {@link Wire} says what its parts look like. */
 final class Body {
@@ -49,6 +51,20 @@ final class Body {
     void bytes(Bytes value) {
         u32(value.size());
         raw(value.array());
+    }
+
+    void list(List<Bytes> values) {
+        u32(values.size());
+        values.forEach(this::bytes);
+    }
+
+    void names(NameSpace names) {
+        u32(names.spans().size());
+        for (NameSpace.Span span : names.spans()) {
+            bytes(span.from());
+            u8(span.before().isPresent() ? 1 : 0);
+            span.before().ifPresent(this::bytes);
+        }
     }
 
     void failed(Reply.Failed failed) {

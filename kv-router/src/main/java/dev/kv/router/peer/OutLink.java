@@ -209,6 +209,13 @@ final class OutLink extends Link {
         }
     }
 
+    /** Takes no more requests, and closes when those on the way are answered. */
+    void leave() {
+        leaving = true;
+        peer.leaves(this);
+        closeIfDone();
+    }
+
     private void closeIfDone() {
         if (leaving && pending.isEmpty()) {
             closeAfterSent();
@@ -240,11 +247,7 @@ final class OutLink extends Link {
         activeNanos = System.nanoTime();
         switch (kind) {
             case PROGRESS -> moved(number);
-            case GOAWAY -> {
-                leaving = true;
-                peer.leaves(this);
-                closeIfDone();
-            }
+            case GOAWAY -> leave();
             default -> throw new Wire.Malformed("unknown kind of frame " + kind);
         }
     }

@@ -71,6 +71,13 @@ final class Peer {
         return node.name();
     }
 
+    /** The node has another address now, unless the table says where it is: what is asked from now on goes there. */
+    void moved() {
+        if (node.port() == 0) {
+            link.ifPresent(OutLink::leave);
+        }
+    }
+
     /** Has the node run the request. */
     CompletionStage<Reply> run(Request request) {
         Pending pending = new Pending(request, settings.patience());

@@ -38,6 +38,13 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         return reply;
     }
 
+    /** The node's address is another one than before. Any thread. */
+    public void moved(String node) {
+        ofLoops.forEach((loop, ofLoop) -> loop.execute(() -> ofLoop.peers().values().stream()
+                .filter(peer -> peer.name().equals(node))
+                .forEach(Peer::moved)));
+    }
+
     /** Opens no more links. Those that are open close with their loops. */
     @Override
     public void close() {

@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
@@ -52,6 +53,11 @@ public final class Cluster implements AutoCloseable {
     private static final Duration RETRY = Duration.ofMillis(500);
     private static final int HISTORY_MAX = 1000;
 
+    /** The time from one count of the buckets to the next is at least this, and so many times as long as the count took. */
+    private static final Duration COUNT_PAUSE_MIN = Duration.ofSeconds(1);
+
+    private static final int COUNT_PAUSE_FACTOR = 100;
+
     private final ZooKeeperSettings settings;
     private final Znodes znodes;
     private final Member self;
@@ -67,6 +73,7 @@ public final class Cluster implements AutoCloseable {
     private CuratorFramework client;
 
     private Consumer<TableInForce> follow;
+    private Consumer<String> moved;
 
     /** The thread's own from here on. */
     private Optional<SeenTable> newest = Optional.empty();
@@ -76,7 +83,11 @@ public final class Cluster implements AutoCloseable {
     private Instant inForceSince = Instant.now();
     private List<NodeDocument.Held> held = List.of();
     private Strays strays = Strays.NONE;
-    private long countedNanos;
+
+    /** Whether the buckets are counted by the table in force, and from when on, by {@link System#nanoTime}, that is too old. */
+    private boolean counted;
+
+    private long recountNanos = System.nanoTime();
     private byte[] written = new byte[0];
     private boolean connected = true;
 
@@ -89,8 +100,8 @@ public final class Cluster implements AutoCloseable {
     private volatile String clients = "";
     private volatile Optional<NodeDocument> document = Optional.empty();
 
-    /** Guarded by this object's monitor. */
-    private boolean awake;
+    /** Whether another round is due. Written under this object's monitor, as the following are read. */
+    private volatile boolean awake;
 
     private boolean closed;
     private boolean joined;
@@ -128,7 +139,6 @@ public final class Cluster implements AutoCloseable {
         }
         inForce = Optional.of(kept.get().table());
         inForceSince = kept.get().since();
-        count();
         return tableInForce(kept.get().table());
     }
 
@@ -138,11 +148,13 @@ public final class Cluster implements AutoCloseable {
      *
      * @param peer where other nodes reach this one, as {@code host:port}
      * @param follow takes each new table; on this object's thread
+     * @param moved hears of nodes that have another address than before; likewise
      * @throws BadStart if another node has this one's name
      */
-    public void join(String peer, Consumer<TableInForce> follow) {
+    public void join(String peer, Consumer<TableInForce> follow, Consumer<String> moved) {
         this.peer = peer;
         this.follow = follow;
+        this.moved = moved;
         client = settings.open();
         client.getConnectionStateListenable().addListener((framework, state) -> wake());
         thread.start();
@@ -218,8 +230,7 @@ public final class Cluster implements AutoCloseable {
                     "strays",
                     said.strays().buckets() == 0
                             ? "none"
-                            : said.strays().buckets() + " buckets, "
-                                    + said.strays().bytes() + " bytes: "
+                            : said.strays().amount() + ": "
                                     + String.join(" ", said.strays().names()));
         });
         return status;
@@ -230,7 +241,7 @@ public final class Cluster implements AutoCloseable {
     public void close() {
         synchronized (this) {
             closed = true;
-            notifyAll();
+            wake();
         }
         if (client != null) {
             client.close();
@@ -244,28 +255,47 @@ public final class Cluster implements AutoCloseable {
 
     private void run() {
         while (!isClosed()) {
-            sleep(round() ? settings.poll() : RETRY);
+            awaitRound(round() ? settings.poll() : RETRY);
         }
+    }
+
+    /** Waits until something wakes this, for so long, or until there are other buckets here than the last round told of. */
+    private void awaitRound(Duration limit) {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        List<Long> told = bucketNumbers();
+        while (!sleep(Math.min(deadlineNanos - System.nanoTime(), recountNanos - System.nanoTime()))
+                && System.nanoTime() - deadlineNanos < 0) {
+            if (count() && !bucketNumbers().equals(told)) {
+                return;
+            }
+        }
+    }
+
+    private List<Long> bucketNumbers() {
+        return Stream.concat(held.stream().map(NodeDocument.Held::buckets), Stream.of(strays.buckets()))
+                .toList();
     }
 
     private synchronized boolean isClosed() {
         return closed;
     }
 
-    private synchronized void sleep(Duration limit) {
-        long deadlineNanos = System.nanoTime() + limit.toNanos();
+    /** Waits for so long, or until something wakes this; answers whether it did. */
+    private synchronized boolean sleep(long nanos) {
+        long deadlineNanos = System.nanoTime() + nanos;
         while (!awake && !closed) {
-            long leftMillis = (deadlineNanos - System.nanoTime()) / 1_000_000;
-            if (leftMillis <= 0) {
-                break;
+            long leftNanos = deadlineNanos - System.nanoTime();
+            if (leftNanos <= 0) {
+                return false;
             }
             try {
-                wait(leftMillis);
+                wait(leftNanos / 1_000_000 + 1);
             } catch (InterruptedException e) {
                 closed = true;
             }
         }
         awake = false;
+        return true;
     }
 
     /** Reads everything and brings everything up to date; answers whether all of it went well. */
@@ -273,7 +303,9 @@ public final class Cluster implements AutoCloseable {
         try {
             followTable();
             readNodes();
-            recountNowAndThen();
+            if (!count()) {
+                return true;
+            }
             boolean registered = register();
             foundAgain();
             return registered;
@@ -287,9 +319,13 @@ public final class Cluster implements AutoCloseable {
             lost("does not answer: " + e.code());
             return false;
         } catch (Exception e) {
-            if (!isClosed()) {
-                LOG.error("a fault while following ZooKeeper", e);
+            if (connected && !isClosed()) {
+                LOG.error(
+                        "a fault while following ZooKeeper at {}; requests go on by the last good table",
+                        settings.connect(),
+                        e);
             }
+            connected = false;
             return false;
         }
     }
@@ -318,8 +354,6 @@ public final class Cluster implements AutoCloseable {
         Data data = chosen.get();
         SeenTable seen = SeenTable.of(data.path(), data.mzxid(), data.bytes().array(), tableMaxBytes);
         if (newest.filter(seen::isSameAs).isEmpty()) {
-            newest = Optional.of(seen);
-            newestSince = Instant.now();
             if (seen.table().isEmpty()) {
                 LOG.warn(
                         "refused the table {} of {}: {}; the last good one stays",
@@ -329,6 +363,8 @@ public final class Cluster implements AutoCloseable {
             } else {
                 apply(seen);
             }
+            newest = Optional.of(seen);
+            newestSince = Instant.now();
         }
     }
 
@@ -357,13 +393,7 @@ public final class Cluster implements AutoCloseable {
                     seen.source(),
                     seen.table().orElseThrow().printable());
             lastGood.write(seen, inForceSince);
-            count();
-            if (strays.buckets() > 0) {
-                LOG.warn(
-                        "{} buckets here are strays now: this table sends them elsewhere: {}",
-                        strays.buckets(),
-                        strays.names());
-            }
+            counted = false;
         }
         chronicle(seen);
     }
@@ -393,19 +423,34 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
-    private void recountNowAndThen() {
-        if (System.nanoTime() - countedNanos > settings.poll().toNanos()) {
-            count();
+    /**
+     * Counts the buckets, if that is due. Millions of them, compared with every entry of a long table, take a while, which a
+     * change of the table does not wait for: answers false if another round came first, and nothing is known yet.
+     */
+    private boolean count() {
+        long startNanos = System.nanoTime();
+        if (counted && startNanos - recountNanos < 0) {
+            return true;
         }
-    }
-
-    private void count() {
-        RoutingTable table = inForce.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY);
-        Holdings holdings = new Holdings(self.name(), table);
-        buckets.accept(holdings::add);
+        Holdings holdings =
+                new Holdings(self.name(), inForce.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY));
+        buckets.accept((name, bytes) -> {
+            if (!awake) {
+                holdings.add(name, bytes);
+            }
+        });
+        if (awake) {
+            return false;
+        }
         held = holdings.held();
         strays = holdings.strays();
-        countedNanos = System.nanoTime();
+        if (!counted && strays.buckets() > 0) {
+            LOG.warn("strays here, which the table sends elsewhere: {}: {}", strays.amount(), strays.names());
+        }
+        counted = true;
+        long tookNanos = System.nanoTime() - startNanos;
+        recountNanos = System.nanoTime() + Math.max(COUNT_PAUSE_MIN.toNanos(), COUNT_PAUSE_FACTOR * tookNanos);
+        return true;
     }
 
     private void readNodes() throws Exception {
@@ -426,7 +471,14 @@ public final class Cluster implements AutoCloseable {
                 known.put(name, said.peer());
             }
         });
+        Map<String, String> before = addresses;
         addresses = Map.copyOf(known);
+        known.forEach((name, address) -> {
+            if (!address.equals(before.getOrDefault(name, address))) {
+                LOG.info("{} is at {} now; it was at {}", name, address, before.get(name));
+                moved.accept(name);
+            }
+        });
         lastAddresses.keep(known);
     }
 
@@ -523,8 +575,7 @@ public final class Cluster implements AutoCloseable {
                 }
             }
             if (strays.buckets() > 0) {
-                warnings.add("%d buckets (%d bytes) here are strays: this table sends them elsewhere"
-                        .formatted(strays.buckets(), strays.bytes()));
+                warnings.add("strays here: " + strays.amount() + " that this table sends elsewhere");
             }
         });
         return warnings;

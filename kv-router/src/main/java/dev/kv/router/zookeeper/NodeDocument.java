@@ -48,6 +48,11 @@ public record NodeDocument(
         public Strays {
             names = List.copyOf(names);
         }
+
+        /** How many and how much, in words. */
+        public String amount() {
+            return NodeDocument.amount(buckets, bytes);
+        }
     }
 
     /** What came of the newest text. */
@@ -96,6 +101,11 @@ public record NodeDocument(
 
     public NodeDocument {
         holds = List.copyOf(holds);
+    }
+
+    /** So many buckets of so many bytes in words, such as {@code 1 bucket (259 bytes)}. */
+    public static String amount(long buckets, long bytes) {
+        return buckets + (buckets == 1 ? " bucket (" : " buckets (") + bytes + (bytes == 1 ? " byte)" : " bytes)");
     }
 
     /** The document as JSON on one line. */

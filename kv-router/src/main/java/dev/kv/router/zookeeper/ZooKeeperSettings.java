@@ -13,6 +13,7 @@ import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.api.ACLProvider;
 import org.apache.curator.retry.RetryOneTime;
 import org.apache.zookeeper.ZooDefs.Ids;
+import org.apache.zookeeper.client.ConnectStringParser;
 import org.apache.zookeeper.client.ZKClientConfig;
 import org.apache.zookeeper.common.PathUtils;
 import org.apache.zookeeper.data.ACL;
@@ -51,18 +52,31 @@ public record ZooKeeperSettings(
         if (path.equals("/")) {
             throw settings.bad(section + "path", "expected a znode of its own, such as /kv");
         }
+        String connect = settings.text(section + "connect");
+        if (!connect.isBlank() && !isServers(connect)) {
+            throw settings.bad(section + "connect", "expected host:port,host:port");
+        }
         String auth = settings.text(section + "auth");
         if (!auth.isEmpty() && auth.indexOf(':') < 1) {
             throw settings.bad(section + "auth", "expected user:password");
         }
         ZooKeeperSettings read = new ZooKeeperSettings(
-                settings.text(section + "connect"),
+                connect,
                 new Znodes(path),
                 settings.duration(section + "session-timeout", Duration.ofSeconds(1), Duration.ofMinutes(10)),
                 settings.duration(section + "poll", Duration.ofSeconds(1), Duration.ofHours(1)),
                 auth.isEmpty() ? Optional.empty() : Optional.of(auth),
                 settings.texts(section + "client"));
-        return read.connect().isBlank() ? Optional.empty() : Optional.of(read);
+        return connect.isBlank() ? Optional.empty() : Optional.of(read);
+    }
+
+    /** Whether ZooKeeper's client can make something of it; if not, it would tell that at each attempt to connect. */
+    private static boolean isServers(String connect) {
+        try {
+            return !new ConnectStringParser(connect).getServerAddresses().isEmpty();
+        } catch (IllegalArgumentException e) {
+            return false;
+        }
     }
 
     /** A client that connects from now on; whoever asks for it closes it. */

@@ -56,7 +56,7 @@ class NodeTest {
     private Storage storage() {
         return settings -> {
             events.add("storage configured");
-            return _ -> {
+            return (_, _) -> {
                 events.add("storage started");
                 return new EmptyStorage();
             };
@@ -89,7 +89,7 @@ class NodeTest {
     private Door door() {
         return settings -> {
             events.add("door configured");
-            return (stores, loops) -> {
+            return (stores, loops, facts) -> {
                 events.add("door started");
                 return new ClosedDoor();
             };
@@ -176,7 +176,7 @@ class NodeTest {
 
     @Test
     void aPartThatCannotStartTakesTheOthersDownAgain() {
-        Door wrong = settings -> (stores, loops) -> {
+        Door wrong = settings -> (stores, loops, facts) -> {
             throw new BadStart("the port is in use");
         };
 
@@ -189,7 +189,7 @@ class NodeTest {
 
     @Test
     void aPartThatFailsToStopKeepsNoOtherFromIt() {
-        Door failing = settings -> (stores, loops) -> new Door.Open() {
+        Door failing = settings -> (stores, loops, facts) -> new Door.Open() {
             @Override
             public InetSocketAddress address() {
                 return new InetSocketAddress(1);
@@ -342,7 +342,7 @@ class NodeTest {
     void answersAtTheLocalSocketWhileItStarts() throws Exception {
         CountDownLatch opening = new CountDownLatch(1);
         CountDownLatch opened = new CountDownLatch(1);
-        Storage slow = settings -> _ -> {
+        Storage slow = settings -> (_, _) -> {
             opening.countDown();
             try {
                 opened.await();
@@ -417,7 +417,7 @@ class NodeTest {
     void handsItsDoorStoresThatFollowTheTable() throws Exception {
         CompletableFuture<Supplier<Store>> handed = new CompletableFuture<>();
         CompletableFuture<Loops> loopsHanded = new CompletableFuture<>();
-        Door taking = settings -> (stores, loops) -> {
+        Door taking = settings -> (stores, loops, facts) -> {
             handed.complete(stores);
             loopsHanded.complete(loops);
             return new ClosedDoor();

@@ -38,6 +38,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an operator sees and changes, with a ZooKeeper server and nodes in this process. */
 @Timeout(60)
@@ -113,8 +114,27 @@ class TableCommandsTest {
                 64 * 1024,
                 visitor -> buckets.forEach((bucket, bytes) -> visitor.accept(Bytes.of(bucket), bytes)));
         cluster.begin();
-        cluster.join("127.0.0.1:4041", _ -> {});
+        cluster.join("127.0.0.1:4041", _ -> {}, _ -> {});
         opened.push(cluster);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"127.0.0.1:port", "127.0.0.1:70000", "','", "127.0.0.1:2181/a//b"})
+    void serversThatCannotBeServersAreToldOfAtOnce(String connect) {
+        assertThat(kvOn(connect, "nodes"))
+                .isEqualTo(new Outcome(
+                        1,
+                        "",
+                        "kv: kv.router.zookeeper.connect = \"%s\" (-Dkv.router.zookeeper.connect): expected host:port,host:port\n"
+                                .formatted(connect)));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-5s", "soon"})
+    void aTimeThatIsNoneMakesNoSense(String timeout) {
+        Outcome wait = kv("table", "wait", "--timeout", timeout);
+        assertThat(wait.status()).isEqualTo(2);
+        assertThat(wait.err()).contains("--timeout " + timeout + ": expected a duration such as 30s");
     }
 
     private void node(String name) throws Exception {
@@ -183,6 +203,11 @@ class TableCommandsTest {
         assertThat(show.err()).startsWith("/kv/table, written by " + mzxid("/kv/table") + " at ");
         assertThat(kv("table", "set", "no-such-file"))
                 .isEqualTo(new Outcome(1, "", "kv: no-such-file cannot be read: no such file or folder\n"));
+        assertThat(kv("table", "set", ""))
+                .isEqualTo(new Outcome(
+                        1,
+                        "",
+                        "kv: expected a file, - or a table such as a..m=foo@red,n..z=bar@blue, found an empty word\n"));
     }
 
     @ParameterizedTest
@@ -402,8 +427,8 @@ class TableCommandsTest {
                 .startsWith("foo@h  combined, nodes at 127.0.0.1:4041\n")
                 .contains(
                         "  table  " + mzxid("/kv/table") + " of /kv/table, since ",
-                        "  holds  1 buckets (100 bytes)",
-                        "  strays  1 buckets (7 bytes): zebra",
+                        "  holds  1 bucket (100 bytes)",
+                        "  strays  1 bucket (7 bytes): zebra",
                         "bar@h  absent: a table names it, and nobody has seen it");
         List<? extends Config> documents = kv("nodes", "--json").json().getConfigList("it");
         assertThat(documents.stream().map(document -> document.getString("name")))

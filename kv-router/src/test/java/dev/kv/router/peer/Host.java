@@ -63,7 +63,7 @@ final class Host implements AutoCloseable {
                     name,
                     Optional.of(command -> store.run(command)),
                     peers,
-                    new Router.Limits(8, 1 << 16, 1 << 16, 64 << 20),
+                    new Router.Limits(8, 1 << 16, 1 << 16, 64 << 20, 1 << 20),
                     new Router.TableInForce(RoutingTable.parse(table), 0, "the test", Instant.now()));
             door = new PeerDoor(loops, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), settings, router);
             port = door.address().getPort();
@@ -98,7 +98,7 @@ final class Host implements AutoCloseable {
                         bucket.remove(delete.key());
                         yield Reply.OK;
                     }
-                    case Command.Route _ -> throw new AssertionError("the router answers these");
+                    default -> throw new AssertionError("no test asks for " + command);
                 });
     }
 

@@ -17,8 +17,10 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.test.TestingServer;
 import org.apache.zookeeper.KeeperException;
@@ -43,7 +45,7 @@ class ClusterTest {
     Path folder;
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
-    private final Map<Bytes, Long> buckets = new TreeMap<>();
+    private final Map<Bytes, Long> buckets = new ConcurrentSkipListMap<>();
     private TestingServer server;
     private Firewall firewall;
     private CuratorFramework operator;
@@ -74,7 +76,7 @@ class ClusterTest {
         }
 
         Node join() {
-            cluster.join("127.0.0.1:4041", table -> inForce = table);
+            cluster.join("127.0.0.1:4041", table -> inForce = table, _ -> {});
             return this;
         }
 
@@ -417,13 +419,53 @@ class ClusterTest {
         NodeDocument said = foo.says("foo@h");
         assertThat(said.holds()).containsExactly(new NodeDocument.Held("a*=foo@h", 2, 150));
         assertThat(said.strays()).isEqualTo(new NodeDocument.Strays(1, 7, List.of("nuts")));
+        assertThat(said.table().warnings()).contains("strays here: 1 bucket (7 bytes) that this table sends elsewhere");
+        assertThat(foo.cluster.status()).containsEntry("strays", "1 bucket (7 bytes): nuts");
 
         set(ZNODES.table(), "*=bar@h");
         await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 3);
         assertThat(foo.cluster.document().orElseThrow().table().warnings())
-                .contains("3 buckets (157 bytes) here are strays: this table sends them elsewhere");
+                .contains("strays here: 3 buckets (157 bytes) that this table sends elsewhere");
         set(ZNODES.table(), "*=foo@h");
         await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 0);
+    }
+
+    @Test
+    void aBucketThatIsNewOrGoneIsToldWithinSeconds() throws Exception {
+        create(ZNODES.table(), "*=foo@h");
+        Node foo = node("foo@h").join();
+        for (List<NodeDocument.Held> held : List.of(
+                List.of(new NodeDocument.Held("*=foo@h", 1, 100)), List.of(new NodeDocument.Held("*=foo@h", 0, 0)))) {
+            if (buckets.remove(Bytes.of("apples")) == null) {
+                buckets.put(Bytes.of("apples"), 100L);
+            }
+            long start = System.nanoTime();
+            while (!foo.says("foo@h").holds().equals(held)) {
+                assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(POLL.dividedBy(2));
+            }
+        }
+    }
+
+    @Test
+    void countingAMillionBucketsByALongTableDoesNotHoldUpTheNextOne() throws Exception {
+        for (int i = 0; i < 1_000_000; i++) {
+            buckets.put(Bytes.of("bucket-" + i), 300L);
+        }
+        create(ZNODES.table(), "*=foo@h");
+        Node foo = node("foo@h").join();
+        assertThat(foo.says("foo@h").holds()).containsExactly(new NodeDocument.Held("*=foo@h", 1_000_000, 300_000_000));
+
+        // Each bucket is compared with each of these, which takes a quarter of a minute or more.
+        String prefixes = IntStream.range(1000, 3000)
+                .mapToObj(i -> "bucket-x" + i + "*=bar@h,")
+                .collect(Collectors.joining());
+        set(ZNODES.table(), prefixes + "*=foo@h");
+        await(() -> foo.table().startsWith(prefixes));
+        long mzxid = set(ZNODES.table(), "*=bar@h").getMzxid();
+        long start = System.nanoTime();
+        await(() -> foo.inForce.version() == mzxid);
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
+        await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 1_000_000);
     }
 
     @Test

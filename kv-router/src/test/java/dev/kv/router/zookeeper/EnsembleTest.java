@@ -44,7 +44,7 @@ class EnsembleTest {
                             visitor -> {})) {
                 operator.create().creatingParentsIfNeeded().forPath(ZNODES.table(), "*=foo@h".getBytes(UTF_8));
                 inForce.set(cluster.begin());
-                cluster.join("127.0.0.1:4041", inForce::set);
+                cluster.join("127.0.0.1:4041", inForce::set, _ -> {});
                 awaitTable("*=foo@h");
 
                 List<InstanceSpec> servers = List.copyOf(ensemble.getInstances());

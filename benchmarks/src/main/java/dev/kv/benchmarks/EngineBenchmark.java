@@ -1,0 +1,368 @@
+package dev.kv.benchmarks;
+
+import dev.kv.router.Bytes;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Stream;
+
+/**
+ * What the storage does by itself, without a network: each line of the output is a figure, what it should be, and what was
+ * measured. Everything that is told as a ratio was measured in the same run, in turns.
+ */
+public final class EngineBenchmark {
+    private static final int ROUNDS = 7;
+
+    private final Path folder;
+
+    private EngineBenchmark(Path folder) {
+        this.folder = folder;
+    }
+
+    /**
+     * Runs the benchmarks.
+     *
+     * @param arguments a folder for the data, which is removed at the end; then the names of benchmarks, none for all
+     */
+    public static void main(String[] arguments) throws Exception {
+        Path folder = Files.createDirectories(Path.of(arguments[0])).toAbsolutePath();
+        List<String> wanted = Arrays.asList(arguments).subList(1, arguments.length);
+        EngineBenchmark benchmark = new EngineBenchmark(folder);
+        for (String name : wanted.isEmpty() ? List.of("speed", "memory", "sync", "compaction", "restart") : wanted) {
+            switch (name) {
+                case "speed" -> benchmark.speed();
+                case "memory" -> benchmark.memory();
+                case "sync" -> benchmark.sync();
+                case "compaction" -> benchmark.compaction();
+                case "restart" -> benchmark.restart();
+                case "fill" -> benchmark.fill();
+                default -> throw new IllegalArgumentException("no benchmark is called " + name);
+            }
+        }
+        // Threads of the storage are daemons; what fill left to be killed ends here otherwise.
+        System.exit(0);
+    }
+
+    private static void tell(String what, String aim, double measured, String unit) {
+        System.out.printf(Locale.ROOT, "%-66s %-14s %10.2f %s%n", what, aim, measured, unit);
+    }
+
+    private static double median(double[] values) {
+        double[] sorted = values.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length / 2];
+    }
+
+    private Path fresh(String name) {
+        Path data = folder.resolve(name);
+        remove(data);
+        return data;
+    }
+
+    private static void remove(Path data) {
+        if (Files.exists(data)) {
+            try (Stream<Path> files = Files.walk(data)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    private static Bytes[] keys(int count) {
+        Bytes[] keys = new Bytes[count];
+        Arrays.setAll(keys, Engine::key);
+        return keys;
+    }
+
+    private static Bytes value() {
+        byte[] value = new byte[Engine.VALUE_BYTES];
+        Arrays.fill(value, (byte) 'v');
+        return Bytes.owning(value);
+    }
+
+    /** One thread, then two; a million entries in a thousand buckets, keys at random. */
+    private void speed() throws Exception {
+        int entries = 1_000_000;
+        Bytes[] keys = keys(entries);
+        Bytes[] buckets = new Bytes[1000];
+        Arrays.setAll(buckets, Engine::bucket);
+        Path data = fresh("speed");
+        try (Engine engine = new Engine(data)) {
+            for (Bytes bucket : buckets) {
+                engine.create(bucket);
+            }
+            int[] order = new Random(1).ints(entries, 0, entries).toArray();
+            Bytes value = value();
+            double[] put = new double[ROUNDS];
+            double[] get = new double[ROUNDS];
+            double[] one = new double[ROUNDS];
+            double[] two = new double[ROUNDS];
+            for (int i = 0; i < keys.length; i++) {
+                engine.put(buckets[i % buckets.length], keys[i], value);
+            }
+            for (int round = 0; round < ROUNDS; round++) {
+                long from = System.nanoTime();
+                for (int i : order) {
+                    engine.put(buckets[i % buckets.length], keys[i], value);
+                }
+                put[round] = (System.nanoTime() - from) / (double) entries;
+                from = System.nanoTime();
+                for (int i : order) {
+                    engine.get(buckets[i % buckets.length], keys[i]);
+                }
+                get[round] = (System.nanoTime() - from) / (double) entries;
+                one[round] = putsByThreads(engine, 1, buckets, keys, order, value);
+                two[round] = putsByThreads(engine, 2, buckets, keys, order, value);
+            }
+            tell("put, one thread", "<= 1.00", median(put) / 1000, "us");
+            tell("get, one thread", "<= 0.50", median(get) / 1000, "us");
+            tell("puts of two threads on different buckets, against one", ">= 1.30", median(two) / median(one), "x");
+        }
+        remove(data);
+    }
+
+    private static double putsByThreads(
+            Engine engine, int count, Bytes[] buckets, Bytes[] keys, int[] order, Bytes value) throws Exception {
+        List<Thread> threads = new ArrayList<>();
+        long from = System.nanoTime();
+        for (int t = 0; t < count; t++) {
+            int own = t;
+            threads.add(Thread.ofPlatform().start(() -> {
+                for (int i : order) {
+                    // Each thread has every second bucket, and as much to do as the one alone.
+                    int bucket = i % buckets.length / 2 * 2 + own;
+                    engine.put(buckets[bucket], keys[i], value);
+                }
+            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        return count * (double) order.length / (System.nanoTime() - from);
+    }
+
+    /** Heap by what is reachable, after a collection. */
+    private static long usedHeap() {
+        for (int i = 0; i < 3; i++) {
+            System.gc();
+        }
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+    }
+
+    private void memory() {
+        Bytes value = value();
+        int entries = 3_000_000;
+        Path large = fresh("large");
+        try (Engine engine = new Engine(large)) {
+            Bytes bucket = Bytes.of("large");
+            engine.create(bucket);
+            long before = usedHeap();
+            double most = 0;
+            for (int i = 0; i < entries; i++) {
+                engine.put(bucket, Engine.key(i), value);
+                if (i % 250_000 == 249_999) {
+                    most = Math.max(most, (usedHeap() - before) / (double) (i + 1));
+                }
+            }
+            tell("heap per entry of a large bucket, the most on the way to 3 000 000", "<= 24", most, "bytes");
+        }
+        remove(large);
+        int buckets = 1_000_000;
+        Path small = fresh("small");
+        try (Engine engine = new Engine(small)) {
+            long before = usedHeap();
+            for (int i = 0; i < buckets; i++) {
+                Bytes bucket = Bytes.of("bucket-%09d".formatted(i));
+                engine.create(bucket);
+                engine.put(bucket, Engine.key(i), value);
+            }
+            tell(
+                    "heap per bucket with one key, of 1 000 000",
+                    "<= 300",
+                    (usedHeap() - before) / (double) buckets,
+                    "bytes");
+        }
+        remove(small);
+    }
+
+    /** Writers that wait for the disk: one, and fifty. */
+    private void sync() throws Exception {
+        Path data = fresh("sync");
+        try (Engine engine = new Engine(data, "kv.storage.sync", "always")) {
+            engine.create(Bytes.of("b"));
+            double[] one = new double[ROUNDS];
+            double[] fifty = new double[ROUNDS];
+            for (int round = 0; round < ROUNDS; round++) {
+                one[round] = syncedPuts(engine, 1);
+                fifty[round] = syncedPuts(engine, 50);
+            }
+            tell("synced puts of one writer", "", median(one), "/s");
+            tell("synced puts of fifty writers", "", median(fifty), "/s");
+            tell("fifty writers against one", ">= 8.00", median(fifty) / median(one), "x");
+        }
+        remove(data);
+    }
+
+    private static double syncedPuts(Engine engine, int writers) throws Exception {
+        LongAdder done = new LongAdder();
+        AtomicBoolean ending = new AtomicBoolean();
+        List<Thread> threads = new ArrayList<>();
+        Bytes bucket = Bytes.of("b");
+        Bytes value = value();
+        long from = System.nanoTime();
+        for (int w = 0; w < writers; w++) {
+            Bytes key = Engine.key(w);
+            threads.add(Thread.ofPlatform().start(() -> {
+                while (!ending.get()) {
+                    engine.put(bucket, key, value);
+                    done.increment();
+                }
+            }));
+        }
+        new CountDownLatch(1).await(1, TimeUnit.SECONDS);
+        ending.set(true);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        return done.sum() / ((System.nanoTime() - from) / 1e9);
+    }
+
+    /** How long requests take while compaction runs all the time, and what is on the disk when it has ended. */
+    private void compaction() throws Exception {
+        int entries = 500_000;
+        Bytes[] keys = keys(entries);
+        Bytes bucket = Bytes.of("b");
+        Bytes value = value();
+        Path data = fresh("compaction");
+        try (Engine engine = new Engine(data)) {
+            engine.create(bucket);
+            for (Bytes key : keys) {
+                engine.put(bucket, key, value);
+            }
+            Random random = new Random(1);
+            int requests = 3_000_000;
+            int[] micros = new int[requests];
+            long runs = engine.status("compactions");
+            for (int i = 0; i < requests; i++) {
+                Bytes key = keys[random.nextInt(entries)];
+                long from = System.nanoTime();
+                if (i % 2 == 0) {
+                    engine.put(bucket, key, value);
+                } else {
+                    engine.get(bucket, key);
+                }
+                micros[i] = (int) ((System.nanoTime() - from) / 1000);
+                if (i % 100 == 0) {
+                    Thread.onSpinWait();
+                }
+            }
+            Arrays.sort(micros);
+            tell("compactions meanwhile", "", (double) (engine.status("compactions") - runs), "");
+            tell(
+                    "request while compaction runs, 99.9th percentile",
+                    "<= 20",
+                    micros[(int) (requests * 0.999)] / 1e3,
+                    "ms");
+            tell(
+                    "request while compaction runs, 99.99th percentile",
+                    "",
+                    micros[(int) (requests * 0.9999)] / 1e3,
+                    "ms");
+            tell("request while compaction runs, the longest", "", micros[requests - 1] / 1e3, "ms");
+            long settled = System.nanoTime();
+            long log = 0;
+            while (System.nanoTime() - settled < 3_000_000_000L) {
+                long now = engine.status("log bytes");
+                if (now != log) {
+                    log = now;
+                    settled = System.nanoTime();
+                }
+                Thread.onSpinWait();
+            }
+            tell("log at rest, against what is needed of it", "<= 2.00", log / (double) engine.status("bytes"), "x");
+            tell(
+                    "files at rest, with what is allocated ahead",
+                    "",
+                    fileBytes(data) / (double) engine.status("bytes"),
+                    "x");
+        }
+        remove(data);
+    }
+
+    private static long fileBytes(Path data) throws IOException {
+        try (Stream<Path> files = Files.list(data)) {
+            return files.mapToLong(file -> file.toFile().length()).sum();
+        }
+    }
+
+    /** Ten million entries in a thousand buckets: by a process that ends in order, and by one that is killed. */
+    private void restart() throws Exception {
+        Path data = fresh("restart");
+        Process filler = new ProcessBuilder(self(folder, "fill"))
+                .redirectErrorStream(true)
+                .start();
+        try (Stream<String> lines = filler.inputReader().lines()) {
+            String _ = lines.filter("filled"::equals).findFirst().orElseThrow();
+        }
+        filler.destroyForcibly().waitFor();
+        double killed = open(data);
+        tell("start after SIGKILL, 10 000 000 entries", "<= 30", killed, "s");
+        tell("start after a stop in order, 10 000 000 entries", "<= 5", open(data), "s");
+        remove(data);
+    }
+
+    private double open(Path data) {
+        long from = System.nanoTime();
+        try (Engine engine = new Engine(data)) {
+            double seconds = (System.nanoTime() - from) / 1e9;
+            if (engine.status("keys") != 10_000_000) {
+                throw new IllegalStateException(engine.status("keys") + " keys are there");
+            }
+            return seconds;
+        }
+    }
+
+    private static List<String> self(Path folder, String name) {
+        List<String> command = new ArrayList<>();
+        command.add(ProcessHandle.current().info().command().orElseThrow());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of(
+                "-cp",
+                System.getProperty("java.class.path"),
+                EngineBenchmark.class.getName(),
+                folder.toString(),
+                name));
+        return command;
+    }
+
+    /** Writes what {@link #restart} reads, and waits to be killed. */
+    private void fill() throws Exception {
+        Bytes value = value();
+        try (Engine engine = new Engine(folder.resolve("restart"))) {
+            for (int i = 0; i < 10_000_000; i++) {
+                Bytes bucket = Engine.bucket(i % 1000);
+                if (i < 1000) {
+                    engine.create(bucket);
+                }
+                engine.put(bucket, Engine.key(i), value);
+            }
+            System.out.println("filled");
+            new CountDownLatch(1).await();
+        }
+    }
+}

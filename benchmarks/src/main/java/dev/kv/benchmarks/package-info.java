@@ -1,0 +1,2 @@
+/** Measures kv. {@code bin/bench} runs it; docs/performance.md has the results. */
+package dev.kv.benchmarks;

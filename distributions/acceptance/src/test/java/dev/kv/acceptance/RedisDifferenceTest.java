@@ -1,0 +1,200 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.server.testing.RespClient;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The same requests by chance to a node, to one that keeps no data, and to Redis: all answer the same. */
+@Timeout(120)
+final class RedisDifferenceTest {
+    private static final long SEED = Long.getLong("kv.seed", System.nanoTime());
+    private static final int REQUESTS = 10_000;
+    private static final int AHEAD_MAX = 50;
+
+    /** Those that tell fields in an order that nobody promises. */
+    private static final Set<String> UNORDERED =
+            Set.of("HGETALL", "HKEYS", "HVALS", "HSCAN", "KEYS", "HRANDFIELD", "SCAN");
+
+    private static final List<String> NUMBERS = List.of(
+            "0",
+            "1",
+            "-1",
+            "7",
+            "-250",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "1.5",
+            "+1",
+            "01",
+            "",
+            "x");
+
+    private static final List<String> DECIMALS = List.of(
+            "0.1",
+            "-0.1",
+            "3.0e3",
+            "1e17",
+            "-1e-7",
+            "123456789.123456789",
+            "0.3333333333333333333333",
+            "1e300",
+            "99999999999999999999",
+            "x",
+            "",
+            "inf",
+            "1e5000",
+            "7");
+
+    private final Random random = new Random(SEED);
+
+    @Test
+    void randomRequestsAreAnsweredAlike(@TempDir Path folder) throws Exception {
+        try (RedisServer redis = RedisServer.start(folder);
+                Cluster cluster = new Cluster(folder.resolve("nodes"), "foo", "front")) {
+            cluster.node("front").keepNoData();
+            cluster.start("*=foo@h");
+            compare(redis, cluster, "foo", "2");
+            compare(redis, cluster, "front", "3");
+        }
+    }
+
+    private void compare(RedisServer redis, Cluster cluster, String node, String version) throws IOException {
+        try (RespClient theirs = new RespClient(redis.address());
+                RespClient ours = new RespClient(cluster.node(node).clients())) {
+            theirs.ask("HELLO", version);
+            ours.ask("HELLO", version);
+            theirs.ask("DEL", "a", "b", "c", "d");
+            ours.ask("DEL", "a", "b", "c", "d");
+            int left = REQUESTS;
+            while (left > 0) {
+                List<String[]> requests = new ArrayList<>();
+                for (int i = random.nextInt(AHEAD_MAX); i >= 0; i--) {
+                    requests.addAll(random.nextInt(20) == 0 ? transaction() : List.<String[]>of(request()));
+                }
+                StringBuilder sent = new StringBuilder();
+                requests.forEach(request -> sent.append(RespClient.request(request)));
+                theirs.send(sent.toString());
+                ours.send(sent.toString());
+                for (String[] request : requests) {
+                    String expected = theirs.reply();
+                    String got = ours.reply();
+                    boolean unordered = UNORDERED.contains(request[0]) || request[0].equals("EXEC");
+                    assertThat(unordered ? sorted(got) : got)
+                            .as("%s at %s, with -Dkv.seed=%d", Arrays.toString(request), node, SEED)
+                            .isEqualTo(unordered ? sorted(expected) : expected);
+                }
+                left -= requests.size();
+            }
+        }
+    }
+
+    private static String sorted(String reply) {
+        return String.join(
+                " ", Arrays.stream(reply.split("[\\[\\]{} ]+")).sorted().toList());
+    }
+
+    private List<String[]> transaction() {
+        List<String[]> requests = new ArrayList<>();
+        requests.add(new String[] {"MULTI"});
+        String bucket = one("a", "b", "c", "d");
+        for (int i = random.nextInt(5); i >= 0; i--) {
+            String[] request = request();
+            if (request.length > 1) {
+                request[1] = bucket;
+                // Several buckets are refused in a transaction.
+                boolean several = Set.of("DEL", "EXISTS", "UNLINK", "RENAME").contains(request[0]);
+                requests.add(several ? new String[] {request[0], bucket} : request);
+            }
+        }
+        requests.removeIf(request -> request[0].equals("RENAME"));
+        requests.add(new String[] {random.nextInt(10) == 0 ? "DISCARD" : "EXEC"});
+        return requests;
+    }
+
+    private String[] request() {
+        String bucket = one("a", "b", "c", "d");
+        return switch (random.nextInt(26)) {
+            case 0, 1, 2 -> words("HSET", bucket, pairs());
+            case 3 -> new String[] {"HSETNX", bucket, field(), value()};
+            case 4 -> words("HMSET", bucket, pairs());
+            case 5, 6 -> new String[] {"HGET", bucket, field()};
+            case 7 -> words("HMGET", bucket, fields());
+            case 8 -> new String[] {"HGETALL", bucket};
+            case 9, 10 -> words("HDEL", bucket, fields());
+            case 11 -> new String[] {"HEXISTS", bucket, field()};
+            case 12 -> new String[] {"HKEYS", bucket};
+            case 13 -> new String[] {"HVALS", bucket};
+            case 14 -> new String[] {"HLEN", bucket};
+            case 15 -> new String[] {"HSTRLEN", bucket, field()};
+            case 16 -> new String[] {"HINCRBY", bucket, field(), one(NUMBERS)};
+            case 17, 18 -> new String[] {"HINCRBYFLOAT", bucket, field(), one(DECIMALS)};
+            case 19 -> new String[] {"HRANDFIELD", bucket, "100", "WITHVALUES"};
+            case 20 ->
+                new String[] {"HSCAN", bucket, "0", "COUNT", "1000", "MATCH", one("*", "f*", "f?", "[a-f]1", "\\f1", "")
+                };
+            case 21 -> words("DEL", one("a", "b"), List.of(one("b", "c")));
+            case 22 -> words("EXISTS", bucket, List.of("a", "b", "c"));
+            case 23 -> new String[] {one("TYPE", "TTL", "PTTL"), bucket};
+            case 24 -> new String[] {"RENAME", bucket, one("a", "b", "c", "d")};
+            default -> new String[] {one("HSET", "HGET", "HINCRBY", "NOSUCH", "HDEL"), bucket};
+        };
+    }
+
+    private static String[] words(String command, String bucket, List<String> more) {
+        List<String> words = new ArrayList<>(List.of(command, bucket));
+        words.addAll(more);
+        return words.toArray(String[]::new);
+    }
+
+    private List<String> pairs() {
+        List<String> pairs = new ArrayList<>();
+        for (int i = random.nextInt(4); i >= 0; i--) {
+            pairs.add(field());
+            pairs.add(value());
+        }
+        if (random.nextInt(20) == 0) {
+            pairs.removeLast();
+        }
+        return pairs;
+    }
+
+    private List<String> fields() {
+        List<String> fields = new ArrayList<>();
+        for (int i = random.nextInt(3); i >= 0; i--) {
+            fields.add(field());
+        }
+        return fields;
+    }
+
+    private String field() {
+        return "f" + random.nextInt(8);
+    }
+
+    private String value() {
+        return switch (random.nextInt(4)) {
+            case 0 -> one(NUMBERS);
+            case 1 -> one(DECIMALS);
+            case 2 -> "\0\u00FF".repeat(random.nextInt(3)) + random.nextInt();
+            default -> Integer.toString(random.nextInt(1000));
+        };
+    }
+
+    private String one(String... choices) {
+        return choices[random.nextInt(choices.length)];
+    }
+
+    private String one(List<String> choices) {
+        return choices.get(random.nextInt(choices.size()));
+    }
+}

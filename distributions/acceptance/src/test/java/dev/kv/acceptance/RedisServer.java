@@ -1,0 +1,72 @@
+package dev.kv.acceptance;
+
+import dev.kv.server.testing.RespClient;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Assumptions;
+
+/** A real Redis in a process of its own, on a free port of the loopback address. */
+final class RedisServer implements AutoCloseable {
+    private final Process process;
+    private final InetSocketAddress address;
+
+    private RedisServer(Process process, InetSocketAddress address) {
+        this.process = process;
+        this.address = address;
+    }
+
+    /** Starts one; where none is installed, the test is left out. */
+    static RedisServer start(Path folder) throws Exception {
+        Assumptions.assumeTrue(isInstalled(), "no redis-server is installed (Debian's package redis-server)");
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        Process process = new ProcessBuilder(
+                        "redis-server",
+                        "--bind",
+                        "127.0.0.1",
+                        "--port",
+                        Integer.toString(port),
+                        "--save",
+                        "",
+                        "--dir",
+                        folder.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("redis.log").toFile())
+                .start();
+        RedisServer server = new RedisServer(process, new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+        Await.until("redis-server answers", server::answers);
+        return server;
+    }
+
+    private static boolean isInstalled() {
+        String path = System.getenv().getOrDefault("PATH", "");
+        return Pattern.compile(":")
+                .splitAsStream(path)
+                .anyMatch(folder -> Files.isExecutable(Path.of(folder, "redis-server")));
+    }
+
+    private boolean answers() {
+        try (RespClient client = new RespClient(address)) {
+            return client.say("PING").equals("PONG");
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    InetSocketAddress address() {
+        return address;
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        process.onExit().join();
+    }
+}

@@ -1,0 +1,153 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import dev.kv.server.testing.LineClient;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Buckets that a table sends elsewhere, as clients and operators of two nodes see it. */
+@Timeout(120)
+class StraysTest {
+    private static final String HALVES = "a..m=foo@h,n..z=bar@h";
+    private static final String SHIFTED = "a..f=foo@h,g..z=bar@h";
+    private static final int REFUSED_BECAUSE_HELD = 5;
+
+    @TempDir
+    private Path site;
+
+    private final Release release = Release.of(Release.Role.COMBINED);
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private ZooKeeperProcess zookeeper;
+    private NodeProcess foo;
+    private LineClient client;
+
+    /** On foo, the bucket {@code hat} goes elsewhere when the table is shifted, and {@code apples} does not. */
+    @BeforeEach
+    void startTwoNodesWithBuckets() throws Exception {
+        zookeeper = new ZooKeeperProcess(release, site);
+        opened.push(zookeeper);
+        zookeeper.start();
+        foo = node("foo");
+        NodeProcess bar = node("bar");
+        zookeeper.ask("create", "/kv/table", HALVES);
+        assertThat(bar.kv("table", "wait").status()).isZero();
+        client = foo.connect();
+        opened.push(client);
+        for (String line : new String[] {"CREATE hat", "PUT hat size 58", "CREATE apples"}) {
+            assertThat(client.ask(line)).isEqualTo("OK");
+        }
+    }
+
+    private NodeProcess node(String name) throws Exception {
+        NodeProcess node = new NodeProcess(release, site, name);
+        opened.push(node);
+        node.set("kv.router.zookeeper.connect", zookeeper.address());
+        node.start();
+        return node;
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable one : opened) {
+            one.close();
+        }
+    }
+
+    private String sizeOfHat() throws Exception {
+        String size = client.ask("GET hat size");
+        return size.equals("NOT FOUND") ? size : size + " " + client.line();
+    }
+
+    private Config said(String node) {
+        return zookeeper
+                .ask("get", "/kv/nodes/" + node)
+                .lines()
+                .filter(line -> line.startsWith("{"))
+                .map(ConfigFactory::parseString)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void aBucketThatARawSetSendsElsewhereIsToldOfEverywhereAndServedAgainWhenTheTableComesBack() throws Exception {
+        zookeeper.ask("set", "/kv/table", SHIFTED);
+
+        Await.until("foo tells", () -> said("foo@h").getLong("strays.buckets") == 1);
+        Config said = said("foo@h");
+        assertThat(said.getStringList("strays.names")).containsExactly("hat");
+        assertThat(said.getLong("strays.bytes")).isPositive();
+        assertThat(said.getString("table.state")).isEqualTo("applied");
+        assertThat(said.getStringList("table.warnings"))
+                .anyMatch(warning ->
+                        warning.matches("strays here: 1 bucket \\(\\d+ bytes\\) that this table sends elsewhere"));
+        assertThat(foo.kv("status").out()).containsPattern("strays 1 bucket \\(\\d+ bytes\\): hat");
+        assertThat(foo.kv("nodes").out()).containsPattern("strays {2}1 bucket \\(\\d+ bytes\\): hat");
+        assertThat(foo.err()).containsPattern("strays here.*1 bucket \\(\\d+ bytes\\): \\[hat]");
+        assertThat(sizeOfHat()).isEqualTo("NOT FOUND");
+        assertThat(said("bar@h").getLong("strays.buckets")).isZero();
+
+        zookeeper.ask("set", "/kv/table", HALVES);
+        Await.until("hat is served again", () -> sizeOfHat().equals("58 OK"));
+        Await.until("foo has no stray", () -> said("foo@h").getLong("strays.buckets") == 0);
+    }
+
+    @Test
+    void setRefusesToSendHeldBucketsElsewhereUnlessToldTo() throws Exception {
+        Await.until(
+                "a new bucket is known", () -> foo.kv("table", "set", SHIFTED).status() == REFUSED_BECAUSE_HELD);
+        Ended refused = foo.kv("table", "set", SHIFTED);
+        assertThat(refused.status()).isEqualTo(REFUSED_BECAUSE_HELD);
+        assertThat(refused.out())
+                .contains("g..m  foo@h -> bar@h")
+                .containsPattern(
+                        "foo@h holds up to 2 buckets \\(\\d+ bytes\\) of a\\.\\.m=foo@h that this table sends elsewhere");
+        assertThat(refused.complaints()).singleElement().asString().contains("nothing written", "--strand");
+        assertThat(foo.kv("table", "show").out()).isEqualTo(HALVES + "\n");
+
+        Config document = ConfigFactory.parseString(
+                foo.kv("table", "set", "*=bar@h", "--json").out());
+        assertThat(document.getBoolean("written")).isFalse();
+        Config stranded = document.getConfigList("stranded").getFirst();
+        assertThat(stranded.getString("node")).isEqualTo("foo@h");
+        assertThat(stranded.getLong("buckets")).isEqualTo(2);
+        assertThat(stranded.getBoolean("partly")).isFalse();
+        assertThat(sizeOfHat()).isEqualTo("58 OK");
+
+        assertThat(foo.kv("table", "set", SHIFTED, "--strand").status()).isZero();
+        assertThat(foo.kv("table", "wait").status()).isZero();
+        assertThat(sizeOfHat()).isEqualTo("NOT FOUND");
+
+        // What comes back is no loss, so this is not refused.
+        assertThat(foo.kv("table", "rollback").status()).isZero();
+        Await.until("hat is served again", () -> sizeOfHat().equals("58 OK"));
+    }
+
+    @Test
+    void rollbackRefusesLikewise() throws Exception {
+        // Back to a table of before the buckets were there: bar's then.
+        zookeeper.ask("set", "/kv/table", "a..z=bar@h");
+        assertThat(foo.kv("table", "wait").status()).isZero();
+        zookeeper.ask("set", "/kv/table", HALVES);
+        assertThat(foo.kv("table", "wait").status()).isZero();
+
+        Ended refused = foo.kv("table", "rollback");
+        assertThat(refused.status()).as(refused.err()).isEqualTo(REFUSED_BECAUSE_HELD);
+        assertThat(refused.out())
+                .containsPattern(
+                        "foo@h holds 2 buckets \\(\\d+ bytes\\) of a\\.\\.m=foo@h that this table sends elsewhere");
+        assertThat(foo.kv("table", "show").out()).isEqualTo(HALVES + "\n");
+
+        assertThat(foo.kv("table", "rollback", "--strand").status()).isZero();
+        assertThat(foo.kv("table", "show").out()).isEqualTo("a..z=bar@h\n");
+        Await.until("both are strays", () -> said("foo@h").getLong("strays.buckets") == 2);
+    }
+}

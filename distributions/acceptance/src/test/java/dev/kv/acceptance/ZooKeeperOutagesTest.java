@@ -1,0 +1,242 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.acceptance.NodeProcess.Signal;
+import dev.kv.router.testing.Firewall;
+import dev.kv.server.testing.LineClient;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What nodes make of a real ZooKeeper server that they cannot reach, that forgets them, or that is gone. */
+@Timeout(180)
+class ZooKeeperOutagesTest {
+    private static final String HALVES = "a..m=foo@h,n..z=bar@h";
+
+    @TempDir
+    private Path site;
+
+    private final Release release = Release.of(Release.Role.COMBINED);
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private ZooKeeperProcess zookeeper;
+    private Firewall firewall;
+
+    @BeforeEach
+    void startZooKeeper() throws Exception {
+        zookeeper = new ZooKeeperProcess(release, site);
+        opened.push(zookeeper);
+        zookeeper.start();
+        firewall = new Firewall(zookeeper::port);
+        opened.push(firewall);
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable one : opened) {
+            one.close();
+        }
+    }
+
+    /** A node that does not run yet and will reach ZooKeeper there. */
+    private NodeProcess node(Path folder, String name, String connect) throws Exception {
+        NodeProcess node = new NodeProcess(release, folder, name);
+        opened.push(node);
+        node.set("kv.router.zookeeper.connect", connect);
+        node.set("kv.router.zookeeper.session-timeout", "4s");
+        return node;
+    }
+
+    private NodeProcess nodeBehindTheFirewall(String name) throws Exception {
+        return node(site, name, "127.0.0.1:" + firewall.address().getPort());
+    }
+
+    private LineClient connect(NodeProcess node) throws Exception {
+        LineClient client = node.connect();
+        opened.push(client);
+        return client;
+    }
+
+    private static void awaitAnswer(LineClient client, String request, String answer) throws Exception {
+        Await.until(
+                request + " is answered with " + answer,
+                () -> client.ask(request).equals(answer));
+    }
+
+    private static void awaitEntry(NodeProcess node, String bucket, String entry) throws Exception {
+        Await.until(
+                bucket + " goes by " + entry,
+                () -> node.kv("route", bucket).out().contains(entry));
+    }
+
+    private boolean isRegistered(String node) {
+        return zookeeper.ask("ls", "/kv/nodes").contains(node);
+    }
+
+    @Test
+    void aTableThatWasDeletedAndMadeAnewWhileANodeWasCutOffIsFollowed() throws Exception {
+        zookeeper.ask("create", "/kv", "");
+        zookeeper.ask("create", "/kv/table", HALVES);
+        NodeProcess foo = nodeBehindTheFirewall("foo");
+        // Longer than all that is typed here takes, so that the session and its watches live on.
+        foo.set("kv.router.zookeeper.session-timeout", "30s");
+        foo.start();
+        awaitEntry(foo, "apples", "a..m=foo@h");
+
+        firewall.silence();
+        zookeeper.ask("delete", "/kv/table");
+        zookeeper.ask("create", "/kv/table", "a..z=foo@h");
+        assertThat(zookeeper.ask("stat", "/kv/table")).contains("dataVersion = 0");
+        assertThat(isRegistered("foo@h")).isTrue();
+        firewall.cut();
+        firewall.open();
+
+        awaitEntry(foo, "apples", "a..z=foo@h");
+        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h")).contains("\"state\":\"applied\"");
+    }
+
+    @Test
+    void aNodeWhoseSessionExpiresWhileItIsCutOffRoutesOnAndRegistersAgain() throws Exception {
+        NodeProcess foo = nodeBehindTheFirewall("foo");
+        foo.start();
+        zookeeper.ask("create", "/kv/table", HALVES);
+        LineClient client = connect(foo);
+        awaitAnswer(client, "CREATE apples", "OK");
+        Load load = Load.on(client, "apples");
+
+        firewall.silence();
+        Await.until("the server forgets foo", () -> !isRegistered("foo@h"));
+        zookeeper.ask("set", "/kv/table", "a..z=foo@h");
+        firewall.cut();
+        firewall.open();
+
+        Await.until("foo is back", () -> isRegistered("foo@h"));
+        awaitEntry(foo, "apples", "a..z=foo@h");
+        assertThat(load.stop()).isEmpty();
+        assertThat(foo.isAlive()).isTrue();
+    }
+
+    @Test
+    void aNodeThatSleepsLongerThanItsSessionLastsWakesUpToTheTableThatIsThereThen() throws Exception {
+        NodeProcess foo = nodeBehindTheFirewall("foo");
+        foo.start();
+        zookeeper.ask("create", "/kv/table", HALVES);
+        awaitEntry(foo, "apples", "a..m=foo@h");
+        String instance = Files.readString(foo.folder().resolve("instance")).strip();
+
+        foo.signal(Signal.STOP);
+        Await.until("the server forgets foo", () -> !isRegistered("foo@h"));
+        zookeeper.ask("set", "/kv/table", "a..z=foo@h");
+        foo.signal(Signal.CONT);
+
+        awaitEntry(foo, "apples", "a..z=foo@h");
+        Await.until("foo is back", () -> isRegistered("foo@h"));
+        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h")).contains(instance);
+    }
+
+    @Test
+    void aClientThatCannotConnectAtAllIsLoggedOnce() throws Exception {
+        NodeProcess foo = node(site, "foo", zookeeper.address());
+        foo.set("kv.router.zookeeper.client.\"zookeeper.clientCnxnSocket\"", "no.such.Class");
+        // It waits some seconds for ZooKeeper, in which it tries again and again.
+        foo.start();
+        Await.until("foo runs", () -> foo.kv("status").status() == 0);
+
+        assertThat(foo.err().lines().filter(line -> line.contains(" ERROR "))).hasSize(1);
+        assertThat(foo.err()).contains("no.such.Class");
+    }
+
+    @Test
+    void requestsGoOnWhileZooKeeperIsGoneForLongerThanASessionAndThenAChangeIsTaken() throws Exception {
+        outage(Duration.ofSeconds(8));
+    }
+
+    @Test
+    @Tag("soak")
+    void requestsGoOnWhileZooKeeperIsGoneForAMinuteAndThenAChangeIsTaken() throws Exception {
+        outage(Duration.ofMinutes(1));
+    }
+
+    private void outage(Duration length) throws Exception {
+        NodeProcess foo = node(site, "foo", zookeeper.address());
+        NodeProcess bar = node(site, "bar", zookeeper.address());
+        foo.start();
+        bar.start();
+        zookeeper.ask("create", "/kv/table", HALVES);
+        LineClient ofFoo = connect(foo);
+        LineClient ofBar = connect(bar);
+        awaitAnswer(ofFoo, "CREATE apples", "OK");
+        awaitAnswer(ofFoo, "CREATE nuts", "OK");
+        awaitAnswer(ofBar, "CREATE avocados", "OK");
+        awaitAnswer(ofBar, "CREATE oranges", "OK");
+        List<Load> loads = List.of(
+                Load.on(connect(foo), "apples"),
+                Load.on(connect(foo), "nuts"),
+                Load.on(connect(bar), "oranges"),
+                Load.on(connect(bar), "avocados"));
+
+        zookeeper.kill();
+        long endNanos = System.nanoTime() + length.toNanos();
+        while (System.nanoTime() - endNanos < 0) {
+            assertThat(ofFoo.ask("CREATE olives")).isEqualTo("OK");
+            assertThat(ofBar.ask("CREATE apricots")).isEqualTo("OK");
+        }
+        assertThat(loads).allMatch(Load::goesOn);
+        zookeeper.start();
+
+        zookeeper.ask("set", "/kv/table", "apri*=bar@h," + HALVES);
+        awaitEntry(foo, "apricots", "apri*=bar@h");
+        awaitEntry(bar, "apricots", "apri*=bar@h");
+        assertThat(foo.kv("table", "wait").status()).isZero();
+        for (Load load : loads) {
+            assertThat(load.stop()).isEmpty();
+        }
+    }
+
+    @Test
+    void aNodeThatComesBackAtAnotherPortIsFoundThere() throws Exception {
+        NodeProcess foo = node(site, "foo", zookeeper.address());
+        NodeProcess bar = node(site, "bar", zookeeper.address());
+        foo.start();
+        bar.start();
+        zookeeper.ask("create", "/kv/table", HALVES);
+        LineClient client = connect(foo);
+        awaitAnswer(client, "CREATE nuts", "OK");
+
+        bar.kill();
+        bar.set("kv.router.port", String.valueOf(ZooKeeperProcess.freePort()));
+        bar.start();
+        awaitAnswer(client, "CREATE nuts", "OK");
+    }
+
+    @Test
+    void requestsLeaveTheLinkToANodeWhoseNameAnotherOneHasTaken() throws Exception {
+        NodeProcess foo = node(site, "foo", zookeeper.address());
+        NodeProcess old = nodeBehindTheFirewall("bar");
+        foo.start();
+        old.start();
+        zookeeper.ask("create", "/kv/table", HALVES);
+        LineClient client = connect(foo);
+        awaitAnswer(client, "CREATE nuts", "OK");
+        assertThat(client.ask("PUT nuts where old")).isEqualTo("OK");
+
+        // The old one lives, and so does foo's link to it; only ZooKeeper does not hear of it any more.
+        firewall.silence();
+        NodeProcess fresh = node(Files.createDirectory(site.resolve("another host")), "bar", zookeeper.address());
+        fresh.start();
+
+        awaitAnswer(client, "GET nuts where", "NOT FOUND");
+        try (LineClient ofOld = old.connect()) {
+            assertThat(ofOld.ask("GET nuts where")).isEqualTo("old");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+package dev.kv.router;
+
+import dev.kv.router.Reply.Failed;
+import dev.kv.router.Reply.Name;
+import dev.kv.router.Reply.Names;
+import dev.kv.router.Reply.Owner;
+import dev.kv.router.Reply.Word;
+import dev.kv.router.Request.Visit;
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.RoutingTable.Share;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * A question for all buckets of a part of the name space, at one node: it is split by the table of this node, answered for
+ * what the table sends here, and handed on for the rest. So each bucket is told by the node where a request for it would end.
+ *
+ * <p>The answer is a failure if a part of it is missing.
+ */
+final class Survey {
+    /** What a name takes in a reply beside its bytes. */
+    private static final int NAME_OVERHEAD_BYTES = 16;
+
+    /** Behind all positions. */
+    private static final long END = 1L << 32;
+
+    private final String self;
+    private final Optional<Store> local;
+    private final Router.Nodes others;
+    private final Router.Limits limits;
+    private final TableInForce now;
+
+    Survey(String self, Optional<Store> local, Router.Nodes others, Router.Limits limits, TableInForce now) {
+        this.self = self;
+        this.local = local;
+        this.others = others;
+        this.limits = limits;
+        this.now = now;
+    }
+
+    CompletionStage<Reply> run(Request request, Command.Survey survey) {
+        Optional<Failed> noTable = Router.noTable(now);
+        if (noTable.isPresent()) {
+            return CompletableFuture.completedFuture(noTable.get());
+        }
+        List<Owner> nobodys = new ArrayList<>();
+        Map<RoutingTable.Node, List<NameSpace.Span>> byNode = new LinkedHashMap<>();
+        for (Share share : now.table().shares(survey.names())) {
+            if (share.entry().isEmpty()) {
+                nobodys.add(new Owner(share.span().from(), ""));
+            } else {
+                byNode.computeIfAbsent(share.entry().get().node(), node -> new ArrayList<>())
+                        .add(share.span());
+            }
+        }
+        CompletableFuture<Reply> sum = CompletableFuture.completedFuture(
+                survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
+        for (Map.Entry<RoutingTable.Node, List<NameSpace.Span>> part : byNode.entrySet()) {
+            NameSpace names = NameSpace.of(part.getValue());
+            sum = sum.thenCombine(ask(part.getKey(), request, survey.within(names)), this::sum);
+        }
+        return sum;
+    }
+
+    private CompletionStage<Reply> ask(RoutingTable.Node node, Request request, Command.Survey part) {
+        if (node.name().equals(self)) {
+            return local.map(buckets -> buckets.run(part).thenApply(reply -> ownedHere(reply, part)))
+                    .orElseGet(() -> CompletableFuture.completedFuture(Router.keepsNoData(self)));
+        }
+        Visit visit = new Visit(self, now.version());
+        Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
+        return circle.isPresent()
+                ? CompletableFuture.completedFuture(circle.get())
+                : others.run(node, request.with(part).via(visit));
+    }
+
+    private Reply ownedHere(Reply reply, Command.Survey part) {
+        return reply instanceof Names names
+                ? new Names(
+                        part.names().spans().stream()
+                                .map(span -> new Owner(span.from(), self))
+                                .toList(),
+                        names.next(),
+                        names.names())
+                : reply;
+    }
+
+    private Reply sum(Reply one, Reply other) {
+        if (one instanceof Failed) {
+            return one;
+        }
+        if (one instanceof Reply.Amount(long a) && other instanceof Reply.Amount(long b)) {
+            return new Reply.Amount(a + b);
+        }
+        if (one instanceof Names a && other instanceof Names b) {
+            return merged(a, b);
+        }
+        return other instanceof Failed
+                ? other
+                : new Failed(Word.ERR, "a node gave no answer to this question: it runs another release, upgrade it");
+    }
+
+    /** Both in the order of positions, as far as both have come. */
+    private Reply merged(Names a, Names b) {
+        long end = Math.min(end(a), end(b));
+        List<Name> names = new ArrayList<>();
+        long bytes = 0;
+        for (Names part : List.of(a, b)) {
+            for (Name name : part.names()) {
+                if (name.position() < end) {
+                    names.add(name);
+                    bytes += NAME_OVERHEAD_BYTES + name.bucket().size();
+                }
+            }
+        }
+        if (bytes > limits.replyMaxBytes()) {
+            return new Failed(Word.ERR, "reply too large, use SCAN");
+        }
+        names.sort(Comparator.comparingLong(Name::position));
+        return new Names(owners(a, b), end == END ? 0 : end, names);
+    }
+
+    private static long end(Names names) {
+        return names.next() == 0 ? END : names.next();
+    }
+
+    private static List<Owner> owners(Names a, Names b) {
+        List<Owner> all = new ArrayList<>(a.owners());
+        all.addAll(b.owners());
+        all.sort(Comparator.comparing(Owner::from));
+        return all;
+    }
+}

@@ -1,0 +1,352 @@
+package dev.kv.server;
+
+import dev.kv.router.Bytes;
+import dev.kv.server.RespCommand.Handler;
+import dev.kv.server.RespCommand.Keys;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+
+/** The commands on the connection, the login and transactions. */
+final class ConnectionCommands {
+    private static final Bytes DEFAULT_USER = Bytes.of("default");
+    private static final String WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
+
+    private ConnectionCommands() {}
+
+    static List<RespCommand> rows() {
+        return List.of(
+                row("ping", -1, List.of("fast"), "Answers", ConnectionCommands::ping),
+                row("echo", 2, List.of("fast"), "Says it again", (request, session) -> {
+                    Bytes said = request.at(1);
+                    return here(out -> out.bulk(said));
+                }),
+                row(
+                        "hello",
+                        -1,
+                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
+                        "Begins a conversation",
+                        ConnectionCommands::hello),
+                row(
+                        "auth",
+                        -2,
+                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
+                        "Logs in",
+                        ConnectionCommands::auth),
+                row("select", 2, List.of("loading", "stale", "fast"), "Chooses the database: 0", (request, session) -> {
+                    OptionalLong number = request.at(1).wholeNumber();
+                    return here(out -> {
+                        if (number.isEmpty()) {
+                            throw RespError.notAnInteger();
+                        }
+                        if (number.getAsLong() != 0) {
+                            throw new RespError("ERR DB index is out of range");
+                        }
+                        out.ok();
+                    });
+                }),
+                row(
+                        "quit",
+                        -1,
+                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
+                        "Ends the connection",
+                        (request, session) -> here(out -> {
+                            session.quit();
+                            out.ok();
+                        })),
+                row(
+                        "reset",
+                        1,
+                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
+                        "Begins anew",
+                        (request, session) -> here(out -> {
+                            session.reset();
+                            out.speak(false);
+                            out.simple("RESET");
+                        })),
+                row(
+                        "client",
+                        -2,
+                        List.of("noscript", "loading", "stale"),
+                        "Tells of clients",
+                        ConnectionCommands::client),
+                transaction("multi", 1, "Begins a transaction", (request, session) -> {
+                    if (session.transaction().isPresent()) {
+                        throw new RespError("ERR MULTI calls can not be nested");
+                    }
+                    session.begin();
+                    return here(RespWriter::ok);
+                }),
+                transaction("exec", 1, "Runs a transaction", (request, session) -> {
+                    Transaction transaction =
+                            session.transaction().orElseThrow(() -> new RespError("ERR EXEC without MULTI"));
+                    session.end();
+                    return transaction.execute();
+                }),
+                transaction("discard", 1, "Forgets a transaction", (request, session) -> {
+                    if (session.transaction().isEmpty()) {
+                        throw new RespError("ERR DISCARD without MULTI");
+                    }
+                    session.end();
+                    return here(RespWriter::ok);
+                }),
+                transaction("watch", -2, "Is refused", (request, session) -> {
+                    throw new RespError("ERR WATCH is not supported: use MULTI and EXEC on one bucket, or HSETNX");
+                }),
+                transaction("unwatch", 1, "Does nothing", (request, session) -> here(RespWriter::ok)));
+    }
+
+    private static RespCommand row(String name, int arity, List<String> flags, String summary, Handler handler) {
+        return new RespCommand(name, arity, flags, Keys.NONE, "connection", summary, handler);
+    }
+
+    private static RespCommand transaction(String name, int arity, String summary, Handler handler) {
+        List<String> flags = List.of("noscript", "loading", "stale", "fast");
+        return new RespCommand(name, arity, flags, Keys.NONE, "transactions", summary, handler);
+    }
+
+    private static Question here(Question.Here answer) {
+        return answer;
+    }
+
+    private static Question ping(RespRequest request, RespSession session) {
+        if (request.count() > 2) {
+            throw RespError.arity("ping");
+        }
+        if (request.count() == 1) {
+            return here(out -> out.simple("PONG"));
+        }
+        Bytes said = request.at(1);
+        return here(out -> out.bulk(said));
+    }
+
+    private static Question auth(RespRequest request, RespSession session) {
+        if (request.count() > 3) {
+            throw RespError.syntax();
+        }
+        boolean named = request.count() == 3;
+        Bytes user = named ? request.at(1) : DEFAULT_USER;
+        Bytes password = request.at(named ? 2 : 1);
+        return here(out -> {
+            if (!named && !session.door().hasPassword()) {
+                throw new RespError("ERR AUTH <password> called without any password configured for the default user."
+                        + " Are you sure your configuration is correct?");
+            }
+            logIn(session, user, password);
+            out.ok();
+        });
+    }
+
+    private static void logIn(RespSession session, Bytes user, Bytes password) {
+        if (!user.equals(DEFAULT_USER) || !session.logIn(password)) {
+            throw new RespError(WRONG_PASSWORD);
+        }
+    }
+
+    private static Question hello(RespRequest request, RespSession session) {
+        List<Bytes> words = List.copyOf(request.from(1));
+        return here(out -> {
+            int at = 0;
+            boolean version3 = session.isVersion3();
+            if (!words.isEmpty()) {
+                OptionalLong version = words.get(at++).wholeNumber();
+                if (version.isEmpty()) {
+                    throw new RespError("ERR Protocol version is not an integer or out of range");
+                }
+                if (version.getAsLong() != 2 && version.getAsLong() != 3) {
+                    throw new RespError("NOPROTO unsupported protocol version");
+                }
+                version3 = version.getAsLong() == 3;
+            }
+            String name = session.name();
+            while (at < words.size()) {
+                Bytes option = words.get(at);
+                if (Words.are(option, "auth") && at + 2 < words.size()) {
+                    logIn(session, words.get(at + 1), words.get(at + 2));
+                    at += 3;
+                } else if (Words.are(option, "setname") && at + 1 < words.size()) {
+                    name = clientName(words.get(at + 1));
+                    at += 2;
+                } else {
+                    throw new RespError("ERR Syntax error in HELLO option '" + RespSession.text(option, 128) + "'");
+                }
+            }
+            if (!session.isLoggedIn()) {
+                throw new RespError("NOAUTH HELLO must be called with the client already authenticated, otherwise the"
+                        + " HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select"
+                        + " the RESP protocol version at the same time");
+            }
+            session.name(name);
+            session.speak(version3);
+            out.speak(version3);
+            out.map(7);
+            out.bulk("server").bulk("redis");
+            out.bulk("version").bulk(ServerCommands.REDIS_VERSION);
+            out.bulk("proto").number(version3 ? 3 : 2);
+            out.bulk("id").number(session.id());
+            out.bulk("mode").bulk("standalone");
+            out.bulk("role").bulk("master");
+            out.bulk("modules").array(0);
+        });
+    }
+
+    private static String clientName(Bytes name) {
+        return plain(name, "Client names cannot contain spaces, newlines or special characters.");
+    }
+
+    private static String plain(Bytes text, String otherwise) {
+        for (byte b : text.array()) {
+            if (b < '!' || b > '~') {
+                throw new RespError("ERR " + otherwise);
+            }
+        }
+        return text.text();
+    }
+
+    /** A subcommand: its arity as Redis counts it, and what it answers. */
+    record Sub(int arity, Handler handler) {}
+
+    private static final Map<String, Sub> CLIENT = new TreeMap<>(Map.of(
+            "id", new Sub(2, (request, session) -> here(out -> out.number(session.id()))),
+            "getname",
+                    new Sub(
+                            2,
+                            (request, session) -> here(out -> {
+                                if (session.name().isEmpty()) {
+                                    out.nil();
+                                } else {
+                                    out.bulk(session.name());
+                                }
+                            })),
+            "setname",
+                    new Sub(3, (request, session) -> {
+                        Bytes name = request.at(2);
+                        return here(out -> {
+                            session.name(clientName(name));
+                            out.ok();
+                        });
+                    }),
+            "setinfo", new Sub(4, ConnectionCommands::setInfo),
+            "info", new Sub(2, (request, session) -> here(out -> out.verbatim(session.line() + "\n"))),
+            "list", new Sub(-2, ConnectionCommands::list),
+            "kill", new Sub(-3, ConnectionCommands::kill),
+            "no-evict",
+                    new Sub(3, (request, session) -> {
+                        if (!Words.are(request.at(2), "on") && !Words.are(request.at(2), "off")) {
+                            throw RespError.syntax();
+                        }
+                        return here(RespWriter::ok);
+                    })));
+
+    private static Question client(RespRequest request, RespSession session) {
+        return subcommand("client", CLIENT, request, session);
+    }
+
+    /** What the subcommand of that name asks for. */
+    static Question subcommand(String command, Map<String, Sub> subcommands, RespRequest request, RespSession session) {
+        Bytes name = request.at(1);
+        String small = RespSession.text(name, 128).toLowerCase(Locale.ROOT);
+        Sub sub = subcommands.get(small);
+        if (sub == null) {
+            throw new RespError("ERR unknown subcommand '%s'. Try %s HELP."
+                    .formatted(RespSession.text(name, 128), command.toUpperCase(Locale.ROOT)));
+        }
+        if (sub.arity < 0 ? request.count() < -sub.arity : request.count() != sub.arity) {
+            throw RespError.arity(command + "|" + small);
+        }
+        return sub.handler.ask(request, session);
+    }
+
+    private static Question setInfo(RespRequest request, RespSession session) {
+        Bytes option = request.at(2);
+        String name = RespSession.text(option, 128).toLowerCase(Locale.ROOT);
+        Bytes value = request.at(3);
+        return here(out -> {
+            String text = plain(value, name + " cannot contain spaces, newlines or special characters.");
+            switch (name) {
+                case "lib-name" -> session.library(text);
+                case "lib-ver" -> session.libraryVersion(text);
+                default -> throw new RespError("ERR Unrecognized option '" + RespSession.text(option, 128) + "'");
+            }
+            out.ok();
+        });
+    }
+
+    private static Question list(RespRequest request, RespSession session) {
+        Predicate<RespSession> wanted = client -> true;
+        if (request.count() > 2) {
+            if (Words.are(request.at(2), "id") && request.count() > 3) {
+                List<Long> ids = request.from(3).stream()
+                        .map(id -> id.wholeNumber().orElseThrow(() -> new RespError("ERR Invalid client ID")))
+                        .toList();
+                wanted = client -> ids.contains(client.id());
+            } else if (Words.are(request.at(2), "type") && request.count() == 4) {
+                boolean normal = isNormal(request.at(3));
+                wanted = client -> normal;
+            } else {
+                throw RespError.syntax();
+            }
+        }
+        Predicate<RespSession> filter = wanted;
+        return here(out -> {
+            StringBuilder lines = new StringBuilder();
+            session.door()
+                    .clients(client -> filter.test(client.session()))
+                    .forEach(client -> lines.append(client.session().line()).append('\n'));
+            out.verbatim(lines.toString());
+        });
+    }
+
+    private static boolean isNormal(Bytes type) {
+        for (String known : List.of("normal", "master", "slave", "replica", "pubsub")) {
+            if (Words.are(type, known)) {
+                return known.equals("normal");
+            }
+        }
+        throw new RespError("ERR Unknown client type '" + RespSession.text(type, 128) + "'");
+    }
+
+    private static Question kill(RespRequest request, RespSession session) {
+        if (request.count() == 3) {
+            String address = request.at(2).text();
+            return here(out -> {
+                if (session.door().kill(client -> client.remote().equals(address), session) == 0) {
+                    throw new RespError("ERR No such client");
+                }
+                out.ok();
+            });
+        }
+        if (request.count() % 2 != 0) {
+            throw RespError.syntax();
+        }
+        Predicate<RespSession> wanted = client -> true;
+        boolean skipSelf = true;
+        for (int i = 2; i < request.count(); i += 2) {
+            Bytes option = request.at(i);
+            Bytes value = request.at(i + 1);
+            if (Words.are(option, "id")) {
+                long id =
+                        value.wholeNumber().orElseThrow(() -> new RespError("ERR client-id should be greater than 0"));
+                wanted = wanted.and(client -> client.id() == id);
+            } else if (Words.are(option, "addr")) {
+                wanted = wanted.and(client -> client.remote().equals(value.text()));
+            } else if (Words.are(option, "laddr")) {
+                wanted = wanted.and(client -> client.door().addressText().equals(value.text()));
+            } else if (Words.are(option, "user")) {
+                wanted = wanted.and(client -> value.equals(DEFAULT_USER));
+            } else if (Words.are(option, "type")) {
+                boolean normal = isNormal(value);
+                wanted = wanted.and(client -> normal);
+            } else if (Words.are(option, "skipme") && (Words.are(value, "yes") || Words.are(value, "no"))) {
+                skipSelf = Words.are(value, "yes");
+            } else {
+                throw RespError.syntax();
+            }
+        }
+        Predicate<RespSession> filter = skipSelf ? wanted.and(client -> client != session) : wanted;
+        return here(out -> out.number(session.door().kill(filter, session)));
+    }
+}

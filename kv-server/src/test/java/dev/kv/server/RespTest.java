@@ -1,0 +1,391 @@
+package dev.kv.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
+import java.net.SocketException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** RESP at the door: framing, order, bounds and the login. */
+@Timeout(60)
+final class RespTest {
+    private static final int MIB = 1024 * 1024;
+
+    /** Answers each HGET with its field, and everything else with the size of its bucket's name. */
+    private static final Store ECHO = command -> CompletableFuture.completedFuture(
+            command instanceof Command.Get get
+                    ? new Reply.Value(get.key())
+                    : new Reply.Amount(command.bucket().size()));
+
+    private static RespClient connect(TestDoor door) throws Exception {
+        return new RespClient(door.address());
+    }
+
+    @Test
+    void bothProtocolsTakeTurnsOnOneConnection() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore());
+                RespClient client = connect(door)) {
+            client.send("CREATE shopping\r\n" + RespClient.request("PING") + "PUT shopping milk 1\n"
+                    + RespClient.request("HGET", "shopping", "milk") + "GET shopping milk\r\n"
+                    + RespClient.request("ECHO", "line\r\nbreaks\r\n*1\r\n") + "GET shopping\n");
+
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.line()).isEqualTo("+PONG");
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.reply()).isEqualTo("\"1\"");
+            assertThat(client.line()).isEqualTo("1");
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.reply()).isEqualTo("\"line\r\nbreaks\r\n*1\r\n\"");
+            assertThat(client.line()).isEqualTo("UNKNOWN COMMAND");
+        }
+    }
+
+    @Test
+    void everyByteMayStandInEveryWord() throws Exception {
+        StringBuilder bytes = new StringBuilder();
+        for (char b = 0; b < 256; b++) {
+            bytes.append(b);
+        }
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient client = connect(door)) {
+            assertThat(client.ask("HGET", "b", bytes.toString())).isEqualTo("\"" + bytes + "\"");
+            assertThat(client.ask("HLEN", bytes.toString())).isEqualTo(":256");
+            assertThat(client.ask("hget", "", "")).isEqualTo("\"\"");
+        }
+    }
+
+    @Test
+    void aRequestInPiecesIsTakenOnce() throws Exception {
+        String requests = RespClient.request("HGET", "bucket", "a field")
+                + RespClient.request("hLeN", "twelve bytes")
+                + RespClient.request("HGET", "b", "")
+                + RespClient.request("NOSUCH", "x");
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient client = connect(door)) {
+            for (int i = 0; i < requests.length(); i++) {
+                client.send(requests.substring(i, i + 1));
+            }
+            assertThat(client.reply()).isEqualTo("\"a field\"");
+            assertThat(client.reply()).isEqualTo(":12");
+            assertThat(client.reply()).isEqualTo("\"\"");
+            assertThat(client.reply()).isEqualTo("ERR unknown command 'NOSUCH', with args beginning with: 'x' ");
+        }
+    }
+
+    @Test
+    void largeValuesComeAndGoWhole() throws Exception {
+        String large = "0123456789abcdef".repeat(2 * MIB);
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient client = connect(door)) {
+            String whole = client.ask("HGET", "b", large);
+            assertThat(whole.length()).isEqualTo(large.length() + 2);
+            assertThat(whole.equals("\"" + large + "\"")).isTrue();
+            assertThat(client.say("HLEN abc")).isEqualTo(":3");
+        }
+    }
+
+    @Test
+    void arraysWithoutWordsAreNothing() throws Exception {
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient client = connect(door)) {
+            client.send("*0\r\n*-1\r\n*-7\r\n" + RespClient.request("PING"));
+            assertThat(client.reply()).isEqualTo("PONG");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '"',
+            value = {
+                "*x\\r\\n| invalid multibulk length",
+                "*1048577\\r\\n| invalid multibulk length",
+                "*+1\\r\\n| invalid multibulk length",
+                "*99999999999999999999\\r\\n| invalid multibulk length",
+                "*\\r\\n| invalid multibulk length",
+                "*1\\r\\n+OK\\r\\n| expected '$', got '+'",
+                "*1\\r\\n$x\\r\\n| invalid bulk length",
+                "*1\\r\\n$-1\\r\\n| invalid bulk length",
+                "*1\\r\\n$67108865\\r\\n| invalid bulk length",
+                "*11111111111111111111111111111111111111111111111111111111111111111111| too big mbulk count string",
+                "*1\\r\\n$1111111111111111111111111111111111111111111111111111111111111111111| too big bulk count string",
+            })
+    void whatIsNoRespEndsTheConnectionWithRedissWords(String sent, String why) throws Exception {
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient other = connect(door);
+                RespClient client = connect(door)) {
+            client.send(RespClient.request("PING") + sent.replace("\\r\\n", "\r\n"));
+            client.send(RespClient.request("PING"));
+
+            assertThat(client.rest()).isEqualTo("+PONG\r\n-ERR Protocol error: " + why + "\r\n");
+            assertThat(other.say("PING")).isEqualTo("PONG");
+        }
+    }
+
+    @Test
+    void repliesOfLocalRemoteAndFailingRequestsLeaveInTheOrderOfTheRequests() throws Exception {
+        HeldStore held = new HeldStore();
+        Store mixed = command -> command instanceof Command.Size
+                ? CompletableFuture.completedFuture(new Reply.Failed(Reply.Word.UNREACHABLE, "bar@h is down"))
+                : held.run(command);
+        try (TestDoor door = new TestDoor(mixed);
+                RespClient client = connect(door)) {
+            StringBuilder requests = new StringBuilder();
+            for (int i = 0; i < 100; i++) {
+                requests.append(RespClient.request("HGET", "b", "k" + i))
+                        .append(RespClient.request("PING", "p" + i))
+                        .append(RespClient.request("HLEN", "b"))
+                        .append("CREATE b\r\n")
+                        .append(RespClient.request("NOSUCH"));
+            }
+            client.send(requests.toString());
+            List<HeldStore.Held> waiting = new ArrayList<>();
+            for (int i = 0; i < 100; i++) {
+                waiting.add(held.next());
+            }
+            for (int i = 99; i >= 0; i--) {
+                waiting.get(i).answer();
+            }
+            for (int i = 0; i < 100; i++) {
+                assertThat(client.reply()).isEqualTo("\"k" + i + "\"");
+                assertThat(client.reply()).isEqualTo("\"p" + i + "\"");
+                assertThat(client.reply()).isEqualTo("UNREACHABLE bar@h is down");
+                assertThat(client.line()).isEqualTo("OK");
+                assertThat(client.reply()).startsWith("ERR unknown command");
+            }
+        }
+    }
+
+    @Test
+    void tenThousandRequestsSentAheadAreAnswered() throws Exception {
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient client = connect(door)) {
+            StringBuilder requests = new StringBuilder();
+            for (int i = 0; i < 10_000; i++) {
+                requests.append(RespClient.request("HGET", "b", "k" + i));
+            }
+            client.send(requests.toString());
+            for (int i = 0; i < 10_000; i++) {
+                assertThat(client.reply()).isEqualTo("\"k" + i + "\"");
+            }
+        }
+    }
+
+    @Test
+    void aClientThatDoesNotReadIsHeldBack() throws Exception {
+        Reply large = new Reply.Value(Bytes.owning(new byte[MIB]));
+        List<Command> run = Collections.synchronizedList(new ArrayList<>());
+        Store store = command -> {
+            run.add(command);
+            return CompletableFuture.completedFuture(large);
+        };
+        int requests = 200;
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.unsentMaxBytes = MIB;
+                    return knobs;
+                });
+                LineClient lazy = LineClient.connect(door.address(), 4096);
+                RespClient other = connect(door)) {
+            lazy.send(RespClient.request("HGET", "b", "k").repeat(requests));
+            Await.until(() -> !run.isEmpty());
+            for (int i = 0; i < 20; i++) {
+                assertThat(other.say("PING")).isEqualTo("PONG");
+            }
+            assertThat(run.size()).isLessThan(20);
+            lazy.endOutput();
+            assertThat(lazy.rest()).hasSize(requests * ("$1048576\r\n".length() + MIB + 2));
+            assertThat(run).hasSize(requests);
+        }
+    }
+
+    @Test
+    void whatClientsPromiseTakesNoMemoryAndWhatTheySendHasOneBound() throws Exception {
+        int clients = 64;
+        try (TestDoor door = new TestDoor(ECHO, knobs -> {
+            knobs.bufferMaxBytes = 32L * MIB;
+            knobs.lineMaxBytes = 1024;
+            return knobs;
+        })) {
+            List<RespClient> promising = new ArrayList<>();
+            for (int i = 0; i < clients; i++) {
+                RespClient client = connect(door);
+                promising.add(client);
+                client.send("*3\r\n$4\r\nHGET\r\n$1\r\nb\r\n$60000000\r\nxyz");
+            }
+            for (RespClient client : promising) {
+                client.send("more");
+            }
+            try (RespClient client = connect(door)) {
+                assertThat(client.ask("HGET", "b", "v".repeat(MIB))).hasSize(MIB + 2);
+
+                client.send("*3\r\n$4\r\nHGET\r\n$1\r\nb\r\n$60000000\r\n");
+                assertThat(refusal(client, 60)).startsWith("ERR this node has no memory left for unfinished requests");
+            }
+            for (RespClient client : promising) {
+                client.close();
+            }
+            Await.until(() -> door.connections() == 0);
+            try (RespClient client = connect(door)) {
+                assertThat(client.ask("HGET", "b", "v".repeat(10 * MIB))).hasSize(10 * MIB + 2);
+            }
+        }
+    }
+
+    /** Sends mebibytes until the node has had enough. */
+    private static String refusal(RespClient client, int mebibytes) throws Exception {
+        String some = "v".repeat(MIB);
+        try {
+            for (int i = 0; i < mebibytes; i++) {
+                client.send(some);
+            }
+        } catch (SocketException closedMeanwhile) {
+            // What it said before is there to be read.
+        }
+        return client.reply();
+    }
+
+    @Test
+    void versionThreeHasMapsAndNothing() throws Exception {
+        Store store = command -> CompletableFuture.completedFuture(
+                switch (command) {
+                    case Command.Content _ -> new Reply.Values(List.of(Bytes.of("a"), Bytes.of("1")));
+                    case Command.Sample _ -> new Reply.Values(List.of(Bytes.of("a"), Bytes.of("1")));
+                    case Command.GetAll _ -> new Reply.Many(List.of(Reply.ABSENT, new Reply.Value(Bytes.of("v"))));
+                    default -> Reply.NOT_FOUND;
+                });
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = connect(door)) {
+            assertThat(client.say("HGETALL b")).isEqualTo("[\"a\" \"1\"]");
+            assertThat(client.say("HELLO 3"))
+                    .startsWith("{\"server\" \"redis\" \"version\" \"7.")
+                    .contains("\"proto\" :3");
+            assertThat(client.say("HGETALL b")).isEqualTo("{\"a\" \"1\"}");
+            assertThat(client.say("HRANDFIELD b 1 WITHVALUES")).isEqualTo("[[\"a\" \"1\"]]");
+            client.send(RespClient.request("HGET", "b", "k"));
+            assertThat(client.line()).isEqualTo("_");
+            assertThat(client.say("HMGET b x y")).isEqualTo("[nil \"v\"]");
+            assertThat(client.say("INFO server")).startsWith("\"# Server\r\nredis_version:7.");
+        }
+    }
+
+    @Test
+    void quitIsAnsweredAndEndsTheConnection() throws Exception {
+        HeldStore held = new HeldStore();
+        try (TestDoor door = new TestDoor(held);
+                RespClient client = connect(door)) {
+            client.send(
+                    RespClient.request("HGET", "b", "late") + RespClient.request("QUIT") + RespClient.request("PING"));
+            held.next().answer();
+
+            assertThat(client.rest()).isEqualTo("$4\r\nlate\r\n+OK\r\n");
+        }
+    }
+
+    @Test
+    void clientsAreListedAndKilled() throws Exception {
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient one = connect(door);
+                RespClient other = connect(door)) {
+            assertThat(one.say("CLIENT SETNAME one")).isEqualTo("OK");
+            assertThat(one.say("CLIENT SETINFO LIB-NAME some-client")).isEqualTo("OK");
+            assertThat(other.say("CLIENT LIST")).contains("name=one").contains("lib-name=some-client");
+            String id = one.say("CLIENT ID").substring(1);
+
+            assertThat(other.say("CLIENT KILL ID 999")).isEqualTo(":0");
+            assertThat(other.say("CLIENT KILL ID " + id)).isEqualTo(":1");
+            assertThat(one.rest()).isEmpty();
+            Await.until(() -> door.connections() == 1);
+            assertThat(other.say("CLIENT LIST")).doesNotContain("name=one");
+            String own = other.say("CLIENT ID").substring(1);
+            assertThat(other.say("CLIENT KILL ID " + own + " SKIPME no")).isEqualTo(":1");
+            assertThat(other.rest()).isEmpty();
+        }
+    }
+
+    private static TestDoor locked() {
+        return new TestDoor(ECHO, knobs -> {
+            knobs.password = Bytes.of("open sesame");
+            return knobs;
+        });
+    }
+
+    @Test
+    void whoHasNotLoggedInGetsNothing() throws Exception {
+        try (TestDoor door = locked();
+                RespClient client = connect(door)) {
+            assertThat(client.say("HGET b k")).isEqualTo("NOAUTH Authentication required.");
+            assertThat(client.say("PING")).isEqualTo("NOAUTH Authentication required.");
+            assertThat(client.say("NOSUCH")).startsWith("ERR unknown command");
+            assertThat(client.say("HELLO 3")).startsWith("NOAUTH HELLO must be called with the client already");
+            assertThat(client.ask("AUTH", "wrong"))
+                    .isEqualTo("WRONGPASS invalid username-password pair or user is disabled.");
+            assertThat(client.ask("AUTH", "other", "open sesame")).startsWith("WRONGPASS");
+            assertThat(client.ask("AUTH", "open sesame")).isEqualTo("OK");
+            assertThat(client.say("HGET b k")).isEqualTo("\"k\"");
+            assertThat(client.say("RESET")).isEqualTo("RESET");
+            assertThat(client.say("HGET b k")).startsWith("NOAUTH");
+            assertThat(client.ask("HELLO", "3", "AUTH", "default", "open sesame"))
+                    .startsWith("{");
+            assertThat(client.say("HGET b k")).isEqualTo("\"k\"");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"*11\r\n", "*1\r\n$16385\r\n"})
+    void whoHasNotLoggedInSendsLittle(String request) throws Exception {
+        try (TestDoor door = locked();
+                RespClient client = connect(door)) {
+            client.send(request);
+            assertThat(client.rest()).startsWith("-ERR Protocol error: unauthenticated ");
+        }
+    }
+
+    @Test
+    void linesLogInToo() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore(), knobs -> {
+                    knobs.password = Bytes.of("sesame");
+                    return knobs;
+                });
+                LineClient client = door.client()) {
+            assertThat(client.ask("CREATE b")).isEqualTo("ERROR NOAUTH Authentication required.");
+            assertThat(client.ask("AUTH wrong")).isEqualTo("ERROR WRONGPASS the password is wrong");
+            assertThat(client.ask("AUTH sesame")).isEqualTo("OK");
+            assertThat(client.ask("CREATE b")).isEqualTo("OK");
+        }
+        try (TestDoor door = new TestDoor(new MapStore());
+                LineClient client = door.client()) {
+            assertThat(client.ask("AUTH sesame")).startsWith("ERROR ERR this node asks for no password");
+            assertThat(client.ask("CREATE b")).isEqualTo("OK");
+        }
+    }
+
+    @Test
+    void aClientThatWaitsIsNotIdle() throws Exception {
+        HeldStore held = new HeldStore();
+        try (TestDoor door = new TestDoor(held, knobs -> {
+                    knobs.idle = Duration.ofSeconds(1);
+                    return knobs;
+                });
+                RespClient waiting = connect(door);
+                RespClient silent = connect(door)) {
+            waiting.send(RespClient.request("HGET", "b", "k"));
+            assertThat(silent.rest()).isEmpty();
+            held.next().answer();
+            assertThat(waiting.reply()).isEqualTo("\"k\"");
+        }
+    }
+}

@@ -1,0 +1,414 @@
+package dev.kv.storage;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.LongDouble;
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Word;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** What each command does to buckets. */
+final class Commands {
+    /** How many keys, from a position by chance on, one is drawn from: the gaps between positions differ. */
+    private static final int DRAWN_FROM = 64;
+
+    private static final long POSITIONS = 1L << 32;
+    private static final Reply NOTHING = new Reply.Amount(0);
+    private static final Reply ONE = new Reply.Amount(1);
+
+    private final Buckets buckets;
+    private final long replyMaxBytes;
+
+    /**
+     * @param replyMaxBytes what one reply may hold
+     */
+    Commands(Buckets buckets, long replyMaxBytes) {
+        this.buckets = buckets;
+        this.replyMaxBytes = replyMaxBytes;
+    }
+
+    Reply run(Command command) {
+        try {
+            return switch (command) {
+                case Command.Get get -> buckets.get(get.bucket(), get.key());
+                case Command.Read read -> buckets.read(read.bucket(), view -> look(view, read, room()));
+                case Command.Write write -> buckets.edit(write.bucket(), edit -> change(edit, write));
+                case Command.Batch batch -> run(batch);
+                case Command.Rename rename -> rename(rename);
+                case Command.Names names -> names(names);
+                case Command.Count count -> count(count);
+                case Command.Route _ ->
+                    throw new IllegalArgumentException("a bucket does not know the way: the router answers Route");
+            };
+        } catch (TooLarge e) {
+            return new Reply.Failed(Word.ERR, "reply too large, use HSCAN");
+        } catch (Refused e) {
+            return e.reply();
+        }
+    }
+
+    private Reply run(Command.Batch batch) throws Refused {
+        boolean reads = batch.commands().stream().allMatch(Command.Read.class::isInstance);
+        return reads
+                ? buckets.read(batch.bucket(), view -> {
+                    ReplyRoom room = room();
+                    return new Reply.Many(batch.commands().stream()
+                            .map(command -> look(view, (Command.Read) command, room))
+                            .toList());
+                })
+                : buckets.edit(batch.bucket(), edit -> {
+                    ReplyRoom room = room();
+                    return new Reply.Many(batch.commands().stream()
+                            .map(command -> inBatch(edit, command, room))
+                            .toList());
+                });
+    }
+
+    private Reply inBatch(Edit edit, Command command, ReplyRoom room) {
+        return switch (command) {
+            case Command.Read read -> look(edit, read, room);
+            case Command.Write write -> change(edit, write);
+            case Command.Batch _, Command.Rename _, Command.Survey _, Command.Route _ ->
+                throw new IllegalArgumentException("no command of a batch: " + command);
+        };
+    }
+
+    private Reply look(View bucket, Command.Read command, ReplyRoom room) {
+        return switch (command) {
+            case Command.Get get -> bucket.exists() ? value(bucket.get(get.key()), room) : Reply.NOT_FOUND;
+            case Command.GetAll get ->
+                new Reply.Many(get.keys().stream()
+                        .map(key -> value(bucket.get(key), room))
+                        .toList());
+            case Command.Measure measure -> {
+                Bytes value = bucket.get(measure.key());
+                yield value == null ? Reply.ABSENT : new Reply.Amount(value.size());
+            }
+            case Command.Size _ -> new Reply.Amount(bucket.size());
+            case Command.Content content -> content(bucket, content.part(), room);
+            case Command.Sample sample -> sample(bucket, sample, room);
+            case Command.Scan scan -> scan(bucket, scan, room);
+        };
+    }
+
+    private static Reply value(Bytes value, ReplyRoom room) {
+        if (value == null) {
+            return Reply.ABSENT;
+        }
+        room.take(value);
+        return new Reply.Value(value);
+    }
+
+    private Reply change(Edit bucket, Command.Write command) {
+        return switch (command) {
+            case Command.Create _ -> {
+                bucket.keep();
+                yield Reply.OK;
+            }
+            case Command.Put put -> {
+                if (!bucket.exists()) {
+                    yield Reply.NOT_FOUND;
+                }
+                bucket.set(put.key(), put.value());
+                yield Reply.OK;
+            }
+            case Command.Delete delete -> {
+                if (!bucket.exists()) {
+                    yield Reply.NOT_FOUND;
+                }
+                bucket.delete(delete.key());
+                yield Reply.OK;
+            }
+            case Command.SetAll set -> setAll(bucket, set);
+            case Command.DeleteAll delete -> {
+                long before = bucket.size();
+                delete.keys().forEach(bucket::delete);
+                yield new Reply.Amount(before - bucket.size());
+            }
+            case Command.Add add -> add(bucket, add);
+            case Command.AddDecimal add -> addDecimal(bucket, add);
+            case Command.Drop _ -> {
+                boolean counts = bucket.size() > 0;
+                bucket.drop();
+                yield counts ? ONE : NOTHING;
+            }
+        };
+    }
+
+    private static Reply setAll(Edit bucket, Command.SetAll set) {
+        long before = bucket.size();
+        for (int i = 0; i < set.pairs().size(); i += 2) {
+            Bytes key = set.pairs().get(i);
+            if (!set.onlyAbsent() || bucket.get(key) == null) {
+                bucket.set(key, set.pairs().get(i + 1));
+            }
+        }
+        return new Reply.Amount(bucket.size() - before);
+    }
+
+    private static Reply add(Edit bucket, Command.Add add) {
+        Bytes old = bucket.get(add.key());
+        OptionalLong number = old == null ? OptionalLong.of(0) : old.wholeNumber();
+        if (number.isEmpty()) {
+            return failed("hash value is not an integer");
+        }
+        long sum = number.getAsLong() + add.amount();
+        if (((number.getAsLong() ^ sum) & (add.amount() ^ sum)) < 0) {
+            return failed("increment or decrement would overflow");
+        }
+        bucket.set(add.key(), Bytes.of(Long.toString(sum)));
+        return new Reply.Amount(sum);
+    }
+
+    private static Reply addDecimal(Edit bucket, Command.AddDecimal add) {
+        Bytes old = bucket.get(add.key());
+        Optional<BigDecimal> number = old == null ? Optional.of(BigDecimal.ZERO) : LongDouble.parse(old);
+        if (number.isEmpty() && !LongDouble.isInfinity(old)) {
+            return failed("hash value is not a float");
+        }
+        Optional<BigDecimal> sum = number.flatMap(value -> LongDouble.add(value, add.amount()));
+        if (sum.isEmpty()) {
+            return failed("increment would produce NaN or Infinity");
+        }
+        Bytes value = LongDouble.text(sum.get());
+        bucket.set(add.key(), value);
+        return new Reply.Value(value);
+    }
+
+    private static Reply failed(String message) {
+        return new Reply.Failed(Word.ERR, message);
+    }
+
+    private static Reply content(View bucket, Command.Part part, ReplyRoom room) {
+        Gathered gathered = new Gathered(part, room);
+        bucket.forEach(0, (position, key, value) -> {
+            gathered.add(key, value);
+            return true;
+        });
+        return gathered.values();
+    }
+
+    /** Keys or values of a bucket, on their way into a reply. */
+    private static final class Gathered {
+        private final List<Bytes> values = new ArrayList<>();
+        private final Command.Part part;
+        private final ReplyRoom room;
+
+        Gathered(Command.Part part, ReplyRoom room) {
+            this.part = part;
+            this.room = room;
+        }
+
+        void add(Bytes key, Bytes value) {
+            if (part != Command.Part.VALUES) {
+                room.take(key);
+                values.add(key);
+            }
+            if (part != Command.Part.KEYS) {
+                room.take(value);
+                values.add(value);
+            }
+        }
+
+        Reply values() {
+            return new Reply.Values(values);
+        }
+    }
+
+    private static Reply sample(View bucket, Command.Sample sample, ReplyRoom room) {
+        Gathered gathered = new Gathered(sample.part(), room);
+        if (bucket.size() == 0 || sample.count() == 0) {
+            return gathered.values();
+        }
+        if (sample.count() >= bucket.size()) {
+            return content(bucket, sample.part(), room);
+        }
+        List<Pair> drawn = sample.count() == 1 ? List.of(draw(bucket)) : List.of();
+        if (sample.count() > 1) {
+            drawn = drawDifferent(bucket, (int) Math.min(sample.count(), Integer.MAX_VALUE));
+        }
+        drawn.forEach(pair -> gathered.add(pair.key, pair.value));
+        for (long i = sample.count(); i < 0; i++) {
+            Pair pair = draw(bucket);
+            gathered.add(pair.key, pair.value);
+        }
+        return gathered.values();
+    }
+
+    private record Pair(Bytes key, Bytes value) {}
+
+    private static Pair draw(View bucket) {
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        int count = (int) Math.min(DRAWN_FROM, bucket.size());
+        List<Pair> pairs = new ArrayList<>(count);
+        View.Visitor visitor = (position, key, value) -> {
+            pairs.add(new Pair(key, value));
+            return pairs.size() < count;
+        };
+        bucket.forEach(random.nextLong(POSITIONS), visitor);
+        if (pairs.size() < count) {
+            bucket.forEach(0, visitor);
+        }
+        return pairs.get(random.nextInt(pairs.size()));
+    }
+
+    /** Each choice of so many pairs is as likely as any other (Vitter's algorithm R). */
+    private static List<Pair> drawDifferent(View bucket, int count) {
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        List<Pair> drawn = new ArrayList<>();
+        long[] seen = {0};
+        bucket.forEach(0, (position, key, value) -> {
+            seen[0]++;
+            if (drawn.size() < count) {
+                drawn.add(new Pair(key, value));
+            } else {
+                long place = random.nextLong(seen[0]);
+                if (place < count) {
+                    drawn.set((int) place, new Pair(key, value));
+                }
+            }
+            return true;
+        });
+        return drawn;
+    }
+
+    private static Reply scan(View bucket, Command.Scan scan, ReplyRoom room) {
+        Gathered gathered = new Gathered(scan.part(), room);
+        Glob match = new Glob(scan.match());
+        Page page = new Page(scan.count(), room);
+        bucket.forEach(scan.position(), (position, key, value) -> {
+            if (page.endsBefore(position)) {
+                return false;
+            }
+            if (match.matches(key)) {
+                gathered.add(key, value);
+            }
+            return true;
+        });
+        return new Reply.Page(page.next, gathered.values);
+    }
+
+    /** How far a page goes: things at one position stay together, since the next page begins at a position. */
+    private static final class Page {
+        private final long count;
+        private final ReplyRoom room;
+        private long seen;
+        private long last = -1;
+
+        /** The position that the next page begins at; 0 if there is none. */
+        private long next;
+
+        Page(long count, ReplyRoom room) {
+            this.count = count;
+            this.room = room;
+        }
+
+        boolean endsBefore(long position) {
+            if (position != last && (seen >= count || room.isScarce())) {
+                next = position;
+                return true;
+            }
+            seen++;
+            last = position;
+            return false;
+        }
+    }
+
+    private Reply rename(Command.Rename rename) throws Refused {
+        if (rename.bucket().equals(rename.to())) {
+            return buckets.read(rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
+        }
+        return buckets.edit(rename.bucket(), rename.to(), (from, to) -> {
+            if (from.size() == 0) {
+                return Reply.NOT_FOUND;
+            }
+            to.drop();
+            ReplyRoom room = room();
+            from.forEach(0, (_, key, value) -> {
+                room.take(key);
+                room.take(value);
+                to.set(key, value);
+                return true;
+            });
+            if (from.isKept()) {
+                to.keep();
+            }
+            from.drop();
+            return Reply.OK;
+        });
+    }
+
+    private Reply names(Command.Names names) {
+        Glob match = new Glob(names.match());
+        ReplyRoom room = room();
+        Page page = new Page(names.count(), room);
+        List<Reply.Name> found = new ArrayList<>();
+        buckets.forEachBucket(names.position(), (position, bucket) -> {
+            if (page.endsBefore(position)) {
+                return false;
+            }
+            Bytes name = Bytes.owning(bucket.name());
+            if (bucket.size() > 0 && names.names().contains(name) && match.matches(name)) {
+                room.take(name);
+                found.add(new Reply.Name(position, name));
+            }
+            return true;
+        });
+        return new Reply.Names(List.of(), page.next, found);
+    }
+
+    private Reply count(Command.Count count) {
+        long[] sum = {0};
+        buckets.forEachBucket(0, (_, bucket) -> {
+            if (bucket.size() > 0 && count.names().contains(Bytes.owning(bucket.name()))) {
+                sum[0]++;
+            }
+            return true;
+        });
+        return new Reply.Amount(sum[0]);
+    }
+
+    private ReplyRoom room() {
+        return new ReplyRoom(replyMaxBytes);
+    }
+
+    /** What a reply may still hold. */
+    private static final class ReplyRoom {
+        /** What a value takes beside its bytes, on the way to another node and to a client. */
+        private static final int OVERHEAD_BYTES = 16;
+
+        private final long maxBytes;
+        private long leftBytes;
+
+        ReplyRoom(long maxBytes) {
+            this.maxBytes = maxBytes;
+            this.leftBytes = maxBytes;
+        }
+
+        void take(Bytes value) {
+            leftBytes -= OVERHEAD_BYTES + value.size();
+            if (leftBytes < 0) {
+                throw new TooLarge();
+            }
+        }
+
+        /** Whether half of it is taken: a page can end here. */
+        boolean isScarce() {
+            return leftBytes < maxBytes / 2;
+        }
+    }
+
+    /** A reply that would be larger than replies may be; it ends the command, which has changed nothing then. */
+    private static final class TooLarge extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        TooLarge() {
+            super("reply too large", null, false, false);
+        }
+    }
+}
