@@ -116,11 +116,36 @@ final class Buckets {
         try {
             Change change = change(shard, hash, name);
             Reply reply = command.apply(change);
-            commit(change);
+            if (change.isOfFieldsAlone()) {
+                write(shard, change);
+            } else {
+                commit(change);
+            }
             return reply;
         } finally {
             shard.lock.unlockWrite(stamp);
         }
+    }
+
+    /** Writes the fields of one bucket, which is what most changes come down to, and puts them into force. */
+    private void write(Shard shard, Change change) throws Refused {
+        change.forgetVain();
+        if (change.pending().isEmpty()) {
+            return;
+        }
+        change.begin(change.bucket() == null ? log.nextGeneration() : change.bucket().generation);
+        Draft record = shard.draft;
+        long growth = draftFields(change, record);
+        boolean frees = record.end().sets() == 0;
+        if (!frees) {
+            checkRoom(growth);
+        }
+        long location = log.append(frees, record);
+        Bucket bucket = bucket(shard, change);
+        long costBefore = bucket.cost();
+        applyFields(bucket, change, record, location);
+        settle(shard, bucket, costBefore);
+        record.forget();
     }
 
     /**
@@ -160,7 +185,7 @@ final class Buckets {
         boolean frees = true;
         long growth = 0;
         for (Change change : changes) {
-            change.pending().removeIf(Change.Pending::isVain);
+            change.forgetVain();
             growth += draft(change, drafts);
             frees &= !change.keeps();
         }
@@ -187,7 +212,6 @@ final class Buckets {
         if (change.pending().isEmpty() && !change.keeps() && change.dropped() == null) {
             return 0;
         }
-        Shard shard = shard(change.hash());
         long growth = change.dropped() == null ? 0 : -change.dropped().cost();
         // What is kept for a bucket that is dropped and made anew has a generation of its own.
         long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
@@ -198,20 +222,27 @@ final class Buckets {
             drafts.add(record);
         }
         if (!change.pending().isEmpty()) {
-            Draft record = drafts.isEmpty() ? shard.draft : new Draft();
-            record.begin(Layout.WRITE, 0, generation, change.name());
-            for (Change.Pending pending : change.pending()) {
-                if (pending.value == null) {
-                    record.delete(pending.key);
-                } else {
-                    record.set(pending.key, pending.value);
-                    growth += record.fieldCost(record.fields() - 1);
-                }
-                growth -= pending.before == Index.NONE ? 0 : fields.cost(change.bucket(), pending.before);
-            }
+            Draft record = new Draft();
+            growth += draftFields(change, record);
             drafts.add(record);
         } else if (!change.keeps()) {
             drafts.add(new Draft().begin(Layout.DROP, 0, generation, change.name()));
+        }
+        return growth;
+    }
+
+    /** Begins a record with the fields of a change, and returns by how much more is needed of the log then. */
+    private long draftFields(Change change, Draft record) {
+        record.begin(Layout.WRITE, 0, change.generation(), change.name());
+        long growth = 0;
+        for (Change.Pending pending : change.pending()) {
+            if (pending.value == null) {
+                record.delete(pending.key);
+            } else {
+                record.set(pending.key, pending.value);
+                growth += record.fieldCost(record.fields() - 1);
+            }
+            growth -= pending.before == Index.NONE ? 0 : fields.cost(change.bucket(), pending.before);
         }
         return growth;
     }
@@ -226,11 +257,7 @@ final class Buckets {
         if (change.pending().isEmpty() && !change.keeps()) {
             return change.dropped() == null ? next : next + written.next().length() / Layout.ALIGNMENT;
         }
-        Bucket bucket = change.bucket();
-        if (bucket == null) {
-            bucket = new Bucket(change.name(), change.hash(), change.generation());
-            shard.add(bucket);
-        }
+        Bucket bucket = bucket(shard, change);
         long costBefore = bucket.cost();
         if (change.keeps()) {
             bucket.keptBy = next;
@@ -238,20 +265,38 @@ final class Buckets {
         }
         if (!change.pending().isEmpty()) {
             Draft record = written.next();
-            int field = 0;
-            for (Change.Pending pending : change.pending()) {
-                put(bucket, pending, next + record.offset(field) / Layout.ALIGNMENT, record.fieldCost(field));
-                field++;
-            }
+            applyFields(bucket, change, record, next);
             next += record.length() / Layout.ALIGNMENT;
         }
+        settle(shard, bucket, costBefore);
+        return next;
+    }
+
+    /** The bucket that a change is about, made if there is none. */
+    private static Bucket bucket(Shard shard, Change change) {
+        Bucket bucket = change.bucket();
+        if (bucket == null) {
+            bucket = new Bucket(change.name(), change.hash(), change.generation());
+            shard.add(bucket);
+        }
+        return bucket;
+    }
+
+    private void applyFields(Bucket bucket, Change change, Draft record, long location) {
+        int field = 0;
+        for (Change.Pending pending : change.pending()) {
+            put(bucket, pending, location + record.offset(field) / Layout.ALIGNMENT, record.fieldCost(field));
+            field++;
+        }
+    }
+
+    private void settle(Shard shard, Bucket bucket, long costBefore) {
         if (bucket.cost() != costBefore) {
             log.liveBytes().addAndGet(bucket.cost() - costBefore);
         }
         if (bucket.isVain()) {
             shard.remove(bucket);
         }
-        return next;
     }
 
     private void put(Bucket bucket, Change.Pending pending, long location, long cost) {

@@ -23,6 +23,7 @@ final class Change implements Edit {
     private Bucket dropped;
     private long generation;
     private boolean isKept;
+    private boolean hasDeletes;
     private long size;
 
     /** In the order in which the keys were first changed. */
@@ -80,6 +81,18 @@ final class Change implements Edit {
         return hash;
     }
 
+    /** Whether it neither keeps the bucket nor drops it. */
+    boolean isOfFieldsAlone() {
+        return dropped == null && !keeps();
+    }
+
+    /** Leaves out what nothing comes of. */
+    void forgetVain() {
+        if (hasDeletes) {
+            pending.removeIf(Pending::isVain);
+        }
+    }
+
     /** Whether the bucket is kept from now on, and was not before. */
     boolean keeps() {
         return isKept && (bucket == null || !bucket.isKept());
@@ -104,7 +117,7 @@ final class Change implements Edit {
         return dropped;
     }
 
-    /** What becomes of keys; some of it may be vain. */
+    /** What becomes of keys. */
     List<Pending> pending() {
         return pending;
     }
@@ -209,6 +222,7 @@ final class Change implements Edit {
         } else {
             size -= change.value == null ? 0 : 1;
         }
+        hasDeletes = true;
         change.value = null;
     }
 

@@ -225,18 +225,18 @@ final class Compaction {
                     }
                 }
                 if (kept == entries && !scan.hasMore()) {
-                    checkRoom(scan.end() - scan.at(), segment, scan);
+                    expectRoom(scan.end() - scan.at(), segment, scan);
                     to.append(segment, scan.at(), scan.end());
                 } else if (kept > 0) {
                     Draft part = part(scan, segment, before);
-                    checkRoom(part.length(), segment, scan);
+                    expectRoom(part.length(), segment, scan);
                     to.append(part);
                 }
                 giveWay(scan.end() - scan.at());
             }
         }
 
-        private void checkRoom(long bytes, Segment segment, Scan scan) {
+        private void expectRoom(long bytes, Segment segment, Scan scan) {
             if (bytes > to.capacity() - to.end()) {
                 throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
             }

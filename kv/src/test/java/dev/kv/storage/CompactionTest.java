@@ -31,6 +31,9 @@ class CompactionTest {
     private static final int BUCKETS = 3;
     private static final int KEYS = 40;
 
+    /** As {@code kv.router.reply-max} has it. */
+    private static final long REPLY_MAX_BYTES = 256L << 20;
+
     @TempDir
     private Path folder;
 
@@ -53,7 +56,7 @@ class CompactionTest {
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
                 new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB),
-                1L << 20,
+                REPLY_MAX_BYTES,
                 _ -> {});
     }
 

@@ -36,6 +36,9 @@ class ConcurrencyTest {
     /** Now and then a value so large that its checksum takes a while. */
     private static final int LARGE = 300_000;
 
+    /** As {@code kv.router.reply-max} has it. */
+    private static final long REPLY_MAX_BYTES = 256L << 20;
+
     @TempDir
     private Path folder;
 
@@ -134,7 +137,7 @@ class ConcurrencyTest {
         return OpenStorage.open(
                 new LogStorage.StorageSettings(
                         folder.resolve("data"), new Sync(false, Optional.of(Duration.ofMillis(10))), 0, 1L << 20),
-                1L << 20,
+                REPLY_MAX_BYTES,
                 _ -> {});
     }
 

@@ -57,7 +57,7 @@ class LimitsTest {
     }
 
     private OpenStorage open(Sync sync, Consumer<String> doing) throws IOException {
-        return OpenStorage.open(new LogStorage.StorageSettings(folder.resolve("data"), sync, 0, MIB), 1L << 20, doing);
+        return OpenStorage.open(new LogStorage.StorageSettings(folder.resolve("data"), sync, 0, MIB), 256 * MIB, doing);
     }
 
     private void reopen() throws IOException {
