@@ -10,9 +10,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.zip.CRC32C;
@@ -115,7 +118,7 @@ final class Segment implements AutoCloseable {
     static Segment create(Path path, Name name, long bytes) throws IOException {
         try {
             Allocation.allocate(path, bytes);
-            return map(path, name, bytes, Layout.SEGMENT_HEADER_BYTES);
+            return map(path, name, bytes, Layout.SEGMENT_HEADER_BYTES, Set.of(READ, WRITE));
         } catch (IOException | RuntimeException e) {
             Files.deleteIfExists(path);
             throw e;
@@ -125,15 +128,23 @@ final class Segment implements AutoCloseable {
     /** Maps a file that is there, with {@link #end} at its end. */
     static Segment open(Path path, Name name) throws IOException {
         long bytes = Files.size(path);
-        return map(path, name, bytes, bytes);
+        return map(path, name, bytes, bytes, Set.of(READ, WRITE));
+    }
+
+    /** Likewise, for reading alone. */
+    static Segment openToRead(Path path, Name name) throws IOException {
+        long bytes = Files.size(path);
+        return map(path, name, bytes, bytes, Set.of(READ));
     }
 
     @SuppressWarnings("MustBeClosed") // closed with the segment
-    private static Segment map(Path path, Name name, long bytes, long end) throws IOException {
-        FileChannel channel = FileChannel.open(path, READ, WRITE);
+    private static Segment map(Path path, Name name, long bytes, long end, Set<StandardOpenOption> access)
+            throws IOException {
+        FileChannel channel = FileChannel.open(path, access);
         Arena arena = Arena.ofShared();
         try {
-            MemorySegment memory = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
+            MapMode mode = access.contains(WRITE) ? MapMode.READ_WRITE : MapMode.READ_ONLY;
+            MemorySegment memory = channel.map(mode, 0, bytes, arena);
             return new Segment(IDS.incrementAndGet(), name, path, arena, memory, channel, end);
         } catch (IOException | RuntimeException e) {
             arena.close();

@@ -65,9 +65,11 @@ final class Syncer {
 
     /** The reply to a write that was appended before, when it may be acknowledged. Any thread. */
     CompletionStage<Reply> acknowledge(Reply reply) {
-        if (!sync.isAlways()) {
-            return CompletableFuture.completedFuture(reply);
-        }
+        return sync.isAlways() ? whenSynced(reply) : CompletableFuture.completedFuture(reply);
+    }
+
+    /** The reply, when all that was written by now is on the disk, whatever the setting. Any thread. */
+    CompletionStage<Reply> whenSynced(Reply reply) {
         Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), Loop.current());
         arrived.add(write);
         LockSupport.unpark(thread);
