@@ -88,6 +88,22 @@ final class Buckets {
         return value == null ? Reply.ABSENT : new Reply.Value(value);
     }
 
+    /** A bucket as it was at one moment; its fields are in segments that {@link Compaction#pin} keeps in place. */
+    record Frozen(Index index, boolean isKept) {}
+
+    /** A bucket as it is now; null if there is none. */
+    Frozen frozen(Bytes name) {
+        int hash = fields.hash().of(name.array());
+        Shard shard = shard(hash);
+        long stamp = shard.lock.writeLock();
+        try {
+            Bucket bucket = shard.find(hash, name.array());
+            return bucket == null ? null : new Frozen(bucket.index.frozen(), bucket.isKept());
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
     /** Has a command look at a bucket. */
     Reply read(Bytes name, Function<View, Reply> command) {
         int hash = fields.hash().of(name.array());

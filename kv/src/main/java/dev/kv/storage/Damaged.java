@@ -8,6 +8,7 @@ final class Damaged extends RuntimeException {
 
     private final transient Path file;
     private final long offset;
+    private final String what;
 
     /**
      * @param offset the first byte of what is wrong
@@ -16,6 +17,7 @@ final class Damaged extends RuntimeException {
         super("%s is damaged at byte %d: %s".formatted(file, offset, what));
         this.file = file;
         this.offset = offset;
+        this.what = what;
     }
 
     Path file() {
@@ -24,5 +26,9 @@ final class Damaged extends RuntimeException {
 
     long offset() {
         return offset;
+    }
+
+    String what() {
+        return what;
     }
 }

@@ -29,8 +29,9 @@ import java.util.zip.CRC32C;
 
 /** The folder in which a node keeps its buckets, held so that no other process uses it. {@code docs/format.md} lists its files. */
 final class Folder implements AutoCloseable {
-    private static final String FORMAT = "format";
-    private static final String UNFINISHED = ".tmp";
+    static final String FORMAT = "format";
+    static final String LOCK = "lock";
+    static final String UNFINISHED = ".tmp";
     private static final Pattern FORMAT_TEXT =
             Pattern.compile("(kv storage format [0-9]+\nseed ([0-9a-f]{16})\n)check ([0-9a-f]{8})\n(?s:.*)");
     private static final Pattern ANY_FORMAT = Pattern.compile("kv storage format ([0-9]+)\n(?s:.*)");
@@ -52,13 +53,9 @@ final class Folder implements AutoCloseable {
      * @throws IOException if it cannot be read or written
      */
     static Folder hold(Path path) throws IOException {
-        Files.createDirectories(
-                path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        FileChannel lock = FileChannel.open(path.resolve("lock"), CREATE, READ, WRITE);
+        make(path);
+        FileChannel lock = lock(path);
         try {
-            if (!isFree(lock)) {
-                throw new BadStart(path + " is in use by another process: stop that, or choose another kv.storage.dir");
-            }
             if (!Files.exists(path.resolve(FORMAT))) {
                 makeFormat(path);
             }
@@ -67,6 +64,31 @@ final class Folder implements AutoCloseable {
             lock.close();
             throw e;
         }
+    }
+
+    /** As {@link #hold}, where there has to be one. */
+    static Folder holdExisting(Path path) throws IOException {
+        if (!Files.exists(path.resolve(FORMAT))
+                && (!Files.isDirectory(path) || segments(path).isEmpty())) {
+            throw new BadStart(path + " holds no buckets: check kv.storage.dir");
+        }
+        return hold(path);
+    }
+
+    /** Makes a folder for its owner alone, unless it exists. */
+    static void make(Path path) throws IOException {
+        Files.createDirectories(
+                path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+
+    /** Keeps other processes from a folder until it is closed. */
+    static FileChannel lock(Path path) throws IOException {
+        FileChannel lock = FileChannel.open(path.resolve(LOCK), CREATE, READ, WRITE);
+        if (!isFree(lock)) {
+            lock.close();
+            throw new BadStart(path + " is in use by another process: stop that, or choose another folder");
+        }
+        return lock;
     }
 
     private static boolean isFree(FileChannel lock) throws IOException {
@@ -107,6 +129,22 @@ final class Folder implements AutoCloseable {
         return new Hash(Long.parseUnsignedLong(format.group(2), 16));
     }
 
+    /** Keeps nodes from a folder until {@link #completeRestored}. */
+    static void beginRestored(Path path) throws IOException {
+        writeWhole(path.resolve(FORMAT), "not restored to the end\n".getBytes(US_ASCII));
+    }
+
+    /**
+     * Makes a folder one of its own, in which the hashes are those of another one.
+     *
+     * @param format what that one says of itself
+     */
+    static void completeRestored(Path path, String format) throws IOException {
+        String own = format.replaceFirst("(?m)^restored .*\n", "")
+                + "restored %016x\n".formatted(new SecureRandom().nextLong());
+        writeWhole(path.resolve(FORMAT), own.getBytes(US_ASCII));
+    }
+
     /** Writes a file as a whole: after a crash it is there with all of this, or as it was before. */
     static void writeWhole(Path file, byte[] content) throws IOException {
         Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);
@@ -125,6 +163,25 @@ final class Folder implements AutoCloseable {
         sync(file.getParent());
     }
 
+    /** Copies bytes of a file into one that is made for its owner alone, and forces that onto the disk. */
+    static void copy(Path from, long offset, long bytes, Path to) throws IOException {
+        Files.deleteIfExists(to);
+        try (FileChannel source = FileChannel.open(from, READ);
+                FileChannel target = FileChannel.open(
+                        to,
+                        Set.of(CREATE_NEW, WRITE),
+                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            for (long at = 0; at < bytes; ) {
+                long more = source.transferTo(offset + at, bytes - at, target);
+                if (more <= 0) {
+                    throw new IOException(from + " ends before byte " + (offset + bytes));
+                }
+                at += more;
+            }
+            target.force(true);
+        }
+    }
+
     /** Forces onto the disk which files a folder has. */
     static void sync(Path path) throws IOException {
         try (FileChannel channel = FileChannel.open(path, READ)) {
@@ -139,6 +196,14 @@ final class Folder implements AutoCloseable {
                     .filter(Objects::nonNull)
                     .sorted()
                     .toList();
+        }
+    }
+
+    /** Whether a folder holds nothing but what has to be there. */
+    static boolean isEmpty(Path path) throws IOException {
+        try (Stream<Path> files = Files.list(path)) {
+            return files.map(file -> file.getFileName().toString())
+                    .allMatch(List.of(LOCK, FORMAT + UNFINISHED, "lost+found")::contains);
         }
     }
 

@@ -180,6 +180,21 @@ final class Hint {
         }
     }
 
+    /** Whether a file is the hint of a segment as it is. */
+    static boolean isSound(Path file, Segment segment) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, READ)) {
+            ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+            channel.read(header);
+            CRC32C crc = new CRC32C();
+            ByteBuffer part = ByteBuffer.allocate(BUFFER_BYTES);
+            while (channel.read(part) >= 0) {
+                crc.update(part.flip());
+                part.clear();
+            }
+            return header.flip().equals(header(segment, channel.size(), (int) crc.getValue()));
+        }
+    }
+
     private static void tell(ByteBuffer body, Reader reader) {
         while (body.hasRemaining()) {
             int word = body.getInt();

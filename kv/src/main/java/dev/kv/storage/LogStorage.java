@@ -4,7 +4,10 @@ import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.Storage;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** Storage that keeps all buckets in a log on the disk. */
 public final class LogStorage implements Storage {
@@ -31,12 +34,67 @@ public final class LogStorage implements Storage {
                 Sync.of(settings, SYNC),
                 settings.size(MAX_BYTES, 0, 1024 * TIB),
                 settings.size(SEGMENT_MAX, MIB, 1024 * MIB));
-        return (replyMaxBytes, doing) -> {
+        return new ReadyStorage(settings, storage);
+    }
+
+    private record ReadyStorage(Settings settings, StorageSettings storage) implements Ready {
+        @FunctionalInterface
+        private interface Work<T> {
+            T with(Folder folder) throws IOException;
+        }
+
+        @Override
+        public Open start(long replyMaxBytes, Consumer<String> doing) {
             try {
                 return OpenStorage.open(storage, replyMaxBytes, doing);
             } catch (IOException e) {
                 throw settings.bad(DIR, "cannot be used: " + BadStart.reason(e));
             }
-        };
+        }
+
+        @Override
+        public Copied backup(Path to) {
+            return held("the backup", folder -> Backup.of(folder, to));
+        }
+
+        @Override
+        public Copied restore(Path from) {
+            try {
+                return Backup.restore(from, storage.dir());
+            } catch (IOException e) {
+                throw failure("to restore", e);
+            }
+        }
+
+        @Override
+        public Checked verify(Optional<Path> backup, Consumer<Damage> found) {
+            if (backup.isEmpty()) {
+                return held("to verify", folder -> Verification.of(folder, found));
+            }
+            try {
+                return Backup.verify(backup.get(), found);
+            } catch (IOException e) {
+                throw failure("to verify", e);
+            }
+        }
+
+        @Override
+        public Checked repair(Consumer<Damage> found) {
+            return held("the repair", folder -> Repair.of(folder, found));
+        }
+
+        private <T> T held(String what, Work<T> work) {
+            try (Folder folder = Folder.holdExisting(storage.dir())) {
+                return work.with(folder);
+            } catch (IOException e) {
+                throw failure(what, e);
+            }
+        }
+    }
+
+    /** Why something ended that has to do with several files. */
+    static BadStart failure(String what, IOException e) {
+        String file = e instanceof FileSystemException failed ? failed.getFile() + ": " : "";
+        return new BadStart(what + " failed: " + file + BadStart.reason(e), e);
     }
 }

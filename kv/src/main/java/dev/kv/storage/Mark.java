@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.zip.CRC32C;
@@ -17,6 +18,8 @@ import java.util.zip.CRC32C;
  * one of them is sound whenever the writing stops. By one thread at a time.
  */
 final class Mark implements AutoCloseable {
+    static final String FILE = "mark";
+
     private static final int PLACE_BYTES = 48;
 
     private final FileChannel channel;
@@ -40,9 +43,20 @@ final class Mark implements AutoCloseable {
         this.channel = channel;
     }
 
+    /** What the mark of a folder says, which stays as it is; empty if there is none that is sound. */
+    static Optional<Position> read(Path folder) throws IOException {
+        if (!Files.exists(folder.resolve(FILE))) {
+            return Optional.empty();
+        }
+        try (Mark mark = new Mark(FileChannel.open(folder.resolve(FILE), READ))) {
+            mark.read();
+            return mark.last();
+        }
+    }
+
     /** Opens the marks of a folder. */
     static Mark open(Path folder) throws IOException {
-        Mark mark = new Mark(FileChannel.open(folder.resolve("mark"), CREATE, READ, WRITE));
+        Mark mark = new Mark(FileChannel.open(folder.resolve(FILE), CREATE, READ, WRITE));
         mark.read();
         return mark;
     }

@@ -1,16 +1,26 @@
 package dev.kv.storage;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.config.BadStart;
 import dev.kv.router.node.Storage;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +28,9 @@ import org.slf4j.LoggerFactory;
 /** The buckets on this node while it runs. Runs each command at once, on the thread that calls. */
 final class OpenStorage implements Storage.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenStorage.class);
+
+    /** How long the disk may take for what was written to it. */
+    private static final Duration SYNC_MAX = Duration.ofMinutes(1);
 
     private final Log log;
     private final Buckets buckets;
@@ -105,6 +118,74 @@ final class OpenStorage implements Storage.Open {
     @Override
     public void forEachBucket(Storage.BucketVisitor visitor) {
         buckets.forEachBucket(visitor);
+    }
+
+    @Override
+    public Storage.Copied backup(Path to) {
+        try (Backup backup = Backup.begin(log.folder().path(), to)) {
+            log.rollOver();
+            awaitSync();
+            Lock pin = compaction.pin();
+            pin.lock();
+            try {
+                for (Segment segment : log.sealed()) {
+                    backup.take(segment.name(), segment.end());
+                }
+            } finally {
+                pin.unlock();
+            }
+            return backup.complete();
+        } catch (IOException e) {
+            throw LogStorage.failure("the backup", e);
+        } catch (Refused e) {
+            throw new BadStart(e.getMessage(), e);
+        }
+    }
+
+    /** Waits until all that was written by now is on the disk. */
+    private void awaitSync() throws IOException {
+        try {
+            Reply reply = syncer.whenSynced(Reply.OK).toCompletableFuture().get(SYNC_MAX.toSeconds(), TimeUnit.SECONDS);
+            if (reply instanceof Reply.Failed failed) {
+                throw new BadStart(failed.message());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new BadStart("this node stops", e);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new IOException("the disk did not take what was written within " + SYNC_MAX.toSeconds() + "s", e);
+        }
+    }
+
+    @Override
+    public long exportTo(Bytes name, OutputStream stream) throws IOException {
+        Lock pin = compaction.pin();
+        pin.lock();
+        try {
+            Buckets.Frozen bucket = buckets.frozen(name);
+            if (bucket == null) {
+                throw new BadStart("there is no bucket " + name + " on this node: `kv route` tells where it would be");
+            }
+            BucketStream.Writer writer = new BucketStream.Writer(stream, name, bucket.isKept());
+            buckets.fields().forEach(bucket.index(), 0, (_, key, value) -> {
+                writer.write(key, value);
+                return true;
+            });
+            return writer.end();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        } catch (Damaged e) {
+            throw new BadStart(e.getMessage() + "; `kv verify` tells more", e);
+        } finally {
+            pin.unlock();
+        }
+    }
+
+    @Override
+    public long importFrom(Bytes name, boolean replaces, InputStream stream) throws IOException {
+        long keys = new Import(buckets, log.folder(), name, replaces).run(stream);
+        awaitSync();
+        return keys;
     }
 
     @Override

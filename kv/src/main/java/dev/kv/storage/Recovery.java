@@ -143,7 +143,8 @@ final class Recovery {
         return !synced.isBehind(segment.name().number(), offset);
     }
 
-    private static BadStart refusal(Damaged damage) {
+    /** Why a node does not start. */
+    static BadStart refusal(Damaged damage) {
         return new BadStart(
                 damage.getMessage() + "; `kv repair` sets aside what is damaged, and tells what is lost", damage);
     }

@@ -57,6 +57,22 @@ final class Scan {
         if (to - at < Layout.RECORD_HEADER_BYTES || isZero()) {
             return false;
         }
+        String wrong = wrong();
+        if (wrong != null) {
+            throw new Damaged(segment.path(), at, wrong);
+        }
+        int word = memory.get(Layout.INT, at + 16);
+        type = word & 0xFF;
+        flags = word >>> 8;
+        generation = memory.get(Layout.LONG, at + 8);
+        checkKnown();
+        nextEntry = type == Layout.WRITE ? at + Layout.recordCost(nameBytes) : at;
+        next = end;
+        return true;
+    }
+
+    /** Why what stands here is no record; null if it is one. */
+    private String wrong() {
         int length = memory.get(Layout.INT, at + 4);
         nameBytes = memory.get(Layout.INT, at + 20);
         long head = Layout.recordCost(nameBytes);
@@ -65,20 +81,17 @@ final class Scan {
                 || length > to - at
                 || nameBytes < 0
                 || head > length) {
-            throw damaged("no record begins here");
+            return "no record begins here";
         }
         end = at + length;
-        if (!isSound(head)) {
-            throw damaged("a record is not the one that was written");
-        }
-        int word = memory.get(Layout.INT, at + 16);
-        type = word & 0xFF;
-        flags = word >>> 8;
-        generation = memory.get(Layout.LONG, at + 8);
-        checkKnown();
-        nextEntry = type == Layout.WRITE ? at + head : at;
-        next = end;
-        return true;
+        return isSound(head) ? null : "a record is not the one that was written";
+    }
+
+    /** Whether a sound record begins at an offset, where the scan goes on in any case. */
+    boolean isRecord(long offset) {
+        next = offset;
+        at = offset;
+        return to - at >= Layout.RECORD_HEADER_BYTES && !isZero() && wrong() == null;
     }
 
     /** Nothing was written here. */
@@ -129,10 +142,6 @@ final class Scan {
 
     private long sizeOf(long offset) {
         return Layout.FIELD_HEADER_BYTES + Layout.padded((long) segment.keyBytes(offset) + segment.valueBytes(offset));
-    }
-
-    private Damaged damaged(String what) {
-        return new Damaged(segment.path(), at, what);
     }
 
     /** Where the record begins, or where {@link #next} found none. */
@@ -194,7 +203,7 @@ final class Scan {
                 : Layout.recordCost(nameBytes);
     }
 
-    /** Where to go on looking behind damage: the next offset at which a record might begin. */
+    /** Goes on at an offset, behind damage. */
     void skipTo(long offset) {
         next = offset;
     }

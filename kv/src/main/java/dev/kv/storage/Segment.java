@@ -11,9 +11,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.concurrent.locks.LockSupport;
@@ -133,23 +136,34 @@ final class Segment implements AutoCloseable {
 
     /** Maps a file that has all its blocks; it has no header yet. */
     static Segment allocated(Path path, Name name) throws IOException {
-        return map(path, name, Files.size(path), Layout.SEGMENT_HEADER_BYTES);
+        return map(path, name, Files.size(path), Layout.SEGMENT_HEADER_BYTES, Set.of(READ, WRITE));
     }
 
     /** Maps a file that is there, with {@link #end} at its end. It takes no file descriptor until {@link #seal}. */
     static Segment open(Path path, Name name) throws IOException {
         long bytes = Files.size(path);
-        Segment segment = map(path, name, bytes, bytes);
+        return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ, WRITE)));
+    }
+
+    /** Likewise, for reading alone. */
+    static Segment openToRead(Path path, Name name) throws IOException {
+        long bytes = Files.size(path);
+        return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ)));
+    }
+
+    private static Segment withoutDescriptor(Segment segment) throws IOException {
         segment.channel.close();
         return segment;
     }
 
     @SuppressWarnings("MustBeClosed") // closed with the segment
-    private static Segment map(Path path, Name name, long bytes, long end) throws IOException {
-        FileChannel channel = FileChannel.open(path, READ, WRITE);
+    private static Segment map(Path path, Name name, long bytes, long end, Set<StandardOpenOption> access)
+            throws IOException {
+        FileChannel channel = FileChannel.open(path, access);
         Arena arena = Arena.ofShared();
         try {
-            MemorySegment memory = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
+            MapMode mode = access.contains(WRITE) ? MapMode.READ_WRITE : MapMode.READ_ONLY;
+            MemorySegment memory = channel.map(mode, 0, bytes, arena);
             return new Segment(IDS.incrementAndGet(), name, path, arena, memory, channel, end);
         } catch (IOException | RuntimeException e) {
             arena.close();

@@ -66,9 +66,11 @@ final class Syncer {
 
     /** The reply to a write that was appended before, when it may be acknowledged. Any thread. */
     CompletionStage<Reply> acknowledge(Reply reply) {
-        if (!sync.isAlways()) {
-            return CompletableFuture.completedFuture(reply);
-        }
+        return sync.isAlways() ? whenSynced(reply) : CompletableFuture.completedFuture(reply);
+    }
+
+    /** The reply, when all that was written by now is on the disk, whatever the setting. Any thread. */
+    CompletionStage<Reply> whenSynced(Reply reply) {
         long until = log.appended();
         if (until == log.synced()) {
             return CompletableFuture.completedFuture(reply);

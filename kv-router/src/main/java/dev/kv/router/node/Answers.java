@@ -7,25 +7,42 @@ import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
 import dev.kv.router.Router.TableInForce;
+import dev.kv.router.config.BadStart;
 import dev.kv.router.net.Addresses;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What a node answers at its local socket: a document to each line, which is a command and its argument. */
-final class Answers implements Function<String, Map<String, Object>> {
+final class Answers implements LocalSocket.Answering {
     /** What a way may take beyond the patience of the first node on it. */
     private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
 
+    private static final Logger LOG = LoggerFactory.getLogger(Answers.class);
+
+    /** How many backups, exports and imports may run at once. */
+    private static final int LONG_MAX = 4;
+
     private final Node node;
     private final Runnable stopAsked;
+    private final Semaphore free = new Semaphore(LONG_MAX);
+
+    /** What ends each of those that run. */
+    private final Set<Closeable> running = ConcurrentHashMap.newKeySet();
 
     Answers(Node node, Runnable stopAsked) {
         this.node = node;
@@ -33,15 +50,85 @@ final class Answers implements Function<String, Map<String, Object>> {
     }
 
     @Override
-    public Map<String, Object> apply(String line) {
+    public Map<String, Object> to(String line, LocalSocket.Streams streams) throws IOException {
         int blank = line.indexOf(' ');
         String command = blank < 0 ? line : line.substring(0, blank);
         return switch (command) {
             case "status" -> status();
             case "stop" -> stop();
-            case "route" -> route(Bytes.ofPrintable(line.substring(blank + 1)));
+            case "route" -> route(argument(line));
+            case "backup" -> {
+                Path to = Path.of(argument(line).text());
+                Thread thread = Thread.currentThread();
+                yield ofStorage(storage -> document(storage.backup(to)), thread::interrupt);
+            }
+            case "export" -> {
+                Bytes bucket = argument(line);
+                yield ofStorage(storage -> Map.of("keys", storage.exportTo(bucket, streams.output())), streams);
+            }
+            case "import", "replace" -> {
+                Bytes bucket = argument(line);
+                boolean replaces = command.equals("replace");
+                yield ofStorage(
+                        storage -> Map.of("keys", storage.importFrom(bucket, replaces, streams.input())), streams);
+            }
             default -> Map.of("unknown", command);
         };
+    }
+
+    private static Bytes argument(String line) {
+        return Bytes.ofPrintable(line.substring(line.indexOf(' ') + 1));
+    }
+
+    @FunctionalInterface
+    private interface Work {
+        Map<String, Object> with(Storage.Open storage) throws IOException;
+    }
+
+    /** Does what may take long, unless there is too much of that already. */
+    private Map<String, Object> ofStorage(Work work, Closeable cut) throws IOException {
+        if (node.storage().isEmpty()) {
+            return refusal(node.release().storage().isEmpty() ? "it keeps no data" : "it is still starting");
+        }
+        if (!free.tryAcquire()) {
+            return refusal("so many backups, exports and imports run already: wait for one of them to end");
+        }
+        running.add(cut);
+        try {
+            return work.with(node.storage().get());
+        } catch (BadStart e) {
+            return refusal(e.getMessage());
+        } finally {
+            running.remove(cut);
+            free.release();
+        }
+    }
+
+    private static Map<String, Object> refusal(String why) {
+        return Map.of("refusal", why);
+    }
+
+    /** What a backup came to, for programs. */
+    static Map<String, Object> document(Storage.Copied copied) {
+        return Map.of(
+                "files", copied.files(),
+                "bytes", copied.bytes(),
+                "copied", copied.copied(),
+                "copiedBytes", copied.copiedBytes(),
+                "linked", copied.linked(),
+                "kept", copied.kept(),
+                "records", copied.records());
+    }
+
+    /** Cuts off what takes long, so that the storage can stop. */
+    void cutOff() {
+        for (Closeable cut : running) {
+            try {
+                cut.close();
+            } catch (IOException e) {
+                LOG.debug("a connection could not be closed", e);
+            }
+        }
     }
 
     private Map<String, Object> stop() {

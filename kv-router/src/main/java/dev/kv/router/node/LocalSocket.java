@@ -11,8 +11,12 @@ import com.typesafe.config.ConfigSyntax;
 import com.typesafe.config.ConfigValueFactory;
 import dev.kv.router.config.BadStart;
 import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
+import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -25,6 +29,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -33,13 +38,16 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The socket in a node's folder by which commands reach the node that runs there; only its owner may use it. A client sends
  * one line and gets one JSON document, then the end.
+ *
+ * <p>Before the document the node may send and ask for bytes: {@code <}, a length in 4 bytes, and so many bytes; or {@code >},
+ * to which the client answers with a length and so many bytes, none at the end of what it has. The document is told from these
+ * by its first byte.
  */
 final class LocalSocket implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LocalSocket.class);
@@ -54,6 +62,16 @@ final class LocalSocket implements AutoCloseable {
     /** Several times the longest routing table, which is the most of an answer. */
     private static final int ANSWER_MAX_BYTES = 64 * 1024 * 1024;
 
+    private static final char DOCUMENT = '{';
+    private static final char SENT = '<';
+    private static final char WANTED = '>';
+
+    /** The most bytes that are sent at once. */
+    private static final int PIECE_MAX_BYTES = 1 << 16;
+
+    /** How long the other side may take for such a piece: it may be a pipe to a slow program. */
+    private static final Duration PIECE_MAX = Duration.ofMinutes(1);
+
     private static final Duration FAREWELL_MAX = Duration.ofSeconds(1);
 
     /** The size of sun_path on Linux, less the zero at its end. */
@@ -61,11 +79,23 @@ final class LocalSocket implements AutoCloseable {
 
     private final Path path;
     private final ServerSocketChannel listening;
-    private final Function<String, Map<String, Object>> answers;
+    private final Answering answers;
     private final Semaphore free = new Semaphore(CONVERSATIONS_MAX);
     private final ExecutorService conversations = Executors.newVirtualThreadPerTaskExecutor();
 
-    private LocalSocket(Path path, ServerSocketChannel listening, Function<String, Map<String, Object>> answers) {
+    /** Makes documents of lines. */
+    @FunctionalInterface
+    interface Answering {
+        /**
+         * The answer to a line; may block.
+         *
+         * @param streams what else the client takes and gives
+         * @throws IOException if it no longer does
+         */
+        Map<String, Object> to(String line, Streams streams) throws IOException;
+    }
+
+    private LocalSocket(Path path, ServerSocketChannel listening, Answering answers) {
         this.path = path;
         this.listening = listening;
         this.answers = answers;
@@ -74,9 +104,9 @@ final class LocalSocket implements AutoCloseable {
     /**
      * Answers from now on. What another process left behind in the folder is replaced, so its lock has to be held.
      *
-     * @param answers makes a document of a line; called by several threads at once, and may block
+     * @param answers called by several threads at once
      */
-    static LocalSocket open(Path folder, Function<String, Map<String, Object>> answers) throws IOException {
+    static LocalSocket open(Path folder, Answering answers) throws IOException {
         Path path = in(folder);
         Files.deleteIfExists(path);
         ServerSocketChannel listening = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
@@ -98,6 +128,17 @@ final class LocalSocket implements AutoCloseable {
      * @throws BadStart if the node belongs to another user
      */
     static Optional<Config> ask(Path folder, String line, Duration limit) {
+        return ask(folder, line, limit, InputStream.nullInputStream(), OutputStream.nullOutputStream());
+    }
+
+    /**
+     * Likewise.
+     *
+     * @param input what the node may ask for
+     * @param output where what it sends goes
+     * @throws UncheckedIOException if one of these fails
+     */
+    static Optional<Config> ask(Path folder, String line, Duration limit, InputStream input, OutputStream output) {
         Path path = in(folder);
         if (Files.exists(path) && !Files.isWritable(path)) {
             throw new BadStart(path + " belongs to another user: call this as the user that runs the node");
@@ -105,14 +146,49 @@ final class LocalSocket implements AutoCloseable {
         try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             CompletableFuture<Void> cut = closeAfter(limit, channel);
             reach(path, channel::connect);
-            write(channel, line + "\n");
-            byte[] answer = Channels.newInputStream(channel).readNBytes(ANSWER_MAX_BYTES);
+            write(channel, UTF_8.encode(line + "\n"));
+            DataInputStream answer = new DataInputStream(Channels.newInputStream(channel));
+            int kind = answer.read();
+            for (; kind == SENT || kind == WANTED; kind = answer.read()) {
+                if (kind == SENT) {
+                    pass(answer.readNBytes(answer.readInt()), output);
+                } else {
+                    write(channel, piece(pieceOf(input)));
+                }
+            }
+            if (kind != DOCUMENT) {
+                return Optional.empty();
+            }
+            byte[] document = answer.readNBytes(ANSWER_MAX_BYTES);
             cut.cancel(false);
             ConfigParseOptions json = ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON);
-            return Optional.of(ConfigFactory.parseString(new String(answer, UTF_8), json));
+            return Optional.of(ConfigFactory.parseString(DOCUMENT + new String(document, UTF_8), json));
         } catch (IOException | ConfigException noAnswer) {
             return Optional.empty();
         }
+    }
+
+    private static void pass(byte[] piece, OutputStream output) {
+        try {
+            output.write(piece);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] pieceOf(InputStream input) {
+        try {
+            return input.readNBytes(PIECE_MAX_BYTES);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static ByteBuffer piece(byte[] bytes) {
+        return ByteBuffer.allocate(Integer.BYTES + bytes.length)
+                .putInt(bytes.length)
+                .put(bytes)
+                .flip();
     }
 
     private static Path in(Path folder) {
@@ -145,9 +221,10 @@ final class LocalSocket implements AutoCloseable {
             CompletableFuture<Void> cut = closeAfter(TRANSFER_MAX, channel);
             String line = readLine(Channels.newInputStream(channel));
             cut.cancel(false);
-            String answer = ConfigValueFactory.fromMap(answers.apply(line)).render(ConfigRenderOptions.concise());
+            String answer = ConfigValueFactory.fromMap(answers.to(line, new Streams(channel)))
+                    .render(ConfigRenderOptions.concise());
             cut = closeAfter(TRANSFER_MAX, channel);
-            write(channel, answer);
+            write(channel, UTF_8.encode(answer));
             cut.cancel(false);
         } catch (IOException e) {
             LOG.debug("a conversation at {} broke off", path, e);
@@ -169,10 +246,97 @@ final class LocalSocket implements AutoCloseable {
         return line.toString(UTF_8);
     }
 
-    private static void write(SocketChannel channel, String text) throws IOException {
-        ByteBuffer bytes = UTF_8.encode(text);
+    private static void write(SocketChannel channel, ByteBuffer bytes) throws IOException {
         while (bytes.hasRemaining()) {
             channel.write(bytes);
+        }
+    }
+
+    /** What passes between a client and the node before the document. By one thread at a time, but for {@link #close}. */
+    static final class Streams implements Closeable {
+        private final SocketChannel channel;
+
+        private Streams(SocketChannel channel) {
+            this.channel = channel;
+        }
+
+        /** What the client takes. */
+        OutputStream output() {
+            return new OutputStream() {
+                @Override
+                public void write(int b) throws IOException {
+                    write(new byte[] {(byte) b}, 0, 1);
+                }
+
+                @Override
+                public void write(byte[] bytes, int offset, int length) throws IOException {
+                    for (int at = 0; at < length; at += PIECE_MAX_BYTES) {
+                        int end = Math.min(length, at + PIECE_MAX_BYTES);
+                        send(Arrays.copyOfRange(bytes, offset + at, offset + end));
+                    }
+                }
+            };
+        }
+
+        private void send(byte[] bytes) throws IOException {
+            CompletableFuture<Void> cut = closeAfter(PIECE_MAX, channel);
+            LocalSocket.write(channel, ByteBuffer.wrap(new byte[] {SENT}));
+            LocalSocket.write(channel, piece(bytes));
+            cut.cancel(false);
+        }
+
+        /** What the client gives. It is asked for when it is read, and no more than that. */
+        InputStream input() {
+            return new InputStream() {
+                private ByteBuffer rest = ByteBuffer.allocate(0);
+                private boolean isEnded;
+
+                @Override
+                public int read() throws IOException {
+                    return hasMore() ? rest.get() & 0xFF : -1;
+                }
+
+                @Override
+                public int read(byte[] bytes, int offset, int length) throws IOException {
+                    if (length == 0) {
+                        return 0;
+                    }
+                    if (!hasMore()) {
+                        return -1;
+                    }
+                    int read = Math.min(length, rest.remaining());
+                    rest.get(bytes, offset, read);
+                    return read;
+                }
+
+                private boolean hasMore() throws IOException {
+                    if (!rest.hasRemaining() && !isEnded) {
+                        rest = ByteBuffer.wrap(receive());
+                        isEnded = !rest.hasRemaining();
+                    }
+                    return rest.hasRemaining();
+                }
+            };
+        }
+
+        private byte[] receive() throws IOException {
+            CompletableFuture<Void> cut = closeAfter(PIECE_MAX, channel);
+            LocalSocket.write(channel, ByteBuffer.wrap(new byte[] {WANTED}));
+            DataInputStream input = new DataInputStream(Channels.newInputStream(channel));
+            int length = input.readInt();
+            if (length < 0 || length > PIECE_MAX_BYTES) {
+                throw new IOException("a piece of " + length + " bytes");
+            }
+            byte[] bytes = new byte[length];
+            input.readFully(bytes);
+            cut.cancel(false);
+            return bytes;
+        }
+
+        /** Ends it, whoever waits for it. Any thread. */
+        @Override
+        public void close() throws IOException {
+            channel.close();
         }
     }
 

@@ -31,6 +31,12 @@ import picocli.CommandLine.Option;
             TableCommand.class,
             NodesCommand.class,
             ZooKeeperCommand.class,
+            BackupCommand.class,
+            RestoreCommand.class,
+            VerifyCommand.class,
+            RepairCommand.class,
+            ExportCommand.class,
+            ImportCommand.class,
             HelpCommand.class
         },
         footer = {"", "Example:", "  bin/kv start && bin/kv status"})

@@ -44,6 +44,7 @@ public final class Node {
     private final ConcurrentMap<String, Supplier<Map<String, String>>> reports = new ConcurrentHashMap<>();
     private volatile State state = State.STARTING;
     private volatile String doing = "";
+    private volatile Optional<Storage.Open> openStorage = Optional.empty();
     private volatile Optional<Router> router = Optional.empty();
     private volatile Optional<InetSocketAddress> clientAddress = Optional.empty();
     private volatile Optional<InetSocketAddress> peerAddress = Optional.empty();
@@ -127,13 +128,16 @@ public final class Node {
         if (settings.zookeeper().isEmpty()) {
             settings.table().warnings().forEach(warning -> LOG.warn("kv.router.table: {}", warning));
         }
-        holdFolder(stopAsked);
+        Answers answers = new Answers(this, stopAsked);
+        holdFolder(answers);
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
         doing = "opening the storage";
         Optional<Storage.Open> storage = ready.storage.map(
                 storing -> storing.start(settings.limits().replyMaxBytes(), progress -> doing = progress));
         storage.ifPresent(open -> started("storage", open));
+        openStorage = storage;
+        started("backups, exports and imports", limit -> answers.cutOff());
 
         doing = "opening the ports";
         Loops loops = new Loops(settings.ioThreads());
@@ -201,7 +205,7 @@ public final class Node {
         return cluster;
     }
 
-    private void holdFolder(Runnable stopAsked) {
+    private void holdFolder(Answers answers) {
         NodeSettings settings = ready.settings;
         doing = "taking " + settings.folder();
         try {
@@ -209,7 +213,7 @@ public final class Node {
                     .orElseThrow(() -> new BadStart("a node runs in " + settings.folder() + " already (process "
                             + NodeFolder.pid(settings.folder()) + "): stop it, or give this one another kv.node.dir"));
             started("folder", limit -> folder.close());
-            LocalSocket socket = LocalSocket.open(settings.folder(), new Answers(this, stopAsked));
+            LocalSocket socket = LocalSocket.open(settings.folder(), answers);
             started("local socket", limit -> socket.close());
         } catch (IOException e) {
             throw ready.configuration.bad("kv.node.dir", "cannot be used: " + BadStart.reason(e));
@@ -264,6 +268,11 @@ public final class Node {
     /** What a node that starts or stops is about; empty while it runs. */
     String doing() {
         return doing;
+    }
+
+    /** Empty until the node has come so far, and if it keeps no data. */
+    Optional<Storage.Open> storage() {
+        return openStorage;
     }
 
     /** Empty until the node has come so far. */

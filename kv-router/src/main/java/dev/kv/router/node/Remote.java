@@ -4,6 +4,8 @@ import com.typesafe.config.Config;
 import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -17,6 +19,9 @@ import java.util.Optional;
 record Remote(String name, Path folder) {
     /** A node answers these at once, unless its host is very busy. */
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** What reads or writes all that a node has. */
+    private static final Duration LONG_PATIENCE = Duration.ofDays(1);
 
     static Remote of(Settings settings) {
         return new Remote(NodeSettings.name(settings), NodeSettings.folder(settings));
@@ -36,6 +41,22 @@ record Remote(String name, Path folder) {
     /** The way of a request, as the node tells it; empty if it does not run, or does not answer. */
     Optional<Config> route(Bytes bucket, Duration patience) {
         return LocalSocket.ask(folder, "route " + bucket.printable(Integer.MAX_VALUE), patience.plus(PATIENCE));
+    }
+
+    /**
+     * Has the node do something with its buckets that may take long.
+     *
+     * @param input what it may ask for
+     * @param output where what it sends goes
+     * @throws BadStart if it cannot be done, or the node does not run or does not answer
+     */
+    Config ask(String line, InputStream input, OutputStream output) {
+        Config answer =
+                LocalSocket.ask(folder, line, LONG_PATIENCE, input, output).orElseThrow(this::silent);
+        if (answer.hasPath("refusal")) {
+            throw new BadStart(name + ": " + answer.getString("refusal"));
+        }
+        return answer;
     }
 
     /** Whether it runs, answering or not. */

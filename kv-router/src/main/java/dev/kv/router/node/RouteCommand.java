@@ -1,17 +1,12 @@
 package dev.kv.router.node;
 
 import com.typesafe.config.Config;
-import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import java.util.concurrent.Callable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 @Command(
         name = "route",
@@ -29,17 +24,14 @@ final class RouteCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Prints a JSON object.")
     private boolean json;
 
-    @Parameters(paramLabel = "BUCKET", description = "Its name; %%HH stands for any byte.")
-    private String bucket = "";
-
-    @Spec
-    private CommandSpec spec;
+    @Mixin
+    private BucketName bucket = new BucketName();
 
     @Override
     public Integer call() {
         Settings settings = options.settings();
         Remote node = Remote.of(settings);
-        Config way = node.route(name(), NodeSettings.patience(settings)).orElseThrow(node::silent);
+        Config way = node.route(bucket.bytes(), NodeSettings.patience(settings)).orElseThrow(node::silent);
         if (json) {
             Output.json(way.root());
         } else {
@@ -49,14 +41,6 @@ final class RouteCommand implements Callable<Integer> {
             throw new BadStart(way.getString("failure.word") + " " + way.getString("failure.message"));
         }
         return 0;
-    }
-
-    private Bytes name() {
-        try {
-            return Bytes.ofPrintable(bucket);
-        } catch (IllegalArgumentException e) {
-            throw new CommandLine.ParameterException(spec.commandLine(), e.getMessage(), e);
-        }
     }
 
     private static String text(Config hop) {

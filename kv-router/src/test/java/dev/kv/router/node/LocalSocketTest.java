@@ -31,7 +31,7 @@ class LocalSocketTest {
     private Path folder;
 
     private LocalSocket echo() throws IOException {
-        return LocalSocket.open(folder, line -> Map.of("line", line));
+        return LocalSocket.open(folder, (line, _) -> Map.of("line", line));
     }
 
     private static SocketChannel connect(Path folder) throws IOException {
@@ -51,7 +51,7 @@ class LocalSocketTest {
     void aLongLineAndALongDocumentAreCarried() throws IOException {
         String line = "route " + "%00".repeat(64 * 1024);
         String text = "x".repeat(16 * 1024 * 1024);
-        try (LocalSocket _ = LocalSocket.open(folder, asked -> Map.of("line", asked, "text", text))) {
+        try (LocalSocket _ = LocalSocket.open(folder, (asked, _) -> Map.of("line", asked, "text", text))) {
             Config answer = LocalSocket.ask(folder, line, LIMIT).orElseThrow();
 
             assertThat(answer.getString("line")).isEqualTo(line);
@@ -93,7 +93,7 @@ class LocalSocketTest {
     @Test
     void aFolderWithALongPathIsReachedToo() throws IOException {
         Path deep = Files.createDirectories(folder.resolve("a".repeat(100)).resolve("b".repeat(200)));
-        try (LocalSocket _ = LocalSocket.open(deep, line -> Map.of("line", line))) {
+        try (LocalSocket _ = LocalSocket.open(deep, (line, _) -> Map.of("line", line))) {
             assertThat(deep.resolve("socket")).exists();
             assertThat(LocalSocket.ask(deep, "status", LIMIT)).isPresent();
         }
@@ -104,7 +104,7 @@ class LocalSocketTest {
     void anAnswerThatTakesTooLongIsNotWaitedFor() throws IOException {
         CountDownLatch asked = new CountDownLatch(1);
         CountDownLatch answer = new CountDownLatch(1);
-        try (LocalSocket _ = LocalSocket.open(folder, line -> {
+        try (LocalSocket _ = LocalSocket.open(folder, (line, _) -> {
             asked.countDown();
             await(answer);
             return Map.of();
@@ -119,7 +119,7 @@ class LocalSocketTest {
     @Test
     void aSlowAnswerDelaysNoOther() throws Exception {
         CountDownLatch answer = new CountDownLatch(1);
-        try (LocalSocket _ = LocalSocket.open(folder, line -> {
+        try (LocalSocket _ = LocalSocket.open(folder, (line, _) -> {
             if (line.equals("slow")) {
                 await(answer);
             }
@@ -167,7 +167,7 @@ class LocalSocketTest {
 
     @Test
     void aFaultEndsThatConversationAlone() throws IOException {
-        try (LocalSocket _ = LocalSocket.open(folder, line -> {
+        try (LocalSocket _ = LocalSocket.open(folder, (line, _) -> {
             if (line.equals("fail")) {
                 throw new IllegalStateException("on purpose");
             }

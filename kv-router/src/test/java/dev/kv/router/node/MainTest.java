@@ -225,6 +225,12 @@ class MainTest {
                         "table",
                         "nodes",
                         "zookeeper",
+                        "backup",
+                        "restore",
+                        "verify",
+                        "repair",
+                        "export",
+                        "import",
                         "help");
         CommandLine table = kv.getSubcommands().get("table");
         assertThat(table.getSubcommands().keySet())

@@ -12,6 +12,8 @@ import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.net.Loops;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -29,6 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -56,17 +59,63 @@ class NodeTest {
     private Storage storage() {
         return settings -> {
             events.add("storage configured");
-            return (_, _) -> {
-                events.add("storage started");
-                return new EmptyStorage();
-            };
+            return new ReadyStorage(() -> events.add("storage started"));
         };
+    }
+
+    private final class ReadyStorage implements Storage.Ready {
+        private final Runnable starting;
+
+        ReadyStorage(Runnable starting) {
+            this.starting = starting;
+        }
+
+        @Override
+        public Storage.Open start(long replyMaxBytes, Consumer<String> doing) {
+            starting.run();
+            return new EmptyStorage();
+        }
+
+        @Override
+        public Storage.Copied backup(Path to) {
+            throw new BadStart("there is nothing to copy");
+        }
+
+        @Override
+        public Storage.Copied restore(Path from) {
+            throw new BadStart("there is nowhere to copy to");
+        }
+
+        @Override
+        public Storage.Checked verify(Optional<Path> backup, Consumer<Storage.Damage> found) {
+            return new Storage.Checked(0, 0, 0, 0);
+        }
+
+        @Override
+        public Storage.Checked repair(Consumer<Storage.Damage> found) {
+            return new Storage.Checked(0, 0, 0, 0);
+        }
     }
 
     private final class EmptyStorage implements Storage.Open {
         @Override
         public void forEachBucket(Storage.BucketVisitor visitor) {
             // There are none.
+        }
+
+        @Override
+        public Storage.Copied backup(Path to) {
+            throw new BadStart("there is nothing to copy");
+        }
+
+        @Override
+        public long exportTo(Bytes bucket, OutputStream stream) {
+            throw new BadStart("there is no bucket " + bucket);
+        }
+
+        @Override
+        public long importFrom(Bytes bucket, boolean replaces, InputStream stream) {
+            throw new BadStart("there is no room for " + bucket);
         }
 
         @Override
@@ -342,15 +391,14 @@ class NodeTest {
     void answersAtTheLocalSocketWhileItStarts() throws Exception {
         CountDownLatch opening = new CountDownLatch(1);
         CountDownLatch opened = new CountDownLatch(1);
-        Storage slow = settings -> (_, _) -> {
+        Storage slow = settings -> new ReadyStorage(() -> {
             opening.countDown();
             try {
                 opened.await();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }
-            return new EmptyStorage();
-        };
+        });
         CompletableFuture<Node> starting =
                 CompletableFuture.supplyAsync(() -> start(release(Optional.of(slow), Optional.empty()), Map.of()));
         assertThat(opening.await(10, TimeUnit.SECONDS)).isTrue();

@@ -1,0 +1,343 @@
+package dev.kv.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+import static java.nio.file.StandardOpenOption.READ;
+
+import dev.kv.router.config.BadStart;
+import dev.kv.router.node.Storage.Checked;
+import dev.kv.router.node.Storage.Copied;
+import dev.kv.router.node.Storage.Damage;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+
+/**
+ * A folder that holds the log of a data folder as it was at one moment, held so that no other process changes it. Segments do
+ * not change under their names, so that those that are there stay for the next backup; a manifest says which files make it, and
+ * is written when they are there.
+ */
+final class Backup implements AutoCloseable {
+    private static final int BUFFER_BYTES = 1 << 16;
+
+    private final Path data;
+    private final Path folder;
+    private final FileChannel lock;
+    private final SortedMap<String, Manifest.Content> earlier;
+    private final SortedMap<String, Manifest.Content> files = new TreeMap<>();
+    private final List<String> fresh = new ArrayList<>();
+    private long copied;
+    private long copiedBytes;
+    private long linked;
+    private long records;
+
+    private Backup(Path data, Path folder, FileChannel lock, SortedMap<String, Manifest.Content> earlier) {
+        this.data = data;
+        this.folder = folder;
+        this.lock = lock;
+        this.earlier = earlier;
+    }
+
+    /**
+     * Begins a backup of a data folder, which is held.
+     *
+     * @throws BadStart if something else is there
+     */
+    static Backup begin(Path data, Path folder) throws IOException {
+        refuseInside(data, folder);
+        Folder.make(folder);
+        FileChannel lock = Folder.lock(folder);
+        try {
+            String format = Files.readString(data.resolve(Folder.FORMAT));
+            Path own = folder.resolve(Folder.FORMAT);
+            if (Files.exists(folder.resolve(Mark.FILE))) {
+                throw new BadStart(folder + " is a data folder: choose another folder for the backup");
+            }
+            if (!Files.exists(own)) {
+                if (!Folder.isEmpty(folder)) {
+                    throw new BadStart(folder + " is not empty, and holds no backup: choose another folder");
+                }
+                Folder.writeWhole(own, format.getBytes(UTF_8));
+            } else if (!Files.readString(own).equals(format)) {
+                throw new BadStart(folder + " holds a backup of another data folder, or of this one before it was"
+                        + " restored: choose another folder");
+            }
+            SortedMap<String, Manifest.Content> earlier =
+                    Manifest.read(folder).map(Manifest::files).orElse(new TreeMap<>());
+            return new Backup(data, folder, lock, earlier);
+        } catch (IOException | RuntimeException e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    private static void refuseInside(Path data, Path folder) throws IOException {
+        Path there = folder.toAbsolutePath().normalize();
+        while (!Files.exists(there)) {
+            there = there.getParent();
+        }
+        if (there.toRealPath().startsWith(data.toRealPath())) {
+            throw new BadStart(folder + " is inside the data folder: choose one outside, best on another disk");
+        }
+    }
+
+    /** Backs up a data folder that no node runs in. */
+    static Copied of(Folder data, Path folder) throws IOException {
+        Chain chain = Chain.of(data.path());
+        try (Backup backup = begin(data.path(), folder)) {
+            for (Chain.Part part : chain.parts()) {
+                part.damage().ifPresent(damage -> {
+                    throw Recovery.refusal(damage);
+                });
+                // Where the others end is known.
+                boolean isLast = part.equals(chain.parts().getLast());
+                if (!isLast && part.name().number() < chain.synced().number()) {
+                    backup.take(part.name(), part.end());
+                    continue;
+                }
+                Survey survey = survey(chain, part);
+                if (survey.end() > Layout.SEGMENT_HEADER_BYTES) {
+                    backup.take(part.name(), survey.end());
+                }
+                if (survey.isTorn()) {
+                    break;
+                }
+            }
+            return backup.complete();
+        }
+    }
+
+    private static Survey survey(Chain chain, Chain.Part part) throws IOException {
+        try (Segment segment = chain.open(part)) {
+            return Survey.of(chain, part, segment, damage -> {
+                throw Recovery.refusal(new Damaged(damage.file(), damage.offset(), damage.what()));
+            });
+        }
+    }
+
+    /** Takes in what a segment holds up to its end, and its hint. They must not go meanwhile. */
+    void take(Segment.Name name, long bytes) throws IOException {
+        take(name.log(), bytes);
+        Path hint = data.resolve(name.hint());
+        if (Files.exists(hint)) {
+            take(name.hint(), Files.size(hint));
+        }
+    }
+
+    private void take(String file, long bytes) throws IOException {
+        Path copy = folder.resolve(file);
+        Manifest.Content before = earlier.get(file);
+        if (Files.exists(copy) && Files.size(copy) == bytes && before != null && before.bytes() == bytes) {
+            files.put(file, before);
+            return;
+        }
+        Path unfinished = folder.resolve(file + Folder.UNFINISHED);
+        Files.deleteIfExists(unfinished);
+        if (isLinked(unfinished, data.resolve(file), bytes)) {
+            linked++;
+        } else {
+            Folder.copy(data.resolve(file), 0, bytes, unfinished);
+            copied++;
+            copiedBytes += bytes;
+        }
+        Files.move(unfinished, copy, ATOMIC_MOVE);
+        fresh.add(file);
+    }
+
+    private static boolean isLinked(Path link, Path file, long bytes) throws IOException {
+        if (Files.size(file) != bytes) {
+            return false;
+        }
+        try {
+            Files.createLink(link, file);
+            return true;
+        } catch (UnsupportedOperationException | FileSystemException notHere) {
+            return false;
+        }
+    }
+
+    /**
+     * Reads again what is new, and makes this the backup.
+     *
+     * @throws BadStart if something of it is damaged: the backup before this one stays
+     */
+    Copied complete() throws IOException {
+        Path format = folder.resolve(Folder.FORMAT);
+        files.put(Folder.FORMAT, content(format));
+        for (String file : fresh) {
+            check(file);
+        }
+        Folder.sync(folder);
+        Manifest manifest = new Manifest(files);
+        manifest.write(folder);
+        removeOthers();
+        return new Copied(
+                files.size(), manifest.bytes(), copied, copiedBytes, linked, files.size() - 1 - fresh.size(), records);
+    }
+
+    private void check(String file) throws IOException {
+        Path path = folder.resolve(file);
+        Segment.Name name = Segment.Name.of(file);
+        if (name != null) {
+            records += records(path, name);
+        }
+        files.put(file, content(path));
+    }
+
+    private static long records(Path path, Segment.Name name) throws IOException {
+        long records = 0;
+        try (Segment segment = Segment.openToRead(path, name)) {
+            segment.header();
+            Scan scan = Scan.of(segment);
+            while (scan.next()) {
+                records++;
+            }
+            if (scan.at() < segment.end()) {
+                throw new Damaged(path, scan.at(), "what was written here is missing");
+            }
+        } catch (Damaged e) {
+            throw new BadStart(
+                    e.getMessage() + ": this backup was not completed, and the one before it stays; `kv verify` tells"
+                            + " more",
+                    e);
+        }
+        return records;
+    }
+
+    /** Removes what earlier backups had, and what one has left that was not completed. */
+    private void removeOthers() throws IOException {
+        List<Path> others = new ArrayList<>();
+        try (Stream<Path> all = Files.list(folder)) {
+            all.filter(file -> isOurs(file.getFileName().toString())).forEach(others::add);
+        }
+        for (Path other : others) {
+            Files.delete(other);
+        }
+    }
+
+    private boolean isOurs(String file) {
+        boolean isOfSegment = Segment.Name.of(file.replaceFirst("[.](hint|(log|hint)[.]tmp)$", ".log")) != null;
+        return isOfSegment && !files.containsKey(file);
+    }
+
+    private static Manifest.Content content(Path file) throws IOException {
+        CRC32C crc = new CRC32C();
+        ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+        try (FileChannel channel = FileChannel.open(file, READ)) {
+            while (channel.read(buffer) >= 0) {
+                crc.update(buffer.flip());
+                buffer.clear();
+            }
+        }
+        return new Manifest.Content(Files.size(file), (int) crc.getValue());
+    }
+
+    /** Keeps a backup from being changed while it is read, where anybody could. */
+    private static Optional<FileChannel> hold(Path backup) throws IOException {
+        return Files.isWritable(backup) ? Optional.of(Folder.lock(backup)) : Optional.empty();
+    }
+
+    private static Manifest manifest(Path backup) throws IOException {
+        return Manifest.read(backup)
+                .orElseThrow(() -> new BadStart(backup + " holds no backup that was completed: choose another folder"));
+    }
+
+    /** Checks all files of a backup, and what they hold. */
+    static Checked verify(Path backup, Consumer<Damage> found) throws IOException {
+        Manifest manifest = manifest(backup);
+        try (FileChannel _ = hold(backup).orElse(null)) {
+            long[] damages = new long[1];
+            long records = verify(backup, manifest, damage -> {
+                damages[0]++;
+                found.accept(damage);
+            });
+            return new Checked(manifest.files().size(), manifest.bytes(), records, damages[0]);
+        }
+    }
+
+    private static long verify(Path backup, Manifest manifest, Consumer<Damage> found) throws IOException {
+        long records = 0;
+        for (Map.Entry<String, Manifest.Content> file : manifest.files().entrySet()) {
+            Path path = backup.resolve(file.getKey());
+            if (!Files.exists(path)) {
+                found.accept(new Damage(path, 0, file.getValue().bytes(), "it is missing"));
+                continue;
+            }
+            boolean[] isTold = new boolean[1];
+            Segment.Name name = Segment.Name.of(file.getKey());
+            if (name != null) {
+                Chain chain = Chain.of(backup, List.of(name));
+                records += Verification.verify(chain, chain.parts().getFirst(), damage -> {
+                    isTold[0] = true;
+                    found.accept(damage);
+                });
+            }
+            if (!isTold[0] && !content(path).equals(file.getValue())) {
+                found.accept(new Damage(path, 0, Files.size(path), "it is not what was copied"));
+            }
+        }
+        return records;
+    }
+
+    /**
+     * Puts a backup where a node will look for its data, which must be empty. The copy is a data folder of its own from then on:
+     * names of segments mean something else in it than in the one that was backed up.
+     *
+     * @throws BadStart if something is there, or the backup is damaged
+     */
+    static Copied restore(Path backup, Path data) throws IOException {
+        Manifest manifest = manifest(backup);
+        try (FileChannel _ = hold(backup).orElse(null)) {
+            Folder.make(data);
+            try (FileChannel _ = Folder.lock(data)) {
+                if (!Folder.isEmpty(data)) {
+                    throw new BadStart(
+                            data + " is not empty: move away what is there, or choose another" + " kv.storage.dir");
+                }
+                long records = verify(backup, manifest, damage -> {
+                    throw new BadStart(
+                            "%s is damaged at byte %d: %s; nothing was restored, and `kv verify %s` tells more"
+                                    .formatted(damage.file(), damage.offset(), damage.what(), backup));
+                });
+                Folder.beginRestored(data);
+                for (String file : manifest.files().keySet()) {
+                    if (!file.equals(Folder.FORMAT)) {
+                        restore(
+                                backup.resolve(file),
+                                data.resolve(file),
+                                manifest.files().get(file));
+                    }
+                }
+                Folder.sync(data);
+                Folder.completeRestored(data, Files.readString(backup.resolve(Folder.FORMAT)));
+                int files = manifest.files().size();
+                return new Copied(files, manifest.bytes(), files, manifest.bytes(), 0, 0, records);
+            }
+        }
+    }
+
+    private static void restore(Path from, Path to, Manifest.Content content) throws IOException {
+        Folder.copy(from, 0, content.bytes(), to);
+        if (!content(to).equals(content)) {
+            throw new BadStart(
+                    to + " is not what was just copied: check the disk, remove what is there, and try again");
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        lock.close();
+    }
+}

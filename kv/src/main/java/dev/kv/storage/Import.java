@@ -1,0 +1,159 @@
+package dev.kv.storage;
+
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.router.config.BadStart;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Makes a bucket of a {@linkplain BucketStream stream}. The stream goes into a file first, and is applied when it was whole, so
+ * that one that is not changes nothing.
+ */
+final class Import {
+    private static final int BATCH_MAX_KEYS = 1024;
+    private static final long BATCH_MAX_BYTES = 256 * 1024;
+
+    private final Buckets buckets;
+    private final Folder folder;
+    private final Bytes name;
+    private final boolean replaces;
+
+    Import(Buckets buckets, Folder folder, Bytes name, boolean replaces) {
+        this.buckets = buckets;
+        this.folder = folder;
+        this.name = name;
+        this.replaces = replaces;
+    }
+
+    /**
+     * Reads a stream to its end; tells how many keys the bucket has of it.
+     *
+     * @throws BadStart if the stream is not whole, the bucket is there and must not be replaced, or there is no room for it
+     */
+    long run(InputStream stream) throws IOException {
+        if (!replaces
+                && buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND)
+                        .equals(Reply.OK)) {
+            throw exists();
+        }
+        Path file = folder.unfinished("import-" + UUID.randomUUID());
+        try {
+            long keys = store(stream, file);
+            try (InputStream stored = new BufferedInputStream(Files.newInputStream(file))) {
+                apply(new BucketStream.Reader(stored), keys);
+            }
+            return keys;
+        } finally {
+            Files.deleteIfExists(file);
+        }
+    }
+
+    private BadStart exists() {
+        return new BadStart("there is a bucket " + name + " already: --replace puts this one in its place");
+    }
+
+    private static long store(InputStream stream, Path file) throws IOException {
+        try (OutputStream copy = new BufferedOutputStream(Files.newOutputStream(file, CREATE_NEW, WRITE))) {
+            BucketStream.Reader reader = new BucketStream.Reader(new Copied(stream, copy));
+            while (reader.next().isPresent()) {
+                // All of it is looked at, and copied.
+            }
+            return reader.pairs();
+        }
+    }
+
+    /** A stream of which all that is read is written elsewhere, too. */
+    private static final class Copied extends FilterInputStream {
+        private final OutputStream copy;
+
+        Copied(InputStream stream, OutputStream copy) {
+            super(stream);
+            this.copy = copy;
+        }
+
+        @Override
+        public int read() throws IOException {
+            int b = super.read();
+            if (b >= 0) {
+                copy.write(b);
+            }
+            return b;
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+            int read = super.read(bytes, offset, length);
+            if (read > 0) {
+                copy.write(bytes, offset, read);
+            }
+            return read;
+        }
+    }
+
+    private void apply(BucketStream.Reader reader, long keys) throws IOException {
+        long done = 0;
+        try {
+            begin(reader.isKept());
+            for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
+                set(batch);
+                done = reader.pairs();
+            }
+        } catch (Refused e) {
+            throw new BadStart(
+                    "%s. %d of the %d keys are there: make room, and import it again with --replace"
+                            .formatted(e.getMessage(), done, keys),
+                    e);
+        }
+    }
+
+    private void begin(boolean isKept) throws Refused {
+        Reply reply = buckets.edit(name, bucket -> {
+            if (bucket.exists() && !replaces) {
+                return Reply.NOT_FOUND;
+            }
+            bucket.drop();
+            if (isKept) {
+                bucket.keep();
+            }
+            return Reply.OK;
+        });
+        if (!reply.equals(Reply.OK)) {
+            throw exists();
+        }
+    }
+
+    private void set(List<BucketStream.Pair> batch) throws Refused {
+        Reply _ = buckets.edit(name, bucket -> {
+            batch.forEach(pair -> bucket.set(pair.key(), pair.value()));
+            return Reply.OK;
+        });
+    }
+
+    private static List<BucketStream.Pair> batch(BucketStream.Reader reader) throws IOException {
+        List<BucketStream.Pair> batch = new ArrayList<>();
+        long bytes = 0;
+        while (batch.size() < BATCH_MAX_KEYS && bytes < BATCH_MAX_BYTES) {
+            Optional<BucketStream.Pair> pair = reader.next();
+            if (pair.isEmpty()) {
+                break;
+            }
+            batch.add(pair.get());
+            bytes += pair.get().key().size() + pair.get().value().size();
+        }
+        return batch;
+    }
+}

@@ -1,0 +1,78 @@
+package dev.kv.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.config.BadStart;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.zip.CRC32C;
+
+/**
+ * The list of the files that make a backup; {@code docs/format.md} describes it.
+ *
+ * @param files by their names
+ */
+record Manifest(SortedMap<String, Content> files) {
+    static final String FILE = "manifest";
+
+    private static final String TITLE = "kv storage backup 1\n";
+    private static final Pattern LINE = Pattern.compile("([0-9a-z-]+(?:[.](?:log|hint))?) ([0-9]{1,18}) ([0-9a-f]{8})");
+
+    /** What a file holds. */
+    record Content(long bytes, int checksum) {}
+
+    /**
+     * The manifest of a backup; empty if none was completed there.
+     *
+     * @throws BadStart if it is damaged
+     */
+    static Optional<Manifest> read(Path backup) throws IOException {
+        Path file = backup.resolve(FILE);
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        String text = new String(Files.readAllBytes(file), UTF_8);
+        int end = text.lastIndexOf("checksum ");
+        if (end < 0 || !text.startsWith(TITLE) || !text.substring(end).equals(seal(text.substring(0, end)))) {
+            throw new BadStart(file + " is damaged: this backup cannot be used; choose another one");
+        }
+        SortedMap<String, Content> files = new TreeMap<>();
+        text.substring(TITLE.length(), end).lines().forEach(line -> {
+            Matcher parts = LINE.matcher(line);
+            if (!parts.matches()) {
+                throw new BadStart(file + " names a file that this release does not know: use the one that wrote it");
+            }
+            files.put(
+                    parts.group(1),
+                    new Content(Long.parseLong(parts.group(2)), Integer.parseUnsignedInt(parts.group(3), 16)));
+        });
+        return Optional.of(new Manifest(files));
+    }
+
+    /** Writes it as a whole, in the place of the one before. */
+    void write(Path backup) throws IOException {
+        StringBuilder text = new StringBuilder(TITLE);
+        for (Map.Entry<String, Content> file : files.entrySet()) {
+            Content content = file.getValue();
+            text.append("%s %d %08x\n".formatted(file.getKey(), content.bytes(), content.checksum()));
+        }
+        Folder.writeWhole(backup.resolve(FILE), (text + seal(text.toString())).getBytes(UTF_8));
+    }
+
+    private static String seal(String text) {
+        CRC32C crc = new CRC32C();
+        crc.update(text.getBytes(UTF_8));
+        return "checksum %08x\n".formatted(crc.getValue());
+    }
+
+    long bytes() {
+        return files.values().stream().mapToLong(Content::bytes).sum();
+    }
+}

@@ -1,0 +1,86 @@
+package dev.kv.storage;
+
+import dev.kv.router.node.Storage.Checked;
+import dev.kv.router.node.Storage.Damage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** Reads all that a data folder holds, and tells what is not what was written. Changes nothing. */
+final class Verification {
+    private final Chain chain;
+    private final Consumer<Damage> found;
+    private long files;
+    private long bytes;
+    private long records;
+    private long damages;
+
+    private Verification(Chain chain, Consumer<Damage> found) {
+        this.chain = chain;
+        this.found = damage -> {
+            damages++;
+            found.accept(damage);
+        };
+    }
+
+    static Checked of(Folder folder, Consumer<Damage> found) throws IOException {
+        return new Verification(Chain.of(folder.path()), found).run();
+    }
+
+    private Checked run() throws IOException {
+        damageOfMark(chain).ifPresent(found);
+        for (Chain.Part part : chain.parts()) {
+            files++;
+            try (Segment segment = chain.open(part)) {
+                Survey survey = survey(chain, part, segment, found);
+                records += survey.records();
+                bytes += survey.end();
+                damageOfHint(chain, part, segment).ifPresent(found);
+                if (survey.isTorn()) {
+                    break;
+                }
+            }
+        }
+        return new Checked(files, bytes, records, damages);
+    }
+
+    /** Checks a part alone; tells how many sound records it holds. */
+    static long verify(Chain chain, Chain.Part part, Consumer<Damage> found) throws IOException {
+        try (Segment segment = chain.open(part)) {
+            return survey(chain, part, segment, found).records();
+        }
+    }
+
+    /** Looks at a part with its header. */
+    static Survey survey(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
+        part.damage().ifPresent(damage -> {
+            long bytes = Math.min(Layout.SEGMENT_HEADER_BYTES, part.end());
+            found.accept(new Damage(damage.file(), 0, bytes, damage.what()));
+        });
+        return Survey.of(chain, part, segment, found);
+    }
+
+    /** What is wrong with the mark. One of its two places may be: the power failed while that was written. */
+    static Optional<Damage> damageOfMark(Chain chain) throws IOException {
+        if (chain.parts().isEmpty() || Mark.read(chain.folder()).isPresent()) {
+            return Optional.empty();
+        }
+        Path mark = chain.folder().resolve(Mark.FILE);
+        return Optional.of(
+                Files.exists(mark)
+                        ? new Damage(mark, 0, Files.size(mark), "none of the two marks is sound")
+                        : new Damage(mark, 0, 0, "it is missing"));
+    }
+
+    /** What is wrong with the hint of a part; nothing is lost with it. */
+    static Optional<Damage> damageOfHint(Chain chain, Chain.Part part, Segment segment) throws IOException {
+        Optional<Path> hint = chain.hint(part);
+        if (hint.isEmpty() || Hint.isSound(hint.get(), segment)) {
+            return Optional.empty();
+        }
+        return Optional.of(new Damage(
+                hint.get(), 0, Files.size(hint.get()), "it is not the hint of its segment, and is of no use"));
+    }
+}

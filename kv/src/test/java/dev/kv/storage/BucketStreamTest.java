@@ -1,0 +1,177 @@
+package dev.kv.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.router.config.BadStart;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Buckets on their way out of a node, and into one. */
+class BucketStreamTest {
+    @TempDir
+    private Path site;
+
+    private DataFolder data;
+    private OpenStorage storage;
+
+    @BeforeEach
+    void open() throws IOException {
+        data = new DataFolder(site.resolve("data"));
+        storage = data.open();
+    }
+
+    @AfterEach
+    void close() {
+        storage.stop(Duration.ZERO);
+    }
+
+    private byte[] exported(String bucket) throws IOException {
+        ByteArrayOutputStream stream = new ByteArrayOutputStream();
+        storage.exportTo(Bytes.of(bucket), stream);
+        return stream.toByteArray();
+    }
+
+    private long imported(String bucket, boolean replaces, byte[] stream) throws IOException {
+        return storage.importFrom(Bytes.of(bucket), replaces, new ByteArrayInputStream(stream));
+    }
+
+    private boolean isKept(String bucket) {
+        return storage.buckets().frozen(Bytes.of(bucket)).isKept();
+    }
+
+    @Test
+    void aBucketIsTheSameAfterItsWay() throws Exception {
+        DataFolder.create(storage, "a");
+        for (int i = 0; i < 5_000; i++) {
+            DataFolder.put(storage, "a", "key-" + i, "value-" + i);
+        }
+        DataFolder.put(storage, "a", "large", "v".repeat(1_000_000));
+        DataFolder.put(storage, "a", "empty", "");
+
+        assertThat(imported("b", false, exported("a"))).isEqualTo(5_002);
+
+        Map<String, Map<String, String>> content = DataFolder.content(storage);
+        assertThat(content.get("b")).hasSize(5_002).isEqualTo(content.get("a"));
+        assertThat(isKept("b")).isTrue();
+        storage.stop(Duration.ZERO);
+        storage = data.open();
+        assertThat(DataFolder.content(storage)).isEqualTo(content);
+    }
+
+    @Test
+    void aBucketIsKeptAfterItsWayIfItWasBefore() throws Exception {
+        DataFolder.create(storage, "kept and empty");
+        storage.buckets().edit(Bytes.of("not kept"), bucket -> {
+            bucket.set(Bytes.of("k"), Bytes.of("v"));
+            return Reply.OK;
+        });
+
+        assertThat(imported("x", false, exported("kept and empty"))).isZero();
+        assertThat(imported("y", false, exported("not kept"))).isOne();
+
+        assertThat(isKept("x")).isTrue();
+        assertThat(isKept("y")).isFalse();
+    }
+
+    @Test
+    void whatIsThereIsReplacedOnlyIfThatIsSaid() throws Exception {
+        DataFolder.create(storage, "a");
+        DataFolder.put(storage, "a", "k", "new");
+        byte[] stream = exported("a");
+        DataFolder.create(storage, "b");
+        DataFolder.put(storage, "b", "k", "old");
+        DataFolder.put(storage, "b", "other", "old");
+
+        assertThatThrownBy(() -> imported("b", false, stream))
+                .isInstanceOf(BadStart.class)
+                .hasMessage("there is a bucket b already: --replace puts this one in its place");
+        assertThat(DataFolder.content(storage).get("b")).hasSize(2);
+
+        imported("b", true, stream);
+        assertThat(DataFolder.content(storage).get("b")).isEqualTo(Map.of("k", "new"));
+    }
+
+    @Test
+    void aBucketThatIsNotThereIsNotExported() {
+        assertThatThrownBy(() -> exported("nothing"))
+                .isInstanceOf(BadStart.class)
+                .hasMessage("there is no bucket nothing on this node: `kv route` tells where it would be");
+    }
+
+    @Test
+    void aStreamThatIsNotWholeChangesNothing() throws Exception {
+        DataFolder.create(storage, "a");
+        DataFolder.put(storage, "a", "one", "1");
+        DataFolder.put(storage, "a", "two", "2");
+        byte[] stream = exported("a");
+        DataFolder.put(storage, "a", "three", "3");
+        Map<String, Map<String, String>> before = DataFolder.content(storage);
+
+        for (int length = 0; length < stream.length; length++) {
+            byte[] cut = Arrays.copyOf(stream, length);
+            assertThatThrownBy(() -> imported("a", true, cut))
+                    .as("%d bytes", length)
+                    .isInstanceOf(BadStart.class)
+                    .hasMessageContaining("cut short");
+        }
+        for (int at = 0; at < stream.length; at++) {
+            byte[] damaged = stream.clone();
+            damaged[at] ^= 0x10;
+            assertThatThrownBy(() -> imported("a", true, damaged))
+                    .as("byte %d", at)
+                    .isInstanceOf(BadStart.class);
+        }
+        byte[] longer = Arrays.copyOf(stream, stream.length + 1);
+        assertThatThrownBy(() -> imported("a", true, longer)).isInstanceOf(BadStart.class);
+
+        assertThat(DataFolder.content(storage)).isEqualTo(before);
+        assertThat(data.files(".tmp"))
+                .noneMatch(file -> file.getFileName().toString().startsWith("import"));
+    }
+
+    /** The reader of the stream writes while it reads, and compacts the log. */
+    @Test
+    void anExportIsTheBucketAtOneMoment() throws Exception {
+        DataFolder.create(storage, "a");
+        Map<String, String> before = new TreeMap<>();
+        for (int i = 0; i < 20_000; i++) {
+            DataFolder.put(storage, "a", "key-" + i, "old-" + i);
+            before.put("key-" + i, "old-" + i);
+        }
+        ByteArrayOutputStream stream = new ByteArrayOutputStream();
+        storage.exportTo(Bytes.of("a"), new OutputStream() {
+            private int next;
+
+            @Override
+            public void write(int b) {
+                stream.write(b);
+            }
+
+            @Override
+            public void write(byte[] bytes, int offset, int length) {
+                for (int i = 0; i < 2_000; i++, next++) {
+                    DataFolder.put(storage, "a", "key-" + next, "new-" + next);
+                }
+                stream.write(bytes, offset, length);
+            }
+        });
+
+        imported("b", false, stream.toByteArray());
+        assertThat(DataFolder.content(storage).get("b")).isEqualTo(before);
+        assertThat(DataFolder.get(storage, "a", "key-0")).isEqualTo(new Reply.Value(Bytes.of("new-0")));
+    }
+}

@@ -1,0 +1,147 @@
+package dev.kv.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.node.Storage.Checked;
+import dev.kv.router.node.Storage.Copied;
+import dev.kv.router.node.Storage.Damage;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/** A data folder, and what operators do with it while no node runs there. */
+record DataFolder(Path path) {
+    private static final Sync EACH_SECOND = new Sync(false, Optional.of(Duration.ofSeconds(1)));
+
+    @FunctionalInterface
+    interface Work {
+        void with(OpenStorage storage) throws Exception;
+    }
+
+    OpenStorage open() throws IOException {
+        return OpenStorage.open(new LogStorage.StorageSettings(path, EACH_SECOND, 0, 1L << 20), 1L << 20, _ -> {});
+    }
+
+    /** Opens it for so long, and closes it in order. */
+    void open(Work work) throws Exception {
+        OpenStorage storage = open();
+        try {
+            work.with(storage);
+        } finally {
+            storage.stop(Duration.ZERO);
+        }
+    }
+
+    static void create(OpenStorage storage, String bucket) {
+        assertThat(reply(storage, new Command.Create(Bytes.of(bucket)))).isEqualTo(Reply.OK);
+    }
+
+    static void put(OpenStorage storage, String bucket, String key, String value) {
+        assertThat(reply(storage, new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
+                .isEqualTo(Reply.OK);
+    }
+
+    static Reply get(OpenStorage storage, String bucket, String key) {
+        return reply(storage, new Command.Get(Bytes.of(bucket), Bytes.of(key)));
+    }
+
+    private static Reply reply(OpenStorage storage, Command command) {
+        return storage.run(command).toCompletableFuture().join();
+    }
+
+    /** All that is there: by bucket, values by key. */
+    static Map<String, Map<String, String>> content(OpenStorage storage) {
+        Map<String, Map<String, String>> content = new TreeMap<>();
+        storage.forEachBucket((name, _) -> {
+            Map<String, String> values = content.computeIfAbsent(name.text(), _ -> new TreeMap<>());
+            storage.buckets().read(name, bucket -> {
+                bucket.forEach(0, (_, key, value) -> {
+                    values.put(key.text(), value.text());
+                    return true;
+                });
+                return Reply.OK;
+            });
+        });
+        return content;
+    }
+
+    Map<String, Map<String, String>> content() throws Exception {
+        Map<String, Map<String, String>> content = new TreeMap<>();
+        open(storage -> content.putAll(content(storage)));
+        return content;
+    }
+
+    Copied backup(Path to) throws IOException {
+        try (Folder folder = Folder.holdExisting(path)) {
+            return Backup.of(folder, to);
+        }
+    }
+
+    Checked verify(Consumer<Damage> found) throws IOException {
+        try (Folder folder = Folder.holdExisting(path)) {
+            return Verification.of(folder, found);
+        }
+    }
+
+    List<Damage> damages() throws IOException {
+        List<Damage> damages = new ArrayList<>();
+        Checked checked = verify(damages::add);
+        assertThat(checked.damages()).isEqualTo(damages.size());
+        return damages;
+    }
+
+    List<Damage> repair() throws IOException {
+        List<Damage> damages = new ArrayList<>();
+        try (Folder folder = Folder.holdExisting(path)) {
+            Checked checked = Repair.of(folder, damages::add);
+            assertThat(checked.damages()).isEqualTo(damages.size());
+        }
+        return damages;
+    }
+
+    List<Path> files(String suffix) throws IOException {
+        return files(path, suffix);
+    }
+
+    static List<Path> files(Path folder, String suffix) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file -> file.toString().endsWith(suffix))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    /** Turns one bit of a file. */
+    static void flip(Path file, long offset) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer one = ByteBuffer.allocate(1);
+            channel.read(one, offset);
+            one.put(0, (byte) (one.get(0) ^ 0x10)).rewind();
+            channel.write(one, offset);
+        }
+    }
+
+    /** A copy of a folder, with the folders in it. */
+    static Path copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()));
+            }
+        }
+        return to;
+    }
+}

@@ -1,0 +1,259 @@
+package dev.kv.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.node.Storage.Damage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Data folders that something has damaged, as `kv verify` and `kv repair` treat them. */
+class RepairTest {
+    @TempDir
+    private Path site;
+
+    private DataFolder data;
+
+    @BeforeEach
+    void write() throws Exception {
+        data = new DataFolder(site.resolve("data"));
+        data.open(storage -> {
+            DataFolder.create(storage, "a");
+            DataFolder.put(storage, "a", "one", "1");
+            DataFolder.put(storage, "a", "two", "2");
+            storage.buckets().edit(Bytes.of("b"), bucket -> {
+                bucket.set(Bytes.of("three"), Bytes.of("3"));
+                bucket.set(Bytes.of("four"), Bytes.of("the fourth"));
+                return Reply.OK;
+            });
+            DataFolder.put(storage, "a", "five", "5");
+        });
+    }
+
+    private Path segment() throws IOException {
+        List<Path> segments = data.files(".log");
+        assertThat(segments).hasSize(1);
+        return segments.getFirst();
+    }
+
+    private static long find(Path file, String text) throws IOException {
+        return new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1).indexOf(text);
+    }
+
+    @Test
+    void whatIsSoundIsLeftAsItIs() throws Exception {
+        byte[] before = Files.readAllBytes(segment());
+
+        assertThat(data.damages()).isEmpty();
+        assertThat(data.repair()).isEmpty();
+
+        assertThat(segment()).hasBinaryContent(before);
+        assertThat(data.path().resolve("damaged")).doesNotExist();
+    }
+
+    @Test
+    void aDamagedValueTakesItsWholeChangeAndNothingElse() throws Exception {
+        Path segment = segment();
+        long value = find(segment, "the fourth");
+        byte[] before = Files.readAllBytes(segment);
+        DataFolder.flip(segment, value);
+        Files.delete(data.files(".hint").getFirst());
+        assertThatThrownBy(data::open)
+                .isInstanceOf(BadStart.class)
+                .hasMessageContaining(segment.toString())
+                .hasMessageContaining("`kv repair` sets aside what is damaged");
+
+        List<Damage> damages = data.damages();
+        assertThat(damages).hasSize(2).allMatch(damage -> damage.file().equals(segment));
+        assertThat(damages).extracting(damage -> damage.bucket().orElseThrow()).containsOnly(Bytes.of("b"));
+        assertThat(damages)
+                .extracting(damage -> damage.key().orElseThrow().text(), Damage::what)
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple("three", "the record of this change is damaged"),
+                        org.assertj.core.groups.Tuple.tuple("four", "this is not what was written"));
+        Damage four = damages.getLast();
+        assertThat(value).isBetween(four.offset(), four.offset() + four.bytes());
+
+        assertThat(data.repair()).isEqualTo(damages);
+
+        assertThat(data.damages()).isEmpty();
+        assertThat(data.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "five", "5")));
+        List<Path> aside = DataFolder.files(data.path().resolve("damaged"), "");
+        long from = damages.getFirst().offset();
+        byte[] range = Arrays.copyOfRange(
+                before, (int) from, (int) (from + damages.getFirst().bytes()));
+        range[(int) (value - from)] ^= 0x10;
+        assertThat(aside).singleElement().satisfies(file -> {
+            assertThat(file).hasFileName("0000000000000001-0-" + from).hasBinaryContent(range);
+        });
+    }
+
+    /** Every byte of the segment, one after the other: verified as damaged, repaired, and never anything that was not written. */
+    @Test
+    void anyDamagedByteIsFoundAndRepaired() throws Exception {
+        Map<String, Map<String, String>> written = data.content();
+        Path hint = data.files(".hint").getFirst();
+        long bytes = Files.size(segment());
+        for (long at = 0; at < bytes; at++) {
+            Path copy = DataFolder.copy(data.path(), site.resolve("copy-" + at));
+            DataFolder damaged = new DataFolder(copy);
+            DataFolder.flip(damaged.files(".log").getFirst(), at);
+            Files.delete(copy.resolve(hint.getFileName()));
+            boolean isPadding = damaged.damages().isEmpty();
+            if (isPadding) {
+                assertThat(damaged.content()).as("byte %d", at).isEqualTo(written);
+                continue;
+            }
+            assertThat(damaged.repair()).as("byte %d", at).isNotEmpty();
+            assertThat(damaged.damages()).as("byte %d", at).isEmpty();
+            Map<String, Map<String, String>> left = damaged.content();
+            assertThat(lost(written, left)).as("byte %d", at).isLessThanOrEqualTo(2);
+            assertThat(DataFolder.files(copy.resolve("damaged"), "")).hasSize(1);
+        }
+    }
+
+    /** How many pairs are missing; all others must be as they were. */
+    private static int lost(Map<String, Map<String, String>> written, Map<String, Map<String, String>> left) {
+        int lost = 0;
+        for (Map.Entry<String, Map<String, String>> bucket : written.entrySet()) {
+            Map<String, String> values = left.getOrDefault(bucket.getKey(), Map.of());
+            Map<String, String> missing = new TreeMap<>(bucket.getValue());
+            missing.keySet().removeAll(values.keySet());
+            lost += missing.size();
+            assertThat(bucket.getValue()).containsAllEntriesOf(values);
+        }
+        assertThat(written.keySet()).containsAll(left.keySet());
+        return lost;
+    }
+
+    @Test
+    void aHeaderThatIsDamagedCostsNoRecord() throws Exception {
+        Map<String, Map<String, String>> written = data.content();
+        DataFolder.flip(segment(), 33);
+
+        assertThat(data.damages())
+                .singleElement()
+                .satisfies(damage -> assertThat(damage.what()).isEqualTo("its header is not the one that was written"));
+        assertThat(data.repair()).hasSize(1);
+        assertThat(data.content()).isEqualTo(written);
+    }
+
+    @Test
+    void aSegmentOfNothingButGarbageIsSetAside() throws Exception {
+        Path segment = segment();
+        byte[] garbage = new byte[4096];
+        new java.util.Random(1).nextBytes(garbage);
+        Files.write(segment, garbage);
+
+        assertThat(data.repair()).isNotEmpty();
+        assertThat(data.content()).isEmpty();
+        assertThat(DataFolder.files(data.path().resolve("damaged"), "")).hasSize(2);
+    }
+
+    @Test
+    void aMarkThatIsMissingOrDamagedIsMadeAnew() throws Exception {
+        Map<String, Map<String, String>> written = data.content();
+        Path mark = data.path().resolve("mark");
+        for (boolean isMissing : new boolean[] {true, false}) {
+            if (isMissing) {
+                Files.delete(mark);
+            } else {
+                DataFolder.flip(mark, 20);
+                DataFolder.flip(mark, 68);
+            }
+
+            assertThat(data.damages())
+                    .singleElement()
+                    .satisfies(damage -> assertThat(damage.file()).isEqualTo(mark));
+            assertThat(data.repair()).hasSize(1);
+            assertThat(data.damages()).isEmpty();
+            assertThat(data.content()).isEqualTo(written);
+        }
+    }
+
+    @Test
+    void aHintThatIsDamagedIsRemoved() throws Exception {
+        Path hint = data.files(".hint").getFirst();
+        DataFolder.flip(hint, Files.size(hint) - 3);
+
+        assertThat(data.damages())
+                .singleElement()
+                .satisfies(damage -> assertThat(damage.file()).isEqualTo(hint));
+        assertThat(data.repair()).hasSize(1);
+        assertThat(hint).doesNotExist();
+        assertThat(data.damages()).isEmpty();
+    }
+
+    @Test
+    void aFormatThatIsDamagedOrMissingComesFromABackup() throws Exception {
+        Path format = data.path().resolve("format");
+        Files.writeString(format, "kv storage fortmat 1\n", UTF_8);
+        assertThatThrownBy(data::repair)
+                .isInstanceOf(BadStart.class)
+                .hasMessage(format + " is damaged: restore it from a backup");
+        assertThatThrownBy(data::damages).hasMessage(format + " is damaged: restore it from a backup");
+
+        Files.delete(format);
+        assertThatThrownBy(data::repair)
+                .isInstanceOf(BadStart.class)
+                .hasMessage(format + " is missing, and there are segments: restore it from a backup");
+    }
+
+    @Test
+    void whereThereAreNoBucketsNothingIsMade() {
+        DataFolder nothing = new DataFolder(site.resolve("nothing"));
+
+        assertThatThrownBy(nothing::repair)
+                .isInstanceOf(BadStart.class)
+                .hasMessage(nothing.path() + " holds no buckets: check kv.storage.dir");
+        assertThat(nothing.path()).doesNotExist();
+    }
+
+    /** Damage in several segments, of which some were rewritten, and a node that goes on after the repair. */
+    @Test
+    void aNodeGoesOnWithWhatSeveralSegmentsHaveLeft() throws Exception {
+        data.open(storage -> {
+            for (int i = 0; i < 20_000; i++) {
+                DataFolder.put(storage, "a", "key-" + i % 5_000, "value-" + i);
+            }
+            storage.compact();
+            for (int i = 0; i < 20_000; i++) {
+                DataFolder.put(storage, "a", "more-" + i, "value-" + i);
+            }
+        });
+        Map<String, Map<String, String>> written = data.content();
+        List<Path> segments = data.files(".log");
+        assertThat(segments).hasSizeGreaterThan(2);
+        for (Path segment : segments) {
+            DataFolder.flip(segment, Files.size(segment) / 2);
+        }
+        for (Path hint : data.files(".hint")) {
+            Files.delete(hint);
+        }
+
+        List<Damage> damages = data.damages();
+        assertThat(damages).hasSameSizeAs(segments);
+        assertThat(data.repair()).isEqualTo(damages);
+        data.open(storage -> DataFolder.put(storage, "a", "new", "value"));
+        data.open(storage -> {
+            assertThat(DataFolder.get(storage, "a", "new")).isEqualTo(new Reply.Value(Bytes.of("value")));
+            storage.compact();
+        });
+        Map<String, String> left = new TreeMap<>(data.content().get("a"));
+        assertThat(left.remove("new")).isEqualTo("value");
+        assertThat(written.get("a")).containsAllEntriesOf(left);
+        assertThat(written.get("a")).hasSizeLessThanOrEqualTo(left.size() + damages.size());
+    }
+}
