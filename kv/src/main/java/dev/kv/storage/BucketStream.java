@@ -165,10 +165,7 @@ final class BucketStream {
                 pairs++;
                 return Optional.of(new Pair(Bytes.owning(key), Bytes.owning(value)));
             }
-            isEnded = kind == END
-                    && value.length == Long.BYTES
-                    && wrap(value).getLong() == pairs
-                    && stream.read() < 0;
+            isEnded = kind == END && value.length == Long.BYTES && wrap(value).getLong() == pairs && stream.read() < 0;
             if (!isEnded) {
                 throw damaged();
             }

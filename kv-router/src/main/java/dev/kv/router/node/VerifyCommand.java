@@ -38,7 +38,7 @@ final class VerifyCommand implements Callable<Integer> {
         Storage.Ready storage = from.isPresent() ? data.storage() : data.atRest();
         Findings findings = new Findings(json);
         Storage.Checked checked = storage.verify(from, findings);
-        findings.end(checked, checked.damages() == 0 ? "all is sound" : checked.damages() + " damages");
+        findings.end(checked);
         return checked.damages() == 0 ? SOUND : DAMAGED;
     }
 }
