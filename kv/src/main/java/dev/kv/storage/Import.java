@@ -45,9 +45,8 @@ final class Import {
      * @throws BadStart if the stream is not whole, the bucket is there and must not be replaced, or there is no room for it
      */
     long run(InputStream stream) throws IOException {
-        if (!replaces
-                && buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND)
-                        .equals(Reply.OK)) {
+        Reply there = buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND);
+        if (there.equals(Reply.OK) && !replaces) {
             throw exists();
         }
         Path file = folder.unfinished("import-" + UUID.randomUUID());

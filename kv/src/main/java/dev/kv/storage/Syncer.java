@@ -66,16 +66,14 @@ final class Syncer {
 
     /** The reply to a write that was appended before, when it may be acknowledged. Any thread. */
     CompletionStage<Reply> acknowledge(Reply reply) {
-        return sync.isAlways() ? whenSynced(reply) : CompletableFuture.completedFuture(reply);
+        return sync.isAlways() && log.appended() != log.synced()
+                ? whenSynced(reply)
+                : CompletableFuture.completedFuture(reply);
     }
 
-    /** The reply, when all that was written by now is on the disk, whatever the setting. Any thread. */
+    /** The reply, when all that was written by now is on the disk, in segments that are sealed if they are full. Any thread. */
     CompletionStage<Reply> whenSynced(Reply reply) {
-        long until = log.appended();
-        if (until == log.synced()) {
-            return CompletableFuture.completedFuture(reply);
-        }
-        Waiting write = new Waiting(until, reply, new CompletableFuture<>(), Loop.current());
+        Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), Loop.current());
         arrived.add(write);
         LockSupport.unpark(thread);
         if (isClosed) {

@@ -1,8 +1,10 @@
 package dev.kv.storage;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
@@ -14,6 +16,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,7 +52,7 @@ class RepairTest {
     }
 
     private static long find(Path file, String text) throws IOException {
-        return new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1).indexOf(text);
+        return new String(Files.readAllBytes(file), ISO_8859_1).indexOf(text);
     }
 
     @Test
@@ -81,8 +84,8 @@ class RepairTest {
         assertThat(damages)
                 .extracting(damage -> damage.key().orElseThrow().text(), Damage::what)
                 .containsExactly(
-                        org.assertj.core.groups.Tuple.tuple("three", "the record of this change is damaged"),
-                        org.assertj.core.groups.Tuple.tuple("four", "this is not what was written"));
+                        tuple("three", "the record of this change is damaged"),
+                        tuple("four", "this is not what was written"));
         Damage four = damages.getLast();
         assertThat(value).isBetween(four.offset(), four.offset() + four.bytes());
 
@@ -154,7 +157,7 @@ class RepairTest {
     void aSegmentOfNothingButGarbageIsSetAside() throws Exception {
         Path segment = segment();
         byte[] garbage = new byte[4096];
-        new java.util.Random(1).nextBytes(garbage);
+        new Random(1).nextBytes(garbage);
         Files.write(segment, garbage);
 
         assertThat(data.repair()).isNotEmpty();
@@ -219,6 +222,46 @@ class RepairTest {
                 .isInstanceOf(BadStart.class)
                 .hasMessage(nothing.path() + " holds no buckets: check kv.storage.dir");
         assertThat(nothing.path()).doesNotExist();
+    }
+
+    /** A crash of the host left a torn record behind the mark, and a segment after that; something damaged what is before. */
+    @Test
+    void whatFollowsATornRecordDoesNotComeBackWithTheRepair() throws Exception {
+        DataFolder crashed = new DataFolder(site.resolve("crashed"));
+        data.open(storage -> {
+            storage.backup(site.resolve("so that the mark is set"));
+            DataFolder.put(storage, "a", "six", "6");
+            DataFolder.copy(data.path(), crashed.path());
+        });
+        Path torn = crashed.files(".log").getLast();
+        byte[] bytes = Files.readAllBytes(torn);
+        int end = (int) Layout.padded(find(torn, "six") + "six".length() + 1);
+        bytes[end + 4] = 64;
+        Files.write(torn, bytes);
+        Segment.Name next =
+                new Segment.Name(Segment.Name.of(torn.getFileName().toString()).number() + 1, 0);
+        try (Segment following = Segment.create(crashed.path().resolve(next.log()), next, 4096)) {
+            following.begin(next.number() - 1, end + 64);
+            following.append(new Draft()
+                    .begin(Layout.WRITE, 0, 1, "a".getBytes(UTF_8))
+                    .set(Bytes.of("seven"), Bytes.of("7"))
+                    .end());
+        }
+        assertThat(crashed.damages()).as("nobody was promised what is torn").isEmpty();
+
+        DataFolder both = new DataFolder(DataFolder.copy(crashed.path(), site.resolve("both")));
+        assertThat(both.repair()).isEmpty();
+        Map<String, String> whole = Map.of("one", "1", "two", "2", "five", "5", "six", "6");
+        assertThat(both.content().get("a")).isEqualTo(whole);
+
+        DataFolder.flip(torn, 33);
+        try (Mark mark = Mark.open(crashed.path())) {
+            mark.set(new Mark.Position(next.number() - 1, end, 100));
+        }
+        assertThat(crashed.repair())
+                .extracting(damage -> damage.file().getFileName().toString())
+                .containsExactly(torn.getFileName().toString(), next.log());
+        assertThat(crashed.content().get("a")).isEqualTo(whole);
     }
 
     /** Damage in several segments, of which some were rewritten, and a node that goes on after the repair. */

@@ -72,7 +72,7 @@ class CommandsTest {
             background.add(Long.valueOf(process.group(1)));
         }
         assertThat(ended.status()).as(ended.err()).isZero();
-        assertThat(ended.complaints()).allMatch(line -> line.matches("foo@h: [a-z ]+"));
+        assertThat(ended.complaints()).allMatch(line -> line.matches("foo@h: [a-z0-9: ]+"));
         return ended.out();
     }
 

@@ -95,6 +95,10 @@ final class Answers implements LocalSocket.Answering {
         }
         running.add(cut);
         try {
+            // Before the storage stops, either this sees that, or what it begins here is cut off.
+            if (node.state() == Node.State.STOPPING) {
+                return refusal("it stops");
+            }
             return work.with(node.storage().get());
         } catch (BadStart e) {
             return refusal(e.getMessage());

@@ -40,12 +40,12 @@ final class BackupCommand implements Callable<Integer> {
             Output.json(done.root());
         } else {
             Output.line(
-                    "%s: %d files with %d bytes in %s; %d copied (%d bytes), %d linked, %d there before; %d new records are sound"
+                    "%s in %s: files: %d, bytes: %d, copied: %d (%d bytes), linked: %d, there before: %d, verified: %d records"
                             .formatted(
                                     data.node().name(),
+                                    to,
                                     done.getLong("files"),
                                     done.getLong("bytes"),
-                                    to,
                                     done.getLong("copied"),
                                     done.getLong("copiedBytes"),
                                     done.getLong("linked"),

@@ -51,8 +51,8 @@ final class Findings implements Consumer<Storage.Damage> {
         return bytes.printable(SHOWN_BYTES_MAX);
     }
 
-    /** Prints what was read in all, and what came of it. */
-    void end(Storage.Checked checked, String result) {
+    /** Prints what was read in all. */
+    void end(Storage.Checked checked) {
         if (isJson) {
             Output.json(Map.of(
                     "files", checked.files(),
@@ -61,8 +61,8 @@ final class Findings implements Consumer<Storage.Damage> {
                     "found", checked.damages(),
                     "damages", listed));
         } else {
-            Output.line("%d files with %d bytes, %d sound records: %s"
-                    .formatted(checked.files(), checked.bytes(), checked.records(), result));
+            Output.line("files: %d, bytes: %d, sound records: %d, damages: %d"
+                    .formatted(checked.files(), checked.bytes(), checked.records(), checked.damages()));
         }
     }
 }

@@ -221,8 +221,10 @@ final class LocalSocket implements AutoCloseable {
             CompletableFuture<Void> cut = closeAfter(TRANSFER_MAX, channel);
             String line = readLine(Channels.newInputStream(channel));
             cut.cancel(false);
-            String answer = ConfigValueFactory.fromMap(answers.to(line, new Streams(channel)))
-                    .render(ConfigRenderOptions.concise());
+            Streams streams = new Streams(channel);
+            Map<String, Object> document = answers.to(line, streams);
+            streams.end();
+            String answer = ConfigValueFactory.fromMap(document).render(ConfigRenderOptions.concise());
             cut = closeAfter(TRANSFER_MAX, channel);
             write(channel, UTF_8.encode(answer));
             cut.cancel(false);
@@ -254,7 +256,12 @@ final class LocalSocket implements AutoCloseable {
 
     /** What passes between a client and the node before the document. By one thread at a time, but for {@link #close}. */
     static final class Streams implements Closeable {
+        /** So often the limit begins anew at most: there are many pieces. */
+        private static final Duration RENEWED = Duration.ofSeconds(1);
+
         private final SocketChannel channel;
+        private CompletableFuture<Void> cut = CompletableFuture.completedFuture(null);
+        private long cutFromNanos;
 
         private Streams(SocketChannel channel) {
             this.channel = channel;
@@ -279,9 +286,23 @@ final class LocalSocket implements AutoCloseable {
         }
 
         private void send(byte[] bytes) throws IOException {
-            CompletableFuture<Void> cut = closeAfter(PIECE_MAX, channel);
+            await();
             LocalSocket.write(channel, ByteBuffer.wrap(new byte[] {SENT}));
             LocalSocket.write(channel, piece(bytes));
+        }
+
+        /** Waits for the client from now on, and no longer than a piece may take. */
+        private void await() {
+            long now = System.nanoTime();
+            if (cut.isDone() || now - cutFromNanos > RENEWED.toNanos()) {
+                cut.cancel(false);
+                cut = closeAfter(PIECE_MAX, channel);
+                cutFromNanos = now;
+            }
+        }
+
+        /** Waits no longer for the client. */
+        private void end() {
             cut.cancel(false);
         }
 
@@ -320,7 +341,7 @@ final class LocalSocket implements AutoCloseable {
         }
 
         private byte[] receive() throws IOException {
-            CompletableFuture<Void> cut = closeAfter(PIECE_MAX, channel);
+            await();
             LocalSocket.write(channel, ByteBuffer.wrap(new byte[] {WANTED}));
             DataInputStream input = new DataInputStream(Channels.newInputStream(channel));
             int length = input.readInt();
@@ -329,7 +350,9 @@ final class LocalSocket implements AutoCloseable {
             }
             byte[] bytes = new byte[length];
             input.readFully(bytes);
-            cut.cancel(false);
+            if (length == 0) {
+                end();
+            }
             return bytes;
         }
 

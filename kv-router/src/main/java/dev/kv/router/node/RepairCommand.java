@@ -26,10 +26,7 @@ final class RepairCommand implements Callable<Integer> {
     public Integer call() {
         Storage.Ready storage = KeptData.of(options).atRest();
         Findings findings = new Findings(json);
-        Storage.Checked checked = storage.repair(findings);
-        findings.end(
-                checked,
-                checked.damages() == 0 ? "nothing was damaged" : checked.damages() + " damages were set aside");
+        findings.end(storage.repair(findings));
         return 0;
     }
 }

@@ -35,8 +35,8 @@ final class RestoreCommand implements Callable<Integer> {
         if (json) {
             Output.json(Answers.document(copied));
         } else {
-            Output.line("%s: %d files with %d bytes are there from %s; their %d records are sound"
-                    .formatted(data.node().name(), copied.files(), copied.bytes(), from, copied.records()));
+            Output.line("%s from %s: files: %d, bytes: %d, verified: %d records"
+                    .formatted(data.node().name(), from, copied.files(), copied.bytes(), copied.records()));
         }
         return 0;
     }

@@ -3,6 +3,8 @@ package dev.kv.router.node;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -16,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -56,6 +59,40 @@ class LocalSocketTest {
 
             assertThat(answer.getString("line")).isEqualTo(line);
             assertThat(answer.getString("text")).isEqualTo(text);
+        }
+    }
+
+    @Test
+    void bytesGoBothWaysBeforeTheDocument() throws IOException {
+        byte[] given = new byte[300_000];
+        new Random(1).nextBytes(given);
+        ByteArrayOutputStream taken = new ByteArrayOutputStream();
+        try (LocalSocket _ = LocalSocket.open(folder, (line, streams) -> {
+            long passed = streams.input().transferTo(streams.output());
+            return Map.of("line", line, "passed", passed);
+        })) {
+            Config answer = LocalSocket.ask(folder, "pass", LIMIT, new ByteArrayInputStream(given), taken)
+                    .orElseThrow();
+
+            assertThat(answer.getString("line")).isEqualTo("pass");
+            assertThat(answer.getLong("passed")).isEqualTo(given.length);
+            assertThat(taken.toByteArray()).isEqualTo(given);
+        }
+    }
+
+    @Test
+    void aDocumentComesThoughNotAllBytesAreTaken() throws IOException {
+        try (LocalSocket _ = LocalSocket.open(
+                folder, (line, streams) -> Map.of("first", streams.input().read()))) {
+            Config answer = LocalSocket.ask(
+                            folder,
+                            "read",
+                            LIMIT,
+                            new ByteArrayInputStream(new byte[1 << 20]),
+                            new ByteArrayOutputStream())
+                    .orElseThrow();
+
+            assertThat(answer.getInt("first")).isZero();
         }
     }
 

@@ -1,0 +1,262 @@
+package dev.kv.acceptance;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import dev.kv.acceptance.NodeProcess.Signal;
+import dev.kv.acceptance.Release.Role;
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The commands of {@code bin/kv} for what a node keeps. */
+@Timeout(120)
+class DataCommandsTest {
+    private static final String SHOPPING = """
+            > GET shopping milk
+            < 1
+            < OK
+            > GET shopping eggs
+            < twelve-of-them
+            < OK
+            """;
+
+    @TempDir
+    private Path site;
+
+    private NodeProcess foo;
+    private NodeProcess bar;
+
+    @BeforeEach
+    void start() throws Exception {
+        foo = new NodeProcess(Release.of(Role.COMBINED), site, "foo");
+        bar = new NodeProcess(Release.of(Role.COMBINED), site, "bar");
+        foo.start();
+        foo.converse("""
+                > CREATE shopping
+                < OK
+                > PUT shopping milk 1
+                < OK
+                > PUT shopping eggs twelve-of-them
+                < OK
+                """);
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        foo.close();
+        bar.close();
+    }
+
+    private void stop() throws Exception {
+        foo.signal(Signal.TERM);
+        assertThat(foo.awaitEnd()).isZero();
+    }
+
+    /** What a command that has to succeed prints; nothing but results is there, and nothing else anywhere. */
+    private static String results(Ended ended) {
+        assertThat(ended.status()).as(ended.err()).isZero();
+        assertThat(ended.err()).isEmpty();
+        return ended.out();
+    }
+
+    private static void assertRefused(Ended ended, String line) {
+        assertThat(ended).isEqualTo(new Ended(1, "", "kv: " + line + "\n"));
+    }
+
+    private Path backup() {
+        return site.resolve("a backup");
+    }
+
+    @Test
+    void aBackupOfARunningNodeIsRestoredToAnother() throws Exception {
+        assertThat(results(foo.kv("backup", backup().toString())))
+                .startsWith("foo@h in " + backup() + ": files: ")
+                .containsPattern("verified: [1-9][0-9]* records");
+        foo.converse("> PUT shopping milk 2\n< OK\n");
+        Config again = ConfigFactory.parseString(results(foo.kv("backup", backup().toString(), "--json")));
+        assertThat(again.getLong("kept")).isPositive();
+        assertThat(again.getLong("records")).isPositive();
+        foo.converse("> PUT shopping milk 3\n< OK\n");
+        assertThat(results(foo.kv("verify", backup().toString()))).endsWith(", damages: 0\n");
+
+        assertThat(results(bar.kv("restore", backup().toString()))).startsWith("bar@h from " + backup() + ": files: ");
+        bar.start();
+        bar.converse(SHOPPING.replace("< 1\n", "< 2\n"));
+        foo.converse(SHOPPING.replace("< 1\n", "< 3\n"));
+    }
+
+    @Test
+    void aNodeThatDoesNotRunIsBackedUpToo() throws Exception {
+        stop();
+        results(foo.kv("backup", backup().toString()));
+        results(bar.kv("restore", backup().toString()));
+
+        bar.start();
+        bar.converse(SHOPPING);
+    }
+
+    @Test
+    void whatCannotBeDoneIsRefusedInOneLine() throws Exception {
+        Path data = foo.folder().resolve("data");
+        assertRefused(
+                foo.kv("backup", data.resolve("x").toString()),
+                "foo@h: " + data.resolve("x") + " is inside the data folder: choose one outside, best on another disk");
+        assertRefused(
+                foo.kv("backup", site.toString()),
+                "foo@h: " + site + " is not empty, and holds no backup: choose another folder");
+        String running = "foo@h runs in " + foo.folder() + ": stop it first";
+        results(foo.kv("backup", backup().toString()));
+        assertRefused(foo.kv("restore", backup().toString()), running);
+        assertRefused(foo.kv("verify"), running);
+        assertRefused(foo.kv("repair"), running);
+        assertRefused(foo.kv("restore", site.resolve("nothing").toString()), running);
+
+        stop();
+        assertRefused(
+                foo.kv("restore", backup().toString()),
+                data + " is not empty: move away what is there, or choose another kv.storage.dir");
+        assertRefused(
+                bar.kv("restore", site.resolve("nothing").toString()),
+                site.resolve("nothing") + " holds no backup that was completed: choose another folder");
+        assertRefused(foo.kv("export", "shopping"), "foo@h is not running in " + foo.folder());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"backup x", "restore x", "verify", "repair", "export x", "import x"})
+    void aServerReleaseSaysThatItKeepsNoData(String words) {
+        assertRefused(
+                Release.of(Role.SERVER).kv(words.split(" ", -1)),
+                "this is a server release, which keeps no data: call this in the one of a node that does");
+    }
+
+    @Test
+    void damageIsFoundAndSetAside() throws Exception {
+        try (LineClient client = foo.connect()) {
+            assertThat(client.ask("PUT shopping bread a-loaf-of-it")).isEqualTo("OK");
+        }
+        stop();
+        assertThat(results(foo.kv("verify"))).endsWith(", damages: 0\n");
+        Path segment = only(foo.folder().resolve("data"), ".log");
+        byte[] bytes = Files.readAllBytes(segment);
+        bytes[new String(bytes, ISO_8859_1).indexOf("a-loaf-of-it")] = 'X';
+        Files.write(segment, bytes);
+        Files.delete(only(foo.folder().resolve("data"), ".hint"));
+
+        Ended verified = foo.kv("verify");
+        assertThat(verified.status()).isEqualTo(1);
+        assertThat(verified.out())
+                .startsWith(segment + ": ")
+                .contains(": this is not what was written; bucket shopping, key bread\n")
+                .endsWith(", damages: 1\n");
+        Config document = ConfigFactory.parseString(foo.kv("verify", "--json").out());
+        assertThat(document.getConfigList("damages")).singleElement().satisfies(damage -> {
+            assertThat(damage.getString("file")).isEqualTo(segment.toString());
+            assertThat(damage.getString("bucket")).isEqualTo("shopping");
+            assertThat(damage.getString("key")).isEqualTo("bread");
+        });
+        Ended start = foo.kv("run");
+        assertThat(start.status()).isEqualTo(1);
+        assertThat(start.err()).contains("`kv repair` sets aside what is damaged");
+
+        assertThat(results(foo.kv("repair")))
+                .contains("bucket shopping, key bread\n")
+                .endsWith(", damages: 1\n");
+        assertThat(results(foo.kv("verify"))).endsWith(", damages: 0\n");
+        foo.start();
+        foo.converse("""
+                > GET shopping milk
+                < 1
+                < OK
+                > GET shopping bread
+                <
+                < OK
+                """);
+    }
+
+    private static Path only(Path folder, String suffix) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            List<Path> all =
+                    files.filter(file -> file.toString().endsWith(suffix)).toList();
+            assertThat(all).hasSize(1);
+            return all.getFirst();
+        }
+    }
+
+    @Test
+    void aBucketGoesFromOneNodeToAnother() throws Exception {
+        bar.start();
+        Path stream = site.resolve("shopping.kv");
+        Ended exported = Ended.of(shell(foo.command("export", "shopping"), "\"$@\" > '" + stream + "'"));
+        assertThat(results(exported)).isEmpty();
+
+        assertThat(results(imported(bar, stream, "shopping"))).isEqualTo("shopping: 2 keys imported\n");
+        bar.converse(SHOPPING);
+        assertRefused(
+                imported(bar, stream, "shopping"),
+                "bar@h: there is a bucket shopping already: --replace puts this one in its place");
+        bar.converse("> PUT shopping milk 4\n< OK\n");
+        assertThat(results(imported(bar, stream, "shopping", "--replace", "--json")))
+                .containsPattern("\"keys\" : 2");
+        bar.converse(SHOPPING);
+
+        byte[] whole = Files.readAllBytes(stream);
+        Files.write(stream, Arrays.copyOf(whole, whole.length - 1));
+        assertRefused(
+                imported(bar, stream, "shopping", "--replace"),
+                "bar@h: the stream was cut short behind 2 keys: export the bucket again");
+        bar.converse(SHOPPING);
+        assertRefused(
+                foo.kv("export", "nothing"),
+                "foo@h: there is no bucket nothing on this node: `kv route` tells where it would be");
+    }
+
+    private static Ended imported(NodeProcess node, Path stream, String... words) throws IOException {
+        String[] all = Stream.concat(Stream.of("import"), Stream.of(words)).toArray(String[]::new);
+        return Ended.of(shell(node.command(all), "\"$@\" < '" + stream + "'"));
+    }
+
+    /** A command of the release as a word of a script. */
+    private static ProcessBuilder shell(ProcessBuilder command, String script) {
+        command.command().addAll(0, List.of("sh", "-c", script, "sh"));
+        return command;
+    }
+
+    /** Its reader takes nothing: the node stops all the same, and the stream is known to be cut short. */
+    @Test
+    void anExportThatGoesOnDoesNotKeepANodeFromStopping() throws Exception {
+        try (LineClient client = foo.connect()) {
+            for (int i = 0; i < 16; i++) {
+                assertThat(client.ask("PUT shopping large-" + i + " " + "v".repeat(500_000)))
+                        .isEqualTo("OK");
+            }
+        }
+        Process export = foo.command("export", "shopping").start();
+        try {
+            assertThat(export.getInputStream().readNBytes(8)).hasSize(8);
+            stop();
+            assertThat(foo.err()).doesNotContain("ERROR").contains("foo@h has stopped");
+            export.getInputStream().readAllBytes();
+            assertThat(export.waitFor(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(export.exitValue()).isEqualTo(1);
+            assertThat(new String(export.getErrorStream().readAllBytes(), ISO_8859_1))
+                    .startsWith("kv: foo@h is not running");
+        } finally {
+            export.destroyForcibly();
+        }
+    }
+}
