@@ -103,7 +103,11 @@ class StraysTest {
     @Test
     void setRefusesToSendHeldBucketsElsewhereUnlessToldTo() throws Exception {
         Await.until(
-                "a new bucket is known", () -> foo.kv("table", "set", SHIFTED).status() == REFUSED_BECAUSE_HELD);
+                "foo has told of its two buckets",
+                () -> said("foo@h").getConfigList("holds").stream()
+                                .mapToLong(held -> held.getLong("buckets"))
+                                .sum()
+                        == 2);
         Ended refused = foo.kv("table", "set", SHIFTED);
         assertThat(refused.status()).isEqualTo(REFUSED_BECAUSE_HELD);
         assertThat(refused.out())
