@@ -20,6 +20,9 @@ final class OutLink extends Link {
     /** The longest name of a node. */
     private static final int NAME_MAX_BYTES = 64 + 1 + 253;
 
+    /** A deadline and a silence that began with the same request end together, whichever timer is the first. */
+    private static final Duration SILENCE_SLACK = Duration.ofMillis(10);
+
     private final Peer peer;
     private final int attempt;
     private final PeerSettings settings;
@@ -175,6 +178,8 @@ final class OutLink extends Link {
 
     private void expired(Pending request) {
         if (request.message().isSent()) {
+            // A node that hangs is both late and silent: what comes next must not be sent to it on this link.
+            endIfSilent();
             request.uncertain(peer.name() + " did not answer within " + Peer.text(request.patience()));
             return;
         }
@@ -199,13 +204,9 @@ final class OutLink extends Link {
         if (isClosed() || pending.isEmpty()) {
             return;
         }
-        Duration left = settings.patience().minusNanos(System.nanoTime() - activeNanos);
-        if (left.isPositive()) {
+        if (!endIfSilent()) {
             silenceWatched = true;
-            loop().after(left, this::checkSilence);
-        } else {
-            end = peer.name() + " was silent for " + Peer.text(settings.patience());
-            close();
+            loop().after(silenceLeft(), this::checkSilence);
         }
     }
 
@@ -214,6 +215,20 @@ final class OutLink extends Link {
         leaving = true;
         peer.leaves(this);
         closeIfDone();
+    }
+
+    private Duration silenceLeft() {
+        return settings.patience().minusNanos(System.nanoTime() - activeNanos);
+    }
+
+    /** Closes the link if the other node has been silent for so long; tells whether it has. */
+    private boolean endIfSilent() {
+        boolean isSilent = silenceLeft().compareTo(SILENCE_SLACK) < 0;
+        if (isSilent && !isClosed()) {
+            end = peer.name() + " was silent for " + Peer.text(settings.patience());
+            close();
+        }
+        return isSilent;
     }
 
     private void closeIfDone() {
