@@ -23,7 +23,7 @@ public final class Loops implements AutoCloseable {
             new ThreadPoolExecutor.DiscardPolicy());
 
     /**
-     * @param count how many threads; 0: one per core
+     * @param count how many threads; 0: one for each two cores
      */
     public Loops(int count) {
         ExceptionMonitor.setInstance(new ExceptionMonitor() {
@@ -35,7 +35,7 @@ public final class Loops implements AutoCloseable {
                 }
             }
         });
-        int wanted = count == 0 ? Runtime.getRuntime().availableProcessors() : count;
+        int wanted = count == 0 ? Math.max(1, Runtime.getRuntime().availableProcessors() / 2) : count;
         loops = IntStream.range(0, wanted)
                 .mapToObj(i -> Loop.named("kv-io-" + i, timer))
                 .toList();
