@@ -38,10 +38,15 @@ final class Allocation {
             LIBC.findOrThrow("posix_fallocate"),
             FunctionDescriptor.of(
                     ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+    private static final MethodHandle ADVISE = LINKER.downcallHandle(
+            LIBC.findOrThrow("madvise"),
+            FunctionDescriptor.of(
+                    ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
     private static final MethodHandle CLOSE = LINKER.downcallHandle(
             LIBC.findOrThrow("close"), FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
     private static final MethodHandle STRERROR = LINKER.downcallHandle(
             LIBC.findOrThrow("strerror"), FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+    private static final int MADV_POPULATE_WRITE = 23;
     private static final long MESSAGE_MAX_BYTES = 256;
 
     private Allocation() {}
@@ -67,6 +72,20 @@ final class Allocation {
             }
         } catch (IOException | RuntimeException | Error e) {
             throw e;
+        } catch (Throwable e) {
+            throw new AssertionError("a function of the C library throws nothing", e);
+        }
+    }
+
+    /**
+     * Has the pages of mapped memory brought in as if they were written to, where the kernel can do that (Linux 5.14); if not, or
+     * if that fails, they are brought in when they are written to. Blocks for as long as that takes.
+     *
+     * @param memory begins with a page
+     */
+    static void touch(MemorySegment memory) {
+        try {
+            int _ = (int) ADVISE.invokeExact(memory, memory.byteSize(), MADV_POPULATE_WRITE);
         } catch (Throwable e) {
             throw new AssertionError("a function of the C library throws nothing", e);
         }

@@ -37,7 +37,7 @@ final class Buckets {
         this.fields = new Fields(log, hash);
         this.maxBytes = maxBytes;
         for (int i = 0; i < shards.length; i++) {
-            shards[i] = new Shard(SHARD_BITS);
+            shards[i] = new Shard(SHARD_BITS, fields);
         }
     }
 
@@ -110,14 +110,10 @@ final class Buckets {
         Shard shard = shard(hash);
         long stamp = shard.lock.readLock();
         try {
-            return command.apply(change(shard, hash, name));
+            return command.apply(new Change(fields).of(name.array(), hash, shard.find(hash, name.array())));
         } finally {
             shard.lock.unlockRead(stamp);
         }
-    }
-
-    private Change change(Shard shard, int hash, Bytes name) {
-        return new Change(fields, name.array(), hash, shard.find(hash, name.array()));
     }
 
     /**
@@ -129,9 +125,9 @@ final class Buckets {
         int hash = fields.hash().of(name.array());
         Shard shard = shard(hash);
         long stamp = shard.lock.writeLock();
+        Change change = shard.change;
         try {
-            Change change = change(shard, hash, name);
-            Reply reply = command.apply(change);
+            Reply reply = command.apply(change.of(name.array(), hash, shard.find(hash, name.array())));
             if (change.isOfFieldsAlone()) {
                 write(shard, change);
             } else {
@@ -139,6 +135,7 @@ final class Buckets {
             }
             return reply;
         } finally {
+            change.forget();
             shard.lock.unlockWrite(stamp);
         }
     }
@@ -146,7 +143,7 @@ final class Buckets {
     /** Writes the fields of one bucket, which is what most changes come down to, and puts them into force. */
     private void write(Shard shard, Change change) throws Refused {
         change.forgetVain();
-        if (change.pending().isEmpty()) {
+        if (change.count() == 0) {
             return;
         }
         change.begin(change.bucket() == null ? log.nextGeneration() : change.bucket().generation);
@@ -182,8 +179,9 @@ final class Buckets {
         boolean isOneShard = hash >>> SHARD_SHIFT == secondHash >>> SHARD_SHIFT;
         long innerStamp = isOneShard ? 0 : inner.writeLock();
         try {
-            Change change = change(shard, hash, first);
-            Change secondChange = change(secondShard, secondHash, second);
+            Change change = new Change(fields).of(first.array(), hash, shard.find(hash, first.array()));
+            Change secondChange =
+                    new Change(fields).of(second.array(), secondHash, secondShard.find(secondHash, second.array()));
             Reply reply = command.apply(change, secondChange);
             commit(change, secondChange);
             return reply;
@@ -225,7 +223,7 @@ final class Buckets {
 
     /** Adds the records for a change, and returns by how much more is needed of the log then. */
     private long draft(Change change, List<Draft> drafts) {
-        if (change.pending().isEmpty() && !change.keeps() && change.dropped() == null) {
+        if (change.count() == 0 && !change.keeps() && change.dropped() == null) {
             return 0;
         }
         long growth = change.dropped() == null ? 0 : -change.dropped().cost();
@@ -237,7 +235,7 @@ final class Buckets {
             growth += record.cost();
             drafts.add(record);
         }
-        if (!change.pending().isEmpty()) {
+        if (change.count() > 0) {
             Draft record = new Draft();
             growth += draftFields(change, record);
             drafts.add(record);
@@ -251,14 +249,15 @@ final class Buckets {
     private long draftFields(Change change, Draft record) {
         record.begin(Layout.WRITE, 0, change.generation(), change.name());
         long growth = 0;
-        for (Change.Pending pending : change.pending()) {
+        for (int i = 0; i < change.count(); i++) {
+            Change.Pending pending = change.pending(i);
             if (pending.value == null) {
                 record.delete(pending.key);
             } else {
                 record.set(pending.key, pending.value);
                 growth += record.fieldCost(record.fields() - 1);
             }
-            growth -= pending.before == Index.NONE ? 0 : fields.cost(change.bucket(), pending.before);
+            growth -= pending.costBefore;
         }
         return growth;
     }
@@ -270,7 +269,7 @@ final class Buckets {
             forget(shard, change.dropped());
         }
         long next = location;
-        if (change.pending().isEmpty() && !change.keeps()) {
+        if (change.count() == 0 && !change.keeps()) {
             return change.dropped() == null ? next : next + written.next().length() / Layout.ALIGNMENT;
         }
         Bucket bucket = bucket(shard, change);
@@ -279,7 +278,7 @@ final class Buckets {
             bucket.keptBy = next;
             next += written.next().length() / Layout.ALIGNMENT;
         }
-        if (!change.pending().isEmpty()) {
+        if (change.count() > 0) {
             Draft record = written.next();
             applyFields(bucket, change, record, next);
             next += record.length() / Layout.ALIGNMENT;
@@ -299,10 +298,8 @@ final class Buckets {
     }
 
     private void applyFields(Bucket bucket, Change change, Draft record, long location) {
-        int field = 0;
-        for (Change.Pending pending : change.pending()) {
-            put(bucket, pending, location + record.offset(field) / Layout.ALIGNMENT, record.fieldCost(field));
-            field++;
+        for (int i = 0; i < change.count(); i++) {
+            put(bucket, change.pending(i), location + record.offset(i) / Layout.ALIGNMENT, record.fieldCost(i));
         }
     }
 
@@ -317,8 +314,8 @@ final class Buckets {
 
     private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
         if (pending.before != Index.NONE) {
-            bucket.bytes -= fields.cost(bucket, pending.before);
-            fields.died(bucket, pending.before);
+            bucket.bytes -= pending.costBefore;
+            log.segment(pending.before).died(pending.costBefore);
         }
         if (pending.value == null) {
             bucket.index.remove(pending.hash, pending.before);

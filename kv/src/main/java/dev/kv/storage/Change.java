@@ -8,14 +8,17 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 
-/** A change of one bucket while it is made; {@link Buckets} puts it into force. */
+/**
+ * A change of one bucket while it is made; {@link Buckets} puts it into force. To be used again for the next one. One thread at a
+ * time.
+ */
 final class Change implements Edit {
     /** Up to so many keys are looked for one after the other. */
     private static final int FEW = 8;
 
     private final Fields fields;
-    private final byte[] name;
-    private final int hash;
+    private byte[] name;
+    private int hash;
 
     /** The bucket that is there, and what of it is not dropped; null if there is none, or no longer. */
     private Bucket bucket;
@@ -26,28 +29,27 @@ final class Change implements Edit {
     private boolean hasDeletes;
     private long size;
 
-    /** In the order in which the keys were first changed. */
+    /** In the order in which the keys were first changed; what is behind them is there to be used again. */
     private final List<Pending> pending = new ArrayList<>(1);
+
+    private int count;
 
     /** The same by key, if there are more than a few. */
     private Map<Bytes, Pending> byKey;
 
     /** What becomes of a key. */
     static final class Pending {
-        final Bytes key;
-        final int hash;
+        Bytes key;
+        int hash;
 
         /** Where it is now; {@link Index#NONE} if it is not there. */
-        final long before;
+        long before;
+
+        /** What it takes in the log there. */
+        long costBefore;
 
         /** Null if the key is removed. */
         Bytes value;
-
-        Pending(Bytes key, int hash, long before) {
-            this.key = key;
-            this.hash = hash;
-            this.before = before;
-        }
 
         /** Whether nothing comes of it. */
         boolean isVain() {
@@ -59,16 +61,42 @@ final class Change implements Edit {
         }
     }
 
-    /**
-     * @param bucket what is there of that name; null if there is none
-     */
-    Change(Fields fields, byte[] name, int hash, Bucket bucket) {
+    Change(Fields fields) {
         this.fields = fields;
-        this.name = name;
-        this.hash = hash;
-        this.bucket = bucket;
-        this.isKept = bucket != null && bucket.isKept();
-        this.size = bucket == null ? 0 : bucket.index.size();
+    }
+
+    /**
+     * Begins a change.
+     *
+     * @param ofBucket what is there of that name; null if there is none
+     */
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket) {
+        name = ofName;
+        hash = ofHash;
+        bucket = ofBucket;
+        dropped = null;
+        generation = 0;
+        isKept = ofBucket != null && ofBucket.isKept();
+        hasDeletes = false;
+        size = ofBucket == null ? 0 : ofBucket.index.size();
+        count = 0;
+        byKey = null;
+        return this;
+    }
+
+    /** Lets go of what was changed. */
+    void forget() {
+        byKey = null;
+        bucket = null;
+        dropped = null;
+        if (pending.size() > FEW) {
+            pending.subList(FEW, pending.size()).clear();
+        }
+        for (Pending change : pending) {
+            change.key = null;
+            change.value = null;
+        }
+        count = 0;
     }
 
     /** The name of the bucket. */
@@ -89,7 +117,9 @@ final class Change implements Edit {
     /** Leaves out what nothing comes of. */
     void forgetVain() {
         if (hasDeletes) {
+            pending.subList(count, pending.size()).clear();
             pending.removeIf(Pending::isVain);
+            count = pending.size();
         }
     }
 
@@ -117,9 +147,14 @@ final class Change implements Edit {
         return dropped;
     }
 
-    /** What becomes of keys. */
-    List<Pending> pending() {
-        return pending;
+    /** Of how many keys something becomes. */
+    int count() {
+        return count;
+    }
+
+    /** What becomes of a key. */
+    Pending pending(int index) {
+        return pending.get(index);
     }
 
     @Override
@@ -150,9 +185,9 @@ final class Change implements Edit {
         if (byKey != null) {
             return byKey.get(key);
         }
-        for (Pending change : pending) {
-            if (change.key.equals(key)) {
-                return change;
+        for (int i = 0; i < count; i++) {
+            if (pending.get(i).key.equals(key)) {
+                return pending.get(i);
             }
         }
         return null;
@@ -160,7 +195,7 @@ final class Change implements Edit {
 
     @Override
     public void forEach(long fromPosition, Visitor visitor) {
-        Iterator<Pending> changed = pending.stream()
+        Iterator<Pending> changed = pending.subList(0, count).stream()
                 .filter(change -> change.value != null && change.position() >= fromPosition)
                 .sorted(Comparator.comparingLong(Pending::position))
                 .iterator();
@@ -227,14 +262,19 @@ final class Change implements Edit {
     }
 
     private Pending added(Bytes key) {
-        int hash = fields.hash().of(key.array());
-        Pending change = new Pending(key, hash, bucket == null ? Index.NONE : fields.find(bucket, hash, key));
-        pending.add(change);
+        if (count == pending.size()) {
+            pending.add(new Pending());
+        }
+        Pending change = pending.get(count++);
+        change.key = key;
+        change.hash = fields.hash().of(key.array());
+        change.before = bucket == null ? Index.NONE : fields.find(bucket, change.hash, key);
+        change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
         if (byKey != null) {
             byKey.put(key, change);
-        } else if (pending.size() > FEW) {
+        } else if (count > FEW) {
             byKey = new HashMap<>();
-            pending.forEach(each -> byKey.put(each.key, each));
+            pending.subList(0, count).forEach(each -> byKey.put(each.key, each));
         }
         return change;
     }
@@ -246,7 +286,7 @@ final class Change implements Edit {
 
     @Override
     public void drop() {
-        pending.clear();
+        count = 0;
         byKey = null;
         if (bucket != null) {
             dropped = bucket;

@@ -21,13 +21,22 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * <p>{@link #run} by one thread at a time.
  */
 final class Compaction {
-    /** It begins when what could be freed is more than this part of what is needed. */
+    /** At rest, it begins when what could be freed is more than this part of what is needed. */
     private static final int DUE_PART = 2;
 
     /** And more than this, so that a small log is left alone. */
     private static final long DUE_MIN_BYTES = 4L << 20;
 
-    /** A segment is worth rewriting when this part of it could be freed. */
+    /**
+     * While much is written, it begins when as much could be freed as is needed, and more than this: the longer it waits the less
+     * is left to be copied.
+     */
+    private static final long BUSY_DUE_MIN_BYTES = 64L << 20;
+
+    /** Much is written: so much a second. */
+    private static final long BUSY_BYTES = 4L << 20;
+
+    /** A segment is worth rewriting when this part of it could be freed, or as much as of the whole log if that is more. */
     private static final int WORTH_PART = 4;
 
     /** So many segments that are much smaller than usual are put together, whatever is in them. */
@@ -49,6 +58,8 @@ final class Compaction {
     private final Draft draft = new Draft();
     private final AtomicLong runs = new AtomicLong();
     private final AtomicLong freedBytes = new AtomicLong();
+    private long seenNanos = System.nanoTime();
+    private long seenBytes;
 
     Compaction(Log log, Buckets buckets) {
         this.log = log;
@@ -82,14 +93,27 @@ final class Compaction {
                 log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
         long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
+        long live = log.liveBytes().get();
+        boolean isBusy = isBusy();
         long due = isShort
                 ? log.segmentBytes() / WORTH_PART
-                : Math.max(DUE_MIN_BYTES, log.liveBytes().get() / DUE_PART);
+                : isBusy ? Math.max(BUSY_DUE_MIN_BYTES, live) : Math.max(DUE_MIN_BYTES, live / DUE_PART);
         if (garbage + tombstones > due) {
             run(isShort || tombstones > due / WORTH_PART);
         } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
             run(false);
         }
+    }
+
+    /** Whether much was written since this was asked before. */
+    private boolean isBusy() {
+        long now = System.nanoTime();
+        long appended = log.appended();
+        double seconds = (now - seenNanos) / 1e9;
+        boolean isBusy = appended - seenBytes > BUSY_BYTES * seconds;
+        seenNanos = now;
+        seenBytes = appended;
+        return isBusy;
     }
 
     private boolean isSmall(Segment segment) {
@@ -109,6 +133,7 @@ final class Compaction {
         buckets.awaitChanges();
         buckets.countGone();
         runs.incrementAndGet();
+        double worthPart = worthPart(sealed);
         boolean isClean = true;
         boolean isCleanBefore = true;
         List<Segment> together = new ArrayList<>();
@@ -118,7 +143,7 @@ final class Compaction {
             boolean isWorth = !segment.isDamaged()
                     && (isThorough
                             ? freed > 0 || segment.hasDeadEntries()
-                            : freed > segment.end() / WORTH_PART || isSmall(segment));
+                            : freed >= segment.end() * worthPart || isSmall(segment));
             long kept = segment.liveBytes() + segment.tombstoneBytes();
             if (!together.isEmpty() && (!isWorth || togetherBytes + kept > log.segmentBytes())) {
                 isClean &= isRewritten(together, isCleanBefore);
@@ -136,6 +161,17 @@ final class Compaction {
         if (!together.isEmpty()) {
             isRewritten(together, isCleanBefore);
         }
+    }
+
+    /** Which part of a segment must be free for it to be worth rewriting. */
+    private static double worthPart(List<Segment> segments) {
+        long free = 0;
+        long all = 1;
+        for (Segment segment : segments) {
+            free += segment.garbageBytes() + segment.tombstoneBytes();
+            all += segment.end();
+        }
+        return Math.max(1.0 / WORTH_PART, (double) free / all);
     }
 
     /** Rewrites the segments, unless one of them is damaged, which is left as it is from now on. */
@@ -272,6 +308,7 @@ final class Compaction {
             strideBytes += bytes;
             if (strideBytes >= STRIDE_BYTES) {
                 strideBytes = 0;
+                log.prepareIfNear();
                 LockSupport.parkNanos(PAUSE_NANOS);
             }
         }

@@ -16,30 +16,22 @@ final class Fields {
         return hash;
     }
 
-    /** A key that a client gave. */
-    private record Given(Log log, int hash, Bytes key) implements Index.Key {
-        @Override
-        public boolean isAt(long location) {
-            return log.segment(location).hasKey(Log.offset(location), key.array());
-        }
-    }
-
-    /** The key of a field in the log. */
-    private record Written(Log log, int hash, Segment segment, long field) implements Index.Key {
-        @Override
-        public boolean isAt(long location) {
-            return segment.hasKeyOf(field, log.segment(location), Log.offset(location));
-        }
-    }
-
     /** Where the key of that hash is; {@link Index#NONE} if it is not there. */
     long find(Bucket bucket, int keyHash, Bytes key) {
-        return bucket.index.find(new Given(log, keyHash, key));
+        long location = bucket.index.next(keyHash, Index.NONE);
+        while (location != Index.NONE && !log.segment(location).hasKey(Log.offset(location), key.array())) {
+            location = bucket.index.next(keyHash, location);
+        }
+        return location;
     }
 
     /** Where the key of that hash is which stands in a field of the log. */
     long find(Bucket bucket, int keyHash, Segment segment, long field) {
-        return bucket.index.find(new Written(log, keyHash, segment, field));
+        long location = bucket.index.next(keyHash, Index.NONE);
+        while (location != Index.NONE && !segment.hasKeyOf(field, log.segment(location), Log.offset(location))) {
+            location = bucket.index.next(keyHash, location);
+        }
+        return location;
     }
 
     /**

@@ -17,11 +17,14 @@ final class Keeper {
     private final Thread thread;
     private volatile boolean ending;
     private String told = "";
+    private long keptNanos = System.nanoTime();
 
     Keeper(Log log, Compaction compaction) {
         this.log = log;
         this.compaction = compaction;
-        this.thread = Thread.ofPlatform().name("kv-keeper").daemon().start(this::run);
+        this.thread = Thread.ofPlatform().name("kv-keeper").daemon().unstarted(this::run);
+        log.whenNearing(() -> LockSupport.unpark(thread));
+        thread.start();
     }
 
     private void run() {
@@ -51,8 +54,11 @@ final class Keeper {
         } catch (IOException e) {
             noRoom = e;
         }
-        compaction.runIfDue(isShort || noRoom != null);
-        writeHints();
+        if (System.nanoTime() - keptNanos >= TURN.toNanos()) {
+            compaction.runIfDue(isShort || noRoom != null);
+            writeHints(false);
+            keptNanos = System.nanoTime();
+        }
         if (noRoom != null) {
             throw noRoom;
         }
@@ -67,10 +73,16 @@ final class Keeper {
         told = what;
     }
 
-    /** Writes what hints are missing. */
-    synchronized void writeHints() throws IOException {
+    /**
+     * Writes what hints are missing.
+     *
+     * @param isLast whether the node stops; else a segment that will soon be rewritten, since most of it is no longer needed, is
+     *     left out
+     */
+    synchronized void writeHints(boolean isLast) throws IOException {
         for (Segment segment : log.sealed()) {
-            if (!segment.hasHint() && !segment.isDamaged()) {
+            boolean isWorth = isLast || segment.garbageBytes() < segment.end() / 2;
+            if (isWorth && !segment.hasHint() && !segment.isDamaged()) {
                 try {
                     Hint.write(log.folder(), segment);
                     segment.gotHint();

@@ -32,6 +32,9 @@ final class Log {
     /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
     private static final int UNSYNCED_MAX = 4;
 
+    /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
+    private static final long PAGES_AHEAD_BYTES = 1L << 20;
+
     /** Files that are allocated ahead for a full disk: for those who delete, and for compaction. */
     private static final String RESERVE = "reserve";
 
@@ -71,6 +74,10 @@ final class Log {
 
     private String failure = "";
     private Runnable rolled = () -> {};
+    private Runnable nearing = () -> {};
+
+    /** Where in the segment that grows there has to be more room ahead; {@link Long#MAX_VALUE} once that was told. */
+    private long nearingAt;
 
     /** Whom to tell that entries stand somewhere else now. */
     @FunctionalInterface
@@ -118,6 +125,11 @@ final class Log {
     /** Has the task run, quickly, whenever a segment is full. Before the first write. */
     void whenRolled(Runnable task) {
         rolled = task;
+    }
+
+    /** Has the task run, quickly, whenever {@link #prepare} is due before the writers come to the end of what it did. */
+    void whenNearing(Runnable task) {
+        nearing = task;
     }
 
     /** Adds a segment that was there before, behind those that were added. */
@@ -182,6 +194,10 @@ final class Log {
         active.append(change);
         active.count(change);
         appended += length;
+        if (active.end() >= nearingAt) {
+            nearingAt = Long.MAX_VALUE;
+            nearing.run();
+        }
         return location;
     }
 
@@ -224,6 +240,7 @@ final class Log {
         order.add(next);
         active = next;
         last = next;
+        nearingAt = nearingAt(next);
         hasNewFiles = true;
         rolled.run();
     }
@@ -321,31 +338,75 @@ final class Log {
         return Math.clamp(fitting, Math.min(SEGMENT_MIN_BYTES, segmentMaxBytes), segmentMaxBytes);
     }
 
-    /** Makes the next segment ahead of time, and what is kept for a full disk. Not by two threads at once. */
+    /** Where there has to be more room ahead: before the pages that are there come to an end, and the segment half. */
+    private long nearingAt(Segment grows) {
+        long never = grows.capacity() + 1;
+        long pages = grows.touchedTo() == grows.capacity() ? never : grows.touchedTo() - PAGES_AHEAD_BYTES / 2;
+        long half = prepared == null ? grows.capacity() / 2 : never;
+        return Math.min(pages, half);
+    }
+
+    /**
+     * Makes room ahead of those who write: pages of the segment that grows, the next segment, and what is kept for a full disk.
+     * Not by two threads at once.
+     *
+     * @throws IOException if there is no room for that
+     */
     void prepare() throws IOException {
-        long bytes = segmentBytes();
-        Segment.Name name = null;
+        Segment grows;
+        Segment.Name due = null;
+        boolean isNear;
         synchronized (this) {
-            boolean isDue = active != null && active.end() > active.capacity() / 2;
-            if (isDue && prepared == null && !isClosed) {
-                name = new Segment.Name(number + 1, 0);
+            grows = active;
+            isNear = nearingAt == Long.MAX_VALUE;
+            if (grows != null && grows.end() >= grows.capacity() / 2 && prepared == null && !isClosed) {
+                due = new Segment.Name(number + 1, 0);
             }
         }
+        if (grows != null && isNear) {
+            grows.touch(grows.end() + PAGES_AHEAD_BYTES);
+        }
+        long bytes = segmentBytes();
         keepReserve(COMPACTION_RESERVE, bytes);
         keepReserve(RESERVE, bytes);
         synchronized (this) {
             noRoom = null;
         }
-        if (name != null) {
-            Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
-            synchronized (this) {
-                if (number + 1 == name.number() && !isClosed) {
-                    prepared = next;
-                    return;
-                }
-            }
-            drop(next);
+        if (due != null) {
+            makeNext(due, bytes);
         }
+        synchronized (this) {
+            if (grows != null && grows == active) {
+                nearingAt = nearingAt(grows);
+            }
+        }
+    }
+
+    /** The same if it is due before the next time that it is done anyway, and as far as there is room. */
+    void prepareIfNear() {
+        boolean isNear;
+        synchronized (this) {
+            isNear = nearingAt == Long.MAX_VALUE;
+        }
+        if (isNear) {
+            try {
+                prepare();
+            } catch (IOException e) {
+                LOG.debug("no room ahead", e);
+            }
+        }
+    }
+
+    private void makeNext(Segment.Name name, long bytes) throws IOException {
+        Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
+        next.touch(PAGES_AHEAD_BYTES);
+        synchronized (this) {
+            if (number + 1 == name.number() && !isClosed) {
+                prepared = next;
+                return;
+            }
+        }
+        drop(next);
     }
 
     private void keepReserve(String reserve, long bytes) throws IOException {

@@ -221,7 +221,7 @@ final class OpenStorage implements Storage.Open {
             syncer.closed(Optional.of(e));
         }
         try {
-            keeper.writeHints();
+            keeper.writeHints(true);
         } catch (IOException e) {
             LOG.info("without hints the next start reads more: {}", e.getMessage());
         }

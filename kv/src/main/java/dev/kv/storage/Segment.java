@@ -38,6 +38,9 @@ final class Segment implements AutoCloseable {
     private static final AtomicLongFieldUpdater<Segment> DEAD_ENTRIES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadEntries");
 
+    /** The largest page of a system that kv runs on. */
+    private static final long PAGE_MAX_BYTES = 64 * 1024;
+
     private static final int CLOSE_TRIES_MAX = 10_000;
     private static final long CLOSE_PAUSE_NANOS = 100_000;
 
@@ -54,6 +57,9 @@ final class Segment implements AutoCloseable {
 
     /** Where the next record goes. */
     private volatile long end;
+
+    /** How far pages were brought in. */
+    private volatile long touchedTo;
 
     /** What the log counts of the records; by the one thread that appends. */
     private long appendedBytes;
@@ -205,6 +211,26 @@ final class Segment implements AutoCloseable {
 
     void endAt(long offset) {
         end = offset;
+    }
+
+    /** How far pages were brought in ahead of the records. */
+    long touchedTo() {
+        return touchedTo;
+    }
+
+    /** Brings in the pages up to an offset, so that who writes there need not wait for them. By one thread at a time. */
+    void touch(long offset) {
+        long from = Math.max(end, touchedTo) & -PAGE_MAX_BYTES;
+        long to = Math.min(offset, capacity());
+        if (to > from) {
+            try {
+                Allocation.touch(memory.asSlice(from, to - from));
+            } catch (IllegalStateException closed) {
+                // Nobody writes there any more.
+                LOG.trace("{}", this, closed);
+            }
+            touchedTo = to;
+        }
     }
 
     /** Writes the header. */

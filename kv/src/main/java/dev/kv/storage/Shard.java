@@ -18,6 +18,9 @@ final class Shard {
     /** For whoever holds the lock for writing. */
     final Draft draft = new Draft();
 
+    /** Likewise. */
+    final Change change;
+
     private final int bits;
     private Bucket[] slots = new Bucket[CAPACITY_MIN];
     private int count;
@@ -25,8 +28,9 @@ final class Shard {
     /**
      * @param bits how many of the first bits of the hashes are the same
      */
-    Shard(int bits) {
+    Shard(int bits, Fields fields) {
         this.bits = bits;
+        this.change = new Change(fields);
     }
 
     int count() {
