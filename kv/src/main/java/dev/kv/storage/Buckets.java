@@ -21,6 +21,9 @@ final class Buckets {
     private static final int SHARD_BITS = 8;
     private static final int SHARD_SHIFT = Integer.SIZE - SHARD_BITS;
 
+    /** So many tables of fields, of some thousand each, are gone through while a lock is held. */
+    private static final int TABLES_AT_ONCE = 16;
+
     private final Log log;
     private final Fields fields;
     private final long maxBytes;
@@ -375,25 +378,34 @@ final class Buckets {
         }
     }
 
-    /** Whether the entry at which the scan stands is still needed. */
-    boolean isLive(Scan scan, Segment segment) {
-        byte[] name = scan.name();
-        int hash = fields.hash().of(name);
-        Shard shard = shard(hash);
-        long stamp = shard.lock.readLock();
-        try {
-            Bucket bucket = shard.find(hash, name);
-            if (bucket == null || bucket.generation != scan.generation()) {
-                return false;
+    /** Adds where all that is needed stands; what is changed meanwhile may be left out, or be there and no longer needed. */
+    void addTo(Live live) {
+        for (Shard shard : shards) {
+            List<Bucket> buckets = new ArrayList<>();
+            long stamp = shard.lock.readLock();
+            try {
+                shard.forEach(buckets::add);
+            } finally {
+                shard.lock.unlockRead(stamp);
             }
-            long location = Log.location(segment, scan.entry());
-            return switch (scan.kind()) {
-                case Layout.SET -> bucket.index.contains(fields.hash().of(segment.key(scan.entry())), location);
-                case Layout.BUCKET -> bucket.keptBy == location;
-                default -> false;
-            };
-        } finally {
-            shard.lock.unlockRead(stamp);
+            int next = 0;
+            long position = 0;
+            while (next < buckets.size()) {
+                stamp = shard.lock.readLock();
+                try {
+                    for (int tables = 0; tables < TABLES_AT_ONCE && next < buckets.size(); tables++) {
+                        Bucket bucket = buckets.get(next);
+                        live.add(bucket.keptBy);
+                        position = bucket.index.addTable(position, live);
+                        if (position > Index.POSITION_MAX) {
+                            position = 0;
+                            next++;
+                        }
+                    }
+                } finally {
+                    shard.lock.unlockRead(stamp);
+                }
+            }
         }
     }
 

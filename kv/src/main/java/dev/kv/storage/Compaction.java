@@ -44,6 +44,9 @@ final class Compaction {
 
     private static final int SMALL_PART = 4;
 
+    /** What {@link Live} may take, for segments of sixty-four times as much. */
+    private static final long LIVE_MAX_BYTES = 16L << 20;
+
     /** After so many bytes it gives way to those who wait for the processor. */
     private static final long STRIDE_BYTES = 256 * 1024;
 
@@ -138,17 +141,19 @@ final class Compaction {
         boolean isCleanBefore = true;
         List<Segment> together = new ArrayList<>();
         long togetherBytes = 0;
-        for (Segment segment : sealed) {
-            long freed = segment.garbageBytes() + (isClean ? segment.tombstoneBytes() : 0);
-            boolean isWorth = !segment.isDamaged()
-                    && (isThorough
-                            ? freed > 0 || segment.hasDeadEntries()
-                            : freed >= segment.end() * worthPart || isSmall(segment));
+        Live live = new Live(List.of());
+        for (int i = 0; i < sealed.size(); i++) {
+            Segment segment = sealed.get(i);
+            boolean isWorth = isWorth(segment, isThorough, isClean, worthPart);
             long kept = segment.liveBytes() + segment.tombstoneBytes();
-            if (!together.isEmpty() && (!isWorth || togetherBytes + kept > log.segmentBytes())) {
-                isClean &= isRewritten(together, isCleanBefore);
+            boolean isToBeSeen = isWorth && !live.covers(segment);
+            if (!together.isEmpty() && (!isWorth || isToBeSeen || togetherBytes + kept > log.segmentBytes())) {
+                isClean &= isRewritten(together, live, isCleanBefore);
                 together.clear();
                 togetherBytes = 0;
+            }
+            if (isToBeSeen) {
+                live = live(sealed.subList(i, sealed.size()), isThorough, worthPart);
             }
             if (isWorth) {
                 isCleanBefore = together.isEmpty() ? isClean : isCleanBefore;
@@ -159,8 +164,34 @@ final class Compaction {
             }
         }
         if (!together.isEmpty()) {
-            isRewritten(together, isCleanBefore);
+            isRewritten(together, live, isCleanBefore);
         }
+    }
+
+    private boolean isWorth(Segment segment, boolean isThorough, boolean isClean, double worthPart) {
+        long freed = segment.garbageBytes() + (isClean ? segment.tombstoneBytes() : 0);
+        return !segment.isDamaged()
+                && (isThorough
+                        ? freed > 0 || segment.hasDeadEntries()
+                        : freed >= segment.end() * worthPart || isSmall(segment));
+    }
+
+    /** What is needed of the first of the segments, and of those that may be worth rewriting among the others. */
+    private Live live(List<Segment> segments, boolean isThorough, double worthPart) {
+        List<Segment> seen = new ArrayList<>();
+        long bytes = 0;
+        for (Segment segment : segments) {
+            if (seen.isEmpty() || isWorth(segment, isThorough, true, worthPart)) {
+                bytes += Live.bytes(segment);
+                if (!seen.isEmpty() && bytes > LIVE_MAX_BYTES) {
+                    break;
+                }
+                seen.add(segment);
+            }
+        }
+        Live live = new Live(seen);
+        buckets.addTo(live);
+        return live;
     }
 
     /** Which part of a segment must be free for it to be worth rewriting. */
@@ -175,9 +206,9 @@ final class Compaction {
     }
 
     /** Rewrites the segments, unless one of them is damaged, which is left as it is from now on. */
-    private boolean isRewritten(List<Segment> old, boolean isCleanBefore) throws IOException {
+    private boolean isRewritten(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
         try {
-            rewrite(old, isCleanBefore);
+            rewrite(old, live, isCleanBefore);
             return true;
         } catch (Damaged e) {
             old.stream().filter(segment -> segment.path().equals(e.file())).forEach(segment -> segment.damaged(e));
@@ -185,19 +216,17 @@ final class Compaction {
         }
     }
 
-    private void rewrite(List<Segment> old, boolean isCleanBefore) throws IOException {
+    private void rewrite(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
         Segment only = old.getFirst();
         if (old.size() == 1 && !only.hasDeadEntries() && (!isCleanBefore || only.tombstoneBytes() == 0)) {
             return;
         }
         Segment.Name first = old.getFirst().name();
         long bytes = Layout.SEGMENT_HEADER_BYTES
-                + old.stream()
-                        .mapToLong(segment -> Math.min(segment.end(), segment.liveBytes() + segment.tombstoneBytes()))
-                        .sum();
+                + old.stream().mapToLong(live::keptBytes).sum();
         Segment rewritten =
                 log.createRewritten(new Segment.Name(first.number(), first.rewrite() + 1), Layout.padded(bytes));
-        Copied copied = new Copied(rewritten, isCleanBefore);
+        Copied copied = new Copied(rewritten, live, isCleanBefore);
         try {
             rewritten.begin(0, 0);
             for (Segment segment : old) {
@@ -237,13 +266,15 @@ final class Compaction {
     /** What a rewritten segment takes from those before. */
     private final class Copied {
         private final Segment to;
+        private final Live live;
         private final boolean isCleanBefore;
         private long[] from = new long[1024];
         private int count;
         private long strideBytes;
 
-        Copied(Segment to, boolean isCleanBefore) {
+        Copied(Segment to, Live live, boolean isCleanBefore) {
             this.to = to;
+            this.live = live;
             this.isCleanBefore = isCleanBefore;
         }
 
@@ -279,7 +310,7 @@ final class Compaction {
         }
 
         private boolean isKept(Scan scan, Segment segment) {
-            return Layout.isTombstone(scan.kind()) ? !isCleanBefore : buckets.isLive(scan, segment);
+            return Layout.isTombstone(scan.kind()) ? !isCleanBefore : live.has(Log.location(segment, scan.entry()));
         }
 
         private void add(long location) {

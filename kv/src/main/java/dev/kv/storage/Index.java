@@ -18,6 +18,9 @@ final class Index extends Slots {
     /** No location: the log never has one of this value. */
     static final long NONE = 0;
 
+    /** The highest hash. */
+    static final long POSITION_MAX = 0xFFFF_FFFFL;
+
     /** Null as long as this table is the only one. */
     private Slots[] tables;
 
@@ -107,13 +110,29 @@ final class Index extends Slots {
     /** Shows all entries from a hash on, as unsigned numbers, in the order of the hashes, until the visitor has seen enough. */
     void forEach(int from, Visitor visitor) {
         long next = Integer.toUnsignedLong(from);
-        while (next <= 0xFFFF_FFFFL) {
+        while (next <= POSITION_MAX) {
             Slots table = table((int) next);
             if (!table.forEachIn((int) next, visitor)) {
                 return;
             }
-            next = ((next >>> table.shift()) << table.shift()) + (1L << table.shift());
+            next = behind(table, next);
         }
+    }
+
+    /**
+     * Adds the locations of one table.
+     *
+     * @param position a hash in it, as an unsigned number
+     * @return the position that the next table begins at, beyond {@link #POSITION_MAX} after the last
+     */
+    long addTable(long position, Live live) {
+        Slots table = table((int) position);
+        table.addTo(live);
+        return behind(table, position);
+    }
+
+    private static long behind(Slots table, long position) {
+        return ((position >>> table.shift()) << table.shift()) + (1L << table.shift());
     }
 
     private void split(Slots table, int hash) {

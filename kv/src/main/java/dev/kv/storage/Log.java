@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
@@ -32,6 +33,8 @@ final class Log {
     /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
     private static final int UNSYNCED_MAX = 4;
 
+    private static final int PART_IDS = 256;
+
     /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
     private static final long PAGES_AHEAD_BYTES = 1L << 20;
 
@@ -49,8 +52,8 @@ final class Log {
     /** Segments whose files are to be removed. */
     private final Queue<Segment> retired = new ConcurrentLinkedQueue<>();
 
-    /** Segments by id. */
-    private volatile Segment[] byId = new Segment[64];
+    /** Segments by id, in parts: ids only grow, and most of the smaller ones are gone. */
+    private volatile Segment[][] byId = new Segment[0][];
 
     /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
     private final List<Segment> order = new ArrayList<>();
@@ -110,7 +113,9 @@ final class Log {
 
     /** The segment of a location; null if it is gone. */
     Segment segment(long location) {
-        return byId[(int) (location >>> Integer.SIZE)];
+        int id = (int) (location >>> Integer.SIZE);
+        Segment[] part = byId[id / PART_IDS];
+        return part == null ? null : part[id % PART_IDS];
     }
 
     /** What the buckets need of the log, in bytes, each field as if it stood alone. */
@@ -145,15 +150,26 @@ final class Log {
         number = Math.max(number, seen);
     }
 
+    /** Who finds a location of the segment finds the segment, too: one comes after the other, under the lock of a shard. */
     private void register(Segment segment) {
-        Segment[] all = byId;
-        if (segment.id() >= all.length) {
-            all = Arrays.copyOf(all, Math.max(2 * all.length, segment.id() + 1));
-        } else {
-            all = all.clone();
+        int part = segment.id() / PART_IDS;
+        if (part >= byId.length) {
+            byId = Arrays.copyOf(byId, part + 1);
         }
-        all[segment.id()] = segment;
-        byId = all;
+        if (byId[part] == null) {
+            byId[part] = new Segment[PART_IDS];
+        }
+        byId[part][segment.id() % PART_IDS] = segment;
+    }
+
+    private void forget(Segment segment) {
+        int part = segment.id() / PART_IDS;
+        if (part < byId.length && byId[part] != null) {
+            byId[part][segment.id() % PART_IDS] = null;
+            if (Arrays.stream(byId[part]).allMatch(Objects::isNull)) {
+                byId[part] = null;
+            }
+        }
     }
 
     /** A generation that no bucket had before. */
@@ -656,13 +672,7 @@ final class Log {
     /** Forgets segments that no location leads to any more. Their files are left to {@link #removeRetired}. */
     void retire(List<Segment> segments) {
         synchronized (this) {
-            Segment[] all = byId.clone();
-            for (Segment segment : segments) {
-                if (segment.id() < all.length) {
-                    all[segment.id()] = null;
-                }
-            }
-            byId = all;
+            segments.forEach(this::forget);
         }
         retired.addAll(segments);
     }

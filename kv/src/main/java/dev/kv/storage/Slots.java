@@ -209,6 +209,15 @@ class Slots {
         }
     }
 
+    /** Adds all locations. */
+    final void addTo(Live live) {
+        for (int at = 0; at < slots.length; at += WIDTH) {
+            if (slots[at + 1] != 0) {
+                live.add(location(slots, at));
+            }
+        }
+    }
+
     /** Shows the entries from a hash on in order; false if the visitor has seen enough. */
     final boolean forEachIn(int from, Index.Visitor visitor) {
         long[] order = new long[count];
