@@ -16,7 +16,7 @@ final class Answers {
      */
     static void write(RespWriter out, Question question, List<Reply> replies) {
         switch (question) {
-            case Question.One one -> write(out, replies.getFirst(), one.answer());
+            case Question.One one -> write(out, one, replies.getFirst());
             case Question.Steps steps -> write(out, replies.getFirst(), steps.answer());
             case Question.Each each -> write(out, each, replies);
             case Question.Here here -> {
@@ -27,6 +27,10 @@ final class Answers {
                 }
             }
         }
+    }
+
+    static void write(RespWriter out, Question.One one, Reply reply) {
+        write(out, reply, one.answer());
     }
 
     private static void write(RespWriter out, Reply reply, Question.Answer answer) {

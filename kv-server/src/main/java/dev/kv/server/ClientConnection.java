@@ -61,6 +61,8 @@ final class ClientConnection extends Connection {
     private final Words words = new Words();
     private final RespRequest request;
     private final RespSession session;
+    private final RespWriter out = new RespWriter(false);
+    private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
 
     /** What the budget knows of the request that comes. */
     private long requestChargedBytes;
@@ -257,7 +259,7 @@ final class ClientConnection extends Connection {
             if (command.isEmpty()) {
                 answer(Protocol.LINE, LineReply.UNKNOWN_COMMAND);
             } else {
-                run(Protocol.LINE, command.get(), LineReply::of);
+                runLine(command.get());
             }
         }
     }
@@ -281,11 +283,32 @@ final class ClientConnection extends Connection {
             return;
         }
         switch (question) {
-            case Question.One one -> run(Protocol.RESP, one.command(), reply -> written(version3, one, List.of(reply)));
+            case Question.One one -> runOne(one, version3);
             case Question.Each each -> runEach(each, version3);
             case Question.Steps steps -> runSteps(steps, version3);
             case Question.Here here -> answer(Protocol.RESP, written(version3, here, List.of()));
         }
+    }
+
+    private void runOne(Question.One one, boolean version3) {
+        Command command = one.command();
+        try {
+            CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
+            if (reply.isDone() && pending.isEmpty()) {
+                out.speak(version3);
+                Answers.write(out, one, reply.join());
+                out.sendTo(sink);
+            } else {
+                settle(Protocol.RESP, () -> text(command), reply, answer -> written(version3, one, List.of(answer)));
+            }
+        } catch (Throwable fault) {
+            fault(text(command), fault);
+        }
+    }
+
+    private static String text(Command command) {
+        return command.getClass().getSimpleName() + " in bucket "
+                + command.bucket().printable(256);
     }
 
     private static byte[][] written(boolean version3, Question question, List<Reply> replies) {
@@ -294,13 +317,11 @@ final class ClientConnection extends Connection {
         return out.toPieces();
     }
 
-    private void run(Protocol protocol, Command command, Function<Reply, byte[][]> written) {
-        Supplier<String> what = () -> command.getClass().getSimpleName() + " in bucket "
-                + command.bucket().printable(256);
+    private void runLine(Command command) {
         try {
-            settle(protocol, what, store.run(command).toCompletableFuture(), written);
+            settle(Protocol.LINE, () -> text(command), store.run(command).toCompletableFuture(), LineReply::of);
         } catch (Throwable fault) {
-            fault(what.get(), fault);
+            fault(text(command), fault);
         }
     }
 

@@ -6,22 +6,30 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
+import dev.kv.router.net.Connection;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** One reply in RESP while it is written: in version 2, or in version 3 after {@code HELLO 3}. */
+/**
+ * One reply in RESP while it is written: in version 2, or in version 3 after {@code HELLO 3}. To be used again for the next one.
+ */
 final class RespWriter {
-    /** Larger values are not copied, but sent as they are. */
-    private static final int COPIED_MAX_BYTES = 16 * 1024;
-
     private static final int FIRST_BYTES = 64;
+    private static final int KEPT_MAX_BYTES = 1024;
     private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
 
     private boolean version3;
     private final List<byte[]> pieces = new ArrayList<>(1);
     private byte[] buffer = new byte[FIRST_BYTES];
     private int size;
+
+    /** Takes the bytes of a reply. */
+    @FunctionalInterface
+    interface Sink {
+        /** Takes a part of an array; one of at most {@link Connection#COPIED_MAX_BYTES} is written to again afterwards. */
+        void take(byte[] array, int length);
+    }
 
     RespWriter(boolean version3) {
         this.version3 = version3;
@@ -39,7 +47,24 @@ final class RespWriter {
     /** The reply: pieces to be sent, one after the other. */
     byte[][] toPieces() {
         endPiece();
-        return pieces.toArray(byte[][]::new);
+        byte[][] all = pieces.toArray(byte[][]::new);
+        pieces.clear();
+        return all;
+    }
+
+    /** Hands over the reply, which is forgotten then. */
+    void sendTo(Sink sink) {
+        if (!pieces.isEmpty()) {
+            for (byte[] piece : toPieces()) {
+                sink.take(piece, piece.length);
+            }
+        } else if (size > 0) {
+            sink.take(buffer, size);
+            if (buffer.length > KEPT_MAX_BYTES) {
+                buffer = new byte[FIRST_BYTES];
+            }
+            size = 0;
+        }
     }
 
     RespWriter ok() {
@@ -67,7 +92,7 @@ final class RespWriter {
 
     RespWriter bulk(Bytes value) {
         head('$', value.size());
-        if (value.size() > COPIED_MAX_BYTES) {
+        if (value.size() > Connection.COPIED_MAX_BYTES) {
             endPiece();
             pieces.add(value.array());
         } else {

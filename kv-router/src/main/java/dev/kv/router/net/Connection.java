@@ -3,9 +3,8 @@ package dev.kv.router.net;
 import java.net.SocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.List;
 import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.core.session.IoSession;
@@ -25,9 +24,7 @@ import org.apache.mina.transport.socket.nio.NioSession;
  */
 public abstract class Connection {
     /** Output up to this size is gathered by copying; larger pieces are handed on as they are. */
-    private static final int GATHERED_MAX_BYTES = 16 * 1024;
-
-    private static final int GATHER_FIRST_BYTES = 512;
+    public static final int COPIED_MAX_BYTES = 16 * 1024;
 
     /**
      * The part of the budget that is left which one connection may fill with output. So the more is taken the less any of them
@@ -39,6 +36,7 @@ public abstract class Connection {
     private static final int CHARGE_STEP_BYTES = 16 * 1024;
 
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+    private static final byte[] NO_BYTES = new byte[0];
 
     private final NioSession session;
     private final SocketAddress remote;
@@ -53,9 +51,15 @@ public abstract class Connection {
     private boolean readOnDeferred;
     private boolean inputEnded;
 
-    private byte[] gathered = new byte[0];
+    /** Small output, in memory of the loop; empty if there is none. */
+    private byte[] gathered = NO_BYTES;
+
     private int gatheredBytes;
-    private final List<IoBuffer> ready = new ArrayList<>();
+
+    /** Output before that. */
+    private final ArrayDeque<ByteBuffer> ready = new ArrayDeque<>();
+
+    private final Runnable sentLater = this::sent;
     private boolean flushDeferred;
     private long unsentBytes;
 
@@ -141,6 +145,11 @@ public abstract class Connection {
     /** Some of the output has left. */
     protected void sent() {}
 
+    /** Whether {@link #sent} would send more. */
+    protected boolean hasMoreToSend() {
+        return false;
+    }
+
     /**
      * No more input will come, and all messages that came have been read. Closes the connection unless overridden. May be
      * called again by another {@link #endInput}.
@@ -196,16 +205,16 @@ public abstract class Connection {
         send(bytes, 0, bytes.length);
     }
 
-    /** Sends a part of the array, which must not be written to afterwards. */
+    /** Sends a part of the array, which must not be written to afterwards if it is larger than {@link #COPIED_MAX_BYTES}. */
     protected final void send(byte[] bytes, int offset, int length) {
         if (state != State.OPEN) {
             return;
         }
         unsentBytes += length;
         chargeUnsent();
-        if (length > GATHERED_MAX_BYTES) {
+        if (length > COPIED_MAX_BYTES) {
             endGathered();
-            ready.add(IoBuffer.wrap(ByteBuffer.wrap(bytes, offset, length).slice()));
+            ready.add(ByteBuffer.wrap(bytes, offset, length));
         } else {
             if (gathered.length - gatheredBytes < length) {
                 growGathered(length);
@@ -230,34 +239,68 @@ public abstract class Connection {
     }
 
     private void growGathered(int length) {
-        if (gatheredBytes + length > 2 * GATHERED_MAX_BYTES) {
+        if (gatheredBytes + length > 2 * COPIED_MAX_BYTES) {
             endGathered();
         }
-        int size = Math.max(Math.max(GATHER_FIRST_BYTES, 2 * gathered.length), gatheredBytes + length);
-        gathered = Arrays.copyOf(gathered, size);
+        byte[] memory = gatheredBytes == 0 ? loop.takeSpare() : gathered;
+        if (memory.length < gatheredBytes + length) {
+            memory = Arrays.copyOf(memory, Math.max(2 * memory.length, gatheredBytes + length));
+        }
+        gathered = memory;
     }
 
     private void endGathered() {
         if (gatheredBytes > 0) {
-            ready.add(IoBuffer.wrap(gathered, 0, gatheredBytes));
-            gathered = new byte[0];
+            ready.add(ByteBuffer.wrap(gathered, 0, gatheredBytes));
+            gathered = NO_BYTES;
             gatheredBytes = 0;
         }
     }
 
-    /** Hands the output to MINA; by the loop, at the end of its iteration. */
+    /** Writes the output, and hands to MINA what the kernel does not take yet; by the loop, at the end of its iteration. */
     final void flush() {
         flushDeferred = false;
         if (state == State.CLOSED) {
             return;
         }
-        endGathered();
-        for (IoBuffer buffer : ready) {
-            session.write(buffer);
+        if (session.getWriteRequestQueue().isEmpty(session) && session.getCurrentWriteRequest() == null) {
+            writeNow();
         }
-        ready.clear();
+        endGathered();
+        for (ByteBuffer buffer = ready.poll(); buffer != null; buffer = ready.poll()) {
+            session.write(IoBuffer.wrap(buffer.slice()));
+        }
         if (state == State.SENDING_LAST) {
             session.closeOnFlush();
+        }
+    }
+
+    private void writeNow() {
+        int written = 0;
+        boolean takesMore = true;
+        while (takesMore && !ready.isEmpty()) {
+            written += loop.writeNow(session, ready.peek());
+            takesMore = !ready.peek().hasRemaining();
+            if (takesMore) {
+                ready.poll();
+            }
+        }
+        if (takesMore && gatheredBytes > 0) {
+            ByteBuffer last = ByteBuffer.wrap(gathered, 0, gatheredBytes);
+            written += loop.writeNow(session, last);
+            if (last.hasRemaining()) {
+                ready.add(last);
+            } else {
+                loop.giveBack(gathered);
+            }
+            gathered = NO_BYTES;
+            gatheredBytes = 0;
+        }
+        unsentBytes -= written;
+        chargeUnsent();
+        readOn();
+        if (hasMoreToSend()) {
+            loop.defer(sentLater);
         }
     }
 
@@ -402,7 +445,7 @@ public abstract class Connection {
         state = State.CLOSED;
         dropUnread();
         ready.clear();
-        gathered = new byte[0];
+        gathered = NO_BYTES;
         gatheredBytes = 0;
         unsentBytes = 0;
         chargeUnsent();

@@ -22,8 +22,7 @@ public final class Connector implements AutoCloseable {
         connector = new NioSocketConnector(loop);
         connector.setConnectTimeoutMillis(patience.toMillis());
         connector.setConnectTimeoutCheckInterval(Math.clamp(patience.toMillis() / 10, 1, 50));
-        connector.getSessionConfig().setTcpNoDelay(true);
-        connector.getSessionConfig().setKeepAlive(true);
+        Sessions.configure(connector.getSessionConfig());
         connector.setHandler(new Sessions(session ->
                 ((Listener.Protocol<?>) session.getAttribute(PROTOCOL)).connect(new Connection.Socket(session))));
     }

@@ -62,8 +62,7 @@ public final class Listener<C extends Connection> {
         this.acceptor = new Acceptor(loops, options.door());
         acceptor.setBacklog(BACKLOG);
         acceptor.setReuseAddress(true);
-        acceptor.getSessionConfig().setTcpNoDelay(true);
-        acceptor.getSessionConfig().setKeepAlive(true);
+        Sessions.configure(acceptor.getSessionConfig());
         acceptor.setCloseOnDeactivation(false);
         acceptor.setHandler(new Sessions(session -> admit(new Connection.Socket(session), protocol)));
         try {

@@ -1,6 +1,7 @@
 package dev.kv.router.net;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Iterator;
@@ -24,11 +25,21 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * One I/O thread and the sockets that it serves. All that concerns a connection runs on the thread of its loop, so that
  * connections need no locks.
  *
- * <p>A loop is MINA's processor with four differences, each of which saves system calls or adds a promise: tasks can be given
- * to it ({@link #execute}); what connections have to send leaves once per iteration, after all reads;
- * one read is made per readiness event; and it does not wake itself up through the selector.
+ * <p>A loop is MINA's processor with five differences, each of which saves system calls or memory, or adds a promise: tasks can
+ * be given to it ({@link #execute}); what connections have to send leaves once per iteration, after all reads, and past MINA as
+ * far as the kernel takes it at once; one read is made per readiness event, into memory that is used again; and it does not wake
+ * itself up through the selector.
  */
 public final class Loop extends NioProcessor implements Executor {
+    /** The most that one read takes, and that one write hands to the kernel. */
+    private static final int INPUT_BYTES = 64 * 1024;
+
+    private static final int OUTPUT_BYTES = 128 * 1024;
+
+    /** Memory for small output, which connections take and give back: of this size, and how much is kept. */
+    private static final int GATHER_BYTES = 4 * 1024;
+
+    private static final int GATHER_KEPT_MAX = 256;
     private static final int UNWANTED_READ_BYTES = 16 * 1024;
     private static final int UNWANTED_READS_MAX = 64;
 
@@ -41,6 +52,11 @@ public final class Loop extends NioProcessor implements Executor {
     private final ArrayDeque<Runnable> deferred = new ArrayDeque<>();
 
     private final ArrayDeque<Connection> unflushed = new ArrayDeque<>();
+    private final ByteBuffer input = ByteBuffer.allocate(INPUT_BYTES);
+    private final IoBuffer minaInput = IoBuffer.wrap(input);
+    private final ByteBuffer output = ByteBuffer.allocateDirect(OUTPUT_BYTES);
+    private final IoBuffer minaOutput = IoBuffer.wrap(output);
+    private final ArrayDeque<byte[]> spare = new ArrayDeque<>();
     private boolean flushing;
     private boolean selectAgain;
 
@@ -172,19 +188,61 @@ public final class Loop extends NioProcessor implements Executor {
     }
 
     /**
-     * One read per readiness event: MINA asks again until nothing comes, and a level-triggered selector tells anyway. A
-     * connection that was broken off is closed here, since MINA would log each as an error.
+     * One read per readiness event, into the same memory each time: MINA asks again until nothing comes, where a
+     * level-triggered selector tells anyway, and has a buffer made for each read. So what was read is handed on here, and MINA
+     * hears that there was nothing. A connection that was broken off is closed here, since MINA would log each as an error.
      */
     @Override
-    protected int read(NioSession session, IoBuffer buffer) throws Exception {
-        if (buffer.position() > 0) {
-            return 0;
-        }
+    protected int read(NioSession session, IoBuffer unused) throws Exception {
+        input.clear();
+        int bytes;
         try {
-            return super.read(session, buffer);
+            bytes = super.read(session, minaInput);
         } catch (IOException brokenOff) {
             session.closeNow();
             return 0;
+        }
+        if (bytes <= 0) {
+            return bytes;
+        }
+        session.increaseReadBytes(bytes, System.currentTimeMillis());
+        Sessions.received(session, input.flip());
+        return 0;
+    }
+
+    /**
+     * Writes as much as the kernel takes at once, past MINA, which has nothing to write for the session and no filters in its
+     * chain. On this loop's thread only.
+     *
+     * @return how much it was; what is left begins at the position of {@code bytes}
+     */
+    int writeNow(NioSession session, ByteBuffer bytes) {
+        int from = bytes.position();
+        try {
+            boolean takesMore = true;
+            while (takesMore && bytes.hasRemaining()) {
+                int length = Math.min(OUTPUT_BYTES, bytes.remaining());
+                output.clear().put(0, bytes, bytes.position(), length).limit(length);
+                int taken = super.write(session, minaOutput, length);
+                bytes.position(bytes.position() + taken);
+                takesMore = taken == length;
+            }
+        } catch (IOException brokenOff) {
+            session.closeNow();
+        }
+        return bytes.position() - from;
+    }
+
+    /** Memory for output, to be given back with {@link #giveBack} or kept. On this loop's thread only. */
+    byte[] takeSpare() {
+        byte[] memory = spare.poll();
+        return memory == null ? new byte[GATHER_BYTES] : memory;
+    }
+
+    /** Takes memory back that nobody will read or write any more. On this loop's thread only. */
+    void giveBack(byte[] memory) {
+        if (memory.length == GATHER_BYTES && spare.size() < GATHER_KEPT_MAX) {
+            spare.push(memory);
         }
     }
 
@@ -205,10 +263,18 @@ public final class Loop extends NioProcessor implements Executor {
     @Override
     protected void destroy(NioSession session) throws Exception {
         IoBuffer unwanted = IoBuffer.allocate(UNWANTED_READ_BYTES);
-        for (int reads = 0; reads < UNWANTED_READS_MAX && read(session, unwanted) > 0; reads++) {
+        for (int reads = 0; reads < UNWANTED_READS_MAX && readUnwanted(session, unwanted); reads++) {
             unwanted.clear();
         }
         super.destroy(session);
+    }
+
+    private boolean readUnwanted(NioSession session, IoBuffer unwanted) throws Exception {
+        try {
+            return super.read(session, unwanted) > 0;
+        } catch (IOException brokenOff) {
+            return false;
+        }
     }
 
     /** From its own thread the loop is not asleep: it only must not fall asleep. */

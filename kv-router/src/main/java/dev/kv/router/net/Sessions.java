@@ -1,21 +1,35 @@
 package dev.kv.router.net;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.function.Function;
 import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.core.service.IoHandler;
 import org.apache.mina.core.session.IdleStatus;
 import org.apache.mina.core.session.IoSession;
 import org.apache.mina.filter.FilterEvent;
+import org.apache.mina.transport.socket.SocketSessionConfig;
 
 /** Turns MINA's events of a session into those of its {@link Connection}. */
 final class Sessions implements IoHandler {
     private static final String CONNECTION = "connection";
+    private static final int UNUSED_READ_BYTES = 16;
+    private static final int WRITE_BYTES = 256 * 1024;
 
     private final Function<IoSession, Connection> protocol;
 
     Sessions(Function<IoSession, Connection> protocol) {
         this.protocol = protocol;
+    }
+
+    static void configure(SocketSessionConfig config) {
+        config.setTcpNoDelay(true);
+        config.setKeepAlive(true);
+        // MINA has memory made of this size for each read, which a loop does not use.
+        config.setMinReadBufferSize(UNUSED_READ_BYTES);
+        config.setReadBufferSize(UNUSED_READ_BYTES);
+        // Two thirds of what MINA writes for a session at once.
+        config.setMaxReadBufferSize(WRITE_BYTES);
     }
 
     private static Connection of(IoSession session) {
@@ -32,9 +46,19 @@ final class Sessions implements IoHandler {
         guarded(session, () -> of(session).opened());
     }
 
+    /** Hands on what a loop has read. */
+    static void received(IoSession session, ByteBuffer input) {
+        Connection connection = of(session);
+        try {
+            connection.received(input);
+        } catch (Throwable fault) {
+            connection.fault("what it sent", fault);
+        }
+    }
+
     @Override
     public void messageReceived(IoSession session, Object message) {
-        guarded(session, () -> of(session).received(((IoBuffer) message).buf()));
+        throw new IllegalStateException("a loop hands on what it reads");
     }
 
     @Override

@@ -108,6 +108,11 @@ abstract class Link extends Connection {
     }
 
     @Override
+    protected boolean hasMoreToSend() {
+        return outbox.waitingBytes() > 0;
+    }
+
+    @Override
     protected void closed() {
         assemblies.values().forEach(this::drop);
         assemblies.clear();
