@@ -9,7 +9,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -114,6 +119,69 @@ class TablesInZooKeeperTest {
         }
         assertThat(running(0).kv("status").out()).contains("rejected");
         assertThat(running(0).kv("table", "wait", "--timeout", "5s").status()).isNotZero();
+    }
+
+    @Test
+    void tablesOfADozenKindsThatAreNoneAreRefusedWithTheReasonAndTheLastGoodOneStays() throws Exception {
+        setUpTwoNodes();
+        Map<List<String>, String> reasons = new LinkedHashMap<>();
+        reasons.put(List.of("a..m=foo@h1,", "n..z=bar@h2"), "was the table cut at a blank?");
+        reasons.put(List.of(",a..m=foo@h"), "expected an entry, found a comma");
+        reasons.put(List.of("a..m=foo@h n..z=bar@h"), "expected a comma");
+        reasons.put(List.of("m..a=foo@h"), "from a lower byte to a higher one");
+        reasons.put(List.of("a..m"), "expected = after the range");
+        reasons.put(List.of("a..m=foo"), "expected @ and a host");
+        reasons.put(List.of("a..m=foo@h:70000"), "expected a port");
+        reasons.put(List.of("ab=foo@h"), "expected * after the prefix");
+        reasons.put(List.of("a+=foo@h"), "%2B");
+        reasons.put(List.of("=foo@h"), "expected a range");
+        reasons.put(List.of("# nothing"), "found an empty table");
+        reasons.put(List.of(""), "found an empty table");
+
+        String good = running(0).kv("table", "history").out();
+        for (Map.Entry<List<String>, String> bad : reasons.entrySet()) {
+            List<String> words = new ArrayList<>(List.of("set", "/kv/table"));
+            words.addAll(bad.getKey());
+            zookeeper.ask(words.toArray(String[]::new));
+
+            Await.until("the nodes refuse " + bad.getKey(), () -> {
+                Ended wait = running(0).kv("table", "wait", "--timeout", "0s");
+                return wait.status() == 3 && wait.out().lines().count() == 2;
+            });
+            assertThat(zookeeper.ask("get", "/kv/nodes/foo@h"))
+                    .contains("\"state\":\"rejected\"", "\"reason\":\"line 1, column ", bad.getValue());
+        }
+        assertThat(running(0).kv("table", "history").out()).isEqualTo(good);
+        try (LineClient client = running(0).connect()) {
+            assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
+        }
+    }
+
+    @Test
+    void ofTwoOperatorsWhoSetTheTableAtOnceOneWinsAndTheOtherIsTold() throws Exception {
+        setUpTwoNodes();
+        NodeProcess foo = running(0);
+        String shown = foo.kv("table", "show").err();
+        String expected = shown.replaceAll("(?s).*written by (0x[0-9a-f]+) .*", "$1");
+
+        try (ExecutorService operators = Executors.newFixedThreadPool(2)) {
+            List<Future<Ended>> sets = operators.invokeAll(List.of(
+                    () -> foo.kv("table", "set", "*=foo@h", "--strand", "--expect", expected),
+                    () -> foo.kv("table", "set", "*=bar@h", "--strand", "--expect", expected)));
+            Ended first = sets.getFirst().get();
+            Ended second = sets.getLast().get();
+
+            boolean isFirst = first.status() == 0;
+            Ended loser = isFirst ? second : first;
+            assertThat(isFirst ? first : second).extracting(Ended::status).isEqualTo(0);
+            assertThat(loser.status()).isEqualTo(4);
+            assertThat(loser.complaints())
+                    .singleElement()
+                    .asString()
+                    .containsAnyOf(
+                            "/kv/table is not as expected: 0x", "nothing written: /kv/table has changed meanwhile");
+            assertThat(foo.kv("table", "show").out()).isEqualTo(isFirst ? "*=foo@h\n" : "*=bar@h\n");
+        }
     }
 
     private NodeProcess running(int index) {

@@ -164,9 +164,10 @@ final class Answers implements LocalSocket.Answering {
     private static Map<String, String> table(TableInForce table) {
         return Map.of(
                 "source", table.source(),
-                "version", version(table.version()),
+                "version", table.absence().isEmpty() ? version(table.version()) : "none",
                 "since", table.since().truncatedTo(SECONDS).toString(),
-                "text", table.table().toString());
+                "text", table.table().toString(),
+                "absence", table.absence());
     }
 
     private Map<String, Object> route(Bytes bucket) {

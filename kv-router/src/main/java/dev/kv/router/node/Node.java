@@ -177,14 +177,18 @@ public final class Node {
         doing = "";
         state = State.RUNNING;
         LOG.info(
-                "{} runs: {}, {}nodes at {}, table [{}]",
+                "{} runs: {}, {}nodes at {}, {}",
                 settings.name(),
                 ready.release.role(),
                 clientAddress
                         .map(address -> "clients at " + Addresses.text(address) + ", ")
                         .orElse(""),
                 Addresses.text(peerDoor.address()),
-                routing.inForce().table().printable());
+                named(routing.inForce()));
+    }
+
+    private static String named(TableInForce table) {
+        return table.absence().isEmpty() ? "table [" + table.table().printable() + "]" : "no routing table yet";
     }
 
     private Cluster cluster(ZooKeeperSettings zookeeper, Optional<Storage.Open> storage) {

@@ -73,12 +73,7 @@ final class StatusCommand implements Callable<Integer> {
         facts.put("uptime", written(Duration.ofSeconds(status.getLong("uptimeSeconds"))));
         new TreeMap<>(status.getObject("addresses")).forEach((door, address) -> facts.put(door + " at", text(address)));
         if (status.hasPath("table")) {
-            Config table = status.getConfig("table");
-            facts.put(
-                    "table",
-                    table.getString("version") + " from " + table.getString("source") + ", in force since "
-                            + table.getString("since"));
-            facts.put("", "[" + table.getString("text") + "]");
+            describe(status.getConfig("table"), facts);
         }
         new TreeMap<>(status.getObject("parts")).forEach((part, report) -> {
             String said = ((ConfigObject) report)
@@ -89,6 +84,19 @@ final class StatusCommand implements Callable<Integer> {
             facts.put(part, said);
         });
         return facts;
+    }
+
+    private static void describe(Config table, Map<String, String> facts) {
+        String absence = table.getString("absence");
+        if (!absence.isEmpty()) {
+            facts.put("table", "none yet: " + absence);
+            return;
+        }
+        facts.put(
+                "table",
+                table.getString("version") + " from " + table.getString("source") + ", in force since "
+                        + table.getString("since"));
+        facts.put("", "[" + table.getString("text") + "]");
     }
 
     private static String text(ConfigValue value) {

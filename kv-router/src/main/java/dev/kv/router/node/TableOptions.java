@@ -75,6 +75,13 @@ final class TableOptions {
         return node().map(tables.znodes()::tableOf).orElse(tables.znodes().table());
     }
 
+    /** Says that there is no such table. */
+    String absence(Tables tables) {
+        return "kv: " + path(tables) + " does not exist"
+                + node().map(name -> ": " + name + " follows " + tables.znodes().table())
+                        .orElse("");
+    }
+
     CommandLine.ParameterException usage(String what) {
         return new CommandLine.ParameterException(spec.commandLine(), what);
     }

@@ -48,7 +48,10 @@ final class TableRollbackCommand implements Callable<Integer> {
                                     .isEmpty())
                             .findFirst();
             if (chosen.isEmpty()) {
-                System.err.println("kv: the history of " + path + " has no such table: see `kv table history`");
+                System.err.println("kv: the history of " + path + " has no "
+                        + (number.isPresent() ? "such table" : "other table before the one that is there")
+                        + ": see `kv table history"
+                        + options.node().map(node -> " --node " + node).orElse("") + "`");
                 return TableOptions.NO_TABLE;
             }
             Past past = chosen.get();

@@ -27,14 +27,9 @@ final class TableShowCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (Tables tables = options.open()) {
-            String path = options.path(tables);
-            Optional<Stored> stored = tables.read(path);
+            Optional<Stored> stored = tables.read(options.path(tables));
             if (stored.isEmpty()) {
-                System.err.println("kv: " + path + " does not exist"
-                        + options.node()
-                                .map(node -> ": " + node + " follows "
-                                        + tables.znodes().table())
-                                .orElse(""));
+                System.err.println(options.absence(tables));
                 return TableOptions.NO_TABLE;
             }
             print(stored.get());

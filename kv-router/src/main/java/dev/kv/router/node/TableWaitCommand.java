@@ -47,7 +47,7 @@ final class TableWaitCommand implements Callable<Integer> {
             while (true) {
                 Optional<List<Standing>> standings = standings(tables);
                 if (standings.isEmpty()) {
-                    System.err.println("kv: " + options.path(tables) + " does not exist");
+                    System.err.println(options.absence(tables));
                     return TableOptions.NO_TABLE;
                 }
                 int status = status(standings.get());

@@ -71,7 +71,10 @@ final class ZooKeeperCommand implements Callable<Integer> {
                 Output.line("ZooKeeper answers at " + Addresses.text(at) + ", its data is in " + folder);
             });
         } catch (BindException e) {
-            throw new BadStart("cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e), e);
+            throw new BadStart(
+                    "cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e)
+                            + "; --port names another port, --host another address",
+                    e);
         } catch (IOException e) {
             Runtime.getRuntime().removeShutdownHook(success);
             throw new BadStart("ZooKeeper in " + folder + ": " + BadStart.reason(e), e);

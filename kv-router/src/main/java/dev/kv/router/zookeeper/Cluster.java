@@ -89,7 +89,6 @@ public final class Cluster implements AutoCloseable {
 
     private long recountNanos = System.nanoTime();
     private byte[] written = new byte[0];
-    private boolean connected = true;
 
     private volatile Map<String, NodeDocument> nodes = Map.of();
 
@@ -100,12 +99,18 @@ public final class Cluster implements AutoCloseable {
     private volatile String clients = "";
     private volatile Optional<NodeDocument> document = Optional.empty();
 
+    /** Why the last round failed; empty if it did not. */
+    private volatile Optional<Trouble> trouble = Optional.empty();
+
     /** Whether another round is due. Written under this object's monitor, as the following are read. */
     private volatile boolean awake;
 
     private boolean closed;
     private boolean joined;
     private Optional<String> rival = Optional.empty();
+
+    /** What is wrong with ZooKeeper, in words that follow its name. */
+    private record Trouble(String what, Instant since) {}
 
     /**
      * This node.
@@ -185,8 +190,9 @@ public final class Cluster implements AutoCloseable {
                             .formatted(self.name(), rival.get()));
         }
         LOG.warn(
-                "ZooKeeper at {} does not answer; starting without it, {}",
+                "ZooKeeper at {} {}; starting without it, {}",
                 settings.connect(),
+                trouble.map(Trouble::what).orElse("does not answer"),
                 inForce.isPresent()
                         ? "by the last good table, which is of " + inForceSince.truncatedTo(ChronoUnit.SECONDS)
                                 + " and may be old (" + age(inForceSince) + ")"
@@ -216,13 +222,18 @@ public final class Cluster implements AutoCloseable {
         return document;
     }
 
-    /** What {@code kv status} says of the table and of strays. Any thread. */
+    /** What {@code kv status} says of ZooKeeper, the table there and strays. Any thread. */
     public Map<String, String> status() {
         Map<String, String> status = new LinkedHashMap<>();
         status.put("servers", settings.connect());
+        status.put("state", state());
         document.ifPresent(said -> {
             NodeDocument.Table table = said.table();
-            status.put("table", table.state().text() + (table.reason().isEmpty() ? "" : ": " + table.reason()));
+            status.put(
+                    "table",
+                    table.state().text()
+                            + (table.source().isEmpty() ? "" : " " + Znodes.hex(table.mzxid()))
+                            + (table.reason().isEmpty() ? "" : ": " + table.reason()));
             if (!table.warnings().isEmpty()) {
                 status.put("warnings", String.join("; ", table.warnings()));
             }
@@ -234,6 +245,16 @@ public final class Cluster implements AutoCloseable {
                                     + String.join(" ", said.strays().names()));
         });
         return status;
+    }
+
+    private synchronized String state() {
+        if (trouble.isPresent()) {
+            return trouble.get().what() + ", since " + text(trouble.get().since());
+        }
+        if (rival.isPresent()) {
+            return "another node is registered as " + self.name() + ", " + rival.get();
+        }
+        return joined ? "connected" : "connecting";
     }
 
     /** Leaves: the node's registration is gone at once. */
@@ -319,29 +340,36 @@ public final class Cluster implements AutoCloseable {
             lost("does not answer: " + e.code());
             return false;
         } catch (Exception e) {
-            if (connected && !isClosed()) {
-                LOG.error(
-                        "a fault while following ZooKeeper at {}; requests go on by the last good table",
-                        settings.connect(),
-                        e);
+            if (trouble.isEmpty() && !isClosed()) {
+                LOG.error("a fault while following ZooKeeper at {}; {}", settings.connect(), meanwhile(), e);
             }
-            connected = false;
+            remember("cannot be followed: " + e);
             return false;
         }
     }
 
     private void lost(String what) {
-        if (connected && !isClosed()) {
-            LOG.warn("ZooKeeper at {} {}; requests go on by the last good table", settings.connect(), what);
+        if (trouble.isEmpty() && !isClosed()) {
+            LOG.warn("ZooKeeper at {} {}; {}", settings.connect(), what, meanwhile());
         }
-        connected = false;
+        remember(what);
+    }
+
+    private String meanwhile() {
+        return inForce.isPresent()
+                ? "requests go on by the last good table"
+                : "requests are answered with NOROUTE until a table is read";
+    }
+
+    private void remember(String what) {
+        trouble = Optional.of(new Trouble(what, trouble.map(Trouble::since).orElseGet(Instant::now)));
     }
 
     private void foundAgain() {
-        if (!connected) {
+        if (trouble.isPresent()) {
             LOG.info("ZooKeeper at {} answers again", settings.connect());
         }
-        connected = true;
+        trouble = Optional.empty();
     }
 
     private void followTable() throws Exception {

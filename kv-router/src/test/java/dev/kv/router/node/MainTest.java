@@ -313,6 +313,21 @@ class MainTest {
     }
 
     @Test
+    void theStatusOfANodeWithoutATableTellsWhyThereIsNone() throws Exception {
+        environment.put("KV_ZOOKEEPER", "127.0.0.1:1");
+        run();
+
+        assertThat(kv("status").out())
+                .contains("table      none yet: ZooKeeper at 127.0.0.1:1 has not been read\n")
+                .contains("zookeeper  servers 127.0.0.1:1, state ")
+                .doesNotContain("static", "[]");
+        await(() -> status().orElseThrow()
+                .getString("parts.zookeeper.state")
+                .startsWith("does not answer: CONNECTIONLOSS, since "));
+        assertThat(kv("status", "--json").out()).contains("\"version\" : \"none\"");
+    }
+
+    @Test
     void aNodeThatHoldsItsFolderAndDoesNotAnswerIsToldFromOneThatIsNotRunning() throws Exception {
         try (NodeFolder _ = NodeFolder.hold(folder()).orElseThrow()) {
             assertThat(kv("status")).isEqualTo(new Outcome(4, "name   foo@h\nstate  not answering\n", ""));

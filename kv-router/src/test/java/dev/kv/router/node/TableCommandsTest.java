@@ -323,6 +323,8 @@ class TableCommandsTest {
     @Test
     void aWaitEndsWhenAllNodesHaveAppliedTheTable() throws Exception {
         assertThat(kv("table", "wait")).isEqualTo(new Outcome(7, "", "kv: /kv/table does not exist\n"));
+        assertThat(kv("table", "wait", "--node", "bar@h"))
+                .isEqualTo(new Outcome(7, "", "kv: /kv/tables/bar@h does not exist: bar@h follows /kv/table\n"));
         kv("table", "set", HALVES);
         node("bar@h");
         node("foo@h");
@@ -402,6 +404,20 @@ class TableCommandsTest {
         assertThat(kv("table", "rollback", "99"))
                 .isEqualTo(
                         new Outcome(7, "", "kv: the history of /kv/table has no such table: see `kv table history`\n"));
+    }
+
+    @Test
+    void aNodesOwnTableThatWasItsFirstCannotBeRolledBack() throws Exception {
+        node("foo@h");
+        assertThat(kv("table", "set", "*=foo@h", "--node", "foo@h").status()).isZero();
+        assertThat(kv("table", "wait", "--node", "foo@h").status()).isZero();
+
+        assertThat(kv("table", "rollback", "--node", "foo@h"))
+                .isEqualTo(
+                        new Outcome(
+                                7,
+                                "",
+                                "kv: the history of /kv/tables/foo@h has no other table before the one that is there: see `kv table history --node foo@h`\n"));
     }
 
     @Test

@@ -167,7 +167,10 @@ class ZooKeeperCommandTest {
 
         assertThat(run(kv("--port", port, "--data", home.resolve("other").toString()), ""))
                 .isEqualTo(new Outcome(
-                        1, "", "kv: cannot listen at 127.0.0.1:%s: Address already in use\n".formatted(port)));
+                        1,
+                        "",
+                        "kv: cannot listen at 127.0.0.1:%s: Address already in use; --port names another port, --host another address\n"
+                                .formatted(port)));
         assertThat(run(kv("--port", "0"), ""))
                 .isEqualTo(new Outcome(
                         1,

@@ -326,6 +326,51 @@ class ClusterTest {
         await(() -> exists(ZNODES.node("foo@h")));
     }
 
+    @Test
+    void theStatusTellsWhetherZooKeeperAnswersAndSinceWhenNot() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        assertThat(foo.cluster.status())
+                .containsEntry("state", "connected")
+                .containsEntry("table", "applied " + Znodes.hex(foo.inForce.version()));
+
+        server.stop();
+        firewall.cut();
+        await(() -> foo.cluster.status().get("state").matches("does not answer: [A-Z]+, since \\S+Z"));
+
+        server.restart();
+        await(() -> foo.cluster.status().get("state").equals("connected"));
+    }
+
+    @Test
+    void theStatusOfANodeThatMayNotWriteTellsThat() throws Exception {
+        create(ZNODES.table(), HALVES);
+        new Node("foo@h", "instance", Optional.of("kv:secret")).join();
+        Node bar = new Node("bar@h", "another instance", Optional.of("kv:wrong")).join();
+
+        assertThat(bar.table()).isEqualTo(HALVES);
+        assertThat(bar.cluster.status().get("state"))
+                .startsWith("refuses what this node wants to read or write there (kv.router.zookeeper.auth): ")
+                .contains("NoAuth");
+    }
+
+    @Test
+    void aNodeWhoseNameAnotherOneTookTellsThatInItsStatus() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node first = node("foo@h").join();
+        firewall.silence();
+        await(() -> !exists(ZNODES.node("foo@h")));
+        operator.create().forPath(ZNODES.node("foo@h"), "{}".getBytes(UTF_8));
+        firewall.cut();
+        firewall.open();
+
+        await(() -> first.cluster
+                .status()
+                .get("state")
+                .equals("another node is registered as foo@h, at an unknown address"));
+        assertThat(first.table()).isEqualTo(HALVES);
+    }
+
     private boolean exists(String path) {
         try {
             return operator.checkExists().forPath(path) != null;
