@@ -70,7 +70,7 @@ final class Log {
     private Refused noRoom;
 
     private String failure = "";
-    private Runnable rolled = () -> {};
+    private Runnable due = () -> {};
 
     /** Whom to tell that entries stand somewhere else now. */
     @FunctionalInterface
@@ -115,9 +115,9 @@ final class Log {
         return folder;
     }
 
-    /** Has the task run, quickly, whenever a segment is full. Before the first write. */
-    void whenRolled(Runnable task) {
-        rolled = task;
+    /** Has the task run, quickly, when a {@link #sync} is due: a segment is full, or not written. Before the first write. */
+    void whenDue(Runnable task) {
+        due = task;
     }
 
     /** Adds a segment that was there before, behind those that were added. */
@@ -147,6 +147,10 @@ final class Log {
     /** A generation that no bucket had before. */
     synchronized long nextGeneration() {
         return ++generation;
+    }
+
+    private synchronized long generation() {
+        return generation;
     }
 
     /** Every later generation is higher. */
@@ -179,21 +183,36 @@ final class Log {
             }
         }
         long location = location(active, active.end());
-        active.append(change);
+        try {
+            active.append(change);
+        } catch (IOException e) {
+            fail(e);
+            // Whoever syncs brings to safety what was written before.
+            due.run();
+            throw failed();
+        }
         active.count(change);
         appended += length;
         return location;
     }
 
+    private void fail(IOException e) {
+        failure = String.valueOf(e.getMessage());
+        notifyAll();
+    }
+
     private void checkTaken() throws Refused {
         if (!failure.isEmpty()) {
-            throw new Refused(
-                    Word.ERR,
-                    "the disk failed (" + failure + "): writes are refused until what was written is safe again");
+            throw failed();
         }
         if (isClosed) {
             throw new Refused(Word.ERR, "this node stops");
         }
+    }
+
+    private Refused failed() {
+        return new Refused(
+                Word.ERR, "the disk failed (" + failure + "): writes are refused until what was written is safe again");
     }
 
     /** Whether there is room in the segment that grows; what was kept for those who delete is for them alone. */
@@ -215,7 +234,12 @@ final class Log {
         Segment next = next(Layout.SEGMENT_HEADER_BYTES + length, frees);
         // One that was rewritten is on the disk as a whole, and so is all before it.
         boolean isLastWhole = last == null || last.name().rewrite() > 0;
-        next.begin(isLastWhole ? 0 : last.name().number(), isLastWhole ? 0 : last.end());
+        try {
+            next.begin(isLastWhole ? 0 : last.name().number(), isLastWhole ? 0 : last.end());
+        } catch (IOException e) {
+            drop(next);
+            throw refusal(e);
+        }
         if (active != null) {
             unsynced.add(active);
         }
@@ -225,7 +249,7 @@ final class Log {
         active = next;
         last = next;
         hasNewFiles = true;
-        rolled.run();
+        due.run();
     }
 
     private void awaitDisk() throws Refused {
@@ -437,8 +461,7 @@ final class Log {
             mark.set(new Mark.Position(reached.name().number(), end, currentGeneration));
         } catch (IOException e) {
             synchronized (this) {
-                failure = String.valueOf(e.getMessage());
-                notifyAll();
+                fail(e);
             }
             throw e;
         }
@@ -486,6 +509,15 @@ final class Log {
             moveAll(doubtful.get(i), synced(doubtful.get(i)), fresh.get(i), moves);
         }
         settle(doubtful, fresh);
+        if (!fresh.isEmpty()) {
+            Segment reached = fresh.getLast();
+            mark.set(new Mark.Position(reached.name().number(), reached.end(), generation()));
+        }
+        synchronized (this) {
+            synced = appended;
+            failure = "";
+            notifyAll();
+        }
     }
 
     /** The segments that hold what is not known to be on the disk. */
@@ -527,34 +559,31 @@ final class Log {
         }
     }
 
-    private void settle(List<Segment> doubtful, List<Segment> fresh) {
+    /** Puts the new segments into their place. */
+    private synchronized void settle(List<Segment> doubtful, List<Segment> fresh) {
         List<Segment> empty = new ArrayList<>();
-        synchronized (this) {
-            for (Segment segment : doubtful) {
-                segment.endAt(synced(segment));
-                if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
-                    empty.add(segment);
-                }
+        for (Segment segment : doubtful) {
+            segment.endAt(synced(segment));
+            if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
+                empty.add(segment);
             }
-            if (active != null) {
-                unsynced.add(active);
-                active = null;
-            }
-            if (prepared != null) {
-                // Its number is taken.
-                drop(prepared);
-                prepared = null;
-            }
-            // What is left of the others is on the disk, and is cut off by the next sync.
-            unsynced.removeAll(empty);
-            order.removeAll(empty);
-            order.addAll(fresh);
-            last = order.getLast();
-            number = Math.max(number, last.name().number());
-            synced = appended;
-            failure = "";
-            notifyAll();
         }
+        if (active != null) {
+            unsynced.add(active);
+            active = null;
+        }
+        if (prepared != null) {
+            // Its number is taken.
+            drop(prepared);
+            prepared = null;
+        }
+        // What is left of the others is on the disk, and is cut off by the next sync.
+        unsynced.removeAll(empty);
+        order.removeAll(empty);
+        order.addAll(fresh);
+        last = order.getLast();
+        number = Math.max(number, last.name().number());
+        // Together with that: only the new ones say where the old ones end, and not any more when they are rewritten.
         retire(empty);
     }
 

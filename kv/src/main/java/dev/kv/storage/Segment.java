@@ -9,7 +9,6 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
@@ -19,7 +18,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
-import java.util.concurrent.locks.LockSupport;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,8 +36,7 @@ final class Segment implements AutoCloseable {
     private static final AtomicLongFieldUpdater<Segment> DEAD_ENTRIES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadEntries");
 
-    private static final int CLOSE_TRIES_MAX = 10_000;
-    private static final long CLOSE_PAUSE_NANOS = 100_000;
+    private static final int PART_BYTES = 64 * 1024;
 
     /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
     private static final AtomicInteger IDS = new AtomicInteger();
@@ -49,7 +46,6 @@ final class Segment implements AutoCloseable {
     private volatile Path path;
     private final Arena arena;
     private final MemorySegment memory;
-    private final ByteBuffer buffer;
     private final FileChannel channel;
 
     /** Where the next record goes. */
@@ -118,7 +114,6 @@ final class Segment implements AutoCloseable {
         this.path = path;
         this.arena = arena;
         this.memory = memory;
-        this.buffer = memory.asByteBuffer();
         this.channel = channel;
         this.end = end;
     }
@@ -207,8 +202,21 @@ final class Segment implements AutoCloseable {
         end = offset;
     }
 
-    /** Writes the header. */
-    void begin(long previous, long previousEnd) {
+    /**
+     * Writes the header.
+     *
+     * @throws IOException if the system does not take it
+     */
+    void begin(long previous, long previousEnd) throws IOException {
+        try {
+            writeHeader(previous, previousEnd);
+            checkWritten(memory.get(Layout.INT, 12) == headerChecksum());
+        } catch (InternalError e) {
+            throw failure(e);
+        }
+    }
+
+    private void writeHeader(long previous, long previousEnd) {
         MemorySegment.copy(Layout.SEGMENT_MAGIC, 0, memory, ValueLayout.JAVA_BYTE, 0, Layout.SEGMENT_MAGIC.length);
         memory.set(Layout.INT, 8, Layout.VERSION);
         memory.set(Layout.INT, 12, 0);
@@ -244,8 +252,7 @@ final class Segment implements AutoCloseable {
     }
 
     private boolean hasMagic() {
-        return memory.asSlice(0, Layout.SEGMENT_MAGIC.length).mismatch(MemorySegment.ofArray(Layout.SEGMENT_MAGIC))
-                == -1;
+        return isAt(0, Layout.SEGMENT_MAGIC);
     }
 
     private int headerChecksum() {
@@ -259,14 +266,48 @@ final class Segment implements AutoCloseable {
         return (int) crc.getValue();
     }
 
-    /** Writes records, for which there must be room, behind the last one. By one thread at a time. */
-    void append(Draft... records) {
+    /**
+     * Writes records, for which there must be room, behind the last one. By one thread at a time.
+     *
+     * @throws IOException if the system does not take all of them: none of them counts then
+     */
+    void append(Draft... records) throws IOException {
+        try {
+            long at = end;
+            for (Draft record : records) {
+                record.writeTo(memory, at);
+                at += record.length();
+            }
+            checkWritten(stand(records));
+            end = at;
+        } catch (InternalError e) {
+            throw failure(e);
+        }
+    }
+
+    private boolean stand(Draft... records) {
         long at = end;
         for (Draft record : records) {
-            record.writeTo(memory, at);
+            if (!record.standsIn(memory, at)) {
+                return false;
+            }
             at += record.length();
         }
-        end = at;
+        return true;
+    }
+
+    /** The JVM goes on behind a store to a page that cannot be written, and promises to say so only at some later time. */
+    private void checkWritten(boolean isWritten) throws IOException {
+        if (!isWritten) {
+            throw failure(null);
+        }
+    }
+
+    /**
+     * @param sigbus what the JVM makes of a page that cannot be written or read; null if it has not said so
+     */
+    private IOException failure(InternalError sigbus) {
+        return new IOException(path + ": Input/output error", sigbus);
     }
 
     /** Counts records that were appended. By one thread at a time. */
@@ -277,11 +318,23 @@ final class Segment implements AutoCloseable {
         }
     }
 
-    /** Copies whole records of another segment behind the last one. By one thread at a time. */
-    void append(Segment other, long from, long to) {
-        long at = end;
-        MemorySegment.copy(other.memory, from, memory, at, to - from);
-        end = at + to - from;
+    /**
+     * Copies whole records of another segment behind the last one. By one thread at a time.
+     *
+     * @throws IOException if the system does not take all of them: none of them counts then
+     */
+    void append(Segment other, long from, long to) throws IOException {
+        try {
+            long at = end;
+            long until = at + to - from;
+            MemorySegment.copy(other.memory, from, memory, at, to - from);
+            for (long word = 0; word < to - from; word += Long.BYTES) {
+                checkWritten(memory.get(Layout.LONG, at + word) == other.memory.get(Layout.LONG, from + word));
+            }
+            end = until;
+        } catch (InternalError e) {
+            throw failure(e);
+        }
     }
 
     /** Counts an entry that stands here already. By one thread at a time. */
@@ -370,8 +423,7 @@ final class Segment implements AutoCloseable {
         if (other.keyBytes(otherField) == length
                 && length >= 0
                 && length <= Math.min(end - from, other.end - otherFrom)
-                && MemorySegment.mismatch(memory, from, from + length, other.memory, otherFrom, otherFrom + length)
-                        == -1) {
+                && isAt(from, other.bytes(otherFrom, length))) {
             return true;
         }
         check(field);
@@ -438,11 +490,18 @@ final class Segment implements AutoCloseable {
         return memory.get(Layout.INT, field) == (int) crc.getValue();
     }
 
-    /** Adds a part to a checksum. */
+    /**
+     * Adds a part to a checksum, as it was copied: the JVM itself ends when it comes upon a page that cannot be read while it
+     * makes a checksum, or compares at length, and not so when it copies.
+     */
     void checksum(CRC32C crc, long offset, int length) {
-        ByteBuffer part = buffer.duplicate();
-        part.limit((int) offset + length).position((int) offset);
-        crc.update(part);
+        byte[] part = new byte[Math.min(length, PART_BYTES)];
+        for (int done = 0; done < length; ) {
+            int count = Math.min(length - done, part.length);
+            MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, offset + done, part, 0, count);
+            crc.update(part, 0, count);
+            done += count;
+        }
     }
 
     byte[] bytes(long offset, int length) {
@@ -452,15 +511,19 @@ final class Segment implements AutoCloseable {
     }
 
     private boolean isAt(long offset, byte[] expected) {
-        int length = expected.length;
+        return isAt(memory, offset, expected, 0, expected.length);
+    }
+
+    /** Whether bytes of an array stand in memory. */
+    static boolean isAt(MemorySegment memory, long offset, byte[] expected, int from, int count) {
         int i = 0;
-        for (; i + Long.BYTES <= length; i += Long.BYTES) {
-            if (memory.get(Layout.LONG, offset + i) != (long) Draft.LONG.get(expected, i)) {
+        for (; i + Long.BYTES <= count; i += Long.BYTES) {
+            if (memory.get(Layout.LONG, offset + i) != (long) Draft.LONG.get(expected, from + i)) {
                 return false;
             }
         }
-        for (; i < length; i++) {
-            if (memory.get(ValueLayout.JAVA_BYTE, offset + i) != expected[i]) {
+        for (; i < count; i++) {
+            if (memory.get(ValueLayout.JAVA_BYTE, offset + i) != expected[from + i]) {
                 return false;
             }
         }
@@ -472,7 +535,7 @@ final class Segment implements AutoCloseable {
         channel.force(false);
     }
 
-    /** Whether there is a sound hint for it. */
+    /** Whether there is a sound hint for it, or none can be written. */
     boolean hasHint() {
         return hasHint;
     }
@@ -509,16 +572,8 @@ final class Segment implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        for (int tries = 1; arena.scope().isAlive(); tries++) {
-            try {
-                arena.close();
-            } catch (IllegalStateException inUse) {
-                // By a checksum of a field, which has an end.
-                if (tries == CLOSE_TRIES_MAX) {
-                    throw inUse;
-                }
-                LockSupport.parkNanos(CLOSE_PAUSE_NANOS);
-            }
+        if (arena.scope().isAlive()) {
+            arena.close();
         }
     }
 
