@@ -149,10 +149,6 @@ final class Log {
         return ++generation;
     }
 
-    private synchronized long generation() {
-        return generation;
-    }
-
     /** Every later generation is higher. */
     synchronized void sawGeneration(long seen) {
         generation = Math.max(generation, seen);
@@ -436,7 +432,7 @@ final class Log {
             if (!failure.isEmpty()) {
                 throw new IOException(failure);
             }
-            if (appended == synced && unsynced.isEmpty()) {
+            if (appended == synced && unsynced.isEmpty() && !hasNewFiles) {
                 return;
             }
             full = List.copyOf(unsynced);
@@ -509,15 +505,6 @@ final class Log {
             moveAll(doubtful.get(i), synced(doubtful.get(i)), fresh.get(i), moves);
         }
         settle(doubtful, fresh);
-        if (!fresh.isEmpty()) {
-            Segment reached = fresh.getLast();
-            mark.set(new Mark.Position(reached.name().number(), reached.end(), generation()));
-        }
-        synchronized (this) {
-            synced = appended;
-            failure = "";
-            notifyAll();
-        }
     }
 
     /** The segments that hold what is not known to be on the disk. */
@@ -559,7 +546,7 @@ final class Log {
         }
     }
 
-    /** Puts the new segments into their place. */
+    /** Puts the new segments into their place, and takes writes again. */
     private synchronized void settle(List<Segment> doubtful, List<Segment> fresh) {
         List<Segment> empty = new ArrayList<>();
         for (Segment segment : doubtful) {
@@ -585,6 +572,13 @@ final class Log {
         number = Math.max(number, last.name().number());
         // Together with that: only the new ones say where the old ones end, and not any more when they are rewritten.
         retire(empty);
+        // The next sync moves the mark, together with the end of what is cut off: as long as it stands in one of the
+        // old
+        // ones, it says how much of that is on the disk.
+        hasNewFiles = true;
+        synced = appended;
+        failure = "";
+        notifyAll();
     }
 
     private void moveAll(Segment from, long start, Segment to, Moves moves) {
