@@ -64,7 +64,7 @@ final class Buckets {
                 if (shard.lock.validate(optimistic)) {
                     return reply;
                 }
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | InternalError e) {
                 // What was read may have been half of a change: a valid stamp alone tells.
                 if (shard.lock.validate(optimistic) && e instanceof Damaged) {
                     throw e;

@@ -404,7 +404,7 @@ final class Segment implements AutoCloseable {
      */
     boolean hasKey(long field, byte[] key) throws Damaged {
         long from = field + Layout.FIELD_HEADER_BYTES;
-        if (keyBytes(field) == key.length && key.length <= end - from && isAt(from, key)) {
+        if (key.length <= end - from && keyBytes(field) == key.length && isAt(from, key)) {
             return true;
         }
         check(field);
@@ -469,6 +469,10 @@ final class Segment implements AutoCloseable {
     }
 
     private void check(long field) {
+        if (field + Layout.FIELD_HEADER_BYTES > end) {
+            // By whoever reads while that changes: the file may be cut off there, and a page have no place.
+            throw damaged(field);
+        }
         int key = keyBytes(field);
         int value = valueBytes(field);
         if (key < 0
