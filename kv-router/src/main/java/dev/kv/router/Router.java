@@ -48,7 +48,30 @@ public final class Router {
      * @param hopsMax how many nodes may pass a request on
      * @param replyMaxBytes what a reply may hold
      */
-    public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, long replyMaxBytes) {}
+    public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, long replyMaxBytes) {
+        /** Why the name of a bucket is too large, if it is. */
+        public Optional<Failed> excessOfName(int bytes) {
+            return excess("the bucket's name", bytes, bucketMaxBytes, "kv.router.bucket-max");
+        }
+
+        /** Why a key is too large, if it is. */
+        public Optional<Failed> excessOfKey(int bytes) {
+            return excess("the key", bytes, keyMaxBytes, "kv.router.key-max");
+        }
+
+        /** Why a value is too large, if it is. */
+        public Optional<Failed> excessOfValue(int bytes) {
+            return excess("the value", bytes, valueMaxBytes, "kv.router.value-max");
+        }
+
+        private static Optional<Failed> excess(String what, int bytes, int maxBytes, String setting) {
+            return bytes <= maxBytes
+                    ? Optional.empty()
+                    : Optional.of(new Failed(
+                            Word.TOOLARGE,
+                            "%s has %d bytes, at most %d are allowed (%s)".formatted(what, bytes, maxBytes, setting)));
+        }
+    }
 
     /**
      * The routing table that routes now.
@@ -282,23 +305,14 @@ public final class Router {
     }
 
     private Optional<Failed> excessName(Bytes bucket) {
-        return excess("the bucket's name", bucket, limits.bucketMaxBytes(), "kv.router.bucket-max");
+        return limits.excessOfName(bucket.size());
     }
 
     private Optional<Failed> excessValue(Bytes value) {
-        return excess("the value", value, limits.valueMaxBytes(), "kv.router.value-max");
+        return limits.excessOfValue(value.size());
     }
 
     private Optional<Failed> excessKey(Bytes key) {
-        return excess("the key", key, limits.keyMaxBytes(), "kv.router.key-max");
-    }
-
-    private static Optional<Failed> excess(String what, Bytes bytes, int maxBytes, String setting) {
-        return bytes.size() <= maxBytes
-                ? Optional.empty()
-                : Optional.of(new Failed(
-                        Word.TOOLARGE,
-                        "%s has %d bytes, at most %d are allowed (%s)"
-                                .formatted(what, bytes.size(), maxBytes, setting)));
+        return limits.excessOfKey(key.size());
     }
 }

@@ -212,7 +212,7 @@ final class ConnectionCommands {
             session.name(name);
             session.speak(version3);
             out.speak(version3);
-            out.map(7);
+            out.map(8);
             out.bulk("server").bulk("redis");
             out.bulk("version").bulk(ServerCommands.REDIS_VERSION);
             out.bulk("proto").number(version3 ? 3 : 2);
@@ -220,6 +220,7 @@ final class ConnectionCommands {
             out.bulk("mode").bulk("standalone");
             out.bulk("role").bulk("master");
             out.bulk("modules").array(0);
+            out.bulk("kv_version").bulk(session.door().info().version());
         });
     }
 

@@ -20,6 +20,11 @@ final class Info {
         this.door = door;
     }
 
+    /** The version of kv. */
+    String version() {
+        return node.version();
+    }
+
     /**
      * The sections in Redis's form.
      *
@@ -60,7 +65,7 @@ final class Info {
         Duration uptime = Duration.ofMillis(ManagementFactory.getRuntimeMXBean().getUptime());
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("redis_version", ServerCommands.REDIS_VERSION);
-        facts.put("kv_version", node.version());
+        facts.put("kv_version", version());
         facts.put("kv_node", node.name());
         facts.put("kv_role", node.role());
         facts.put("redis_mode", "standalone");

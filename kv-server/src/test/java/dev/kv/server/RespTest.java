@@ -300,7 +300,7 @@ final class RespTest {
             assertThat(client.say("HGETALL b")).isEqualTo("[\"a\" \"1\"]");
             assertThat(client.say("HELLO 3"))
                     .startsWith("{\"server\" \"redis\" \"version\" \"7.")
-                    .contains("\"proto\" :3");
+                    .contains("\"proto\" :3", "\"kv_version\" \"test\"");
             assertThat(client.say("HGETALL b")).isEqualTo("{\"a\" \"1\"}");
             assertThat(client.say("HRANDFIELD b 1 WITHVALUES")).isEqualTo("[[\"a\" \"1\"]]");
             client.send(RespClient.request("HGET", "b", "k"));

@@ -26,6 +26,9 @@ final class Bucket {
         return bytes + (isKept() ? Layout.recordCost(name.length) : 0);
     }
 
+    /** Whether its shard counts it among those that have keys. */
+    boolean isFilled;
+
     private boolean isGone;
 
     /** Whether it is no longer one of the buckets of the node. */

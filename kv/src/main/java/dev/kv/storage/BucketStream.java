@@ -3,6 +3,8 @@ package dev.kv.storage;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.router.Router;
 import dev.kv.router.config.BadStart;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -40,6 +42,13 @@ final class BucketStream {
             crc.update(part);
         }
         return (int) crc.getValue();
+    }
+
+    /** Refuses what is too large, where it is. */
+    static void refuse(String where, Optional<Reply.Failed> excess) {
+        if (excess.isPresent()) {
+            throw new BadStart(where + excess.get().message());
+        }
     }
 
     /** Writes a stream. */
@@ -98,17 +107,22 @@ final class BucketStream {
     /**
      * Reads a stream.
      *
-     * <p>One that is cut short, damaged or followed by anything ends with a {@link BadStart}.
+     * <p>One that is cut short, damaged or followed by anything ends with a {@link BadStart}, and so does what is too large.
      */
     static final class Reader {
         private final InputStream stream;
         private final Bytes name;
         private final boolean isKept;
+        private final Router.Limits limits;
         private long pairs;
         private boolean isEnded;
 
-        Reader(InputStream stream) throws IOException {
+        /**
+         * @param limits what is too large to be read
+         */
+        Reader(InputStream stream, Router.Limits limits) throws IOException {
             this.stream = stream;
+            this.limits = limits;
             byte[] magic = read(MAGIC.length);
             if (!Arrays.equals(magic, MAGIC)) {
                 throw new BadStart("this is no bucket that `kv export` wrote");
@@ -156,8 +170,14 @@ final class BucketStream {
             }
             ByteBuffer header = wrap(rest);
             int kind = header.getInt();
-            byte[] key = read(header.getInt());
-            byte[] value = read(header.getInt());
+            int keyBytes = header.getInt();
+            int valueBytes = header.getInt();
+            refuse("behind " + pairs + " keys: ", limits.excessOfKey(keyBytes));
+            byte[] key = read(keyBytes);
+            if (kind == PAIR) {
+                refuse("key " + Bytes.owning(key) + ": ", limits.excessOfValue(valueBytes));
+            }
+            byte[] value = read(valueBytes);
             if (checksum(key, value) != header.getInt()) {
                 throw damaged();
             }

@@ -67,7 +67,7 @@ final class Buckets {
                 if (shard.lock.validate(optimistic)) {
                     return reply;
                 }
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | InternalError e) {
                 // What was read may have been half of a change: a valid stamp alone tells.
                 if (shard.lock.validate(optimistic) && e instanceof Damaged) {
                     throw e;
@@ -310,6 +310,7 @@ final class Buckets {
         if (bucket.cost() != costBefore) {
             log.liveBytes().addAndGet(bucket.cost() - costBefore);
         }
+        shard.countFilled(bucket);
         if (bucket.isVain()) {
             shard.remove(bucket);
         }
@@ -489,6 +490,20 @@ final class Buckets {
         return seen;
     }
 
+    /** How many have keys. */
+    long filled() {
+        long filled = 0;
+        for (Shard shard : shards) {
+            long stamp = shard.lock.readLock();
+            try {
+                filled += shard.filled();
+            } finally {
+                shard.lock.unlockRead(stamp);
+            }
+        }
+        return filled;
+    }
+
     /** How many there are. */
     record Count(long buckets, long keys) {}
 
@@ -532,6 +547,7 @@ final class Buckets {
             log.liveBytes().addAndGet(cost);
             if (before == Index.NONE) {
                 bucket.index.add(keyHash, location);
+                shard(bucket.hash).countFilled(bucket);
             } else {
                 died(bucket, before);
                 bucket.index.replace(keyHash, before, location);
@@ -543,6 +559,7 @@ final class Buckets {
             if (before != Index.NONE) {
                 died(bucket, before);
                 bucket.index.remove(keyHash, before);
+                shard(bucket.hash).countFilled(bucket);
             }
             if (bucket.isVain()) {
                 shard(bucket.hash).remove(bucket);

@@ -3,6 +3,7 @@ package dev.kv.storage;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.LongDouble;
+import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import java.math.BigDecimal;
@@ -379,6 +380,9 @@ final class Commands {
     }
 
     private Reply count(Command.Count count) {
+        if (count.names().equals(NameSpace.ALL)) {
+            return new Reply.Amount(buckets.filled());
+        }
         long[] sum = {0};
         buckets.forEachBucket(0, (_, bucket) -> {
             if (bucket.size() > 0 && count.names().contains(Bytes.owning(bucket.name()))) {

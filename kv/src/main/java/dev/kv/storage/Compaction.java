@@ -130,8 +130,9 @@ final class Compaction {
      *     what is gone; else those alone that are worth it
      */
     void run(boolean isThorough) throws IOException {
-        log.removeRetired();
         List<Segment> sealed = log.sealed();
+        // What they took the place of must be gone before one of them is rewritten.
+        log.removeRetired();
         // What stands in them must have come into force: a deleted field might seem to be needed still.
         buckets.awaitChanges();
         buckets.countGone();
@@ -230,7 +231,11 @@ final class Compaction {
         try {
             rewritten.begin(0, 0);
             for (Segment segment : old) {
-                copied.copy(segment);
+                try {
+                    copied.copy(segment);
+                } catch (InternalError sigbus) {
+                    throw Damaged.unreadable(segment.path(), sigbus);
+                }
             }
             rewritten.seal();
             rewritten.moveTo(log.folder().log(rewritten.name()));
@@ -278,7 +283,7 @@ final class Compaction {
             this.isCleanBefore = isCleanBefore;
         }
 
-        void copy(Segment segment) {
+        void copy(Segment segment) throws IOException {
             Scan scan = Scan.of(segment);
             while (scan.next()) {
                 int entries = 0;

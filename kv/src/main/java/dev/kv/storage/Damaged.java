@@ -20,6 +20,13 @@ final class Damaged extends RuntimeException {
         this.what = what;
     }
 
+    /** What becomes of a file when the system cannot read a page of it, a SIGBUS, of which the JVM makes an error. */
+    static Damaged unreadable(Path file, InternalError sigbus) {
+        Damaged damaged = new Damaged(file, 0, "a part of it cannot be read");
+        damaged.initCause(sigbus);
+        return damaged;
+    }
+
     Path file() {
         return file;
     }

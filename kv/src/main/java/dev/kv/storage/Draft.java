@@ -19,6 +19,9 @@ final class Draft {
     private static final byte[] NOTHING = new byte[0];
     private static final int FIELDS_KEPT_MAX = 1024;
 
+    /** The smallest that a system has. */
+    private static final int PAGE_BYTES = 4096;
+
     private final CRC32C crc = new CRC32C();
 
     /** The header and the name, with the padding behind it. */
@@ -160,6 +163,29 @@ final class Draft {
             MemorySegment.copy(key, 0, memory, ValueLayout.JAVA_BYTE, content, key.length);
             MemorySegment.copy(value, 0, memory, ValueLayout.JAVA_BYTE, content + key.length, value.length);
         }
+    }
+
+    /** Whether it stands in memory as it was written there: a page has taken all of what is on it, or nothing. */
+    boolean standsIn(MemorySegment memory, long at) {
+        // It is to be read again, and not known by what was written.
+        VarHandle.acquireFence();
+        if (memory.get(Layout.INT, at) != (int) INT.get(head, 0)) {
+            return false;
+        }
+        boolean isOnOnePage = at / PAGE_BYTES == (at + length - 1) / PAGE_BYTES;
+        return isOnOnePage || standsWholly(memory, at);
+    }
+
+    private boolean standsWholly(MemorySegment memory, long at) {
+        boolean stands = Segment.isAt(memory, at, head, 0, headBytes);
+        for (int i = 0; stands && i < fields; i++) {
+            long field = at + offsets[i];
+            long content = field + Layout.FIELD_HEADER_BYTES;
+            stands = Segment.isAt(memory, field, headers, i * Layout.FIELD_HEADER_BYTES, Layout.FIELD_HEADER_BYTES)
+                    && Segment.isAt(memory, content, keys[i], 0, keys[i].length)
+                    && Segment.isAt(memory, content + keys[i].length, values[i], 0, values[i].length);
+        }
+        return stands;
     }
 
     /** Lets go of the values, and of room that only a very large record needed. */

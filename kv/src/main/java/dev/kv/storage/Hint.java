@@ -30,6 +30,9 @@ final class Hint {
     /** An entry that gives the next number to a bucket of a generation. */
     private static final int NAME = 0xFF;
 
+    /** Of more buckets a segment has no hint: their numbers have to fit, and take memory while they are given. */
+    static final int BUCKETS_MAX = 1 << 20;
+
     private static final int KIND_SHIFT = 24;
     private static final int NUMBER_MASK = (1 << KIND_SHIFT) - 1;
 
@@ -52,25 +55,26 @@ final class Hint {
     /** Which bucket, of which generation. */
     private record Named(Bytes name, long generation) {}
 
-    /** Writes the hint of a segment that does not change any more. */
+    /** Writes the hint of a segment that does not change any more, unless that holds too many buckets for one. */
     static void write(Folder folder, Segment segment) throws IOException {
         Path unfinished = folder.unfinished(segment.name().hint());
         Files.deleteIfExists(unfinished);
         try {
-            write(folder, segment, unfinished);
-            Files.move(unfinished, folder.hint(segment.name()), StandardCopyOption.ATOMIC_MOVE);
+            if (write(folder, segment, unfinished)) {
+                Files.move(unfinished, folder.hint(segment.name()), StandardCopyOption.ATOMIC_MOVE);
+            }
         } finally {
             Files.deleteIfExists(unfinished);
         }
     }
 
-    private static void write(Folder folder, Segment segment, Path unfinished) throws IOException {
+    private static boolean write(Folder folder, Segment segment, Path unfinished) throws IOException {
         try (FileChannel channel = FileChannel.open(
                 unfinished,
                 Set.of(CREATE_NEW, WRITE),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
             Writer writer = new Writer(channel, folder.hash(), segment);
-            writer.write();
+            return writer.write();
         }
     }
 
@@ -88,11 +92,15 @@ final class Hint {
             this.segment = segment;
         }
 
-        void write() throws IOException {
+        /** Returns false if there are too many buckets. */
+        boolean write() throws IOException {
             channel.position(HEADER_BYTES);
             Scan scan = Scan.of(segment);
             while (scan.next()) {
                 int number = number(scan);
+                if (number == BUCKETS_MAX) {
+                    return false;
+                }
                 while (scan.nextEntry()) {
                     int kind = scan.kind();
                     room(ENTRY_BYTES);
@@ -104,6 +112,7 @@ final class Hint {
             }
             flush();
             channel.write(header(segment, channel.position(), (int) crc.getValue()), 0);
+            return true;
         }
 
         private int number(Scan scan) throws IOException {

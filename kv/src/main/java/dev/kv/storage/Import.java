@@ -5,6 +5,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
+import dev.kv.router.Router;
 import dev.kv.router.config.BadStart;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -31,20 +32,24 @@ final class Import {
     private final Folder folder;
     private final Bytes name;
     private final boolean replaces;
+    private final Router.Limits limits;
 
-    Import(Buckets buckets, Folder folder, Bytes name, boolean replaces) {
+    Import(Buckets buckets, Folder folder, Bytes name, boolean replaces, Router.Limits limits) {
         this.buckets = buckets;
         this.folder = folder;
         this.name = name;
         this.replaces = replaces;
+        this.limits = limits;
     }
 
     /**
      * Reads a stream to its end; tells how many keys the bucket has of it.
      *
-     * @throws BadStart if the stream is not whole, the bucket is there and must not be replaced, or there is no room for it
+     * @throws BadStart if the stream is not whole, something in it is too large, the bucket is there and must not be replaced,
+     *     or there is no room for it
      */
     long run(InputStream stream) throws IOException {
+        BucketStream.refuse("", limits.excessOfName(name.size()));
         Reply there = buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND);
         if (there.equals(Reply.OK) && !replaces) {
             throw exists();
@@ -53,7 +58,7 @@ final class Import {
         try {
             long keys = store(stream, file);
             try (InputStream stored = new BufferedInputStream(Files.newInputStream(file))) {
-                apply(new BucketStream.Reader(stored), keys);
+                apply(new BucketStream.Reader(stored, limits), keys);
             }
             return keys;
         } finally {
@@ -65,9 +70,9 @@ final class Import {
         return new BadStart("there is a bucket " + name + " already: --replace puts this one in its place");
     }
 
-    private static long store(InputStream stream, Path file) throws IOException {
+    private long store(InputStream stream, Path file) throws IOException {
         try (OutputStream copy = new BufferedOutputStream(Files.newOutputStream(file, CREATE_NEW, WRITE))) {
-            BucketStream.Reader reader = new BucketStream.Reader(new Copied(stream, copy));
+            BucketStream.Reader reader = new BucketStream.Reader(new Copied(stream, copy), limits);
             while (reader.next().isPresent()) {
                 // All of it is looked at, and copied.
             }

@@ -88,6 +88,8 @@ final class Keeper {
                     segment.gotHint();
                 } catch (Damaged e) {
                     segment.damaged(e);
+                } catch (InternalError sigbus) {
+                    segment.damaged(Damaged.unreadable(segment.path(), sigbus));
                 }
             }
         }

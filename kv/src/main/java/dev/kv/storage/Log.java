@@ -76,7 +76,7 @@ final class Log {
     private Refused noRoom;
 
     private String failure = "";
-    private Runnable rolled = () -> {};
+    private Runnable due = () -> {};
     private Runnable nearing = () -> {};
 
     /** Where in the segment that grows there has to be more room ahead; {@link Long#MAX_VALUE} once that was told. */
@@ -127,9 +127,9 @@ final class Log {
         return folder;
     }
 
-    /** Has the task run, quickly, whenever a segment is full. Before the first write. */
-    void whenRolled(Runnable task) {
-        rolled = task;
+    /** Has the task run, quickly, when a {@link #sync} is due: a segment is full, or not written. Before the first write. */
+    void whenDue(Runnable task) {
+        due = task;
     }
 
     /** Has the task run, quickly, whenever {@link #prepare} is due before the writers come to the end of what it did. */
@@ -207,7 +207,14 @@ final class Log {
             }
         }
         long location = location(active, active.end());
-        active.append(change);
+        try {
+            active.append(change);
+        } catch (IOException e) {
+            fail(e);
+            // Whoever syncs brings to safety what was written before.
+            due.run();
+            throw failed();
+        }
         active.count(change);
         appended += length;
         if (active.end() >= nearingAt) {
@@ -217,15 +224,23 @@ final class Log {
         return location;
     }
 
+    private void fail(IOException e) {
+        failure = String.valueOf(e.getMessage());
+        notifyAll();
+    }
+
     private void checkTaken() throws Refused {
         if (!failure.isEmpty()) {
-            throw new Refused(
-                    Word.ERR,
-                    "the disk failed (" + failure + "): writes are refused until what was written is safe again");
+            throw failed();
         }
         if (isClosed) {
             throw new Refused(Word.ERR, "this node stops");
         }
+    }
+
+    private Refused failed() {
+        return new Refused(
+                Word.ERR, "the disk failed (" + failure + "): writes are refused until what was written is safe again");
     }
 
     /** Whether there is room in the segment that grows; what was kept for those who delete is for them alone. */
@@ -247,7 +262,12 @@ final class Log {
         Segment next = next(Layout.SEGMENT_HEADER_BYTES + length, frees);
         // One that was rewritten is on the disk as a whole, and so is all before it.
         boolean isLastWhole = last == null || last.name().rewrite() > 0;
-        next.begin(isLastWhole ? 0 : last.name().number(), isLastWhole ? 0 : last.end());
+        try {
+            next.begin(isLastWhole ? 0 : last.name().number(), isLastWhole ? 0 : last.end());
+        } catch (IOException e) {
+            drop(next);
+            throw refusal(e);
+        }
         if (active != null) {
             unsynced.add(active);
         }
@@ -258,7 +278,7 @@ final class Log {
         last = next;
         nearingAt = nearingAt(next);
         hasNewFiles = true;
-        rolled.run();
+        due.run();
     }
 
     private void awaitDisk() throws Refused {
@@ -489,7 +509,7 @@ final class Log {
             if (!failure.isEmpty()) {
                 throw new IOException(failure);
             }
-            if (appended == synced && unsynced.isEmpty()) {
+            if (appended == synced && unsynced.isEmpty() && !hasNewFiles) {
                 return;
             }
             full = List.copyOf(unsynced);
@@ -514,8 +534,7 @@ final class Log {
             mark.set(new Mark.Position(reached.name().number(), end, currentGeneration));
         } catch (IOException e) {
             synchronized (this) {
-                failure = String.valueOf(e.getMessage());
-                notifyAll();
+                fail(e);
             }
             throw e;
         }
@@ -604,35 +623,39 @@ final class Log {
         }
     }
 
-    private void settle(List<Segment> doubtful, List<Segment> fresh) {
+    /** Puts the new segments into their place, and takes writes again. */
+    private synchronized void settle(List<Segment> doubtful, List<Segment> fresh) {
         List<Segment> empty = new ArrayList<>();
-        synchronized (this) {
-            for (Segment segment : doubtful) {
-                segment.endAt(synced(segment));
-                if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
-                    empty.add(segment);
-                }
+        for (Segment segment : doubtful) {
+            segment.endAt(synced(segment));
+            if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
+                empty.add(segment);
             }
-            if (active != null) {
-                unsynced.add(active);
-                active = null;
-            }
-            if (prepared != null) {
-                // Its number is taken.
-                drop(prepared);
-                prepared = null;
-            }
-            // What is left of the others is on the disk, and is cut off by the next sync.
-            unsynced.removeAll(empty);
-            order.removeAll(empty);
-            order.addAll(fresh);
-            last = order.getLast();
-            number = Math.max(number, last.name().number());
-            synced = appended;
-            failure = "";
-            notifyAll();
         }
+        if (active != null) {
+            unsynced.add(active);
+            active = null;
+        }
+        if (prepared != null) {
+            // Its number is taken.
+            drop(prepared);
+            prepared = null;
+        }
+        // What is left of the others is on the disk, and is cut off by the next sync.
+        unsynced.removeAll(empty);
+        order.removeAll(empty);
+        order.addAll(fresh);
+        last = order.getLast();
+        number = Math.max(number, last.name().number());
+        // Together with that: only the new ones say where the old ones end, and not any more when they are rewritten.
         retire(empty);
+        // The next sync moves the mark, together with the end of what is cut off: as long as it stands in one of the
+        // old
+        // ones, it says how much of that is on the disk.
+        hasNewFiles = true;
+        synced = appended;
+        failure = "";
+        notifyAll();
     }
 
     private void moveAll(Segment from, long start, Segment to, Moves moves) {

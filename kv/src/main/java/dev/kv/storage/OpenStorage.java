@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.Router;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.node.Storage;
 import java.io.IOException;
@@ -182,8 +183,8 @@ final class OpenStorage implements Storage.Open {
     }
 
     @Override
-    public long importFrom(Bytes name, boolean replaces, InputStream stream) throws IOException {
-        long keys = new Import(buckets, log.folder(), name, replaces).run(stream);
+    public long importFrom(Bytes name, boolean replaces, Router.Limits limits, InputStream stream) throws IOException {
+        long keys = new Import(buckets, log.folder(), name, replaces, limits).run(stream);
         awaitSync();
         return keys;
     }

@@ -9,7 +9,6 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
@@ -19,7 +18,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
-import java.util.concurrent.locks.LockSupport;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,8 +39,7 @@ final class Segment implements AutoCloseable {
     /** The largest page of a system that kv runs on. */
     private static final long PAGE_MAX_BYTES = 64 * 1024;
 
-    private static final int CLOSE_TRIES_MAX = 10_000;
-    private static final long CLOSE_PAUSE_NANOS = 100_000;
+    private static final int PART_BYTES = 64 * 1024;
 
     /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
     private static final AtomicInteger IDS = new AtomicInteger();
@@ -52,7 +49,6 @@ final class Segment implements AutoCloseable {
     private volatile Path path;
     private final Arena arena;
     private final MemorySegment memory;
-    private final ByteBuffer buffer;
     private final FileChannel channel;
 
     /** Where the next record goes. */
@@ -124,7 +120,6 @@ final class Segment implements AutoCloseable {
         this.path = path;
         this.arena = arena;
         this.memory = memory;
-        this.buffer = memory.asByteBuffer();
         this.channel = channel;
         this.end = end;
     }
@@ -223,18 +218,26 @@ final class Segment implements AutoCloseable {
         long from = Math.max(end, touchedTo) & -PAGE_MAX_BYTES;
         long to = Math.min(offset, capacity());
         if (to > from) {
-            try {
-                Allocation.touch(memory.asSlice(from, to - from));
-            } catch (IllegalStateException closed) {
-                // Nobody writes there any more.
-                LOG.trace("{}", this, closed);
-            }
+            Allocation.touch(memory.asSlice(from, to - from));
             touchedTo = to;
         }
     }
 
-    /** Writes the header. */
-    void begin(long previous, long previousEnd) {
+    /**
+     * Writes the header.
+     *
+     * @throws IOException if the system does not take it
+     */
+    void begin(long previous, long previousEnd) throws IOException {
+        try {
+            writeHeader(previous, previousEnd);
+            checkWritten(memory.get(Layout.INT, 12) == headerChecksum());
+        } catch (InternalError e) {
+            throw failure(e);
+        }
+    }
+
+    private void writeHeader(long previous, long previousEnd) {
         MemorySegment.copy(Layout.SEGMENT_MAGIC, 0, memory, ValueLayout.JAVA_BYTE, 0, Layout.SEGMENT_MAGIC.length);
         memory.set(Layout.INT, 8, Layout.VERSION);
         memory.set(Layout.INT, 12, 0);
@@ -270,8 +273,7 @@ final class Segment implements AutoCloseable {
     }
 
     private boolean hasMagic() {
-        return memory.asSlice(0, Layout.SEGMENT_MAGIC.length).mismatch(MemorySegment.ofArray(Layout.SEGMENT_MAGIC))
-                == -1;
+        return isAt(0, Layout.SEGMENT_MAGIC);
     }
 
     private int headerChecksum() {
@@ -285,14 +287,48 @@ final class Segment implements AutoCloseable {
         return (int) crc.getValue();
     }
 
-    /** Writes records, for which there must be room, behind the last one. By one thread at a time. */
-    void append(Draft... records) {
+    /**
+     * Writes records, for which there must be room, behind the last one. By one thread at a time.
+     *
+     * @throws IOException if the system does not take all of them: none of them counts then
+     */
+    void append(Draft... records) throws IOException {
+        try {
+            long at = end;
+            for (Draft record : records) {
+                record.writeTo(memory, at);
+                at += record.length();
+            }
+            checkWritten(stand(records));
+            end = at;
+        } catch (InternalError e) {
+            throw failure(e);
+        }
+    }
+
+    private boolean stand(Draft... records) {
         long at = end;
         for (Draft record : records) {
-            record.writeTo(memory, at);
+            if (!record.standsIn(memory, at)) {
+                return false;
+            }
             at += record.length();
         }
-        end = at;
+        return true;
+    }
+
+    /** The JVM goes on behind a store to a page that cannot be written, and promises to say so only at some later time. */
+    private void checkWritten(boolean isWritten) throws IOException {
+        if (!isWritten) {
+            throw failure(null);
+        }
+    }
+
+    /**
+     * @param sigbus what the JVM makes of a page that cannot be written or read; null if it has not said so
+     */
+    private IOException failure(InternalError sigbus) {
+        return new IOException(path + ": Input/output error", sigbus);
     }
 
     /** Counts records that were appended. By one thread at a time. */
@@ -303,11 +339,23 @@ final class Segment implements AutoCloseable {
         }
     }
 
-    /** Copies whole records of another segment behind the last one. By one thread at a time. */
-    void append(Segment other, long from, long to) {
-        long at = end;
-        MemorySegment.copy(other.memory, from, memory, at, to - from);
-        end = at + to - from;
+    /**
+     * Copies whole records of another segment behind the last one. By one thread at a time.
+     *
+     * @throws IOException if the system does not take all of them: none of them counts then
+     */
+    void append(Segment other, long from, long to) throws IOException {
+        try {
+            long at = end;
+            long until = at + to - from;
+            MemorySegment.copy(other.memory, from, memory, at, to - from);
+            for (long word = 0; word < to - from; word += Long.BYTES) {
+                checkWritten(memory.get(Layout.LONG, at + word) == other.memory.get(Layout.LONG, from + word));
+            }
+            end = until;
+        } catch (InternalError e) {
+            throw failure(e);
+        }
     }
 
     /** Counts an entry that stands here already. By one thread at a time. */
@@ -377,7 +425,7 @@ final class Segment implements AutoCloseable {
      */
     boolean hasKey(long field, byte[] key) throws Damaged {
         long from = field + Layout.FIELD_HEADER_BYTES;
-        if (keyBytes(field) == key.length && key.length <= end - from && isAt(from, key)) {
+        if (key.length <= end - from && keyBytes(field) == key.length && isAt(from, key)) {
             return true;
         }
         check(field);
@@ -396,8 +444,7 @@ final class Segment implements AutoCloseable {
         if (other.keyBytes(otherField) == length
                 && length >= 0
                 && length <= Math.min(end - from, other.end - otherFrom)
-                && MemorySegment.mismatch(memory, from, from + length, other.memory, otherFrom, otherFrom + length)
-                        == -1) {
+                && isAt(from, other.bytes(otherFrom, length))) {
             return true;
         }
         check(field);
@@ -443,6 +490,10 @@ final class Segment implements AutoCloseable {
     }
 
     private void check(long field) {
+        if (field + Layout.FIELD_HEADER_BYTES > end) {
+            // By whoever reads while that changes: the file may be cut off there, and a page have no place.
+            throw damaged(field);
+        }
         int key = keyBytes(field);
         int value = valueBytes(field);
         if (key < 0
@@ -464,11 +515,18 @@ final class Segment implements AutoCloseable {
         return memory.get(Layout.INT, field) == (int) crc.getValue();
     }
 
-    /** Adds a part to a checksum. */
+    /**
+     * Adds a part to a checksum, as it was copied: the JVM itself ends when it comes upon a page that cannot be read while it
+     * makes a checksum, or compares at length, and not so when it copies.
+     */
     void checksum(CRC32C crc, long offset, int length) {
-        ByteBuffer part = buffer.duplicate();
-        part.limit((int) offset + length).position((int) offset);
-        crc.update(part);
+        byte[] part = new byte[Math.min(length, PART_BYTES)];
+        for (int done = 0; done < length; ) {
+            int count = Math.min(length - done, part.length);
+            MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, offset + done, part, 0, count);
+            crc.update(part, 0, count);
+            done += count;
+        }
     }
 
     byte[] bytes(long offset, int length) {
@@ -478,15 +536,19 @@ final class Segment implements AutoCloseable {
     }
 
     private boolean isAt(long offset, byte[] expected) {
-        int length = expected.length;
+        return isAt(memory, offset, expected, 0, expected.length);
+    }
+
+    /** Whether bytes of an array stand in memory. */
+    static boolean isAt(MemorySegment memory, long offset, byte[] expected, int from, int count) {
         int i = 0;
-        for (; i + Long.BYTES <= length; i += Long.BYTES) {
-            if (memory.get(Layout.LONG, offset + i) != (long) Draft.LONG.get(expected, i)) {
+        for (; i + Long.BYTES <= count; i += Long.BYTES) {
+            if (memory.get(Layout.LONG, offset + i) != (long) Draft.LONG.get(expected, from + i)) {
                 return false;
             }
         }
-        for (; i < length; i++) {
-            if (memory.get(ValueLayout.JAVA_BYTE, offset + i) != expected[i]) {
+        for (; i < count; i++) {
+            if (memory.get(ValueLayout.JAVA_BYTE, offset + i) != expected[from + i]) {
                 return false;
             }
         }
@@ -498,7 +560,7 @@ final class Segment implements AutoCloseable {
         channel.force(false);
     }
 
-    /** Whether there is a sound hint for it. */
+    /** Whether there is a sound hint for it, or none can be written. */
     boolean hasHint() {
         return hasHint;
     }
@@ -535,16 +597,8 @@ final class Segment implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        for (int tries = 1; arena.scope().isAlive(); tries++) {
-            try {
-                arena.close();
-            } catch (IllegalStateException inUse) {
-                // By a checksum of a field, which has an end.
-                if (tries == CLOSE_TRIES_MAX) {
-                    throw inUse;
-                }
-                LockSupport.parkNanos(CLOSE_PAUSE_NANOS);
-            }
+        if (arena.scope().isAlive()) {
+            arena.close();
         }
     }
 

@@ -24,6 +24,7 @@ final class Shard {
     private final int bits;
     private Bucket[] slots = new Bucket[CAPACITY_MIN];
     private int count;
+    private int filled;
 
     /**
      * @param bits how many of the first bits of the hashes are the same
@@ -35,6 +36,20 @@ final class Shard {
 
     int count() {
         return count;
+    }
+
+    /** How many of them have keys. */
+    int filled() {
+        return filled;
+    }
+
+    /** Counts a bucket, which is here, as one that has keys, or has none. */
+    void countFilled(Bucket bucket) {
+        boolean hasKeys = bucket.index.size() > 0;
+        if (hasKeys != bucket.isFilled) {
+            bucket.isFilled = hasKeys;
+            filled += hasKeys ? 1 : -1;
+        }
     }
 
     /** The bucket of the name; null if there is none. */
@@ -103,6 +118,7 @@ final class Shard {
         }
         slots[gap] = null;
         count--;
+        filled -= bucket.isFilled ? 1 : 0;
         if (slots.length > CAPACITY_MIN && count < slots.length / 4) {
             resize(Math.max(CAPACITY_MIN, slots.length / 2));
         }

@@ -60,7 +60,7 @@ final class Syncer {
         this.buckets = buckets;
         this.sync = sync;
         this.thread = Thread.ofPlatform().name("kv-sync").daemon().unstarted(this::run);
-        log.whenRolled(this::wake);
+        log.whenDue(this::wake);
         thread.start();
     }
 

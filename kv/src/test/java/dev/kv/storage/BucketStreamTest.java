@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
+import dev.kv.router.Router;
 import dev.kv.router.config.BadStart;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -22,6 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Buckets on their way out of a node, and into one. */
 class BucketStreamTest {
+    private static final Router.Limits LIMITS = new Router.Limits(16, 20, 10, 1_000_000, 1 << 20);
+
     @TempDir
     private Path site;
 
@@ -46,7 +49,7 @@ class BucketStreamTest {
     }
 
     private long imported(String bucket, boolean replaces, byte[] stream) throws IOException {
-        return storage.importFrom(Bytes.of(bucket), replaces, new ByteArrayInputStream(stream));
+        return storage.importFrom(Bytes.of(bucket), replaces, LIMITS, new ByteArrayInputStream(stream));
     }
 
     private boolean isKept(String bucket) {
@@ -141,6 +144,32 @@ class BucketStreamTest {
         assertThat(DataFolder.content(storage)).isEqualTo(before);
         assertThat(data.files(".tmp"))
                 .noneMatch(file -> file.getFileName().toString().startsWith("import"));
+    }
+
+    @Test
+    void whatIsTooLargeForTheNodeChangesNothing() throws Exception {
+        DataFolder.create(storage, "a");
+        DataFolder.put(storage, "a", "milk", "1");
+        byte[] stream = exported("a");
+        DataFolder.put(storage, "a", "milk", "v".repeat(1_000_001));
+        byte[] largeValue = exported("a");
+        DataFolder.put(storage, "a", "milk", "2");
+        DataFolder.put(storage, "a", "elevenbytes", "3");
+        byte[] largeKey = exported("a");
+        Map<String, Map<String, String>> before = DataFolder.content(storage);
+
+        assertThatThrownBy(() -> imported("a", true, largeValue))
+                .isInstanceOf(BadStart.class)
+                .hasMessage("key milk: the value has 1000001 bytes, at most 1000000 are allowed (kv.router.value-max)");
+        assertThatThrownBy(() -> imported("a", true, largeKey))
+                .isInstanceOf(BadStart.class)
+                .hasMessageMatching(
+                        "behind [01] keys: the key has 11 bytes, at most 10 are allowed \\(kv[.]router[.]key-max\\)");
+        assertThatThrownBy(() -> imported("b".repeat(21), false, stream))
+                .isInstanceOf(BadStart.class)
+                .hasMessage("the bucket's name has 21 bytes, at most 20 are allowed (kv.router.bucket-max)");
+
+        assertThat(DataFolder.content(storage)).isEqualTo(before);
     }
 
     /** The reader of the stream writes while it reads, and compacts the log. */

@@ -112,6 +112,24 @@ class LimitsTest {
         }
     }
 
+    @ParameterizedTest(name = "{0} more than fit")
+    @ValueSource(ints = {0, 1})
+    void aSegmentOfTooManyBucketsForAHintHasNone(int more) throws Exception {
+        try (Folder other = Folder.hold(folder.resolve("other"))) {
+            Segment.Name name = new Segment.Name(1, 0);
+            try (Segment segment = Segment.create(other.log(name), name, 64 * MIB)) {
+                segment.begin(0, 0);
+                Draft record = new Draft();
+                for (int i = 0; i < Hint.BUCKETS_MAX + more; i++) {
+                    record.begin(Layout.DROP, 0, i, Bytes.of("b").array()).end();
+                    segment.append(record);
+                }
+                Hint.write(other, segment);
+            }
+            assertThat(Files.exists(other.hint(name))).isEqualTo(more == 0);
+        }
+    }
+
     @Test
     void aLogOfManyFilesTakesNoDescriptorForEach() throws Exception {
         run(new Command.Create(Bytes.of("b")));

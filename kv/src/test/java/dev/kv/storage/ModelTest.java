@@ -213,6 +213,10 @@ class ModelTest {
             bytes += expected.isKept ? Layout.recordCost(name.size()) : 0;
         }
         assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
+        assertThat(storage.buckets().filled())
+                .isEqualTo(model.values().stream()
+                        .filter(expected -> !expected.values.isEmpty())
+                        .count());
     }
 
     /** Copies the files as they are at one moment: anew, if something was made, cut or removed meanwhile. */

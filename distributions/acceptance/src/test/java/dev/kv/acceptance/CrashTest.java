@@ -3,6 +3,7 @@ package dev.kv.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,10 +18,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A node that is killed while clients write, again and again: whatever was acknowledged is there when it is back. */
+/**
+ * A node that is killed while clients write, again and again: whatever was acknowledged is there when it is back, and no change
+ * is there in part.
+ */
 @Timeout(900)
 class CrashTest {
-    private static final int WRITERS = 4;
+    private static final int WRITERS = 3;
 
     @TempDir
     private Path site;
@@ -43,6 +47,7 @@ class CrashTest {
         List<NumberedWrites> writers = IntStream.range(0, WRITERS)
                 .mapToObj(i -> new NumberedWrites("bucket-" + i))
                 .toList();
+        NumberedChanges changer = new NumberedChanges("changed");
         try (NodeProcess node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo")) {
             node.set("kv.storage.sync", sync);
             node.set("kv.storage.segment-max", "1MiB");
@@ -53,12 +58,15 @@ class CrashTest {
                 }
             }
             for (int i = 0; i < times; i++) {
-                killWhile(node, writers, ThreadLocalRandom.current().nextInt(1, writesMax));
+                killWhile(node, writers, changer, ThreadLocalRandom.current().nextInt(1, writesMax));
                 node.start();
                 for (NumberedWrites writer : writers) {
                     try (LineClient client = node.connect()) {
                         writer.check(client);
                     }
+                }
+                try (RespClient client = new RespClient(node.clients())) {
+                    changer.check(client);
                 }
                 assertThat(node.err()).doesNotContain("ERROR");
             }
@@ -66,8 +74,10 @@ class CrashTest {
     }
 
     /** Kills the node when the first writer has written so much; all of them write until then. */
-    private static void killWhile(NodeProcess node, List<NumberedWrites> writers, int writes) throws Exception {
-        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+    private static void killWhile(NodeProcess node, List<NumberedWrites> writers, NumberedChanges changer, int writes)
+            throws Exception {
+        try (RespClient changing = new RespClient(node.clients());
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<Void>> ends = new ArrayList<>();
             for (NumberedWrites writer : writers) {
                 int count = writer == writers.getFirst() ? writes : Integer.MAX_VALUE;
@@ -79,6 +89,10 @@ class CrashTest {
                     return null;
                 }));
             }
+            ends.add(threads.submit(() -> {
+                changer.writeOn(changing);
+                return null;
+            }));
             for (Future<Void> end : ends) {
                 end.get();
             }

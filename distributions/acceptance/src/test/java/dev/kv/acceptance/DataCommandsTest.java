@@ -225,6 +225,24 @@ class DataCommandsTest {
                 "foo@h: there is no bucket nothing on this node: `kv route` tells where it would be");
     }
 
+    @Test
+    void whatIsTooLargeForANodeIsNotImported() throws Exception {
+        bar.set("kv.router.key-max", "4");
+        bar.start();
+        bar.converse("> CREATE shopping\n< OK\n> PUT shopping milk 4\n< OK\n");
+        foo.converse("> PUT shopping bread 1\n< OK\n");
+        Path stream = site.resolve("shopping.kv");
+        results(Ended.of(shell(foo.command("export", "shopping"), "\"$@\" > '" + stream + "'")));
+
+        Ended refused = imported(bar, stream, "shopping", "--replace");
+        assertThat(refused.status()).isEqualTo(1);
+        assertThat(refused.complaints())
+                .singleElement()
+                .asString()
+                .endsWith(" keys: the key has 5 bytes, at most 4 are allowed (kv.router.key-max)");
+        bar.converse("> GET shopping milk\n< 4\n< OK\n");
+    }
+
     private static Ended imported(NodeProcess node, Path stream, String... words) throws IOException {
         String[] all = Stream.concat(Stream.of("import"), Stream.of(words)).toArray(String[]::new);
         return Ended.of(shell(node.command(all), "\"$@\" < '" + stream + "'"));

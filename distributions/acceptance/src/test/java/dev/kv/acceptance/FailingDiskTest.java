@@ -203,6 +203,28 @@ class FailingDiskTest {
         restart();
     }
 
+    @ParameterizedTest(name = "sync = {0}")
+    @ValueSource(strings = {"always", "50ms"})
+    void aDiskThatIsReadOnlyForAWhileLosesNothing(String sync) throws Exception {
+        preload();
+        node.set("kv.storage.sync", sync);
+        node.start();
+        try (LineClient client = node.connect()) {
+            writes.create(client);
+            write(client, 50);
+            fail("create", EROFS);
+            fail("fsync", EROFS);
+            awaitRefused(client, "ERROR ERR ");
+            Await.until("the disk was tried again", () -> node.err().contains("the disk still fails"));
+            recover("create");
+            recover("fsync");
+            awaitTaken(client);
+            write(client, MANY);
+            writes.check(client);
+        }
+        restart();
+    }
+
     @Test
     void withoutFileDescriptorsWritesAreRefusedAndReadsGoOn() throws Exception {
         node.limitDescriptors(200);

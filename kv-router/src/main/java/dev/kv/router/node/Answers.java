@@ -69,8 +69,10 @@ final class Answers implements LocalSocket.Answering {
             case "import", "replace" -> {
                 Bytes bucket = argument(line);
                 boolean replaces = command.equals("replace");
+                Router.Limits limits = node.settings().limits();
                 yield ofStorage(
-                        storage -> Map.of("keys", storage.importFrom(bucket, replaces, streams.input())), streams);
+                        storage -> Map.of("keys", storage.importFrom(bucket, replaces, limits, streams.input())),
+                        streams);
             }
             default -> Map.of("unknown", command);
         };

@@ -1,6 +1,7 @@
 package dev.kv.router.node;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Router;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
 import java.io.IOException;
@@ -70,10 +71,11 @@ public interface Storage {
          * Makes a bucket of a stream that {@link #exportTo} wrote, when that was read to its end and is sound.
          *
          * @param replaces whether the bucket may be there already, and goes with all that it holds
+         * @param limits what is too large for this node, and changes nothing
          * @return the number of keys
          * @throws IOException if the stream breaks off
          */
-        long importFrom(Bytes bucket, boolean replaces, InputStream stream) throws IOException;
+        long importFrom(Bytes bucket, boolean replaces, Router.Limits limits, InputStream stream) throws IOException;
     }
 
     /**

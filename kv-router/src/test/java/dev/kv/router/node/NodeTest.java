@@ -7,6 +7,7 @@ import com.typesafe.config.Config;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
+import dev.kv.router.Router;
 import dev.kv.router.Store;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
@@ -114,7 +115,7 @@ class NodeTest {
         }
 
         @Override
-        public long importFrom(Bytes bucket, boolean replaces, InputStream stream) {
+        public long importFrom(Bytes bucket, boolean replaces, Router.Limits limits, InputStream stream) {
             throw new BadStart("there is no room for " + bucket);
         }
 
