@@ -47,6 +47,7 @@ final class Log {
     private final Folder folder;
     private final Mark mark;
     private final long segmentMaxBytes;
+    private final long pagesAheadBytes;
     private final AtomicLong liveBytes = new AtomicLong();
 
     /** Segments whose files are to be removed. */
@@ -96,8 +97,11 @@ final class Log {
 
     /**
      * @param segmentMaxBytes the size of a segment in a large log; larger records have one of their own
+     * @param pagesAhead whether pages are brought in ahead of the writers; each sync has to clean those again, so that this
+     *     is not worth it where one follows the other
      */
-    Log(Folder folder, Mark mark, long segmentMaxBytes) {
+    Log(Folder folder, Mark mark, long segmentMaxBytes, boolean pagesAhead) {
+        this.pagesAheadBytes = pagesAhead ? PAGES_AHEAD_BYTES : 0;
         this.folder = folder;
         this.mark = mark;
         this.segmentMaxBytes = segmentMaxBytes;
@@ -377,7 +381,8 @@ final class Log {
     /** Where there has to be more room ahead: before the pages that are there come to an end, and the segment half. */
     private long nearingAt(Segment grows) {
         long never = grows.capacity() + 1;
-        long pages = grows.touchedTo() == grows.capacity() ? never : grows.touchedTo() - PAGES_AHEAD_BYTES / 2;
+        boolean isAll = pagesAheadBytes == 0 || grows.touchedTo() == grows.capacity();
+        long pages = isAll ? never : grows.touchedTo() - pagesAheadBytes / 2;
         long half = prepared == null ? grows.capacity() / 2 : never;
         return Math.min(pages, half);
     }
@@ -400,7 +405,7 @@ final class Log {
             }
         }
         if (grows != null && isNear) {
-            grows.touch(grows.end() + PAGES_AHEAD_BYTES);
+            grows.touch(grows.end() + pagesAheadBytes);
         }
         long bytes = segmentBytes();
         keepReserve(COMPACTION_RESERVE, bytes);
@@ -435,7 +440,7 @@ final class Log {
 
     private void makeNext(Segment.Name name, long bytes) throws IOException {
         Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
-        next.touch(PAGES_AHEAD_BYTES);
+        next.touch(pagesAheadBytes);
         synchronized (this) {
             if (number + 1 == name.number() && !isClosed) {
                 prepared = next;

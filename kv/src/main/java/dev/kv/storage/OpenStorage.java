@@ -66,7 +66,8 @@ final class OpenStorage implements Storage.Open {
         Folder folder = Folder.hold(settings.dir());
         try {
             Mark mark = Mark.open(folder.path());
-            Log log = new Log(folder, mark, settings.segmentMaxBytes());
+            Log log = new Log(
+                    folder, mark, settings.segmentMaxBytes(), !settings.sync().isAlways());
             Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes());
             Recovery.Figures figures = new Recovery(folder, mark, log, buckets, doing).run();
             Duration took = Duration.ofNanos(System.nanoTime() - from);

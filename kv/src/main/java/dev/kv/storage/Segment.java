@@ -215,9 +215,10 @@ final class Segment implements AutoCloseable {
 
     /** Brings in the pages up to an offset, so that who writes there need not wait for them. By one thread at a time. */
     void touch(long offset) {
-        long from = Math.max(end, touchedTo) & -PAGE_MAX_BYTES;
+        long begin = Math.max(end, touchedTo);
+        long from = begin & -PAGE_MAX_BYTES;
         long to = Math.min(offset, capacity());
-        if (to > from) {
+        if (to > begin) {
             Allocation.touch(memory.asSlice(from, to - from));
             touchedTo = to;
         }

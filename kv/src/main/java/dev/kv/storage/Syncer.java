@@ -6,14 +6,20 @@ import dev.kv.router.net.Loop;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +39,8 @@ final class Syncer {
     private final Queue<Waiting> arrived = new ConcurrentLinkedQueue<>();
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private final Thread thread;
+    private final AtomicBoolean isTold = new AtomicBoolean();
+    private final Runnable tell;
     private volatile boolean ending;
     private volatile boolean asked;
     private volatile boolean isClosed;
@@ -47,11 +55,7 @@ final class Syncer {
      */
     private record Waiting(long until, Reply reply, CompletableFuture<Reply> answer, Optional<Loop> loop) {
         void answer(Reply with) {
-            if (loop.isPresent()) {
-                loop.get().execute(() -> answer.complete(with));
-            } else {
-                answer.complete(with);
-            }
+            answer.complete(with);
         }
     }
 
@@ -60,6 +64,10 @@ final class Syncer {
         this.buckets = buckets;
         this.sync = sync;
         this.thread = Thread.ofPlatform().name("kv-sync").daemon().unstarted(this::run);
+        this.tell = () -> {
+            isTold.set(false);
+            LockSupport.unpark(thread);
+        };
         log.whenDue(this::wake);
         thread.start();
     }
@@ -75,7 +83,12 @@ final class Syncer {
     CompletionStage<Reply> whenSynced(Reply reply) {
         Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), Loop.current());
         arrived.add(write);
-        LockSupport.unpark(thread);
+        // Once for all that comes in one iteration of a loop, so that one sync does for them.
+        if (write.loop().isEmpty()) {
+            LockSupport.unpark(thread);
+        } else if (isTold.compareAndSet(false, true)) {
+            write.loop().get().defer(tell);
+        }
         if (isClosed) {
             answerArrived();
         }
@@ -147,13 +160,23 @@ final class Syncer {
     }
 
     private void acknowledgeUntil(long synced) {
+        List<Waiting> done = new ArrayList<>();
         for (Iterator<Waiting> writes = waiting.iterator(); writes.hasNext(); ) {
             Waiting write = writes.next();
             if (write.until() <= synced) {
-                write.answer(write.reply());
+                done.add(write);
                 writes.remove();
             }
         }
+        answer(done, Waiting::reply);
+    }
+
+    /** Answers each on its loop, all of one loop at once. */
+    private static void answer(Collection<Waiting> writes, Function<Waiting, Reply> reply) {
+        writes.stream().collect(Collectors.groupingBy(Waiting::loop)).forEach((loop, ofLoop) -> {
+            Runnable answers = () -> ofLoop.forEach(write -> write.answer(reply.apply(write)));
+            loop.ifPresentOrElse(there -> there.execute(answers), answers);
+        });
     }
 
     private void fail(Throwable why) {
@@ -162,7 +185,7 @@ final class Syncer {
         Reply.Failed failed = new Reply.Failed(
                 Word.UNCERTAIN,
                 "the disk failed (" + why.getMessage() + "): this was written, and may be lost if the host fails now");
-        waiting.forEach(write -> write.answer(failed));
+        answer(waiting, _ -> failed);
         waiting.clear();
     }
 

@@ -129,7 +129,7 @@ public final class Loop extends NioProcessor implements Executor {
     }
 
     /** Runs the task after the reads of this iteration. On this loop's thread only. */
-    void defer(Runnable task) {
+    public void defer(Runnable task) {
         deferred.add(task);
     }
 
