@@ -247,7 +247,7 @@ public final class EngineBenchmark {
                 engine.put(bucket, Engine.key(i), value);
             }
             Random random = new Random(1);
-            int requests = 3_000_000;
+            int requests = 8_000_000;
             int[] micros = new int[requests];
             long runs = engine.status("compactions");
             for (int i = 0; i < requests; i++) {

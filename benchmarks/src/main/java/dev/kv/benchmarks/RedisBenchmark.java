@@ -12,6 +12,7 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,6 +31,10 @@ import java.util.stream.Collectors;
 public final class RedisBenchmark {
     private static final int ROUNDS = 5;
     private static final int CONNECTIONS = 50;
+
+    /** After so long without requests a node has given back what it took under load. */
+    private static final Duration AT_REST = Duration.ofSeconds(30);
+
     private static final String VALUE = "v".repeat(64);
 
     private final Path release;
@@ -467,7 +472,7 @@ public final class RedisBenchmark {
     /** At rest, and with a million entries in a thousand buckets. */
     private void memory() throws Exception {
         try (Side kv = kv("kv-memory")) {
-            Thread.sleep(5000);
+            Thread.sleep(AT_REST.toMillis());
             System.out.printf(
                     Locale.ROOT,
                     "%-62s %-9s %6.1f MB%n",
@@ -475,6 +480,7 @@ public final class RedisBenchmark {
                     "<= 100",
                     kv.servers().getFirst().megabytes("VmRSS"));
             fill(kv);
+            Thread.sleep(AT_REST.toMillis());
             System.out.printf(
                     Locale.ROOT,
                     "%-62s %-9s %6.1f MB%n",

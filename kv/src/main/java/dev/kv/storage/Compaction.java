@@ -28,8 +28,8 @@ final class Compaction {
     private static final long DUE_MIN_BYTES = 4L << 20;
 
     /**
-     * While much is written, it begins when as much could be freed as is needed, and more than this: the longer it waits the less
-     * is left to be copied.
+     * While much is written and there is room for twice as much, it begins when as much could be freed as is needed, and more
+     * than this: the longer it waits the less is left to be copied.
      */
     private static final long BUSY_DUE_MIN_BYTES = 64L << 20;
 
@@ -97,10 +97,11 @@ final class Compaction {
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
         long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
         long live = log.liveBytes().get();
-        boolean isBusy = isBusy();
+        long busyDue = Math.max(BUSY_DUE_MIN_BYTES, live);
+        boolean mayWait = isBusy() && log.folder().usableBytes() > 2 * busyDue;
         long due = isShort
                 ? log.segmentBytes() / WORTH_PART
-                : isBusy ? Math.max(BUSY_DUE_MIN_BYTES, live) : Math.max(DUE_MIN_BYTES, live / DUE_PART);
+                : mayWait ? busyDue : Math.max(DUE_MIN_BYTES, live / DUE_PART);
         if (garbage + tombstones > due) {
             run(isShort || tombstones > due / WORTH_PART);
         } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
@@ -195,13 +196,13 @@ final class Compaction {
         return live;
     }
 
-    /** Which part of a segment must be free for it to be worth rewriting. */
+    /** Which part of a segment must be free for it to be worth rewriting: one at least has as much as all on average. */
     private static double worthPart(List<Segment> segments) {
         long free = 0;
         long all = 1;
         for (Segment segment : segments) {
-            free += segment.garbageBytes() + segment.tombstoneBytes();
-            all += segment.end();
+            free += segment.isDamaged() ? 0 : segment.garbageBytes();
+            all += segment.isDamaged() ? 0 : segment.end();
         }
         return Math.max(1.0 / WORTH_PART, (double) free / all);
     }

@@ -211,6 +211,11 @@ final class Folder implements AutoCloseable {
         return path;
     }
 
+    /** How much room the file system has left. */
+    long usableBytes() throws IOException {
+        return Files.getFileStore(path).getUsableSpace();
+    }
+
     Hash hash() {
         return hash;
     }

@@ -504,6 +504,9 @@ class RandomBytesTest {
         open.addAll(List.of(near, far));
         far.set("kv.router.table", "*=far@h");
         near.set("kv.router.table", "*=far@h");
+        // The witness comes by another loop, and so by another link: on the same one it waits for a gigabyte.
+        near.set("kv.router.io-threads", "2");
+        far.set("kv.router.io-threads", "2");
         near.setJavaOptions("-Xmx" + HEAP_MIB + "m");
         NodeProcess.introduce(near, far);
         far.start();
