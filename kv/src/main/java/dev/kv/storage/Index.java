@@ -76,10 +76,6 @@ final class Index extends Slots {
         return table(hash).replaceIn(hash, location, by);
     }
 
-    boolean contains(int hash, long location) {
-        return table(hash).containsIn(hash, location);
-    }
-
     /** Removes a location, which is there. */
     void remove(int hash, long location) {
         table(hash).removeIn(hash, location);

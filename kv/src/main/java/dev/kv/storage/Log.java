@@ -654,9 +654,8 @@ final class Log {
         number = Math.max(number, last.name().number());
         // Together with that: only the new ones say where the old ones end, and not any more when they are rewritten.
         retire(empty);
-        // The next sync moves the mark, together with the end of what is cut off: as long as it stands in one of the
-        // old
-        // ones, it says how much of that is on the disk.
+        // The next sync moves the mark, and cuts off the old ones: as long as it stands in one of them, it says how
+        // much of that is on the disk.
         hasNewFiles = true;
         synced = appended;
         failure = "";

@@ -150,10 +150,6 @@ class Slots {
         return -1;
     }
 
-    final boolean containsIn(int hash, long location) {
-        return slot(hash, location) >= 0;
-    }
-
     final void addIn(int hash, long location) {
         own();
         insert(hash, (int) (location >>> Integer.SIZE), (int) location);

@@ -59,7 +59,7 @@ public abstract class Connection {
     /** Output before that. */
     private final ArrayDeque<ByteBuffer> ready = new ArrayDeque<>();
 
-    private final Runnable sentLater = this::sent;
+    private final Runnable sentLater = this::sentIfOpen;
     private boolean flushDeferred;
     private long unsentBytes;
 
@@ -301,6 +301,13 @@ public abstract class Connection {
         readOn();
         if (hasMoreToSend()) {
             loop.defer(sentLater);
+        }
+    }
+
+    /** It may have been closed meanwhile, and must not take more for sent then. */
+    private void sentIfOpen() {
+        if (state == State.OPEN) {
+            sent();
         }
     }
 
