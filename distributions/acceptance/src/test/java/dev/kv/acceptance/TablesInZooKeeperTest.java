@@ -124,37 +124,57 @@ class TablesInZooKeeperTest {
     @Test
     void tablesOfADozenKindsThatAreNoneAreRefusedWithTheReasonAndTheLastGoodOneStays() throws Exception {
         setUpTwoNodes();
-        Map<List<String>, String> reasons = new LinkedHashMap<>();
-        reasons.put(List.of("a..m=foo@h1,", "n..z=bar@h2"), "was the table cut at a blank?");
-        reasons.put(List.of(",a..m=foo@h"), "expected an entry, found a comma");
-        reasons.put(List.of("a..m=foo@h n..z=bar@h"), "expected a comma");
-        reasons.put(List.of("m..a=foo@h"), "from a lower byte to a higher one");
-        reasons.put(List.of("a..m"), "expected = after the range");
-        reasons.put(List.of("a..m=foo"), "expected @ and a host");
-        reasons.put(List.of("a..m=foo@h:70000"), "expected a port");
-        reasons.put(List.of("ab=foo@h"), "expected * after the prefix");
-        reasons.put(List.of("a+=foo@h"), "%2B");
-        reasons.put(List.of("=foo@h"), "expected a range");
-        reasons.put(List.of("# nothing"), "found an empty table");
-        reasons.put(List.of(""), "found an empty table");
+        Map<String, String> reasons = new LinkedHashMap<>();
+        reasons.put("a..m=foo@h1, n..z=bar@h2", "was the table cut at a blank?");
+        reasons.put(",a..m=foo@h", "expected an entry, found a comma");
+        reasons.put("'a..m=foo@h n..z=bar@h'", "expected a comma");
+        reasons.put("m..a=foo@h", "from a lower byte to a higher one");
+        reasons.put("a..m", "expected = after the range");
+        reasons.put("a..m=foo", "expected @ and a host");
+        reasons.put("a..m=foo@h:70000", "expected a port");
+        reasons.put("ab=foo@h", "expected * after the prefix");
+        reasons.put("a+=foo@h", "%2B");
+        reasons.put("=foo@h", "expected a range");
+        reasons.put("'# nothing'", "found an empty table");
+        reasons.put("''", "found an empty table");
 
-        String good = running(0).kv("table", "history").out();
-        for (Map.Entry<List<String>, String> bad : reasons.entrySet()) {
-            List<String> words = new ArrayList<>(List.of("set", "/kv/table"));
-            words.addAll(bad.getKey());
-            zookeeper.ask(words.toArray(String[]::new));
-
-            Await.until("the nodes refuse " + bad.getKey(), () -> {
-                Ended wait = running(0).kv("table", "wait", "--timeout", "0s");
-                return wait.status() == 3 && wait.out().lines().count() == 2;
-            });
-            assertThat(zookeeper.ask("get", "/kv/nodes/foo@h"))
-                    .contains("\"state\":\"rejected\"", "\"reason\":\"line 1, column ", bad.getValue());
+        NodeProcess foo = running(0);
+        String good = foo.kv("table", "history").out();
+        List<String> told = new ArrayList<>();
+        Process terminal = terminal();
+        try (Writer keys = terminal.outputWriter()) {
+            for (String bad : reasons.keySet()) {
+                keys.write("set /kv/table " + bad + "\n");
+                keys.flush();
+                told.add(reasons.get(bad));
+                for (NodeProcess node : List.of(foo, running(1))) {
+                    Await.until(
+                            node.name() + " refuses " + bad,
+                            () -> refusals(node).size() == told.size());
+                }
+            }
         }
-        assertThat(running(0).kv("table", "history").out()).isEqualTo(good);
-        try (LineClient client = running(0).connect()) {
+        assertThat(terminal.waitFor()).isZero();
+        for (NodeProcess node : List.of(foo, running(1))) {
+            assertThat(refusals(node))
+                    .zipSatisfy(told, (refusal, reason) -> assertThat(refusal).contains(": line 1, column ", reason));
+        }
+        Ended wait = foo.kv("table", "wait", "--timeout", "5s");
+        assertThat(wait.status()).isEqualTo(3);
+        assertThat(wait.out().lines()).hasSize(2);
+        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h"))
+                .contains("\"state\":\"rejected\"", "\"reason\":\"line 1, column ", told.getLast());
+        assertThat(foo.kv("table", "history").out()).isEqualTo(good);
+        try (LineClient client = foo.connect()) {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
         }
+    }
+
+    private static List<String> refusals(NodeProcess node) throws Exception {
+        return node.err()
+                .lines()
+                .filter(line -> line.contains("refused the table"))
+                .toList();
     }
 
     @Test
@@ -188,6 +208,13 @@ class TablesInZooKeeperTest {
         return (NodeProcess) running.get(index);
     }
 
+    private Process terminal() throws Exception {
+        return new ProcessBuilder(zookeeper.program(), "-server", zookeeper.address())
+                .redirectErrorStream(true)
+                .redirectOutput(site.resolve("terminal.out").toFile())
+                .start();
+    }
+
     private void setUpTwoNodes() throws Exception {
         node("foo");
         node("bar");
@@ -200,10 +227,7 @@ class TablesInZooKeeperTest {
     @Test
     void theCommandLineWorksInteractivelyToo() throws Exception {
         setUpTwoNodes();
-        Process terminal = new ProcessBuilder(zookeeper.program(), "-server", zookeeper.address())
-                .redirectErrorStream(true)
-                .redirectOutput(site.resolve("terminal.out").toFile())
-                .start();
+        Process terminal = terminal();
         try (Writer keys = terminal.outputWriter()) {
             keys.write("set /kv/table a..z=bar@h\nget /kv/table\nquit\n");
         }
