@@ -46,6 +46,7 @@ final class Allocation {
             LIBC.findOrThrow("close"), FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
     private static final MethodHandle STRERROR = LINKER.downcallHandle(
             LIBC.findOrThrow("strerror"), FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+    private static final int MADV_DONTNEED = 4;
     private static final int MADV_POPULATE_WRITE = 23;
     private static final long MESSAGE_MAX_BYTES = 256;
 
@@ -84,8 +85,22 @@ final class Allocation {
      * @param memory begins with a page
      */
     static void touch(MemorySegment memory) {
+        advise(memory, MADV_POPULATE_WRITE);
+    }
+
+    /**
+     * Takes pages of a mapped file out of the mapping, all at once; they stay in the kernel's cache with what was written, and
+     * come back when they are used.
+     *
+     * @param memory begins with a page
+     */
+    static void unmap(MemorySegment memory) {
+        advise(memory, MADV_DONTNEED);
+    }
+
+    private static void advise(MemorySegment memory, int advice) {
         try {
-            int _ = (int) ADVISE.invokeExact(memory, memory.byteSize(), MADV_POPULATE_WRITE);
+            int _ = (int) ADVISE.invokeExact(memory, memory.byteSize(), advice);
         } catch (Throwable e) {
             throw new AssertionError("a function of the C library throws nothing", e);
         }

@@ -286,13 +286,18 @@ final class Compaction {
 
         void copy(Segment segment) throws IOException {
             Scan scan = Scan.of(segment);
-            while (scan.next()) {
+            boolean isTombstoneKept = !isCleanBefore && segment.tombstoneBytes() > 0;
+            int needed = 0;
+            while (isTombstoneKept ? scan.next() : scan.next(live)) {
                 int entries = 0;
                 int kept = 0;
                 int before = count;
                 while (scan.nextEntry()) {
                     entries++;
-                    if (isKept(scan, segment)) {
+                    boolean isTombstone = Layout.isTombstone(scan.kind());
+                    boolean isNeeded = !isTombstone && live.has(Log.location(segment, scan.entry()));
+                    needed += isNeeded ? 1 : 0;
+                    if (isNeeded || (isTombstone && isTombstoneKept)) {
                         kept++;
                         add(Log.location(segment, scan.entry()));
                     }
@@ -307,16 +312,15 @@ final class Compaction {
                 }
                 giveWay(scan.end() - scan.at());
             }
+            if (needed != live.count(segment)) {
+                throw new Damaged(segment.path(), scan.at(), "not all was found that is needed of it");
+            }
         }
 
         private void expectRoom(long bytes, Segment segment, Scan scan) {
             if (bytes > to.capacity() - to.end()) {
                 throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
             }
-        }
-
-        private boolean isKept(Scan scan, Segment segment) {
-            return Layout.isTombstone(scan.kind()) ? !isCleanBefore : live.has(Log.location(segment, scan.entry()));
         }
 
         private void add(long location) {

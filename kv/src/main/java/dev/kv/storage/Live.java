@@ -55,6 +55,30 @@ final class Live {
         }
     }
 
+    /** Whether an entry from an offset up to another, in a segment that it covers, is needed. */
+    boolean hasAny(Segment segment, long from, long to) {
+        long[] words = of(segment.id());
+        int first = (int) (from / Layout.ALIGNMENT);
+        int last = (int) (to / Layout.ALIGNMENT) - 1;
+        long mask = -1L << first;
+        for (int at = first >>> WORD_SHIFT; at < last >>> WORD_SHIFT; at++) {
+            if ((words[at] & mask) != 0) {
+                return true;
+            }
+            mask = -1L;
+        }
+        return (words[last >>> WORD_SHIFT] & mask & (-1L >>> ~last)) != 0;
+    }
+
+    /** How many entries of a segment that it covers are needed. */
+    int count(Segment segment) {
+        int count = 0;
+        for (long word : of(segment.id())) {
+            count += Long.bitCount(word);
+        }
+        return count;
+    }
+
     /** Whether the entry at the location, which is in a segment that it covers, is needed. */
     boolean has(long location) {
         int place = (int) location;

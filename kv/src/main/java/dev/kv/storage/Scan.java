@@ -71,16 +71,33 @@ final class Scan {
         return true;
     }
 
+    /**
+     * Goes on to the next record of which an entry is needed; false if there is none. Of those before it nothing but the length
+     * is looked at, and one that is not what was written may lead past others: whoever goes on so has to count what was found.
+     *
+     * @throws Damaged as {@link #next()} does
+     */
+    boolean next(Live live) throws Damaged {
+        while (to - next >= Layout.RECORD_HEADER_BYTES) {
+            int length = memory.get(Layout.INT, next + 4);
+            if (!isLength(length, to - next) || live.hasAny(segment, next, next + length)) {
+                break;
+            }
+            next += length;
+        }
+        return next();
+    }
+
+    private static boolean isLength(int length, long max) {
+        return length >= Layout.RECORD_HEADER_BYTES && length % Layout.ALIGNMENT == 0 && length <= max;
+    }
+
     /** Why what stands here is no record; null if it is one. */
     private String wrong() {
         int length = memory.get(Layout.INT, at + 4);
         nameBytes = memory.get(Layout.INT, at + 20);
         long head = Layout.recordCost(nameBytes);
-        if (length < Layout.RECORD_HEADER_BYTES
-                || length % Layout.ALIGNMENT != 0
-                || length > to - at
-                || nameBytes < 0
-                || head > length) {
+        if (!isLength(length, to - at) || nameBytes < 0 || head > length) {
             return "no record begins here";
         }
         end = at + length;

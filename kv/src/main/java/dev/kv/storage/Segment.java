@@ -57,6 +57,9 @@ final class Segment implements AutoCloseable {
     /** How far pages were brought in. */
     private volatile long touchedTo;
 
+    /** Up to here all was on its way to the disk once; by the one thread that syncs. */
+    private long unmappedTo;
+
     /** What the log counts of the records; by the one thread that appends. */
     private long appendedBytes;
 
@@ -556,9 +559,19 @@ final class Segment implements AutoCloseable {
         return true;
     }
 
-    /** Forces what was written onto the disk. Blocks for as long as that takes. */
+    /** Forces what was written onto the disk. Blocks for as long as that takes. By one thread at a time, as {@link #seal}. */
     void sync() throws IOException {
+        unmapWritten();
         channel.force(false);
+    }
+
+    /** Pages that go to the disk out of a mapping in which they can be written cost an interrupt of all cores for each. */
+    private void unmapWritten() {
+        long to = end & -PAGE_MAX_BYTES;
+        if (to > unmappedTo) {
+            Allocation.unmap(memory.asSlice(unmappedTo, to - unmappedTo));
+            unmappedTo = to;
+        }
     }
 
     /** Whether there is a sound hint for it, or none can be written. */
@@ -582,6 +595,7 @@ final class Segment implements AutoCloseable {
 
     /** Cuts off the file behind {@link #end}, forces that onto the disk, and gives back the file descriptor. */
     void seal() throws IOException {
+        unmapWritten();
         try (FileChannel file = channel.isOpen() ? channel : FileChannel.open(path, WRITE)) {
             if (file.size() > end) {
                 file.truncate(end);
