@@ -73,7 +73,8 @@ final class Scan {
 
     /**
      * Goes on to the next record of which an entry is needed; false if there is none. Of those before it nothing but the length
-     * is looked at, and one that is not what was written may lead past others: whoever goes on so has to count what was found.
+     * is looked at, and one that is not what was written may lead to where nothing seems to follow: whoever goes on so has to
+     * count what was found.
      *
      * @throws Damaged as {@link #next()} does
      */

@@ -7,8 +7,12 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -282,6 +286,33 @@ class CompactionTest {
         check();
         storage.compact();
         reopen(data);
+        check();
+    }
+
+    @Test
+    void whatIsNeededStaysBehindADamagedLengthOfWhatIsNot() throws Exception {
+        put("bucket-0", "key-0", "\0".repeat(1000));
+        for (int k = 1; k < KEYS; k++) {
+            put("bucket-0", "key-" + k, "x".repeat(100_000));
+        }
+        put("bucket-0", "key-0", "needed");
+        Path first;
+        try (Stream<Path> files = Files.list(data)) {
+            first = files.filter(file -> file.toString().endsWith(".log"))
+                    .sorted()
+                    .findFirst()
+                    .orElseThrow();
+        }
+        long dead = Layout.SEGMENT_HEADER_BYTES + Layout.recordCost("bucket-0".length());
+        try (FileChannel file = FileChannel.open(first, StandardOpenOption.WRITE)) {
+            // It leads into the zeros of the value, where nothing seems to follow.
+            int length = 512;
+            file.write(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(0, length), dead + 4);
+        }
+
+        storage.compact();
+
+        assertThat(first).exists();
         check();
     }
 
