@@ -40,7 +40,7 @@ class ModelTest {
 
     @Test
     void agreesWithPlainMaps() throws Exception {
-        run(System.nanoTime(), 40_000);
+        run(folder, System.nanoTime(), 40_000);
     }
 
     @Test
@@ -49,14 +49,13 @@ class ModelTest {
         long deadline = System.nanoTime() + Duration.ofMinutes(5).toNanos();
         for (long seed = System.nanoTime(); System.nanoTime() - deadline < 0; seed++) {
             model.clear();
-            folder = Files.createTempDirectory(folder, "run");
-            run(seed, 100_000);
+            run(Files.createTempDirectory(folder, "run"), seed, 100_000);
         }
     }
 
-    private void run(long seed, int steps) throws Exception {
+    private void run(Path site, long seed, int steps) throws Exception {
         Random random = new Random(seed);
-        Path data = folder.resolve("data-0");
+        Path data = site.resolve("data-0");
         OpenStorage storage = open(data);
         try {
             for (int step = 0; step < steps; step++) {
@@ -68,7 +67,7 @@ class ModelTest {
                         storage = open(data);
                     } else if (what == 1) {
                         // What a process leaves that is killed here: the memory of the files is the system's.
-                        Path image = folder.resolve("data-" + (step + 1));
+                        Path image = site.resolve("data-" + (step + 1));
                         copy(data, image);
                         storage.stop(Duration.ZERO);
                         storage = open(image);
