@@ -221,6 +221,30 @@ final class LimitsTest {
     }
 
     @Test
+    void whoTakesItsRepliesIsServedWhenOthersHoldAllMemory() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore(), knobs -> {
+                    knobs.bufferMaxBytes = 4000;
+                    return knobs;
+                });
+                LineClient served = door.client();
+                LineClient first = door.client();
+                LineClient second = door.client()) {
+            for (LineClient greedy : List.of(first, second)) {
+                greedy.send("x".repeat(2000));
+            }
+            roundTrips(door);
+
+            served.send("CREATE b\nPUT b k v\nGET b k\nGET b k\n");
+            assertThat(List.of(served.line(), served.line(), served.line(), served.line()))
+                    .containsExactly("OK", "OK", "v", "OK");
+            assertThat(List.of(served.line(), served.line())).containsExactly("v", "OK");
+            // It was all of it, indeed.
+            first.send("x");
+            assertThat(first.line()).contains("kv.server.buffer-max");
+        }
+    }
+
+    @Test
     void aConnectionTooManyIsToldSoAndClosed() throws Exception {
         try (TestDoor door = new TestDoor(new MapStore(), knobs -> {
                     knobs.connectionsMax = 2;

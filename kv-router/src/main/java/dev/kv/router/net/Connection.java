@@ -20,7 +20,7 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * longer read, so that TCP holds the sender back, until {@link #readOn} finds it allowed again. Input ends where the other
  * side ends it, or by {@link #endInput}.
  *
- * <p>Output: what is sent during an iteration of the loop leaves at its end in one write.
+ * <p>Output: what is sent during an iteration of the loop leaves at its end in one write, or earlier where more may not wait.
  */
 public abstract class Connection {
     /** Output up to this size is gathered by copying; larger pieces are handed on as they are. */
@@ -257,7 +257,7 @@ public abstract class Connection {
         }
     }
 
-    /** Writes the output, and hands to MINA what the kernel does not take yet; by the loop, at the end of its iteration. */
+    /** Writes the output, and hands to MINA what the kernel does not take yet; at the end of the loop's iteration, or before. */
     final void flush() {
         flushDeferred = false;
         if (state == State.CLOSED) {
@@ -411,6 +411,11 @@ public abstract class Connection {
     private void consume(ByteBuffer input) {
         while (input.hasRemaining() && state == State.OPEN) {
             if (!mayRead()) {
+                if (flushDeferred) {
+                    // What the other side takes now is not in the way of its next message.
+                    flush();
+                    continue;
+                }
                 paused = true;
                 session.suspendRead();
                 return;
