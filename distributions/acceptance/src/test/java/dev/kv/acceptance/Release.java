@@ -45,7 +45,7 @@ record Release(Path home) {
         }
     }
 
-    /** The release that all tests of this process share, which write nothing into it. */
+    /** The release that all tests of this process share, which write nothing into it; the first start makes its cache of classes. */
     static Release of(Role role) {
         return SHARED.computeIfAbsent(role, absent -> {
             try {

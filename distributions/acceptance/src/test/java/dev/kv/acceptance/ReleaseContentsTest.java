@@ -12,11 +12,14 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -246,6 +249,43 @@ class ReleaseContentsTest {
             assertThat(contents(release.home())).isEqualTo(before);
             chmod("u+w", release.home());
         }
+    }
+
+    @Test
+    void theFirstStartMakesACacheOfClassesThatLaterOnesUse(@TempDir Path folder) throws Exception {
+        Release release = Release.unpack(Role.COMBINED, folder);
+        Path runtime = release.home().resolve("runtime");
+        List<String> before = names(runtime);
+        Path cache = runtime.resolve("kv.aot");
+        try (NodeProcess node = new NodeProcess(release, folder, "foo")) {
+            Ended first = node.kv("start");
+            assertThat(first.status()).as(first.err()).isZero();
+            assertThat(first.err())
+                    .contains("foo@h: making the cache of classes")
+                    .hasLineCount(1);
+            assertThat(names(runtime)).hasSize(before.size() + 1).contains("kv.aot");
+            assertThat(mapped(first)).contains(cache.toRealPath().toString());
+
+            Ended second = node.kv("restart");
+            assertThat(second.status()).isZero();
+            assertThat(second.err()).isEmpty();
+            assertThat(mapped(second)).contains(cache.toRealPath().toString());
+
+            byte[] half = Files.readAllBytes(cache);
+            Files.write(cache, Arrays.copyOf(half, half.length / 2));
+            assertThat(node.kv("stop").status()).isZero();
+            Ended third = node.kv("start");
+            assertThat(third.status()).as(third.err()).isZero();
+            assertThat(mapped(third)).doesNotContain("kv.aot");
+            assertThat(node.kv("stop").status()).isZero();
+        }
+    }
+
+    /** What the process has in its memory that a start speaks of. */
+    private static String mapped(Ended start) throws IOException {
+        Matcher pid = Pattern.compile("process ([0-9]+)").matcher(start.out());
+        assertThat(pid.find()).as(start.out()).isTrue();
+        return Files.readString(Path.of("/proc/" + pid.group(1) + "/maps"));
     }
 
     private static void chmod(String mode, Path folder) {

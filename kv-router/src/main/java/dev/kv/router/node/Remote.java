@@ -32,6 +32,11 @@ record Remote(String name, Path folder) {
         return LocalSocket.ask(folder, "status", PATIENCE);
     }
 
+    /** Whether that is what a node says that has started, and is not stopping. */
+    static boolean isRunning(Config status) {
+        return status.getString("state").equals(Node.State.RUNNING.text());
+    }
+
     /** Has the node stop, and tells how long that may take; empty if it does not run, or does not answer. */
     Optional<Duration> askToStop() {
         return LocalSocket.ask(folder, "stop", PATIENCE)

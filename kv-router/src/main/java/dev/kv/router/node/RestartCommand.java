@@ -19,7 +19,9 @@ final class RestartCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Node.Ready _ = options.configure();
+        Node.Ready ready = options.configure();
+        // While the node still serves.
+        AotCache.makeIfMissing(ready.settings().name());
         StopCommand.stop(options);
         return StartCommand.start(options);
     }

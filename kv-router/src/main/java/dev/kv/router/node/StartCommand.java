@@ -25,7 +25,10 @@ import picocli.CommandLine.Mixin;
             "Returns when the node answers, or fails with the reason why it does not; after",
             "10 minutes it fails too, and the node goes on. The folder log in kv.node.dir",
             "holds the log, kv.log, and console.log, which has what the process itself had",
-            "to say, such as the report of a crash."
+            "to say, such as the report of a crash.",
+            "",
+            "The first start from a release's folder makes runtime/kv.aot there, if it may: a",
+            "cache of classes with which a node starts quicker and takes less memory."
         },
         footer = {"", "Example:", "  bin/kv start --config /etc/kv/foo.conf"})
 final class StartCommand implements Callable<Integer> {
@@ -46,10 +49,11 @@ final class StartCommand implements Callable<Integer> {
         Node.Ready _ = Node.configure(settings, options.release());
         Remote node = Remote.of(settings);
         Optional<Config> earlier = node.status();
-        if (earlier.isPresent() && isRunning(earlier.get())) {
+        if (earlier.filter(Remote::isRunning).isPresent()) {
             Output.line(node.name() + " runs already, process " + node.pid());
             return 0;
         }
+        AotCache.makeIfMissing(node.name());
         Path console = makeConsole(settings, NodeFolder.log(node.folder()));
         Process process = spawn(options, console);
         if (!awaitAnswer(node, process)) {
@@ -58,10 +62,6 @@ final class StartCommand implements Callable<Integer> {
         }
         Output.line(node.name() + " runs, process " + process.pid());
         return 0;
-    }
-
-    private static boolean isRunning(Config status) {
-        return status.getString("state").equals(Node.State.RUNNING.text());
     }
 
     /** A fresh file for what the process prints; that of the start before this one is kept. */
@@ -101,7 +101,7 @@ final class StartCommand implements Callable<Integer> {
         String told = "";
         while (process.isAlive()) {
             Optional<Config> status = node.status().filter(answer -> answer.getLong("pid") == process.pid());
-            if (status.isPresent() && isRunning(status.get())) {
+            if (status.filter(Remote::isRunning).isPresent()) {
                 return true;
             }
             String doing = status.map(answer -> answer.getString("doing")).orElse("");
