@@ -31,10 +31,7 @@ final class Compaction {
      * While much is written and there is room for twice as much, it begins when as much could be freed as is needed, and more
      * than this: the longer it waits the less is left to be copied.
      */
-    private static final long BUSY_DUE_MIN_BYTES = 64L << 20;
-
-    /** Much is written: so much a second. */
-    private static final long BUSY_BYTES = 4L << 20;
+    private static final long BUSY_DUE_MIN_BYTES = 512L << 20;
 
     /** A segment is worth rewriting when this part of it could be freed, or as much as of the whole log if that is more. */
     private static final int WORTH_PART = 4;
@@ -61,8 +58,6 @@ final class Compaction {
     private final Draft draft = new Draft();
     private final AtomicLong runs = new AtomicLong();
     private final AtomicLong freedBytes = new AtomicLong();
-    private long seenNanos = System.nanoTime();
-    private long seenBytes;
 
     Compaction(Log log, Buckets buckets) {
         this.log = log;
@@ -88,8 +83,9 @@ final class Compaction {
      * Runs if there is enough to be freed.
      *
      * @param isShort whether there is no room for what is to be written, so that little is enough
+     * @param isBusy whether much is written
      */
-    void runIfDue(boolean isShort) throws IOException {
+    void runIfDue(boolean isShort, boolean isBusy) throws IOException {
         log.removeRetired();
         buckets.countGone();
         List<Segment> sealed =
@@ -98,7 +94,7 @@ final class Compaction {
         long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
         long live = log.liveBytes().get();
         long busyDue = Math.max(BUSY_DUE_MIN_BYTES, live);
-        boolean mayWait = isBusy() && log.folder().usableBytes() > 2 * busyDue;
+        boolean mayWait = isBusy && log.folder().usableBytes() > 2 * busyDue;
         long due = isShort
                 ? log.segmentBytes() / WORTH_PART
                 : mayWait ? busyDue : Math.max(DUE_MIN_BYTES, live / DUE_PART);
@@ -107,17 +103,6 @@ final class Compaction {
         } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
             run(false);
         }
-    }
-
-    /** Whether much was written since this was asked before. */
-    private boolean isBusy() {
-        long now = System.nanoTime();
-        long appended = log.appended();
-        double seconds = (now - seenNanos) / 1e9;
-        boolean isBusy = appended - seenBytes > BUSY_BYTES * seconds;
-        seenNanos = now;
-        seenBytes = appended;
-        return isBusy;
     }
 
     private boolean isSmall(Segment segment) {
@@ -356,7 +341,7 @@ final class Compaction {
 
         /** Has what is still needed read from the copy from now on. */
         void takeOver() {
-            Scan scan = Scan.of(to);
+            Scan scan = Scan.ofWritten(to);
             int next = 0;
             while (scan.next()) {
                 while (scan.nextEntry()) {

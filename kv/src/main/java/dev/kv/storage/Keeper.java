@@ -2,6 +2,7 @@ package dev.kv.storage;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -10,6 +11,16 @@ import org.slf4j.LoggerFactory;
 final class Keeper {
     private static final Logger LOG = LoggerFactory.getLogger(Keeper.class);
     private static final Duration TURN = Duration.ofMillis(250);
+
+    /** Much is written: so much a second. */
+    private static final long BUSY_BYTES = 4L << 20;
+
+    /**
+     * Segments of so many bytes have no hints while much is written: most of them will be rewritten soon, with one of their own.
+     * A start after a crash reads them, in seconds.
+     */
+    private static final long HINTLESS_MAX_BYTES = 1L << 30;
+
     private static final Duration END_MAX = Duration.ofSeconds(30);
 
     private final Log log;
@@ -18,6 +29,7 @@ final class Keeper {
     private volatile boolean ending;
     private String told = "";
     private long keptNanos = System.nanoTime();
+    private long keptBytes;
 
     Keeper(Log log, Compaction compaction) {
         this.log = log;
@@ -54,10 +66,13 @@ final class Keeper {
         } catch (IOException e) {
             noRoom = e;
         }
-        if (System.nanoTime() - keptNanos >= TURN.toNanos()) {
-            compaction.runIfDue(isShort || noRoom != null);
-            writeHints(false);
+        long nanos = System.nanoTime() - keptNanos;
+        if (nanos >= TURN.toNanos()) {
+            boolean isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
+            compaction.runIfDue(isShort || noRoom != null, isBusy);
+            writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false);
             keptNanos = System.nanoTime();
+            keptBytes = log.appended();
         }
         if (noRoom != null) {
             throw noRoom;
@@ -73,24 +88,37 @@ final class Keeper {
         told = what;
     }
 
+    /** Writes what hints are missing before the node stops. */
+    synchronized void writeLastHints() throws IOException {
+        writeHints(0, true);
+    }
+
     /**
-     * Writes what hints are missing.
+     * Writes what hints are missing, from the first segment on.
      *
+     * @param hintlessBytes until no more than this is without
      * @param isLast whether the node stops; else a segment that will soon be rewritten, since most of it is no longer needed, is
      *     left out
      */
-    synchronized void writeHints(boolean isLast) throws IOException {
-        for (Segment segment : log.sealed()) {
-            boolean isWorth = isLast || segment.garbageBytes() < segment.end() / 2;
-            if (isWorth && !segment.hasHint() && !segment.isDamaged()) {
-                try {
-                    Hint.write(log.folder(), segment);
-                    segment.gotHint();
-                } catch (Damaged e) {
-                    segment.damaged(e);
-                } catch (InternalError sigbus) {
-                    segment.damaged(Damaged.unreadable(segment.path(), sigbus));
-                }
+    private void writeHints(long hintlessBytes, boolean isLast) throws IOException {
+        List<Segment> hintless = log.sealed().stream()
+                .filter(segment -> !segment.hasHint() && !segment.isDamaged())
+                .filter(segment -> isLast || segment.garbageBytes() < segment.end() / 2)
+                .toList();
+        long bytes = hintless.stream().mapToLong(Segment::end).sum();
+        for (Segment segment : hintless) {
+            if (bytes <= hintlessBytes) {
+                return;
+            }
+            bytes -= segment.end();
+            log.prepareIfNear();
+            try {
+                Hint.write(log.folder(), segment);
+                segment.gotHint();
+            } catch (Damaged e) {
+                segment.damaged(e);
+            } catch (InternalError sigbus) {
+                segment.damaged(Damaged.unreadable(segment.path(), sigbus));
             }
         }
     }

@@ -223,7 +223,7 @@ final class OpenStorage implements Storage.Open {
             syncer.closed(Optional.of(e));
         }
         try {
-            keeper.writeHints(true);
+            keeper.writeLastHints();
         } catch (IOException e) {
             LOG.info("without hints the next start reads more: {}", e.getMessage());
         }
