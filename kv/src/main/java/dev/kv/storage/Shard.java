@@ -23,6 +23,10 @@ final class Shard {
 
     private final int bits;
     private Bucket[] slots = new Bucket[CAPACITY_MIN];
+
+    /** Of the buckets in {@link #slots}, so that a look at any other than the one that is wanted costs no cache miss. */
+    private int[] hashes = new int[CAPACITY_MIN];
+
     private int count;
     private int filled;
 
@@ -55,13 +59,14 @@ final class Shard {
     /** The bucket of the name; null if there is none. */
     Bucket find(int hash, byte[] name) {
         Bucket[] now = slots;
+        int[] nowHashes = hashes;
         int at = home(hash, now.length);
         for (int n = 0; n < now.length; n++) {
             Bucket bucket = now[at];
             if (bucket == null) {
                 return null;
             }
-            if (bucket.hash == hash && Arrays.equals(bucket.name, name)) {
+            if (nowHashes[at] == hash && Arrays.equals(bucket.name, name)) {
                 return bucket;
             }
             at = at + 1 == now.length ? 0 : at + 1;
@@ -81,6 +86,7 @@ final class Shard {
     private void resize(int capacity) {
         Bucket[] old = slots;
         slots = new Bucket[capacity];
+        hashes = new int[capacity];
         for (Bucket bucket : old) {
             if (bucket != null) {
                 insert(bucket);
@@ -94,6 +100,7 @@ final class Shard {
             at = at + 1 == slots.length ? 0 : at + 1;
         }
         slots[at] = bucket;
+        hashes[at] = bucket.hash;
     }
 
     /** Removes a bucket, which is there, and moves back what would no longer be found. */
@@ -109,10 +116,11 @@ final class Shard {
             if (slots[next] == null) {
                 break;
             }
-            int home = home(slots[next].hash, slots.length);
+            int home = home(hashes[next], slots.length);
             boolean isBetween = gap <= next ? gap < home && home <= next : gap < home || home <= next;
             if (!isBetween) {
                 slots[gap] = slots[next];
+                hashes[gap] = hashes[next];
                 gap = next;
             }
         }
