@@ -15,6 +15,7 @@ import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 
@@ -103,6 +104,7 @@ public final class EngineBenchmark {
             Bytes value = value();
             double[] put = new double[ROUNDS];
             double[] get = new double[ROUNDS];
+            double[] handOver = new double[ROUNDS];
             double[] one = new double[ROUNDS];
             double[] two = new double[ROUNDS];
             for (int i = 0; i < entries; i++) {
@@ -119,14 +121,36 @@ public final class EngineBenchmark {
                     engine.get(buckets[i % buckets.length], Engine.key(i));
                 }
                 get[round] = (System.nanoTime() - from) / (double) entries;
+                handOver[round] = handOverNanos();
                 one[round] = putsByThreads(engine, 1, buckets, order, value);
                 two[round] = putsByThreads(engine, 2, buckets, order, value);
             }
             tell("put, one thread", "<= 1.00", median(put) / 1000, "us");
             tell("get, one thread", "<= 0.50", median(get) / 1000, "us");
+            tell("what a processor waits for a line of another one's cache", "", median(handOver), "ns");
             tell("puts of two threads on different buckets, against one", ">= 1.30", median(two) / median(one), "x");
         }
         remove(data);
+    }
+
+    /** How long it takes until one processor sees what another one has written, which two writers of one log wait for as well. */
+    private static double handOverNanos() throws InterruptedException {
+        int turns = 1_000_000;
+        AtomicLong turn = new AtomicLong();
+        Thread other = Thread.ofPlatform().start(() -> takeTurns(turn, 1, turns));
+        long from = System.nanoTime();
+        takeTurns(turn, 0, turns);
+        other.join();
+        return (System.nanoTime() - from) / (double) turns;
+    }
+
+    private static void takeTurns(AtomicLong turn, int own, int turns) {
+        for (int next = own; next < turns; next += 2) {
+            while (turn.get() != next) {
+                Thread.onSpinWait();
+            }
+            turn.set(next + 1);
+        }
     }
 
     /** All entries once, each thread those of its own buckets: puts by nanosecond. */
@@ -249,7 +273,7 @@ public final class EngineBenchmark {
                 engine.put(bucket, Engine.key(i), value);
             }
             Random random = new Random(1);
-            int requests = 8_000_000;
+            int requests = 32_000_000;
             int[] micros = new int[requests];
             long runs = engine.status("compactions");
             for (int i = 0; i < requests; i++) {
