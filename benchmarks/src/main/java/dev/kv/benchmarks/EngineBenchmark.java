@@ -261,7 +261,7 @@ public final class EngineBenchmark {
         return done.sum() / ((System.nanoTime() - from) / 1e9);
     }
 
-    /** How long requests take while compaction runs all the time, and what is on the disk when it has ended. */
+    /** How long requests take while compaction runs again and again, and what is on the disk when it has ended. */
     private void compaction() throws Exception {
         int entries = 500_000;
         Bytes bucket = Bytes.of("b");
