@@ -69,6 +69,7 @@ class BackupTest {
         assertThat(checked.records()).isEqualTo(3);
         Copied copied = Backup.restore(backup, restored.path());
         assertThat(copied.files()).isEqualTo(checked.files());
+        assertThat(restored.verify(_ -> {}).damages()).isZero();
         assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2")));
         assertThat(data.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3")));
     }
