@@ -82,6 +82,9 @@ final class ClientConnection extends Connection {
     /** How many lines have ended; not counted beyond {@link #HTTP_LINES}. */
     private int lines;
 
+    /** Whether the last request was one of RESP, behind which Redis and its clients take an empty line for nothing. */
+    private boolean isBehindRequest;
+
     /** Whether all requests that will be run have been read. */
     private boolean finishing;
 
@@ -133,6 +136,7 @@ final class ClientConnection extends Connection {
     private boolean readRequest(ByteBuffer input) {
         // No browser begins like this.
         lines = HTTP_LINES;
+        isBehindRequest = true;
         try {
             if (!request.take(input, !session.isLoggedIn())) {
                 return chargeRequest() ? false : refuseRequest(input);
@@ -210,7 +214,11 @@ final class ClientConnection extends Connection {
             return true;
         }
         skipping = !ended;
+        if (ended && fits && isBehindRequest && (length == 0 || (length == 1 && array[start] == '\r'))) {
+            return true;
+        }
         if (ended) {
+            isBehindRequest = false;
             requests++;
             lines = Math.min(lines + 1, HTTP_LINES);
             if (fits) {

@@ -54,6 +54,20 @@ final class RespTest {
         }
     }
 
+    /** As redis-cli --pipe sends one, before it asks for its last reply. */
+    @Test
+    void anEmptyLineBehindARequestIsNothing() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore());
+                RespClient client = connect(door)) {
+            client.send(RespClient.request("PING") + "\r\n\n" + RespClient.request("PING") + "CREATE b\n\r\n");
+
+            assertThat(client.line()).isEqualTo("+PONG");
+            assertThat(client.line()).isEqualTo("+PONG");
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.line()).isEqualTo("UNKNOWN COMMAND");
+        }
+    }
+
     @Test
     void everyByteMayStandInEveryWord() throws Exception {
         StringBuilder bytes = new StringBuilder();

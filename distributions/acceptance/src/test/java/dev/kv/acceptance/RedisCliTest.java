@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,11 +42,18 @@ final class RedisCliTest {
     }
 
     private static String run(String node, String program, String... arguments) throws Exception {
+        return runWith("", node, program, arguments);
+    }
+
+    /** Runs a program that has something to read. */
+    private static String runWith(String input, String node, String program, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(
                 program, "-p", Integer.toString(cluster.node(node).clients().getPort())));
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        process.getOutputStream().close();
+        try (OutputStream in = process.getOutputStream()) {
+            in.write(input.getBytes(UTF_8));
+        }
         String output = new String(process.getInputStream().readAllBytes(), UTF_8);
         assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
         return output;
@@ -67,6 +75,14 @@ final class RedisCliTest {
         assertThat(run(node, "redis-cli", "set", "a", "b"))
                 .startsWith("ERR unknown command 'set', with args beginning with: 'a' 'b'");
         assertThat(run(node, "redis-cli", "info", "keyspace")).contains("# Keyspace");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
+    void itLoadsManyThroughAPipe(String node) throws Exception {
+        String requests = "*4\r\n$4\r\nHSET\r\n$4\r\npipe\r\n$1\r\nk\r\n$1\r\nv\r\n".repeat(1000);
+        assertThat(runWith(requests, node, "redis-cli", "--pipe")).endsWith("errors: 0, replies: 1000\n");
+        run(node, "redis-cli", "del", "pipe");
     }
 
     @ParameterizedTest
