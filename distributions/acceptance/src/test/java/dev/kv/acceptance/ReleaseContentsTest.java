@@ -260,9 +260,7 @@ class ReleaseContentsTest {
         try (NodeProcess node = new NodeProcess(release, folder, "foo")) {
             Ended first = node.kv("start");
             assertThat(first.status()).as(first.err()).isZero();
-            assertThat(first.err())
-                    .contains("foo@h: making the cache of classes")
-                    .hasLineCount(1);
+            assertThat(first.err()).startsWith("foo@h: making the cache of classes");
             assertThat(names(runtime)).hasSize(before.size() + 1).contains("kv.aot");
             assertThat(mapped(first)).contains(cache.toRealPath().toString());
 
