@@ -98,7 +98,7 @@ final class Info {
     private Map<String, Object> persistence() {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("loading", 0);
-        storage().forEach((name, value) -> facts.put("kv_storage_" + name, value));
+        storage().forEach((name, value) -> facts.put("kv_storage_" + name.replace(' ', '_'), value));
         return facts;
     }
 

@@ -320,11 +320,25 @@ final class Backup implements AutoCloseable {
                                 manifest.files().get(file));
                     }
                 }
+                markAll(data);
                 Folder.sync(data);
                 Folder.completeRestored(data, Files.readString(backup.resolve(Folder.FORMAT)));
                 int files = manifest.files().size();
                 return new Copied(files, manifest.bytes(), files, manifest.bytes(), 0, 0, records);
             }
+        }
+    }
+
+    /** All of the log there is on the disk. */
+    private static void markAll(Path data) throws IOException {
+        List<Segment.Name> segments = Folder.segments(data);
+        if (segments.isEmpty()) {
+            return;
+        }
+        Segment.Name last = segments.getLast();
+        try (Mark mark = Mark.open(data)) {
+            mark.set(new Mark.Position(last.number(), Files.size(data.resolve(last.log())), 0));
+            mark.sync();
         }
     }
 

@@ -145,11 +145,6 @@ final class Folder implements AutoCloseable {
         writeWhole(path.resolve(FORMAT), own.getBytes(US_ASCII));
     }
 
-    /** Whether a folder came out of a backup. */
-    static boolean isRestored(Path path) throws IOException {
-        return Files.readString(path.resolve(FORMAT), US_ASCII).contains("\nrestored ");
-    }
-
     /** Writes a file as a whole: after a crash it is there with all of this, or as it was before. */
     static void writeWhole(Path file, byte[] content) throws IOException {
         Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);

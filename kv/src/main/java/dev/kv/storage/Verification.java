@@ -68,13 +68,10 @@ final class Verification {
             return Optional.empty();
         }
         Path mark = chain.folder().resolve(Mark.FILE);
-        if (Files.exists(mark)) {
-            return Optional.of(new Damage(mark, 0, Files.size(mark), "none of the two marks is sound"));
-        }
-        // What was restored has none before its first start.
-        return Folder.isRestored(chain.folder())
-                ? Optional.empty()
-                : Optional.of(new Damage(mark, 0, 0, "it is missing"));
+        return Optional.of(
+                Files.exists(mark)
+                        ? new Damage(mark, 0, Files.size(mark), "none of the two marks is sound")
+                        : new Damage(mark, 0, 0, "it is missing"));
     }
 
     /** What is wrong with the hint of a part; nothing is lost with it. */

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
@@ -72,6 +73,23 @@ class BackupTest {
         assertThat(restored.verify(_ -> {}).damages()).isZero();
         assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2")));
         assertThat(data.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3")));
+    }
+
+    /** It is known to be on the disk: a start may not take the loss of its end for what a power cut leaves. */
+    @Test
+    void whatWasRestoredIsMissedWhenItIsNotThere() throws Exception {
+        data.backup(backup);
+        Backup.restore(backup, restored.path());
+        Path last = restored.files(".log").getLast();
+        byte[] whole = Files.readAllBytes(last);
+        Files.write(last, Arrays.copyOf(whole, whole.length - Layout.ALIGNMENT));
+
+        assertThat(restored.verify(_ -> {}).damages()).isPositive();
+        assertThatThrownBy(restored::content).isInstanceOf(BadStart.class).hasMessageContaining(last.toString());
+
+        Files.write(last, whole);
+        Files.delete(restored.path().resolve(Mark.FILE));
+        assertThat(restored.verify(_ -> {}).damages()).isOne();
     }
 
     @Test

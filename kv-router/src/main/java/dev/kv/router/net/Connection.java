@@ -263,15 +263,19 @@ public abstract class Connection {
         if (state == State.CLOSED) {
             return;
         }
+        write();
+        if (state == State.SENDING_LAST) {
+            session.closeOnFlush();
+        }
+    }
+
+    private void write() {
         if (session.getWriteRequestQueue().isEmpty(session) && session.getCurrentWriteRequest() == null) {
             writeNow();
         }
         endGathered();
         for (ByteBuffer buffer = ready.poll(); buffer != null; buffer = ready.poll()) {
             session.write(IoBuffer.wrap(buffer.slice()));
-        }
-        if (state == State.SENDING_LAST) {
-            session.closeOnFlush();
         }
     }
 
@@ -411,9 +415,9 @@ public abstract class Connection {
     private void consume(ByteBuffer input) {
         while (input.hasRemaining() && state == State.OPEN) {
             if (!mayRead()) {
-                if (flushDeferred) {
+                if (gatheredBytes > 0 || !ready.isEmpty()) {
                     // What the other side takes now is not in the way of its next message.
-                    flush();
+                    write();
                     continue;
                 }
                 paused = true;

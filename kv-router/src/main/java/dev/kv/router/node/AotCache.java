@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,8 +54,12 @@ final class AotCache {
                 // Beside it first: a node that starts meanwhile finds a whole file or none.
                 Path whole =
                         cache.resolveSibling("kv.aot." + ProcessHandle.current().pid());
-                Files.copy(folder.resolve("kv.aot"), whole);
-                Files.move(whole, cache, StandardCopyOption.ATOMIC_MOVE);
+                try {
+                    Files.copy(folder.resolve("kv.aot"), whole);
+                    Files.move(whole, cache, StandardCopyOption.ATOMIC_MOVE);
+                } finally {
+                    Files.deleteIfExists(whole);
+                }
             } finally {
                 delete(folder);
             }
@@ -128,6 +133,7 @@ final class AotCache {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            throw new InterruptedIOException("it was interrupted");
         } finally {
             process.descendants().forEach(ProcessHandle::destroyForcibly);
             process.destroyForcibly();
