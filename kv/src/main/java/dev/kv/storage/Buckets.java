@@ -18,7 +18,9 @@ import java.util.function.Function;
  * call; who changes buckets of one shard waits for its turn, who reads does not.
  */
 final class Buckets {
-    private static final int SHARD_BITS = 8;
+    /** So many that threads seldom meet in one, and few enough to go through all of them for a question about all buckets. */
+    private static final int SHARD_BITS = 10;
+
     private static final int SHARD_SHIFT = Integer.SIZE - SHARD_BITS;
 
     /** So many tables of fields, of some thousand each, are gone through while a lock is held. */
@@ -317,15 +319,18 @@ final class Buckets {
     }
 
     private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
+        long growth = (pending.value == null ? 0 : cost) - pending.costBefore;
+        if (growth != 0) {
+            // What does not change is not written: another thread's bucket may stand in the same line of the cache.
+            bucket.bytes += growth;
+        }
         if (pending.before != Index.NONE) {
-            bucket.bytes -= pending.costBefore;
             log.segment(pending.before).died(pending.costBefore);
         }
         if (pending.value == null) {
             bucket.index.remove(pending.hash, pending.before);
             return;
         }
-        bucket.bytes += cost;
         if (pending.before == Index.NONE) {
             bucket.index.add(pending.hash, location);
         } else {

@@ -44,6 +44,9 @@ final class Compaction {
     /** What {@link Live} may take, for segments of sixty-four times as much. */
     private static final long LIVE_MAX_BYTES = 16L << 20;
 
+    /** So much of the segment to be written is brought in at once. */
+    private static final long PAGES_AHEAD_BYTES = 1L << 20;
+
     /** After so many bytes it gives way to those who wait for the processor. */
     private static final long STRIDE_BYTES = 256 * 1024;
 
@@ -289,10 +292,12 @@ final class Compaction {
                 }
                 if (kept == entries && !scan.hasMore()) {
                     expectRoom(scan.end() - scan.at(), segment, scan);
+                    bringIn(scan.end() - scan.at());
                     to.append(segment, scan.at(), scan.end());
                 } else if (kept > 0) {
                     Draft part = part(scan, segment, before);
                     expectRoom(part.length(), segment, scan);
+                    bringIn(part.length());
                     to.append(part);
                 }
                 giveWay(scan.end() - scan.at());
@@ -305,6 +310,14 @@ final class Compaction {
         private void expectRoom(long bytes, Segment segment, Scan scan) {
             if (bytes > to.capacity() - to.end()) {
                 throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
+            }
+        }
+
+        private void bringIn(long bytes) throws IOException {
+            long end = to.end() + bytes;
+            if (end > to.touchedTo()) {
+                to.clear(end + PAGES_AHEAD_BYTES);
+                to.touch(end + PAGES_AHEAD_BYTES);
             }
         }
 

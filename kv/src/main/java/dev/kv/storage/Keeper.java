@@ -21,6 +21,9 @@ final class Keeper {
      */
     private static final long HINTLESS_MAX_BYTES = 1L << 30;
 
+    /** So long after much was written the log is no longer laid out for that. */
+    private static final Duration CALM = Duration.ofSeconds(5);
+
     private static final Duration END_MAX = Duration.ofSeconds(30);
 
     private final Log log;
@@ -30,6 +33,8 @@ final class Keeper {
     private String told = "";
     private long keptNanos = System.nanoTime();
     private long keptBytes;
+    private boolean isBusy;
+    private long busyNanos = System.nanoTime();
 
     Keeper(Log log, Compaction compaction) {
         this.log = log;
@@ -62,13 +67,18 @@ final class Keeper {
         boolean isShort = log.isShort();
         IOException noRoom = null;
         try {
-            log.prepare();
+            log.prepare(isBusy);
         } catch (IOException e) {
             noRoom = e;
         }
         long nanos = System.nanoTime() - keptNanos;
         if (nanos >= TURN.toNanos()) {
-            boolean isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
+            isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
+            if (isBusy) {
+                busyNanos = System.nanoTime();
+            } else if (System.nanoTime() - busyNanos > CALM.toNanos()) {
+                log.endCleared();
+            }
             compaction.runIfDue(isShort || noRoom != null, isBusy);
             writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false);
             keptNanos = System.nanoTime();

@@ -38,6 +38,9 @@ final class Log {
     /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
     private static final long PAGES_AHEAD_BYTES = 1L << 20;
 
+    /** While a segment is cleared, it is looked in so often whether pages have to be brought in elsewhere. */
+    private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
+
     /** Files that are allocated ahead for a full disk: for those who delete, and for compaction. */
     private static final String RESERVE = "reserve";
 
@@ -48,6 +51,10 @@ final class Log {
     private final Mark mark;
     private final long segmentMaxBytes;
     private final long pagesAheadBytes;
+
+    /** Whether segments are cleared before they are written; for the thread that prepares. */
+    private boolean clearsAhead;
+
     private final AtomicLong liveBytes = new AtomicLong();
 
     /** Segments whose files are to be removed. */
@@ -64,7 +71,10 @@ final class Log {
     private Segment prepared;
     private Segment last;
     private long number;
-    private long appended;
+
+    /** What was appended to segments that do not grow any more. */
+    private long appendedToOthers;
+
     private long synced;
     private long generation;
     private boolean hasNewFiles;
@@ -220,7 +230,6 @@ final class Log {
             throw failed();
         }
         active.count(change);
-        appended += length;
         if (active.end() >= nearingAt) {
             nearingAt = Long.MAX_VALUE;
             nearing.run();
@@ -254,7 +263,7 @@ final class Log {
 
     /** How far the log reaches, as {@link #synced} counts. */
     synchronized long appended() {
-        return appended;
+        return appendedToOthers + (active == null ? 0 : active.end());
     }
 
     /** How much of what was appended is on the disk, in bytes since this log was opened. */
@@ -272,9 +281,7 @@ final class Log {
             drop(next);
             throw refusal(e);
         }
-        if (active != null) {
-            unsynced.add(active);
-        }
+        endActive();
         number = next.name().number();
         register(next);
         order.add(next);
@@ -380,32 +387,36 @@ final class Log {
 
     /** Where there has to be more room ahead: before the pages that are there come to an end, and the segment half. */
     private long nearingAt(Segment grows) {
-        long never = grows.capacity() + 1;
+        long pages = touchAt(grows);
+        return prepared == null ? Math.min(pages, grows.capacity() / 2) : pages;
+    }
+
+    private long touchAt(Segment grows) {
         boolean isAll = pagesAheadBytes == 0 || grows.touchedTo() == grows.capacity();
-        long pages = isAll ? never : grows.touchedTo() - pagesAheadBytes / 2;
-        long half = prepared == null ? grows.capacity() / 2 : never;
-        return Math.min(pages, half);
+        return isAll ? grows.capacity() + 1 : grows.touchedTo() - pagesAheadBytes / 2;
     }
 
     /**
      * Makes room ahead of those who write: pages of the segment that grows, the next segment, and what is kept for a full disk.
      * Not by two threads at once.
      *
+     * @param isBusy whether much is written, so that the next segment will soon be full
      * @throws IOException if there is no room for that
      */
-    void prepare() throws IOException {
+    void prepare(boolean isBusy) throws IOException {
+        clearsAhead = isBusy && pagesAheadBytes > 0;
+        prepare();
+    }
+
+    private void prepare() throws IOException {
+        touchAhead();
         Segment grows;
         Segment.Name due = null;
-        boolean isNear;
         synchronized (this) {
             grows = active;
-            isNear = nearingAt == Long.MAX_VALUE;
             if (grows != null && grows.end() >= grows.capacity() / 2 && prepared == null && !isClosed) {
                 due = new Segment.Name(number + 1, 0);
             }
-        }
-        if (grows != null && isNear) {
-            grows.touch(grows.end() + pagesAheadBytes);
         }
         long bytes = segmentBytes();
         keepReserve(COMPACTION_RESERVE, bytes);
@@ -419,6 +430,23 @@ final class Log {
         synchronized (this) {
             if (grows != null && grows == active) {
                 nearingAt = nearingAt(grows);
+            }
+        }
+    }
+
+    /** Brings in pages before those who write come to the end of what is there. */
+    private void touchAhead() {
+        Segment grows;
+        synchronized (this) {
+            grows = active;
+            if (grows == null || nearingAt < Long.MAX_VALUE) {
+                return;
+            }
+        }
+        grows.touch(grows.end() + pagesAheadBytes);
+        synchronized (this) {
+            if (grows == active) {
+                nearingAt = touchAt(grows);
             }
         }
     }
@@ -438,8 +466,38 @@ final class Log {
         }
     }
 
+    /**
+     * Has what is written next go to segments that were not {@linkplain Segment#clear cleared}: little is written, and each sync
+     * would write large pieces of them for little.
+     */
+    void endCleared() {
+        Segment unused = null;
+        synchronized (this) {
+            if (prepared != null && prepared.isCleared()) {
+                unused = prepared;
+                prepared = null;
+            }
+            if (active != null && active.isCleared()) {
+                endActive();
+                due.run();
+            }
+        }
+        if (unused != null) {
+            drop(unused);
+        }
+    }
+
     private void makeNext(Segment.Name name, long bytes) throws IOException {
         Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
+        try {
+            for (long at = 0; clearsAhead && at < bytes; at += CLEARED_AT_ONCE_BYTES) {
+                next.clear(at + CLEARED_AT_ONCE_BYTES);
+                touchAhead();
+            }
+        } catch (IOException e) {
+            drop(next);
+            throw e;
+        }
         next.touch(pagesAheadBytes);
         synchronized (this) {
             if (number + 1 == name.number() && !isClosed) {
@@ -492,6 +550,14 @@ final class Log {
     /** Closes the segment that grows, so that all that was written by now will be in sealed ones, after {@link #sync}. */
     synchronized void rollOver() throws Refused {
         if (active != null && active.end() > Layout.SEGMENT_HEADER_BYTES) {
+            endActive();
+        }
+    }
+
+    /** No segment grows from now on. */
+    private void endActive() {
+        if (active != null) {
+            appendedToOthers += active.end();
             unsynced.add(active);
             active = null;
         }
@@ -514,14 +580,14 @@ final class Log {
             if (!failure.isEmpty()) {
                 throw new IOException(failure);
             }
-            if (appended == synced && unsynced.isEmpty() && !hasNewFiles) {
+            if (appended() == synced && unsynced.isEmpty() && !hasNewFiles) {
                 return;
             }
             full = List.copyOf(unsynced);
             current = active;
             reached = last;
             end = reached.end();
-            target = appended;
+            target = appended();
             currentGeneration = generation;
             withFiles = hasNewFiles;
             hasNewFiles = false;
@@ -630,16 +696,13 @@ final class Log {
 
     /** Puts the new segments into their place, and takes writes again. */
     private synchronized void settle(List<Segment> doubtful, List<Segment> fresh) {
+        endActive();
         List<Segment> empty = new ArrayList<>();
         for (Segment segment : doubtful) {
             segment.endAt(synced(segment));
             if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
                 empty.add(segment);
             }
-        }
-        if (active != null) {
-            unsynced.add(active);
-            active = null;
         }
         if (prepared != null) {
             // Its number is taken.
@@ -657,7 +720,7 @@ final class Log {
         // The next sync moves the mark, and cuts off the old ones: as long as it stands in one of them, it says how
         // much of that is on the disk.
         hasNewFiles = true;
-        synced = appended;
+        synced = appended();
         failure = "";
         notifyAll();
     }
@@ -728,10 +791,7 @@ final class Log {
                 drop(prepared);
                 prepared = null;
             }
-            if (active != null) {
-                unsynced.add(active);
-                active = null;
-            }
+            endActive();
         }
         sync();
         mark.sync();

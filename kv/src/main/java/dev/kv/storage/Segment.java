@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
@@ -33,13 +34,15 @@ final class Segment implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
     private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
-    private static final AtomicLongFieldUpdater<Segment> DEAD_ENTRIES =
-            AtomicLongFieldUpdater.newUpdater(Segment.class, "deadEntries");
 
     /** The largest page of a system that kv runs on. */
     private static final long PAGE_MAX_BYTES = 64 * 1024;
 
     private static final int PART_BYTES = 64 * 1024;
+
+    /** A large piece of nothing. */
+    private static final ByteBuffer ZEROS =
+            ByteBuffer.allocateDirect(512 * 1024).asReadOnlyBuffer();
 
     /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
     private static final AtomicInteger IDS = new AtomicInteger();
@@ -57,6 +60,9 @@ final class Segment implements AutoCloseable {
     /** How far pages were brought in. */
     private volatile long touchedTo;
 
+    /** How far large pieces were brought in; by one thread at a time. */
+    private long clearedTo;
+
     /** Up to here all was on its way to the disk once; by the one thread that syncs. */
     private long unmappedTo;
 
@@ -68,7 +74,6 @@ final class Segment implements AutoCloseable {
     private volatile boolean hasHint;
     private volatile boolean isDamaged;
     private volatile long deadBytes;
-    private volatile long deadEntries;
 
     /**
      * Which segment a file is.
@@ -228,6 +233,28 @@ final class Segment implements AutoCloseable {
     }
 
     /**
+     * Brings pages into the kernel's cache up to an offset, in large pieces: it takes them as such, which costs less than half of
+     * one by one, now and whenever they are written to the disk or given up. But they are also written to the disk as such, however
+     * little of them has changed; so this is for a segment that will soon be full. Nobody else may write to it, nor may there be
+     * anything behind {@link #end}.
+     *
+     * @throws IOException if the system does not take them
+     */
+    void clear(long offset) throws IOException {
+        long to = Math.min(offset, capacity());
+        clearedTo = Math.max(clearedTo, (end + PAGE_MAX_BYTES - 1) & -PAGE_MAX_BYTES);
+        while (clearedTo < to) {
+            int piece = (int) Math.min(ZEROS.capacity(), to - clearedTo);
+            clearedTo += channel.write(ZEROS.slice(0, piece), clearedTo);
+        }
+    }
+
+    /** Whether {@link #clear} has brought in some of its pages. */
+    boolean isCleared() {
+        return clearedTo > 0;
+    }
+
+    /**
      * Writes the header.
      *
      * @throws IOException if the system does not take it
@@ -380,13 +407,11 @@ final class Segment implements AutoCloseable {
     /** The death of an entry was counted here, and it stands in another segment now. */
     void revived(long cost) {
         DEAD_BYTES.addAndGet(this, -cost);
-        DEAD_ENTRIES.decrementAndGet(this);
     }
 
     /** An entry here is no longer needed. */
     void died(long cost) {
         DEAD_BYTES.addAndGet(this, cost);
-        DEAD_ENTRIES.incrementAndGet(this);
     }
 
     /** What is needed of the fields and records here, roughly: each as if it stood alone. */
@@ -406,7 +431,7 @@ final class Segment implements AutoCloseable {
 
     /** Whether something stands here that is no longer needed, and would count again if nothing said that it is gone. */
     boolean hasDeadEntries() {
-        return deadEntries > 0;
+        return deadBytes > 0;
     }
 
     int keyBytes(long field) {

@@ -24,6 +24,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -178,6 +179,34 @@ class StorageTest {
         assertOk(put("b", "k", "v"));
 
         assertThat(storage.log().synced()).isEqualTo(storage.log().appended()).isPositive();
+    }
+
+    /** What is cleared goes to the disk in large pieces, however little of them has changed. */
+    @Test
+    void segmentsAreClearedAheadWhileMuchIsWritten() {
+        create("b");
+        await(() -> {
+            put("b", "k", "x".repeat(100_000));
+            return last().isCleared();
+        });
+        Segment cleared = last();
+
+        await(() -> storage.log().sealed().contains(cleared));
+        put("b", "k", "1");
+        assertThat(last().isCleared()).isFalse();
+        assertThat(get("b", "k")).isEqualTo(new Reply.Value(Bytes.of("1")));
+    }
+
+    private Segment last() {
+        return storage.log().segments().getLast();
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime() - end).isNegative();
+            Thread.onSpinWait();
+        }
     }
 
     @Test
