@@ -316,7 +316,7 @@ final class Compaction {
         private void bringIn(long bytes) throws IOException {
             long end = to.end() + bytes;
             if (end > to.touchedTo()) {
-                to.clear(end + PAGES_AHEAD_BYTES);
+                to.clear(end + PAGES_AHEAD_BYTES, Segment.PIECE_MAX_BYTES);
                 to.touch(end + PAGES_AHEAD_BYTES);
             }
         }

@@ -19,9 +19,6 @@ final class Draft {
     private static final byte[] NOTHING = new byte[0];
     private static final int FIELDS_KEPT_MAX = 1024;
 
-    /** The smallest that a system has. */
-    private static final int PAGE_BYTES = 4096;
-
     private final CRC32C crc = new CRC32C();
 
     /** The header and the name, with the padding behind it. */
@@ -172,7 +169,7 @@ final class Draft {
         if (memory.get(Layout.INT, at) != (int) INT.get(head, 0)) {
             return false;
         }
-        boolean isOnOnePage = at / PAGE_BYTES == (at + length - 1) / PAGE_BYTES;
+        boolean isOnOnePage = at / Segment.PAGE_MIN_BYTES == (at + length - 1) / Segment.PAGE_MIN_BYTES;
         return isOnOnePage || standsWholly(memory, at);
     }
 

@@ -77,7 +77,7 @@ final class Keeper {
             if (isBusy) {
                 busyNanos = System.nanoTime();
             } else if (System.nanoTime() - busyNanos > CALM.toNanos()) {
-                log.endCleared();
+                log.endLargePieces();
             }
             compaction.runIfDue(isShort || noRoom != null, isBusy);
             writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false);

@@ -38,7 +38,7 @@ final class Log {
     /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
     private static final long PAGES_AHEAD_BYTES = 1L << 20;
 
-    /** While a segment is cleared, it is looked in so often whether pages have to be brought in elsewhere. */
+    /** So much of a segment is cleared before others get their turn: those who wait for the disk, or for pages. */
     private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
 
     /** Files that are allocated ahead for a full disk: for those who delete, and for compaction. */
@@ -52,8 +52,10 @@ final class Log {
     private final long segmentMaxBytes;
     private final long pagesAheadBytes;
 
-    /** Whether segments are cleared before they are written; for the thread that prepares. */
-    private boolean clearsAhead;
+    private final boolean isSyncedAlways;
+
+    /** Whether much is written; for the thread that prepares. */
+    private boolean isBusy;
 
     private final AtomicLong liveBytes = new AtomicLong();
 
@@ -107,11 +109,13 @@ final class Log {
 
     /**
      * @param segmentMaxBytes the size of a segment in a large log; larger records have one of their own
-     * @param pagesAhead whether pages are brought in ahead of the writers; each sync has to clean those again, so that this
-     *     is not worth it where one follows the other
+     * @param isSyncedAlways whether a sync follows each write. Pages are not brought in ahead of the writers then, since each
+     *     sync has to clean them again; and a segment has been on the disk, in zeros, before it is written to: a file system
+     *     that has to note for each block that it is in use now takes about half as long again for a sync
      */
-    Log(Folder folder, Mark mark, long segmentMaxBytes, boolean pagesAhead) {
-        this.pagesAheadBytes = pagesAhead ? PAGES_AHEAD_BYTES : 0;
+    Log(Folder folder, Mark mark, long segmentMaxBytes, boolean isSyncedAlways) {
+        this.isSyncedAlways = isSyncedAlways;
+        this.pagesAheadBytes = isSyncedAlways ? 0 : PAGES_AHEAD_BYTES;
         this.folder = folder;
         this.mark = mark;
         this.segmentMaxBytes = segmentMaxBytes;
@@ -400,11 +404,11 @@ final class Log {
      * Makes room ahead of those who write: pages of the segment that grows, the next segment, and what is kept for a full disk.
      * Not by two threads at once.
      *
-     * @param isBusy whether much is written, so that the next segment will soon be full
+     * @param isBusyNow whether much is written, so that the next segment will soon be full
      * @throws IOException if there is no room for that
      */
-    void prepare(boolean isBusy) throws IOException {
-        clearsAhead = isBusy && pagesAheadBytes > 0;
+    void prepare(boolean isBusyNow) throws IOException {
+        isBusy = isBusyNow;
         prepare();
     }
 
@@ -467,17 +471,17 @@ final class Log {
     }
 
     /**
-     * Has what is written next go to segments that were not {@linkplain Segment#clear cleared}: little is written, and each sync
-     * would write large pieces of them for little.
+     * Has what is written next go to segments without large pieces: little is written, and each sync would write them as a whole
+     * for that.
      */
-    void endCleared() {
+    void endLargePieces() {
         Segment unused = null;
         synchronized (this) {
-            if (prepared != null && prepared.isCleared()) {
+            if (prepared != null && prepared.hasLargePieces()) {
                 unused = prepared;
                 prepared = null;
             }
-            if (active != null && active.isCleared()) {
+            if (active != null && active.hasLargePieces()) {
                 endActive();
                 due.run();
             }
@@ -490,9 +494,8 @@ final class Log {
     private void makeNext(Segment.Name name, long bytes) throws IOException {
         Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
         try {
-            for (long at = 0; clearsAhead && at < bytes; at += CLEARED_AT_ONCE_BYTES) {
-                next.clear(at + CLEARED_AT_ONCE_BYTES);
-                touchAhead();
+            if (isSyncedAlways || isBusy) {
+                clear(next);
             }
         } catch (IOException e) {
             drop(next);
@@ -506,6 +509,18 @@ final class Log {
             }
         }
         drop(next);
+    }
+
+    private void clear(Segment next) throws IOException {
+        for (long at = 0; at < next.capacity(); at += CLEARED_AT_ONCE_BYTES) {
+            if (isSyncedAlways) {
+                next.clear(at + CLEARED_AT_ONCE_BYTES, Segment.PAGE_MIN_BYTES);
+                next.sync();
+            } else {
+                next.clear(at + CLEARED_AT_ONCE_BYTES, Segment.PIECE_MAX_BYTES);
+            }
+            touchAhead();
+        }
     }
 
     private void keepReserve(String reserve, long bytes) throws IOException {

@@ -67,7 +67,7 @@ final class OpenStorage implements Storage.Open {
         try {
             Mark mark = Mark.open(folder.path());
             Log log = new Log(
-                    folder, mark, settings.segmentMaxBytes(), !settings.sync().isAlways());
+                    folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
             Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes());
             Recovery.Figures figures = new Recovery(folder, mark, log, buckets, doing).run();
             Duration took = Duration.ofNanos(System.nanoTime() - from);

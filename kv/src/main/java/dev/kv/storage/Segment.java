@@ -35,14 +35,18 @@ final class Segment implements AutoCloseable {
     private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
 
-    /** The largest page of a system that kv runs on. */
+    /** The smallest and the largest page of a system that kv runs on. */
+    static final int PAGE_MIN_BYTES = 4096;
+
     private static final long PAGE_MAX_BYTES = 64 * 1024;
 
     private static final int PART_BYTES = 64 * 1024;
 
-    /** A large piece of nothing. */
+    /** The largest piece in which a file is cleared. */
+    static final int PIECE_MAX_BYTES = 512 * 1024;
+
     private static final ByteBuffer ZEROS =
-            ByteBuffer.allocateDirect(512 * 1024).asReadOnlyBuffer();
+            ByteBuffer.allocateDirect(PIECE_MAX_BYTES).asReadOnlyBuffer();
 
     /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
     private static final AtomicInteger IDS = new AtomicInteger();
@@ -60,8 +64,10 @@ final class Segment implements AutoCloseable {
     /** How far pages were brought in. */
     private volatile long touchedTo;
 
-    /** How far large pieces were brought in; by one thread at a time. */
+    /** How far zeros were written; by one thread at a time. */
     private long clearedTo;
+
+    private boolean hasLargePieces;
 
     /** Up to here all was on its way to the disk once; by the one thread that syncs. */
     private long unmappedTo;
@@ -233,25 +239,27 @@ final class Segment implements AutoCloseable {
     }
 
     /**
-     * Brings pages into the kernel's cache up to an offset, in large pieces: it takes them as such, which costs less than half of
-     * one by one, now and whenever they are written to the disk or given up. But they are also written to the disk as such, however
-     * little of them has changed; so this is for a segment that will soon be full. Nobody else may write to it, nor may there be
-     * anything behind {@link #end}.
+     * Writes zeros up to an offset, where nothing stands behind {@link #end} and nobody else writes meanwhile. The kernel takes
+     * the pages into its cache in pieces as they are written (large folios). Large ones cost less than half of single pages, now
+     * and whenever they are written to the disk or given up; but they are also written to the disk as a whole, however little of
+     * them has changed, so that they are for a segment that will soon be full.
      *
+     * @param pieceBytes from {@link #PAGE_MIN_BYTES} to {@link #PIECE_MAX_BYTES}
      * @throws IOException if the system does not take them
      */
-    void clear(long offset) throws IOException {
+    void clear(long offset, int pieceBytes) throws IOException {
         long to = Math.min(offset, capacity());
         clearedTo = Math.max(clearedTo, (end + PAGE_MAX_BYTES - 1) & -PAGE_MAX_BYTES);
         while (clearedTo < to) {
-            int piece = (int) Math.min(ZEROS.capacity(), to - clearedTo);
+            int piece = (int) Math.min(pieceBytes, to - clearedTo);
+            hasLargePieces |= piece > PAGE_MAX_BYTES;
             clearedTo += channel.write(ZEROS.slice(0, piece), clearedTo);
         }
     }
 
-    /** Whether {@link #clear} has brought in some of its pages. */
-    boolean isCleared() {
-        return clearedTo > 0;
+    /** Whether {@link #clear} has written large pieces of it. */
+    boolean hasLargePieces() {
+        return hasLargePieces;
     }
 
     /**

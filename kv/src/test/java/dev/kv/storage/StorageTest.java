@@ -181,19 +181,19 @@ class StorageTest {
         assertThat(storage.log().synced()).isEqualTo(storage.log().appended()).isPositive();
     }
 
-    /** What is cleared goes to the disk in large pieces, however little of them has changed. */
+    /** They go to the disk as a whole, however little of them has changed. */
     @Test
-    void segmentsAreClearedAheadWhileMuchIsWritten() {
+    void largePiecesAreForWhatIsWrittenWhileMuchIs() {
         create("b");
         await(() -> {
             put("b", "k", "x".repeat(100_000));
-            return last().isCleared();
+            return last().hasLargePieces();
         });
-        Segment cleared = last();
+        Segment large = last();
 
-        await(() -> storage.log().sealed().contains(cleared));
+        await(() -> storage.log().sealed().contains(large));
         put("b", "k", "1");
-        assertThat(last().isCleared()).isFalse();
+        assertThat(last().hasLargePieces()).isFalse();
         assertThat(get("b", "k")).isEqualTo(new Reply.Value(Bytes.of("1")));
     }
 
