@@ -281,7 +281,7 @@ public final class RedisBenchmark {
         }
         try (Side kv = kv("kv-always", "kv.storage.sync=always");
                 Side redis = theirs.get()) {
-            compare("HSET, always, 1 in flight", ">= 1.00", kv, redis, hset(40_000), false, false);
+            compare("HSET, always, 1 in flight", ">= 1.00", kv, redis, hset(200_000), false, false);
             compare("HSET, always, 16 in flight", ">= 1.00", kv, redis, hset(400_000, "-P", "16"), false, false);
         }
     }
