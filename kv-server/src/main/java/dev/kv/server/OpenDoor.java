@@ -201,7 +201,7 @@ final class OpenDoor implements Door.Open {
     Map<String, String> redisSettings() {
         Map<String, String> known = new LinkedHashMap<>();
         known.put("appendonly", "yes");
-        known.put("bind", Addresses.text(settings.address()));
+        known.put("bind", settings.address().getAddress().getHostAddress());
         known.put("databases", "1");
         known.put("maxclients", Integer.toString(connectionsMax));
         known.put("maxmemory", "0");

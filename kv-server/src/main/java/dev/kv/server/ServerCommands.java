@@ -1,6 +1,7 @@
 package dev.kv.server;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Glob;
 import dev.kv.server.RespCommand.Handler;
 import dev.kv.server.RespCommand.Keys;
 import java.time.Instant;
@@ -88,9 +89,9 @@ final class ServerCommands {
             Map<String, String> all = session.door().redisSettings();
             Map<String, String> asked = new LinkedHashMap<>();
             for (Bytes pattern : patterns) {
-                String name = pattern.text().toLowerCase(Locale.ROOT);
+                Glob names = new Glob(Bytes.of(pattern.text().toLowerCase(Locale.ROOT)));
                 all.forEach((key, value) -> {
-                    if (name.equals("*") || name.equals(key)) {
+                    if (names.matches(Bytes.of(key))) {
                         asked.put(key, value);
                     }
                 });

@@ -2,8 +2,11 @@ package dev.kv.server;
 
 import dev.kv.router.Bytes;
 import dev.kv.server.RespCommand.Handler;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * A command whose second word says what is wanted.
@@ -27,6 +30,9 @@ record Subcommands(String command, Map<String, Row> rows) implements Handler {
         String shown = RespSession.text(name, SHOWN_BYTES);
         String small = shown.toLowerCase(Locale.ROOT);
         Row row = rows.get(small);
+        if (small.equals("help")) {
+            return help();
+        }
         if (row == null) {
             throw new RespError(
                     "ERR unknown subcommand '%s'. Try %s HELP.".formatted(shown, command.toUpperCase(Locale.ROOT)));
@@ -35,5 +41,18 @@ record Subcommands(String command, Map<String, Row> rows) implements Handler {
             throw RespError.arity(command + "|" + small);
         }
         return row.handler.ask(request, session);
+    }
+
+    private Question.Here help() {
+        List<String> lines = new ArrayList<>(List.of(
+                command.toUpperCase(Locale.ROOT) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+        Stream.concat(rows.keySet().stream(), Stream.of("help"))
+                .map(name -> name.toUpperCase(Locale.ROOT))
+                .sorted()
+                .forEach(lines::add);
+        return out -> {
+            out.array(lines.size());
+            lines.forEach(out::simple);
+        };
     }
 }

@@ -338,6 +338,19 @@ final class RespTest {
     }
 
     @Test
+    void subcommandsAreToldAndSettingsFoundByPatterns() throws Exception {
+        try (TestDoor door = new TestDoor(ECHO);
+                RespClient client = connect(door)) {
+            assertThat(client.say("SLOWLOG NOPE")).isEqualTo("ERR unknown subcommand 'NOPE'. Try SLOWLOG HELP.");
+            assertThat(client.say("SLOWLOG HELP"))
+                    .isEqualTo("[SLOWLOG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: GET HELP LEN RESET]");
+            assertThat(client.say("CONFIG GET maxmem*"))
+                    .isEqualTo("[\"maxmemory\" \"0\" \"maxmemory-policy\" \"noeviction\"]");
+            assertThat(client.say("CONFIG GET SAVE bind nope")).isEqualTo("[\"save\" \"\" \"bind\" \"127.0.0.1\"]");
+        }
+    }
+
+    @Test
     void clientsAreListedAndKilled() throws Exception {
         try (TestDoor door = new TestDoor(ECHO);
                 RespClient one = connect(door);

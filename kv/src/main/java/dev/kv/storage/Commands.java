@@ -2,6 +2,7 @@ package dev.kv.storage;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Glob;
 import dev.kv.router.LongDouble;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;

@@ -10,6 +10,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -212,8 +213,23 @@ final class NodeProcess implements AutoCloseable {
         return process().isAlive();
     }
 
-    void signal(Signal signal) {
+    /** Sends it a signal; it is stopped then if that is {@link Signal#STOP}. */
+    void signal(Signal signal) throws Exception {
         signal(pid(), signal);
+        if (signal == Signal.STOP) {
+            Await.until("all threads of " + name + " are stopped", this::isStopped);
+        }
+    }
+
+    private boolean isStopped() throws IOException {
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid() + "/task"))) {
+            for (Path thread : threads) {
+                if (!Files.readString(thread.resolve("status"), UTF_8).contains("State:\tT")) {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     static void signal(long pid, Signal signal) {

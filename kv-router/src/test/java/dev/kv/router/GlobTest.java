@@ -1,8 +1,7 @@
-package dev.kv.storage;
+package dev.kv.router;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.router.Bytes;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

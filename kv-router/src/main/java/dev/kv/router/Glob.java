@@ -1,23 +1,22 @@
-package dev.kv.storage;
-
-import dev.kv.router.Bytes;
+package dev.kv.router;
 
 /**
  * Patterns for names and keys, as Redis has them: {@code *}, {@code ?}, {@code [abc]}, {@code [a-c]}, {@code [^a]}, and
  * {@code \} before a character that stands for itself. Takes time by the product of both lengths at most.
  */
-final class Glob {
+public final class Glob {
     private static final Bytes ANYTHING = Bytes.of("*");
 
     private final byte[] pattern;
     private final boolean anything;
 
-    Glob(Bytes pattern) {
+    public Glob(Bytes pattern) {
         this.pattern = pattern.array();
         this.anything = pattern.equals(ANYTHING);
     }
 
-    boolean matches(Bytes name) {
+    /** Whether the whole of the name fits. */
+    public boolean matches(Bytes name) {
         return anything || matches(name.array());
     }
 
