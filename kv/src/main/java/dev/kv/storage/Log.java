@@ -50,9 +50,8 @@ final class Log {
     private final Folder folder;
     private final Mark mark;
     private final long segmentMaxBytes;
-    private final long pagesAheadBytes;
-
     private final boolean isSyncedAlways;
+    private final long pagesAheadBytes;
 
     /** Whether much is written; for the thread that prepares. */
     private boolean isBusy;
@@ -512,12 +511,11 @@ final class Log {
     }
 
     private void clear(Segment next) throws IOException {
+        int pieceBytes = isSyncedAlways ? Segment.PAGE_MIN_BYTES : Segment.PIECE_MAX_BYTES;
         for (long at = 0; at < next.capacity(); at += CLEARED_AT_ONCE_BYTES) {
+            next.clear(at + CLEARED_AT_ONCE_BYTES, pieceBytes);
             if (isSyncedAlways) {
-                next.clear(at + CLEARED_AT_ONCE_BYTES, Segment.PAGE_MIN_BYTES);
                 next.sync();
-            } else {
-                next.clear(at + CLEARED_AT_ONCE_BYTES, Segment.PIECE_MAX_BYTES);
             }
             touchAhead();
         }
