@@ -44,9 +44,6 @@ final class Compaction {
     /** What {@link Live} may take, for segments of sixty-four times as much. */
     private static final long LIVE_MAX_BYTES = 16L << 20;
 
-    /** So much of the segment to be written is brought in at once. */
-    private static final long PAGES_AHEAD_BYTES = 1L << 20;
-
     /** After so many bytes it gives way to those who wait for the processor. */
     private static final long STRIDE_BYTES = 256 * 1024;
 
@@ -316,8 +313,9 @@ final class Compaction {
         private void bringIn(long bytes) throws IOException {
             long end = to.end() + bytes;
             if (end > to.touchedTo()) {
-                to.clear(end + PAGES_AHEAD_BYTES, Segment.PIECE_MAX_BYTES);
-                to.touch(end + PAGES_AHEAD_BYTES);
+                long ahead = end + Log.PAGES_AHEAD_BYTES;
+                to.clear(ahead, Segment.PIECE_MAX_BYTES);
+                to.touch(ahead);
             }
         }
 

@@ -36,7 +36,7 @@ final class Log {
     private static final int PART_IDS = 256;
 
     /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
-    private static final long PAGES_AHEAD_BYTES = 1L << 20;
+    static final long PAGES_AHEAD_BYTES = 1L << 20;
 
     /** So much of a segment is cleared before others get their turn: those who wait for the disk, or for pages. */
     private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
@@ -437,6 +437,21 @@ final class Log {
         }
     }
 
+    /** The same if it is due before the next time that it is done anyway, and as far as there is room. */
+    void prepareIfNear() {
+        boolean isNear;
+        synchronized (this) {
+            isNear = nearingAt == Long.MAX_VALUE;
+        }
+        if (isNear) {
+            try {
+                prepare();
+            } catch (IOException e) {
+                LOG.debug("no room ahead", e);
+            }
+        }
+    }
+
     /** Brings in pages before those who write come to the end of what is there. */
     private void touchAhead() {
         Segment grows;
@@ -450,21 +465,6 @@ final class Log {
         synchronized (this) {
             if (grows == active) {
                 nearingAt = touchAt(grows);
-            }
-        }
-    }
-
-    /** The same if it is due before the next time that it is done anyway, and as far as there is room. */
-    void prepareIfNear() {
-        boolean isNear;
-        synchronized (this) {
-            isNear = nearingAt == Long.MAX_VALUE;
-        }
-        if (isNear) {
-            try {
-                prepare();
-            } catch (IOException e) {
-                LOG.debug("no room ahead", e);
             }
         }
     }
