@@ -109,7 +109,7 @@ abstract class Link extends Connection {
 
     @Override
     protected boolean hasMoreToSend() {
-        return outbox.waitingBytes() > 0;
+        return !outbox.isEmpty();
     }
 
     @Override

@@ -56,6 +56,10 @@ final class Outbox {
         boolean isBegun() {
             return position > 0;
         }
+
+        private int leftBytes() {
+            return body.length - position;
+        }
     }
 
     void send(long stream, Message message) {
@@ -69,7 +73,7 @@ final class Outbox {
             streams.put(stream, queue);
         }
         queue.add(message);
-        waitingBytes += message.body.length;
+        waitingBytes += message.leftBytes();
         pump();
     }
 
@@ -91,15 +95,20 @@ final class Outbox {
         }
     }
 
-    /** Takes back a message of which nothing was sent yet. */
+    /** Takes back what is left of a message. */
     void withdraw(long stream, Message message) {
         ArrayDeque<Message> queue = streams.get(stream);
         if (queue != null && queue.remove(message)) {
-            waitingBytes -= message.body.length;
+            waitingBytes -= message.leftBytes();
             if (queue.isEmpty()) {
                 streams.remove(stream);
             }
         }
+    }
+
+    /** Whether all was handed to the socket. */
+    boolean isEmpty() {
+        return streams.isEmpty();
     }
 
     /** Bytes that were not handed to the socket yet. */
@@ -108,7 +117,7 @@ final class Outbox {
     }
 
     private int sendChunk(Message message) {
-        int length = Math.min(CHUNK_MAX_BYTES, message.body.length - message.position);
+        int length = Math.min(CHUNK_MAX_BYTES, message.leftBytes());
         boolean last = message.position + length == message.body.length;
         link.sendChunk(message.frame, message.number, last, message.body, message.position, length);
         message.position += length;

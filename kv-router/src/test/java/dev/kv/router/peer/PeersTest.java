@@ -345,4 +345,24 @@ class PeersTest {
         firewalls.get("bar@h").open();
         assertThat(replies.subList(0, 10).stream().map(Host::await)).containsOnly(Reply.ABSENT);
     }
+
+    @Test
+    void aLinkServesLargeRequestsAfterOneThatExpiredHalfSent() throws Exception {
+        foo.patience = Duration.ofMillis(500);
+        startAll("*=bar@h", "*=baz@h", "*=baz@h");
+        assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
+        firewalls.get("baz@h").silence();
+        // foo waits for less than bar does, so that the request expires at bar before bar takes baz for dead.
+        assertThat(failed(foo.ask(put("nuts", "large", "v".repeat(16 << 20))), Word.UNREACHABLE)
+                        .message())
+                .startsWith("baz@h did not take the request within");
+        firewalls.get("baz@h").open();
+
+        for (int kib = 100; kib <= 1000; kib += 100) {
+            String value = "v".repeat(kib << 10);
+            CompletableFuture<Reply> put =
+                    bar.client().run(put("nuts", "k", value)).toCompletableFuture();
+            assertThat(put.get(2, TimeUnit.SECONDS)).as("%d KiB", kib).isEqualTo(Reply.OK);
+        }
+    }
 }
