@@ -346,10 +346,7 @@ final class Commands {
                 return Reply.NOT_FOUND;
             }
             to.drop();
-            ReplyRoom room = room();
             from.forEach(0, (_, key, value) -> {
-                room.take(key);
-                room.take(value);
                 to.set(key, value);
                 return true;
             });

@@ -240,6 +240,17 @@ final class CommandsTest {
     }
 
     @Test
+    void aBucketLargerThanAnyReplyIsRenamed() {
+        Bytes other = Bytes.of("other");
+        String half = "v".repeat(REPLY_MAX_BYTES - 1000);
+        set("a", half, "b", half);
+
+        assertThat(run(new Command.Rename(B, other))).isEqualTo(Reply.OK);
+        assertThat(run(new Command.Size(B))).isEqualTo(amount(0));
+        assertThat(run(new Command.Get(other, Bytes.of("b")))).isEqualTo(new Reply.Value(Bytes.of(half)));
+    }
+
+    @Test
     void onlyBucketsWithKeysAreTold() {
         for (int i = 0; i < 300; i++) {
             run(new Command.SetAll(Bytes.of("full" + i), words("a", "1"), false));
