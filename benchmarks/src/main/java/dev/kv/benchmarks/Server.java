@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 
 /** A server that is measured, as a process of its own on loopback. */
 final class Server implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final Process process;
     private final int port;
@@ -30,7 +30,7 @@ final class Server implements AutoCloseable {
                 .redirectOutput(log.toFile())
                 .start();
         Server server = new Server(process, port);
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
         while (!listens(port)) {
             if (!process.isAlive() || System.nanoTime() - deadline > 0) {
                 server.close();
@@ -83,7 +83,7 @@ final class Server implements AutoCloseable {
     public void close() {
         process.destroy();
         try {
-            if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+            if (!process.waitFor(TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
                 process.destroyForcibly();
             }
         } catch (InterruptedException e) {

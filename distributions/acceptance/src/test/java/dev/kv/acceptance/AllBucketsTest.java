@@ -123,7 +123,7 @@ final class AllBucketsTest {
         foo.start("*=foo@h");
         bar.start("a..m=foo@h,n..z=bar@h");
         baz.start("*=bar@h");
-        assertThat(say(foo, "HSET zebra k stray")).isEqualTo(":1");
+        assertThat(say(foo, "HSET zebra k misplaced")).isEqualTo(":1");
         assertThat(say(bar, "HSET nuts k v")).isEqualTo(":1");
         assertThat(say(baz, "HSET apple k v")).isEqualTo(":1");
 
@@ -196,7 +196,7 @@ final class AllBucketsTest {
 
     @Test
     void aNodeThatDoesNotAnswerIsAnErrorAndNeverAPartOfTheTruth() throws IOException {
-        cluster.set("kv.router.patience", "500ms");
+        cluster.set("kv.router.timeout", "500ms");
         foo.start(THIRDS);
         baz.start(THIRDS);
         make(foo, "apple", "zebra");

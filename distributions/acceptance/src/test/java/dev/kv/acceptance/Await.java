@@ -6,7 +6,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /** Waits for what happens elsewhere, and not for ever. */
 final class Await {
-    static final Duration PATIENCE = Duration.ofSeconds(20);
+    static final Duration TIMEOUT = Duration.ofSeconds(20);
     private static final Duration PAUSE = Duration.ofMillis(5);
 
     private Await() {}
@@ -19,8 +19,8 @@ final class Await {
     static void until(String what, Callable<Boolean> condition) throws Exception {
         long start = System.nanoTime();
         while (!condition.call()) {
-            if (System.nanoTime() - start > PATIENCE.toNanos()) {
-                throw new AssertionError("not within " + PATIENCE.toSeconds() + " s: " + what);
+            if (System.nanoTime() - start > TIMEOUT.toNanos()) {
+                throw new AssertionError("not within " + TIMEOUT.toSeconds() + " s: " + what);
             }
             LockSupport.parkNanos(PAUSE.toNanos());
         }

@@ -52,11 +52,12 @@ class BadStartsTest {
             value = {
                 "kv.server.port | 70000 | expected a port from 0 to 65535",
                 "kv.router.port | \"-1\" | expected a port from 0 to 65535",
-                "kv.router.patience | 0 | expected a duration from 50ms to 1h",
-                "kv.router.patience | \"soon\" | expected a duration from 50ms to 1h",
+                "kv.router.timeout | 0 | expected a duration from 50ms to 1h",
+                "kv.router.timeout | \"soon\" | expected a duration from 50ms to 1h",
                 "kv.router.hops-max | \"many\" | expected a whole number from 1 to 64",
                 "kv.log.level | \"loud\" | expected one of trace, debug, info, warn, error, off",
-                "kv.router.pacience | \"5s\" | no such key; did you mean kv.router.patience?",
+                "kv.router.timout | \"5s\" | no such key; did you mean kv.router.timeout?",
+                "kv.router.patience | \"5s\" | this key is now kv.router.timeout",
                 "kv.nonsense | true | no such key",
                 "kv.node.drain | [1,2] | expected a single value",
                 "kv.node.name | \"foo\" | expected name@host",
@@ -78,7 +79,7 @@ class BadStartsTest {
 
     @Test
     void textThatIsNoHoconIsNamedWithFileAndLine() throws IOException {
-        Path file = file("kv.node.name = \"foo@h\"\nkv.router {\n  patience = 5s\n");
+        Path file = file("kv.node.name = \"foo@h\"\nkv.router {\n  timeout = 5s\n");
         assertThat(complaintAbout(file)).contains(file.toString()).containsPattern(": [34]: ");
     }
 

@@ -112,7 +112,7 @@ class CommandsTest {
 
     @Test
     void aNodeThatIsToldToStopAnswersWhatIsInFlight() throws Exception {
-        foo.set("kv.router.patience", "20s");
+        foo.set("kv.router.timeout", "20s");
         startHalves();
         try (LineClient client = foo.connect()) {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
@@ -136,7 +136,7 @@ class CommandsTest {
 
     @Test
     void aNodeThatIsToldToStopWaitsNoLongerThanItsDrain() throws Exception {
-        foo.set("kv.router.patience", "60s");
+        foo.set("kv.router.timeout", "60s");
         foo.set("kv.node.drain", "500ms");
         startHalves();
         try (LineClient client = foo.connect()) {
@@ -212,11 +212,11 @@ class CommandsTest {
         assertThat(started(foo.kv("restart"))).contains("foo@h is not running\n", "foo@h runs, process ");
         long first = pid();
         // With what it could not start with, it is left alone.
-        foo.set("kv.router.patience", "never");
-        assertThat(foo.kv("restart").err()).startsWith("kv: kv.router.patience = \"never\"");
+        foo.set("kv.router.timeout", "never");
+        assertThat(foo.kv("restart").err()).startsWith("kv: kv.router.timeout = \"never\"");
         assertThat(pid()).isEqualTo(first);
 
-        foo.set("kv.router.patience", "2s");
+        foo.set("kv.router.timeout", "2s");
         assertThat(started(foo.kv("restart"))).contains("foo@h has stopped\n", "foo@h runs, process ");
         assertThat(pid()).isNotEqualTo(first);
         foo.converse("> CREATE x\n< OK\n");

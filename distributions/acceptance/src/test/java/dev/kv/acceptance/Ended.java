@@ -18,7 +18,7 @@ import java.util.concurrent.TimeUnit;
  * @param err what it wrote to standard error
  */
 record Ended(int status, String out, String err) {
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
     static Ended of(String... command) {
         return of(new ProcessBuilder(command));
@@ -34,7 +34,7 @@ record Ended(int status, String out, String err) {
                 Process process = command.redirectOutput(out.toFile())
                         .redirectError(err.toFile())
                         .start();
-                if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+                if (!process.waitFor(TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
                     process.destroyForcibly();
                     throw new AssertionError(
                             "does not end: " + command.command() + "\n" + Files.readString(err, UTF_8));

@@ -21,9 +21,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 class FailuresBetweenNodesTest {
     private static final String THIRDS = "a..i=foo@h,j..r=bar@h,s..z=baz@h";
-    private static final Duration PATIENCE = Duration.ofSeconds(1);
+    private static final Duration TIMEOUT = Duration.ofSeconds(1);
 
-    /** More than a busy machine adds to a wait, and less than a second patience. */
+    /** More than a busy machine adds to a wait, and less than the timeout. */
     private static final Duration MARGIN = Duration.ofMillis(800);
 
     private Cluster cluster;
@@ -37,7 +37,7 @@ class FailuresBetweenNodesTest {
         foo = cluster.node("foo");
         bar = cluster.node("bar");
         baz = cluster.node("baz");
-        cluster.set("kv.router.patience", PATIENCE.toMillis() + "ms");
+        cluster.set("kv.router.timeout", TIMEOUT.toMillis() + "ms");
     }
 
     @AfterEach
@@ -85,7 +85,7 @@ class FailuresBetweenNodesTest {
             assertSays(client.line(), "ERROR UNREACHABLE ", "bar@h", "was not run");
             assertThat(client.line()).isEqualTo("v");
             assertThat(client.line()).isEqualTo("OK");
-            assertThat(since(start)).isLessThan(PATIENCE);
+            assertThat(since(start)).isLessThan(TIMEOUT);
 
             bar.start(THIRDS);
             awaitServed(client, "nuts");
@@ -108,7 +108,7 @@ class FailuresBetweenNodesTest {
     }
 
     @Test
-    void aNodeThatHangsLeavesItsRequestsUncertainAfterPatience() throws Exception {
+    void aNodeThatHangsLeavesItsRequestsUncertainAfterTheTimeout() throws Exception {
         cluster.start(THIRDS);
         try (LineClient client = foo.connect()) {
             assertReplies(client, "CREATE nuts|CREATE apples|CREATE zucchini", "OK", "OK", "OK");
@@ -117,12 +117,12 @@ class FailuresBetweenNodesTest {
             long start = System.nanoTime();
             client.send("PUT nuts k 1\r\nPUT apples k 1\r\nPUT nuts k 2\r\nGET apples k\r\n");
             assertSays(client.line(), "ERROR UNCERTAIN ", "bar@h", "may have run");
-            assertThat(since(start)).isBetween(PATIENCE.minusMillis(50), PATIENCE.plus(MARGIN));
+            assertThat(since(start)).isBetween(TIMEOUT.minusMillis(50), TIMEOUT.plus(MARGIN));
             assertThat(client.line()).isEqualTo("OK");
             assertSays(client.line(), "ERROR UNCERTAIN ", "bar@h", "may have run");
             assertThat(client.line()).isEqualTo("1");
             assertThat(client.line()).isEqualTo("OK");
-            assertThat(since(start)).as("one wait for all").isLessThan(PATIENCE.plus(MARGIN));
+            assertThat(since(start)).as("one wait for all").isLessThan(TIMEOUT.plus(MARGIN));
 
             Await.until(
                     "bar is given up",
@@ -142,9 +142,9 @@ class FailuresBetweenNodesTest {
             long start = System.nanoTime();
             Thread asking = Thread.ofVirtual().start(() -> {
                 try {
-                    while (since(start).compareTo(PATIENCE.multipliedBy(3)) < 0) {
+                    while (since(start).compareTo(TIMEOUT.multipliedBy(3)) < 0) {
                         client.send("GET nuts k\r\n");
-                        Thread.sleep(PATIENCE.dividedBy(20));
+                        Thread.sleep(TIMEOUT.dividedBy(20));
                     }
                 } catch (IOException | InterruptedException e) {
                     throw new AssertionError(e);
@@ -152,8 +152,8 @@ class FailuresBetweenNodesTest {
             });
             assertSays(client.line(), "ERROR UNCERTAIN ", "bar@h");
             Await.until("bar is given up", () -> client.line().startsWith("ERROR UNREACHABLE "));
-            // One patience with the connection that fell silent, one with the attempt to make another.
-            assertThat(since(start)).isLessThan(PATIENCE.multipliedBy(2).plus(MARGIN));
+            // One timeout with the connection that fell silent, one with the attempt to make another.
+            assertThat(since(start)).isLessThan(TIMEOUT.multipliedBy(2).plus(MARGIN));
             asking.join();
         }
     }
@@ -175,7 +175,7 @@ class FailuresBetweenNodesTest {
                 return there;
             });
             assertReplies(another, "GET apples k|PUT zucchini l w|GET zucchini l", "v", "OK", "OK", "w", "OK");
-            assertThat(since(start)).as("before bar was given up").isLessThan(PATIENCE);
+            assertThat(since(start)).as("before bar was given up").isLessThan(TIMEOUT);
 
             assertSays(client.line(), "ERROR UNCERTAIN ", "bar@h");
             assertThat(client.line()).isEqualTo("OK");
@@ -184,7 +184,7 @@ class FailuresBetweenNodesTest {
     }
 
     @Test
-    void twoNodesThatHangCostOnePatience() throws Exception {
+    void twoNodesThatHangCostOneTimeout() throws Exception {
         cluster.start(THIRDS);
         try (LineClient client = foo.connect()) {
             assertReplies(client, "CREATE nuts|CREATE zucchini", "OK", "OK");
@@ -196,19 +196,19 @@ class FailuresBetweenNodesTest {
                 assertSays(client.line(), "ERROR UNCERTAIN ", node);
             }
             assertThat(client.line()).isEqualTo("OK");
-            assertThat(since(start)).isLessThan(PATIENCE.plus(MARGIN));
+            assertThat(since(start)).isLessThan(TIMEOUT.plus(MARGIN));
         }
     }
 
     @Test
-    void aNodeThatHangsBeforeItWasEverReachedIsUnreachableAfterPatience() throws Exception {
+    void aNodeThatHangsBeforeItWasEverReachedIsUnreachableAfterTheTimeout() throws Exception {
         cluster.start(THIRDS);
         foo.to(bar).silence();
         try (LineClient client = foo.connect()) {
             long start = System.nanoTime();
             client.send("CREATE nuts\r\nCREATE apples\r\n");
             assertSays(client.line(), "ERROR UNREACHABLE ", "bar@h", "was not run");
-            assertThat(since(start)).isBetween(PATIENCE.minusMillis(50), PATIENCE.plus(MARGIN));
+            assertThat(since(start)).isBetween(TIMEOUT.minusMillis(50), TIMEOUT.plus(MARGIN));
             assertThat(client.line()).isEqualTo("OK");
 
             foo.to(bar).open();
@@ -267,7 +267,7 @@ class FailuresBetweenNodesTest {
             String reply = client.ask("PUT nuts k v");
             assertSays(reply, "ERROR UNCERTAIN ", "baz@h", "may have run");
             assertThat(reply).doesNotContain("bar@h");
-            assertThat(since(start)).isLessThan(PATIENCE.plus(MARGIN));
+            assertThat(since(start)).isLessThan(TIMEOUT.plus(MARGIN));
 
             bar.to(baz).open();
             awaitServed(client, "nuts");

@@ -25,9 +25,9 @@ import org.testcontainers.junit.jupiter.Testcontainers;
 @Timeout(300)
 class HostsTest {
     private static final String HALVES = "a..m=foo@red,n..z=bar@green";
-    private static final Duration PATIENCE = Duration.ofSeconds(2);
+    private static final Duration TIMEOUT = Duration.ofSeconds(2);
 
-    /** More than a busy machine adds to a wait, and less than a second patience. */
+    /** More than a busy machine adds to a wait, and less than the timeout. */
     private static final Duration MARGIN = Duration.ofMillis(1500);
 
     private static final List<AutoCloseable> OPEN = new ArrayList<>();
@@ -62,8 +62,8 @@ class HostsTest {
         host.configure("""
                 kv.node.name = "%s"
                 kv.router.table = "%s"
-                kv.router.patience = %dms
-                """.formatted(node, table, PATIENCE.toMillis()));
+                kv.router.timeout = %dms
+                """.formatted(node, table, TIMEOUT.toMillis()));
     }
 
     private static <T extends AutoCloseable> T opened(T resource) {
@@ -113,7 +113,7 @@ class HostsTest {
 
     /**
      * Puts red behind a fault that answers nothing, on a connection of nodes that is there: its requests are uncertain after one
-     * patience, others run meanwhile, and all is well when the fault is gone.
+     * timeout, others run meanwhile, and all is well when the fault is gone.
      */
     private static void assertSilenceIsSurvived(Runnable fault, Runnable mend) throws Exception {
         try (LineClient client = blue.connect()) {
@@ -125,9 +125,9 @@ class HostsTest {
                 try (LineClient another = blue.connect()) {
                     assertReplies(another, "PUT nuts other 1|GET nuts other", "OK", "1", "OK");
                 }
-                assertThat(since(start)).as("others do not wait").isLessThan(PATIENCE);
+                assertThat(since(start)).as("others do not wait").isLessThan(TIMEOUT);
                 assertThat(client.line()).startsWith("ERROR UNCERTAIN foo@red ").contains("may have run");
-                assertThat(since(start)).isBetween(PATIENCE.minusMillis(50), PATIENCE.plus(MARGIN));
+                assertThat(since(start)).isBetween(TIMEOUT.minusMillis(50), TIMEOUT.plus(MARGIN));
                 assertLines(client, "OK", "1", "OK");
                 assertThat(client.line()).startsWith("ERROR UNCERTAIN foo@red ");
 
@@ -232,7 +232,7 @@ class HostsTest {
                 long start = System.nanoTime();
                 assertThat(client.ask("PUT apples k 2")).matches("ERROR UNREACHABLE foo@red .* was not run");
                 assertReplies(client, "PUT nuts k 2|GET nuts k", "OK", "2", "OK");
-                assertThat(since(start)).isLessThan(PATIENCE);
+                assertThat(since(start)).isLessThan(TIMEOUT);
                 assertThat(red.tryTo("bin/kv status").status()).isEqualTo(3);
             } finally {
                 red.run("bin/kv start");

@@ -52,8 +52,8 @@ class ModelTest {
     }
 
     /** Tables by which some buckets are two hops away. */
-    private void start(Duration patience) {
-        cluster.set("kv.router.patience", patience.toMillis() + "ms");
+    private void start(Duration timeout) {
+        cluster.set("kv.router.timeout", timeout.toMillis() + "ms");
         cluster.node("foo").start("a..i=foo@h,j..r=bar@h,s..z=baz@h");
         cluster.node("bar").start("j..r=bar@h,*=foo@h");
         cluster.node("baz").start("s..z=baz@h,*=foo@h");

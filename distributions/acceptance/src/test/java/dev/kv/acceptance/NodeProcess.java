@@ -242,7 +242,7 @@ final class NodeProcess implements AutoCloseable {
     /** The exit status of the process, which has to end. */
     int awaitEnd() throws IOException {
         try {
-            if (!process().waitFor(Await.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+            if (!process().waitFor(Await.TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
                 throw new AssertionError(name + " does not end: " + err());
             }
             return process().exitValue();

@@ -158,7 +158,7 @@ class PublishedFailuresTest {
     @DisplayName("2: no file descriptor is left")
     void noFileDescriptorIsLeft() throws Exception {
         // So that those who say nothing at the door for nodes are not sent away during the test.
-        foo.set("kv.router.patience", "60s");
+        foo.set("kv.router.timeout", "60s");
         foo.limitDescriptors(256);
         foo.start();
         List<LineClient> strangers = new ArrayList<>();
@@ -218,8 +218,8 @@ class PublishedFailuresTest {
     @Test
     @DisplayName("4: long lines")
     void longLines() throws Exception {
-        foo.set("kv.router.patience", "20s");
-        bar.set("kv.router.patience", "20s");
+        foo.set("kv.router.timeout", "20s");
+        bar.set("kv.router.timeout", "20s");
         start(HALVES, foo, bar);
         String conversation = """
                 > CREATE BUCKET-\\i
@@ -319,8 +319,8 @@ class PublishedFailuresTest {
     @Test
     @DisplayName("6: a node that hangs")
     void aNodeThatHangs() throws Exception {
-        Duration patience = Duration.ofSeconds(2);
-        foo.set("kv.router.patience", patience.toMillis() + "ms");
+        Duration timeout = Duration.ofSeconds(2);
+        foo.set("kv.router.timeout", timeout.toMillis() + "ms");
         start(HALVES, foo, bar);
         try (LineClient client = foo.connect();
                 LineClient another = foo.connect()) {
@@ -329,16 +329,16 @@ class PublishedFailuresTest {
             long start = System.nanoTime();
             client.send("PUT nuts k hung\r\nCREATE apples\r\n");
             assertServes(another, "avocados");
-            assertThat(since(start)).as("others do not wait").isLessThan(patience);
+            assertThat(since(start)).as("others do not wait").isLessThan(timeout);
             assertThat(client.line()).startsWith("ERROR UNCERTAIN ").contains("bar@h", "may have run");
-            assertThat(since(start)).isBetween(patience.multipliedBy(9).dividedBy(10), patience.multipliedBy(2));
+            assertThat(since(start)).isBetween(timeout.multipliedBy(9).dividedBy(10), timeout.multipliedBy(2));
             assertThat(client.line()).isEqualTo("OK");
 
             start = System.nanoTime();
             assertThat(client.ask("GET nuts k"))
                     .startsWith("ERROR UNREACHABLE ")
                     .contains("bar@h");
-            assertThat(since(start)).isLessThan(patience.multipliedBy(2));
+            assertThat(since(start)).isLessThan(timeout.multipliedBy(2));
 
             bar.signal(Signal.CONT);
             awaitServed(client, "nuts");

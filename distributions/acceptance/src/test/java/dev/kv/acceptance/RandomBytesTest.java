@@ -63,7 +63,7 @@ class RandomBytesTest {
         node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo");
         node.setJavaOptions("-Xmx" + HEAP_MIB + "m");
         node.set("kv.router.table", "*=foo@h");
-        node.set("kv.router.patience", "1s");
+        node.set("kv.router.timeout", "1s");
         node.start();
     }
 
@@ -334,7 +334,7 @@ class RandomBytesTest {
                 new Socket(node.nodes().getAddress(), node.nodes().getPort());
 
         Caller() throws IOException {
-            socket.setSoTimeout((int) Await.PATIENCE.toMillis());
+            socket.setSoTimeout((int) Await.TIMEOUT.toMillis());
             byte[] hello = hello();
             send(hello);
             byte[] challenge = expect(2);
@@ -385,7 +385,7 @@ class RandomBytesTest {
     }
 
     @Test
-    void thousandsOfHandshakesThatNobodyFinishesKeepNodesOutForPatienceAtMost() throws Exception {
+    void thousandsOfHandshakesThatNobodyFinishesKeepNodesOutForTheTimeoutAtMost() throws Exception {
         byte[] hello = hello();
         List<Socket> strangers = new ArrayList<>();
         meanwhile(List.of(() -> {
@@ -420,7 +420,7 @@ class RandomBytesTest {
                         ByteBuffer.allocate(5).putInt(length).put((byte) 1).array();
                 try (Socket stranger =
                         new Socket(node.nodes().getAddress(), node.nodes().getPort())) {
-                    stranger.setSoTimeout((int) Await.PATIENCE.toMillis());
+                    stranger.setSoTimeout((int) Await.TIMEOUT.toMillis());
                     stranger.getOutputStream().write(header);
                     assertThat(stranger.getInputStream().read()).isEqualTo(-1);
                 }

@@ -33,7 +33,7 @@ class RoutingAcrossNodesTest {
         bar = cluster.node("bar");
         baz = cluster.node("baz");
         // Nothing here may fail for want of time.
-        cluster.set("kv.router.patience", "20s");
+        cluster.set("kv.router.timeout", "20s");
     }
 
     @AfterEach

@@ -32,7 +32,7 @@ class TarballTranscriptsTest {
         server = new NodeProcess(Release.of(Role.SERVER), site, "front");
         NodeProcess.introduce(combined, storage, server);
         for (NodeProcess node : new NodeProcess[] {combined, storage, server}) {
-            node.set("kv.router.patience", "20s");
+            node.set("kv.router.timeout", "20s");
             node.set("kv.router.table", node == combined ? "*=foo@h" : "*=bar@h");
             node.start();
         }

@@ -20,7 +20,7 @@ class TranscriptsTest {
     @BeforeAll
     static void start(@TempDir Path folder) throws IOException {
         cluster = new Cluster(folder, "foo", "bar");
-        cluster.set("kv.router.patience", "20s");
+        cluster.set("kv.router.timeout", "20s");
         cluster.start("*=foo@h");
     }
 

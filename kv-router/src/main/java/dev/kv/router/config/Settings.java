@@ -38,6 +38,9 @@ public final class Settings {
     /** The sections of modules that a release may lack: one configuration serves hosts of all roles. */
     private static final List<String> OPTIONAL = List.of("kv.server", "kv.storage");
 
+    /** Keys that were renamed, and what they are called now. */
+    private static final Map<String, String> RENAMED = Map.of("kv.router.patience", "kv.router.timeout");
+
     private static final String HIDDEN = "(hidden)";
     private static final int SHOWN_CHARACTERS_MAX = 256;
 
@@ -82,6 +85,9 @@ public final class Settings {
                     OPEN.stream().filter(section -> isWithin(section, key)).findFirst();
             if (OPEN.contains(key) || known.stream().anyMatch(other -> isWithin(key, other))) {
                 throw bad(key, "this is a section with keys of its own");
+            }
+            if (RENAMED.containsKey(key)) {
+                throw bad(key, "this key is now " + RENAMED.get(key));
             }
             if (open.isEmpty() && !known.contains(key)) {
                 throw bad(key, "no such key" + nearest(key, known));

@@ -15,13 +15,13 @@ public final class Connector implements AutoCloseable {
     private final NioSocketConnector connector;
 
     /**
-     * @param patience how long an attempt may take, at least 1 ms
+     * @param timeout how long an attempt may take, at least 1 ms
      */
-    public Connector(Loop loop, Duration patience) {
+    public Connector(Loop loop, Duration timeout) {
         this.loop = loop;
         connector = new NioSocketConnector(loop);
-        connector.setConnectTimeoutMillis(patience.toMillis());
-        connector.setConnectTimeoutCheckInterval(Math.clamp(patience.toMillis() / 10, 1, 50));
+        connector.setConnectTimeoutMillis(timeout.toMillis());
+        connector.setConnectTimeoutCheckInterval(Math.clamp(timeout.toMillis() / 10, 1, 50));
         Sessions.configure(connector.getSessionConfig());
         connector.setHandler(new Sessions(session ->
                 ((Listener.Protocol<?>) session.getAttribute(PROTOCOL)).connect(new Connection.Socket(session))));

@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
 
 /** What a node answers at its local socket: a document to each line, which is a command and its argument. */
 final class Answers implements LocalSocket.Answering {
-    /** What a way may take beyond the patience of the first node on it. */
+    /** What a way may take beyond the timeout of the first node on it. */
     private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
 
     private static final Logger LOG = LoggerFactory.getLogger(Answers.class);
@@ -189,7 +189,7 @@ final class Answers implements LocalSocket.Answering {
     }
 
     private Reply ask(Router router, Bytes bucket) {
-        Duration limit = node.settings().patience().plus(ROUTE_MARGIN);
+        Duration limit = node.settings().timeout().plus(ROUTE_MARGIN);
         try {
             return router.store()
                     .run(new Command.Route(bucket))

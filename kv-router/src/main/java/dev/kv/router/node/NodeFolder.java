@@ -23,7 +23,7 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class NodeFolder implements AutoCloseable {
     /** Who asks whether a folder is held holds the lock for a moment. */
-    private static final Duration PATIENCE = Duration.ofMillis(500);
+    private static final Duration TIMEOUT = Duration.ofMillis(500);
 
     private static final Duration PAUSE = Duration.ofMillis(20);
 
@@ -40,7 +40,7 @@ final class NodeFolder implements AutoCloseable {
         make(path);
         FileChannel lock = FileChannel.open(
                 lockFile(path), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        long deadlineNanos = System.nanoTime() + PATIENCE.toNanos();
+        long deadlineNanos = System.nanoTime() + TIMEOUT.toNanos();
         while (tryLock(lock, false).isEmpty()) {
             if (System.nanoTime() - deadlineNanos > 0) {
                 lock.close();

@@ -32,7 +32,7 @@ import java.util.function.Function;
  * @param cookieFile the secret that the nodes share
  * @param ioThreads how many; 0: one per core
  * @param limits what is too large, and too far
- * @param patience how long to wait for another node
+ * @param timeout how long to wait for another node
  * @param peers the way to other nodes, by the secret in the cookie and where ZooKeeper says that they are
  * @param advertise where others reach this node, {@code host} or {@code host:port}; empty if that is to be found out
  * @param tableMaxBytes the largest routing table
@@ -49,7 +49,7 @@ record NodeSettings(
         Path cookieFile,
         int ioThreads,
         Router.Limits limits,
-        Duration patience,
+        Duration timeout,
         BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers,
         String advertise,
         long tableMaxBytes,
@@ -74,7 +74,7 @@ record NodeSettings(
         for (String logger : settings.texts("kv.log.loggers").keySet()) {
             loggers.put(logger, settings.choice(Settings.key("kv.log.loggers", logger), Logging.Level.class));
         }
-        Duration patience = patience(settings);
+        Duration timeout = timeout(settings);
         Router.Limits limits = new Router.Limits(
                 settings.count("kv.router.hops-max", 1, 64),
                 (int) settings.size("kv.router.bucket-max", 1, 64 * KIB),
@@ -92,8 +92,8 @@ record NodeSettings(
                 settings.path("kv.router.cookie-file"),
                 settings.count("kv.router.io-threads", 0, 256),
                 limits,
-                patience,
-                peers(settings, name, limits, patience),
+                timeout,
+                peers(settings, name, limits, timeout),
                 advertise(settings),
                 tableMaxBytes(settings),
                 ZooKeeperSettings.of(settings));
@@ -116,8 +116,8 @@ record NodeSettings(
     }
 
     /** How long to wait for another node. */
-    static Duration patience(Settings settings) {
-        return settings.duration("kv.router.patience", WAIT_MIN, HOUR);
+    static Duration timeout(Settings settings) {
+        return settings.duration("kv.router.timeout", WAIT_MIN, HOUR);
     }
 
     /** The largest routing table, in bytes of its text. */
@@ -170,7 +170,7 @@ record NodeSettings(
     }
 
     private static BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers(
-            Settings settings, String name, Router.Limits limits, Duration patience) {
+            Settings settings, String name, Router.Limits limits, Duration timeout) {
         long requestMaxBytes = (long) limits.bucketMaxBytes() + limits.keyMaxBytes() + limits.valueMaxBytes();
         Map<String, InetSocketAddress> addresses = addresses(settings);
         Duration reconnectMax = settings.duration("kv.router.reconnect-max", WAIT_MIN, HOUR);
@@ -183,7 +183,7 @@ record NodeSettings(
                 name,
                 cookie,
                 node -> registered.apply(node).or(() -> Optional.ofNullable(addresses.get(node))),
-                patience,
+                timeout,
                 reconnectMax,
                 connectionsMax,
                 inFlightMax,

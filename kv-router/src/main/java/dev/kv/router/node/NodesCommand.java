@@ -78,9 +78,9 @@ final class NodesCommand implements Callable<Integer> {
         long buckets = node.holds().stream().mapToLong(Held::buckets).sum();
         long bytes = node.holds().stream().mapToLong(Held::bytes).sum();
         Output.line("  holds  " + NodeDocument.amount(buckets, bytes));
-        if (node.strays().buckets() > 0) {
-            Output.line("  strays  " + node.strays().amount() + ": "
-                    + String.join(" ", node.strays().names()));
+        if (node.misplaced().buckets() > 0) {
+            Output.line("  misplaced  " + node.misplaced().amount() + ": "
+                    + String.join(" ", node.misplaced().names()));
         }
     }
 

@@ -18,10 +18,10 @@ import java.util.Optional;
  */
 record Remote(String name, Path folder) {
     /** A node answers these at once, unless its host is very busy. */
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
     /** What reads or writes all that a node has. */
-    private static final Duration LONG_PATIENCE = Duration.ofDays(1);
+    private static final Duration LONG_TIMEOUT = Duration.ofDays(1);
 
     static Remote of(Settings settings) {
         return new Remote(NodeSettings.name(settings), NodeSettings.folder(settings));
@@ -29,7 +29,7 @@ record Remote(String name, Path folder) {
 
     /** What the node says of itself; empty if it does not run, or does not answer. */
     Optional<Config> status() {
-        return LocalSocket.ask(folder, "status", PATIENCE);
+        return LocalSocket.ask(folder, "status", TIMEOUT);
     }
 
     /** Whether that is what a node says that has started, and is not stopping. */
@@ -39,13 +39,12 @@ record Remote(String name, Path folder) {
 
     /** Has the node stop, and tells how long that may take; empty if it does not run, or does not answer. */
     Optional<Duration> askToStop() {
-        return LocalSocket.ask(folder, "stop", PATIENCE)
-                .map(answer -> Duration.ofMillis(answer.getLong("drainMillis")));
+        return LocalSocket.ask(folder, "stop", TIMEOUT).map(answer -> Duration.ofMillis(answer.getLong("drainMillis")));
     }
 
     /** The way of a request, as the node tells it; empty if it does not run, or does not answer. */
-    Optional<Config> route(Bytes bucket, Duration patience) {
-        return LocalSocket.ask(folder, "route " + bucket.printable(Integer.MAX_VALUE), patience.plus(PATIENCE));
+    Optional<Config> route(Bytes bucket, Duration timeout) {
+        return LocalSocket.ask(folder, "route " + bucket.printable(Integer.MAX_VALUE), timeout.plus(TIMEOUT));
     }
 
     /**
@@ -57,7 +56,7 @@ record Remote(String name, Path folder) {
      */
     Config ask(String line, InputStream input, OutputStream output) {
         Config answer =
-                LocalSocket.ask(folder, line, LONG_PATIENCE, input, output).orElseThrow(this::silent);
+                LocalSocket.ask(folder, line, LONG_TIMEOUT, input, output).orElseThrow(this::silent);
         if (answer.hasPath("refusal")) {
             throw new BadStart(name + ": " + answer.getString("refusal"));
         }

@@ -31,7 +31,7 @@ final class RouteCommand implements Callable<Integer> {
     public Integer call() {
         Settings settings = options.settings();
         Remote node = Remote.of(settings);
-        Config way = node.route(bucket.bytes(), NodeSettings.patience(settings)).orElseThrow(node::silent);
+        Config way = node.route(bucket.bytes(), NodeSettings.timeout(settings)).orElseThrow(node::silent);
         if (json) {
             Output.json(way.root());
         } else {

@@ -36,7 +36,7 @@ final class InLink extends Link {
 
     @Override
     protected void opened() {
-        expectTrustWithin(settings.patience());
+        expectTrustWithin(settings.timeout());
     }
 
     /** Asks the caller to finish: it gets the answers that it waits for, and closes. */

@@ -262,8 +262,8 @@ abstract class Link extends Connection {
     }
 
     /** Closes the connection unless the other side has proved itself by then. */
-    final void expectTrustWithin(Duration patience) {
-        loop().after(patience, () -> {
+    final void expectTrustWithin(Duration timeout) {
+        loop().after(timeout, () -> {
             if (!trusted && !isClosed()) {
                 close();
             }

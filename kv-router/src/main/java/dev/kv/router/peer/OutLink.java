@@ -180,7 +180,7 @@ final class OutLink extends Link {
         if (request.message().isSent()) {
             // A node that hangs is both late and silent: what comes next must not be sent to it on this link.
             endIfSilent();
-            request.uncertain(peer.name() + " did not answer within " + Peer.text(request.patience()));
+            request.uncertain(peer.name() + " did not answer within " + Peer.text(request.timeout()));
             return;
         }
         outbox().withdraw(request.request().stream(), request.message());
@@ -188,14 +188,14 @@ final class OutLink extends Link {
         if (request.message().isBegun()) {
             sendNotice(CANCEL, request.number());
         }
-        request.unreachable(peer.name() + " did not take the request within " + Peer.text(request.patience()));
+        request.unreachable(peer.name() + " did not take the request within " + Peer.text(request.timeout()));
         closeIfDone();
     }
 
     private void watchSilence() {
         if (!silenceWatched) {
             silenceWatched = true;
-            loop().after(settings.patience(), this::checkSilence);
+            loop().after(settings.timeout(), this::checkSilence);
         }
     }
 
@@ -218,14 +218,14 @@ final class OutLink extends Link {
     }
 
     private Duration silenceLeft() {
-        return settings.patience().minusNanos(System.nanoTime() - activeNanos);
+        return settings.timeout().minusNanos(System.nanoTime() - activeNanos);
     }
 
     /** Closes the link if the other node has been silent for so long; tells whether it has. */
     private boolean endIfSilent() {
         boolean isSilent = silenceLeft().compareTo(SILENCE_SLACK) < 0;
         if (isSilent && !isClosed()) {
-            end = peer.name() + " was silent for " + Peer.text(settings.patience());
+            end = peer.name() + " was silent for " + Peer.text(settings.timeout());
             close();
         }
         return isSilent;

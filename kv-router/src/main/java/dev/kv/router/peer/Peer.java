@@ -80,7 +80,7 @@ final class Peer {
 
     /** Has the node run the request. */
     CompletionStage<Reply> run(Request request) {
-        Pending pending = new Pending(request, settings.patience());
+        Pending pending = new Pending(request, settings.timeout());
         if (link.isPresent()) {
             link.get().request(pending);
         } else if (!connecting && (resolving || System.nanoTime() < pausedUntilNanos)) {
@@ -102,14 +102,14 @@ final class Peer {
     private void expired(Pending pending) {
         waiting.remove(pending);
         waitingBytes -= pending.sizeBytes();
-        pending.unreachable(name() + " could not be connected to within " + text(pending.patience()));
+        pending.unreachable(name() + " could not be connected to within " + text(pending.timeout()));
     }
 
     private void connect() {
         connecting = true;
         resolving = true;
         int mine = ++attempt;
-        loop.after(settings.patience(), () -> failed(mine, "did not answer within " + text(settings.patience())));
+        loop.after(settings.timeout(), () -> failed(mine, "did not answer within " + text(settings.timeout())));
         InetSocketAddress address = settings.addressOf(node);
         // A look-up of a name can take long, and there is no way to end it: a thread of its own, one at a time.
         Thread.ofPlatform().daemon().name("kv-resolve " + name()).start(() -> {

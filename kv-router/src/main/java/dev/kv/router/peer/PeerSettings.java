@@ -14,7 +14,7 @@ import java.util.function.Function;
  * @param self this node's name
  * @param cookie the secret that the nodes share
  * @param addresses where a node is, by its name, if that is known; unresolved; any thread may ask
- * @param patience how long to wait for another node without any progress
+ * @param timeout how long to wait for another node without any progress
  * @param reconnectMax the longest pause between two attempts to connect
  * @param connectionsMax how many links other nodes may open to this one
  * @param inFlightMax how many requests of one link may wait for their replies
@@ -26,7 +26,7 @@ public record PeerSettings(
         String self,
         Bytes cookie,
         Function<String, Optional<InetSocketAddress>> addresses,
-        Duration patience,
+        Duration timeout,
         Duration reconnectMax,
         int connectionsMax,
         int inFlightMax,

@@ -21,7 +21,7 @@ public final class Peers implements Router.Nodes, AutoCloseable {
     public Peers(Loops loops, PeerSettings settings) {
         this.loops = loops;
         for (Loop loop : loops.all()) {
-            ofLoops.put(loop, new OfLoop(loop, new Connector(loop, settings.patience()), settings));
+            ofLoops.put(loop, new OfLoop(loop, new Connector(loop, settings.timeout()), settings));
         }
     }
 

@@ -15,7 +15,7 @@ final class Pending {
 
     private final Request request;
     private final int sizeBytes;
-    private final Duration patience;
+    private final Duration timeout;
     private final CompletableFuture<Reply> reply = new CompletableFuture<>();
     private long deadlineNanos;
 
@@ -24,18 +24,18 @@ final class Pending {
 
     private int number;
 
-    Pending(Request request, Duration patience) {
+    Pending(Request request, Duration timeout) {
         this.request = request;
         this.sizeBytes = Wire.sizeOf(request.command());
-        this.patience = patience(request.timeLeft(), patience);
-        this.deadlineNanos = System.nanoTime() + this.patience.toNanos();
+        this.timeout = timeout(request.timeLeft(), timeout);
+        this.deadlineNanos = System.nanoTime() + this.timeout.toNanos();
     }
 
-    private static Duration patience(Duration timeLeft, Duration patience) {
+    private static Duration timeout(Duration timeLeft, Duration timeout) {
         if (timeLeft.equals(Request.UNLIMITED)) {
-            return patience;
+            return timeout;
         }
-        Duration shorter = timeLeft.compareTo(patience) < 0 ? timeLeft : patience;
+        Duration shorter = timeLeft.compareTo(timeout) < 0 ? timeLeft : timeout;
         return Duration.ofNanos((long) (shorter.toNanos() * SHARE_OF_TIME_LEFT));
     }
 
@@ -49,8 +49,8 @@ final class Pending {
     }
 
     /** How long it waits without progress. */
-    Duration patience() {
-        return patience;
+    Duration timeout() {
+        return timeout;
     }
 
     /** How much of that is left. */
@@ -65,7 +65,7 @@ final class Pending {
 
     /** A part of the request or of its reply has moved on: the waiting starts again, here and at the nodes before. */
     void moved() {
-        deadlineNanos = System.nanoTime() + patience.toNanos();
+        deadlineNanos = System.nanoTime() + timeout.toNanos();
         request.progress().run();
     }
 

@@ -6,8 +6,8 @@ import dev.kv.router.RoutingTable;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.zookeeper.NodeDocument.InForce;
+import dev.kv.router.zookeeper.NodeDocument.Misplaced;
 import dev.kv.router.zookeeper.NodeDocument.State;
-import dev.kv.router.zookeeper.NodeDocument.Strays;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -82,7 +82,7 @@ public final class Cluster implements AutoCloseable {
     private Optional<SeenTable> inForce = Optional.empty();
     private Instant inForceSince = Instant.now();
     private List<NodeDocument.Held> held = List.of();
-    private Strays strays = Strays.NONE;
+    private Misplaced misplaced = Misplaced.NONE;
 
     /** Whether the buckets are counted by the table in force, and from when on, by {@link System#nanoTime}, that is too old. */
     private boolean counted;
@@ -222,7 +222,7 @@ public final class Cluster implements AutoCloseable {
         return document;
     }
 
-    /** What {@code kv status} says of ZooKeeper, the table there and strays. Any thread. */
+    /** What {@code kv status} says of ZooKeeper, the table there and misplaced buckets. Any thread. */
     public Map<String, String> status() {
         Map<String, String> status = new LinkedHashMap<>();
         status.put("servers", settings.connect());
@@ -238,11 +238,11 @@ public final class Cluster implements AutoCloseable {
                 status.put("warnings", String.join("; ", table.warnings()));
             }
             status.put(
-                    "strays",
-                    said.strays().buckets() == 0
+                    "misplaced",
+                    said.misplaced().buckets() == 0
                             ? "none"
-                            : said.strays().amount() + ": "
-                                    + String.join(" ", said.strays().names()));
+                            : said.misplaced().amount() + ": "
+                                    + String.join(" ", said.misplaced().names()));
         });
         return status;
     }
@@ -293,7 +293,7 @@ public final class Cluster implements AutoCloseable {
     }
 
     private List<Long> bucketNumbers() {
-        return Stream.concat(held.stream().map(NodeDocument.Held::buckets), Stream.of(strays.buckets()))
+        return Stream.concat(held.stream().map(NodeDocument.Held::buckets), Stream.of(misplaced.buckets()))
                 .toList();
     }
 
@@ -471,9 +471,9 @@ public final class Cluster implements AutoCloseable {
             return false;
         }
         held = holdings.held();
-        strays = holdings.strays();
-        if (!counted && strays.buckets() > 0) {
-            LOG.warn("strays here, which the table sends elsewhere: {}: {}", strays.amount(), strays.names());
+        misplaced = holdings.misplaced();
+        if (!counted && misplaced.buckets() > 0) {
+            LOG.warn("misplaced here, the table sends them elsewhere: {}: {}", misplaced.amount(), misplaced.names());
         }
         counted = true;
         long tookNanos = System.nanoTime() - startNanos;
@@ -584,7 +584,7 @@ public final class Cluster implements AutoCloseable {
                 .orElseGet(() -> new NodeDocument.Table(
                         "", 0, "", State.MISSING, znodes.table() + " does not exist", List.of(), text(newestSince)));
         return new NodeDocument(
-                self.role(), self.version(), self.instance(), peer, clients, held, strays, seen, routes);
+                self.role(), self.version(), self.instance(), peer, clients, held, misplaced, seen, routes);
     }
 
     private List<String> warnings(SeenTable seen) {
@@ -602,8 +602,8 @@ public final class Cluster implements AutoCloseable {
                     warnings.add(name + " keeps no data (server release)");
                 }
             }
-            if (strays.buckets() > 0) {
-                warnings.add("strays here: " + strays.amount() + " that this table sends elsewhere");
+            if (misplaced.buckets() > 0) {
+                warnings.add("misplaced here: " + misplaced.amount() + " that this table sends elsewhere");
             }
         });
         return warnings;

@@ -4,7 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.RoutingTable.Entry;
 import dev.kv.router.zookeeper.NodeDocument.Held;
-import dev.kv.router.zookeeper.NodeDocument.Strays;
+import dev.kv.router.zookeeper.NodeDocument.Misplaced;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,16 +12,16 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The buckets on this node, counted by the table in force: those that it sends here, by its entries, and the strays, which it
- * sends elsewhere. This is where it is known what a new table leaves behind; who moves buckets after the table begins here.
+ * The buckets on this node, counted by the table in force: those that it sends here, by its entries, and the misplaced
+ * ones, which it sends elsewhere. This is where it is known what a new table leaves behind; who moves buckets after the table begins here.
  */
 final class Holdings {
     private static final int SHOWN_NAME_BYTES = 64;
 
     private final RoutingTable table;
     private final Map<Entry, Count> held = new LinkedHashMap<>();
-    private final Count strays = new Count();
-    private final List<String> strayNames = new ArrayList<>();
+    private final Count misplaced = new Count();
+    private final List<String> misplacedNames = new ArrayList<>();
 
     private static final class Count {
         private long buckets;
@@ -46,9 +46,9 @@ final class Holdings {
     /** Counts a bucket of so many bytes. */
     void add(Bytes bucket, long bytes) {
         Optional<Count> here = table.find(bucket).map(held::get);
-        here.orElse(strays).add(bytes);
-        if (here.isEmpty() && strayNames.size() < NodeDocument.STRAY_NAMES_MAX) {
-            strayNames.add(bucket.printable(SHOWN_NAME_BYTES));
+        here.orElse(misplaced).add(bytes);
+        if (here.isEmpty() && misplacedNames.size() < NodeDocument.MISPLACED_NAMES_MAX) {
+            misplacedNames.add(bucket.printable(SHOWN_NAME_BYTES));
         }
     }
 
@@ -58,7 +58,7 @@ final class Holdings {
         return counted;
     }
 
-    Strays strays() {
-        return new Strays(strays.buckets, strays.bytes, strayNames);
+    Misplaced misplaced() {
+        return new Misplaced(misplaced.buckets, misplaced.bytes, misplacedNames);
     }
 }

@@ -16,7 +16,7 @@ import java.util.Optional;
  * @param peer where other nodes reach it, {@code host:port}; empty until its door is open
  * @param client where clients reach it; empty without such a door
  * @param holds the buckets it has, by the entries of the table in force there that send them to it
- * @param strays the buckets it has that its table sends elsewhere
+ * @param misplaced the buckets it has that its table sends elsewhere
  * @param table the newest text that it has seen
  * @param inForce the table that routes there; empty if none does yet
  */
@@ -27,11 +27,11 @@ public record NodeDocument(
         String peer,
         String client,
         List<Held> holds,
-        Strays strays,
+        Misplaced misplaced,
         Table table,
         Optional<InForce> inForce) {
-    /** How many names of stray buckets are told. */
-    public static final int STRAY_NAMES_MAX = 16;
+    /** How many names of misplaced buckets are told. */
+    public static final int MISPLACED_NAMES_MAX = 16;
 
     /** Buckets that one entry sends to the node. */
     public record Held(String entry, long buckets, long bytes) {}
@@ -39,13 +39,13 @@ public record NodeDocument(
     /**
      * Buckets that the table sends elsewhere.
      *
-     * @param names some of them, at most {@link #STRAY_NAMES_MAX}, printable
+     * @param names some of them, at most {@link #MISPLACED_NAMES_MAX}, printable
      */
-    public record Strays(long buckets, long bytes, List<String> names) {
+    public record Misplaced(long buckets, long bytes, List<String> names) {
         /** None. */
-        public static final Strays NONE = new Strays(0, 0, List.of());
+        public static final Misplaced NONE = new Misplaced(0, 0, List.of());
 
-        public Strays {
+        public Misplaced {
             names = List.copyOf(names);
         }
 
@@ -126,7 +126,7 @@ public record NodeDocument(
                 holds.stream()
                         .map(held -> Map.of("entry", held.entry, "buckets", held.buckets, "bytes", held.bytes))
                         .toList());
-        map.put("strays", Map.of("buckets", strays.buckets, "bytes", strays.bytes, "names", strays.names));
+        map.put("misplaced", Map.of("buckets", misplaced.buckets, "bytes", misplaced.bytes, "names", misplaced.names));
         map.put(
                 "table",
                 Map.of(
@@ -162,10 +162,7 @@ public record NodeDocument(
                             .map(held ->
                                     new Held(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
                             .toList(),
-                    new Strays(
-                            config.getLong("strays.buckets"),
-                            config.getLong("strays.bytes"),
-                            config.getStringList("strays.names")),
+                    misplaced(config),
                     new Table(
                             table.getString("source"),
                             Long.decode(table.getString("mzxid")),
@@ -180,6 +177,12 @@ public record NodeDocument(
         } catch (ConfigException | NumberFormatException e) {
             return Optional.empty();
         }
+    }
+
+    /** A node of before 1.0.0 tells its misplaced buckets as {@code strays}. */
+    private static Misplaced misplaced(Config config) {
+        Config said = config.getConfig(config.hasPath("strays") ? "strays" : "misplaced");
+        return new Misplaced(said.getLong("buckets"), said.getLong("bytes"), said.getStringList("names"));
     }
 
     private static InForce inForce(Config now) {

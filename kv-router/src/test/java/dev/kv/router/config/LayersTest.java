@@ -31,7 +31,7 @@ class LayersTest {
 
     @Test
     void eachLayerWinsOverThoseBelowIt() throws IOException {
-        Files.writeString(site, "kv.router { port = 1, hops-max = 1, patience = 1s, table = \"a=x@h\" }");
+        Files.writeString(site, "kv.router { port = 1, hops-max = 1, timeout = 1s, table = \"a=x@h\" }");
         Files.writeString(extra, "kv.router { port = 2, hops-max = 2, table = \"b=x@h\" }");
         Map<String, String> environment = Map.of("KV_PEER_PORT", "3", "KV_TABLE", "c=x@h");
 
@@ -41,14 +41,14 @@ class LayersTest {
         assertThat(settings.text("kv.router.table")).isEqualTo("d=x@h");
         assertThat(settings.port("kv.router.port")).isEqualTo(3);
         assertThat(settings.count("kv.router.hops-max", 1, 64)).isEqualTo(2);
-        assertThat(settings.text("kv.router.patience")).isEqualTo("1s");
+        assertThat(settings.text("kv.router.timeout")).isEqualTo("1s");
         assertThat(settings.text("kv.router.reconnect-max")).isEqualTo("1s");
         assertThat(settings.all())
                 .contains(
                         new Setting("kv.router.table", "d=x@h", "-Dkv.router.table"),
                         new Setting("kv.router.port", "3", "environment KV_PEER_PORT"),
                         new Setting("kv.router.hops-max", 2, extra + ": 1"),
-                        new Setting("kv.router.patience", "1s", site + ": 1"))
+                        new Setting("kv.router.timeout", "1s", site + ": 1"))
                 .anySatisfy(setting -> {
                     assertThat(setting.key()).isEqualTo("kv.router.reconnect-max");
                     assertThat(setting.origin()).matches("reference\\.conf: \\d+");

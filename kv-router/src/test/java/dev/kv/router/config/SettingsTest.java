@@ -29,12 +29,12 @@ class SettingsTest {
 
     @Test
     void sizesAndDurationsCarryUnits() {
-        Settings settings = Layers.of(home, Map.of("kv.router.value-max", "3 MB", "kv.router.patience", "1.5s"))
+        Settings settings = Layers.of(home, Map.of("kv.router.value-max", "3 MB", "kv.router.timeout", "1.5s"))
                 .load();
 
         assertThat(settings.size("kv.router.value-max", 1, 1L << 30)).isEqualTo(3_000_000);
         assertThat(settings.size("kv.router.key-max", 1, 1L << 16)).isEqualTo(65_536);
-        assertThat(settings.duration("kv.router.patience", Duration.ZERO, Duration.ofHours(1)))
+        assertThat(settings.duration("kv.router.timeout", Duration.ZERO, Duration.ofHours(1)))
                 .isEqualTo(Duration.ofMillis(1500));
     }
 
@@ -44,8 +44,8 @@ class SettingsTest {
         assertThat(with("kv.router.port", "65535").port("kv.router.port")).isEqualTo(65535);
         assertThat(with("kv.router.hops-max", "64").count("kv.router.hops-max", 1, 64))
                 .isEqualTo(64);
-        assertThat(with("kv.router.patience", "50ms")
-                        .duration("kv.router.patience", Duration.ofMillis(50), Duration.ofHours(1)))
+        assertThat(with("kv.router.timeout", "50ms")
+                        .duration("kv.router.timeout", Duration.ofMillis(50), Duration.ofHours(1)))
                 .isEqualTo(Duration.ofMillis(50));
     }
 
@@ -60,11 +60,18 @@ class SettingsTest {
     @ParameterizedTest
     @ValueSource(strings = {"0", "49ms", "2h", "-5s", "soon", "", "5 parsecs"})
     void whatIsNoDurationInBoundsIsRefused(String value) {
-        assertThatThrownBy(() -> with("kv.router.patience", value)
-                        .duration("kv.router.patience", Duration.ofMillis(50), Duration.ofHours(1)))
+        assertThatThrownBy(() -> with("kv.router.timeout", value)
+                        .duration("kv.router.timeout", Duration.ofMillis(50), Duration.ofHours(1)))
                 .isInstanceOf(BadStart.class)
-                .hasMessage("kv.router.patience = \"" + value
-                        + "\" (-Dkv.router.patience): expected a duration from 50ms to 1h");
+                .hasMessage("kv.router.timeout = \"" + value
+                        + "\" (-Dkv.router.timeout): expected a duration from 50ms to 1h");
+    }
+
+    @Test
+    void aKeyThatWasRenamedIsRefusedWithItsNewName() {
+        assertThatThrownBy(() -> with("kv.router.patience", "5s"))
+                .isInstanceOf(BadStart.class)
+                .hasMessage("kv.router.patience = \"5s\" (-Dkv.router.patience): this key is now kv.router.timeout");
     }
 
     @ParameterizedTest
@@ -81,7 +88,7 @@ class SettingsTest {
     void boundsAreWrittenInTheLargestUnitThatFits(long millis, String written) {
         Duration bound = Duration.ofMillis(millis);
 
-        assertThatThrownBy(() -> with("kv.router.patience", "-1s").duration("kv.router.patience", bound, bound))
+        assertThatThrownBy(() -> with("kv.router.timeout", "-1s").duration("kv.router.timeout", bound, bound))
                 .hasMessageEndingWith("from " + written + " to " + written);
     }
 

@@ -322,7 +322,7 @@ class NodeTest {
             kv.router.peers."bar@h"   | h            | expected "host:port"
             kv.router.peers."bar@h"   | h:70000      | expected "host:port"
             kv.router.peers.bar       | h:4041       | expected "name@host" = "host:port"
-            kv.router.patience        | 0            | expected a duration from 50ms to 1h
+            kv.router.timeout         | 0            | expected a duration from 50ms to 1h
             kv.router.hops-max        | 0            | expected a whole number from 1 to 64
             kv.router.reconnect-max   | 0            | expected a duration from 50ms to 1h
             kv.router.cookie-file     | ''           | expected a path

@@ -444,7 +444,7 @@ class TableCommandsTest {
                 .contains(
                         "  table  " + mzxid("/kv/table") + " of /kv/table, since ",
                         "  holds  1 bucket (100 bytes)",
-                        "  strays  1 bucket (7 bytes): zebra",
+                        "  misplaced  1 bucket (7 bytes): zebra",
                         "bar@h  absent: a table names it, and nobody has seen it");
         List<? extends Config> documents = kv("nodes", "--json").json().getConfigList("it");
         assertThat(documents.stream().map(document -> document.getString("name")))

@@ -28,7 +28,7 @@ final class Host implements AutoCloseable {
     final Map<String, InetSocketAddress> addresses = new HashMap<>();
     final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
     Store store = this::run;
-    Duration patience = Duration.ofSeconds(5);
+    Duration timeout = Duration.ofSeconds(5);
     Bytes cookie = Bytes.of("a cookie that all nodes share");
     int inFlightMax = 1000;
     long unsentMaxBytes = 64 << 20;
@@ -51,7 +51,7 @@ final class Host implements AutoCloseable {
                     name,
                     cookie,
                     node -> Optional.ofNullable(addresses.get(node)),
-                    patience,
+                    timeout,
                     Duration.ofMillis(200),
                     100,
                     inFlightMax,

@@ -38,7 +38,7 @@ class PeerDoorTest {
 
     @BeforeEach
     void start() {
-        bar.patience = Duration.ofMillis(500);
+        bar.timeout = Duration.ofMillis(500);
         bar.start("*=bar@h");
     }
 
@@ -196,7 +196,7 @@ class PeerDoorTest {
     }
 
     @Test
-    void whoDoesNotFinishTheHandshakeIsCutOffAfterPatience() throws IOException {
+    void whoDoesNotFinishTheHandshakeIsCutOffAfterTheTimeout() throws IOException {
         Wires silent = new Wires();
         Wires half = new Wires();
         half.frame(HELLO, Handshake.hello("foo@h", "bar@h"));

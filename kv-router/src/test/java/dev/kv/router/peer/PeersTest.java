@@ -167,8 +167,8 @@ class PeersTest {
     }
 
     @Test
-    void aNodeThatHangsIsNamedAfterPatienceAndTheRequestMayHaveRun() {
-        foo.patience = Duration.ofMillis(300);
+    void aNodeThatHangsIsNamedAfterTheTimeoutAndTheRequestMayHaveRun() {
+        foo.timeout = Duration.ofMillis(300);
         startAll(HALVES, HALVES, HALVES);
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("bar@h").silence();
@@ -194,7 +194,7 @@ class PeersTest {
 
     @Test
     void theErrorNamesTheSilentNodeAndNotTheOneBefore() {
-        foo.patience = Duration.ofSeconds(2);
+        foo.timeout = Duration.ofSeconds(2);
         startAll("*=bar@h", "*=baz@h", "*=baz@h");
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("baz@h").silence();
@@ -272,8 +272,8 @@ class PeersTest {
     }
 
     @Test
-    void aLargeValueDelaysNobodyAndMayTakeLongerThanPatience() throws Exception {
-        foo.patience = Duration.ofMillis(500);
+    void aLargeValueDelaysNobodyAndMayTakeLongerThanTheTimeout() throws Exception {
+        foo.timeout = Duration.ofMillis(500);
         startAll("*=bar@h", "*=bar@h", "");
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("bar@h").throttle(64 * 1024, 20);
@@ -293,7 +293,7 @@ class PeersTest {
 
     @Test
     void progressFartherDownTheWayKeepsTheFirstNodeWaiting() {
-        foo.patience = Duration.ofMillis(500);
+        foo.timeout = Duration.ofMillis(500);
         startAll("*=bar@h", "*=baz@h", "*=baz@h");
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("baz@h").throttle(64 * 1024, 20);
@@ -348,7 +348,7 @@ class PeersTest {
 
     @Test
     void aLinkServesLargeRequestsAfterOneThatExpiredHalfSent() throws Exception {
-        foo.patience = Duration.ofMillis(500);
+        foo.timeout = Duration.ofMillis(500);
         startAll("*=bar@h", "*=baz@h", "*=baz@h");
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("baz@h").silence();

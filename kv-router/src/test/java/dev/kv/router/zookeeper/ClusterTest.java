@@ -454,7 +454,7 @@ class ClusterTest {
     }
 
     @Test
-    void bucketsAreCountedByEntryAndStraysAreTold() throws Exception {
+    void bucketsAreCountedByEntryAndMisplacedOnesAreTold() throws Exception {
         create(ZNODES.table(), "a*=foo@h,*=bar@h");
         buckets.put(Bytes.of("apples"), 100L);
         buckets.put(Bytes.of("avocados"), 50L);
@@ -463,16 +463,17 @@ class ClusterTest {
 
         NodeDocument said = foo.says("foo@h");
         assertThat(said.holds()).containsExactly(new NodeDocument.Held("a*=foo@h", 2, 150));
-        assertThat(said.strays()).isEqualTo(new NodeDocument.Strays(1, 7, List.of("nuts")));
-        assertThat(said.table().warnings()).contains("strays here: 1 bucket (7 bytes) that this table sends elsewhere");
-        assertThat(foo.cluster.status()).containsEntry("strays", "1 bucket (7 bytes): nuts");
+        assertThat(said.misplaced()).isEqualTo(new NodeDocument.Misplaced(1, 7, List.of("nuts")));
+        assertThat(said.table().warnings())
+                .contains("misplaced here: 1 bucket (7 bytes) that this table sends elsewhere");
+        assertThat(foo.cluster.status()).containsEntry("misplaced", "1 bucket (7 bytes): nuts");
 
         set(ZNODES.table(), "*=bar@h");
-        await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 3);
+        await(() -> foo.cluster.document().orElseThrow().misplaced().buckets() == 3);
         assertThat(foo.cluster.document().orElseThrow().table().warnings())
-                .contains("strays here: 3 buckets (157 bytes) that this table sends elsewhere");
+                .contains("misplaced here: 3 buckets (157 bytes) that this table sends elsewhere");
         set(ZNODES.table(), "*=foo@h");
-        await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 0);
+        await(() -> foo.cluster.document().orElseThrow().misplaced().buckets() == 0);
     }
 
     @Test
@@ -510,7 +511,7 @@ class ClusterTest {
         long start = System.nanoTime();
         await(() -> foo.inForce.version() == mzxid);
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
-        await(() -> foo.cluster.document().orElseThrow().strays().buckets() == 1_000_000);
+        await(() -> foo.cluster.document().orElseThrow().misplaced().buckets() == 1_000_000);
     }
 
     @Test

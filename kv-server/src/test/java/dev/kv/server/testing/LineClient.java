@@ -14,10 +14,10 @@ import java.time.Duration;
 
 /**
  * A blocking client of the line protocol. Texts stand for bytes, one for each character (ISO 8859-1). Whoever waits longer
- * than {@link #PATIENCE} gets a {@link java.net.SocketTimeoutException}.
+ * than {@link #TIMEOUT} gets a {@link java.net.SocketTimeoutException}.
  */
 public final class LineClient implements AutoCloseable {
-    public static final Duration PATIENCE = Duration.ofSeconds(20);
+    public static final Duration TIMEOUT = Duration.ofSeconds(20);
 
     private final Socket socket;
     private final InputStream input;
@@ -42,8 +42,8 @@ public final class LineClient implements AutoCloseable {
             socket.setReceiveBufferSize(receiveBufferBytes);
         }
         socket.setTcpNoDelay(true);
-        socket.setSoTimeout((int) PATIENCE.toMillis());
-        socket.connect(address, (int) PATIENCE.toMillis());
+        socket.setSoTimeout((int) TIMEOUT.toMillis());
+        socket.connect(address, (int) TIMEOUT.toMillis());
         return new LineClient(socket);
     }
 

@@ -25,8 +25,8 @@ public final class RespClient implements AutoCloseable {
     public RespClient(InetSocketAddress address) throws IOException {
         socket = new Socket();
         socket.setTcpNoDelay(true);
-        socket.setSoTimeout((int) LineClient.PATIENCE.toMillis());
-        socket.connect(address, (int) LineClient.PATIENCE.toMillis());
+        socket.setSoTimeout((int) LineClient.TIMEOUT.toMillis());
+        socket.connect(address, (int) LineClient.TIMEOUT.toMillis());
         input = new BufferedInputStream(socket.getInputStream(), 64 * 1024);
     }
 

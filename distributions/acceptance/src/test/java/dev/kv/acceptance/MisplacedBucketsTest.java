@@ -16,7 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Buckets that a table sends elsewhere, as clients and operators of two nodes see it. */
 @Timeout(120)
-class StraysTest {
+class MisplacedBucketsTest {
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
     private static final String SHIFTED = "a..f=foo@h,g..z=bar@h";
     private static final int REFUSED_BECAUSE_HELD = 5;
@@ -81,23 +81,23 @@ class StraysTest {
     void aBucketThatARawSetSendsElsewhereIsToldOfEverywhereAndServedAgainWhenTheTableComesBack() throws Exception {
         zookeeper.ask("set", "/kv/table", SHIFTED);
 
-        Await.until("foo tells", () -> said("foo@h").getLong("strays.buckets") == 1);
+        Await.until("foo tells", () -> said("foo@h").getLong("misplaced.buckets") == 1);
         Config said = said("foo@h");
-        assertThat(said.getStringList("strays.names")).containsExactly("hat");
-        assertThat(said.getLong("strays.bytes")).isPositive();
+        assertThat(said.getStringList("misplaced.names")).containsExactly("hat");
+        assertThat(said.getLong("misplaced.bytes")).isPositive();
         assertThat(said.getString("table.state")).isEqualTo("applied");
         assertThat(said.getStringList("table.warnings"))
                 .anyMatch(warning ->
-                        warning.matches("strays here: 1 bucket \\(\\d+ bytes\\) that this table sends elsewhere"));
-        assertThat(foo.kv("status").out()).containsPattern("strays 1 bucket \\(\\d+ bytes\\): hat");
-        assertThat(foo.kv("nodes").out()).containsPattern("strays {2}1 bucket \\(\\d+ bytes\\): hat");
-        assertThat(foo.err()).containsPattern("strays here.*1 bucket \\(\\d+ bytes\\): \\[hat]");
+                        warning.matches("misplaced here: 1 bucket \\(\\d+ bytes\\) that this table sends elsewhere"));
+        assertThat(foo.kv("status").out()).containsPattern("misplaced 1 bucket \\(\\d+ bytes\\): hat");
+        assertThat(foo.kv("nodes").out()).containsPattern("misplaced {2}1 bucket \\(\\d+ bytes\\): hat");
+        assertThat(foo.err()).containsPattern("misplaced here.*1 bucket \\(\\d+ bytes\\): \\[hat]");
         assertThat(sizeOfHat()).isEqualTo("NOT FOUND");
-        assertThat(said("bar@h").getLong("strays.buckets")).isZero();
+        assertThat(said("bar@h").getLong("misplaced.buckets")).isZero();
 
         zookeeper.ask("set", "/kv/table", HALVES);
         Await.until("hat is served again", () -> sizeOfHat().equals("58 OK"));
-        Await.until("foo has no stray", () -> said("foo@h").getLong("strays.buckets") == 0);
+        Await.until("foo has no misplaced bucket", () -> said("foo@h").getLong("misplaced.buckets") == 0);
     }
 
     @Test
@@ -152,6 +152,6 @@ class StraysTest {
 
         assertThat(foo.kv("table", "rollback", "--strand").status()).isZero();
         assertThat(foo.kv("table", "show").out()).isEqualTo("a..z=bar@h\n");
-        Await.until("both are strays", () -> said("foo@h").getLong("strays.buckets") == 2);
+        Await.until("both are misplaced", () -> said("foo@h").getLong("misplaced.buckets") == 2);
     }
 }

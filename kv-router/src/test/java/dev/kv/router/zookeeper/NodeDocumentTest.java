@@ -1,0 +1,30 @@
+package dev.kv.router.zookeeper;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.zookeeper.NodeDocument.Misplaced;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What nodes write of themselves, and what is read of it. */
+class NodeDocumentTest {
+    private static final String DOCUMENT = """
+            {"role": "combined", "version": "1.0.0", "instance": "i", "peer": "192.0.2.6:4041", "client": "",
+             "holds": [], "%s": {"buckets": 1, "bytes": 259, "names": ["hat"]},
+             "table": {"source": "/kv/table", "mzxid": "0x5", "sha256": "", "state": "applied", "reason": "",
+                       "warnings": [], "since": "2026-11-23T17:45:21Z"}}
+            """;
+
+    @Test
+    void theDocumentOfAnOlderNodeIsReadAsThatOfThisOne() {
+        NodeDocument older = parse(DOCUMENT.formatted("strays"));
+
+        assertThat(older.misplaced()).isEqualTo(new Misplaced(1, 259, List.of("hat")));
+        assertThat(older).isEqualTo(parse(DOCUMENT.formatted("misplaced")));
+    }
+
+    private static NodeDocument parse(String json) {
+        return NodeDocument.parse(json.getBytes(UTF_8)).orElseThrow();
+    }
+}
