@@ -85,7 +85,7 @@ public final class EngineBenchmark {
     }
 
     private static Bytes value() {
-        byte[] value = new byte[Engine.VALUE_BYTES];
+        byte[] value = new byte[EngineClient.VALUE_BYTES];
         Arrays.fill(value, (byte) 'v');
         return Bytes.owning(value);
     }
@@ -94,9 +94,9 @@ public final class EngineBenchmark {
     private void speed() throws Exception {
         int entries = 1_000_000;
         Bytes[] buckets = new Bytes[1000];
-        Arrays.setAll(buckets, Engine::bucket);
+        Arrays.setAll(buckets, EngineClient::bucket);
         Path data = fresh("speed");
-        try (Engine engine = new Engine(data)) {
+        try (EngineClient engine = new EngineClient(data)) {
             for (Bytes bucket : buckets) {
                 engine.create(bucket);
             }
@@ -108,17 +108,17 @@ public final class EngineBenchmark {
             double[] one = new double[ROUNDS];
             double[] two = new double[ROUNDS];
             for (int i = 0; i < entries; i++) {
-                engine.put(buckets[i % buckets.length], Engine.key(i), value);
+                engine.put(buckets[i % buckets.length], EngineClient.key(i), value);
             }
             for (int round = 0; round < ROUNDS; round++) {
                 long from = System.nanoTime();
                 for (int i : order) {
-                    engine.put(buckets[i % buckets.length], Engine.key(i), value);
+                    engine.put(buckets[i % buckets.length], EngineClient.key(i), value);
                 }
                 put[round] = (System.nanoTime() - from) / (double) entries;
                 from = System.nanoTime();
                 for (int i : order) {
-                    engine.get(buckets[i % buckets.length], Engine.key(i));
+                    engine.get(buckets[i % buckets.length], EngineClient.key(i));
                 }
                 get[round] = (System.nanoTime() - from) / (double) entries;
                 handOver[round] = handOverNanos();
@@ -154,7 +154,7 @@ public final class EngineBenchmark {
     }
 
     /** All entries once, each thread those of its own buckets: puts by nanosecond. */
-    private static double putsByThreads(Engine engine, int count, Bytes[] buckets, int[] order, Bytes value)
+    private static double putsByThreads(EngineClient engine, int count, Bytes[] buckets, int[] order, Bytes value)
             throws Exception {
         List<Thread> threads = new ArrayList<>();
         long from = System.nanoTime();
@@ -164,7 +164,7 @@ public final class EngineBenchmark {
                 for (int i : order) {
                     int bucket = i % buckets.length;
                     if (bucket % count == own) {
-                        engine.put(buckets[bucket], Engine.key(i), value);
+                        engine.put(buckets[bucket], EngineClient.key(i), value);
                     }
                 }
             }));
@@ -187,13 +187,13 @@ public final class EngineBenchmark {
         Bytes value = value();
         int entries = 3_000_000;
         Path large = fresh("large");
-        try (Engine engine = new Engine(large)) {
+        try (EngineClient engine = new EngineClient(large)) {
             Bytes bucket = Bytes.of("large");
             engine.create(bucket);
             long before = usedHeap();
             double most = 0;
             for (int i = 0; i < entries; i++) {
-                engine.put(bucket, Engine.key(i), value);
+                engine.put(bucket, EngineClient.key(i), value);
                 if (i % 250_000 == 249_999) {
                     most = Math.max(most, (usedHeap() - before) / (double) (i + 1));
                 }
@@ -203,12 +203,12 @@ public final class EngineBenchmark {
         remove(large);
         int buckets = 1_000_000;
         Path small = fresh("small");
-        try (Engine engine = new Engine(small)) {
+        try (EngineClient engine = new EngineClient(small)) {
             long before = usedHeap();
             for (int i = 0; i < buckets; i++) {
                 Bytes bucket = Bytes.of("bucket-%09d".formatted(i));
                 engine.create(bucket);
-                engine.put(bucket, Engine.key(i), value);
+                engine.put(bucket, EngineClient.key(i), value);
             }
             tell(
                     "heap per bucket with one key, of 1 000 000",
@@ -222,7 +222,7 @@ public final class EngineBenchmark {
     /** Writers that wait for the disk: one, and fifty. */
     private void sync() throws Exception {
         Path data = fresh("sync");
-        try (Engine engine = new Engine(data, "kv.storage.sync", "always")) {
+        try (EngineClient engine = new EngineClient(data, "kv.storage.sync", "always")) {
             engine.create(Bytes.of("b"));
             double[] one = new double[ROUNDS];
             double[] fifty = new double[ROUNDS];
@@ -237,7 +237,7 @@ public final class EngineBenchmark {
         remove(data);
     }
 
-    private static double syncedPuts(Engine engine, int writers) throws Exception {
+    private static double syncedPuts(EngineClient engine, int writers) throws Exception {
         LongAdder done = new LongAdder();
         AtomicBoolean ending = new AtomicBoolean();
         List<Thread> threads = new ArrayList<>();
@@ -245,7 +245,7 @@ public final class EngineBenchmark {
         Bytes value = value();
         long from = System.nanoTime();
         for (int w = 0; w < writers; w++) {
-            Bytes key = Engine.key(w);
+            Bytes key = EngineClient.key(w);
             threads.add(Thread.ofPlatform().start(() -> {
                 while (!ending.get()) {
                     engine.put(bucket, key, value);
@@ -267,17 +267,17 @@ public final class EngineBenchmark {
         Bytes bucket = Bytes.of("b");
         Bytes value = value();
         Path data = fresh("compaction");
-        try (Engine engine = new Engine(data)) {
+        try (EngineClient engine = new EngineClient(data)) {
             engine.create(bucket);
             for (int i = 0; i < entries; i++) {
-                engine.put(bucket, Engine.key(i), value);
+                engine.put(bucket, EngineClient.key(i), value);
             }
             Random random = new Random(1);
             int requests = 32_000_000;
             int[] micros = new int[requests];
             long runs = engine.status("compactions");
             for (int i = 0; i < requests; i++) {
-                Bytes key = Engine.key(random.nextInt(entries));
+                Bytes key = EngineClient.key(random.nextInt(entries));
                 long from = System.nanoTime();
                 if (i % 2 == 0) {
                     engine.put(bucket, key, value);
@@ -346,7 +346,7 @@ public final class EngineBenchmark {
 
     private double open(Path data) {
         long from = System.nanoTime();
-        try (Engine engine = new Engine(data)) {
+        try (EngineClient engine = new EngineClient(data)) {
             double seconds = (System.nanoTime() - from) / 1e9;
             if (engine.status("keys") != 10_000_000) {
                 throw new IllegalStateException(engine.status("keys") + " keys are there");
@@ -371,13 +371,13 @@ public final class EngineBenchmark {
     /** Writes what {@link #restart} reads, and waits to be killed. */
     private void fill() throws Exception {
         Bytes value = value();
-        try (Engine engine = new Engine(folder.resolve("restart"))) {
+        try (EngineClient engine = new EngineClient(folder.resolve("restart"))) {
             for (int i = 0; i < 10_000_000; i++) {
-                Bytes bucket = Engine.bucket(i % 1000);
+                Bytes bucket = EngineClient.bucket(i % 1000);
                 if (i < 1000) {
                     engine.create(bucket);
                 }
-                engine.put(bucket, Engine.key(i), value);
+                engine.put(bucket, EngineClient.key(i), value);
             }
             System.out.println("filled");
             new CountDownLatch(1).await();

@@ -3,7 +3,7 @@ package dev.kv.server;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
-import dev.kv.router.node.Door;
+import dev.kv.router.spi.Door;
 import java.io.IOException;
 
 /** The service by which a release that contains this module faces clients. */

@@ -10,7 +10,7 @@ import dev.kv.router.net.Connection;
 import dev.kv.router.net.Listener;
 import dev.kv.router.net.Loops;
 import dev.kv.router.net.Report;
-import dev.kv.router.node.Door;
+import dev.kv.router.spi.Door;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;

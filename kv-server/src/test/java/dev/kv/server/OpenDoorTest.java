@@ -12,7 +12,7 @@ import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Loops;
-import dev.kv.router.node.Door;
+import dev.kv.router.spi.Door;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.net.ConnectException;

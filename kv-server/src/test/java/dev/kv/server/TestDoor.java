@@ -4,7 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Router;
 import dev.kv.router.Store;
 import dev.kv.router.net.Loops;
-import dev.kv.router.node.Door;
+import dev.kv.router.spi.Door;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -5,9 +5,9 @@ import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import static java.nio.file.StandardOpenOption.READ;
 
 import dev.kv.router.config.BadStart;
-import dev.kv.router.node.Storage.Checked;
-import dev.kv.router.node.Storage.Copied;
-import dev.kv.router.node.Storage.Damage;
+import dev.kv.router.spi.Engine.Checked;
+import dev.kv.router.spi.Engine.Copied;
+import dev.kv.router.spi.Engine.Damage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -3,7 +3,7 @@ package dev.kv.storage;
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
-import dev.kv.router.node.Storage.BucketVisitor;
+import dev.kv.router.spi.Engine.BucketVisitor;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

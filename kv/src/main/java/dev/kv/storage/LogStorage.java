@@ -2,7 +2,7 @@ package dev.kv.storage;
 
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
-import dev.kv.router.node.Storage;
+import dev.kv.router.spi.Engine;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /** Storage that keeps all buckets in a log on the disk. */
-public final class LogStorage implements Storage {
+public final class LogStorage implements Engine {
     private static final String DIR = "kv.storage.dir";
     private static final String SYNC = "kv.storage.sync";
     private static final String MAX_BYTES = "kv.storage.max-bytes";

@@ -6,7 +6,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Router;
 import dev.kv.router.config.BadStart;
-import dev.kv.router.node.Storage;
+import dev.kv.router.spi.Engine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -27,7 +27,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The buckets on this node while it runs. Runs each command at once, on the thread that calls. */
-final class OpenStorage implements Storage.Open {
+final class OpenStorage implements Engine.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenStorage.class);
 
     /** How long the disk may take for what was written to it. */
@@ -118,12 +118,12 @@ final class OpenStorage implements Storage.Open {
     }
 
     @Override
-    public void forEachBucket(Storage.BucketVisitor visitor) {
+    public void forEachBucket(Engine.BucketVisitor visitor) {
         buckets.forEachBucket(visitor);
     }
 
     @Override
-    public Storage.Copied backup(Path to) {
+    public Engine.Copied backup(Path to) {
         try (Backup backup = Backup.begin(log.folder().path(), to)) {
             log.rollOver();
             awaitSync();

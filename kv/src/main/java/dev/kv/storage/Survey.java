@@ -1,7 +1,7 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.node.Storage.Damage;
+import dev.kv.router.spi.Engine.Damage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -1,7 +1,7 @@
 package dev.kv.storage;
 
-import dev.kv.router.node.Storage.Checked;
-import dev.kv.router.node.Storage.Damage;
+import dev.kv.router.spi.Engine.Checked;
+import dev.kv.router.spi.Engine.Damage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

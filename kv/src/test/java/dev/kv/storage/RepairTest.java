@@ -9,7 +9,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.config.BadStart;
-import dev.kv.router.node.Storage.Damage;
+import dev.kv.router.spi.Engine.Damage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

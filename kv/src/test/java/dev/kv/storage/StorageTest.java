@@ -8,7 +8,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.config.BadStart;
-import dev.kv.router.node.Storage;
+import dev.kv.router.spi.Engine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -338,7 +338,7 @@ class StorageTest {
 
     @Test
     void isTheStorageOfAReleaseThatHoldsThisModule() {
-        assertThat(ServiceLoader.load(Storage.class)).singleElement().isInstanceOf(LogStorage.class);
+        assertThat(ServiceLoader.load(Engine.class)).singleElement().isInstanceOf(LogStorage.class);
         assertThat(ConfigFactory.parseResources("reference.conf").getBytes("kv.storage.max-bytes"))
                 .isZero();
     }

@@ -66,6 +66,17 @@ class ArchitectureTest {
     }
 
     @Test
+    void whatAReleasePlugsInKnowsNothingOfTheNodeThatRunsIt() {
+        noClasses()
+                .that()
+                .resideInAnyPackage("dev.kv.router.spi..", "dev.kv.storage..", "dev.kv.server..", "dev.kv.logging..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.kv.router.node..")
+                .check(KV);
+    }
+
+    @Test
     void thirdPartyCodeStaysAtTheEdges() {
         only("dev.kv.router.net", "org.apache.mina..");
         only("dev.kv.router.node", "picocli..");

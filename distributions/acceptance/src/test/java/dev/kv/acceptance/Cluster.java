@@ -10,7 +10,7 @@ import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.config.Layers;
 import dev.kv.router.node.Node;
 import dev.kv.router.node.Release;
-import dev.kv.router.node.Storage;
+import dev.kv.router.spi.Engine;
 import dev.kv.router.testing.Firewall;
 import dev.kv.server.ClientDoor;
 import dev.kv.server.testing.LineClient;
@@ -154,7 +154,7 @@ final class Cluster implements AutoCloseable {
                     "127.0.0.1:" + firewall.address().getPort()));
             all.put("kv.router.table", table);
             all.putAll(settings);
-            Optional<Storage> storage = keepsData ? Optional.of(new LogStorage()) : Optional.empty();
+            Optional<Engine> storage = keepsData ? Optional.of(new LogStorage()) : Optional.empty();
             Release release = new Release(storage, Optional.of(new ClientDoor()), "test", "none");
             Node node = Node.configure(Layers.of(folder.resolve("home"), all).load(), release)
                     .start(() -> {});

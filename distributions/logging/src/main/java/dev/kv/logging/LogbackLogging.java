@@ -15,7 +15,7 @@ import ch.qos.logback.core.status.Status;
 import ch.qos.logback.core.util.Duration;
 import ch.qos.logback.core.util.FileSize;
 import dev.kv.router.config.BadStart;
-import dev.kv.router.node.Logging;
+import dev.kv.router.spi.Logging;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.config.BadStart;
-import dev.kv.router.node.Logging;
-import dev.kv.router.node.Logging.Level;
+import dev.kv.router.spi.Logging;
+import dev.kv.router.spi.Logging.Level;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;

@@ -9,6 +9,7 @@ import dev.kv.router.Router;
 import dev.kv.router.Router.TableInForce;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.net.Addresses;
+import dev.kv.router.spi.Engine;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -84,7 +85,7 @@ final class Answers implements LocalSocket.Answering {
 
     @FunctionalInterface
     private interface Work {
-        Map<String, Object> with(Storage.Open storage) throws IOException;
+        Map<String, Object> with(Engine.Open storage) throws IOException;
     }
 
     /** Does what may take long, unless there is too much of that already. */
@@ -115,7 +116,7 @@ final class Answers implements LocalSocket.Answering {
     }
 
     /** What a backup came to, for programs. */
-    static Map<String, Object> document(Storage.Copied copied) {
+    static Map<String, Object> document(Engine.Copied copied) {
         return Map.of(
                 "files", copied.files(),
                 "bytes", copied.bytes(),

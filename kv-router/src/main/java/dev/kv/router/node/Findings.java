@@ -1,6 +1,7 @@
 package dev.kv.router.node;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.spi.Engine;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -8,7 +9,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 
 /** Prints damages as they are found; as a document, so many of them as are of use. */
-final class Findings implements Consumer<Storage.Damage> {
+final class Findings implements Consumer<Engine.Damage> {
     private static final int LISTED_MAX = 10_000;
     private static final int SHOWN_BYTES_MAX = 256;
 
@@ -20,7 +21,7 @@ final class Findings implements Consumer<Storage.Damage> {
     }
 
     @Override
-    public void accept(Storage.Damage damage) {
+    public void accept(Engine.Damage damage) {
         if (!isJson) {
             Output.line(text(damage));
         } else if (listed.size() < LISTED_MAX) {
@@ -28,7 +29,7 @@ final class Findings implements Consumer<Storage.Damage> {
         }
     }
 
-    private static String text(Storage.Damage damage) {
+    private static String text(Engine.Damage damage) {
         String where =
                 "%s: %d bytes at byte %d: %s".formatted(damage.file(), damage.bytes(), damage.offset(), damage.what());
         return where
@@ -36,7 +37,7 @@ final class Findings implements Consumer<Storage.Damage> {
                 + damage.key().map(key -> ", key " + shown(key)).orElse("");
     }
 
-    private static Map<String, Object> document(Storage.Damage damage) {
+    private static Map<String, Object> document(Engine.Damage damage) {
         Map<String, Object> document = new LinkedHashMap<>();
         document.put("file", damage.file().toString());
         document.put("offset", damage.offset());
@@ -52,7 +53,7 @@ final class Findings implements Consumer<Storage.Damage> {
     }
 
     /** Prints what was read in all. */
-    void end(Storage.Checked checked) {
+    void end(Engine.Checked checked) {
         if (isJson) {
             Output.json(Map.of(
                     "files", checked.files(),

@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigFactory;
 import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
+import dev.kv.router.spi.Engine;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Path;
@@ -15,7 +16,7 @@ import java.nio.file.Path;
  * @param node the node, which may hold it
  * @param storage how to reach it while the node does not run
  */
-record KeptData(Remote node, Storage.Ready storage) {
+record KeptData(Remote node, Engine.Ready storage) {
     /**
      * What the node of the options keeps.
      *
@@ -23,7 +24,7 @@ record KeptData(Remote node, Storage.Ready storage) {
      */
     static KeptData of(Options options) {
         Release release = options.release();
-        Storage storage = release.storage()
+        Engine storage = release.storage()
                 .orElseThrow(() -> new BadStart("this is a " + release.role()
                         + " release, which keeps no data: call this in the one of a node that does"));
         Settings settings = options.settings();
@@ -31,7 +32,7 @@ record KeptData(Remote node, Storage.Ready storage) {
     }
 
     /** The storage of the node, which must not run. */
-    Storage.Ready atRest() {
+    Engine.Ready atRest() {
         if (node.runs()) {
             throw new BadStart(node.name() + " runs in " + node.folder() + ": stop it first");
         }

@@ -11,6 +11,9 @@ import dev.kv.router.net.Loops;
 import dev.kv.router.peer.PeerDoor;
 import dev.kv.router.peer.PeerSettings;
 import dev.kv.router.peer.Peers;
+import dev.kv.router.spi.Door;
+import dev.kv.router.spi.Engine;
+import dev.kv.router.spi.Running;
 import dev.kv.router.zookeeper.Cluster;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.io.IOException;
@@ -44,7 +47,7 @@ public final class Node {
     private final ConcurrentMap<String, Supplier<Map<String, String>>> reports = new ConcurrentHashMap<>();
     private volatile State state = State.STARTING;
     private volatile String doing = "";
-    private volatile Optional<Storage.Open> openStorage = Optional.empty();
+    private volatile Optional<Engine.Open> openStorage = Optional.empty();
     private volatile Optional<Router> router = Optional.empty();
     private volatile Optional<InetSocketAddress> clientAddress = Optional.empty();
     private volatile Optional<InetSocketAddress> peerAddress = Optional.empty();
@@ -74,7 +77,7 @@ public final class Node {
         private final Settings configuration;
         private final Release release;
         private final NodeSettings settings;
-        private final Optional<Storage.Ready> storage;
+        private final Optional<Engine.Ready> storage;
         private final Optional<Door.Ready> door;
 
         private Ready(Settings settings, Release release) {
@@ -133,7 +136,7 @@ public final class Node {
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
         doing = "opening the storage";
-        Optional<Storage.Open> storage = ready.storage.map(
+        Optional<Engine.Open> storage = ready.storage.map(
                 storing -> storing.start(settings.limits().replyMaxBytes(), progress -> doing = progress));
         storage.ifPresent(open -> started("storage", open));
         openStorage = storage;
@@ -191,7 +194,7 @@ public final class Node {
         return table.absence().isEmpty() ? "table [" + table.table().printable() + "]" : "no routing table yet";
     }
 
-    private Cluster cluster(ZooKeeperSettings zookeeper, Optional<Storage.Open> storage) {
+    private Cluster cluster(ZooKeeperSettings zookeeper, Optional<Engine.Open> storage) {
         Path folder = ready.settings.folder();
         Cluster.Member self = new Cluster.Member(
                 ready.settings.name(),
@@ -275,7 +278,7 @@ public final class Node {
     }
 
     /** Empty until the node has come so far, and if it keeps no data. */
-    Optional<Storage.Open> storage() {
+    Optional<Engine.Open> storage() {
         return openStorage;
     }
 

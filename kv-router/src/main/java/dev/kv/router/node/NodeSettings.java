@@ -9,6 +9,7 @@ import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
 import dev.kv.router.peer.PeerSettings;
+import dev.kv.router.spi.Logging;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;

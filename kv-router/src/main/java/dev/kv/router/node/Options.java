@@ -2,6 +2,7 @@ package dev.kv.router.node;
 
 import dev.kv.router.config.Layers;
 import dev.kv.router.config.Settings;
+import dev.kv.router.spi.Logging;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -3,6 +3,8 @@ package dev.kv.router.node;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.config.BadStart;
+import dev.kv.router.spi.Door;
+import dev.kv.router.spi.Engine;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,7 +22,7 @@ import java.util.ServiceLoader;
  * @param version the version of the umbrella
  * @param commit what it was built from
  */
-public record Release(Optional<Storage> storage, Optional<Door> door, String version, String commit) {
+public record Release(Optional<Engine> storage, Optional<Door> door, String version, String commit) {
     private static final String UNKNOWN = "unknown";
 
     /** The release of this process: the services on its class path, and what the file RELEASE in {@code home} tells. */
@@ -35,7 +37,7 @@ public record Release(Optional<Storage> storage, Optional<Door> door, String ver
             throw new BadStart(file + " cannot be read: unpack the release again", e);
         }
         return new Release(
-                ServiceLoader.load(Storage.class).findFirst(),
+                ServiceLoader.load(Engine.class).findFirst(),
                 ServiceLoader.load(Door.class).findFirst(),
                 facts.getProperty("version", UNKNOWN),
                 facts.getProperty("commit", UNKNOWN));

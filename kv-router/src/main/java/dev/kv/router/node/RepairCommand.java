@@ -1,5 +1,6 @@
 package dev.kv.router.node;
 
+import dev.kv.router.spi.Engine;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -24,7 +25,7 @@ final class RepairCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Storage.Ready storage = KeptData.of(options).atRest();
+        Engine.Ready storage = KeptData.of(options).atRest();
         Findings findings = new Findings(json);
         findings.end(storage.repair(findings));
         return 0;

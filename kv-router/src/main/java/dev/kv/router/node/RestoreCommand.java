@@ -1,5 +1,6 @@
 package dev.kv.router.node;
 
+import dev.kv.router.spi.Engine;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -31,7 +32,7 @@ final class RestoreCommand implements Callable<Integer> {
     public Integer call() {
         KeptData data = KeptData.of(options);
         Path from = folder.toAbsolutePath().normalize();
-        Storage.Copied copied = data.atRest().restore(from);
+        Engine.Copied copied = data.atRest().restore(from);
         if (json) {
             Output.json(Answers.document(copied));
         } else {

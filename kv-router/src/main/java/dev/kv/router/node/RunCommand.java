@@ -1,5 +1,6 @@
 package dev.kv.router.node;
 
+import dev.kv.router.spi.Logging;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;

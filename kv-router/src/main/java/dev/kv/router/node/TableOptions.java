@@ -2,6 +2,7 @@ package dev.kv.router.node;
 
 import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
+import dev.kv.router.spi.Logging;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.util.Map;

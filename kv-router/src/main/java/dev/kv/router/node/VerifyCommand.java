@@ -1,5 +1,6 @@
 package dev.kv.router.node;
 
+import dev.kv.router.spi.Engine;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -34,9 +35,9 @@ final class VerifyCommand implements Callable<Integer> {
     public Integer call() {
         KeptData data = KeptData.of(options);
         Optional<Path> from = backup.map(path -> path.toAbsolutePath().normalize());
-        Storage.Ready storage = from.isPresent() ? data.storage() : data.atRest();
+        Engine.Ready storage = from.isPresent() ? data.storage() : data.atRest();
         Findings findings = new Findings(json);
-        Storage.Checked checked = storage.verify(from, findings);
+        Engine.Checked checked = storage.verify(from, findings);
         findings.end(checked);
         return checked.damages() == 0 ? SOUND : DAMAGED;
     }

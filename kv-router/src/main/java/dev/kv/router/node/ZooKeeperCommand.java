@@ -2,6 +2,7 @@ package dev.kv.router.node;
 
 import dev.kv.router.config.BadStart;
 import dev.kv.router.net.Addresses;
+import dev.kv.router.spi.Logging;
 import dev.kv.router.zookeeper.StandaloneServer;
 import java.io.IOException;
 import java.net.BindException;

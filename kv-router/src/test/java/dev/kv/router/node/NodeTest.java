@@ -12,6 +12,8 @@ import dev.kv.router.Store;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.net.Loops;
+import dev.kv.router.spi.Door;
+import dev.kv.router.spi.Engine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -57,14 +59,14 @@ class NodeTest {
     }
 
     /** Storage that knows no buckets and tells what happens to it. */
-    private Storage storage() {
+    private Engine storage() {
         return settings -> {
             events.add("storage configured");
             return new ReadyStorage(() -> events.add("storage started"));
         };
     }
 
-    private final class ReadyStorage implements Storage.Ready {
+    private final class ReadyStorage implements Engine.Ready {
         private final Runnable starting;
 
         ReadyStorage(Runnable starting) {
@@ -72,40 +74,40 @@ class NodeTest {
         }
 
         @Override
-        public Storage.Open start(long replyMaxBytes, Consumer<String> doing) {
+        public Engine.Open start(long replyMaxBytes, Consumer<String> doing) {
             starting.run();
             return new EmptyStorage();
         }
 
         @Override
-        public Storage.Copied backup(Path to) {
+        public Engine.Copied backup(Path to) {
             throw new BadStart("there is nothing to copy");
         }
 
         @Override
-        public Storage.Copied restore(Path from) {
+        public Engine.Copied restore(Path from) {
             throw new BadStart("there is nowhere to copy to");
         }
 
         @Override
-        public Storage.Checked verify(Optional<Path> backup, Consumer<Storage.Damage> found) {
-            return new Storage.Checked(0, 0, 0, 0);
+        public Engine.Checked verify(Optional<Path> backup, Consumer<Engine.Damage> found) {
+            return new Engine.Checked(0, 0, 0, 0);
         }
 
         @Override
-        public Storage.Checked repair(Consumer<Storage.Damage> found) {
-            return new Storage.Checked(0, 0, 0, 0);
+        public Engine.Checked repair(Consumer<Engine.Damage> found) {
+            return new Engine.Checked(0, 0, 0, 0);
         }
     }
 
-    private final class EmptyStorage implements Storage.Open {
+    private final class EmptyStorage implements Engine.Open {
         @Override
-        public void forEachBucket(Storage.BucketVisitor visitor) {
+        public void forEachBucket(Engine.BucketVisitor visitor) {
             // There are none.
         }
 
         @Override
-        public Storage.Copied backup(Path to) {
+        public Engine.Copied backup(Path to) {
             throw new BadStart("there is nothing to copy");
         }
 
@@ -163,7 +165,7 @@ class NodeTest {
         }
     }
 
-    private Release release(Optional<Storage> storage, Optional<Door> door) {
+    private Release release(Optional<Engine> storage, Optional<Door> door) {
         return new Release(storage, door, "1.2.3", "abc");
     }
 
@@ -392,7 +394,7 @@ class NodeTest {
     void answersAtTheLocalSocketWhileItStarts() throws Exception {
         CountDownLatch opening = new CountDownLatch(1);
         CountDownLatch opened = new CountDownLatch(1);
-        Storage slow = settings -> new ReadyStorage(() -> {
+        Engine slow = settings -> new ReadyStorage(() -> {
             opening.countDown();
             try {
                 opened.await();

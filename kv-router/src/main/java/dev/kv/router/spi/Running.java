@@ -1,4 +1,4 @@
-package dev.kv.router.node;
+package dev.kv.router.spi;
 
 import java.time.Duration;
 import java.util.Map;

@@ -1,4 +1,4 @@
-package dev.kv.router.node;
+package dev.kv.router.spi;
 
 import dev.kv.router.Router;
 import dev.kv.router.Router.TableInForce;

@@ -1,4 +1,4 @@
-package dev.kv.router.node;
+package dev.kv.router.spi;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Router;
@@ -15,12 +15,12 @@ import java.util.function.Consumer;
  * The service by which a release keeps data ({@link java.util.ServiceLoader}); a release without one is server-only. Its
  * configuration is the section {@code kv.storage}.
  */
-public interface Storage {
+public interface Engine {
     /** Reads and checks the configuration; opens nothing yet. */
     Ready configure(Settings settings);
 
     /**
-     * Storage whose configuration is sound. All but {@link #start} is for the data of a node that does not run, and keeps it from
+     * An engine whose configuration is sound. All but {@link #start} is for the data of a node that does not run, and keeps it from
      * running meanwhile.
      *
      * <p>What cannot be done ends with a {@link dev.kv.router.config.BadStart}.

@@ -1,4 +1,4 @@
-package dev.kv.router.node;
+package dev.kv.router.spi;
 
 import java.nio.file.Path;
 import java.util.Map;

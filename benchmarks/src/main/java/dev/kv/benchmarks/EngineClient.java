@@ -6,7 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.config.Layers;
-import dev.kv.router.node.Storage;
+import dev.kv.router.spi.Engine;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -14,18 +14,18 @@ import java.util.Map;
 import java.util.ServiceLoader;
 
 /** The storage alone, as a node opens it, and the data that the benchmarks write: 16-byte keys and 64-byte values. */
-final class Engine implements AutoCloseable {
+final class EngineClient implements AutoCloseable {
     static final int VALUE_BYTES = 64;
 
-    private final Storage.Open storage;
+    private final Engine.Open storage;
 
-    Engine(Path data, String... settings) {
+    EngineClient(Path data, String... settings) {
         Map<String, String> all = new HashMap<>();
         all.put("kv.storage.dir", data.toString());
         for (int i = 0; i < settings.length; i += 2) {
             all.put(settings[i], settings[i + 1]);
         }
-        storage = ServiceLoader.load(Storage.class)
+        storage = ServiceLoader.load(Engine.class)
                 .findFirst()
                 .orElseThrow()
                 .configure(Layers.of(data.getParent(), all).load())
