@@ -108,7 +108,7 @@ final class Backup implements AutoCloseable {
                     continue;
                 }
                 Survey survey = survey(chain, part);
-                if (survey.end() > Layout.SEGMENT_HEADER_BYTES) {
+                if (survey.end() > SegmentHeader.BYTES) {
                     backup.take(part.name(), survey.end());
                 }
                 if (survey.isTorn()) {

@@ -25,7 +25,7 @@ record Chain(Path folder, Mark.Position synced, List<Part> parts) {
      * @param header what it says of itself, as far as that is sound
      * @param damage what is wrong with its header
      */
-    record Part(Segment.Name name, long end, boolean isOpenEnded, Segment.Header header, Optional<Damaged> damage) {
+    record Part(Segment.Name name, long end, boolean isOpenEnded, SegmentHeader header, Optional<Damaged> damage) {
         Part endingAt(long offset) {
             return new Part(name, Math.min(end, offset), false, header, damage);
         }
@@ -51,7 +51,7 @@ record Chain(Path folder, Mark.Position synced, List<Part> parts) {
             if (part.damage().isPresent() && !synced.isBehind(name.number(), 0)) {
                 break;
             }
-            Segment.Header header = part.header();
+            SegmentHeader header = part.header();
             if (header.previous() != 0) {
                 ends.put(header.previous(), header.previousEnd());
                 while (!parts.isEmpty() && parts.getLast().name().number() > header.previous()) {
@@ -85,7 +85,7 @@ record Chain(Path folder, Mark.Position synced, List<Part> parts) {
             try {
                 return new Part(name, segment.end(), isOpenEnded, segment.header(), Optional.empty());
             } catch (Damaged e) {
-                return new Part(name, segment.end(), isOpenEnded, new Segment.Header(name, 0, 0), Optional.of(e));
+                return new Part(name, segment.end(), isOpenEnded, new SegmentHeader(name, 0, 0), Optional.of(e));
             }
         }
     }

@@ -209,8 +209,8 @@ final class Compaction {
             return;
         }
         Segment.Name first = old.getFirst().name();
-        long bytes = Layout.SEGMENT_HEADER_BYTES
-                + old.stream().mapToLong(live::keptBytes).sum();
+        long bytes =
+                SegmentHeader.BYTES + old.stream().mapToLong(live::keptBytes).sum();
         Segment rewritten =
                 log.createRewritten(new Segment.Name(first.number(), first.rewrite() + 1), Layout.padded(bytes));
         Copied copied = new Copied(rewritten, live, isCleanBefore);
@@ -235,7 +235,7 @@ final class Compaction {
         log.replace(old, rewritten);
         freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum() - rewritten.end());
         retire(old);
-        if (rewritten.end() == Layout.SEGMENT_HEADER_BYTES) {
+        if (rewritten.end() == SegmentHeader.BYTES) {
             log.remove(rewritten);
             retire(List.of(rewritten));
         }

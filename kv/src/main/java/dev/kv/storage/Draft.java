@@ -3,9 +3,7 @@ package dev.kv.storage;
 import dev.kv.router.Bytes;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.zip.CRC32C;
 
@@ -14,8 +12,6 @@ import java.util.zip.CRC32C;
  * written. One thread at a time.
  */
 final class Draft {
-    static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
-    static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
     private static final byte[] NOTHING = new byte[0];
     private static final int FIELDS_KEPT_MAX = 1024;
 
@@ -28,7 +24,7 @@ final class Draft {
     private int nameBytes;
 
     private int fields;
-    private byte[] headers = new byte[Layout.FIELD_HEADER_BYTES];
+    private byte[] headers = new byte[Layout.FIELD_KEY];
     private byte[][] keys = new byte[1][];
     private byte[][] values = new byte[1][];
     private long[] offsets = new long[1];
@@ -44,11 +40,11 @@ final class Draft {
         if (head.length < headBytes) {
             head = new byte[headBytes];
         }
-        LONG.set(head, 8, generation);
-        INT.set(head, 16, type | flags << 8);
-        INT.set(head, 20, name.length);
-        System.arraycopy(name, 0, head, Layout.RECORD_HEADER_BYTES, name.length);
-        Arrays.fill(head, Layout.RECORD_HEADER_BYTES + name.length, headBytes, (byte) 0);
+        Layout.ARRAY_LONG.set(head, Layout.RECORD_GENERATION, generation);
+        Layout.ARRAY_INT.set(head, Layout.RECORD_TYPE, Layout.typeAndFlags(type, flags));
+        Layout.ARRAY_INT.set(head, Layout.RECORD_NAME_BYTES, name.length);
+        System.arraycopy(name, 0, head, Layout.RECORD_NAME, name.length);
+        Arrays.fill(head, Layout.RECORD_NAME + name.length, headBytes, (byte) 0);
         fields = 0;
         sets = 0;
         length = headBytes;
@@ -75,38 +71,39 @@ final class Draft {
             keys = Arrays.copyOf(keys, size);
             values = Arrays.copyOf(values, size);
             offsets = Arrays.copyOf(offsets, size);
-            headers = Arrays.copyOf(headers, size * Layout.FIELD_HEADER_BYTES);
+            headers = Arrays.copyOf(headers, size * Layout.FIELD_KEY);
         }
-        int at = fields * Layout.FIELD_HEADER_BYTES;
-        INT.set(headers, at + 4, key.length);
-        INT.set(headers, at + 8, value.length);
-        INT.set(headers, at + 12, kind);
+        int at = fields * Layout.FIELD_KEY;
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_KEY_BYTES, key.length);
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_VALUE_BYTES, value.length);
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_KIND, kind);
         crc.reset();
-        crc.update(headers, at + 4, Layout.FIELD_HEADER_BYTES - 4);
+        crc.update(headers, at + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
         crc.update(key, 0, key.length);
         crc.update(value, 0, value.length);
-        INT.set(headers, at, (int) crc.getValue());
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_CHECKSUM, (int) crc.getValue());
         keys[fields] = key;
         values[fields] = value;
         offsets[fields] = length;
-        length += Layout.FIELD_HEADER_BYTES + Layout.padded((long) key.length + value.length);
+        length += Layout.fieldLength(key.length, value.length);
         cost += Layout.fieldCost(nameBytes, key.length, value.length);
         fields++;
     }
 
     /** Says that the next record belongs to the same change. */
     Draft continued() {
-        INT.set(head, 16, (int) INT.get(head, 16) | Layout.MORE << 8);
+        int word = (int) Layout.ARRAY_INT.get(head, Layout.RECORD_TYPE);
+        Layout.ARRAY_INT.set(head, Layout.RECORD_TYPE, word | Layout.typeAndFlags(0, Layout.MORE));
         return this;
     }
 
     /** Completes the record: nothing can be added any more. */
     Draft end() {
-        INT.set(head, 4, (int) length);
+        Layout.ARRAY_INT.set(head, Layout.RECORD_LENGTH, (int) length);
         crc.reset();
-        crc.update(head, 4, headBytes - 4);
-        crc.update(headers, 0, fields * Layout.FIELD_HEADER_BYTES);
-        INT.set(head, 0, (int) crc.getValue());
+        crc.update(head, Integer.BYTES, headBytes - Integer.BYTES);
+        crc.update(headers, 0, fields * Layout.FIELD_KEY);
+        Layout.ARRAY_INT.set(head, Layout.RECORD_CHECKSUM, (int) crc.getValue());
         return this;
     }
 
@@ -149,14 +146,8 @@ final class Draft {
             long field = at + offsets[i];
             byte[] key = keys[i];
             byte[] value = values[i];
-            MemorySegment.copy(
-                    headers,
-                    i * Layout.FIELD_HEADER_BYTES,
-                    memory,
-                    ValueLayout.JAVA_BYTE,
-                    field,
-                    Layout.FIELD_HEADER_BYTES);
-            long content = field + Layout.FIELD_HEADER_BYTES;
+            MemorySegment.copy(headers, i * Layout.FIELD_KEY, memory, ValueLayout.JAVA_BYTE, field, Layout.FIELD_KEY);
+            long content = field + Layout.FIELD_KEY;
             MemorySegment.copy(key, 0, memory, ValueLayout.JAVA_BYTE, content, key.length);
             MemorySegment.copy(value, 0, memory, ValueLayout.JAVA_BYTE, content + key.length, value.length);
         }
@@ -166,7 +157,7 @@ final class Draft {
     boolean standsIn(MemorySegment memory, long at) {
         // It is to be read again, and not known by what was written.
         VarHandle.acquireFence();
-        if (memory.get(Layout.INT, at) != (int) INT.get(head, 0)) {
+        if (Layout.recordChecksum(memory, at) != (int) Layout.ARRAY_INT.get(head, Layout.RECORD_CHECKSUM)) {
             return false;
         }
         boolean isOnOnePage = at / Segment.PAGE_MIN_BYTES == (at + length - 1) / Segment.PAGE_MIN_BYTES;
@@ -177,8 +168,8 @@ final class Draft {
         boolean stands = Segment.isAt(memory, at, head, 0, headBytes);
         for (int i = 0; stands && i < fields; i++) {
             long field = at + offsets[i];
-            long content = field + Layout.FIELD_HEADER_BYTES;
-            stands = Segment.isAt(memory, field, headers, i * Layout.FIELD_HEADER_BYTES, Layout.FIELD_HEADER_BYTES)
+            long content = field + Layout.FIELD_KEY;
+            stands = Segment.isAt(memory, field, headers, i * Layout.FIELD_KEY, Layout.FIELD_KEY)
                     && Segment.isAt(memory, content, keys[i], 0, keys[i].length)
                     && Segment.isAt(memory, content + keys[i].length, values[i], 0, values[i].length);
         }
@@ -191,7 +182,7 @@ final class Draft {
             keys = new byte[1][];
             values = new byte[1][];
             offsets = new long[1];
-            headers = new byte[Layout.FIELD_HEADER_BYTES];
+            headers = new byte[Layout.FIELD_KEY];
         } else {
             Arrays.fill(keys, 0, fields, null);
             Arrays.fill(values, 0, fields, null);

@@ -1,5 +1,6 @@
 package dev.kv.storage;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
@@ -23,6 +24,7 @@ import java.util.zip.CRC32C;
  * that is missing, or not sound, costs time and nothing else.
  */
 final class Hint {
+    private static final byte[] MAGIC = "kv-hnt\r\n".getBytes(US_ASCII);
     private static final int HEADER_BYTES = 64;
     private static final int ENTRY_BYTES = 16;
     private static final int BUFFER_BYTES = 1 << 16;
@@ -152,7 +154,7 @@ final class Hint {
 
     private static ByteBuffer header(Segment segment, long bytes, int checksum) {
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        header.put(Layout.HINT_MAGIC).putInt(Layout.VERSION).putInt(checksum);
+        header.put(MAGIC).putInt(Layout.VERSION).putInt(checksum);
         header.putLong(segment.name().number()).putInt(segment.name().rewrite()).putInt(0);
         return header.putLong(segment.end()).putLong(bytes).rewind();
     }

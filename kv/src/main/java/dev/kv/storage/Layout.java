@@ -1,30 +1,55 @@
 package dev.kv.storage;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/** The numbers of the format on disk, as {@code docs/format.md} describes it. All are little-endian. */
+/**
+ * Records and fields on the disk: where each part of them stands, and what the numbers mean. {@code docs/format.md} describes
+ * them. All numbers are little-endian. {@link SegmentHeader}, {@link Hint} and {@link Mark} have the other files.
+ */
 final class Layout {
+    /** The version of the format that this release writes. */
     static final int VERSION = 1;
 
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** A segment begins so. */
-    static final byte[] SEGMENT_MAGIC = "kv-log\r\n".getBytes(US_ASCII);
+    /** The same numbers in arrays. */
+    static final VarHandle ARRAY_INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
-    static final byte[] HINT_MAGIC = "kv-hnt\r\n".getBytes(US_ASCII);
-    static final byte[] MARK_MAGIC = "kv-mrk\r\n".getBytes(US_ASCII);
+    static final VarHandle ARRAY_LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    static final int SEGMENT_HEADER_BYTES = 64;
-    static final int RECORD_HEADER_BYTES = 24;
-    static final int FIELD_HEADER_BYTES = 16;
     static final int ALIGNMENT = 8;
 
     /** The most that is written as one change, and so the largest segment: what one Java buffer can hold, less some. */
     static final long CHANGE_MAX_BYTES = 0x7000_0000L;
+
+    /** Of a record: the checksum of all behind it in the header and the name, and of the headers of all fields. */
+    static final int RECORD_CHECKSUM = 0;
+
+    static final int RECORD_LENGTH = 4;
+    static final int RECORD_GENERATION = 8;
+
+    /** The type in the first byte, flags in the next three. */
+    static final int RECORD_TYPE = 16;
+
+    static final int RECORD_NAME_BYTES = 20;
+
+    /** The name, padded; the fields follow it. */
+    static final int RECORD_NAME = 24;
+
+    /** Of a field: the checksum of all behind it in the header, of the key and the value. */
+    static final int FIELD_CHECKSUM = 0;
+
+    static final int FIELD_KEY_BYTES = 4;
+    static final int FIELD_VALUE_BYTES = 8;
+    static final int FIELD_KIND = 12;
+
+    /** The key, and behind it the value, padded together. */
+    static final int FIELD_KEY = 16;
 
     /** Sets and deletes fields of a bucket, all of them or none. */
     static final int WRITE = 1;
@@ -44,6 +69,9 @@ final class Layout {
 
     static final int DELETE = 16;
 
+    private static final int FLAGS_SHIFT = 8;
+    private static final int TYPE_MASK = (1 << FLAGS_SHIFT) - 1;
+
     private Layout() {}
 
     /** Whether an entry of this kind only says that something older is gone. */
@@ -57,11 +85,63 @@ final class Layout {
 
     /** What a field takes in the log in a record of its own. */
     static long fieldCost(int nameBytes, long keyBytes, long valueBytes) {
-        return recordCost(nameBytes) + FIELD_HEADER_BYTES + padded(keyBytes + valueBytes);
+        return recordCost(nameBytes) + fieldLength(keyBytes, valueBytes);
     }
 
     /** What a record without fields takes in the log. */
     static long recordCost(int nameBytes) {
-        return RECORD_HEADER_BYTES + padded(nameBytes);
+        return RECORD_NAME + padded(nameBytes);
+    }
+
+    /** What a field takes in its record. */
+    static long fieldLength(long keyBytes, long valueBytes) {
+        return FIELD_KEY + padded(keyBytes + valueBytes);
+    }
+
+    /** What stands at {@link #RECORD_TYPE}. */
+    static int typeAndFlags(int type, int flags) {
+        return type | flags << FLAGS_SHIFT;
+    }
+
+    static int recordLength(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_LENGTH);
+    }
+
+    static long generation(MemorySegment memory, long record) {
+        return memory.get(LONG, record + RECORD_GENERATION);
+    }
+
+    static int type(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_TYPE) & TYPE_MASK;
+    }
+
+    static int flags(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_TYPE) >>> FLAGS_SHIFT;
+    }
+
+    static int nameBytes(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_NAME_BYTES);
+    }
+
+    /** The checksum that a record carries. */
+    static int recordChecksum(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_CHECKSUM);
+    }
+
+    static int keyBytes(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_KEY_BYTES);
+    }
+
+    static int valueBytes(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_VALUE_BYTES);
+    }
+
+    static int kind(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_KIND);
+    }
+
+    /** The checksum that a field carries. */
+    static int fieldChecksum(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_CHECKSUM);
     }
 }

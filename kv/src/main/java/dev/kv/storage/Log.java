@@ -275,7 +275,7 @@ final class Log {
     }
 
     private void roll(long length, boolean frees) throws Refused {
-        Segment next = next(Layout.SEGMENT_HEADER_BYTES + length, frees);
+        Segment next = next(SegmentHeader.BYTES + length, frees);
         // One that was rewritten is on the disk as a whole, and so is all before it.
         boolean isLastWhole = last == null || last.name().rewrite() > 0;
         try {
@@ -562,7 +562,7 @@ final class Log {
 
     /** Closes the segment that grows, so that all that was written by now will be in sealed ones, after {@link #sync}. */
     synchronized void rollOver() throws Refused {
-        if (active != null && active.end() > Layout.SEGMENT_HEADER_BYTES) {
+        if (active != null && active.end() > SegmentHeader.BYTES) {
             endActive();
         }
     }
@@ -684,14 +684,14 @@ final class Log {
         return mark.last()
                 .filter(position -> position.number() == segment.name().number())
                 .map(Mark.Position::offset)
-                .orElse((long) Layout.SEGMENT_HEADER_BYTES);
+                .orElse((long) SegmentHeader.BYTES);
     }
 
     private Segment copied(Segment doubtful, Segment previous, int index) throws IOException {
         Segment.Name name = new Segment.Name(number + 1 + index, 0);
         long from = synced(doubtful);
         Path file = folder.unfinished(name.toString());
-        Segment copy = Segment.create(file, name, Layout.SEGMENT_HEADER_BYTES + doubtful.end() - from);
+        Segment copy = Segment.create(file, name, SegmentHeader.BYTES + doubtful.end() - from);
         try {
             if (previous == null) {
                 copy.begin(doubtful.name().number(), from);
@@ -713,7 +713,7 @@ final class Log {
         List<Segment> empty = new ArrayList<>();
         for (Segment segment : doubtful) {
             segment.endAt(synced(segment));
-            if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
+            if (segment.end() == SegmentHeader.BYTES) {
                 empty.add(segment);
             }
         }
@@ -739,7 +739,7 @@ final class Log {
     }
 
     private void moveAll(Segment from, long start, Segment to, Moves moves) {
-        long shift = start - Layout.SEGMENT_HEADER_BYTES;
+        long shift = start - SegmentHeader.BYTES;
         Scan scan = Scan.of(to);
         while (scan.next()) {
             while (scan.nextEntry()) {

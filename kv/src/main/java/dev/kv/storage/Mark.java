@@ -1,5 +1,6 @@
 package dev.kv.storage;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
@@ -20,7 +21,13 @@ import java.util.zip.CRC32C;
 final class Mark implements AutoCloseable {
     static final String FILE = "mark";
 
+    private static final byte[] MAGIC = "kv-mrk\r\n".getBytes(US_ASCII);
     private static final int PLACE_BYTES = 48;
+    private static final int CHECKSUM = 8;
+    private static final int TURN = 16;
+    private static final int NUMBER = 24;
+    private static final int OFFSET = 32;
+    private static final int GENERATION = 40;
 
     private final FileChannel channel;
     private long turn;
@@ -65,9 +72,10 @@ final class Mark implements AutoCloseable {
         for (int place = 0; place < 2; place++) {
             ByteBuffer bytes = ByteBuffer.allocate(PLACE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
             channel.read(bytes, (long) place * PLACE_BYTES);
-            if (!bytes.hasRemaining() && checksum(bytes) == bytes.getInt(8) && bytes.getLong(16) >= turn) {
-                turn = bytes.getLong(16);
-                last = Optional.of(new Position(bytes.getLong(24), bytes.getLong(32), bytes.getLong(40)));
+            if (!bytes.hasRemaining() && checksum(bytes) == bytes.getInt(CHECKSUM) && bytes.getLong(TURN) >= turn) {
+                turn = bytes.getLong(TURN);
+                last = Optional.of(
+                        new Position(bytes.getLong(NUMBER), bytes.getLong(OFFSET), bytes.getLong(GENERATION)));
             }
         }
     }
@@ -81,9 +89,9 @@ final class Mark implements AutoCloseable {
     void set(Position position) throws IOException {
         turn++;
         ByteBuffer bytes = ByteBuffer.allocate(PLACE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        bytes.put(Layout.MARK_MAGIC).putInt(0).putInt(Layout.VERSION).putLong(turn);
+        bytes.put(MAGIC).putInt(0).putInt(Layout.VERSION).putLong(turn);
         bytes.putLong(position.number()).putLong(position.offset()).putLong(position.generation());
-        bytes.putInt(8, checksum(bytes)).flip();
+        bytes.putInt(CHECKSUM, checksum(bytes)).flip();
         channel.write(bytes, turn % 2 * PLACE_BYTES);
         last = Optional.of(position);
     }
@@ -95,8 +103,8 @@ final class Mark implements AutoCloseable {
 
     private static int checksum(ByteBuffer bytes) {
         CRC32C crc = new CRC32C();
-        crc.update(bytes.slice(0, 8));
-        crc.update(bytes.slice(12, PLACE_BYTES - 12));
+        crc.update(bytes.slice(0, CHECKSUM));
+        crc.update(bytes.slice(CHECKSUM + Integer.BYTES, PLACE_BYTES - CHECKSUM - Integer.BYTES));
         return (int) crc.getValue();
     }
 

@@ -118,7 +118,7 @@ final class Recovery {
         Map<Long, Long> ends = new HashMap<>();
         for (int i = 0; i < segments.size(); i++) {
             Segment segment = segments.get(i);
-            Segment.Header header;
+            SegmentHeader header;
             try {
                 header = segment.header();
             } catch (Damaged e) {
@@ -185,7 +185,7 @@ final class Recovery {
     /** Has the buckets take in all whole changes; {@link #reached} tells how far that was. */
     private void replay(Segment segment, Replayed replayed) {
         Scan scan = Scan.of(segment);
-        reached = Layout.SEGMENT_HEADER_BYTES;
+        reached = SegmentHeader.BYTES;
         while (scan.next() && isWhole(segment, scan)) {
             replayed.record(scan);
             while (scan.hasMore() && scan.next()) {
@@ -272,7 +272,7 @@ final class Recovery {
         if (segment.name().number() >= synced.number() || segment.capacity() > segment.end()) {
             segment.seal();
         }
-        if (segment.end() == Layout.SEGMENT_HEADER_BYTES) {
+        if (segment.end() == SegmentHeader.BYTES) {
             log.remove(segment);
             remove(segment);
         }

@@ -74,7 +74,7 @@ final class Repair {
     /** Puts a segment of what is sound in the place of another one; tells where it ends. */
     private long rewrite(Chain.Part part, Segment segment, Survey survey) throws IOException {
         if (part.damage().isPresent()) {
-            setAside(part, new Survey.Range(0, Math.min(Layout.SEGMENT_HEADER_BYTES, segment.end())));
+            setAside(part, new Survey.Range(0, Math.min(SegmentHeader.BYTES, segment.end())));
         }
         for (Survey.Range range : survey.damaged()) {
             setAside(part, range);
@@ -83,7 +83,7 @@ final class Repair {
         Segment.Name name = new Segment.Name(part.name().number(), part.name().rewrite() + 1);
         Path unfinished = folder.unfinished(name.toString());
         Files.deleteIfExists(unfinished);
-        try (Segment rewritten = Segment.create(unfinished, name, Layout.SEGMENT_HEADER_BYTES + sound)) {
+        try (Segment rewritten = Segment.create(unfinished, name, SegmentHeader.BYTES + sound)) {
             // It still says where the one before it ends.
             rewritten.begin(part.header().previous(), part.header().previousEnd());
             for (Survey.Range range : survey.sound()) {

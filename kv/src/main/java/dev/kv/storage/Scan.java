@@ -49,12 +49,12 @@ final class Scan {
 
     /** All of a segment up to its end. */
     static Scan of(Segment segment) {
-        return new Scan(segment, Layout.SEGMENT_HEADER_BYTES, segment.end());
+        return new Scan(segment, SegmentHeader.BYTES, segment.end());
     }
 
     /** All of a segment that the caller has written, without its checksums. */
     static Scan ofWritten(Segment segment) {
-        return new Scan(segment, Layout.SEGMENT_HEADER_BYTES, segment.end(), false);
+        return new Scan(segment, SegmentHeader.BYTES, segment.end(), false);
     }
 
     /**
@@ -65,17 +65,16 @@ final class Scan {
      */
     boolean next() throws Damaged {
         at = next;
-        if (to - at < Layout.RECORD_HEADER_BYTES || isZero()) {
+        if (to - at < Layout.RECORD_NAME || isZero()) {
             return false;
         }
         String wrong = wrong();
         if (wrong != null) {
             throw new Damaged(segment.path(), at, wrong);
         }
-        int word = memory.get(Layout.INT, at + 16);
-        type = word & 0xFF;
-        flags = word >>> 8;
-        generation = memory.get(Layout.LONG, at + 8);
+        type = Layout.type(memory, at);
+        flags = Layout.flags(memory, at);
+        generation = Layout.generation(memory, at);
         checkKnown();
         nextEntry = type == Layout.WRITE ? at + Layout.recordCost(nameBytes) : at;
         next = end;
@@ -90,8 +89,8 @@ final class Scan {
      * @throws Damaged as {@link #next()} does
      */
     boolean next(Live live) throws Damaged {
-        while (to - next >= Layout.RECORD_HEADER_BYTES) {
-            int length = memory.get(Layout.INT, next + 4);
+        while (to - next >= Layout.RECORD_NAME) {
+            int length = Layout.recordLength(memory, next);
             if (!isLength(length, to - next) || live.hasAny(segment, next, next + length)) {
                 break;
             }
@@ -101,13 +100,13 @@ final class Scan {
     }
 
     private static boolean isLength(int length, long max) {
-        return length >= Layout.RECORD_HEADER_BYTES && length % Layout.ALIGNMENT == 0 && length <= max;
+        return length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0 && length <= max;
     }
 
     /** Why what stands here is no record; null if it is one. */
     private String wrong() {
-        int length = memory.get(Layout.INT, at + 4);
-        nameBytes = memory.get(Layout.INT, at + 20);
+        int length = Layout.recordLength(memory, at);
+        nameBytes = Layout.nameBytes(memory, at);
         long head = Layout.recordCost(nameBytes);
         if (!isLength(length, to - at) || nameBytes < 0 || head > length) {
             return "no record begins here";
@@ -120,22 +119,25 @@ final class Scan {
     boolean isRecord(long offset) {
         next = offset;
         at = offset;
-        return to - at >= Layout.RECORD_HEADER_BYTES && !isZero() && wrong() == null;
+        return to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
     }
 
     /** Nothing was written here. */
     private boolean isZero() {
-        return memory.get(Layout.LONG, at) == 0
-                && memory.get(Layout.LONG, at + 8) == 0
-                && memory.get(Layout.LONG, at + 16) == 0;
+        for (int word = 0; word < Layout.RECORD_NAME; word += Long.BYTES) {
+            if (memory.get(Layout.LONG, at + word) != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private boolean isSound(long head) {
         crc.reset();
-        segment.checksum(crc, at + 4, (int) head - 4);
+        segment.checksum(crc, at + Integer.BYTES, (int) head - Integer.BYTES);
         long offset = at + head;
         while (offset < end) {
-            if (end - offset < Layout.FIELD_HEADER_BYTES) {
+            if (end - offset < Layout.FIELD_KEY) {
                 return false;
             }
             int key = segment.keyBytes(offset);
@@ -143,14 +145,14 @@ final class Scan {
             if (key < 0 || value < 0) {
                 return false;
             }
-            long content = Layout.FIELD_HEADER_BYTES + Layout.padded((long) key + value);
+            long content = Layout.fieldLength(key, value);
             if (content > end - offset || !segment.isSound(offset, key, value)) {
                 return false;
             }
-            segment.checksum(crc, offset, Layout.FIELD_HEADER_BYTES);
+            segment.checksum(crc, offset, Layout.FIELD_KEY);
             offset += content;
         }
-        return memory.get(Layout.INT, at) == (int) crc.getValue();
+        return Layout.recordChecksum(memory, at) == (int) crc.getValue();
     }
 
     private void checkKnown() {
@@ -160,7 +162,7 @@ final class Scan {
             default -> false;
         };
         for (long offset = at + Layout.recordCost(nameBytes); isKnown && offset < end; offset += sizeOf(offset)) {
-            int kind = memory.get(Layout.INT, offset + 12);
+            int kind = Layout.kind(memory, offset);
             isKnown = type == Layout.WRITE && (kind == Layout.SET || kind == Layout.DELETE);
         }
         if (!isKnown) {
@@ -170,7 +172,7 @@ final class Scan {
     }
 
     private long sizeOf(long offset) {
-        return Layout.FIELD_HEADER_BYTES + Layout.padded((long) segment.keyBytes(offset) + segment.valueBytes(offset));
+        return Layout.fieldLength(segment.keyBytes(offset), segment.valueBytes(offset));
     }
 
     /** Where the record begins, or where {@link #next} found none. */
@@ -202,7 +204,7 @@ final class Scan {
     }
 
     byte[] name() {
-        return segment.bytes(at + Layout.RECORD_HEADER_BYTES, nameBytes);
+        return segment.bytes(at + Layout.RECORD_NAME, nameBytes);
     }
 
     /** Goes on to the next entry of the record; false if there is none. */
@@ -222,7 +224,7 @@ final class Scan {
 
     /** {@link Layout#SET}, {@link Layout#DELETE}, {@link Layout#BUCKET} or {@link Layout#DROP}. */
     int kind() {
-        return type == Layout.WRITE ? memory.get(Layout.INT, entry + 12) : type;
+        return type == Layout.WRITE ? Layout.kind(memory, entry) : type;
     }
 
     /** What the entry would take in a record of its own. */

@@ -3,7 +3,6 @@ package dev.kv.storage;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
-import dev.kv.router.config.BadStart;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -120,14 +119,6 @@ final class Segment implements AutoCloseable {
         }
     }
 
-    /**
-     * What a segment says of itself at its beginning.
-     *
-     * @param previous the segment that was written before this one; 0 if it is the first, or was rewritten
-     * @param previousEnd where that one ends: nothing behind it counts, nor do segments between the two
-     */
-    record Header(Name name, long previous, long previousEnd) {}
-
     private Segment(int id, Name name, Path path, Arena arena, MemorySegment memory, FileChannel channel, long end) {
         this.id = id;
         this.name = name;
@@ -151,7 +142,7 @@ final class Segment implements AutoCloseable {
 
     /** Maps a file that has all its blocks; it has no header yet. */
     static Segment allocated(Path path, Name name) throws IOException {
-        return map(path, name, Files.size(path), Layout.SEGMENT_HEADER_BYTES, Set.of(READ, WRITE));
+        return map(path, name, Files.size(path), SegmentHeader.BYTES, Set.of(READ, WRITE));
     }
 
     /** Maps a file that is there, with {@link #end} at its end. It takes no file descriptor until {@link #seal}. */
@@ -269,61 +260,16 @@ final class Segment implements AutoCloseable {
      */
     void begin(long previous, long previousEnd) throws IOException {
         try {
-            writeHeader(previous, previousEnd);
-            checkWritten(memory.get(Layout.INT, 12) == headerChecksum());
+            new SegmentHeader(name, previous, previousEnd).writeTo(memory);
+            checkWritten(SegmentHeader.isSound(memory));
         } catch (InternalError e) {
             throw failure(e);
         }
     }
 
-    private void writeHeader(long previous, long previousEnd) {
-        MemorySegment.copy(Layout.SEGMENT_MAGIC, 0, memory, ValueLayout.JAVA_BYTE, 0, Layout.SEGMENT_MAGIC.length);
-        memory.set(Layout.INT, 8, Layout.VERSION);
-        memory.set(Layout.INT, 12, 0);
-        memory.set(Layout.LONG, 16, name.number());
-        memory.set(Layout.INT, 24, name.rewrite());
-        memory.set(Layout.INT, 28, 0);
-        memory.set(Layout.LONG, 32, previous);
-        memory.set(Layout.LONG, 40, previousEnd);
-        memory.set(Layout.INT, 12, headerChecksum());
-    }
-
-    /**
-     * The header.
-     *
-     * @throws Damaged if there is none that is sound
-     * @throws BadStart if a newer release wrote it
-     */
-    Header header() throws Damaged {
-        if (capacity() < Layout.SEGMENT_HEADER_BYTES || !hasMagic()) {
-            throw new Damaged(path, 0, "this is no segment of kv's log");
-        }
-        if (memory.get(Layout.INT, 12) != headerChecksum()) {
-            throw new Damaged(path, 0, "its header is not the one that was written");
-        }
-        if (memory.get(Layout.INT, 8) != Layout.VERSION) {
-            throw new BadStart(path + " is a segment of format " + memory.get(Layout.INT, 8)
-                    + ", and this release knows up to " + Layout.VERSION + ": use the release that wrote it");
-        }
-        if (memory.get(Layout.LONG, 16) != name.number() || memory.get(Layout.INT, 24) != name.rewrite()) {
-            throw new Damaged(path, 0, "its header is that of another segment");
-        }
-        return new Header(name, memory.get(Layout.LONG, 32), memory.get(Layout.LONG, 40));
-    }
-
-    private boolean hasMagic() {
-        return isAt(0, Layout.SEGMENT_MAGIC);
-    }
-
-    private int headerChecksum() {
-        CRC32C crc = new CRC32C();
-        byte[] header = memory.asSlice(0, Layout.SEGMENT_HEADER_BYTES).toArray(ValueLayout.JAVA_BYTE);
-        header[12] = 0;
-        header[13] = 0;
-        header[14] = 0;
-        header[15] = 0;
-        crc.update(header);
-        return (int) crc.getValue();
+    /** See {@link SegmentHeader#of}. */
+    SegmentHeader header() throws Damaged {
+        return SegmentHeader.of(memory, path, name);
     }
 
     /**
@@ -429,7 +375,7 @@ final class Segment implements AutoCloseable {
 
     /** How many bytes would be free if only what is needed stayed, those for deleting older values aside. */
     long garbageBytes() {
-        return Math.max(0, end - Layout.SEGMENT_HEADER_BYTES - liveBytes() - tombstoneBytes);
+        return Math.max(0, end - SegmentHeader.BYTES - liveBytes() - tombstoneBytes);
     }
 
     /** The bytes of what only says that something older is gone. */
@@ -443,16 +389,16 @@ final class Segment implements AutoCloseable {
     }
 
     int keyBytes(long field) {
-        return memory.get(Layout.INT, field + 4);
+        return Layout.keyBytes(memory, field);
     }
 
     int valueBytes(long field) {
-        return memory.get(Layout.INT, field + 8);
+        return Layout.valueBytes(memory, field);
     }
 
     /** Whether the field at the offset sets its key, and does not delete it. */
     boolean isSet(long field) {
-        return memory.get(Layout.INT, field + 12) == Layout.SET;
+        return Layout.kind(memory, field) == Layout.SET;
     }
 
     /**
@@ -461,7 +407,7 @@ final class Segment implements AutoCloseable {
      * @throws Damaged if it does not because it is not what was written
      */
     boolean hasKey(long field, byte[] key) throws Damaged {
-        long from = field + Layout.FIELD_HEADER_BYTES;
+        long from = field + Layout.FIELD_KEY;
         if (key.length <= end - from && keyBytes(field) == key.length && isAt(from, key)) {
             return true;
         }
@@ -476,8 +422,8 @@ final class Segment implements AutoCloseable {
      */
     boolean hasKeyOf(long field, Segment other, long otherField) throws Damaged {
         int length = keyBytes(field);
-        long from = field + Layout.FIELD_HEADER_BYTES;
-        long otherFrom = otherField + Layout.FIELD_HEADER_BYTES;
+        long from = field + Layout.FIELD_KEY;
+        long otherFrom = otherField + Layout.FIELD_KEY;
         if (other.keyBytes(otherField) == length
                 && length >= 0
                 && length <= Math.min(end - from, other.end - otherFrom)
@@ -490,7 +436,7 @@ final class Segment implements AutoCloseable {
     }
 
     byte[] key(long field) {
-        return bytes(field + Layout.FIELD_HEADER_BYTES, keyBytes(field));
+        return bytes(field + Layout.FIELD_KEY, keyBytes(field));
     }
 
     /**
@@ -501,16 +447,16 @@ final class Segment implements AutoCloseable {
      */
     byte[] value(long field, byte[] key) {
         int length = valueBytes(field);
-        if (length < 0 || field + Layout.FIELD_HEADER_BYTES + key.length + length > end) {
+        if (length < 0 || field + Layout.FIELD_KEY + key.length + length > end) {
             throw damaged(field);
         }
-        byte[] header = bytes(field, Layout.FIELD_HEADER_BYTES);
-        byte[] value = bytes(field + Layout.FIELD_HEADER_BYTES + key.length, length);
+        byte[] header = bytes(field, Layout.FIELD_KEY);
+        byte[] value = bytes(field + Layout.FIELD_KEY + key.length, length);
         CRC32C crc = new CRC32C();
-        crc.update(header, Integer.BYTES, Layout.FIELD_HEADER_BYTES - Integer.BYTES);
+        crc.update(header, Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
         crc.update(key, 0, key.length);
         crc.update(value, 0, length);
-        if ((int) Draft.INT.get(header, 0) != (int) crc.getValue()) {
+        if ((int) Layout.ARRAY_INT.get(header, Layout.FIELD_CHECKSUM) != (int) crc.getValue()) {
             throw damaged(field);
         }
         return value;
@@ -523,20 +469,17 @@ final class Segment implements AutoCloseable {
      */
     byte[] value(long field) {
         check(field);
-        return bytes(field + Layout.FIELD_HEADER_BYTES + keyBytes(field), valueBytes(field));
+        return bytes(field + Layout.FIELD_KEY + keyBytes(field), valueBytes(field));
     }
 
     private void check(long field) {
-        if (field + Layout.FIELD_HEADER_BYTES > end) {
+        if (field + Layout.FIELD_KEY > end) {
             // By whoever reads while that changes: the file may be cut off there, and a page have no place.
             throw damaged(field);
         }
         int key = keyBytes(field);
         int value = valueBytes(field);
-        if (key < 0
-                || value < 0
-                || field + Layout.FIELD_HEADER_BYTES + key + value > end
-                || !isSound(field, key, value)) {
+        if (key < 0 || value < 0 || field + Layout.FIELD_KEY + key + value > end || !isSound(field, key, value)) {
             throw damaged(field);
         }
     }
@@ -548,8 +491,8 @@ final class Segment implements AutoCloseable {
     /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
     boolean isSound(long field, int key, int value) {
         CRC32C crc = new CRC32C();
-        checksum(crc, field + 4, Layout.FIELD_HEADER_BYTES - 4 + key + value);
-        return memory.get(Layout.INT, field) == (int) crc.getValue();
+        checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + key + value);
+        return Layout.fieldChecksum(memory, field) == (int) crc.getValue();
     }
 
     /**
@@ -580,7 +523,7 @@ final class Segment implements AutoCloseable {
     static boolean isAt(MemorySegment memory, long offset, byte[] expected, int from, int count) {
         int i = 0;
         for (; i + Long.BYTES <= count; i += Long.BYTES) {
-            if (memory.get(Layout.LONG, offset + i) != (long) Draft.LONG.get(expected, from + i)) {
+            if (memory.get(Layout.LONG, offset + i) != (long) Layout.ARRAY_LONG.get(expected, from + i)) {
                 return false;
             }
         }

@@ -100,10 +100,10 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
         /** Where what is whole begins again. */
         private long behind(long from) {
             // The length first: a value may hold what looks like a record.
-            if (segment.end() - from >= Layout.RECORD_HEADER_BYTES) {
-                long length = segment.memory().get(Layout.INT, from + 4);
+            if (segment.end() - from >= Layout.RECORD_NAME) {
+                long length = Layout.recordLength(segment.memory(), from);
                 long next = from + length;
-                boolean isLength = length >= Layout.RECORD_HEADER_BYTES && length % Layout.ALIGNMENT == 0;
+                boolean isLength = length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0;
                 if (isLength && (next == segment.end() || (next < segment.end() && scan.isRecord(next)))) {
                     return next;
                 }
@@ -161,16 +161,16 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
 
         /** Whether this looks like a whole record, so that its fields can be looked for. */
         private boolean hasLayout() {
-            if (range.bytes() < Layout.RECORD_HEADER_BYTES) {
+            if (range.bytes() < Layout.RECORD_NAME) {
                 return false;
             }
-            int type = segment.memory().get(Layout.INT, range.from() + 16) & 0xFF;
-            int length = segment.memory().get(Layout.INT, range.from() + 4);
+            int type = Layout.type(segment.memory(), range.from());
+            int length = Layout.recordLength(segment.memory(), range.from());
             return type == Layout.WRITE && length == range.bytes() && head() <= range.bytes() && nameBytes() >= 0;
         }
 
         private int nameBytes() {
-            return segment.memory().get(Layout.INT, range.from() + 20);
+            return Layout.nameBytes(segment.memory(), range.from());
         }
 
         private long head() {
@@ -179,21 +179,21 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
 
         /** The fields whose keys can be told: all if the record's header is sound, else those that are sound themselves. */
         private List<Damage> fields() {
-            segment.checksum(crc, range.from() + 4, (int) head() - 4);
+            segment.checksum(crc, range.from() + Integer.BYTES, (int) head() - Integer.BYTES);
             List<Long> offsets = new ArrayList<>();
             long at = range.from() + head();
-            while (range.to() - at >= Layout.FIELD_HEADER_BYTES) {
+            while (range.to() - at >= Layout.FIELD_KEY) {
                 long bytes = sizeOf(at);
                 if (segment.keyBytes(at) < 0 || segment.valueBytes(at) < 0 || bytes > range.to() - at) {
                     break;
                 }
-                segment.checksum(crc, at, Layout.FIELD_HEADER_BYTES);
+                segment.checksum(crc, at, Layout.FIELD_KEY);
                 offsets.add(at);
                 at += bytes;
             }
             boolean isHeaderSound =
-                    at == range.to() && segment.memory().get(Layout.INT, range.from()) == (int) crc.getValue();
-            Bytes bucket = Bytes.owning(segment.bytes(range.from() + Layout.RECORD_HEADER_BYTES, nameBytes()));
+                    at == range.to() && Layout.recordChecksum(segment.memory(), range.from()) == (int) crc.getValue();
+            Bytes bucket = Bytes.owning(segment.bytes(range.from() + Layout.RECORD_NAME, nameBytes()));
             List<Damage> lost = new ArrayList<>();
             for (long offset : offsets) {
                 boolean isSound = segment.isSound(offset, segment.keyBytes(offset), segment.valueBytes(offset));
@@ -211,8 +211,7 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
         }
 
         private long sizeOf(long field) {
-            return Layout.FIELD_HEADER_BYTES
-                    + Layout.padded((long) segment.keyBytes(field) + segment.valueBytes(field));
+            return Layout.fieldLength(segment.keyBytes(field), segment.valueBytes(field));
         }
     }
 }

@@ -56,7 +56,7 @@ final class Verification {
     /** Looks at a part with its header. */
     static Survey survey(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
         part.damage().ifPresent(damage -> {
-            long bytes = Math.min(Layout.SEGMENT_HEADER_BYTES, part.end());
+            long bytes = Math.min(SegmentHeader.BYTES, part.end());
             found.accept(new Damage(damage.file(), 0, bytes, damage.what()));
         });
         return Survey.of(chain, part, segment, found);

@@ -303,7 +303,7 @@ class CompactionTest {
                     .findFirst()
                     .orElseThrow();
         }
-        long dead = Layout.SEGMENT_HEADER_BYTES + Layout.recordCost("bucket-0".length());
+        long dead = SegmentHeader.BYTES + Layout.recordCost("bucket-0".length());
         try (FileChannel file = FileChannel.open(first, StandardOpenOption.WRITE)) {
             // It leads into the zeros of the value, where nothing seems to follow.
             int length = 512;

@@ -244,17 +244,14 @@ class LimitsTest {
         byte[] sound = Files.readAllBytes(log);
         Files.delete(folder.resolve("data").resolve(names.getLast().hint()));
 
-        refusesAndLeaves(
-                log, changed(sound, Layout.SEGMENT_HEADER_BYTES + 16, 77, Layout.SEGMENT_HEADER_BYTES), "byte 64");
-        refusesAndLeaves(
-                log, changed(sound, Layout.SEGMENT_HEADER_BYTES + 17, 4, Layout.SEGMENT_HEADER_BYTES), "byte 64");
+        refusesAndLeaves(log, changed(sound, SegmentHeader.BYTES + 16, 77, SegmentHeader.BYTES), "byte 64");
+        refusesAndLeaves(log, changed(sound, SegmentHeader.BYTES + 17, 4, SegmentHeader.BYTES), "byte 64");
         refusesAndLeaves(log, changed(sound, 8, 2, 0), "format 2");
 
         // Behind the mark, too, where damage would be cut off.
         Files.delete(folder.resolve("data/mark"));
         Mark.open(folder.resolve("data")).set(new Mark.Position(0, 0, 0));
-        refusesAndLeaves(
-                log, changed(sound, Layout.SEGMENT_HEADER_BYTES + 16, 77, Layout.SEGMENT_HEADER_BYTES), "byte 64");
+        refusesAndLeaves(log, changed(sound, SegmentHeader.BYTES + 16, 77, SegmentHeader.BYTES), "byte 64");
         refusesAndLeaves(log, changed(sound, 8, 2, 0), "format 2");
 
         Files.write(log, sound);
@@ -279,7 +276,7 @@ class LimitsTest {
         CRC32C crc = new CRC32C();
         if (of == 0) {
             buffer.putInt(12, 0);
-            crc.update(bytes, 0, Layout.SEGMENT_HEADER_BYTES);
+            crc.update(bytes, 0, SegmentHeader.BYTES);
             buffer.putInt(12, (int) crc.getValue());
         } else {
             crc.update(bytes, of + 4, buffer.getInt(of + 4) - 4);
