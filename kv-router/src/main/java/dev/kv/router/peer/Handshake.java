@@ -2,7 +2,9 @@ package dev.kv.router.peer;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
-import java.nio.BufferUnderflowException;
+import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.MessageReader;
+import dev.kv.router.peer.codec.MessageWriter;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -56,48 +58,40 @@ final class Handshake {
             this.code = code;
         }
 
-        static Refusal of(int code) throws Wire.Malformed {
+        static Refusal of(int code) throws MalformedMessage {
             for (Refusal refusal : values()) {
                 if (refusal.code == code) {
                     return refusal;
                 }
             }
-            throw new Wire.Malformed("unknown refusal " + code);
+            throw new MalformedMessage("unknown refusal " + code);
         }
     }
 
     /** What the caller says first. */
     record Hello(int versionMin, int versionMax, long capabilities, String caller, String called) {
-        static Hello read(ByteBuffer body) throws Wire.Malformed {
-            try {
-                byte[] magic = new byte[MAGIC.length];
-                body.get(magic);
-                if (!Arrays.equals(magic, MAGIC)) {
-                    throw new Wire.Malformed("no node speaks like this");
-                }
-                int min = Wire.u16(body);
-                int max = Wire.u16(body);
-                long capabilities = body.getLong();
-                body.position(body.position() + NONCE_BYTES);
-                return new Hello(min, max, capabilities, Wire.text(body), Wire.text(body));
-            } catch (BufferUnderflowException | IllegalArgumentException e) {
-                throw new Wire.Malformed("a HELLO ends too early");
+        static Hello read(byte[] content) throws MalformedMessage {
+            MessageReader in = new MessageReader(ByteBuffer.wrap(content), 0);
+            if (!Arrays.equals(in.raw(MAGIC.length), MAGIC)) {
+                throw new MalformedMessage("no node speaks like this");
             }
+            int min = in.u16();
+            int max = in.u16();
+            long capabilities = in.u64();
+            in.raw(NONCE_BYTES);
+            return new Hello(min, max, capabilities, in.text(), in.text());
         }
     }
 
     /** What the called node answers. */
     record Challenge(int versionMin, int versionMax, long capabilities, String called) {
-        static Challenge read(ByteBuffer body) throws Wire.Malformed {
-            try {
-                int min = Wire.u16(body);
-                int max = Wire.u16(body);
-                long capabilities = body.getLong();
-                body.position(body.position() + NONCE_BYTES);
-                return new Challenge(min, max, capabilities, Wire.text(body));
-            } catch (BufferUnderflowException | IllegalArgumentException e) {
-                throw new Wire.Malformed("a CHALLENGE ends too early");
-            }
+        static Challenge read(byte[] content) throws MalformedMessage {
+            MessageReader in = new MessageReader(ByteBuffer.wrap(content), 0);
+            int min = in.u16();
+            int max = in.u16();
+            long capabilities = in.u64();
+            in.raw(NONCE_BYTES);
+            return new Challenge(min, max, capabilities, in.text());
         }
     }
 
@@ -113,30 +107,42 @@ final class Handshake {
         }
     }
 
-    /** The body of a HELLO with a fresh nonce. */
+    /** The content of a HELLO with a fresh nonce. */
     static byte[] hello(String caller, String called) {
-        Body body = new Body(256);
-        body.raw(MAGIC);
-        self(body, caller);
-        body.text(called);
-        return body.toByteArray();
+        MessageWriter out = new MessageWriter(MAGIC.length + selfSize(caller) + MessageWriter.textSize(called));
+        out.raw(MAGIC);
+        self(out, caller);
+        out.text(called);
+        return out.toByteArray();
     }
 
-    /** The body of a CHALLENGE with a fresh nonce. */
+    /** The content of a CHALLENGE with a fresh nonce. */
     static byte[] challenge(String called) {
-        Body body = new Body(256);
-        self(body, called);
-        return body.toByteArray();
+        MessageWriter out = new MessageWriter(selfSize(called));
+        self(out, called);
+        return out.toByteArray();
     }
 
-    private static void self(Body body, String name) {
+    private static int selfSize(String name) {
+        return 2 * Short.BYTES + Long.BYTES + NONCE_BYTES + MessageWriter.textSize(name);
+    }
+
+    private static void self(MessageWriter out, String name) {
         byte[] nonce = new byte[NONCE_BYTES];
         RANDOM.nextBytes(nonce);
-        body.u16(VERSION_MIN);
-        body.u16(VERSION_MAX);
-        body.u64(CAPABILITIES);
-        body.raw(nonce);
-        body.text(name);
+        out.u16(VERSION_MIN);
+        out.u16(VERSION_MAX);
+        out.u64(CAPABILITIES);
+        out.raw(nonce);
+        out.text(name);
+    }
+
+    /** The content of a REFUSED. */
+    static byte[] refused(Refusal refusal, String text) {
+        MessageWriter out = new MessageWriter(1 + MessageWriter.textSize(text));
+        out.u8(refusal.code);
+        out.text(text);
+        return out.toByteArray();
     }
 
     /** Whether there is a version that both sides speak. */

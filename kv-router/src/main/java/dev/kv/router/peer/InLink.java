@@ -5,6 +5,9 @@ import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
 import dev.kv.router.Router;
 import dev.kv.router.net.Report;
+import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.ReplyCodec;
+import dev.kv.router.peer.codec.RequestCodec;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -49,20 +52,20 @@ final class InLink extends Link {
     }
 
     @Override
-    void handshake(byte kind, ByteBuffer content) throws Wire.Malformed {
+    void handshake(byte kind, ByteBuffer content) throws MalformedMessage {
         switch (kind) {
             case HELLO -> hello(content);
             case PROOF -> proof(content);
-            default -> throw new Wire.Malformed("no node begins like this");
+            default -> throw new MalformedMessage("no node begins like this");
         }
     }
 
-    private void hello(ByteBuffer content) throws Wire.Malformed {
+    private void hello(ByteBuffer content) throws MalformedMessage {
         if (hello.length > 0) {
-            throw new Wire.Malformed("a second HELLO");
+            throw new MalformedMessage("a second HELLO");
         }
         hello = bytes(content);
-        Handshake.Hello said = Handshake.Hello.read(ByteBuffer.wrap(hello));
+        Handshake.Hello said = Handshake.Hello.read(hello);
         caller = said.caller();
         if (!Handshake.speaksOneOf(said.versionMin(), said.versionMax())) {
             String versions = Handshake.VERSION_MIN + " to " + Handshake.VERSION_MAX;
@@ -81,9 +84,9 @@ final class InLink extends Link {
         }
     }
 
-    private void proof(ByteBuffer content) throws Wire.Malformed {
+    private void proof(ByteBuffer content) throws MalformedMessage {
         if (hello.length == 0) {
-            throw new Wire.Malformed("a PROOF before HELLO");
+            throw new MalformedMessage("a PROOF before HELLO");
         }
         byte[] cookie = settings.cookie().array();
         byte[] expected = Handshake.proof(cookie, Handshake.Side.CALLER, hello, challenge);
@@ -97,10 +100,7 @@ final class InLink extends Link {
 
     private void refuse(Handshake.Refusal refusal, String text, String why) {
         refusals.report(() -> "refused the node " + caller + " at " + remote() + ": " + why);
-        Body body = new Body(64);
-        body.u8(refusal.code);
-        body.text(text);
-        sendFrame(REFUSED, body.toByteArray());
+        sendFrame(REFUSED, Handshake.refused(refusal, text));
         closeAfterSent();
     }
 
@@ -116,22 +116,22 @@ final class InLink extends Link {
     }
 
     @Override
-    void message(byte kind, int number, Optional<ByteBuffer> body) throws Wire.Malformed {
+    void message(byte kind, int number, Optional<ByteBuffer> body) throws MalformedMessage {
         if (kind != REQUEST) {
-            throw new Wire.Malformed("a reply that nobody asked for");
+            throw new MalformedMessage("a reply that nobody asked for");
         }
         if (body.isEmpty()) {
             answer(
                     number,
-                    Wire.encode(new Reply.Failed(
+                    ReplyCodec.encode(new Reply.Failed(
                             Word.TOOLARGE,
                             settings.self()
                                     + " has no room for this request (kv.router.value-max, kv.router.assembly-max)")));
             return;
         }
-        switch (Wire.decodeRequest(body.get(), () -> progress(number))) {
-            case Wire.Received.Unknown(int command) -> answer(number, Wire.unsupported(command));
-            case Wire.Received.Known(Request request) -> run(number, request);
+        switch (RequestCodec.decode(body.get(), () -> progress(number))) {
+            case RequestCodec.Received.Unknown(int command) -> answer(number, ReplyCodec.unsupported(command));
+            case RequestCodec.Received.Known(Request request) -> run(number, request);
         }
     }
 
@@ -142,7 +142,7 @@ final class InLink extends Link {
                 LOG.error("fault in a request of {}", caller, fault);
             }
             inFlight--;
-            answer(number, Wire.encode(fault == null ? reply : faulted()));
+            answer(number, ReplyCodec.encode(fault == null ? reply : faulted()));
             readOn();
         });
     }
@@ -170,9 +170,9 @@ final class InLink extends Link {
     }
 
     @Override
-    void notice(byte kind, int number) throws Wire.Malformed {
+    void notice(byte kind, int number) throws MalformedMessage {
         if (kind != CANCEL) {
-            throw new Wire.Malformed("unknown kind of frame " + kind);
+            throw new MalformedMessage("unknown kind of frame " + kind);
         }
         forget(number);
     }

@@ -2,6 +2,7 @@ package dev.kv.router.peer;
 
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
+import dev.kv.router.peer.codec.MalformedMessage;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -67,17 +68,17 @@ abstract class Link extends Connection {
     }
 
     /** A frame of the handshake. */
-    abstract void handshake(byte kind, ByteBuffer content) throws Wire.Malformed;
+    abstract void handshake(byte kind, ByteBuffer content) throws MalformedMessage;
 
     /**
      * A whole message.
      *
      * @param body what was sent; empty if it was longer than can be held here
      */
-    abstract void message(byte kind, int number, Optional<ByteBuffer> body) throws Wire.Malformed;
+    abstract void message(byte kind, int number, Optional<ByteBuffer> body) throws MalformedMessage;
 
     /** A frame about the request with this number; 0 for {@link #GOAWAY}. */
-    abstract void notice(byte kind, int number) throws Wire.Malformed;
+    abstract void notice(byte kind, int number) throws MalformedMessage;
 
     /** Warns of what the other side does; it may do it often, and the log has to stay readable. */
     abstract void warn(Supplier<String> line);
@@ -137,13 +138,13 @@ abstract class Link extends Connection {
         input.position(start + Integer.BYTES + length);
         try {
             frame(kind, content);
-        } catch (Wire.Malformed e) {
+        } catch (MalformedMessage e) {
             malformed(e.getMessage());
         }
         return true;
     }
 
-    private void frame(byte kind, ByteBuffer content) throws Wire.Malformed {
+    private void frame(byte kind, ByteBuffer content) throws MalformedMessage {
         if (!trusted) {
             handshake(kind, content);
             return;
@@ -152,13 +153,13 @@ abstract class Link extends Connection {
             case REQUEST, REPLY -> chunk(kind, content);
             case PROGRESS, CANCEL -> notice(kind, number(content));
             case GOAWAY -> notice(kind, 0);
-            default -> throw new Wire.Malformed("unknown kind of frame " + kind);
+            default -> throw new MalformedMessage("unknown kind of frame " + kind);
         }
     }
 
-    private static int number(ByteBuffer content) throws Wire.Malformed {
+    private static int number(ByteBuffer content) throws MalformedMessage {
         if (content.remaining() != Integer.BYTES) {
-            throw new Wire.Malformed("a number of " + content.remaining() + " bytes");
+            throw new MalformedMessage("a number of " + content.remaining() + " bytes");
         }
         return content.getInt();
     }
@@ -188,9 +189,9 @@ abstract class Link extends Connection {
         }
     }
 
-    private void chunk(byte kind, ByteBuffer content) throws Wire.Malformed {
+    private void chunk(byte kind, ByteBuffer content) throws MalformedMessage {
         if (content.remaining() < CHUNK_HEADER_BYTES - 1) {
-            throw new Wire.Malformed("a chunk of " + content.remaining() + " bytes");
+            throw new MalformedMessage("a chunk of " + content.remaining() + " bytes");
         }
         boolean more = content.get() != 0;
         int number = content.getInt();
@@ -204,7 +205,7 @@ abstract class Link extends Connection {
             assemblies.put(number, assembly);
         }
         if (more && !content.hasRemaining()) {
-            throw new Wire.Malformed("an empty chunk of a message that goes on");
+            throw new MalformedMessage("an empty chunk of a message that goes on");
         }
         if (assembly.tooLong
                 || assembly.bytes + content.remaining() > messageMaxBytes

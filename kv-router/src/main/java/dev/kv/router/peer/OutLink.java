@@ -4,6 +4,10 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.MessageReader;
+import dev.kv.router.peer.codec.ReplyCodec;
+import dev.kv.router.peer.codec.RequestCodec;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -82,21 +86,21 @@ final class OutLink extends Link {
     }
 
     @Override
-    void handshake(byte kind, ByteBuffer content) throws Wire.Malformed {
+    void handshake(byte kind, ByteBuffer content) throws MalformedMessage {
         switch (kind) {
             case CHALLENGE -> challenge(content);
             case WELCOME -> welcome(content);
             case REFUSED -> refused(content);
-            default -> throw new Wire.Malformed("no node answers like this");
+            default -> throw new MalformedMessage("no node answers like this");
         }
     }
 
-    private void challenge(ByteBuffer content) throws Wire.Malformed {
+    private void challenge(ByteBuffer content) throws MalformedMessage {
         if (challenge.length > 0) {
-            throw new Wire.Malformed("a second CHALLENGE");
+            throw new MalformedMessage("a second CHALLENGE");
         }
         challenge = bytes(content);
-        Handshake.Challenge said = Handshake.Challenge.read(ByteBuffer.wrap(challenge));
+        Handshake.Challenge said = Handshake.Challenge.read(challenge);
         if (!said.called().equals(peer.name())) {
             fail("is not there: at this address is " + said.called());
         } else if (!Handshake.speaksOneOf(said.versionMin(), said.versionMax())) {
@@ -108,9 +112,9 @@ final class OutLink extends Link {
         }
     }
 
-    private void welcome(ByteBuffer content) throws Wire.Malformed {
+    private void welcome(ByteBuffer content) throws MalformedMessage {
         if (challenge.length == 0) {
-            throw new Wire.Malformed("a WELCOME before CHALLENGE");
+            throw new MalformedMessage("a WELCOME before CHALLENGE");
         }
         byte[] expected = Handshake.proof(settings.cookie().array(), Handshake.Side.CALLED, hello, challenge);
         if (Handshake.same(bytes(content), expected)) {
@@ -121,12 +125,10 @@ final class OutLink extends Link {
         }
     }
 
-    private void refused(ByteBuffer content) throws Wire.Malformed {
-        if (content.remaining() < 3) {
-            throw new Wire.Malformed("a REFUSED of " + content.remaining() + " bytes");
-        }
-        Handshake.Refusal refusal = Handshake.Refusal.of(Wire.u8(content));
-        String text = Bytes.of(Wire.text(content)).printable(NAME_MAX_BYTES);
+    private void refused(ByteBuffer content) throws MalformedMessage {
+        MessageReader in = new MessageReader(content, 0);
+        Handshake.Refusal refusal = Handshake.Refusal.of(in.u8());
+        String text = Bytes.of(in.text()).printable(NAME_MAX_BYTES);
         fail(
                 switch (refusal) {
                     case NAME -> "is not there: at this address is " + text;
@@ -168,7 +170,7 @@ final class OutLink extends Link {
             activeNanos = System.nanoTime();
         }
         int number = lastNumber;
-        byte[] body = Wire.encode(request.request(), request.timeLeft());
+        byte[] body = RequestCodec.encode(request.request(), request.timeLeft());
         request.sendAs(number, new Outbox.Message(REQUEST, number, body, () -> moved(number)));
         pending.put(number, request);
         deadlines.watch(request);
@@ -238,32 +240,32 @@ final class OutLink extends Link {
     }
 
     @Override
-    void message(byte kind, int number, Optional<ByteBuffer> body) throws Wire.Malformed {
+    void message(byte kind, int number, Optional<ByteBuffer> body) throws MalformedMessage {
         if (kind != REPLY) {
-            throw new Wire.Malformed("a request on a link that is there for replies");
+            throw new MalformedMessage("a request on a link that is there for replies");
         }
         activeNanos = System.nanoTime();
         Reply reply = body.isPresent()
-                ? Wire.decodeReply(body.get(), peer.name())
+                ? ReplyCodec.decode(body.get(), peer.name())
                 : new Failed(
                         Word.TOOLARGE,
                         peer.name()
                                 + " replied with more than fits here (kv.router.reply-max, kv.router.assembly-max)");
         Pending request = pending.remove(number);
         if (request == null) {
-            throw new Wire.Malformed("a reply to a request that was not sent");
+            throw new MalformedMessage("a reply to a request that was not sent");
         }
         request.answer(reply);
         closeIfDone();
     }
 
     @Override
-    void notice(byte kind, int number) throws Wire.Malformed {
+    void notice(byte kind, int number) throws MalformedMessage {
         activeNanos = System.nanoTime();
         switch (kind) {
             case PROGRESS -> moved(number);
             case GOAWAY -> leave();
-            default -> throw new Wire.Malformed("unknown kind of frame " + kind);
+            default -> throw new MalformedMessage("unknown kind of frame " + kind);
         }
     }
 

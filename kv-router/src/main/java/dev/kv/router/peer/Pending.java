@@ -4,6 +4,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
+import dev.kv.router.peer.codec.CommandCodec;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -14,7 +15,7 @@ final class Pending {
     private static final double SHARE_OF_TIME_LEFT = 0.95;
 
     private final Request request;
-    private final int sizeBytes;
+    private final long sizeBytes;
     private final Duration timeout;
     private final CompletableFuture<Reply> reply = new CompletableFuture<>();
     private long deadlineNanos;
@@ -26,7 +27,7 @@ final class Pending {
 
     Pending(Request request, Duration timeout) {
         this.request = request;
-        this.sizeBytes = Wire.sizeOf(request.command());
+        this.sizeBytes = CommandCodec.sizeOf(request.command());
         this.timeout = timeout(request.timeLeft(), timeout);
         this.deadlineNanos = System.nanoTime() + this.timeout.toNanos();
     }
@@ -43,8 +44,8 @@ final class Pending {
         return request;
     }
 
-    /** The bytes of its names, keys and values. */
-    int sizeBytes() {
+    /** The bytes of its command on the wire. */
+    long sizeBytes() {
         return sizeBytes;
     }
 

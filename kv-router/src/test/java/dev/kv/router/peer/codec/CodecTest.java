@@ -1,4 +1,4 @@
-package dev.kv.router.peer;
+package dev.kv.router.peer.codec;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -21,7 +21,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** What nodes say to each other, taken apart and put together again. */
-final class WireTest {
+final class CodecTest {
     private static final Bytes B = Bytes.of("bucket");
     private static final Bytes K = Bytes.of("key");
     private static final NameSpace NAMES = new NameSpace(List.of(
@@ -68,11 +68,11 @@ final class WireTest {
     }
 
     private static byte[] encoded(Command command) {
-        return Wire.encode(request(command), Duration.ofSeconds(1));
+        return RequestCodec.encode(request(command), Duration.ofSeconds(1));
     }
 
-    private static Wire.Received decoded(byte[] body) throws Wire.Malformed {
-        return Wire.decodeRequest(ByteBuffer.wrap(body), () -> {});
+    private static RequestCodec.Received decoded(byte[] body) throws MalformedMessage {
+        return RequestCodec.decode(ByteBuffer.wrap(body), () -> {});
     }
 
     /** The records that can be said, those of interfaces in between included. */
@@ -92,19 +92,47 @@ final class WireTest {
     void everyCommandArrivesAsItWasSent() throws Exception {
         assertThat(COMMANDS).extracting(Object::getClass).containsExactlyInAnyOrderElementsOf(records(Command.class));
         for (Command command : COMMANDS) {
-            Request arrived = ((Wire.Received.Known) decoded(encoded(command))).request();
+            Request arrived = ((RequestCodec.Received.Known) decoded(encoded(command))).request();
             assertThat(arrived.command()).isEqualTo(command);
             assertThat(arrived.path()).containsExactly(new Request.Visit("foo@h", 9));
+            assertThat(arrived.stream()).isEqualTo(3);
+            assertThat(arrived.timeLeft()).isEqualTo(Duration.ofSeconds(1));
         }
     }
 
     @Test
     void everyReplyArrivesAsItWasSent() throws Exception {
-        assertThat(REPLIES).extracting(Object::getClass).containsAll(records(Reply.class));
+        assertThat(Set.copyOf(REPLIES.stream().map(Object::getClass).toList())).isEqualTo(records(Reply.class));
         for (Reply reply : REPLIES) {
-            assertThat(Wire.decodeReply(ByteBuffer.wrap(Wire.encode(reply)), "foo@h"))
+            assertThat(ReplyCodec.decode(ByteBuffer.wrap(ReplyCodec.encode(reply)), "foo@h"))
                     .isEqualTo(reply);
         }
+    }
+
+    /** A message is written into memory of the size that its encoding tells: a wrong size is a fault. */
+    @Test
+    void theSizeOfACommandIsThatOfItsOperands() {
+        for (Command command : COMMANDS) {
+            int headerBytes = 1 + 4 + 4 + 2 + 2 + "foo@h".length() + 8;
+            assertThat(CommandCodec.sizeOf(command)).as("%s", command).isEqualTo(encoded(command).length - headerBytes);
+        }
+    }
+
+    @Test
+    void aTextThatIsNoAsciiOrTooLongForItsLengthArrivesAsFarAsItFits() throws Exception {
+        for (String text : List.of("Grüße an den nächsten Knoten", "x".repeat(70_000), "ü".repeat(40_000))) {
+            Reply.Failed sent = new Reply.Failed(Reply.Word.ERR, text);
+            Reply.Failed arrived = (Reply.Failed) ReplyCodec.decode(ByteBuffer.wrap(ReplyCodec.encode(sent)), "foo@h");
+            assertThat(text).startsWith(arrived.message().substring(0, Math.min(text.length(), 30_000)));
+        }
+    }
+
+    @Test
+    void aCommandOfANewerNodeIsToldApartAlsoInABatch() throws Exception {
+        byte[] batch = encoded(new Command.Batch(B, List.of(new Command.Size(B))));
+        batch[batch.length - 4 - B.size() - 1] = 99;
+
+        assertThat(decoded(batch)).isEqualTo(new RequestCodec.Received.Unknown(99));
     }
 
     @Test
@@ -113,18 +141,18 @@ final class WireTest {
             byte[] whole = encoded(command);
             for (int length = 0; length < whole.length; length++) {
                 byte[] part = Arrays.copyOf(whole, length);
-                assertThatThrownBy(() -> decoded(part)).as("%s", command).isInstanceOf(Wire.Malformed.class);
+                assertThatThrownBy(() -> decoded(part)).as("%s", command).isInstanceOf(MalformedMessage.class);
             }
             assertThatThrownBy(() -> decoded(Arrays.copyOf(whole, whole.length + 1)))
-                    .isInstanceOf(Wire.Malformed.class);
+                    .isInstanceOf(MalformedMessage.class);
         }
         for (Reply reply : REPLIES) {
-            byte[] whole = Wire.encode(reply);
+            byte[] whole = ReplyCodec.encode(reply);
             for (int length = 0; length < whole.length; length++) {
                 ByteBuffer part = ByteBuffer.wrap(Arrays.copyOf(whole, length));
-                assertThatThrownBy(() -> Wire.decodeReply(part, "foo@h"))
+                assertThatThrownBy(() -> ReplyCodec.decode(part, "foo@h"))
                         .as("%s", reply)
-                        .isInstanceOf(Wire.Malformed.class);
+                        .isInstanceOf(MalformedMessage.class);
             }
         }
     }
@@ -139,7 +167,7 @@ final class WireTest {
             boolean isRequest = random.nextBoolean();
             byte[] body = isRequest
                     ? encoded(COMMANDS.get(random.nextInt(COMMANDS.size())))
-                    : Wire.encode(REPLIES.get(random.nextInt(REPLIES.size())));
+                    : ReplyCodec.encode(REPLIES.get(random.nextInt(REPLIES.size())));
             for (int i = random.nextInt(3); i >= 0; i--) {
                 body[random.nextInt(body.length)] = (byte) random.nextInt(256);
             }
@@ -147,10 +175,10 @@ final class WireTest {
                 if (isRequest) {
                     decoded(body);
                 } else {
-                    Wire.decodeReply(ByteBuffer.wrap(body), "foo@h");
+                    ReplyCodec.decode(ByteBuffer.wrap(body), "foo@h");
                 }
                 understood++;
-            } catch (Wire.Malformed e) {
+            } catch (MalformedMessage e) {
                 assertThat(e).hasMessageNotContaining("\n");
             } catch (RuntimeException e) {
                 throw new AssertionError("with -Dkv.seed=" + seed, e);

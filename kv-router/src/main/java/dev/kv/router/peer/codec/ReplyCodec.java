@@ -1,0 +1,146 @@
+package dev.kv.router.peer.codec;
+
+import static dev.kv.router.peer.codec.Composite.field;
+import static dev.kv.router.peer.codec.Composite.fields;
+import static dev.kv.router.peer.codec.Encoding.BYTES;
+import static dev.kv.router.peer.codec.Encoding.INT;
+import static dev.kv.router.peer.codec.Encoding.LONG;
+import static dev.kv.router.peer.codec.Encoding.TEXT;
+import static dev.kv.router.peer.codec.Encoding.list;
+import static dev.kv.router.peer.codec.Encoding.nested;
+import static dev.kv.router.peer.codec.Encoding.optional;
+import static dev.kv.router.peer.codec.Encoding.shortList;
+import static dev.kv.router.peer.codec.Variants.row;
+
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Word;
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/** How replies stand in a message: a row for each kind. {@code docs/peer-protocol.md} shows the same. */
+public final class ReplyCodec {
+    /** The replies to a batch, one of which can be to several keys. */
+    private static final int DEPTH_MAX = 2;
+
+    /** No kind of {@link Reply}: the called node does not know the command. The code of the command follows. */
+    private static final int UNSUPPORTED = 6;
+
+    /** A word that only newer nodes know says no more than any error. */
+    private static final Encoding<Word> WORD = new Encoding<>() {
+        @Override
+        public long size(Word value) {
+            return MessageWriter.textSize(value.name());
+        }
+
+        @Override
+        public void write(MessageWriter out, Word value) {
+            out.text(value.name());
+        }
+
+        @Override
+        public Word read(MessageReader in) throws MalformedMessage {
+            String name = in.text();
+            for (Word word : Word.values()) {
+                if (word.name().equals(name)) {
+                    return word;
+                }
+            }
+            return Word.ERR;
+        }
+    };
+
+    private static final Encoding<Reply.Failed> FAILED =
+            fields(Reply.Failed::new, field(Reply.Failed::word, WORD), field(Reply.Failed::message, TEXT));
+
+    private static final Encoding<Reply.Hop> HOP = fields(
+            Reply.Hop::new,
+            field(Reply.Hop::node, TEXT),
+            field(Reply.Hop::table, LONG),
+            field(Reply.Hop::entry, TEXT),
+            field(Reply.Hop::line, INT),
+            field(Reply.Hop::column, INT));
+
+    private static final Encoding<Reply.Owner> OWNER =
+            fields(Reply.Owner::new, field(Reply.Owner::from, BYTES), field(Reply.Owner::node, TEXT));
+
+    private static final Encoding<Reply.Name> NAME =
+            fields(Reply.Name::new, field(Reply.Name::position, LONG), field(Reply.Name::bucket, BYTES));
+
+    private static final Variants<Reply> ROWS = new Variants<>(
+            "reply",
+            List.of(
+                    row(0, Reply.Ok.class, fields(new Reply.Ok())),
+                    row(1, Reply.NotFound.class, fields(new Reply.NotFound())),
+                    row(2, Reply.Absent.class, fields(new Reply.Absent())),
+                    row(3, Reply.Value.class, fields(Reply.Value::new, field(Reply.Value::value, BYTES))),
+                    row(4, Reply.Failed.class, FAILED),
+                    row(
+                            5,
+                            Reply.Way.class,
+                            fields(
+                                    Reply.Way::new,
+                                    field(Reply.Way::hops, shortList(HOP)),
+                                    field(Reply.Way::failure, optional(FAILED)))),
+                    row(7, Reply.Amount.class, fields(Reply.Amount::new, field(Reply.Amount::value, LONG))),
+                    row(8, Reply.Values.class, fields(Reply.Values::new, field(Reply.Values::values, list(BYTES)))),
+                    row(
+                            9,
+                            Reply.Many.class,
+                            fields(Reply.Many::new, field(Reply.Many::replies, list(nested(() -> ReplyCodec.ROWS))))),
+                    row(
+                            10,
+                            Reply.Page.class,
+                            fields(
+                                    Reply.Page::new,
+                                    field(Reply.Page::next, LONG),
+                                    field(Reply.Page::values, list(BYTES)))),
+                    row(
+                            11,
+                            Reply.Names.class,
+                            fields(
+                                    Reply.Names::new,
+                                    field(Reply.Names::owners, list(OWNER)),
+                                    field(Reply.Names::next, LONG),
+                                    field(Reply.Names::names, list(NAME))))));
+
+    private ReplyCodec() {}
+
+    /** The message of a reply. */
+    public static byte[] encode(Reply reply) {
+        MessageWriter out = new MessageWriter(ROWS.size(reply));
+        ROWS.write(out, reply);
+        return out.toByteArray();
+    }
+
+    /** The reply to a command that this node does not know. */
+    public static byte[] unsupported(int command) {
+        MessageWriter out = new MessageWriter(2);
+        out.u8(UNSUPPORTED);
+        out.u8(command);
+        return out.toByteArray();
+    }
+
+    /**
+     * The reply of a whole message.
+     *
+     * @param node the name of the node that sent it
+     */
+    public static Reply decode(ByteBuffer message, String node) throws MalformedMessage {
+        MessageReader in = new MessageReader(message, DEPTH_MAX);
+        try {
+            int code = in.u8();
+            Reply reply = code == UNSUPPORTED ? unsupported(in.u8(), node) : ROWS.readFields(code, in);
+            in.expectEnd();
+            return reply;
+        } catch (IllegalArgumentException e) {
+            throw new MalformedMessage("a reply makes no sense: " + e.getMessage());
+        }
+    }
+
+    private static Reply unsupported(int command, String node) {
+        return new Reply.Failed(
+                Word.ERR,
+                "%s does not know this command (number %d): it runs an older release, upgrade it"
+                        .formatted(node, command));
+    }
+}
