@@ -72,14 +72,25 @@ class ArchitectureTest {
                 .resideInAnyPackage("dev.kv.router.spi..", "dev.kv.storage..", "dev.kv.server..", "dev.kv.logging..")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("dev.kv.router.node..")
+                .resideInAnyPackage("dev.kv.router.node..", "dev.kv.router.cli..", "dev.kv.router.admin..")
+                .check(KV);
+    }
+
+    @Test
+    void nothingDependsOnTheWiringButTheCommandLine() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("dev.kv.router.node..", "dev.kv.router.cli..", "dev.kv.benchmarks..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("dev.kv.router.node..", "dev.kv.router.cli..")
                 .check(KV);
     }
 
     @Test
     void thirdPartyCodeStaysAtTheEdges() {
         only("dev.kv.router.net", "org.apache.mina..");
-        only("dev.kv.router.node", "picocli..");
+        only("dev.kv.router.cli", "picocli..");
         only("dev.kv.router.zookeeper", "org.apache.curator..");
         only("dev.kv.router.zookeeper", "org.apache.zookeeper..");
         only("dev.kv.logging", "ch.qos.logback..");

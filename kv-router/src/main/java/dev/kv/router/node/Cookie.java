@@ -23,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The file with the secret that the nodes share: its content, without white space at the end. */
-final class Cookie {
+public final class Cookie {
     private static final Logger LOG = LoggerFactory.getLogger(Cookie.class);
     private static final int SAFE_MIN_BYTES = 16;
     private static final int MAX_BYTES = 255;
@@ -39,7 +39,7 @@ final class Cookie {
      *
      * @throws BadStart if it cannot be read or made, if others than its owner may read it, or if it is empty or too long
      */
-    static Bytes readOrMake(Path file) {
+    public static Bytes readOrMake(Path file) {
         try {
             return read(file);
         } catch (NoSuchFileException e) {

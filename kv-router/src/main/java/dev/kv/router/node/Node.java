@@ -4,6 +4,9 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Router;
 import dev.kv.router.Router.TableInForce;
 import dev.kv.router.Store;
+import dev.kv.router.admin.LocalSocket;
+import dev.kv.router.admin.NodeAnswers;
+import dev.kv.router.admin.NodeState;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
@@ -23,13 +26,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,27 +40,8 @@ public final class Node {
     private static final Logger LOG = LoggerFactory.getLogger(Node.class);
 
     private final Ready ready;
-    private final Instant startedAt = Instant.now();
+    private final NodeState state;
     private final Deque<Part> parts = new ArrayDeque<>();
-    private final ConcurrentMap<String, Supplier<Map<String, String>>> reports = new ConcurrentHashMap<>();
-    private volatile State state = State.STARTING;
-    private volatile String doing = "";
-    private volatile Optional<Engine.Open> openStorage = Optional.empty();
-    private volatile Optional<Router> router = Optional.empty();
-    private volatile Optional<InetSocketAddress> clientAddress = Optional.empty();
-    private volatile Optional<InetSocketAddress> peerAddress = Optional.empty();
-
-    /** The states of a node's life, in their order. */
-    enum State {
-        STARTING,
-        RUNNING,
-        STOPPING;
-
-        /** As status documents say it. */
-        String text() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-    }
 
     /** Something that was started, and how to stop it within a limit. */
     private record Part(String name, Stop stop) {}
@@ -77,18 +56,18 @@ public final class Node {
         private final Settings configuration;
         private final Release release;
         private final NodeSettings settings;
-        private final Optional<Engine.Ready> storage;
+        private final Optional<Engine.Ready> engine;
         private final Optional<Door.Ready> door;
 
         private Ready(Settings settings, Release release) {
             this.configuration = settings;
             this.release = release;
-            this.settings = NodeSettings.of(settings, release.storage().isPresent());
-            this.storage = release.storage().map(service -> service.configure(settings));
+            this.settings = NodeSettings.of(settings, release.engine().isPresent());
+            this.engine = release.engine().map(service -> service.configure(settings));
             this.door = release.door().map(service -> service.configure(settings));
         }
 
-        NodeSettings settings() {
+        public NodeSettings settings() {
             return settings;
         }
 
@@ -112,6 +91,16 @@ public final class Node {
 
     private Node(Ready ready) {
         this.ready = ready;
+        NodeSettings settings = ready.settings;
+        Release release = ready.release;
+        this.state = new NodeState(new NodeState.Identity(
+                settings.name(),
+                release.role(),
+                release.version(),
+                release.engine().isPresent(),
+                settings.drain(),
+                settings.timeout(),
+                settings.limits()));
     }
 
     /**
@@ -131,18 +120,18 @@ public final class Node {
         if (settings.zookeeper().isEmpty()) {
             settings.table().warnings().forEach(warning -> LOG.warn("kv.router.table: {}", warning));
         }
-        Answers answers = new Answers(this, stopAsked);
+        NodeAnswers answers = new NodeAnswers(state, stopAsked);
         holdFolder(answers);
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
-        doing = "opening the storage";
-        Optional<Engine.Open> storage = ready.storage.map(
-                storing -> storing.start(settings.limits().replyMaxBytes(), progress -> doing = progress));
+        state.turnTo("opening the storage");
+        Optional<Engine.Open> storage =
+                ready.engine.map(engine -> engine.start(settings.limits().replyMaxBytes(), state::turnTo));
         storage.ifPresent(open -> started("storage", open));
-        openStorage = storage;
+        storage.ifPresent(state::opened);
         started("backups, exports and imports", limit -> answers.cutOff());
 
-        doing = "opening the ports";
+        state.turnTo("opening the ports");
         Loops loops = new Loops(settings.ioThreads());
         started("loops", limit -> loops.close());
         Optional<Cluster> cluster = settings.zookeeper().map(zookeeper -> cluster(zookeeper, storage));
@@ -153,15 +142,15 @@ public final class Node {
         TableInForce table = cluster.map(Cluster::begin)
                 .orElseGet(() -> new TableInForce(settings.table(), 0, "kv.router.table", Instant.now()));
         Router routing = new Router(settings.name(), storage.map(Store.class::cast), peers, settings.limits(), table);
-        router = Optional.of(routing);
+        state.routesBy(routing);
         PeerDoor peerDoor = openPeerDoor(loops, peerSettings, routing);
         started("nodes", peerDoor::stop);
-        reports.put("nodes", () -> Map.of("links", String.valueOf(peerDoor.links())));
-        peerAddress = Optional.of(peerDoor.address());
+        state.reports("nodes", () -> Map.of("links", String.valueOf(peerDoor.links())));
+        state.peersAt(peerDoor.address());
         cluster.ifPresent(others -> {
-            doing = "reading ZooKeeper";
+            state.turnTo("reading ZooKeeper");
             others.join(Advertised.address(settings, peerDoor.address()), routing::use, peers::moved);
-            doing = "opening the ports";
+            state.turnTo("opening the ports");
         });
         ready.door.ifPresent(door -> {
             Door.Facts facts = new Door.Facts(
@@ -170,20 +159,20 @@ public final class Node {
                     ready.release.version(),
                     settings.limits(),
                     routing::inForce,
-                    this::reports);
+                    state::reports);
             Door.Open open = door.start(routing::store, loops, facts);
             started("clients", open);
-            clientAddress = Optional.of(open.address());
+            state.clientsAt(open.address());
             cluster.ifPresent(others -> others.clientsAt(Addresses.text(open.address())));
         });
 
-        doing = "";
-        state = State.RUNNING;
+        state.turnTo("");
+        state.enter(NodeState.Stage.RUNNING);
         LOG.info(
                 "{} runs: {}, {}nodes at {}, {}",
                 settings.name(),
                 ready.release.role(),
-                clientAddress
+                state.clientAddress()
                         .map(address -> "clients at " + Addresses.text(address) + ", ")
                         .orElse(""),
                 Addresses.text(peerDoor.address()),
@@ -208,13 +197,13 @@ public final class Node {
                 ready.settings.tableMaxBytes(),
                 visitor -> storage.ifPresent(buckets -> buckets.forEachBucket(visitor::accept)));
         started("zookeeper", limit -> cluster.close());
-        reports.put("zookeeper", cluster::status);
+        state.reports("zookeeper", cluster::status);
         return cluster;
     }
 
-    private void holdFolder(Answers answers) {
+    private void holdFolder(NodeAnswers answers) {
         NodeSettings settings = ready.settings;
-        doing = "taking " + settings.folder();
+        state.turnTo("taking " + settings.folder());
         try {
             NodeFolder folder = NodeFolder.hold(settings.folder())
                     .orElseThrow(() -> new BadStart("a node runs in " + settings.folder() + " already (process "
@@ -238,7 +227,7 @@ public final class Node {
     }
 
     private void started(String name, Running running) {
-        reports.put(name, running::status);
+        state.reports(name, running::status);
         started(name, running::stop);
     }
 
@@ -248,50 +237,16 @@ public final class Node {
 
     /** The address of the door for other nodes, with the port that was given where any free one was asked for. */
     public Optional<InetSocketAddress> peerAddress() {
-        return peerAddress;
+        return state.peerAddress();
     }
 
     /** The address of the door for clients, likewise; empty without such a door. */
     public Optional<InetSocketAddress> clientAddress() {
-        return clientAddress;
+        return state.clientAddress();
     }
 
-    NodeSettings settings() {
+    public NodeSettings settings() {
         return ready.settings;
-    }
-
-    Release release() {
-        return ready.release;
-    }
-
-    Instant startedAt() {
-        return startedAt;
-    }
-
-    State state() {
-        return state;
-    }
-
-    /** What a node that starts or stops is about; empty while it runs. */
-    String doing() {
-        return doing;
-    }
-
-    /** Empty until the node has come so far, and if it keeps no data. */
-    Optional<Engine.Open> storage() {
-        return openStorage;
-    }
-
-    /** Empty until the node has come so far. */
-    Optional<Router> router() {
-        return router;
-    }
-
-    /** What the parts say of themselves, by their names. */
-    Map<String, Map<String, String>> reports() {
-        Map<String, Map<String, String>> all = new TreeMap<>();
-        reports.forEach((name, report) -> all.put(name, report.get()));
-        return all;
     }
 
     /**
@@ -299,7 +254,7 @@ public final class Node {
      * cut off. A part that fails to stop does not keep the others from it. Called once, by one thread.
      */
     public void stop(Duration limit) {
-        state = State.STOPPING;
+        state.enter(NodeState.Stage.STOPPING);
         LOG.info("{} stops", ready.settings.name());
         stopParts(limit);
         LOG.info("{} has stopped", ready.settings.name());
@@ -309,7 +264,7 @@ public final class Node {
         long deadlineNanos = System.nanoTime() + limit.toNanos();
         while (!parts.isEmpty()) {
             Part part = parts.pop();
-            doing = "stopping: " + part.name();
+            state.turnTo("stopping: " + part.name());
             try {
                 part.stop().within(Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime())));
             } catch (IOException | RuntimeException e) {

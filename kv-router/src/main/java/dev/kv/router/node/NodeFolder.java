@@ -21,7 +21,7 @@ import java.util.concurrent.locks.LockSupport;
  *
  * <p>It is a POSIX record lock: a process that holds a folder must not ask whether it {@link #isHeld}, which would free it.
  */
-final class NodeFolder implements AutoCloseable {
+public final class NodeFolder implements AutoCloseable {
     /** Who asks whether a folder is held holds the lock for a moment. */
     private static final Duration TIMEOUT = Duration.ofMillis(500);
 
@@ -36,7 +36,7 @@ final class NodeFolder implements AutoCloseable {
     }
 
     /** The folder, which is made for its owner alone if there is none; empty if another node holds it. */
-    static Optional<NodeFolder> hold(Path path) throws IOException {
+    public static Optional<NodeFolder> hold(Path path) throws IOException {
         make(path);
         FileChannel lock = FileChannel.open(
                 lockFile(path), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
@@ -53,13 +53,13 @@ final class NodeFolder implements AutoCloseable {
     }
 
     /** Makes the folder, and those above it, unless they exist. */
-    static void make(Path path) throws IOException {
+    public static void make(Path path) throws IOException {
         Files.createDirectories(
                 path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
     /** Whether a node runs in the folder. */
-    static boolean isHeld(Path path) {
+    public static boolean isHeld(Path path) {
         try (FileChannel lock = FileChannel.open(lockFile(path), StandardOpenOption.READ)) {
             return tryLock(lock, true).isEmpty();
         } catch (NoSuchFileException e) {
@@ -70,7 +70,7 @@ final class NodeFolder implements AutoCloseable {
     }
 
     /** The process that holds the folder, for people; without it, what stands there is stale. */
-    static String pid(Path path) {
+    public static String pid(Path path) {
         try {
             return Files.readString(pidFile(path)).strip();
         } catch (IOException e) {
@@ -92,7 +92,7 @@ final class NodeFolder implements AutoCloseable {
     }
 
     /** Where a node that was started in the background logs. */
-    static Path log(Path path) {
+    public static Path log(Path path) {
         return path.resolve("log");
     }
 

@@ -39,7 +39,7 @@ import java.util.function.Function;
  * @param tableMaxBytes the largest routing table
  * @param zookeeper where the routing table is; empty if it is the static one
  */
-record NodeSettings(
+public record NodeSettings(
         String name,
         Path folder,
         Duration drain,
@@ -101,7 +101,7 @@ record NodeSettings(
     }
 
     /** This node's name. */
-    static String name(Settings settings) {
+    public static String name(Settings settings) {
         String name = settings.text("kv.node.name");
         if (!RoutingTable.Node.isName(name)) {
             throw settings.bad(
@@ -112,17 +112,17 @@ record NodeSettings(
     }
 
     /** Where this node writes. */
-    static Path folder(Settings settings) {
+    public static Path folder(Settings settings) {
         return settings.path("kv.node.dir");
     }
 
     /** How long to wait for another node. */
-    static Duration timeout(Settings settings) {
+    public static Duration timeout(Settings settings) {
         return settings.duration("kv.router.timeout", WAIT_MIN, HOUR);
     }
 
     /** The largest routing table, in bytes of its text. */
-    static long tableMaxBytes(Settings settings) {
+    public static long tableMaxBytes(Settings settings) {
         return settings.size("kv.router.table-max", KIB, MIB);
     }
 

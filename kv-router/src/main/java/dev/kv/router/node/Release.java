@@ -17,16 +17,16 @@ import java.util.ServiceLoader;
 /**
  * What a release contains, which is what its nodes are.
  *
- * @param storage keeps data
+ * @param engine keeps data
  * @param door faces clients
  * @param version the version of the umbrella
  * @param commit what it was built from
  */
-public record Release(Optional<Engine> storage, Optional<Door> door, String version, String commit) {
+public record Release(Optional<Engine> engine, Optional<Door> door, String version, String commit) {
     private static final String UNKNOWN = "unknown";
 
     /** The release of this process: the services on its class path, and what the file RELEASE in {@code home} tells. */
-    static Release of(Path home) {
+    public static Release of(Path home) {
         Properties facts = new Properties();
         Path file = home.resolve("RELEASE");
         try (BufferedReader reader = Files.newBufferedReader(file, UTF_8)) {
@@ -45,7 +45,7 @@ public record Release(Optional<Engine> storage, Optional<Door> door, String vers
 
     /** {@code combined}, {@code storage}, {@code server}, or {@code router} with neither storage nor a door for clients. */
     public String role() {
-        if (storage.isPresent()) {
+        if (engine.isPresent()) {
             return door.isPresent() ? "combined" : "storage";
         }
         return door.isPresent() ? "server" : "router";

@@ -1,2 +1,2 @@
-/** The life of a node: what its release contains, start, stop, the local socket, and the command line. */
+/** The life of a node: its configuration, its folder, and the order in which its parts start and stop. Wiring alone. */
 package dev.kv.router.node;

@@ -9,6 +9,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
 import dev.kv.router.Store;
+import dev.kv.router.admin.LocalSocket;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.net.Loops;

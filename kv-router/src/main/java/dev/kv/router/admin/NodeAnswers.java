@@ -1,0 +1,239 @@
+package dev.kv.router.admin;
+
+import static java.time.temporal.ChronoUnit.SECONDS;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Router;
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.net.Addresses;
+import dev.kv.router.spi.Engine;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What a node answers at its local socket: a document to each line, which is a command and its argument. */
+public final class NodeAnswers implements LocalSocket.Answering {
+    /** What a way may take beyond the timeout of the first node on it. */
+    private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
+
+    private static final Logger LOG = LoggerFactory.getLogger(NodeAnswers.class);
+
+    /** How many backups, exports and imports may run at once. */
+    private static final int LONG_MAX = 4;
+
+    private final NodeState node;
+    private final Runnable stopAsked;
+    private final Semaphore free = new Semaphore(LONG_MAX);
+
+    /** What ends each of those that run. */
+    private final Set<Closeable> running = ConcurrentHashMap.newKeySet();
+
+    /**
+     * The answers about a node.
+     *
+     * @param stopAsked is run when somebody asks for the node to stop; it must not block
+     */
+    public NodeAnswers(NodeState node, Runnable stopAsked) {
+        this.node = node;
+        this.stopAsked = stopAsked;
+    }
+
+    @Override
+    public Map<String, Object> to(String line, LocalSocket.Streams streams) throws IOException {
+        int blank = line.indexOf(' ');
+        String command = blank < 0 ? line : line.substring(0, blank);
+        return switch (command) {
+            case "status" -> status();
+            case "stop" -> stop();
+            case "route" -> route(argument(line));
+            case "backup" -> {
+                Path to = Path.of(argument(line).text());
+                Thread thread = Thread.currentThread();
+                yield ofStorage(storage -> document(storage.backup(to)), thread::interrupt);
+            }
+            case "export" -> {
+                Bytes bucket = argument(line);
+                yield ofStorage(storage -> Map.of("keys", storage.exportTo(bucket, streams.output())), streams);
+            }
+            case "import", "replace" -> {
+                Bytes bucket = argument(line);
+                boolean replaces = command.equals("replace");
+                Router.Limits limits = node.identity().limits();
+                yield ofStorage(
+                        storage -> Map.of("keys", storage.importFrom(bucket, replaces, limits, streams.input())),
+                        streams);
+            }
+            default -> Map.of("unknown", command);
+        };
+    }
+
+    private static Bytes argument(String line) {
+        return Bytes.ofPrintable(line.substring(line.indexOf(' ') + 1));
+    }
+
+    @FunctionalInterface
+    private interface Work {
+        Map<String, Object> with(Engine.Open storage) throws IOException;
+    }
+
+    /** Does what may take long, unless there is too much of that already. */
+    private Map<String, Object> ofStorage(Work work, Closeable cut) throws IOException {
+        if (node.engine().isEmpty()) {
+            return refusal(node.identity().keepsData() ? "it is still starting" : "it keeps no data");
+        }
+        if (!free.tryAcquire()) {
+            return refusal("so many backups, exports and imports run already: wait for one of them to end");
+        }
+        running.add(cut);
+        try {
+            // Before the storage stops, either this sees that, or what it begins here is cut off.
+            if (node.stage() == NodeState.Stage.STOPPING) {
+                return refusal("it stops");
+            }
+            return work.with(node.engine().get());
+        } catch (BadStart e) {
+            return refusal(e.getMessage());
+        } finally {
+            running.remove(cut);
+            free.release();
+        }
+    }
+
+    private static Map<String, Object> refusal(String why) {
+        return Map.of("refusal", why);
+    }
+
+    /** What a backup came to, for programs. */
+    public static Map<String, Object> document(Engine.Copied copied) {
+        return Map.of(
+                "files", copied.files(),
+                "bytes", copied.bytes(),
+                "copied", copied.copied(),
+                "copiedBytes", copied.copiedBytes(),
+                "linked", copied.linked(),
+                "kept", copied.kept(),
+                "records", copied.records());
+    }
+
+    /** Cuts off what takes long, so that the storage can stop. */
+    public void cutOff() {
+        for (Closeable cut : running) {
+            try {
+                cut.close();
+            } catch (IOException e) {
+                LOG.debug("a connection could not be closed", e);
+            }
+        }
+    }
+
+    private Map<String, Object> stop() {
+        stopAsked.run();
+        return Map.of("drainMillis", node.identity().drain().toMillis());
+    }
+
+    private Map<String, Object> status() {
+        Map<String, Object> status = new LinkedHashMap<>();
+        status.put("name", node.identity().name());
+        status.put("state", node.stage().text());
+        status.put("doing", node.doing());
+        status.put("role", node.identity().role());
+        status.put("version", node.identity().version());
+        status.put("pid", ProcessHandle.current().pid());
+        status.put("started", node.startedAt().truncatedTo(SECONDS).toString());
+        status.put(
+                "uptimeSeconds",
+                Duration.between(node.startedAt(), Instant.now()).toSeconds());
+        Map<String, String> addresses = new LinkedHashMap<>();
+        node.clientAddress().ifPresent(address -> addresses.put("clients", Addresses.text(address)));
+        node.peerAddress().ifPresent(address -> addresses.put("nodes", Addresses.text(address)));
+        status.put("addresses", addresses);
+        node.router().ifPresent(router -> status.put("table", table(router.inForce())));
+        status.put("parts", node.reports());
+        return status;
+    }
+
+    private static Map<String, String> table(TableInForce table) {
+        return Map.of(
+                "source", table.source(),
+                "version", table.absence().isEmpty() ? version(table.version()) : "none",
+                "since", table.since().truncatedTo(SECONDS).toString(),
+                "text", table.table().toString(),
+                "absence", table.absence());
+    }
+
+    private Map<String, Object> route(Bytes bucket) {
+        return switch (node.router().map(router -> ask(router, bucket)).orElse(failed("this node is still starting"))) {
+            case Reply.Way way -> way(way.hops(), way.failure());
+            case Reply.Failed failure -> way(List.of(), Optional.of(failure));
+            case Reply.Ok _,
+                    Reply.NotFound _,
+                    Reply.Absent _,
+                    Reply.Value _,
+                    Reply.Amount _,
+                    Reply.Values _,
+                    Reply.Many _,
+                    Reply.Page _,
+                    Reply.Names _ -> throw new IllegalStateException("this is no answer to a question for the way");
+        };
+    }
+
+    private Reply ask(Router router, Bytes bucket) {
+        Duration limit = node.identity().timeout().plus(ROUTE_MARGIN);
+        try {
+            return router.store()
+                    .run(new Command.Route(bucket))
+                    .toCompletableFuture()
+                    .get(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            return failed("no answer within " + limit.toSeconds() + "s");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return failed("this node stops");
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("the question for the way failed", e);
+        }
+    }
+
+    private static Reply failed(String message) {
+        return new Reply.Failed(Reply.Word.ERR, message);
+    }
+
+    private static Map<String, Object> way(List<Reply.Hop> hops, Optional<Reply.Failed> failure) {
+        Map<String, Object> way = new LinkedHashMap<>();
+        way.put("hops", hops.stream().map(NodeAnswers::hop).toList());
+        failure.ifPresent(
+                failed -> way.put("failure", Map.of("word", failed.word().name(), "message", failed.message())));
+        return way;
+    }
+
+    private static Map<String, Object> hop(Reply.Hop hop) {
+        return Map.of(
+                "node", hop.node(),
+                "table", version(hop.table()),
+                "entry", hop.entry(),
+                "line", hop.line(),
+                "column", hop.column());
+    }
+
+    /** A table's version as ZooKeeper's command line prints it. */
+    private static String version(long table) {
+        return table == 0 ? "static" : "0x" + Long.toHexString(table);
+    }
+}

@@ -1,0 +1,158 @@
+package dev.kv.router.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Layers;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The file {@code runtime/kv.aot} of a release: the classes of a node that has started, loaded and linked, as they lie in memory.
+ * {@code bin/kv run} maps it where it is, for a quicker start in less memory. The JVM writes it (JEP 483, 514), at the end of a
+ * node that is started for nothing else; it does without one that does not fit its flags or the jars.
+ */
+final class AotCache {
+    private static final Duration START_MAX = Duration.ofSeconds(30);
+    private static final Duration END_MAX = Duration.ofSeconds(60);
+    private static final Duration PAUSE = Duration.ofMillis(20);
+    private static final String NODE = "aot@localhost";
+    private static final String WRITTEN = "AOTCache creation is complete";
+
+    private AotCache() {}
+
+    /**
+     * Makes the file if it is missing, which takes some seconds. Leaves it at that where the folder may not be written to, or
+     * KV_JAVA_OPTIONS has something to say of such files; tells on standard error what else is in the way.
+     *
+     * @param name the node for whose start it is
+     */
+    static void makeIfMissing(String name) {
+        Path cache = Options.home().resolve("runtime/kv.aot");
+        String flags = System.getenv().getOrDefault("KV_JAVA_OPTIONS", "");
+        if (Files.exists(cache) || !isWritable(cache.getParent()) || flags.contains("AOT")) {
+            return;
+        }
+        System.err.println(name + ": making the cache of classes that shortens each start from now on");
+        try {
+            Path folder = Files.createTempDirectory("kv-aot");
+            try {
+                train(folder, flags + " -XX:AOTCacheOutput=kv.aot");
+                // Beside it first: a node that starts meanwhile finds a whole file or none.
+                Path whole =
+                        cache.resolveSibling("kv.aot." + ProcessHandle.current().pid());
+                try {
+                    Files.copy(folder.resolve("kv.aot"), whole);
+                    Files.move(whole, cache, StandardCopyOption.ATOMIC_MOVE);
+                } finally {
+                    Files.deleteIfExists(whole);
+                }
+            } finally {
+                delete(folder);
+            }
+        } catch (IOException e) {
+            System.err.println(name + ": " + cache + " could not be made: " + BadStart.reason(e));
+        }
+    }
+
+    /** The mode counts for the superuser as well: it says what whoever unpacked the release wants. */
+    private static boolean isWritable(Path folder) {
+        try {
+            return Files.isWritable(folder)
+                    && Files.getPosixFilePermissions(folder).contains(PosixFilePermission.OWNER_WRITE);
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** Runs a node, alone on ports of its own, until it has started. */
+    private static void train(Path folder, String flags) throws IOException {
+        Map<String, String> settings = Map.of(
+                "kv.node.name",
+                NODE,
+                "kv.node.dir",
+                folder.resolve("node").toString(),
+                "kv.router.cookie-file",
+                folder.resolve("cookie").toString(),
+                "kv.router.table",
+                "*=" + NODE,
+                "kv.router.zookeeper.connect",
+                "",
+                "kv.router.host",
+                "127.0.0.1",
+                "kv.router.port",
+                "0");
+        // What only some roles know.
+        Map<String, String> variables = Map.of(
+                "KV_DATA",
+                folder.resolve("data").toString(),
+                "KV_HOST",
+                "127.0.0.1",
+                "KV_PORT",
+                "0",
+                "KV_JAVA_OPTIONS",
+                flags);
+        List<String> command =
+                new ArrayList<>(List.of(Options.home().resolve("bin/kv").toString(), "run"));
+        settings.forEach((key, value) -> command.add("-D" + key + "=" + value));
+        Path console = folder.resolve("console");
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectOutput(console.toFile())
+                .redirectErrorStream(true);
+        builder.environment().keySet().removeIf(variable -> variable.startsWith("KV_"));
+        builder.environment().putAll(variables);
+        Process process = builder.start();
+        try {
+            Remote node = Remote.of(Layers.of(Options.home(), settings).load());
+            long deadlineNanos = System.nanoTime() + START_MAX.toNanos();
+            while (process.isAlive()
+                    && node.status().filter(Remote::isRunning).isEmpty()
+                    && System.nanoTime() - deadlineNanos < 0) {
+                LockSupport.parkNanos(PAUSE.toNanos());
+            }
+            process.destroy();
+            boolean ended = process.waitFor(END_MAX.toMillis(), TimeUnit.MILLISECONDS);
+            List<String> said = Files.readAllLines(console, UTF_8);
+            if (!ended || said.stream().noneMatch(line -> line.startsWith(WRITTEN))) {
+                throw new IOException(said.isEmpty() ? "the JVM said nothing" : said.getLast());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("it was interrupted");
+        } finally {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly();
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Files.delete(file);
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path visited, IOException fault) throws IOException {
+                Files.delete(visited);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+}

@@ -1,0 +1,39 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.config.BadStart;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+@Command(
+        name = "export",
+        description = {
+            "Writes a bucket of the running node to standard output, for import.",
+            "It is the bucket as it is at one moment; writes to it go on. The stream says",
+            "where it ends, so that one that was cut short is not taken for a whole one.",
+            "Ends with 0 if it is whole, else with 1."
+        },
+        footer = {"", "Example:", "  bin/kv export shopping > shopping.kv"})
+final class ExportCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
+
+    @Mixin
+    private BucketName bucket = new BucketName();
+
+    @Override
+    public Integer call() {
+        try (OutputStream output = new FileOutputStream(FileDescriptor.out)) {
+            KeptData.of(options).node().ask("export " + bucket.printable(), InputStream.nullInputStream(), output);
+        } catch (UncheckedIOException | IOException e) {
+            throw new BadStart("standard output takes no more: " + e.getMessage(), e);
+        }
+        return 0;
+    }
+}

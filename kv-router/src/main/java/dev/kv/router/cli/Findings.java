@@ -1,0 +1,69 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.spi.Engine;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/** Prints damages as they are found; as a document, so many of them as are of use. */
+final class Findings implements Consumer<Engine.Damage> {
+    private static final int LISTED_MAX = 10_000;
+    private static final int SHOWN_BYTES_MAX = 256;
+
+    private final boolean isJson;
+    private final List<Map<String, Object>> listed = new ArrayList<>();
+
+    Findings(boolean isJson) {
+        this.isJson = isJson;
+    }
+
+    @Override
+    public void accept(Engine.Damage damage) {
+        if (!isJson) {
+            Output.line(text(damage));
+        } else if (listed.size() < LISTED_MAX) {
+            listed.add(document(damage));
+        }
+    }
+
+    private static String text(Engine.Damage damage) {
+        String where =
+                "%s: %d bytes at byte %d: %s".formatted(damage.file(), damage.bytes(), damage.offset(), damage.what());
+        return where
+                + damage.bucket().map(bucket -> "; bucket " + shown(bucket)).orElse("")
+                + damage.key().map(key -> ", key " + shown(key)).orElse("");
+    }
+
+    private static Map<String, Object> document(Engine.Damage damage) {
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("file", damage.file().toString());
+        document.put("offset", damage.offset());
+        document.put("bytes", damage.bytes());
+        document.put("what", damage.what());
+        damage.bucket().ifPresent(bucket -> document.put("bucket", shown(bucket)));
+        damage.key().ifPresent(key -> document.put("key", shown(key)));
+        return document;
+    }
+
+    private static String shown(Bytes bytes) {
+        return bytes.printable(SHOWN_BYTES_MAX);
+    }
+
+    /** Prints what was read in all. */
+    void end(Engine.Checked checked) {
+        if (isJson) {
+            Output.json(Map.of(
+                    "files", checked.files(),
+                    "bytes", checked.bytes(),
+                    "records", checked.records(),
+                    "found", checked.damages(),
+                    "damages", listed));
+        } else {
+            Output.line("files: %d, bytes: %d, sound records: %d, damages: %d"
+                    .formatted(checked.files(), checked.bytes(), checked.records(), checked.damages()));
+        }
+    }
+}

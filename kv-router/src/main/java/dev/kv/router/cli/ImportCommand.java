@@ -1,0 +1,58 @@
+package dev.kv.router.cli;
+
+import com.typesafe.config.Config;
+import dev.kv.router.config.BadStart;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "import",
+        description = {
+            "Makes a bucket of the running node from standard input, as export wrote it.",
+            "The node reads all of it before it begins, so that a stream that was cut short",
+            "or damaged changes nothing. The name may be another one. Ends with 0 if the",
+            "bucket is there and on the disk, else with 1."
+        },
+        footer = {
+            "",
+            "Example:",
+            "  bin/kv import shopping < shopping.kv",
+            "  bin/kv export shopping | ssh red kv/bin/kv import shopping"
+        })
+final class ImportCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
+
+    @Option(names = "--replace", description = "In the place of the bucket that is there, if any.")
+    private boolean replace;
+
+    @Option(names = "--json", description = "Prints a JSON object.")
+    private boolean json;
+
+    @Mixin
+    private BucketName bucket = new BucketName();
+
+    @Override
+    public Integer call() {
+        String name = bucket.printable();
+        String line = (replace ? "replace " : "import ") + name;
+        Config done;
+        try {
+            done = KeptData.of(options).node().ask(line, System.in, OutputStream.nullOutputStream());
+        } catch (UncheckedIOException e) {
+            throw new BadStart("standard input cannot be read: " + e.getMessage(), e);
+        }
+        long keys = done.getLong("keys");
+        if (json) {
+            Output.json(Map.of("bucket", name, "keys", keys));
+        } else {
+            Output.line("%s: %d keys imported".formatted(name, keys));
+        }
+        return 0;
+    }
+}

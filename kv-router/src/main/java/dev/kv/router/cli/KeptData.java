@@ -1,0 +1,54 @@
+package dev.kv.router.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import dev.kv.router.Bytes;
+import dev.kv.router.admin.NodeAnswers;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Settings;
+import dev.kv.router.node.Release;
+import dev.kv.router.spi.Engine;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Path;
+
+/**
+ * What the node of a configuration keeps, whether it runs or not.
+ *
+ * @param node the node, which may hold it
+ * @param storage how to reach it while the node does not run
+ */
+record KeptData(Remote node, Engine.Ready storage) {
+    /**
+     * What the node of the options keeps.
+     *
+     * @throws BadStart if its release keeps no data
+     */
+    static KeptData of(Options options) {
+        Release release = options.release();
+        Engine storage = release.engine()
+                .orElseThrow(() -> new BadStart("this is a " + release.role()
+                        + " release, which keeps no data: call this in the one of a node that does"));
+        Settings settings = options.settings();
+        return new KeptData(Remote.of(settings), storage.configure(settings));
+    }
+
+    /** The storage of the node, which must not run. */
+    Engine.Ready atRest() {
+        if (node.runs()) {
+            throw new BadStart(node.name() + " runs in " + node.folder() + ": stop it first");
+        }
+        return storage;
+    }
+
+    /** Backs it up, through the node if that runs; tells what {@link NodeAnswers#document} does. */
+    Config backup(Path to) {
+        if (node.runs()) {
+            return node.ask(
+                    "backup " + Bytes.of(to.toString()).printable(Integer.MAX_VALUE),
+                    InputStream.nullInputStream(),
+                    OutputStream.nullOutputStream());
+        }
+        return ConfigFactory.parseMap(NodeAnswers.document(storage.backup(to)));
+    }
+}

@@ -1,0 +1,90 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.config.BadStart;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+
+/**
+ * The command line of a release: runs its node, or talks to one that runs.
+ *
+ * <p>Results go to standard output and nothing else does. What ends a command early is one line on standard error, and a
+ * status of 1, or 2 for a command line that makes no sense.
+ */
+@Command(
+        name = "kv",
+        description = "Runs the node of this release, or talks to one that runs.",
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            RunCommand.class,
+            StartCommand.class,
+            StopCommand.class,
+            RestartCommand.class,
+            StatusCommand.class,
+            ConfigCommand.class,
+            VersionCommand.class,
+            RouteCommand.class,
+            TableCommand.class,
+            NodesCommand.class,
+            ZooKeeperCommand.class,
+            BackupCommand.class,
+            RestoreCommand.class,
+            VerifyCommand.class,
+            RepairCommand.class,
+            ExportCommand.class,
+            ImportCommand.class,
+            HelpCommand.class
+        },
+        footer = {"", "Example:", "  bin/kv start && bin/kv status"})
+public final class Main {
+    @SuppressWarnings("UnusedVariable") // picocli looks at it
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Prints this text.")
+    private boolean help;
+
+    private Main() {}
+
+    /** Ends the process with the status of the command. */
+    public static void main(String[] words) {
+        int status = ExitCode.SOFTWARE;
+        try {
+            status = commandLine().execute(words);
+        } catch (Throwable e) {
+            // A fault. It ends the process here, which other threads would keep alive.
+            LoggerFactory.getLogger(Main.class).error("kv has failed", e);
+        }
+        System.exit(status);
+    }
+
+    static CommandLine commandLine() {
+        return new CommandLine(new Main())
+                // A bucket's name may begin with @, which is no file of arguments then.
+                .setExpandAtFiles(false)
+                .setParameterExceptionHandler((e, words) -> {
+                    CommandSpec command = e.getCommandLine().getCommandSpec();
+                    System.err.println("kv: " + oneLine(e.getMessage()));
+                    System.err.println(
+                            command.parent() == null
+                                    ? "Try: kv help"
+                                    : "Try: " + command.parent().qualifiedName() + " help " + command.name());
+                    return ExitCode.USAGE;
+                })
+                .setExecutionExceptionHandler((e, commandLine, parsed) -> {
+                    if (!(e instanceof BadStart)) {
+                        throw e;
+                    }
+                    System.err.println("kv: " + oneLine(e.getMessage()));
+                    return ExitCode.SOFTWARE;
+                });
+    }
+
+    private static String oneLine(String text) {
+        return text.replaceAll("\\s*\\R\\s*", " ");
+    }
+}

@@ -1,0 +1,100 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.operator.Known;
+import dev.kv.router.zookeeper.NodeDocument;
+import dev.kv.router.zookeeper.NodeDocument.Held;
+import dev.kv.router.zookeeper.Tables;
+import dev.kv.router.zookeeper.Znodes;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.NavigableSet;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "nodes",
+        description = {
+            "Lists the nodes that are registered in ZooKeeper.",
+            "And those that a routing table there names but nobody has seen. For each it",
+            "tells its role, where it is, what it made of its newest table, and what it",
+            "holds."
+        },
+        footer = {"", "Example:", "  bin/kv nodes --json"})
+final class NodesCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
+
+    @Option(names = "--json", description = "Prints a JSON list of the documents of the nodes.")
+    private boolean json;
+
+    @Override
+    public Integer call() {
+        try (Tables tables = TableOptions.open(options.settings())) {
+            SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes();
+            NavigableSet<String> absent = new TreeSet<>();
+            Stream.concat(
+                            Stream.of(tables.znodes().table()),
+                            tables.nodesWithOwnTable().stream().map(tables.znodes()::tableOf))
+                    .flatMap(path -> tables.read(path).stream())
+                    .flatMap(stored -> stored.table().table().stream())
+                    .forEach(table -> absent.addAll(Known.named(table)));
+            absent.removeAll(nodes.keySet());
+            if (json) {
+                Output.json(Stream.concat(
+                                nodes.entrySet().stream().map(node -> document(node.getKey(), node.getValue())),
+                                absent.stream().map(name -> Map.of("name", name, "absent", true)))
+                        .toList());
+            } else {
+                nodes.forEach(NodesCommand::print);
+                absent.forEach(name -> Output.line(name + "  absent: a table names it, and nobody has seen it"));
+            }
+            return 0;
+        }
+    }
+
+    private static Map<String, Object> document(String name, Optional<NodeDocument> said) {
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("name", name);
+        said.map(NodeDocument::toMap).ifPresent(document::putAll);
+        return document;
+    }
+
+    private static void print(String name, Optional<NodeDocument> said) {
+        if (said.isEmpty()) {
+            Output.line(name + "  its document cannot be read");
+            return;
+        }
+        NodeDocument node = said.get();
+        Output.line(name + "  " + node.role() + ", nodes at " + node.peer()
+                + (node.client().isEmpty() ? "" : ", clients at " + node.client()));
+        Output.line("  table  " + table(node));
+        node.table().warnings().forEach(warning -> Output.line("  warning  " + warning));
+        long buckets = node.holds().stream().mapToLong(Held::buckets).sum();
+        long bytes = node.holds().stream().mapToLong(Held::bytes).sum();
+        Output.line("  holds  " + NodeDocument.amount(buckets, bytes));
+        if (node.misplaced().buckets() > 0) {
+            Output.line("  misplaced  " + node.misplaced().amount() + ": "
+                    + String.join(" ", node.misplaced().names()));
+        }
+    }
+
+    private static String table(NodeDocument node) {
+        NodeDocument.Table table = node.table();
+        String inForce = node.inForce()
+                .map(now -> "%s of %s, since %s".formatted(Znodes.hex(now.mzxid()), now.source(), now.since()))
+                .orElse("none");
+        return switch (table.state()) {
+            case APPLIED -> inForce;
+            case REJECTED ->
+                "%s of %s is rejected: %s; in force: %s"
+                        .formatted(Znodes.hex(table.mzxid()), table.source(), table.reason(), inForce);
+            case MISSING -> table.reason() + "; in force: " + inForce;
+        };
+    }
+}

@@ -1,0 +1,45 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.admin.NodeAnswers;
+import dev.kv.router.spi.Engine;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "restore",
+        description = {
+            "Gives a node that does not run what a backup holds.",
+            "kv.storage.dir must be empty or missing. The backup is checked before, and the",
+            "copy after it; the backup stays, and is not part of the node's data. The next",
+            "backup of the node needs another folder. Ends with 0 if all is there, else",
+            "with 1."
+        },
+        footer = {"", "Example:", "  bin/kv restore /backup/kv && bin/kv start"})
+final class RestoreCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
+
+    @Option(names = "--json", description = "Prints a JSON object.")
+    private boolean json;
+
+    @Parameters(paramLabel = "DIR", description = "What kv backup wrote.")
+    private Path folder = Path.of("");
+
+    @Override
+    public Integer call() {
+        KeptData data = KeptData.of(options);
+        Path from = folder.toAbsolutePath().normalize();
+        Engine.Copied copied = data.atRest().restore(from);
+        if (json) {
+            Output.json(NodeAnswers.document(copied));
+        } else {
+            Output.line("%s from %s: files: %d, bytes: %d, verified: %d records"
+                    .formatted(data.node().name(), from, copied.files(), copied.bytes(), copied.records()));
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,131 @@
+package dev.kv.router.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.typesafe.config.Config;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Settings;
+import dev.kv.router.node.Node;
+import dev.kv.router.node.NodeFolder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.locks.LockSupport;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+@Command(
+        name = "start",
+        description = {
+            "Starts the node in the background.",
+            "Returns when the node answers, or fails with the reason why it does not; after",
+            "10 minutes it fails too, and the node goes on. The folder log in kv.node.dir",
+            "holds the log, kv.log, and console.log, which has what the process itself had",
+            "to say, such as the report of a crash.",
+            "",
+            "The first start from a release's folder makes runtime/kv.aot there, if it may: a",
+            "cache of classes with which a node starts quicker and takes less memory."
+        },
+        footer = {"", "Example:", "  bin/kv start --config /etc/kv/foo.conf"})
+final class StartCommand implements Callable<Integer> {
+    private static final Duration WAIT_MAX = Duration.ofMinutes(10);
+    private static final Duration PAUSE = Duration.ofMillis(100);
+    private static final int SHOWN_LINES_MAX = 20;
+
+    @Mixin
+    private Options options = new Options();
+
+    @Override
+    public Integer call() throws IOException {
+        return start(options);
+    }
+
+    static int start(Options options) throws IOException {
+        Settings settings = options.settings();
+        Node.Ready _ = Node.configure(settings, options.release());
+        Remote node = Remote.of(settings);
+        Optional<Config> earlier = node.status();
+        if (earlier.filter(Remote::isRunning).isPresent()) {
+            Output.line(node.name() + " runs already, process " + node.pid());
+            return 0;
+        }
+        AotCache.makeIfMissing(node.name());
+        Path console = makeConsole(settings, NodeFolder.log(node.folder()));
+        Process process = spawn(options, console);
+        if (!awaitAnswer(node, process)) {
+            tellWhy(node, process, console);
+            return 1;
+        }
+        Output.line(node.name() + " runs, process " + process.pid());
+        return 0;
+    }
+
+    /** A fresh file for what the process prints; that of the start before this one is kept. */
+    private static Path makeConsole(Settings settings, Path log) {
+        Path console = log.resolve("console.log");
+        try {
+            NodeFolder.make(log);
+            if (Files.exists(console)) {
+                Files.move(console, log.resolve("console.log.1"), StandardCopyOption.REPLACE_EXISTING);
+            }
+            return Files.createFile(console);
+        } catch (IOException e) {
+            throw settings.bad("kv.node.dir", "cannot write in " + log + ": " + BadStart.reason(e));
+        }
+    }
+
+    private static Process spawn(Options options, Path console) throws IOException {
+        Path program = Options.home().resolve("bin/kv");
+        if (!Files.isExecutable(program)) {
+            throw new BadStart(program + " is missing or cannot be run: unpack the release again");
+        }
+        // The node outlives the terminal, and ctrl-C there; the JVM leaves signals alone that were ignored before it.
+        List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", "trap '' HUP INT; exec \"$0\" \"$@\""));
+        command.addAll(List.of(program.toString(), "run", "--background"));
+        command.addAll(options.words());
+        return new ProcessBuilder(command)
+                .directory(Options.home().toFile())
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectOutput(console.toFile())
+                .redirectErrorStream(true)
+                .start();
+    }
+
+    /** Whether the process answers as a node before it ends. */
+    private static boolean awaitAnswer(Remote node, Process process) {
+        long deadlineNanos = System.nanoTime() + WAIT_MAX.toNanos();
+        String told = "";
+        while (process.isAlive()) {
+            Optional<Config> status = node.status().filter(answer -> answer.getLong("pid") == process.pid());
+            if (status.filter(Remote::isRunning).isPresent()) {
+                return true;
+            }
+            String doing = status.map(answer -> answer.getString("doing")).orElse("");
+            if (!doing.isEmpty() && !doing.equals(told)) {
+                System.err.println(node.name() + ": " + doing);
+                told = doing;
+            }
+            if (System.nanoTime() - deadlineNanos > 0) {
+                throw new BadStart(node.name() + " still starts after " + WAIT_MAX.toMinutes()
+                        + " minutes, and goes on: `kv status` tells how far it is");
+            }
+            LockSupport.parkNanos(PAUSE.toNanos());
+        }
+        return false;
+    }
+
+    private static void tellWhy(Remote node, Process process, Path console) throws IOException {
+        List<String> lines = Files.readAllLines(console, UTF_8);
+        if (lines.isEmpty()) {
+            throw new BadStart(node.name() + " ended with status " + process.exitValue() + " and said nothing: see "
+                    + console.resolveSibling("kv.log"));
+        }
+        lines.subList(Math.max(0, lines.size() - SHOWN_LINES_MAX), lines.size()).forEach(System.err::println);
+    }
+}

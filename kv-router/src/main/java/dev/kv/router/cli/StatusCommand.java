@@ -1,0 +1,111 @@
+package dev.kv.router.cli;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigObject;
+import com.typesafe.config.ConfigValue;
+import dev.kv.router.admin.NodeState;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "status",
+        description = {
+            "Tells whether the node runs, and how.",
+            "Prints its name, role, ports and routing table, and what its parts say. Ends",
+            "with 0 if it runs, 3 if not, and 4 if its process starts, stops or does not",
+            "answer."
+        },
+        footer = {"", "Example:", "  bin/kv status --json"})
+final class StatusCommand implements Callable<Integer> {
+    private static final int RUNNING = 0;
+    private static final int NOT_RUNNING = 3;
+    private static final int UNDECIDED = 4;
+
+    @Mixin
+    private Options options = new Options();
+
+    @Option(names = "--json", description = "Prints a JSON object.")
+    private boolean json;
+
+    @Override
+    public Integer call() {
+        Remote node = Remote.of(options.settings());
+        Optional<Config> answer = node.status();
+        if (answer.isEmpty()) {
+            boolean isHeld = node.runs();
+            print(Map.of("name", node.name(), "state", isHeld ? "not answering" : "not running"));
+            return isHeld ? UNDECIDED : NOT_RUNNING;
+        }
+        Config status = answer.get();
+        if (json) {
+            Output.json(status.root());
+        } else {
+            Output.facts(facts(status));
+        }
+        return status.getString("state").equals(NodeState.Stage.RUNNING.text()) ? RUNNING : UNDECIDED;
+    }
+
+    private void print(Map<String, String> facts) {
+        Map<String, String> sorted = new TreeMap<>(facts);
+        if (json) {
+            Output.json(sorted);
+        } else {
+            Output.facts(sorted);
+        }
+    }
+
+    private static Map<String, String> facts(Config status) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        String doing = status.getString("doing");
+        facts.put("name", status.getString("name"));
+        facts.put("state", status.getString("state") + (doing.isEmpty() ? "" : ", " + doing));
+        facts.put("role", status.getString("role"));
+        facts.put("version", status.getString("version"));
+        facts.put("process", status.getString("pid"));
+        facts.put("uptime", written(Duration.ofSeconds(status.getLong("uptimeSeconds"))));
+        new TreeMap<>(status.getObject("addresses")).forEach((door, address) -> facts.put(door + " at", text(address)));
+        if (status.hasPath("table")) {
+            describe(status.getConfig("table"), facts);
+        }
+        new TreeMap<>(status.getObject("parts")).forEach((part, report) -> {
+            String said = ((ConfigObject) report)
+                    .entrySet().stream()
+                            .map(entry -> entry.getKey() + " " + text(entry.getValue()))
+                            .sorted()
+                            .collect(Collectors.joining(", "));
+            facts.put(part, said);
+        });
+        return facts;
+    }
+
+    private static void describe(Config table, Map<String, String> facts) {
+        String absence = table.getString("absence");
+        if (!absence.isEmpty()) {
+            facts.put("table", "none yet: " + absence);
+            return;
+        }
+        facts.put(
+                "table",
+                table.getString("version") + " from " + table.getString("source") + ", in force since "
+                        + table.getString("since"));
+        facts.put("", "[" + table.getString("text") + "]");
+    }
+
+    private static String text(ConfigValue value) {
+        return String.valueOf(value.unwrapped());
+    }
+
+    /** Such as {@code 26h3m12s}. */
+    private static String written(Duration duration) {
+        return duration.toString().substring("PT".length()).toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,73 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.config.BadStart;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+@Command(
+        name = "stop",
+        description = {
+            "Stops the node in order.",
+            "Returns when the node has ended. It answers what is in flight, for at most",
+            "kv.node.drain; 10 seconds after that, this command fails."
+        },
+        footer = {"", "Example:", "  bin/kv stop"})
+final class StopCommand implements Callable<Integer> {
+    private static final Duration MARGIN = Duration.ofSeconds(10);
+    private static final Duration EXIT_MAX = Duration.ofSeconds(2);
+    private static final Duration PAUSE = Duration.ofMillis(50);
+
+    @Mixin
+    private Options options = new Options();
+
+    @Override
+    public Integer call() {
+        return stop(options);
+    }
+
+    static int stop(Options options) {
+        Remote node = Remote.of(options.settings());
+        String pid = node.pid();
+        Optional<Duration> drain = node.askToStop();
+        if (drain.isEmpty()) {
+            if (node.runs()) {
+                throw node.silent();
+            }
+            Output.line(node.name() + " is not running");
+            return 0;
+        }
+        Duration limit = drain.get().plus(MARGIN);
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        while (node.runs()) {
+            if (System.nanoTime() - deadlineNanos > 0) {
+                throw new BadStart(node.name() + " has not ended within " + limit.toSeconds()
+                        + " seconds: see its log; `kill -9 " + pid + "` ends it");
+            }
+            LockSupport.parkNanos(PAUSE.toNanos());
+        }
+        awaitExit(pid);
+        Output.line(node.name() + " has stopped");
+        return 0;
+    }
+
+    /** The lock is free a moment before the process is gone; one whose parent does not ask for its status stays in the list. */
+    private static void awaitExit(String pid) {
+        try {
+            Optional<ProcessHandle> process = ProcessHandle.of(Long.parseLong(pid));
+            if (process.isPresent()) {
+                process.get().onExit().get(EXIT_MAX.toMillis(), TimeUnit.MILLISECONDS);
+            }
+        } catch (NumberFormatException | ExecutionException | TimeoutException e) {
+            // It has stopped in any case: it holds nothing any more.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

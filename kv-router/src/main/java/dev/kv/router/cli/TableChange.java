@@ -1,0 +1,215 @@
+package dev.kv.router.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.RoutingTable;
+import dev.kv.router.operator.Known;
+import dev.kv.router.operator.Move;
+import dev.kv.router.operator.Stranded;
+import dev.kv.router.zookeeper.NodeDocument;
+import dev.kv.router.zookeeper.NodeDocument.InForce;
+import dev.kv.router.zookeeper.SeenTable;
+import dev.kv.router.zookeeper.Tables;
+import dev.kv.router.zookeeper.Tables.Past;
+import dev.kv.router.zookeeper.Tables.Stored;
+import dev.kv.router.zookeeper.Znodes;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SortedMap;
+import picocli.CommandLine.Option;
+
+/** How {@code set} and {@code rollback} put a table in the place of another. */
+final class TableChange {
+    @Option(
+            names = "--expect",
+            paramLabel = "MZXID",
+            description = "Fails unless this transaction wrote the table that is there; 0x0: none may be there.")
+    private Optional<String> expect = Optional.empty();
+
+    @Option(names = "--strand", description = "Sends buckets elsewhere though a node holds them.")
+    private boolean strand;
+
+    /** The outcome, as far as it is known. */
+    private record Report(
+            String path,
+            Optional<Stored> before,
+            List<String> warnings,
+            List<Move> moves,
+            List<Stranded> stranded,
+            OptionalLong mzxid) {}
+
+    /**
+     * Checks the text against what is there, and writes it in that one's place.
+     *
+     * @param source where the text comes from, for messages
+     * @param before what is there
+     * @return the status
+     */
+    int apply(TableOptions options, Tables tables, String source, byte[] text, Optional<Stored> before) {
+        String path = options.path(tables);
+        SeenTable seen = tables.see(path, 0, text);
+        if (seen.table().isEmpty()) {
+            return fail(TableOptions.REFUSED, source + ": " + seen.reason());
+        }
+        long there = before.map(stored -> stored.table().mzxid()).orElse(0L);
+        if (expect.isPresent() && mzxid(options, expect.get()) != there) {
+            return fail(TableOptions.CHANGED_MEANWHILE, path + " is not as expected: " + written(there));
+        }
+        RoutingTable after = seen.table().get();
+        SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes();
+        List<String> warnings = new ArrayList<>(after.warnings());
+        warnings.addAll(Known.warnings(after, nodes));
+        List<Stranded> stranded = stranded(options, tables, nodes, before, after);
+        List<Move> moves = Move.between(routing(options, tables, before), after);
+
+        boolean isRefused = !stranded.isEmpty() && !strand;
+        OptionalLong mzxid = isRefused ? OptionalLong.empty() : tables.write(path, before, text);
+        print(options, new Report(path, before, warnings, moves, stranded, mzxid));
+        if (isRefused) {
+            return fail(
+                    TableOptions.WOULD_STRAND,
+                    "nothing written: nodes hold buckets that this table sends elsewhere, where they are not; --strand"
+                            + " writes it all the same");
+        }
+        return mzxid.isPresent()
+                ? 0
+                : fail(
+                        TableOptions.CHANGED_MEANWHILE,
+                        "nothing written: " + path + " has changed meanwhile; look again with `kv table show`");
+    }
+
+    private static int fail(int status, String line) {
+        System.err.println("kv: " + line);
+        return status;
+    }
+
+    /** The number of a transaction, as ZooKeeper's command line prints it. */
+    static long mzxid(TableOptions options, String text) {
+        try {
+            return Long.decode(text);
+        } catch (NumberFormatException e) {
+            throw options.usage(text + ": expected a number such as 0x5");
+        }
+    }
+
+    private static String written(long mzxid) {
+        return mzxid == 0 ? "it does not exist" : Znodes.hex(mzxid) + " wrote it";
+    }
+
+    /** The table that has routed so far, as far as it can be known. */
+    private static RoutingTable routing(TableOptions options, Tables tables, Optional<Stored> before) {
+        if (before.isEmpty() && options.node().isPresent()) {
+            return tables.read(tables.znodes().table())
+                    .flatMap(stored -> stored.table().table())
+                    .orElse(RoutingTable.EMPTY);
+        }
+        // Of one that is refused, the one before it is in force.
+        return before.flatMap(stored -> stored.table().table())
+                .or(() -> tables.history(options.path(tables)).reversed().stream()
+                        .findFirst()
+                        .flatMap(past -> table(tables, past)))
+                .orElse(RoutingTable.EMPTY);
+    }
+
+    private static Optional<RoutingTable> table(Tables tables, Past past) {
+        return tables.see(past.path(), past.mzxid(), past.text().getBytes(UTF_8))
+                .table();
+    }
+
+    /** What the nodes hold that would follow the new table and are sent elsewhere by it. */
+    private static List<Stranded> stranded(
+            TableOptions options,
+            Tables tables,
+            SortedMap<String, Optional<NodeDocument>> nodes,
+            Optional<Stored> before,
+            RoutingTable after) {
+        List<String> withOwn = tables.nodesWithOwnTable();
+        List<Stranded> stranded = new ArrayList<>();
+        nodes.forEach((name, said) -> {
+            boolean follows = options.node().map(name::equals).orElse(!withOwn.contains(name));
+            if (follows && said.isPresent()) {
+                NodeDocument node = said.get();
+                stranded.addAll(Stranded.on(name, inForce(tables, node, before), node.holds(), after));
+            }
+        });
+        return stranded;
+    }
+
+    private static RoutingTable inForce(Tables tables, NodeDocument node, Optional<Stored> before) {
+        Optional<Long> mzxid = node.inForce().map(InForce::mzxid);
+        return before.map(Stored::table)
+                .filter(table -> mzxid.equals(Optional.of(table.mzxid())))
+                .flatMap(SeenTable::table)
+                .or(() -> mzxid.flatMap(tables::past).flatMap(past -> table(tables, past)))
+                .orElseGet(() -> Stranded.entriesOf(node.holds()));
+    }
+
+    private static void print(TableOptions options, Report report) {
+        if (options.json()) {
+            Output.json(document(report));
+            return;
+        }
+        report.warnings.forEach(warning -> Output.line("warning: " + warning));
+        if (report.moves.isEmpty()) {
+            Output.line("no bucket is sent elsewhere");
+        }
+        report.moves.forEach(move -> Output.line(text(move)));
+        report.stranded.forEach(stranded -> Output.line(text(stranded)));
+        report.mzxid.ifPresent(mzxid -> Output.line(report.path + " is " + Znodes.hex(mzxid) + " now"
+                + report.before.map(TableChange::was).orElse("")));
+    }
+
+    private static String was(Stored before) {
+        return "; it was " + Znodes.hex(before.table().mzxid());
+    }
+
+    private static String text(Move move) {
+        String from = move.from().orElse("nobody");
+        return move.from().equals(move.to())
+                ? move.range() + "  stays with " + from
+                : move.range() + "  " + from + " -> " + move.to().orElse("nobody");
+    }
+
+    private static String text(Stranded stranded) {
+        return "%s holds %s%s of %s that this table sends elsewhere"
+                .formatted(
+                        stranded.node(),
+                        stranded.partly() ? "up to " : "",
+                        NodeDocument.amount(stranded.buckets(), stranded.bytes()),
+                        stranded.entry());
+    }
+
+    private static Map<String, Object> document(Report report) {
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("path", report.path);
+        document.put(
+                "before",
+                Znodes.hex(report.before.map(stored -> stored.table().mzxid()).orElse(0L)));
+        document.put("written", report.mzxid.isPresent());
+        report.mzxid.ifPresent(mzxid -> document.put("mzxid", Znodes.hex(mzxid)));
+        document.put("warnings", report.warnings);
+        document.put(
+                "moves",
+                report.moves.stream()
+                        .map(move -> Map.of(
+                                "range", move.range(),
+                                "from", move.from().orElse(""),
+                                "to", move.to().orElse("")))
+                        .toList());
+        document.put(
+                "stranded",
+                report.stranded.stream()
+                        .map(stranded -> Map.of(
+                                "node", stranded.node(),
+                                "entry", stranded.entry(),
+                                "buckets", stranded.buckets(),
+                                "bytes", stranded.bytes(),
+                                "partly", stranded.partly()))
+                        .toList());
+        return document;
+    }
+}

@@ -1,0 +1,66 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.RoutingTable;
+import dev.kv.router.config.Settings;
+import dev.kv.router.operator.Known;
+import dev.kv.router.zookeeper.SeenTable;
+import dev.kv.router.zookeeper.Tables;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "check",
+        description = {
+            "Tells whether a text is a routing table, and what is odd about it.",
+            "With kv.router.zookeeper.connect it looks at the nodes that the table names,",
+            "too. Changes nothing. Ends with 3 if nodes would refuse the text."
+        },
+        footer = {"", "Example:", "  bin/kv table check table.txt"})
+final class TableCheckCommand implements Callable<Integer> {
+    @Mixin
+    private TableOptions options = new TableOptions();
+
+    @Parameters(paramLabel = "FILE|-", description = "The file with the table; -: standard input.")
+    private String word = "";
+
+    @Override
+    public Integer call() {
+        Settings settings = options.settings();
+        int maxBytes = options.tableMaxBytes();
+        TableText text = TableText.of(word, maxBytes);
+        SeenTable seen = SeenTable.of(text.source(), 0, text.bytes().array(), maxBytes);
+        List<String> warnings = new ArrayList<>();
+        seen.table().ifPresent(table -> {
+            warnings.addAll(table.warnings());
+            if (!settings.text("kv.router.zookeeper.connect").isBlank()) {
+                try (Tables tables = TableOptions.open(settings)) {
+                    warnings.addAll(Known.warnings(table, tables.nodes()));
+                }
+            }
+        });
+        print(seen, warnings);
+        return seen.table().isPresent() ? 0 : TableOptions.REFUSED;
+    }
+
+    private void print(SeenTable seen, List<String> warnings) {
+        if (options.json()) {
+            Map<String, Object> document = new LinkedHashMap<>();
+            document.put("reason", seen.reason());
+            document.put("warnings", warnings);
+            document.put("table", seen.table().map(RoutingTable::toString).orElse(""));
+            Output.json(document);
+            return;
+        }
+        warnings.forEach(warning -> Output.line("warning: " + warning));
+        seen.table()
+                .ifPresentOrElse(
+                        table -> Output.line("a routing table: [" + table.printable() + "]"),
+                        () -> System.err.println("kv: " + seen.source() + ": " + seen.reason()));
+    }
+}

@@ -1,0 +1,66 @@
+package dev.kv.router.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.RoutingTable;
+import dev.kv.router.zookeeper.SeenTable;
+import dev.kv.router.zookeeper.Tables;
+import dev.kv.router.zookeeper.Tables.Past;
+import dev.kv.router.zookeeper.Znodes;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+@Command(
+        name = "history",
+        description = {
+            "Lists the routing tables that nodes have applied, the newest last.",
+            "Each with its number for `kv table rollback`, the transaction that wrote it,",
+            "when it was first applied, and its canonical form. The last 1000 of all tables",
+            "are kept."
+        },
+        footer = {"", "Example:", "  bin/kv table history"})
+final class TableHistoryCommand implements Callable<Integer> {
+    @Mixin
+    private TableOptions options = new TableOptions();
+
+    @Override
+    public Integer call() {
+        try (Tables tables = options.open()) {
+            List<Past> history = tables.history(options.path(tables));
+            if (options.json()) {
+                Output.json(documents(history));
+            } else {
+                for (int i = 0; i < history.size(); i++) {
+                    Past past = history.get(i);
+                    Output.line("%4d  %s  %s  [%s]"
+                            .formatted(i + 1, past.time(), Znodes.hex(past.mzxid()), canonical(tables, past)));
+                }
+            }
+            return 0;
+        }
+    }
+
+    private static String canonical(Tables tables, Past past) {
+        SeenTable seen = tables.see(past.path(), past.mzxid(), past.text().getBytes(UTF_8));
+        return seen.table().map(RoutingTable::printable).orElse(seen.reason());
+    }
+
+    private static List<Map<String, Object>> documents(List<Past> history) {
+        List<Map<String, Object>> documents = new ArrayList<>();
+        for (Past past : history) {
+            Map<String, Object> document = new LinkedHashMap<>();
+            document.put("number", documents.size() + 1);
+            document.put("mzxid", Znodes.hex(past.mzxid()));
+            document.put("path", past.path());
+            document.put("time", past.time());
+            document.put("text", past.text());
+            documents.add(document);
+        }
+        return documents;
+    }
+}

@@ -1,0 +1,76 @@
+package dev.kv.router.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.zookeeper.Tables;
+import dev.kv.router.zookeeper.Tables.Past;
+import dev.kv.router.zookeeper.Tables.Stored;
+import dev.kv.router.zookeeper.Znodes;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+@Command(
+        name = "rollback",
+        description = {
+            "Writes a routing table again that was applied before.",
+            "As `kv table set` does, with the same checks and statuses. It becomes the",
+            "newest table of the history; nothing is taken out of that."
+        },
+        footer = {"", "Example:", "  bin/kv table rollback", "  bin/kv table rollback 3"})
+final class TableRollbackCommand implements Callable<Integer> {
+    @Mixin
+    private TableOptions options = new TableOptions();
+
+    @Mixin
+    private TableChange change = new TableChange();
+
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "N",
+            description = "The number, or the transaction as 0x5, that `kv table history` prints. Without it: the last"
+                    + " one that was applied before the table that is there, and differs from it.")
+    private Optional<String> number = Optional.empty();
+
+    @Override
+    public Integer call() {
+        try (Tables tables = options.open()) {
+            String path = options.path(tables);
+            Optional<Stored> there = tables.read(path);
+            List<Past> history = tables.history(path);
+            Optional<Past> chosen = number.isPresent()
+                    ? chosen(history, number.get())
+                    : history.reversed().stream()
+                            .filter(past -> there.filter(now -> !isBefore(tables, past, now))
+                                    .isEmpty())
+                            .findFirst();
+            if (chosen.isEmpty()) {
+                System.err.println("kv: the history of " + path + " has no "
+                        + (number.isPresent() ? "such table" : "other table before the one that is there")
+                        + ": see `kv table history"
+                        + options.node().map(node -> " --node " + node).orElse("") + "`");
+                return TableOptions.NO_TABLE;
+            }
+            Past past = chosen.get();
+            String source = Znodes.hex(past.mzxid()) + " of the history";
+            return change.apply(options, tables, source, past.text().getBytes(UTF_8), there);
+        }
+    }
+
+    private Optional<Past> chosen(List<Past> history, String word) {
+        long wanted = TableChange.mzxid(options, word);
+        if (word.startsWith("0x")) {
+            return history.stream().filter(past -> past.mzxid() == wanted).findFirst();
+        }
+        return wanted < 1 || wanted > history.size() ? Optional.empty() : Optional.of(history.get((int) wanted - 1));
+    }
+
+    private static boolean isBefore(Tables tables, Past past, Stored now) {
+        String sha256 = tables.see(past.path(), past.mzxid(), past.text().getBytes(UTF_8))
+                .sha256();
+        return past.mzxid() < now.table().mzxid() && !sha256.equals(now.table().sha256());
+    }
+}

@@ -1,0 +1,47 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.config.BadStart;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+
+/**
+ * A routing table that is given to a command.
+ *
+ * @param source the file's name, or what stands for it in messages
+ * @param bytes the text
+ */
+record TableText(String source, Bytes bytes) {
+    /** The text of a file that the word names, of standard input for {@code -}, else of the word itself if it has a {@code =}. */
+    static TableText of(String word, int maxBytes) {
+        // One more shows that it is too large.
+        int limit = maxBytes + 1;
+        if (word.isEmpty()) {
+            throw new BadStart("expected a file, - or a table such as a..m=foo@red,n..z=bar@blue, found an empty word");
+        }
+        try {
+            if (word.equals("-")) {
+                return new TableText("standard input", Bytes.owning(System.in.readNBytes(limit)));
+            }
+            if (word.indexOf('=') >= 0 && !isFile(word)) {
+                return new TableText("the table", Bytes.of(word));
+            }
+            try (InputStream file = Files.newInputStream(Path.of(word))) {
+                return new TableText(word, Bytes.owning(file.readNBytes(limit)));
+            }
+        } catch (IOException e) {
+            throw new BadStart(word + " cannot be read: " + BadStart.reason(e), e);
+        }
+    }
+
+    private static boolean isFile(String word) {
+        try {
+            return Files.exists(Path.of(word));
+        } catch (InvalidPathException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+package dev.kv.router.cli;
+
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import dev.kv.router.operator.Standing;
+import dev.kv.router.zookeeper.SeenTable;
+import dev.kv.router.zookeeper.Tables;
+import dev.kv.router.zookeeper.Tables.Stored;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.locks.LockSupport;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "wait",
+        description = {
+            "Waits until all registered nodes have applied their routing table.",
+            "That is /kv/table, and for a node that has one its own. Prints what each node",
+            "made of it. Fails at once if a node refuses its table, with 3; ends with 6 if",
+            "some have not applied theirs in time, and with 7 if there is no table."
+        },
+        footer = {"", "Example:", "  bin/kv table wait --timeout 10s"})
+final class TableWaitCommand implements Callable<Integer> {
+    private static final Duration PAUSE = Duration.ofMillis(100);
+
+    @Mixin
+    private TableOptions options = new TableOptions();
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "DURATION",
+            defaultValue = "30s",
+            description = "How long to wait, such as 500ms, 10s or 5m. Default: ${DEFAULT-VALUE}.")
+    private String timeout = "";
+
+    @Override
+    public Integer call() {
+        long deadlineNanos = System.nanoTime() + timeout().toNanos();
+        try (Tables tables = options.open()) {
+            while (true) {
+                Optional<List<Standing>> standings = standings(tables);
+                if (standings.isEmpty()) {
+                    System.err.println(options.absence(tables));
+                    return TableOptions.NO_TABLE;
+                }
+                int status = status(standings.get());
+                if (status != TableOptions.NOT_IN_TIME || System.nanoTime() - deadlineNanos > 0) {
+                    print(standings.get());
+                    return status;
+                }
+                LockSupport.parkNanos(PAUSE.toNanos());
+            }
+        }
+    }
+
+    private Duration timeout() {
+        try {
+            Duration duration =
+                    ConfigFactory.parseMap(Map.of("timeout", timeout)).getDuration("timeout");
+            if (!duration.isNegative()) {
+                return duration;
+            }
+        } catch (ConfigException e) {
+            // It makes as little sense as a time that has passed.
+        }
+        throw options.usage("--timeout " + timeout + ": expected a duration such as 30s");
+    }
+
+    /** Where the nodes are with the tables that stand there now; empty if there is none. */
+    private Optional<List<Standing>> standings(Tables tables) {
+        Optional<SeenTable> common = tables.read(options.path(tables)).map(Stored::table);
+        if (common.isEmpty()) {
+            return Optional.empty();
+        }
+        List<String> withOwn = options.node().isPresent() ? List.of() : tables.nodesWithOwnTable();
+        List<Standing> standings = new ArrayList<>();
+        tables.nodes().forEach((name, said) -> {
+            if (options.node().filter(only -> !only.equals(name)).isEmpty()) {
+                Optional<SeenTable> own = withOwn.contains(name)
+                        ? tables.read(tables.znodes().tableOf(name)).map(Stored::table)
+                        : Optional.empty();
+                standings.add(Standing.of(name, said, own.or(() -> common).get()));
+            }
+        });
+        options.node().filter(_ -> standings.isEmpty()).map(Standing::absent).ifPresent(standings::add);
+        return Optional.of(standings);
+    }
+
+    private static int status(List<Standing> standings) {
+        if (standings.stream().anyMatch(standing -> standing.state() == Standing.State.REJECTED)) {
+            return TableOptions.REFUSED;
+        }
+        return standings.stream().allMatch(standing -> standing.state() == Standing.State.APPLIED)
+                ? 0
+                : TableOptions.NOT_IN_TIME;
+    }
+
+    private void print(List<Standing> standings) {
+        if (options.json()) {
+            Output.json(standings.stream()
+                    .map(standing -> Map.of(
+                            "name", standing.node(),
+                            "state", standing.state().name().toLowerCase(Locale.ROOT),
+                            "says", standing.says()))
+                    .toList());
+        } else if (standings.isEmpty()) {
+            Output.line("no node is registered");
+        } else {
+            standings.forEach(standing -> Output.line(standing.node() + "  " + standing.says()));
+        }
+    }
+}

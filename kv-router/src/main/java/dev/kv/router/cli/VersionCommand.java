@@ -1,0 +1,40 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.node.Release;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "version",
+        description = {
+            "Prints the version of this release.",
+            "And the commit that it was built from, its role, and its Java runtime."
+        },
+        footer = {"", "Example:", "  bin/kv version"})
+final class VersionCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
+
+    @Option(names = "--json", description = "Prints a JSON object.")
+    private boolean json;
+
+    @Override
+    public Integer call() {
+        Release release = options.release();
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("version", release.version());
+        facts.put("commit", release.commit());
+        facts.put("role", release.role());
+        facts.put("runtime", "Java " + Runtime.version());
+        if (json) {
+            Output.json(facts);
+        } else {
+            Output.facts(facts);
+        }
+        return 0;
+    }
+}

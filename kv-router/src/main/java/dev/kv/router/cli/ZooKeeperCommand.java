@@ -1,0 +1,111 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.config.BadStart;
+import dev.kv.router.net.Addresses;
+import dev.kv.router.node.NodeFolder;
+import dev.kv.router.spi.Logging;
+import dev.kv.router.zookeeper.StandaloneServer;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "zookeeper",
+        description = {
+            "Runs a standalone ZooKeeper server in the foreground.",
+            "For development and small sites. It prints one line when it answers; SIGTERM or",
+            "SIGINT ends it. What it no longer needs of its data is purged every hour.",
+            "Whoever reaches its port may change the routing of all nodes."
+        },
+        footer = {"", "Example:", "  bin/kv zookeeper --data /var/lib/zookeeper"})
+final class ZooKeeperCommand implements Callable<Integer> {
+    @SuppressWarnings("UnusedVariable") // every command takes these; a server of ZooKeeper has no use for them
+    @Mixin
+    private Options options = new Options();
+
+    @Option(
+            names = "--port",
+            paramLabel = "PORT",
+            defaultValue = "2181",
+            description = "The port for its clients; 0: any free one. Default: ${DEFAULT-VALUE}.")
+    private int port;
+
+    @Option(
+            names = "--host",
+            paramLabel = "HOST",
+            defaultValue = "127.0.0.1",
+            description = "The address that it listens on. Default: ${DEFAULT-VALUE}.")
+    private String host = "";
+
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Where its data is. Default: zookeeper in the release's folder.")
+    private Optional<Path> data = Optional.empty();
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        InetSocketAddress address = address();
+        Path folder = data.orElseGet(() -> Options.home().resolve("zookeeper")).toAbsolutePath();
+        hold(folder);
+        // Of clients that break off, or come before it is ready, it would tell with stack traces.
+        Options.warn(Map.of(
+                "org.apache.zookeeper.server.NIOServerCnxn", Logging.Level.ERROR,
+                "org.apache.zookeeper.server.WorkerService", Logging.Level.ERROR));
+        // Set to work when the server answers: a start that fails does not end with success.
+        Thread success = new Thread(() -> Runtime.getRuntime().halt(0), "kv-stop");
+        try {
+            StandaloneServer.run(address, folder, at -> {
+                Runtime.getRuntime().addShutdownHook(success);
+                Output.line("ZooKeeper answers at " + Addresses.text(at) + ", its data is in " + folder);
+            });
+        } catch (BindException e) {
+            throw new BadStart(
+                    "cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e)
+                            + "; --port names another port, --host another address",
+                    e);
+        } catch (IOException e) {
+            Runtime.getRuntime().removeShutdownHook(success);
+            throw new BadStart("ZooKeeper in " + folder + ": " + BadStart.reason(e), e);
+        }
+        return 0;
+    }
+
+    private InetSocketAddress address() {
+        if (port < 0 || port > 0xFFFF) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--port " + port + ": expected a port from 0 to 65535");
+        }
+        InetSocketAddress address = new InetSocketAddress(host, port);
+        if (address.isUnresolved()) {
+            throw new BadStart("--host " + host + ": no such host");
+        }
+        return address;
+    }
+
+    /** Keeps other servers out until the process ends: two would ruin each other's data. */
+    private static void hold(Path folder) {
+        try {
+            if (NodeFolder.hold(folder).isEmpty()) {
+                throw new BadStart("a ZooKeeper server runs in " + folder + " already (process "
+                        + NodeFolder.pid(folder) + "): stop it, or give this one another folder with --data");
+            }
+        } catch (IOException e) {
+            throw new BadStart(
+                    "cannot write in " + folder + ": " + BadStart.reason(e) + "; --data names another folder", e);
+        }
+    }
+}
