@@ -7,11 +7,16 @@ import dev.kv.router.spi.Engine.BucketVisitor;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.BiFunction;
+import java.util.function.BiPredicate;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * The buckets on this node by name, in memory as far as they have to be: where their fields are in the log. Any thread may
@@ -34,6 +39,9 @@ final class Buckets {
     /** Buckets that are gone, and whose fields still count as needed in the log. */
     private final Queue<Bucket> gone = new ConcurrentLinkedQueue<>();
 
+    /** Those whose name in their records is not what says where they are: hidden ones, and those that were. */
+    private final Map<Long, Bucket> byGeneration = new ConcurrentHashMap<>();
+
     /**
      * @param maxBytes what all buckets together may take in the log; 0 for any
      */
@@ -50,7 +58,12 @@ final class Buckets {
         return fields;
     }
 
-    private Shard shard(int hash) {
+    /** The buckets that are found by their generation, as long as anything in the log counts as theirs. */
+    Map<Long, Bucket> byGeneration() {
+        return byGeneration;
+    }
+
+    Shard shard(int hash) {
         return shards[hash >>> SHARD_SHIFT];
     }
 
@@ -176,13 +189,7 @@ final class Buckets {
         int secondHash = fields.hash().of(second.array());
         Shard shard = shard(hash);
         Shard secondShard = shard(secondHash);
-        // In an order that is the same for all.
-        boolean isInOrder = Integer.compareUnsigned(hash, secondHash) <= 0;
-        StampedLock outer = (isInOrder ? shard : secondShard).lock;
-        StampedLock inner = (isInOrder ? secondShard : shard).lock;
-        long stamp = outer.writeLock();
-        boolean isOneShard = hash >>> SHARD_SHIFT == secondHash >>> SHARD_SHIFT;
-        long innerStamp = isOneShard ? 0 : inner.writeLock();
+        Locks locks = lock(hash, secondHash);
         try {
             Change change = new Change(fields).of(first.array(), hash, shard.find(hash, first.array()));
             Change secondChange =
@@ -191,11 +198,173 @@ final class Buckets {
             commit(change, secondChange);
             return reply;
         } finally {
-            if (!isOneShard) {
+            locks.unlock();
+        }
+    }
+
+    /** The locks of the shards of two buckets, held for writing. */
+    private record Locks(StampedLock outer, long outerStamp, StampedLock inner, long innerStamp) {
+        void unlock() {
+            if (inner != outer) {
                 inner.unlockWrite(innerStamp);
             }
-            outer.unlockWrite(stamp);
+            outer.unlockWrite(outerStamp);
         }
+    }
+
+    private Locks lock(int hash, int secondHash) {
+        // In an order that is the same for all.
+        boolean isInOrder = Integer.compareUnsigned(hash, secondHash) <= 0;
+        StampedLock outer = shard(isInOrder ? hash : secondHash).lock;
+        StampedLock inner = shard(isInOrder ? secondHash : hash).lock;
+        long outerStamp = outer.writeLock();
+        return new Locks(outer, outerStamp, inner, inner == outer ? 0 : inner.writeLock());
+    }
+
+    /**
+     * Makes a bucket that nobody sees until it is {@linkplain #publish published}; one that is neither published nor
+     * {@linkplain #abandon abandoned} when the process ends is gone.
+     *
+     * @param name under which it is to be published
+     */
+    Bucket hidden(Bytes name) {
+        Bucket bucket = new Bucket(name.array(), fields.hash().of(name.array()), log.nextGeneration());
+        bucket.publication = new Publication();
+        byGeneration.put(bucket.generation, bucket);
+        return bucket;
+    }
+
+    /**
+     * Changes a hidden bucket. Many small changes of one take no more than one large one, and others get their turn between
+     * them.
+     *
+     * @throws Refused if the change could not be written: nothing is changed then
+     */
+    void fill(Bucket hidden, Consumer<Edit> command) throws Refused {
+        Shard shard = shard(hidden.hash);
+        long stamp = shard.lock.writeLock();
+        Change change = shard.change;
+        try {
+            command.accept(change.of(hidden.name, hidden.hash, hidden));
+            commit(change);
+        } finally {
+            change.forget();
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /**
+     * Has a hidden bucket stand under its name from now on; what stood there is gone. It is one small change, whatever the two
+     * hold. A hidden bucket without keys that is not kept is gone, too.
+     *
+     * @param may looks at what stands under the name now, and decides
+     * @return whether that is done; else the bucket is as it was
+     * @throws Refused if the change could not be written: nothing is changed then
+     */
+    boolean publish(Bucket hidden, Predicate<View> may) throws Refused {
+        Shard shard = shard(hidden.hash);
+        long stamp = shard.lock.writeLock();
+        try {
+            Bucket there = shard.find(hidden.hash, hidden.name);
+            if (!may.test(new Change(fields).of(hidden.name, hidden.hash, there))) {
+                return false;
+            }
+            if (hidden.isVain()) {
+                Change drop = new Change(fields).of(hidden.name, hidden.hash, there);
+                drop.drop();
+                commit(drop);
+                forget(shard, hidden);
+            } else {
+                publish(hidden, hidden.name, hidden.hash, there);
+            }
+            return true;
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /** Gives up a hidden bucket. */
+    void abandon(Bucket hidden) {
+        Shard shard = shard(hidden.hash);
+        long stamp = shard.lock.writeLock();
+        try {
+            forget(shard, hidden);
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /**
+     * Gives a bucket another name; what stood under that is gone. It is one small change, whatever the two hold.
+     *
+     * @param may looks at what stands under the two names now, and decides
+     * @return whether that is done; else, and where there is no such bucket, nothing is changed
+     * @throws Refused if the change could not be written: nothing is changed then
+     */
+    boolean rename(Bytes from, Bytes to, BiPredicate<View, View> may) throws Refused {
+        int hash = fields.hash().of(from.array());
+        int toHash = fields.hash().of(to.array());
+        Locks locks = lock(hash, toHash);
+        try {
+            Bucket bucket = shard(hash).find(hash, from.array());
+            Bucket there = shard(toHash).find(toHash, to.array());
+            Change view = new Change(fields).of(from.array(), hash, bucket);
+            if (!may.test(view, new Change(fields).of(to.array(), toHash, there))
+                    || bucket == null
+                    || bucket == there) {
+                return false;
+            }
+            publish(bucket, to.array(), toHash, there);
+            return true;
+        } finally {
+            locks.unlock();
+        }
+    }
+
+    /** Writes that a bucket has this name from now on, and puts that into force. */
+    private void publish(Bucket bucket, byte[] name, int hash, Bucket there) throws Refused {
+        boolean leaves = bucket.publication == null;
+        Draft record = new Draft()
+                .begin(Layout.PUBLISH, leaves ? 0 : Layout.HIDDEN, bucket.generation, name)
+                .recordName(bucket.recordName)
+                .end();
+        checkRoom(record.cost() - (there == null ? 0 : there.cost()));
+        long location = log.append(false, record);
+        if (there != null) {
+            forget(shard(hash), there);
+        }
+        if (leaves) {
+            bucket.publication = new Publication();
+            bucket.publication.isVisible = true;
+            byGeneration.put(bucket.generation, bucket);
+        }
+        if (!bucket.isHidden()) {
+            shard(bucket.hash).take(bucket);
+        }
+        name(bucket, name, hash);
+        published(bucket, leaves, location, record.cost());
+    }
+
+    /** Has a bucket stand under a name, where none does. */
+    void name(Bucket bucket, byte[] name, int hash) {
+        bucket.name = name;
+        bucket.hash = hash;
+        bucket.publication.isVisible = true;
+        Shard shard = shard(hash);
+        shard.add(bucket);
+        shard.countFilled(bucket);
+    }
+
+    /** A record, which takes so much in the log, gave a bucket its name. */
+    void published(Bucket bucket, boolean leaves, long location, long cost) {
+        long costBefore = bucket.publication.cost();
+        if (leaves) {
+            bucket.publication.left(location, cost);
+        } else {
+            bucket.publication.outlived(log);
+            bucket.publication.published(location, cost);
+        }
+        log.liveBytes().addAndGet(bucket.publication.cost() - costBefore);
     }
 
     /** Writes changes as one, and puts them into force. */
@@ -236,7 +405,7 @@ final class Buckets {
         long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
         change.begin(generation);
         if (change.keeps()) {
-            Draft record = new Draft().begin(Layout.BUCKET, Layout.KEPT, generation, change.name());
+            Draft record = begin(new Draft(), Layout.BUCKET, Layout.KEPT, change);
             growth += record.cost();
             drafts.add(record);
         }
@@ -252,7 +421,7 @@ final class Buckets {
 
     /** Begins a record with the fields of a change, and returns by how much more is needed of the log then. */
     private long draftFields(Change change, Draft record) {
-        record.begin(Layout.WRITE, 0, change.generation(), change.name());
+        begin(record, Layout.WRITE, 0, change);
         long growth = 0;
         for (int i = 0; i < change.count(); i++) {
             Change.Pending pending = change.pending(i);
@@ -265,6 +434,13 @@ final class Buckets {
             growth -= pending.costBefore;
         }
         return growth;
+    }
+
+    private static Draft begin(Draft record, int type, int flags, Change change) {
+        Bucket bucket = change.bucket();
+        return bucket == null
+                ? record.begin(type, flags, change.generation(), change.name())
+                : record.begin(type, flags | bucket.flags(), change.generation(), bucket.recordName);
     }
 
     /** Puts a change into force of which the records stand at a location; returns where the next ones do. */
@@ -312,9 +488,20 @@ final class Buckets {
         if (bucket.cost() != costBefore) {
             log.liveBytes().addAndGet(bucket.cost() - costBefore);
         }
+        if (bucket.isHidden()) {
+            return;
+        }
         shard.countFilled(bucket);
         if (bucket.isVain()) {
+            forgetVain(shard, bucket);
+        }
+    }
+
+    private void forgetVain(Shard shard, Bucket bucket) {
+        if (bucket.publication == null) {
             shard.remove(bucket);
+        } else {
+            forget(shard, bucket);
         }
     }
 
@@ -338,8 +525,13 @@ final class Buckets {
         }
     }
 
-    private void forget(Shard shard, Bucket bucket) {
-        shard.remove(bucket);
+    /** A bucket is gone with all that it holds. */
+    void forget(Shard shard, Bucket bucket) {
+        if (bucket.isHidden()) {
+            bucket.goes();
+        } else {
+            shard.remove(bucket);
+        }
         log.liveBytes().addAndGet(-bucket.cost());
         gone.add(bucket);
     }
@@ -371,7 +563,11 @@ final class Buckets {
                 return true;
             });
             if (counted.isKept() && log.segment(counted.keptBy) != null) {
-                log.segment(counted.keptBy).died(Layout.recordCost(counted.name.length));
+                log.segment(counted.keptBy).died(Layout.recordCost(counted.recordName.length));
+            }
+            if (counted.publication != null) {
+                counted.publication.died(log);
+                byGeneration.remove(counted.generation);
             }
             gone.poll();
         }
@@ -394,23 +590,38 @@ final class Buckets {
             } finally {
                 shard.lock.unlockRead(stamp);
             }
-            int next = 0;
-            long position = 0;
-            while (next < buckets.size()) {
-                stamp = shard.lock.readLock();
-                try {
-                    for (int tables = 0; tables < TABLES_AT_ONCE && next < buckets.size(); tables++) {
-                        Bucket bucket = buckets.get(next);
-                        live.add(bucket.keptBy);
-                        position = bucket.index.addTable(position, live);
-                        if (position > Index.POSITION_MAX) {
-                            position = 0;
-                            next++;
-                        }
+            addTo(live, buckets);
+        }
+        // Hidden ones; and those that had another name, in a shard that was not seen yet, while this one was.
+        addTo(live, List.copyOf(byGeneration.values()));
+    }
+
+    private void addTo(Live live, List<Bucket> buckets) {
+        int next = 0;
+        long position = 0;
+        while (next < buckets.size()) {
+            int hash = buckets.get(next).hash;
+            Shard shard = shard(hash);
+            long stamp = shard.lock.readLock();
+            try {
+                for (int tables = 0; tables < TABLES_AT_ONCE && next < buckets.size(); tables++) {
+                    Bucket bucket = buckets.get(next);
+                    if (shard(bucket.hash) != shard) {
+                        // It has another name now, and is guarded by another lock.
+                        break;
                     }
-                } finally {
-                    shard.lock.unlockRead(stamp);
+                    live.add(bucket.keptBy);
+                    if (bucket.publication != null) {
+                        bucket.publication.addTo(live);
+                    }
+                    position = bucket.index.addTable(position, live);
+                    if (position > Index.POSITION_MAX) {
+                        position = 0;
+                        next++;
+                    }
                 }
+            } finally {
+                shard.lock.unlockRead(stamp);
             }
         }
     }
@@ -422,23 +633,42 @@ final class Buckets {
         Shard shard = shard(hash);
         long stamp = shard.lock.writeLock();
         try {
-            Bucket bucket = shard.find(hash, name);
-            if (bucket == null || bucket.generation != scan.generation()) {
-                return false;
+            Bucket bucket = scan.isHidden() ? null : shard.find(hash, name);
+            if (bucket != null && bucket.generation == scan.generation()) {
+                return move(bucket, scan, to, fromLocation, toLocation);
             }
-            return switch (scan.kind()) {
-                case Layout.SET ->
-                    bucket.index.replace(fields.hash().of(to.key(scan.entry())), fromLocation, toLocation);
-                case Layout.BUCKET -> {
-                    boolean isIt = bucket.keptBy == fromLocation;
-                    bucket.keptBy = isIt ? toLocation : bucket.keptBy;
-                    yield isIt;
-                }
-                default -> false;
-            };
         } finally {
             shard.lock.unlockWrite(stamp);
         }
+        Bucket bucket = byGeneration.get(scan.generation());
+        return bucket != null && moveRenamed(bucket, scan, to, fromLocation, toLocation);
+    }
+
+    private boolean moveRenamed(Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
+        while (true) {
+            Shard shard = shard(bucket.hash);
+            long stamp = shard.lock.writeLock();
+            try {
+                if (shard(bucket.hash) == shard) {
+                    return !bucket.isGone() && move(bucket, scan, to, fromLocation, toLocation);
+                }
+            } finally {
+                shard.lock.unlockWrite(stamp);
+            }
+        }
+    }
+
+    private boolean move(Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
+        return switch (scan.kind()) {
+            case Layout.SET -> bucket.index.replace(fields.hash().of(to.key(scan.entry())), fromLocation, toLocation);
+            case Layout.BUCKET -> {
+                boolean isIt = bucket.keptBy == fromLocation;
+                bucket.keptBy = isIt ? toLocation : bucket.keptBy;
+                yield isIt;
+            }
+            case Layout.PUBLISH -> bucket.publication != null && bucket.publication.move(fromLocation, toLocation);
+            default -> false;
+        };
     }
 
     /** Shows every bucket that is there all the while. */
@@ -525,80 +755,5 @@ final class Buckets {
             }
         }
         return new Count(buckets, keys);
-    }
-
-    /** What the log says, entry by entry in its order, when it is opened. By one thread, before anybody else. */
-    final class Replay {
-        /** The bucket of that generation, made if there is none; null if there is one of a later generation. */
-        Bucket bucket(byte[] name, int hash, long generation) {
-            log.sawGeneration(generation);
-            Shard shard = shard(hash);
-            Bucket bucket = shard.find(hash, name);
-            if (bucket != null && bucket.generation < generation) {
-                remove(shard, bucket);
-                bucket = null;
-            }
-            if (bucket == null) {
-                bucket = new Bucket(name, hash, generation);
-                shard.add(bucket);
-            }
-            return bucket.generation == generation ? bucket : null;
-        }
-
-        void set(Bucket bucket, int keyHash, Segment segment, long field, long cost) {
-            long location = Log.location(segment, field);
-            long before = fields.find(bucket, keyHash, segment, field);
-            bucket.bytes += cost;
-            log.liveBytes().addAndGet(cost);
-            if (before == Index.NONE) {
-                bucket.index.add(keyHash, location);
-                shard(bucket.hash).countFilled(bucket);
-            } else {
-                died(bucket, before);
-                bucket.index.replace(keyHash, before, location);
-            }
-        }
-
-        void delete(Bucket bucket, int keyHash, Segment segment, long field) {
-            long before = fields.find(bucket, keyHash, segment, field);
-            if (before != Index.NONE) {
-                died(bucket, before);
-                bucket.index.remove(keyHash, before);
-                shard(bucket.hash).countFilled(bucket);
-            }
-            if (bucket.isVain()) {
-                shard(bucket.hash).remove(bucket);
-            }
-        }
-
-        private void died(Bucket bucket, long location) {
-            long cost = fields.cost(bucket, location);
-            bucket.bytes -= cost;
-            log.liveBytes().addAndGet(-cost);
-            fields.died(bucket, location);
-        }
-
-        void keep(Bucket bucket, long location, long cost) {
-            if (bucket.isKept()) {
-                log.segment(bucket.keptBy).died(cost);
-            } else {
-                log.liveBytes().addAndGet(cost);
-            }
-            bucket.keptBy = location;
-        }
-
-        void drop(byte[] name, int hash, long generation) {
-            log.sawGeneration(generation);
-            Shard shard = shard(hash);
-            Bucket bucket = shard.find(hash, name);
-            if (bucket != null && bucket.generation < generation) {
-                remove(shard, bucket);
-            }
-        }
-
-        private void remove(Shard shard, Bucket bucket) {
-            forget(shard, bucket);
-            countGone();
-        }
     }
 }

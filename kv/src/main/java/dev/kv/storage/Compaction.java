@@ -279,10 +279,10 @@ final class Compaction {
                 int before = count;
                 while (scan.nextEntry()) {
                     entries++;
-                    boolean isTombstone = Layout.isTombstone(scan.kind());
-                    boolean isNeeded = !isTombstone && live.has(Log.location(segment, scan.entry()));
+                    int kind = scan.kind();
+                    boolean isNeeded = !Layout.isTombstone(kind) && live.has(Log.location(segment, scan.entry()));
                     needed += isNeeded ? 1 : 0;
-                    if (isNeeded || (isTombstone && isTombstoneKept)) {
+                    if (isNeeded || (Layout.isAboutOlder(kind) && isTombstoneKept)) {
                         kept++;
                         add(Log.location(segment, scan.entry()));
                     }
@@ -328,7 +328,10 @@ final class Compaction {
 
         /** The record with those entries alone that are kept; the change that it belongs to is on the disk as a whole. */
         private Draft part(Scan scan, Segment segment, int first) {
-            draft.begin(scan.type(), scan.type() == Layout.BUCKET ? Layout.KEPT : 0, scan.generation(), scan.name());
+            draft.begin(scan.type(), scan.flags(), scan.generation(), scan.name());
+            if (scan.type() == Layout.PUBLISH) {
+                draft.recordName(scan.recordName());
+            }
             for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
                 long field = Log.offset(from[i]);
                 Bytes key = Bytes.owning(segment.key(field));
@@ -358,9 +361,8 @@ final class Compaction {
                 while (scan.nextEntry()) {
                     long before = from[next++];
                     to.count(scan.kind(), scan.cost());
-                    if (!Layout.isTombstone(scan.kind())
-                            && !buckets.move(scan, to, before, Log.location(to, scan.entry()))) {
-                        to.died(scan.cost());
+                    if (!buckets.move(scan, to, before, Log.location(to, scan.entry()))) {
+                        to.died(scan.kind(), scan.cost());
                     }
                 }
                 giveWay(scan.end() - scan.at());

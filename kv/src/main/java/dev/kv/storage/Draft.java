@@ -65,6 +65,13 @@ final class Draft {
         return this;
     }
 
+    /** Says which name the records of a bucket carry that is published. */
+    Draft recordName(byte[] name) {
+        field(Layout.RECORD_NAMES, name, NOTHING);
+        cost = length;
+        return this;
+    }
+
     private void field(int kind, byte[] key, byte[] value) {
         if (fields == keys.length) {
             int size = 2 * fields;

@@ -56,7 +56,7 @@ final class Fields {
     long cost(Bucket bucket, long location) {
         Segment segment = log.segment(location);
         long field = Log.offset(location);
-        return Layout.fieldCost(bucket.name.length, segment.keyBytes(field), segment.valueBytes(field));
+        return Layout.fieldCost(bucket.recordName.length, segment.keyBytes(field), segment.valueBytes(field));
     }
 
     /** Shows pairs as {@link View#forEach} does. */

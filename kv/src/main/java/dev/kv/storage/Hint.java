@@ -43,19 +43,21 @@ final class Hint {
     /** Takes what a segment holds, entry by entry. */
     interface Reader {
         /** The next number, from 0, stands for a bucket of this generation. */
-        void bucket(byte[] name, long generation);
+        void bucket(byte[] name, long generation, boolean isHidden);
 
         /**
          * An entry.
          *
          * @param number of its bucket
+         * @param keyHash of the key of a field; of a {@link Layout#PUBLISH} the number that stands for the name in the
+         *     bucket's records
          * @param offset where in the segment it begins
          */
         void entry(int number, int kind, int keyHash, long offset, long cost);
     }
 
-    /** Which bucket, of which generation. */
-    private record Named(Bytes name, long generation) {}
+    /** Which bucket, of which generation, and whether it is found by that alone. */
+    private record Named(Bytes name, long generation, boolean isHidden) {}
 
     /** Writes the hint of a segment that does not change any more, unless that holds too many buckets for one. */
     static void write(Folder folder, Segment segment) throws IOException {
@@ -99,15 +101,20 @@ final class Hint {
             channel.position(HEADER_BYTES);
             Scan scan = Scan.of(segment);
             while (scan.next()) {
-                int number = number(scan);
-                if (number == BUCKETS_MAX) {
-                    return false;
-                }
+                int number = number(scan.name(), scan.generation(), scan.isHidden());
                 while (scan.nextEntry()) {
                     int kind = scan.kind();
+                    int third = switch (kind) {
+                        case Layout.SET, Layout.DELETE -> hash.of(segment.key(scan.entry()));
+                        case Layout.PUBLISH -> number(scan.recordName(), scan.generation(), scan.isHidden());
+                        default -> 0;
+                    };
+                    if (numbers.size() > BUCKETS_MAX) {
+                        return false;
+                    }
                     room(ENTRY_BYTES);
                     buffer.putInt(kind << KIND_SHIFT | number);
-                    buffer.putInt(kind == Layout.SET || kind == Layout.DELETE ? hash.of(segment.key(scan.entry())) : 0);
+                    buffer.putInt(third);
                     buffer.putInt((int) (scan.entry() / Layout.ALIGNMENT));
                     buffer.putInt((int) (scan.cost() / Layout.ALIGNMENT));
                 }
@@ -117,9 +124,8 @@ final class Hint {
             return true;
         }
 
-        private int number(Scan scan) throws IOException {
-            byte[] name = scan.name();
-            Named named = new Named(Bytes.owning(name), scan.generation());
+        private int number(byte[] name, long generation, boolean isHidden) throws IOException {
+            Named named = new Named(Bytes.owning(name), generation, isHidden);
             Integer known = numbers.get(named);
             if (known != null) {
                 return known;
@@ -127,7 +133,8 @@ final class Hint {
             int number = numbers.size();
             numbers.put(named, number);
             room(ENTRY_BYTES);
-            buffer.putInt(NAME << KIND_SHIFT).putInt(name.length).putLong(scan.generation());
+            buffer.putInt(NAME << KIND_SHIFT | (isHidden ? Layout.HIDDEN : 0));
+            buffer.putInt(name.length).putLong(generation);
             int padded = (int) Layout.padded(name.length);
             for (int i = 0; i < padded; i++) {
                 room(1);
@@ -213,7 +220,7 @@ final class Hint {
             if (kind == NAME) {
                 int length = body.getInt();
                 long generation = body.getLong();
-                reader.bucket(Bytes.read(body, length).array(), generation);
+                reader.bucket(Bytes.read(body, length).array(), generation, (word & Layout.HIDDEN) != 0);
                 body.position(body.position() + (int) Layout.padded(length) - length);
             } else {
                 int keyHash = body.getInt();

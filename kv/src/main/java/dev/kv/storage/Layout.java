@@ -57,9 +57,14 @@ final class Layout {
     static final int BUCKET = 2;
     /** The bucket of an older generation is gone with all that it held. */
     static final int DROP = 3;
+    /** A bucket stands under this name from now on, and what stood there before is gone. */
+    static final int PUBLISH = 4;
 
     /** Flag of {@link #BUCKET}: the bucket stays when its last key goes. */
     static final int KEPT = 1;
+
+    /** Flag of a record: its bucket is found by its generation alone. */
+    static final int HIDDEN = 2;
 
     /** Flag of any record: the next one belongs to the same change, which happened as a whole or not at all. */
     static final int MORE = 0x80;
@@ -69,6 +74,9 @@ final class Layout {
 
     static final int DELETE = 16;
 
+    /** In a {@link #PUBLISH}: the key is the name that the records of the bucket carry. */
+    static final int RECORD_NAMES = 32;
+
     private static final int FLAGS_SHIFT = 8;
     private static final int TYPE_MASK = (1 << FLAGS_SHIFT) - 1;
 
@@ -77,6 +85,11 @@ final class Layout {
     /** Whether an entry of this kind only says that something older is gone. */
     static boolean isTombstone(int kind) {
         return kind == DELETE || kind == DROP;
+    }
+
+    /** Whether an entry of this kind has something to say of older ones, even where it is not needed for itself. */
+    static boolean isAboutOlder(int kind) {
+        return isTombstone(kind) || kind == PUBLISH;
     }
 
     static long padded(long bytes) {

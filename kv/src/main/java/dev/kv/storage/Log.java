@@ -748,9 +748,9 @@ final class Log {
                 to.count(kind, cost);
                 from.discount(kind, cost);
                 long at = scan.entry();
-                if (!moves.move(scan, to, location(from, at + shift), location(to, at)) && !Layout.isTombstone(kind)) {
-                    to.died(cost);
-                    from.revived(cost);
+                if (!moves.move(scan, to, location(from, at + shift), location(to, at))) {
+                    to.died(kind, cost);
+                    from.revived(kind, cost);
                 }
             }
         }

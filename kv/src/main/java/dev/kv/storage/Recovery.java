@@ -21,7 +21,7 @@ final class Recovery {
     private final Folder folder;
     private final Mark mark;
     private final Log log;
-    private final Buckets buckets;
+    private final Replay replay;
     private final Consumer<String> doing;
 
     /** Where the last whole change of the segment ends that is being read. */
@@ -37,7 +37,7 @@ final class Recovery {
         this.folder = folder;
         this.mark = mark;
         this.log = log;
-        this.buckets = buckets;
+        this.replay = new Replay(buckets, log);
         this.doing = doing;
     }
 
@@ -66,6 +66,10 @@ final class Recovery {
                 break;
             }
             settle(segment, synced);
+        }
+        long incomplete = replay.end();
+        if (incomplete > 0) {
+            LOG.info("{} buckets that were not complete when the process ended are dropped", incomplete);
         }
         folder.sync();
         markReached(synced);
@@ -283,18 +287,19 @@ final class Recovery {
         private final byte[] name;
         private final int hash;
         private final long generation;
+        private final boolean isHidden;
         private Bucket bucket;
 
-        Named(byte[] name, int hash, long generation) {
+        Named(byte[] name, int hash, long generation, boolean isHidden) {
             this.name = name;
             this.hash = hash;
             this.generation = generation;
+            this.isHidden = isHidden;
         }
     }
 
     /** Has the buckets take in what a segment holds. */
     private final class Replayed implements Hint.Reader {
-        private final Buckets.Replay replay = buckets.new Replay();
         private final List<Named> named = new ArrayList<>();
         private final Segment segment;
 
@@ -302,26 +307,27 @@ final class Recovery {
             this.segment = segment;
         }
 
-        /** What follows concerns this bucket alone, by the number 0. */
-        private void only(byte[] name, long generation) {
-            named.clear();
-            bucket(name, generation);
-        }
-
         /** Takes in the record with which the scan is. */
         void record(Scan scan) {
-            only(scan.name(), scan.generation());
+            named.clear();
+            bucket(scan.name(), scan.generation(), scan.isHidden());
+            if (scan.type() == Layout.PUBLISH) {
+                bucket(scan.recordName(), scan.generation(), scan.isHidden());
+            }
             while (scan.nextEntry()) {
                 int kind = scan.kind();
-                boolean hasKey = kind == Layout.SET || kind == Layout.DELETE;
-                int keyHash = hasKey ? folder.hash().of(segment.key(scan.entry())) : 0;
-                entry(0, kind, keyHash, scan.entry(), scan.cost());
+                int third = switch (kind) {
+                    case Layout.SET, Layout.DELETE -> folder.hash().of(segment.key(scan.entry()));
+                    case Layout.PUBLISH -> 1;
+                    default -> 0;
+                };
+                entry(0, kind, third, scan.entry(), scan.cost());
             }
         }
 
         @Override
-        public void bucket(byte[] name, long generation) {
-            named.add(new Named(name, folder.hash().of(name), generation));
+        public void bucket(byte[] name, long generation, boolean isHidden) {
+            named.add(new Named(name, folder.hash().of(name), generation, isHidden));
         }
 
         @Override
@@ -332,13 +338,19 @@ final class Recovery {
                 replay.drop(of.name, of.hash, of.generation);
                 return;
             }
+            if (kind == Layout.PUBLISH) {
+                long location = Log.location(segment, offset);
+                byte[] recordName = named.get(keyHash).name;
+                replay.publish(of.name, of.hash, of.generation, recordName, !of.isHidden, location, cost);
+                return;
+            }
             if (of.bucket == null || of.bucket.isGone()) {
-                of.bucket = replay.bucket(of.name, of.hash, of.generation);
+                of.bucket = of.isHidden
+                        ? replay.hidden(of.name, of.hash, of.generation)
+                        : replay.bucket(of.name, of.hash, of.generation);
             }
             if (of.bucket == null) {
-                if (!Layout.isTombstone(kind)) {
-                    segment.died(cost);
-                }
+                segment.died(kind, cost);
                 return;
             }
             switch (kind) {

@@ -76,7 +76,7 @@ final class Scan {
         flags = Layout.flags(memory, at);
         generation = Layout.generation(memory, at);
         checkKnown();
-        nextEntry = type == Layout.WRITE ? at + Layout.recordCost(nameBytes) : at;
+        nextEntry = type == Layout.WRITE ? fields() : at;
         next = end;
         return true;
     }
@@ -157,18 +157,29 @@ final class Scan {
 
     private void checkKnown() {
         boolean isKnown = switch (type) {
-            case Layout.WRITE, Layout.DROP -> (flags & ~Layout.MORE) == 0;
-            case Layout.BUCKET -> (flags & ~Layout.MORE) == Layout.KEPT;
+            case Layout.WRITE, Layout.PUBLISH -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == 0;
+            case Layout.BUCKET -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == Layout.KEPT;
+            case Layout.DROP -> (flags & ~Layout.MORE) == 0;
             default -> false;
         };
-        for (long offset = at + Layout.recordCost(nameBytes); isKnown && offset < end; offset += sizeOf(offset)) {
+        int fields = 0;
+        for (long offset = fields(); isKnown && offset < end; offset += sizeOf(offset)) {
             int kind = Layout.kind(memory, offset);
-            isKnown = type == Layout.WRITE && (kind == Layout.SET || kind == Layout.DELETE);
+            isKnown = switch (type) {
+                case Layout.WRITE -> kind == Layout.SET || kind == Layout.DELETE;
+                case Layout.PUBLISH -> kind == Layout.RECORD_NAMES;
+                default -> false;
+            };
+            fields++;
         }
-        if (!isKnown) {
+        if (!isKnown || (type == Layout.PUBLISH && fields != 1)) {
             throw new BadStart(segment.path() + " holds a record at byte " + at
                     + " that this release does not know: a newer one wrote it, use that one");
         }
+    }
+
+    private long fields() {
+        return at + Layout.recordCost(nameBytes);
     }
 
     private long sizeOf(long offset) {
@@ -193,6 +204,21 @@ final class Scan {
     /** Whether the next record belongs to the same change. */
     boolean hasMore() {
         return (flags & Layout.MORE) != 0;
+    }
+
+    /** Its flags but for {@link Layout#MORE}. */
+    int flags() {
+        return flags & ~Layout.MORE;
+    }
+
+    /** Whether the bucket of the record is found by its generation alone. */
+    boolean isHidden() {
+        return (flags & Layout.HIDDEN) != 0;
+    }
+
+    /** Of a {@link Layout#PUBLISH}: the name that the records of its bucket carry. */
+    byte[] recordName() {
+        return segment.key(fields());
     }
 
     long generation() {
@@ -222,7 +248,7 @@ final class Scan {
         return entry;
     }
 
-    /** {@link Layout#SET}, {@link Layout#DELETE}, {@link Layout#BUCKET} or {@link Layout#DROP}. */
+    /** The kind of the field, or the type of a record that is an entry as a whole. */
     int kind() {
         return type == Layout.WRITE ? Layout.kind(memory, entry) : type;
     }
@@ -231,7 +257,7 @@ final class Scan {
     long cost() {
         return type == Layout.WRITE
                 ? Layout.fieldCost(nameBytes, segment.keyBytes(entry), segment.valueBytes(entry))
-                : Layout.recordCost(nameBytes);
+                : end - at;
     }
 
     /** Goes on at an offset, behind damage. */

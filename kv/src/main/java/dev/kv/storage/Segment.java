@@ -33,6 +33,8 @@ final class Segment implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
     private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
+    private static final AtomicLongFieldUpdater<Segment> OUTLIVED_BYTES =
+            AtomicLongFieldUpdater.newUpdater(Segment.class, "outlivedBytes");
 
     /** The smallest and the largest page of a system that kv runs on. */
     static final int PAGE_MIN_BYTES = 4096;
@@ -79,6 +81,9 @@ final class Segment implements AutoCloseable {
     private volatile boolean hasHint;
     private volatile boolean isDamaged;
     private volatile long deadBytes;
+
+    /** Of records that gave a bucket a name which it no longer has: they only say that something older is gone. */
+    private volatile long outlivedBytes;
 
     /**
      * Which segment a file is.
@@ -358,29 +363,38 @@ final class Segment implements AutoCloseable {
         tombstoneBytes += Layout.isTombstone(kind) ? sign * cost : 0;
     }
 
-    /** The death of an entry was counted here, and it stands in another segment now. */
-    void revived(long cost) {
-        DEAD_BYTES.addAndGet(this, -cost);
+    /** What {@link #died} has counted here of an entry stands in another segment now. */
+    void revived(int kind, long cost) {
+        died(kind, -cost);
     }
 
-    /** An entry here is no longer needed. */
+    /** An entry here is no longer needed, whatever its kind: what is about older ones stays as long as there are any. */
+    void died(int kind, long cost) {
+        if (kind == Layout.PUBLISH) {
+            OUTLIVED_BYTES.addAndGet(this, cost);
+        } else if (!Layout.isTombstone(kind)) {
+            died(cost);
+        }
+    }
+
+    /** A field, or the record that keeps a bucket, is no longer needed. */
     void died(long cost) {
         DEAD_BYTES.addAndGet(this, cost);
     }
 
     /** What is needed of the fields and records here, roughly: each as if it stood alone. */
     long liveBytes() {
-        return Math.max(0, appendedBytes - deadBytes - tombstoneBytes);
+        return Math.max(0, appendedBytes - deadBytes - tombstoneBytes());
     }
 
     /** How many bytes would be free if only what is needed stayed, those for deleting older values aside. */
     long garbageBytes() {
-        return Math.max(0, end - SegmentHeader.BYTES - liveBytes() - tombstoneBytes);
+        return Math.max(0, end - SegmentHeader.BYTES - liveBytes() - tombstoneBytes());
     }
 
     /** The bytes of what only says that something older is gone. */
     long tombstoneBytes() {
-        return tombstoneBytes;
+        return tombstoneBytes + outlivedBytes;
     }
 
     /** Whether something stands here that is no longer needed, and would count again if nothing said that it is gone. */

@@ -103,9 +103,14 @@ final class Shard {
         hashes[at] = bucket.hash;
     }
 
-    /** Removes a bucket, which is there, and moves back what would no longer be found. */
+    /** Removes a bucket, which is there, for good. */
     void remove(Bucket bucket) {
         bucket.goes();
+        take(bucket);
+    }
+
+    /** Takes out a bucket, which is there, and moves back what would no longer be found. */
+    void take(Bucket bucket) {
         int gap = home(bucket.hash, slots.length);
         while (slots[gap] != bucket) {
             gap = gap + 1 == slots.length ? 0 : gap + 1;
@@ -127,6 +132,7 @@ final class Shard {
         slots[gap] = null;
         count--;
         filled -= bucket.isFilled ? 1 : 0;
+        bucket.isFilled = false;
         if (slots.length > CAPACITY_MIN && count < slots.length / 4) {
             resize(Math.max(CAPACITY_MIN, slots.length / 2));
         }

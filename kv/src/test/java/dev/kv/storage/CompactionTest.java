@@ -94,6 +94,33 @@ class CompactionTest {
         model.remove(bucket);
     }
 
+    private void rename(String bucket, String to) throws Refused {
+        boolean isRenamed = storage.buckets().rename(Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
+        assertThat(isRenamed).isEqualTo(model.containsKey(bucket) && !bucket.equals(to));
+        if (isRenamed) {
+            model.put(to, model.remove(bucket));
+        }
+    }
+
+    /** Another bucket, which was filled where nobody saw it, takes the place of the one that is there. */
+    private void replace(String bucket, Random random) throws Refused {
+        Bucket hidden = storage.buckets().hidden(Bytes.of(bucket));
+        Map<String, String> values = new HashMap<>();
+        storage.buckets().fill(hidden, Edit::keep);
+        for (int i = random.nextInt(6); i > 0; i--) {
+            String key = "key-" + random.nextInt(KEYS);
+            String value = ++number + "x".repeat(random.nextInt(4_000));
+            storage.buckets().fill(hidden, edit -> edit.set(Bytes.of(key), Bytes.of(value)));
+            values.put(key, value);
+        }
+        if (random.nextInt(4) == 0) {
+            storage.buckets().abandon(hidden);
+            return;
+        }
+        assertThat(storage.buckets().publish(hidden, _ -> true)).isTrue();
+        model.put(bucket, values);
+    }
+
     private Reply run(Command command) {
         return storage.run(command).toCompletableFuture().join();
     }
@@ -119,6 +146,10 @@ class CompactionTest {
         int what = random.nextInt(100);
         if (what < 3) {
             drop(bucket);
+        } else if (what < 7) {
+            rename(bucket, "bucket-" + random.nextInt(BUCKETS));
+        } else if (what < 10) {
+            replace(bucket, random);
         } else if (what < 50) {
             delete(bucket, key);
         } else {

@@ -31,6 +31,26 @@ class ModelTest {
     private static final class Expected {
         private final Map<Bytes, Bytes> values = new TreeMap<>();
         private boolean isKept;
+
+        /** The name in its records, and what those take in the log that gave it another one; null if none did. */
+        private Bytes recordName;
+
+        private long leftCost;
+        private long publishedCost;
+
+        boolean exists() {
+            return isKept || !values.isEmpty();
+        }
+
+        void published(Bytes name, Bytes nameInRecords, boolean leaves) {
+            recordName = nameInRecords;
+            long cost = Layout.recordCost(name.size()) + Layout.fieldLength(recordName.size(), 0);
+            if (leaves) {
+                leftCost = cost;
+            } else {
+                publishedCost = cost;
+            }
+        }
     }
 
     @TempDir
@@ -96,6 +116,7 @@ class ModelTest {
     }
 
     private void change(OpenStorage storage, Random random) throws Refused {
+        model.values().removeIf(expected -> !expected.exists());
         Bytes name = Bytes.of("bucket-" + random.nextInt(BUCKETS));
         Expected expected = model.computeIfAbsent(name, _ -> new Expected());
         int what = random.nextInt(1000);
@@ -122,17 +143,24 @@ class ModelTest {
                 sets.forEach(bucket::set);
             });
             if (drops) {
-                expected.values.clear();
-                expected.isKept = false;
+                expected = new Expected();
+                model.put(name, expected);
             }
             deletes.forEach(expected.values::remove);
             expected.values.putAll(sets);
+        } else if (what < 63) {
+            rename(storage, name, Bytes.of("bucket-" + random.nextInt(BUCKETS)));
+        } else if (what < 66) {
+            fillAndPublish(storage, name, random);
         } else if (what < 70) {
             // Two buckets at once: one takes the place of another.
             Bytes other = Bytes.of("bucket-" + random.nextInt(BUCKETS));
             if (!other.equals(name)) {
                 replace(storage, name, other);
-                model.put(other, expected);
+                Expected replaced = new Expected();
+                replaced.values.putAll(expected.values);
+                replaced.isKept = expected.isKept;
+                model.put(other, replaced);
                 model.remove(name);
             }
         } else if (what < 500) {
@@ -148,9 +176,60 @@ class ModelTest {
             Bytes key = key(random);
             Bytes value = expected.values.get(key);
             Reply reply = storage.buckets().get(name, key);
-            boolean isThere = expected.isKept || !expected.values.isEmpty();
             assertThat(reply)
-                    .isEqualTo(value != null ? new Reply.Value(value) : isThere ? Reply.ABSENT : Reply.NOT_FOUND);
+                    .isEqualTo(
+                            value != null
+                                    ? new Reply.Value(value)
+                                    : expected.exists() ? Reply.ABSENT : Reply.NOT_FOUND);
+        }
+    }
+
+    private void rename(OpenStorage storage, Bytes name, Bytes other) throws Refused {
+        Expected expected = model.get(name);
+        boolean isRenamed = storage.buckets().rename(name, other, (from, to) -> {
+            assertThat(from.size()).isEqualTo(expected.values.size());
+            assertThat(to.exists())
+                    .isEqualTo(model.getOrDefault(other, new Expected()).exists());
+            return from.exists();
+        });
+        assertThat(isRenamed).isEqualTo(expected.exists() && !name.equals(other));
+        if (isRenamed) {
+            boolean leaves = expected.recordName == null;
+            expected.published(other, leaves ? name : expected.recordName, leaves);
+            model.put(other, expected);
+            model.remove(name);
+        }
+    }
+
+    /** A new bucket that nobody sees while it is filled takes the place of the old one; or it is given up half-way. */
+    private void fillAndPublish(OpenStorage storage, Bytes name, Random random) throws Refused {
+        Bucket hidden = storage.buckets().hidden(name);
+        Expected filled = new Expected();
+        for (int turn = random.nextInt(4); turn > 0; turn--) {
+            Map<Bytes, Bytes> sets = new TreeMap<>();
+            for (int i = 0; i < 5; i++) {
+                sets.put(key(random), value(random));
+            }
+            storage.buckets().fill(hidden, bucket -> sets.forEach(bucket::set));
+            filled.values.putAll(sets);
+        }
+        if (random.nextInt(3) == 0) {
+            storage.buckets().fill(hidden, Edit::keep);
+            filled.isKept = true;
+        }
+        switch (random.nextInt(4)) {
+            case 0 -> storage.buckets().abandon(hidden);
+            case 1 -> {
+                assertThat(storage.buckets().publish(hidden, _ -> false)).isFalse();
+                storage.buckets().abandon(hidden);
+            }
+            default -> {
+                assertThat(storage.buckets().publish(hidden, _ -> true)).isTrue();
+                if (filled.exists()) {
+                    filled.published(name, name, false);
+                }
+                model.put(name, filled);
+            }
         }
     }
 
@@ -205,11 +284,13 @@ class ModelTest {
             });
             assertThat(found).isEqualTo(expected.values);
             assertThat(positions).isSorted().hasSameSizeAs(expected.values.keySet());
+            int nameBytes = (expected.recordName == null ? name : expected.recordName).size();
             for (Map.Entry<Bytes, Bytes> entry : expected.values.entrySet()) {
                 bytes += Layout.fieldCost(
-                        name.size(), entry.getKey().size(), entry.getValue().size());
+                        nameBytes, entry.getKey().size(), entry.getValue().size());
             }
-            bytes += expected.isKept ? Layout.recordCost(name.size()) : 0;
+            bytes += expected.isKept ? Layout.recordCost(nameBytes) : 0;
+            bytes += expected.leftCost + expected.publishedCost;
         }
         assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
         assertThat(storage.buckets().filled())
