@@ -21,8 +21,8 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Makes a bucket of a {@linkplain BucketStream stream}. The stream goes into a file first, and is applied when it was whole, so
- * that one that is not changes nothing.
+ * Makes a bucket of a {@linkplain BucketStream stream}. The stream goes into a file first, and is applied when it was whole;
+ * the bucket comes into sight as a whole. So an import that breaks off, wherever that is, changes nothing.
  */
 final class Import {
     private static final int BATCH_MAX_KEYS = 1024;
@@ -58,7 +58,7 @@ final class Import {
         try {
             long keys = store(stream, file);
             try (InputStream stored = new BufferedInputStream(Files.newInputStream(file))) {
-                apply(new BucketStream.Reader(stored, limits), keys);
+                apply(new BucketStream.Reader(stored, limits));
             }
             return keys;
         } finally {
@@ -108,43 +108,32 @@ final class Import {
         }
     }
 
-    private void apply(BucketStream.Reader reader, long keys) throws IOException {
-        long done = 0;
+    /** Fills a bucket that nobody sees, in many small changes, and has it take the place of the old one in one. */
+    private void apply(BucketStream.Reader reader) throws IOException {
+        Bucket hidden = buckets.hidden(name);
+        boolean isPublished = false;
         try {
-            begin(reader.isKept());
+            if (reader.isKept()) {
+                buckets.fill(hidden, Edit::keep);
+            }
             for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
-                set(batch);
-                done = reader.pairs();
+                set(hidden, batch);
             }
+            isPublished = buckets.publish(hidden, there -> replaces || !there.exists());
         } catch (Refused e) {
-            throw new BadStart(
-                    "%s. %d of the %d keys are there: make room, and import it again with --replace"
-                            .formatted(e.getMessage(), done, keys),
-                    e);
+            throw new BadStart(e.getMessage() + ". Nothing was imported", e);
+        } finally {
+            if (!isPublished) {
+                buckets.abandon(hidden);
+            }
         }
-    }
-
-    private void begin(boolean isKept) throws Refused {
-        Reply reply = buckets.edit(name, bucket -> {
-            if (bucket.exists() && !replaces) {
-                return Reply.NOT_FOUND;
-            }
-            bucket.drop();
-            if (isKept) {
-                bucket.keep();
-            }
-            return Reply.OK;
-        });
-        if (!reply.equals(Reply.OK)) {
+        if (!isPublished) {
             throw exists();
         }
     }
 
-    private void set(List<BucketStream.Pair> batch) throws Refused {
-        Reply _ = buckets.edit(name, bucket -> {
-            batch.forEach(pair -> bucket.set(pair.key(), pair.value()));
-            return Reply.OK;
-        });
+    private void set(Bucket hidden, List<BucketStream.Pair> batch) throws Refused {
+        buckets.fill(hidden, bucket -> batch.forEach(pair -> bucket.set(pair.key(), pair.value())));
     }
 
     private static List<BucketStream.Pair> batch(BucketStream.Reader reader) throws IOException {

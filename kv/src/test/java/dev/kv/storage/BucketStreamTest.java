@@ -14,8 +14,14 @@ import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -170,6 +176,74 @@ class BucketStreamTest {
                 .hasMessage("the bucket's name has 21 bytes, at most 20 are allowed (kv.router.bucket-max)");
 
         assertThat(DataFolder.content(storage)).isEqualTo(before);
+    }
+
+    @Test
+    void anImportThatDoesNotFitLeavesWhatIsThere() throws Exception {
+        DataFolder.create(storage, "a");
+        for (int i = 0; i < 5_000; i++) {
+            DataFolder.put(storage, "a", "key-" + i, "value-" + i);
+        }
+        byte[] stream = exported("a");
+        DataFolder.create(storage, "b");
+        DataFolder.put(storage, "b", "k", "old");
+        Map<String, Map<String, String>> before = DataFolder.content(storage);
+        long taken = storage.log().liveBytes().get();
+        storage.stop(Duration.ZERO);
+        storage = OpenStorage.open(
+                new LogStorage.StorageSettings(
+                        data.path(), new Sync(false, Optional.of(Duration.ofSeconds(1))), taken * 3 / 2, 1L << 20),
+                1 << 20,
+                _ -> {});
+
+        for (String bucket : List.of("b", "c")) {
+            assertThatThrownBy(() -> imported(bucket, true, stream))
+                    .isInstanceOf(BadStart.class)
+                    .hasMessageEndingWith("raise kv.storage.max-bytes. Nothing was imported");
+        }
+
+        assertThat(DataFolder.content(storage)).isEqualTo(before);
+        assertThat(storage.log().liveBytes()).hasValue(taken);
+        storage.compact();
+        storage.stop(Duration.ZERO);
+        storage = data.open();
+        assertThat(DataFolder.content(storage)).isEqualTo(before);
+        assertThat(storage.log().liveBytes()).hasValue(taken);
+    }
+
+    /** Looks at what is there, and what a process would leave that is killed, after every change that the import writes. */
+    @Test
+    void anImportIsSeenAsAWholeOrNotAtAll() throws Exception {
+        DataFolder.create(storage, "a");
+        for (int i = 0; i < 20_000; i++) {
+            DataFolder.put(storage, "a", "key-" + i, "value-" + i);
+        }
+        byte[] stream = exported("a");
+        Map<String, String> whole = DataFolder.content(storage).get("a");
+        DataFolder.create(storage, "b");
+        DataFolder.put(storage, "b", "k", "old");
+        Map<String, String> old = DataFolder.content(storage).get("b");
+
+        AtomicBoolean isOver = new AtomicBoolean();
+        try (ExecutorService threads = Executors.newFixedThreadPool(1)) {
+            Future<Long> imports = threads.submit(() -> {
+                try {
+                    return imported("b", true, stream);
+                } finally {
+                    isOver.set(true);
+                }
+            });
+            for (int image = 0; !isOver.get(); image++) {
+                long appended = storage.log().appended();
+                assertThat(DataFolder.content(storage).get("b")).isIn(old, whole);
+                DataFolder killed = new DataFolder(site.resolve("killed-" + image));
+                DataFolder.image(data.path(), killed.path());
+                assertThat(killed.content().get("b")).as("at byte %d", appended).isIn(old, whole);
+            }
+            assertThat(imports.get()).isEqualTo(20_000);
+        }
+
+        assertThat(DataFolder.content(storage).get("b")).isEqualTo(whole);
     }
 
     /** The reader of the stream writes while it reads, and compacts the log. */

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
@@ -143,5 +144,40 @@ record DataFolder(Path path) {
             }
         }
         return to;
+    }
+
+    /** Copies the files of a folder in use as they are at one moment: anew, if something was made, cut or removed meanwhile. */
+    static void image(Path from, Path to) throws IOException {
+        Map<String, Long> before;
+        do {
+            before = sizes(from);
+            if (Files.exists(to)) {
+                for (String file : sizes(to).keySet()) {
+                    Files.delete(to.resolve(file));
+                }
+            }
+            Files.createDirectories(to);
+            for (String file : before.keySet()) {
+                try {
+                    Files.copy(from.resolve(file), to.resolve(file));
+                } catch (NoSuchFileException gone) {
+                    break;
+                }
+            }
+        } while (!sizes(from).equals(before));
+    }
+
+    private static Map<String, Long> sizes(Path folder) throws IOException {
+        Map<String, Long> sizes = new TreeMap<>();
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.filter(file -> !file.endsWith("lock")).toList()) {
+                try {
+                    sizes.put(file.getFileName().toString(), Files.size(file));
+                } catch (NoSuchFileException gone) {
+                    // It is not in the other list then.
+                }
+            }
+        }
+        return sizes;
     }
 }

@@ -6,7 +6,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -88,7 +87,7 @@ class ModelTest {
                     } else if (what == 1) {
                         // What a process leaves that is killed here: the memory of the files is the system's.
                         Path image = site.resolve("data-" + (step + 1));
-                        copy(data, image);
+                        DataFolder.image(data, image);
                         storage.stop(Duration.ZERO);
                         storage = open(image);
                         data = image;
@@ -297,41 +296,6 @@ class ModelTest {
                 .isEqualTo(model.values().stream()
                         .filter(expected -> !expected.values.isEmpty())
                         .count());
-    }
-
-    /** Copies the files as they are at one moment: anew, if something was made, cut or removed meanwhile. */
-    private static void copy(Path from, Path to) throws IOException {
-        Map<String, Long> before;
-        do {
-            before = sizes(from);
-            if (Files.exists(to)) {
-                for (String file : sizes(to).keySet()) {
-                    Files.delete(to.resolve(file));
-                }
-            }
-            Files.createDirectories(to);
-            for (String file : before.keySet()) {
-                try {
-                    Files.copy(from.resolve(file), to.resolve(file));
-                } catch (NoSuchFileException gone) {
-                    break;
-                }
-            }
-        } while (!sizes(from).equals(before));
-    }
-
-    private static Map<String, Long> sizes(Path folder) throws IOException {
-        Map<String, Long> sizes = new TreeMap<>();
-        try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.filter(file -> !file.endsWith("lock")).toList()) {
-                try {
-                    sizes.put(file.getFileName().toString(), Files.size(file));
-                } catch (NoSuchFileException gone) {
-                    // It is not in the other list then.
-                }
-            }
-        }
-        return sizes;
     }
 
     private static void removeHints(Path data, Random random) throws IOException {
