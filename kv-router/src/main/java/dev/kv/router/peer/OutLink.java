@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /** The calling side of a link: this node asks, another answers. */
@@ -28,7 +29,7 @@ final class OutLink extends Link {
     private static final Duration SILENCE_SLACK = Duration.ofMillis(10);
 
     private final Peer peer;
-    private final int attempt;
+    private final Consumer<OutLink> whenOpened;
     private final PeerSettings settings;
     private final byte[] hello;
     private byte[] challenge = new byte[0];
@@ -50,12 +51,12 @@ final class OutLink extends Link {
     private String end;
 
     /**
-     * @param attempt the peer's number for its attempt to connect
+     * @param whenOpened decides what becomes of the link: {@link #prove} or {@link #giveUp}
      */
-    OutLink(Socket socket, Peer peer, int attempt, PeerSettings settings) {
+    OutLink(Socket socket, Peer peer, Consumer<OutLink> whenOpened, PeerSettings settings) {
         super(socket, Long.MAX_VALUE, settings.messageMaxBytes(), settings.assembling());
         this.peer = peer;
-        this.attempt = attempt;
+        this.whenOpened = whenOpened;
         this.settings = settings;
         this.hello = Handshake.hello(settings.self(), peer.name());
         this.end = peer.name() + " closed the connection";
@@ -63,17 +64,18 @@ final class OutLink extends Link {
 
     @Override
     protected void opened() {
-        if (peer.expects(this, attempt)) {
-            sendFrame(HELLO, hello);
-        } else {
-            close();
-        }
+        whenOpened.accept(this);
+    }
+
+    /** Has both nodes prove themselves; the peer hears of the outcome. */
+    void prove() {
+        sendFrame(HELLO, hello);
     }
 
     @Override
     protected void closed() {
         super.closed();
-        peer.closed(this, attempt);
+        peer.closed(this);
         List<Pending> left = new ArrayList<>(pending.values());
         pending.clear();
         for (Pending request : left) {
@@ -119,7 +121,7 @@ final class OutLink extends Link {
         byte[] expected = Handshake.proof(settings.cookie().array(), Handshake.Side.CALLED, hello, challenge);
         if (Handshake.same(bytes(content), expected)) {
             trust();
-            peer.ready(this);
+            peer.proven(this);
         } else {
             fail(OTHER_COOKIE);
         }
@@ -138,7 +140,7 @@ final class OutLink extends Link {
     }
 
     private void fail(String why) {
-        peer.failed(attempt, why);
+        peer.refused(this, why);
     }
 
     private static byte[] bytes(ByteBuffer content) {
