@@ -144,7 +144,7 @@ public final class Cluster implements AutoCloseable {
         }
         inForce = Optional.of(kept.get().table());
         inForceSince = kept.get().since();
-        return tableInForce(kept.get().table());
+        return tableInForce(kept.get().table(), inForceSince);
     }
 
     /**
@@ -227,6 +227,12 @@ public final class Cluster implements AutoCloseable {
         Map<String, String> status = new LinkedHashMap<>();
         status.put("servers", settings.connect());
         status.put("state", state());
+        List<String> unwritten = Stream.of(lastGood.trouble(), lastAddresses.trouble())
+                .flatMap(Optional::stream)
+                .toList();
+        if (!unwritten.isEmpty()) {
+            status.put("unwritten", String.join("; ", unwritten));
+        }
         document.ifPresent(said -> {
             NodeDocument.Table table = said.table();
             status.put(
@@ -323,6 +329,7 @@ public final class Cluster implements AutoCloseable {
     private boolean round() {
         try {
             followTable();
+            inForce.ifPresent(table -> lastGood.keep(table, inForceSince));
             readNodes();
             if (!count()) {
                 return true;
@@ -412,22 +419,22 @@ public final class Cluster implements AutoCloseable {
 
     private void apply(SeenTable seen) throws Exception {
         if (inForce.filter(seen::isSameAs).isEmpty()) {
+            Instant since = Instant.now();
+            follow.accept(tableInForce(seen, since));
             inForce = Optional.of(seen);
-            inForceSince = Instant.now();
-            follow.accept(tableInForce(seen));
+            inForceSince = since;
             LOG.info(
                     "the table {} of {} is in force: [{}]",
                     Znodes.hex(seen.mzxid()),
                     seen.source(),
                     seen.table().orElseThrow().printable());
-            lastGood.write(seen, inForceSince);
             counted = false;
         }
         chronicle(seen);
     }
 
-    private TableInForce tableInForce(SeenTable seen) {
-        return new TableInForce(seen.table().orElseThrow(), seen.mzxid(), seen.source(), inForceSince);
+    private static TableInForce tableInForce(SeenTable seen, Instant since) {
+        return new TableInForce(seen.table().orElseThrow(), seen.mzxid(), seen.source(), since);
     }
 
     /** Writes the table into the history, unless another node has. */

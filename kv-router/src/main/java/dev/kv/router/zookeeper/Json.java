@@ -37,10 +37,10 @@ final class Json {
         return ConfigFactory.parseString(new String(json, UTF_8), JSON);
     }
 
-    /** Writes an object into the file: whole or not at all, whatever ends the process or the power. */
-    static void replace(Path file, Map<String, Object> object) throws IOException {
+    /** Puts the document in the place of the file: whole or not at all, whatever ends the process or the power. */
+    static void replace(Path file, byte[] json) throws IOException {
         Path fresh = file.resolveSibling(file.getFileName() + ".new");
-        Files.write(fresh, bytes(object));
+        Files.write(fresh, json);
         sync(fresh);
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
         sync(file.toAbsolutePath().getParent());

@@ -4,11 +4,10 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigUtil;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,45 +15,39 @@ import org.slf4j.LoggerFactory;
 final class LastAddresses {
     private static final Logger LOG = LoggerFactory.getLogger(LastAddresses.class);
 
-    private final Path file;
-    private Map<String, String> kept = Map.of();
+    private final KeptFile file;
 
     LastAddresses(Path folder) {
-        this.file = folder.resolve("addresses");
+        this.file = new KeptFile(
+                folder.resolve("addresses"), "a start without ZooKeeper would look for nodes where they were");
     }
 
     /** What was kept, as {@code host:port} by the nodes' names; empty if there is nothing, or nothing sound. */
     Map<String, String> read() {
-        Map<String, String> addresses = new HashMap<>();
         try {
-            Config config = Json.parse(Files.readAllBytes(file));
-            config.entrySet()
-                    .forEach(entry -> addresses.put(
-                            ConfigUtil.splitPath(entry.getKey()).getFirst(),
-                            String.valueOf(entry.getValue().unwrapped())));
-        } catch (NoSuchFileException e) {
-            return Map.of();
+            return file.read().map(LastAddresses::addresses).orElse(Map.of());
         } catch (IOException | ConfigException e) {
             LOG.warn("{} cannot be read: {}", file, e.toString());
             return Map.of();
         }
-        kept = Map.copyOf(addresses);
-        return kept;
+    }
+
+    private static Map<String, String> addresses(Config config) {
+        Map<String, String> addresses = new HashMap<>();
+        config.entrySet()
+                .forEach(entry -> addresses.put(
+                        ConfigUtil.splitPath(entry.getKey()).getFirst(),
+                        String.valueOf(entry.getValue().unwrapped())));
+        return Map.copyOf(addresses);
     }
 
     /** Keeps the addresses, if they are not those that are kept. */
     void keep(Map<String, String> addresses) {
-        if (addresses.equals(kept)) {
-            return;
-        }
-        try {
-            Json.replace(file, new HashMap<>(addresses));
-            kept = Map.copyOf(addresses);
-        } catch (IOException e) {
-            LOG.error(
-                    "{} cannot be written, and a start without ZooKeeper would look for nodes where they were",
-                    file,
-                    e);
-        }
+        file.keep(Map.copyOf(addresses));
+    }
+
+    /** Why they could not be kept; empty if they could. Any thread. */
+    Optional<String> trouble() {
+        return file.trouble();
     }
 }

@@ -5,8 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigException;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Instant;
@@ -19,10 +17,10 @@ import org.slf4j.LoggerFactory;
 final class LastGoodTable {
     private static final Logger LOG = LoggerFactory.getLogger(LastGoodTable.class);
 
-    private final Path file;
+    private final KeptFile file;
 
     LastGoodTable(Path folder) {
-        this.file = folder.resolve("table");
+        this.file = new KeptFile(folder.resolve("table"), "a start without ZooKeeper would take an older table");
     }
 
     /**
@@ -35,7 +33,11 @@ final class LastGoodTable {
     /** What was kept; empty if there is nothing, or nothing sound, which is logged. */
     Optional<Kept> read() {
         try {
-            Config config = Json.parse(Files.readAllBytes(file));
+            Optional<Config> read = file.read();
+            if (read.isEmpty()) {
+                return Optional.empty();
+            }
+            Config config = read.get();
             byte[] text = config.getString("text").getBytes(UTF_8);
             SeenTable table = SeenTable.of(
                     config.getString("source"), Long.decode(config.getString("mzxid")), text, Integer.MAX_VALUE);
@@ -44,25 +46,23 @@ final class LastGoodTable {
                 return Optional.empty();
             }
             return Optional.of(new Kept(table, Instant.parse(config.getString("since"))));
-        } catch (NoSuchFileException e) {
-            return Optional.empty();
         } catch (IOException | ConfigException | NumberFormatException | DateTimeException e) {
             LOG.warn("{} cannot be read: {}", file, e.toString());
             return Optional.empty();
         }
     }
 
-    /** Keeps the table: whole or not at all, whatever ends the process or the power. */
-    void write(SeenTable table, Instant since) {
-        Map<String, Object> document = Map.of(
+    /** Keeps the table, if it is not the one that is kept. */
+    void keep(SeenTable table, Instant since) {
+        file.keep(Map.of(
                 "source", table.source(),
                 "mzxid", Znodes.hex(table.mzxid()),
                 "since", since.toString(),
-                "text", table.text());
-        try {
-            Json.replace(file, document);
-        } catch (IOException e) {
-            LOG.error("{} cannot be written, and a start without ZooKeeper would take an older table", file, e);
-        }
+                "text", table.text()));
+    }
+
+    /** Why it could not be kept; empty if it could. Any thread. */
+    Optional<String> trouble() {
+        return file.trouble();
     }
 }

@@ -326,6 +326,29 @@ class ClusterTest {
         await(() -> exists(ZNODES.node("foo@h")));
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "table,a start without ZooKeeper would take an older table",
+        "addresses,would look for nodes where they were"
+    })
+    void whatCouldNotBeKeptOnDiskIsToldAndTriedAgain(String name, String otherwise) throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h");
+        Path inTheWay = Files.createDirectory(folder.resolve("foo@h").resolve(name + ".new"));
+        foo.join();
+        assertThat(foo.table()).isEqualTo(HALVES);
+        assertThat(foo.cluster.status().get("unwritten"))
+                .contains(folder.resolve("foo@h").resolve(name) + " cannot be written: ", otherwise);
+
+        Files.delete(inTheWay);
+        node("bar@h").join();
+        await(() -> !foo.cluster.status().containsKey("unwritten"));
+        server.stop();
+        Node again = node("foo@h");
+        assertThat(again.table()).isEqualTo(HALVES);
+        assertThat(again.cluster.addressOf("foo@h")).isPresent();
+    }
+
     @Test
     void theStatusTellsWhetherZooKeeperAnswersAndSinceWhenNot() throws Exception {
         create(ZNODES.table(), HALVES);
