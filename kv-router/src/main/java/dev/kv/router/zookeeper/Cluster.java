@@ -88,7 +88,11 @@ public final class Cluster implements AutoCloseable {
     private boolean counted;
 
     private long recountNanos = System.nanoTime();
+
+    /** The document that this node wrote last, and the transaction that did. */
     private byte[] written = new byte[0];
+
+    private long writtenMzxid;
 
     private volatile Map<String, NodeDocument> nodes = Map.of();
 
@@ -527,7 +531,9 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
-    /** Sees to it that this node's document stands in ZooKeeper; answers whether it does. */
+    /**
+     * Sees to it that this node's document stands in ZooKeeper, whoever wrote there meanwhile; answers whether it does.
+     */
     private boolean register() throws Exception {
         NodeDocument now = describe();
         document = Optional.of(now);
@@ -549,14 +555,23 @@ public final class Cluster implements AutoCloseable {
             client.delete().withVersion(stat.getVersion()).forPath(path);
             stat = null;
         }
-        if (stat == null) {
-            client.create().withMode(CreateMode.EPHEMERAL).forPath(path, json);
-        } else if (!Arrays.equals(json, written)) {
-            client.setData().forPath(path, json);
+        boolean isThere = stat != null && stat.getMzxid() == writtenMzxid && Arrays.equals(json, written);
+        if (!isThere) {
+            writtenMzxid = write(path, json, stat == null);
+            written = json;
         }
-        written = json;
         joined();
         return true;
+    }
+
+    /** Answers the transaction that wrote. */
+    private long write(String path, byte[] json, boolean isNew) throws Exception {
+        if (!isNew) {
+            return client.setData().forPath(path, json).getMzxid();
+        }
+        Stat stat = new Stat();
+        client.create().storingStatIn(stat).withMode(CreateMode.EPHEMERAL).forPath(path, json);
+        return stat.getMzxid();
     }
 
     private long session() throws Exception {

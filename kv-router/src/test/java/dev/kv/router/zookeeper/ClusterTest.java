@@ -32,6 +32,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Nodes and a ZooKeeper server in one process, with a firewall between them; an operator is connected past it. */
 @Timeout(60)
@@ -414,6 +415,27 @@ class ClusterTest {
         await(() -> exists(ZNODES.node("foo@h")));
         set(ZNODES.table(), "*=bar@h");
         awaitTable(foo, "*=bar@h");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "{}", "garbage"})
+    void whatSomebodyElseWroteInPlaceOfANodesDocumentIsWrittenOver(String text) throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        for (int i = 0; i < 3; i++) {
+            set(ZNODES.node("foo@h"), text);
+            await(() -> isRegistered("foo@h"));
+            assertThat(foo.says("foo@h")).isEqualTo(foo.cluster.document().orElseThrow());
+        }
+    }
+
+    private boolean isRegistered(String name) {
+        try {
+            return NodeDocument.parse(operator.getData().forPath(ZNODES.node(name)))
+                    .isPresent();
+        } catch (Exception e) {
+            return false;
+        }
     }
 
     @Test
