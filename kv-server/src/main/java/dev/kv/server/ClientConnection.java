@@ -223,6 +223,9 @@ final class ClientConnection extends Connection {
             lines = Math.min(lines + 1, HTTP_LINES);
             if (fits) {
                 run(array, start, end);
+                if (session.isQuitting()) {
+                    endDeaf(input);
+                }
             } else {
                 fail(
                         Reply.Word.TOOLARGE,
@@ -278,7 +281,11 @@ final class ClientConnection extends Connection {
                     Reply.Word.ERR, "this node asks for no password (kv.server.password): go on without AUTH"));
         }
         return LineReply.of(
-                session.logIn(password) ? Reply.OK : new Reply.Failed(Reply.Word.WRONGPASS, "the password is wrong"));
+                switch (session.logIn(password)) {
+                    case DONE -> Reply.OK;
+                    case WRONG_PASSWORD -> new Reply.Failed(Reply.Word.WRONGPASS, "the password is wrong");
+                    case TOO_MANY -> new Reply.Failed(Reply.Word.ERR, door.tooManyConnections());
+                });
     }
 
     private void ask(RespRequest asked) {

@@ -171,8 +171,13 @@ final class ConnectionCommands {
     }
 
     private static void logIn(RespSession session, Bytes user, Bytes password) {
-        if (!user.equals(DEFAULT_USER) || !session.logIn(password)) {
+        if (!user.equals(DEFAULT_USER)) {
             throw new RespError(WRONG_PASSWORD);
+        }
+        switch (session.logIn(password)) {
+            case DONE -> {}
+            case WRONG_PASSWORD -> throw new RespError(WRONG_PASSWORD);
+            case TOO_MANY -> throw new RespError("ERR " + session.door().tooManyConnections());
         }
     }
 

@@ -1,6 +1,5 @@
 package dev.kv.server;
 
-import com.sun.management.UnixOperatingSystemMXBean;
 import dev.kv.router.Bytes;
 import dev.kv.router.Router;
 import dev.kv.router.Store;
@@ -12,7 +11,6 @@ import dev.kv.router.net.Loops;
 import dev.kv.router.net.Report;
 import dev.kv.router.spi.Door;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.security.MessageDigest;
 import java.time.Duration;
@@ -20,6 +18,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -32,9 +31,7 @@ import org.slf4j.LoggerFactory;
 final class OpenDoor implements Door.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenDoor.class);
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
-
-    /** File descriptors kept for other nodes, files and ZooKeeper: a quarter of all, at most so many. */
-    private static final int DESCRIPTORS_RESERVED_MAX = 1024;
+    private static final String CONNECTIONS_KEY = "kv.server.connections-max";
 
     private final ServerSettings settings;
     private final Supplier<Store> stores;
@@ -44,7 +41,6 @@ final class OpenDoor implements Door.Open {
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
     private final Door.Facts node;
     private final Info info;
-    private final int connectionsMax;
     private final AtomicLong connectionsReceived = new AtomicLong();
     private final AtomicLong requestsOfClosed = new AtomicLong();
     private final ConcurrentMap<Long, ClientConnection> clients = new ConcurrentHashMap<>();
@@ -57,7 +53,6 @@ final class OpenDoor implements Door.Open {
         this.stores = stores;
         this.node = node;
         this.info = new Info(node, this);
-        this.connectionsMax = options.connectionsMax();
         this.bufferMaxBytes = bufferMaxBytes(settings, Runtime.getRuntime().maxMemory());
         this.buffers = new Budget(bufferMaxBytes);
         this.listener = loops.listen(settings.address(), options, this::admit);
@@ -72,34 +67,27 @@ final class OpenDoor implements Door.Open {
                             + " (kv.server.host)",
                     Addresses.text(settings.address()));
         }
-        int connectionsMax = connectionsMax(
-                settings.connectionsMax(),
-                ManagementFactory.getPlatformMXBean(UnixOperatingSystemMXBean.class)
-                        .getMaxFileDescriptorCount());
-        Bytes refusal =
-                Bytes.of("ERROR ERR too many connections: this node serves %d at most (kv.server.connections-max)\r\n"
-                        .formatted(connectionsMax));
-        return new OpenDoor(
-                settings, stores, loops, node, new Listener.Options(connectionsMax, refusal, "the door for clients"));
+        int connectionsMax = settings.connectionsMax() == 0 ? Integer.MAX_VALUE : settings.connectionsMax();
+        Listener.Options options = new Listener.Options(
+                "the door for clients",
+                connectionsMax,
+                CONNECTIONS_KEY,
+                1,
+                most -> Bytes.of("ERROR ERR " + tooManyConnections(most) + "\r\n"),
+                settings.password().isEmpty()
+                        ? Optional.empty()
+                        : Optional.of(new Listener.Proof(
+                                settings.loginsMax(), "kv.server.logins-max", settings.loginTimeout())));
+        return new OpenDoor(settings, stores, loops, node, options);
     }
 
-    /**
-     * How many clients may be connected at once.
-     *
-     * @param wanted the setting; 0 for as many as can be
-     * @param descriptors how many file descriptors this process may have
-     */
-    static int connectionsMax(int wanted, long descriptors) {
-        long reserved = Math.min(descriptors / 4, DESCRIPTORS_RESERVED_MAX);
-        int possible = Math.clamp(descriptors - reserved, 1, Integer.MAX_VALUE);
-        if (wanted > possible) {
-            LOG.warn(
-                    "kv.server.connections-max = {} is more than the {} file descriptors (ulimit -n) allow; it is {}",
-                    wanted,
-                    descriptors,
-                    possible);
-        }
-        return wanted == 0 ? possible : Math.min(wanted, possible);
+    private static String tooManyConnections(int most) {
+        return "too many connections: this node serves %d at most (%s)".formatted(most, CONNECTIONS_KEY);
+    }
+
+    /** What a client above the limit is told. */
+    String tooManyConnections() {
+        return tooManyConnections(connectionsMax());
     }
 
     /**
@@ -120,7 +108,7 @@ final class OpenDoor implements Door.Open {
 
     private ClientConnection admit(Connection.Socket socket) {
         long id = connectionsReceived.incrementAndGet();
-        RespSession session = new RespSession(id, this, socket.remote(), buffers);
+        RespSession session = new RespSession(id, this, socket, buffers);
         ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers, session);
         clients.put(id, client);
         return client;
@@ -178,7 +166,7 @@ final class OpenDoor implements Door.Open {
     }
 
     int connectionsMax() {
-        return connectionsMax;
+        return listener.connectionsMax();
     }
 
     long connectionsReceived() {
@@ -203,7 +191,7 @@ final class OpenDoor implements Door.Open {
         known.put("appendonly", "yes");
         known.put("bind", settings.address().getAddress().getHostAddress());
         known.put("databases", "1");
-        known.put("maxclients", Integer.toString(connectionsMax));
+        known.put("maxclients", Integer.toString(connectionsMax()));
         known.put("maxmemory", "0");
         known.put("maxmemory-policy", "noeviction");
         known.put("port", Integer.toString(address().getPort()));

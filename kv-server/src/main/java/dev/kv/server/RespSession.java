@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.net.Budget;
+import dev.kv.router.net.Connection;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ final class RespSession {
 
     private final long id;
     private final OpenDoor door;
+    private final Connection.Socket socket;
     private final String remote;
     private final Budget budget;
     private final Instant openedAt = Instant.now();
@@ -34,10 +36,11 @@ final class RespSession {
      * @param id a number that no other client has had
      * @param budget the memory for what clients send ahead
      */
-    RespSession(long id, OpenDoor door, String remote, Budget budget) {
+    RespSession(long id, OpenDoor door, Connection.Socket socket, Budget budget) {
         this.id = id;
         this.door = door;
-        this.remote = remote;
+        this.socket = socket;
+        this.remote = socket.remote();
         this.budget = budget;
         this.loggedIn = !door.hasPassword();
     }
@@ -82,11 +85,25 @@ final class RespSession {
         return loggedIn;
     }
 
+    /** What comes of an attempt to log in. */
+    enum Login {
+        DONE,
+        WRONG_PASSWORD,
+        /** There are too many clients; the connection will be closed once this is answered. */
+        TOO_MANY
+    }
+
     /** Lets the client in if the password is right. */
-    boolean logIn(Bytes password) {
-        boolean right = door.isPassword(password);
-        loggedIn |= right;
-        return right;
+    Login logIn(Bytes password) {
+        if (!door.isPassword(password)) {
+            return Login.WRONG_PASSWORD;
+        }
+        if (!socket.prove()) {
+            quit();
+            return Login.TOO_MANY;
+        }
+        loggedIn = true;
+        return Login.DONE;
     }
 
     /** Closes the connection once this request and those before it are answered. */

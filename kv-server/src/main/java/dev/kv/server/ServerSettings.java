@@ -11,6 +11,8 @@ import java.time.Duration;
  * @param address where the door listens
  * @param idle zero for never
  * @param connectionsMax 0 for what the file descriptors allow
+ * @param loginsMax how many clients may be connected that have not logged in, where there is a password
+ * @param loginTimeout how long one of these may take
  * @param bufferMaxBytes 0 for a part of the heap
  * @param password empty if clients need none
  */
@@ -19,6 +21,8 @@ record ServerSettings(
         int lineMaxBytes,
         Duration idle,
         int connectionsMax,
+        int loginsMax,
+        Duration loginTimeout,
         int repliesMax,
         long unsentMaxBytes,
         long bufferMaxBytes,
@@ -45,6 +49,8 @@ record ServerSettings(
                 lineMaxBytes,
                 idle,
                 settings.count("kv.server.connections-max", 0, 1_000_000),
+                settings.count("kv.server.logins-max", 1, 1_000_000),
+                settings.duration("kv.server.login-timeout", Duration.ofMillis(50), Duration.ofHours(1)),
                 settings.count("kv.server.replies-max", 1, 1024 * 1024),
                 settings.size("kv.server.unsent-max", KIB, GIB),
                 bufferMaxBytes,

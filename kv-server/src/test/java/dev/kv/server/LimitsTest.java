@@ -7,6 +7,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -273,12 +274,64 @@ final class LimitsTest {
     }
 
     @Test
-    void fileDescriptorsLimitTheConnections() {
-        assertThat(OpenDoor.connectionsMax(0, 1024)).isEqualTo(768);
-        assertThat(OpenDoor.connectionsMax(0, 1_048_576)).isEqualTo(1_047_552);
-        assertThat(OpenDoor.connectionsMax(0, 1)).isEqualTo(1);
-        assertThat(OpenDoor.connectionsMax(500, 1024)).isEqualTo(500);
-        assertThat(OpenDoor.connectionsMax(5000, 1024)).isEqualTo(768);
+    void clientsThatDoNotLogInAreFewAndKeepOutNobodyWhoDoes() throws Exception {
+        List<LineClient> strangers = new ArrayList<>();
+        try (TestDoor door = new TestDoor(new MapStore(), knobs -> {
+                    knobs.password = Bytes.of("sesame");
+                    knobs.loginsMax = 4;
+                    knobs.connectionsMax = 2;
+                    return knobs;
+                });
+                LineClient first = door.client()) {
+            assertThat(first.ask("AUTH sesame")).isEqualTo("OK");
+            for (int i = 0; i < 50; i++) {
+                strangers.add(door.client());
+            }
+            Await.until(() -> door.connections() == 5);
+            assertThat(first.ask("CREATE b")).isEqualTo("OK");
+
+            LineClient late = door.client();
+            assertThat(late.ask("AUTH wrong")).startsWith("ERROR WRONGPASS ");
+            assertThat(late.ask("AUTH sesame")).isEqualTo("OK");
+            assertThat(late.ask("CREATE b")).isEqualTo("OK");
+            String refusal = "ERR too many connections: this node serves 2 at most (kv.server.connections-max)";
+            try (LineClient tooMany = door.client();
+                    RespClient respToo = new RespClient(door.address())) {
+                tooMany.send("AUTH sesame\nCREATE c\n");
+                assertThat(tooMany.rest()).isEqualTo("ERROR " + refusal + "\r\n");
+                assertThat(respToo.say("AUTH sesame")).isEqualTo(refusal);
+                assertThat(respToo.rest()).isEmpty();
+            }
+
+            late.close();
+            // The first one and two strangers: newcomers took the places of the others.
+            Await.until(() -> door.connections() == 3);
+            try (LineClient next = door.client()) {
+                assertThat(next.ask("AUTH sesame")).isEqualTo("OK");
+            }
+        } finally {
+            for (LineClient stranger : strangers) {
+                stranger.close();
+            }
+        }
+    }
+
+    @Test
+    void whoDoesNotLogInInTimeIsClosed() throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore(), knobs -> {
+                    knobs.password = Bytes.of("sesame");
+                    knobs.loginTimeout = Duration.ofMillis(300);
+                    return knobs;
+                });
+                LineClient client = door.client();
+                LineClient stranger = door.client()) {
+            assertThat(client.ask("AUTH sesame")).isEqualTo("OK");
+            assertThat(stranger.isClosed()).isTrue();
+            try (LineClient second = door.client()) {
+                assertThat(second.isClosed()).isTrue();
+            }
+            assertThat(client.ask("CREATE b")).isEqualTo("OK");
+        }
     }
 
     @Test

@@ -32,6 +32,8 @@ final class TestDoor implements AutoCloseable {
         int lineMaxBytes = 1024 * 1024;
         Duration idle = Duration.ZERO;
         int connectionsMax = 0;
+        int loginsMax = 16;
+        Duration loginTimeout = Duration.ofMinutes(1);
         int repliesMax = 1024;
         long unsentMaxBytes = 1024 * 1024;
         long bufferMaxBytes = 256 * 1024 * 1024;
@@ -39,7 +41,16 @@ final class TestDoor implements AutoCloseable {
 
         ServerSettings settings(InetSocketAddress address) {
             return new ServerSettings(
-                    address, lineMaxBytes, idle, connectionsMax, repliesMax, unsentMaxBytes, bufferMaxBytes, password);
+                    address,
+                    lineMaxBytes,
+                    idle,
+                    connectionsMax,
+                    loginsMax,
+                    loginTimeout,
+                    repliesMax,
+                    unsentMaxBytes,
+                    bufferMaxBytes,
+                    password);
         }
     }
 

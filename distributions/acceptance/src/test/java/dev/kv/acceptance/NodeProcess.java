@@ -15,11 +15,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -137,6 +139,34 @@ final class NodeProcess implements AutoCloseable {
     /** Allows the process so many file descriptors, from the next start on. */
     void limitDescriptors(int max) {
         descriptorsMax = OptionalInt.of(max);
+    }
+
+    /** Allows the process that runs so many file descriptors from now on. */
+    void limitDescriptorsNow(long max) {
+        Ended prlimit = Ended.of("prlimit", "--pid", Long.toString(pid()), "--nofile=" + max + ":");
+        if (prlimit.status() != 0) {
+            throw new AssertionError(prlimit.err());
+        }
+    }
+
+    /** How many file descriptors the process that runs may have. */
+    long descriptorsLimit() throws IOException {
+        String limits = Files.readString(Path.of("/proc/" + pid() + "/limits"), UTF_8);
+        return limits.lines()
+                .filter(line -> line.startsWith("Max open files"))
+                .mapToLong(line -> Long.parseLong(line.split(" {2,}", -1)[1]))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** The file descriptors that the process that runs has open. */
+    Set<Integer> descriptors() throws IOException {
+        Set<Integer> open = new HashSet<>();
+        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/" + pid() + "/fd"))) {
+            descriptors.forEach(descriptor ->
+                    open.add(Integer.parseInt(descriptor.getFileName().toString())));
+        }
+        return open;
     }
 
     /** Starts it and waits until it answers at its doors. */

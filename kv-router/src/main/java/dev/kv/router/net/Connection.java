@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.function.BooleanSupplier;
 import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.core.session.IoSession;
@@ -97,9 +98,28 @@ public abstract class Connection {
     /** A socket that was just opened, on its way to become a connection. */
     public static final class Socket {
         private final NioSession session;
+        private BooleanSupplier proof = () -> true;
 
         Socket(IoSession session) {
             this.session = (NioSession) session;
+        }
+
+        void proveBy(BooleanSupplier newProof) {
+            proof = newProof;
+        }
+
+        /**
+         * The other side has proved itself, as its listener demands: the connection takes a place among those that have.
+         *
+         * @return false if there is none left: the connection is to be closed
+         */
+        public boolean prove() {
+            return proof.getAsBoolean();
+        }
+
+        /** Closes the connection, from any thread. */
+        void close() {
+            loopOf(session).execute(session::closeNow);
         }
 
         /** The address of the other side, as {@code host:port}. */

@@ -9,8 +9,8 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.transport.socket.nio.NioSession;
 import org.apache.mina.transport.socket.nio.NioSocketAcceptor;
@@ -30,10 +30,15 @@ public final class Listener<C extends Connection> {
 
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
+    /** How long the acceptor waits for a socket to be closed before it lets its selector ask again. */
+    private static final Duration SOCKET_WAIT = Duration.ofMillis(100);
+
     private final Options options;
     private final Acceptor acceptor;
     private final InetSocketAddress address;
-    private final Semaphore places;
+    private final int connectionsMax;
+    private final Places places;
+    private final Report unproven = new Report(LOG, REPORT_INTERVAL);
     private final Set<C> connections = ConcurrentHashMap.newKeySet();
     private volatile Optional<Consumer<C>> stopping = Optional.empty();
 
@@ -50,16 +55,52 @@ public final class Listener<C extends Connection> {
     /**
      * How a door treats those who come.
      *
-     * @param connectionsMax how many connections are open at most
-     * @param refusal what one above is told before it is closed
      * @param door what logs call this door
+     * @param connectionsMax how many connections are open at most: of those that have proved themselves, where they must
+     * @param connectionsKey the configuration key of that
+     * @param descriptorsShare the part of the free file descriptors that this listener may take, above 0 and up to 1
+     * @param refusal what one above {@code connectionsMax} is told before it is closed, by how many there may be
+     * @param proof whether connections must prove themselves, and how many may be about it for how long
      */
-    public record Options(int connectionsMax, Bytes refusal, String door) {}
+    public record Options(
+            String door,
+            int connectionsMax,
+            String connectionsKey,
+            double descriptorsShare,
+            IntFunction<Bytes> refusal,
+            Optional<Proof> proof) {}
+
+    /**
+     * Bounds for connections that have not proved themselves ({@link Connection.Socket#prove}).
+     *
+     * @param connectionsMax how many there are at most; the oldest of them is closed for one more
+     * @param connectionsKey the configuration key of that
+     * @param time how long one may take; it is closed then
+     */
+    public record Proof(int connectionsMax, String connectionsKey, Duration time) {
+        /** So that those that prove themselves have the greater part of the places. */
+        private static final double SHARE_MAX = 1.0 / 3;
+    }
 
     Listener(Loops loops, InetSocketAddress address, Options options, Protocol<C> protocol) throws IOException {
         this.options = options;
-        this.places = new Semaphore(options.connectionsMax());
-        this.acceptor = new Acceptor(loops, options.door());
+        int unprovenWanted = options.proof().map(Proof::connectionsMax).orElse(0);
+        long wanted = (long) options.connectionsMax() + unprovenWanted;
+        int granted =
+                loops.descriptors().grant((int) Math.min(wanted, Integer.MAX_VALUE / 2), options.descriptorsShare());
+        int spare = granted - Math.min(granted, options.connectionsMax());
+        int unprovenMax = Math.min(unprovenWanted, Math.max(1, Math.max(spare, (int) (granted * Proof.SHARE_MAX))));
+        this.connectionsMax = Math.clamp((long) granted - unprovenMax, 1, options.connectionsMax());
+        if (connectionsMax < options.connectionsMax() && options.connectionsMax() != Integer.MAX_VALUE) {
+            LOG.warn(
+                    "{} = {} is more than the file descriptors (ulimit -n) allow; it is {}",
+                    options.connectionsKey(),
+                    options.connectionsMax(),
+                    connectionsMax);
+        }
+        Duration time = options.proof().map(Proof::time).orElse(Duration.ZERO);
+        this.places = new Places(connectionsMax, unprovenMax, time);
+        this.acceptor = new Acceptor(loops, options.door(), places);
         acceptor.setBacklog(BACKLOG);
         acceptor.setReuseAddress(true);
         Sessions.configure(acceptor.getSessionConfig());
@@ -75,11 +116,42 @@ public final class Listener<C extends Connection> {
         // As it was asked for: the kernel tells an IPv4 wildcard as the one of IPv6.
         this.address = new InetSocketAddress(
                 address.getAddress(), acceptor.getLocalAddress().getPort());
+        options.proof().ifPresent(proof -> expireOn(loops.next(), proof));
+    }
+
+    /** Closes those that have not proved themselves in time, from now on. */
+    private void expireOn(Loop loop, Proof proof) {
+        loop.after(places.timeLeft(), () -> {
+            places.expire().forEach(socket -> {
+                unproven.report(() -> "closed the connection of %s at %s: it did not prove itself within %d ms"
+                        .formatted(socket.remote(), options.door(), proof.time().toMillis()));
+                socket.close();
+            });
+            if (stopping.isEmpty()) {
+                expireOn(loop, proof);
+            }
+        });
+    }
+
+    private void pushOut(Connection.Socket oldest) {
+        unproven.report(
+                () -> "closed the connection of %s at %s for a newer one: %s others have not proved themselves (%s)"
+                        .formatted(
+                                oldest.remote(),
+                                options.door(),
+                                options.proof().map(Proof::connectionsMax).orElse(0),
+                                options.proof().map(Proof::connectionsKey).orElse("")));
+        oldest.close();
     }
 
     /** The address that was bound, with the port that was given where any free one was asked for. */
     public InetSocketAddress address() {
         return address;
+    }
+
+    /** How many connections are open at most: of those that have proved themselves, where they must. */
+    public int connectionsMax() {
+        return connectionsMax;
     }
 
     /** How many connections are open. */
@@ -128,12 +200,12 @@ public final class Listener<C extends Connection> {
     }
 
     private Connection admit(Connection.Socket socket, Protocol<C> protocol) {
-        if (!places.tryAcquire()) {
-            acceptor.exhausted.report(() -> "refused %s: %s has its %d connections already"
-                    .formatted(socket.remote(), options.door(), options.connectionsMax()));
-            return new Refused(socket, options.refusal());
+        Places.Place place = places.take(socket, this::pushOut);
+        socket.whenClosed(place::leave);
+        socket.proveBy(() -> place.prove() || reportFull(socket));
+        if (options.proof().isEmpty() && !socket.prove()) {
+            return new Refused(socket, options.refusal().apply(connectionsMax));
         }
-        socket.whenClosed(places::release);
         C connection = protocol.connect(socket);
         connections.add(connection);
         socket.whenClosed(() -> {
@@ -145,6 +217,12 @@ public final class Listener<C extends Connection> {
         // It was accepted before the door was closed, and comes too late to be asked like the others.
         stopping.ifPresent(finish -> connection.loop().execute(() -> finish.accept(connection)));
         return connection;
+    }
+
+    private boolean reportFull(Connection.Socket socket) {
+        acceptor.exhausted.report(() -> "refused %s: %s has its %d connections already (%s)"
+                .formatted(socket.remote(), options.door(), connectionsMax, options.connectionsKey()));
+        return false;
     }
 
     /** A connection that hears why it is not served, and is closed. */
@@ -172,22 +250,32 @@ public final class Listener<C extends Connection> {
         protected void closed() {}
     }
 
-    /** MINA's acceptor, spreading what it accepts over the loops and surviving a lack of file descriptors quietly. */
+    /**
+     * MINA's acceptor, spreading what it accepts over the loops. It accepts no more sockets than have places, so that those
+     * which are being closed still count, and survives a lack of file descriptors quietly.
+     */
     private static final class Acceptor extends NioSocketAcceptor {
         private final Loops loops;
         private final String door;
+        private final Places places;
         private final Report exhausted = new Report(LOG, REPORT_INTERVAL);
 
-        Acceptor(Loops loops, String door) {
+        Acceptor(Loops loops, String door, Places places) {
             super(loops.next());
             this.loops = loops;
             this.door = door;
+            this.places = places;
         }
 
         @Override
         protected NioSession accept(IoProcessor<NioSession> unused, ServerSocketChannel channel) throws Exception {
+            if (!places.acquireSocket(SOCKET_WAIT)) {
+                exhausted.report(() -> door + " waits for a connection to be closed before it accepts another");
+                return null;
+            }
+            NioSession session = null;
             try {
-                NioSession session = super.accept(loops.next(), channel);
+                session = super.accept(loops.next(), channel);
                 if (session == null && channel.isOpen()) {
                     // MINA has swallowed the exception and slept for 50 ms.
                     exhausted.report(() -> door + " cannot accept connections: no file descriptor is free (ulimit -n)");
@@ -196,6 +284,12 @@ public final class Listener<C extends Connection> {
             } catch (IOException e) {
                 exhausted.report(() -> door + " could not accept a connection: " + e.getMessage());
                 return null;
+            } finally {
+                if (session == null) {
+                    places.releaseSocket();
+                } else {
+                    session.getCloseFuture().addListener(closed -> places.releaseSocket());
+                }
             }
         }
     }

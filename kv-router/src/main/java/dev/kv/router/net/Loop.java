@@ -266,7 +266,12 @@ public final class Loop extends NioProcessor implements Executor {
         for (int reads = 0; reads < UNWANTED_READS_MAX && readUnwanted(session, unwanted); reads++) {
             unwanted.clear();
         }
-        super.destroy(session);
+        try {
+            super.destroy(session);
+        } finally {
+            // MINA leaves it open where the session could not be set up.
+            session.getCloseFuture().setClosed();
+        }
     }
 
     private boolean readUnwanted(NioSession session, IoBuffer unwanted) throws Exception {

@@ -12,6 +12,7 @@ import org.apache.mina.util.ExceptionMonitor;
 /** The I/O loops of a node, shared by its doors and its connections to other nodes. */
 public final class Loops implements AutoCloseable {
     private final List<Loop> loops;
+    private final Descriptors descriptors = Descriptors.ofThisProcess();
     private final AtomicInteger turn = new AtomicInteger();
     private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
             1,
@@ -48,6 +49,10 @@ public final class Loops implements AutoCloseable {
     /** One of the loops, each in its turn. */
     public Loop next() {
         return loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
+    }
+
+    Descriptors descriptors() {
+        return descriptors;
     }
 
     /** Opens a door: connections to the address are spread over the loops. */

@@ -176,6 +176,8 @@ public record NodeSettings(
         Map<String, InetSocketAddress> addresses = addresses(settings);
         Duration reconnectMax = settings.duration("kv.router.reconnect-max", WAIT_MIN, HOUR);
         int connectionsMax = settings.count("kv.router.connections-max", 1, 1_000_000);
+        int handshakesMax = settings.count("kv.router.handshakes-max", 1, 1_000_000);
+        Duration handshakeTimeout = settings.duration("kv.router.handshake-timeout", WAIT_MIN, HOUR);
         int inFlightMax = settings.count("kv.router.in-flight-max", 1, 1 << 24);
         long unsentMaxBytes = settings.size("kv.router.unsent-max", MIB, 16 * GIB);
         long assemblyMaxBytes = settings.size("kv.router.assembly-max", 0, 1024 * GIB);
@@ -187,6 +189,8 @@ public record NodeSettings(
                 timeout,
                 reconnectMax,
                 connectionsMax,
+                handshakesMax,
+                handshakeTimeout,
                 inFlightMax,
                 unsentMaxBytes,
                 messageMaxBytes,

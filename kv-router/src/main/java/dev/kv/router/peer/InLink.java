@@ -18,6 +18,7 @@ import org.slf4j.LoggerFactory;
 final class InLink extends Link {
     private static final Logger LOG = LoggerFactory.getLogger(InLink.class);
 
+    private final Socket socket;
     private final PeerSettings settings;
     private final Router router;
     private final Report refusals;
@@ -31,15 +32,11 @@ final class InLink extends Link {
      */
     InLink(Socket socket, PeerSettings settings, Router router, Report refusals) {
         super(socket, settings.unsentMaxBytes(), settings.messageMaxBytes(), settings.assembling());
+        this.socket = socket;
         this.settings = settings;
         this.router = router;
         this.refusals = refusals;
         this.challenge = Handshake.challenge(settings.self());
-    }
-
-    @Override
-    protected void opened() {
-        expectTrustWithin(settings.timeout());
     }
 
     /** Asks the caller to finish: it gets the answers that it waits for, and closes. */
@@ -91,6 +88,10 @@ final class InLink extends Link {
         byte[] cookie = settings.cookie().array();
         byte[] expected = Handshake.proof(cookie, Handshake.Side.CALLER, hello, challenge);
         if (Handshake.same(bytes(content), expected)) {
+            if (!socket.prove()) {
+                close();
+                return;
+            }
             trust();
             sendFrame(WELCOME, Handshake.proof(cookie, Handshake.Side.CALLED, hello, challenge));
         } else {

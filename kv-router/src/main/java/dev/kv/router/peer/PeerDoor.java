@@ -8,6 +8,7 @@ import dev.kv.router.net.Report;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,6 +16,9 @@ import org.slf4j.LoggerFactory;
 public final class PeerDoor {
     private static final Logger LOG = LoggerFactory.getLogger(PeerDoor.class);
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
+
+    /** The part of the file descriptors for listeners that nodes get; clients have the rest. */
+    private static final double DESCRIPTORS_SHARE = 1.0 / 4;
 
     private final Listener<InLink> listener;
 
@@ -25,7 +29,14 @@ public final class PeerDoor {
      */
     public PeerDoor(Loops loops, InetSocketAddress address, PeerSettings settings, Router router) throws IOException {
         Report refusals = new Report(LOG, REPORT_INTERVAL);
-        Listener.Options options = new Listener.Options(settings.connectionsMax(), Bytes.EMPTY, "the door for nodes");
+        Listener.Options options = new Listener.Options(
+                "the door for nodes",
+                settings.connectionsMax(),
+                "kv.router.connections-max",
+                DESCRIPTORS_SHARE,
+                _ -> Bytes.EMPTY,
+                Optional.of(new Listener.Proof(
+                        settings.handshakesMax(), "kv.router.handshakes-max", settings.handshakeTimeout())));
         listener = loops.listen(address, options, socket -> new InLink(socket, settings, router, refusals));
     }
 

@@ -17,6 +17,8 @@ import java.util.function.Function;
  * @param timeout how long to wait for another node without any progress
  * @param reconnectMax the longest pause between two attempts to connect
  * @param connectionsMax how many links other nodes may open to this one
+ * @param handshakesMax how many connections to this node may be about their handshake
+ * @param handshakeTimeout how long a handshake may take
  * @param inFlightMax how many requests of one link may wait for their replies
  * @param unsentMaxBytes how much may wait to be sent on one link
  * @param messageMaxBytes the longest request or reply
@@ -29,6 +31,8 @@ public record PeerSettings(
         Duration timeout,
         Duration reconnectMax,
         int connectionsMax,
+        int handshakesMax,
+        Duration handshakeTimeout,
         int inFlightMax,
         long unsentMaxBytes,
         long messageMaxBytes,

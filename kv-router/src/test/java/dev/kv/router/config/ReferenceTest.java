@@ -31,6 +31,8 @@ class ReferenceTest {
                         Map.entry("kv.router.port", 4041),
                         Map.entry("kv.router.advertise", ""),
                         Map.entry("kv.router.timeout", "5s"),
+                        Map.entry("kv.router.handshake-timeout", "5s"),
+                        Map.entry("kv.router.handshakes-max", 64),
                         Map.entry("kv.router.hops-max", 16),
                         Map.entry("kv.router.reconnect-max", "1s"),
                         Map.entry("kv.router.cookie-file", "nodes/foo@h/cookie"),

@@ -30,6 +30,9 @@ final class Host implements AutoCloseable {
     Store store = this::run;
     Duration timeout = Duration.ofSeconds(5);
     Bytes cookie = Bytes.of("a cookie that all nodes share");
+    int linksMax = 100;
+    int handshakesMax = 16;
+    Duration handshakeTimeout = Duration.ofSeconds(5);
     int inFlightMax = 1000;
     long unsentMaxBytes = 64 << 20;
     int port;
@@ -53,7 +56,9 @@ final class Host implements AutoCloseable {
                     node -> Optional.ofNullable(addresses.get(node)),
                     timeout,
                     Duration.ofMillis(200),
-                    100,
+                    linksMax,
+                    handshakesMax,
+                    handshakeTimeout,
                     inFlightMax,
                     unsentMaxBytes,
                     65L << 20,

@@ -38,7 +38,7 @@ class PeerDoorTest {
 
     @BeforeEach
     void start() {
-        bar.timeout = Duration.ofMillis(500);
+        bar.handshakeTimeout = Duration.ofMillis(500);
         bar.start("*=bar@h");
     }
 
@@ -196,7 +196,7 @@ class PeerDoorTest {
     }
 
     @Test
-    void whoDoesNotFinishTheHandshakeIsCutOffAfterTheTimeout() throws IOException {
+    void whoDoesNotFinishTheHandshakeInTimeIsCutOff() throws IOException {
         Wires silent = new Wires();
         Wires half = new Wires();
         half.frame(HELLO, Handshake.hello("foo@h", "bar@h"));
@@ -204,6 +204,49 @@ class PeerDoorTest {
 
         silent.expectEnd();
         half.expectEnd();
+    }
+
+    @Test
+    void strangersAreFewAndKeepOutNobodyWhoKnowsTheCookie() throws IOException {
+        restart(() -> bar.handshakeTimeout = Duration.ofMinutes(1));
+        Wires proven = new Wires().handshake();
+        List<Wires> strangers = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            strangers.add(new Wires());
+            if (i % 50 == 49) {
+                new Wires().handshake();
+            }
+        }
+        for (Wires pushedOut : strangers.subList(0, 200 - bar.handshakesMax)) {
+            pushedOut.expectEnd();
+        }
+
+        proven.request(1, create("nuts"));
+        assertThat(proven.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {0}));
+        Wires last = strangers.getLast();
+        last.handshake();
+    }
+
+    @Test
+    void noMoreNodesThanAllowedAreLetIn() throws IOException {
+        restart(() -> bar.linksMax = 2);
+        Wires first = new Wires().handshake();
+        new Wires().handshake();
+        Wires third = new Wires();
+        byte[] hello = Handshake.hello("foo@h", "bar@h");
+        third.frame(HELLO, hello);
+        byte[] challenge = third.expect(CHALLENGE);
+        third.frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge));
+        third.expectEnd();
+
+        first.request(1, create("nuts"));
+        assertThat(first.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {0}));
+    }
+
+    private void restart(Runnable change) {
+        bar.close();
+        change.run();
+        bar.start("*=bar@h");
     }
 
     @Test

@@ -1,0 +1,120 @@
+package dev.kv.router.net;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * The places of a listener. Connections that have not proved themselves have a few of their own and keep them for a bounded
+ * time; when these are taken, the oldest of them is closed for a newcomer. So strangers keep out neither those who prove
+ * themselves nor each other. Any thread.
+ */
+final class Places {
+    /** Sockets above the places, which live until they have been refused. */
+    private static final int REFUSED_MAX = 16;
+
+    private final int provenMax;
+    private final int unprovenMax;
+    private final long unprovenMaxNanos;
+
+    /** One permit for each socket that may be open. */
+    private final Semaphore sockets;
+
+    private final LinkedHashSet<Place> unproven = new LinkedHashSet<>();
+    private int proven;
+
+    /**
+     * @param unprovenMax 0 if connections need not prove themselves
+     */
+    Places(int provenMax, int unprovenMax, Duration unprovenTime) {
+        this.provenMax = provenMax;
+        this.unprovenMax = unprovenMax;
+        this.unprovenMaxNanos = unprovenTime.toNanos();
+        this.sockets = new Semaphore(provenMax + unprovenMax + REFUSED_MAX);
+    }
+
+    /** Waits until one more socket may be open. */
+    boolean acquireSocket(Duration limit) throws InterruptedException {
+        return sockets.tryAcquire(limit.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    /** A socket is closed. */
+    void releaseSocket() {
+        sockets.release();
+    }
+
+    /**
+     * Takes a place for a connection that has not proved itself.
+     *
+     * @param pushedOut gets the one that has to be closed for it, if there is one
+     */
+    Place take(Connection.Socket socket, Consumer<Connection.Socket> pushedOut) {
+        Place place = new Place(socket);
+        Place oldest = null;
+        synchronized (this) {
+            if (unprovenMax > 0 && unproven.size() >= unprovenMax) {
+                oldest = unproven.removeFirst();
+            }
+            unproven.add(place);
+        }
+        if (oldest != null) {
+            pushedOut.accept(oldest.socket);
+        }
+        return place;
+    }
+
+    /** Takes their places from those that have not proved themselves in time. */
+    synchronized List<Connection.Socket> expire() {
+        List<Connection.Socket> late = new ArrayList<>();
+        while (!unproven.isEmpty() && nanosOfOldest() <= 0) {
+            late.add(unproven.removeFirst().socket);
+        }
+        return late;
+    }
+
+    /** How long the oldest that has not proved itself may still take; all the time there is without one. */
+    synchronized Duration timeLeft() {
+        return Duration.ofNanos(unproven.isEmpty() ? unprovenMaxNanos : Math.max(0, nanosOfOldest()));
+    }
+
+    private long nanosOfOldest() {
+        return unproven.getFirst().sinceNanos + unprovenMaxNanos - System.nanoTime();
+    }
+
+    /** The place of one connection. */
+    final class Place {
+        private final Connection.Socket socket;
+        private final long sinceNanos = System.nanoTime();
+        private boolean isProven;
+
+        private Place(Connection.Socket socket) {
+            this.socket = socket;
+        }
+
+        /** The connection has proved itself; false if there is no place for it among those that have. */
+        boolean prove() {
+            synchronized (Places.this) {
+                if (!isProven && proven < provenMax && unproven.remove(this)) {
+                    isProven = true;
+                    proven++;
+                }
+                return isProven;
+            }
+        }
+
+        /** The connection is closed. */
+        void leave() {
+            synchronized (Places.this) {
+                if (isProven) {
+                    proven--;
+                } else {
+                    unproven.remove(this);
+                }
+            }
+        }
+    }
+}
