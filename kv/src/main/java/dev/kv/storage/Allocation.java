@@ -78,6 +78,12 @@ final class Allocation {
         }
     }
 
+    /** Whether a file could not be written because the disk, or what its owner may use of it, is full. */
+    static boolean isNoSpace(IOException e) {
+        String why = String.valueOf(e.getMessage());
+        return why.contains("No space left") || why.contains("quota");
+    }
+
     /**
      * Has the pages of mapped memory brought in as if they were written to, where the kernel can do that (Linux 5.14); if not, or
      * if that fails, they are brought in when they are written to. Blocks for as long as that takes.

@@ -8,9 +8,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.BiFunction;
 import java.util.function.BiPredicate;
@@ -36,8 +34,7 @@ final class Buckets {
     private final long maxBytes;
     private final Shard[] shards = new Shard[1 << SHARD_BITS];
 
-    /** Buckets that are gone, and whose fields still count as needed in the log. */
-    private final Queue<Bucket> gone = new ConcurrentLinkedQueue<>();
+    private final GoneBuckets gone;
 
     /** Those whose name in their records is not what says where they are: hidden ones, and those that were. */
     private final Map<Long, Bucket> byGeneration = new ConcurrentHashMap<>();
@@ -48,6 +45,7 @@ final class Buckets {
     Buckets(Log log, Hash hash, long maxBytes) {
         this.log = log;
         this.fields = new Fields(log, hash);
+        this.gone = new GoneBuckets(log, bucket -> byGeneration.remove(bucket.generation));
         this.maxBytes = maxBytes;
         for (int i = 0; i < shards.length; i++) {
             shards[i] = new Shard(SHARD_BITS, fields);
@@ -548,29 +546,7 @@ final class Buckets {
 
     /** Counts in the log what buckets held that are gone. */
     void countGone() {
-        synchronized (gone) {
-            countAllGone();
-        }
-    }
-
-    private void countAllGone() {
-        for (Bucket bucket = gone.peek(); bucket != null; bucket = gone.peek()) {
-            Bucket counted = bucket;
-            counted.index.forEach(0, (_, location) -> {
-                if (log.segment(location) != null) {
-                    fields.died(counted, location);
-                }
-                return true;
-            });
-            if (counted.isKept() && log.segment(counted.keptBy) != null) {
-                log.segment(counted.keptBy).died(Layout.recordCost(counted.recordName.length));
-            }
-            if (counted.publication != null) {
-                counted.publication.died(log);
-                byGeneration.remove(counted.generation);
-            }
-            gone.poll();
-        }
+        gone.count();
     }
 
     /** Waits until every change has come to its end that had begun by now. */

@@ -56,6 +56,12 @@ final class Compaction {
     private final ReadWriteLock pins = new ReentrantReadWriteLock();
 
     private final Draft draft = new Draft();
+    /** Segments that could not be rewritten. */
+    private final SetAside failed = new SetAside();
+
+    /** Why there was no room for a segment in this pass; null if there was. */
+    private IOException full;
+
     private final AtomicLong runs = new AtomicLong();
     private final AtomicLong freedBytes = new AtomicLong();
 
@@ -103,6 +109,8 @@ final class Compaction {
         } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
             run(false);
         }
+        failed.retain(sealed);
+        failed.throwAny();
     }
 
     private boolean isSmall(Segment segment) {
@@ -114,9 +122,11 @@ final class Compaction {
      *
      * @param isThorough whether to rewrite each segment of which anything could be freed, so that nothing is left to be said of
      *     what is gone; else those alone that are worth it
+     * @throws IOException if segments could not be rewritten: those were left as they are
      */
     void run(boolean isThorough) throws IOException {
         List<Segment> sealed = log.sealed();
+        failed.retain(sealed);
         // What they took the place of must be gone before one of them is rewritten.
         log.removeRetired();
         // What stands in them must have come into force: a deleted field might seem to be needed still.
@@ -128,6 +138,7 @@ final class Compaction {
         boolean isCleanBefore = true;
         List<Segment> together = new ArrayList<>();
         long togetherBytes = 0;
+        full = null;
         Live live = new Live(List.of());
         for (int i = 0; i < sealed.size(); i++) {
             Segment segment = sealed.get(i);
@@ -153,11 +164,16 @@ final class Compaction {
         if (!together.isEmpty()) {
             isRewritten(together, live, isCleanBefore);
         }
+        if (full != null) {
+            throw full;
+        }
+        failed.throwAny();
     }
 
     private boolean isWorth(Segment segment, boolean isThorough, boolean isClean, double worthPart) {
         long freed = segment.garbageBytes() + (isClean ? segment.tombstoneBytes() : 0);
         return !segment.isDamaged()
+                && !failed.has(segment)
                 && (isThorough
                         ? freed > 0 || segment.hasDeadEntries()
                         : freed >= segment.end() * worthPart || isSmall(segment));
@@ -192,22 +208,37 @@ final class Compaction {
         return Math.max(1.0 / WORTH_PART, (double) free / all);
     }
 
-    /** Rewrites the segments, unless one of them is damaged, which is left as it is from now on. */
+    /**
+     * Rewrites the segments; false if that failed, and they were left as they are. One that is damaged stays so from now on.
+     *
+     * @throws IOException if what they took the place of could not be removed: nothing may be rewritten until it is
+     */
     private boolean isRewritten(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
-        try {
-            rewrite(old, live, isCleanBefore);
+        Segment only = old.getFirst();
+        if (old.size() == 1 && !only.hasDeadEntries() && (!isCleanBefore || only.tombstoneBytes() == 0)) {
             return true;
+        }
+        Copied copied;
+        try {
+            copied = copied(old, live, isCleanBefore);
+            failed.remove(only);
         } catch (Damaged e) {
             old.stream().filter(segment -> segment.path().equals(e.file())).forEach(segment -> segment.damaged(e));
             return false;
+        } catch (IOException e) {
+            if (Allocation.isNoSpace(e)) {
+                // There may be room for others, and for these as soon as those were rewritten.
+                full = e;
+            } else {
+                failed.add(only, e);
+            }
+            return false;
         }
+        return isReplaced(old, copied);
     }
 
-    private void rewrite(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
-        Segment only = old.getFirst();
-        if (old.size() == 1 && !only.hasDeadEntries() && (!isCleanBefore || only.tombstoneBytes() == 0)) {
-            return;
-        }
+    /** Writes what is needed of the segments into a new one, which has its name then. */
+    private Copied copied(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
         Segment.Name first = old.getFirst().name();
         long bytes =
                 SegmentHeader.BYTES + old.stream().mapToLong(live::keptBytes).sum();
@@ -226,12 +257,27 @@ final class Compaction {
             rewritten.seal();
             rewritten.moveTo(log.folder().log(rewritten.name()));
             log.folder().sync();
-        } catch (IOException | RuntimeException e) {
+            return copied;
+        } catch (IOException | RuntimeException | Error e) {
             log.retire(List.of(rewritten));
             throw e;
         }
+    }
+
+    private boolean isReplaced(List<Segment> old, Copied copied) throws IOException {
+        Segment rewritten = copied.to;
         log.know(rewritten);
-        copied.takeOver();
+        try {
+            copied.takeOver();
+        } catch (RuntimeException | InternalError e) {
+            // Some of what is needed is read from the old ones, and some from the new one: all of them stay.
+            Damaged damage = new Damaged(rewritten.path(), 0, "what was just written cannot be read");
+            damage.initCause(e);
+            log.insert(rewritten, old.getFirst());
+            rewritten.damaged(damage);
+            old.forEach(segment -> segment.damaged(damage));
+            return false;
+        }
         log.replace(old, rewritten);
         freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum() - rewritten.end());
         retire(old);
@@ -239,6 +285,7 @@ final class Compaction {
             log.remove(rewritten);
             retire(List.of(rewritten));
         }
+        return true;
     }
 
     private void retire(List<Segment> segments) throws IOException {

@@ -54,9 +54,7 @@ final class Fields {
 
     /** What the field takes in the log in a record of its own. */
     long cost(Bucket bucket, long location) {
-        Segment segment = log.segment(location);
-        long field = Log.offset(location);
-        return Layout.fieldCost(bucket.recordName.length, segment.keyBytes(field), segment.valueBytes(field));
+        return Layout.fieldCost(bucket.recordName.length, log.segment(location).memory(), Log.offset(location));
     }
 
     /** Shows pairs as {@link View#forEach} does. */

@@ -3,13 +3,12 @@ package dev.kv.storage;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.locks.LockSupport;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/** The thread that keeps the log in shape while the node runs: room ahead of those who write, hints, compaction. */
+/**
+ * The thread that keeps the log in shape while the node runs: room ahead of those who write, hints, compaction. What fails of
+ * these is a {@linkplain Troubles trouble}, and holds up none of the others.
+ */
 final class Keeper {
-    private static final Logger LOG = LoggerFactory.getLogger(Keeper.class);
     private static final Duration TURN = Duration.ofMillis(250);
 
     /** Much is written: so much a second. */
@@ -24,38 +23,29 @@ final class Keeper {
     /** So long after much was written the log is no longer laid out for that. */
     private static final Duration CALM = Duration.ofSeconds(5);
 
-    private static final Duration END_MAX = Duration.ofSeconds(30);
-
     private final Log log;
     private final Compaction compaction;
-    private final Thread thread;
-    private volatile boolean ending;
-    private String told = "";
+    private final Troubles troubles;
+    private final BackgroundThread thread;
+
+    /** Segments whose hints could not be written. */
+    private final SetAside hintless = new SetAside();
+
     private long keptNanos = System.nanoTime();
     private long keptBytes;
     private boolean isBusy;
     private long busyNanos = System.nanoTime();
 
-    Keeper(Log log, Compaction compaction) {
+    Keeper(Log log, Compaction compaction, Troubles troubles) {
         this.log = log;
         this.compaction = compaction;
-        this.thread = Thread.ofPlatform().name("kv-keeper").daemon().unstarted(this::run);
-        log.whenNearing(() -> LockSupport.unpark(thread));
+        this.troubles = troubles;
+        this.thread = new BackgroundThread("kv-keeper", troubles, () -> {
+            turn();
+            return TURN.toNanos();
+        });
+        log.whenNearing(thread::wake);
         thread.start();
-    }
-
-    private void run() {
-        while (!ending) {
-            try {
-                turn();
-                told = "";
-            } catch (IOException e) {
-                tell(e);
-            } catch (RuntimeException | Error e) {
-                LOG.error("fault while the log was kept in shape", e);
-            }
-            LockSupport.parkNanos(this, TURN.toNanos());
-        }
     }
 
     /** See {@link Compaction#run}. */
@@ -63,39 +53,44 @@ final class Keeper {
         compaction.run(isThorough);
     }
 
-    private synchronized void turn() throws IOException {
+    private synchronized void turn() {
         boolean isShort = log.isShort();
-        IOException noRoom = null;
-        try {
-            log.prepare(isBusy);
-        } catch (IOException e) {
-            noRoom = e;
-        }
+        isShort |= !tried("room ahead", () -> log.prepare(isBusy));
         long nanos = System.nanoTime() - keptNanos;
-        if (nanos >= TURN.toNanos()) {
-            isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
-            if (isBusy) {
-                busyNanos = System.nanoTime();
-            } else if (System.nanoTime() - busyNanos > CALM.toNanos()) {
-                log.endLargePieces();
-            }
-            compaction.runIfDue(isShort || noRoom != null, isBusy);
-            writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false);
-            keptNanos = System.nanoTime();
-            keptBytes = log.appended();
+        if (nanos < TURN.toNanos()) {
+            return;
         }
-        if (noRoom != null) {
-            throw noRoom;
+        isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
+        if (isBusy) {
+            busyNanos = System.nanoTime();
+        } else if (System.nanoTime() - busyNanos > CALM.toNanos()) {
+            log.endLargePieces();
         }
+        boolean isShortNow = isShort;
+        tried("compaction", () -> compaction.runIfDue(isShortNow, isBusy));
+        if (!isShort) {
+            tried("hints", () -> writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false));
+        }
+        keptNanos = System.nanoTime();
+        keptBytes = log.appended();
     }
 
-    /** A full disk stays full for a while: told once. */
-    private void tell(IOException e) {
-        String what = String.valueOf(e.getMessage());
-        if (!what.equals(told)) {
-            LOG.warn("the log cannot be kept in shape: {}", what);
+    private interface Work {
+        void run() throws IOException;
+    }
+
+    /** Does a part of a turn; returns false if it could not be done. */
+    private boolean tried(String part, Work work) {
+        try {
+            work.run();
+            troubles.over(part);
+            return true;
+        } catch (IOException e) {
+            troubles.warn(part, String.valueOf(e.getMessage()));
+        } catch (RuntimeException | Error fault) {
+            troubles.fault(part, fault);
         }
-        told = what;
+        return false;
     }
 
     /** Writes what hints are missing before the node stops. */
@@ -111,36 +106,47 @@ final class Keeper {
      *     left out
      */
     private void writeHints(long hintlessBytes, boolean isLast) throws IOException {
-        List<Segment> hintless = log.sealed().stream()
+        List<Segment> missing = log.sealed().stream()
                 .filter(segment -> !segment.hasHint() && !segment.isDamaged())
                 .filter(segment -> isLast || segment.garbageBytes() < segment.end() / 2)
                 .toList();
-        long bytes = hintless.stream().mapToLong(Segment::end).sum();
-        for (Segment segment : hintless) {
+        hintless.retain(missing);
+        long bytes = missing.stream().mapToLong(Segment::end).sum();
+        for (Segment segment : missing) {
             if (bytes <= hintlessBytes) {
-                return;
+                break;
             }
             bytes -= segment.end();
             log.prepareIfNear();
-            try {
-                Hint.write(log.folder(), segment);
-                segment.gotHint();
-            } catch (Damaged e) {
-                segment.damaged(e);
-            } catch (InternalError sigbus) {
-                segment.damaged(Damaged.unreadable(segment.path(), sigbus));
+            if (!hintless.has(segment)) {
+                writeHint(segment);
             }
+        }
+        hintless.throwAny();
+    }
+
+    private void writeHint(Segment segment) {
+        try {
+            Hint.write(log.folder(), segment);
+            segment.gotHint();
+            hintless.remove(segment);
+        } catch (Damaged e) {
+            segment.damaged(e);
+        } catch (InternalError sigbus) {
+            segment.damaged(Damaged.unreadable(segment.path(), sigbus));
+        } catch (IOException e) {
+            hintless.add(segment, e);
+        } catch (RuntimeException e) {
+            hintless.add(segment, new IOException(segment + " gets no hint: " + e, e));
         }
     }
 
     /** Ends the thread, after what it is about. */
     void end() {
-        ending = true;
-        LockSupport.unpark(thread);
-        try {
-            thread.join(END_MAX);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        thread.end();
+    }
+
+    boolean isDead() {
+        return thread.isDead();
     }
 }

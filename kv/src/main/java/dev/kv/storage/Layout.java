@@ -101,6 +101,11 @@ final class Layout {
         return recordCost(nameBytes) + fieldLength(keyBytes, valueBytes);
     }
 
+    /** Likewise, of the field at an offset. */
+    static long fieldCost(int nameBytes, MemorySegment memory, long field) {
+        return recordCost(nameBytes) + fieldLength(memory, field);
+    }
+
     /** What a record without fields takes in the log. */
     static long recordCost(int nameBytes) {
         return RECORD_NAME + padded(nameBytes);
@@ -109,6 +114,15 @@ final class Layout {
     /** What a field takes in its record. */
     static long fieldLength(long keyBytes, long valueBytes) {
         return FIELD_KEY + padded(keyBytes + valueBytes);
+    }
+
+    /**
+     * What the field at an offset takes in its record. Its lengths are widened without their sign: where a page cannot be read,
+     * compiled code that extends the sign of what it loads ends the JVM, and other loads come to an {@link InternalError}.
+     */
+    static long fieldLength(MemorySegment memory, long field) {
+        long keyBytes = Integer.toUnsignedLong(keyBytes(memory, field));
+        return fieldLength(keyBytes, Integer.toUnsignedLong(valueBytes(memory, field)));
     }
 
     /** What stands at {@link #RECORD_TYPE}. */

@@ -373,13 +373,11 @@ final class Log {
 
     /** What a client hears when a file cannot be written. */
     private Refused refusal(IOException e) {
-        String why = String.valueOf(e.getMessage());
-        boolean isFull = why.contains("No space left") || why.contains("quota");
-        return isFull
+        return Allocation.isNoSpace(e)
                 ? new Refused(
                         Word.NOSPACE,
                         "no space is left for " + folder.path() + ": delete keys or buckets, or make room")
-                : new Refused(Word.ERR, "this node cannot write: " + why);
+                : new Refused(Word.ERR, "this node cannot write: " + e.getMessage());
     }
 
     /** What a new segment takes: the more is in the log the more, so that what is allocated ahead stays in proportion. */
@@ -576,6 +574,11 @@ final class Log {
         }
     }
 
+    /** Why the disk failed, so that writes are refused until {@link #rescue} has succeeded; empty if it has not. */
+    synchronized String failure() {
+        return failure;
+    }
+
     /**
      * Forces all that was written by now onto the disk. By one thread at a time.
      *
@@ -616,11 +619,12 @@ final class Log {
                 folder.sync();
             }
             mark.set(new Mark.Position(reached.name().number(), end, currentGeneration));
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException | InternalError e) {
+            IOException failed = e instanceof IOException io ? io : new IOException(e);
             synchronized (this) {
-                fail(e);
+                fail(failed);
             }
-            throw e;
+            throw failed;
         }
         synchronized (this) {
             unsynced.removeAll(full);
@@ -652,7 +656,7 @@ final class Log {
                 segment.moveTo(folder.log(segment.name()));
             }
             folder.sync();
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             for (Segment segment : fresh) {
                 // One that has its name is written over by the next attempt, or says the same as what it was copied
                 // from.
@@ -700,10 +704,22 @@ final class Log {
             }
             copy.append(doubtful, from, doubtful.end());
             copy.seal();
+            check(copy);
             return copy;
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             drop(copy);
             throw e;
+        }
+    }
+
+    /** What is moved must not break off half-way. */
+    private static void check(Segment copy) {
+        Scan scan = Scan.of(copy);
+        while (scan.next()) {
+            // Each record is checked.
+        }
+        if (scan.at() < copy.end()) {
+            throw new Damaged(copy.path(), scan.at(), "what was written here is missing");
         }
     }
 
@@ -740,7 +756,7 @@ final class Log {
 
     private void moveAll(Segment from, long start, Segment to, Moves moves) {
         long shift = start - SegmentHeader.BYTES;
-        Scan scan = Scan.of(to);
+        Scan scan = Scan.ofWritten(to);
         while (scan.next()) {
             while (scan.nextEntry()) {
                 int kind = scan.kind();
@@ -760,6 +776,11 @@ final class Log {
     synchronized void replace(List<Segment> old, Segment by) {
         order.add(order.indexOf(old.getFirst()), by);
         order.removeAll(old);
+    }
+
+    /** Adds a segment that compaction has written, beside those that it should have taken the place of. */
+    synchronized void insert(Segment rewritten, Segment after) {
+        order.add(order.indexOf(after) + 1, rewritten);
     }
 
     /** Takes a segment that holds nothing out of the log. */

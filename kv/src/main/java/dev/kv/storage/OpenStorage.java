@@ -13,7 +13,9 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -33,12 +35,16 @@ final class OpenStorage implements Engine.Open {
     /** How long the disk may take for what was written to it. */
     private static final Duration SYNC_MAX = Duration.ofMinutes(1);
 
+    /** So many segments that were set aside are named in the status. */
+    private static final int DAMAGES_SHOWN_MAX = 3;
+
     private final Log log;
     private final Buckets buckets;
     private final Commands commands;
     private final Syncer syncer;
     private final Compaction compaction;
     private final Keeper keeper;
+    private final Troubles troubles = new Troubles();
     private final Recovery.Figures recovered;
     private final Duration recovery;
 
@@ -49,9 +55,9 @@ final class OpenStorage implements Engine.Open {
         this.commands = commands;
         this.recovered = recovered;
         this.recovery = recovery;
-        this.syncer = new Syncer(log, buckets, sync);
+        this.syncer = new Syncer(log, buckets, sync, troubles);
         this.compaction = new Compaction(log, buckets);
-        this.keeper = new Keeper(log, compaction);
+        this.keeper = new Keeper(log, compaction, troubles);
     }
 
     /**
@@ -193,6 +199,7 @@ final class OpenStorage implements Engine.Open {
     @Override
     public Map<String, String> status() {
         Map<String, String> status = new LinkedHashMap<>();
+        status.put("state", state());
         Buckets.Count count = buckets.count();
         status.put("buckets", Long.toString(count.buckets()));
         status.put("keys", Long.toString(count.keys()));
@@ -208,6 +215,20 @@ final class OpenStorage implements Engine.Open {
         status.put("recovery read bytes", Long.toString(recovered.readBytes()));
         status.put("recovery hinted bytes", Long.toString(recovered.hintedBytes()));
         return status;
+    }
+
+    /** What is wrong now; {@code ok} if nothing is. */
+    private String state() {
+        List<String> states = new ArrayList<>();
+        if (syncer.isDead() || keeper.isDead()) {
+            states.add("a thread of the storage has ended: restart the node");
+        }
+        log.segments().stream()
+                .flatMap(segment -> segment.damage().stream())
+                .limit(DAMAGES_SHOWN_MAX)
+                .forEach(damage -> states.add("set aside: " + damage.getMessage()));
+        troubles.text().ifPresent(states::add);
+        return states.isEmpty() ? "ok" : String.join("; ", states);
     }
 
     /** All that was written is on the disk then, whatever the limit. */

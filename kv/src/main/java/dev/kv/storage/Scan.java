@@ -183,7 +183,7 @@ final class Scan {
     }
 
     private long sizeOf(long offset) {
-        return Layout.fieldLength(segment.keyBytes(offset), segment.valueBytes(offset));
+        return Layout.fieldLength(memory, offset);
     }
 
     /** Where the record begins, or where {@link #next} found none. */
@@ -255,9 +255,7 @@ final class Scan {
 
     /** What the entry would take in a record of its own. */
     long cost() {
-        return type == Layout.WRITE
-                ? Layout.fieldCost(nameBytes, segment.keyBytes(entry), segment.valueBytes(entry))
-                : end - at;
+        return type == Layout.WRITE ? Layout.fieldCost(nameBytes, memory, entry) : end - at;
     }
 
     /** Goes on at an offset, behind damage. */

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
@@ -79,7 +80,7 @@ final class Segment implements AutoCloseable {
     private long tombstoneBytes;
 
     private volatile boolean hasHint;
-    private volatile boolean isDamaged;
+    private volatile Damaged damage;
     private volatile long deadBytes;
 
     /** Of records that gave a bucket a name which it no longer has: they only say that something older is gone. */
@@ -483,7 +484,7 @@ final class Segment implements AutoCloseable {
      */
     byte[] value(long field) {
         check(field);
-        return bytes(field + Layout.FIELD_KEY + keyBytes(field), valueBytes(field));
+        return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)), valueBytes(field));
     }
 
     private void check(long field) {
@@ -575,12 +576,29 @@ final class Segment implements AutoCloseable {
 
     /** Whether something in it was seen not to be what was written, so that it cannot be rewritten. */
     boolean isDamaged() {
-        return isDamaged;
+        return damage != null;
     }
 
-    void damaged(Damaged damage) {
-        LOG.error("{}; it is left as it is. `kv verify` tells more", damage.getMessage());
-        isDamaged = true;
+    /** What was seen first of that; empty if nothing was. */
+    Optional<Damaged> damage() {
+        return Optional.ofNullable(damage);
+    }
+
+    /** Whether the file holds a field, or the head of one, at an offset. */
+    boolean canRead(long field) {
+        try (FileChannel file = FileChannel.open(path, READ)) {
+            return file.read(ByteBuffer.allocate(Layout.FIELD_KEY), field) == Layout.FIELD_KEY;
+        } catch (IOException unreadable) {
+            return false;
+        }
+    }
+
+    /** Sets the segment aside: it is read as far as that goes, and left as it is. */
+    synchronized void damaged(Damaged seen) {
+        if (damage == null) {
+            damage = seen;
+            LOG.error("{}; it is left as it is. `kv verify` tells more", seen.getMessage());
+        }
     }
 
     /** Cuts off the file behind {@link #end}, forces that onto the disk, and gives back the file descriptor. */

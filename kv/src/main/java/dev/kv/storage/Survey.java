@@ -211,7 +211,7 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
         }
 
         private long sizeOf(long field) {
-            return Layout.fieldLength(segment.keyBytes(field), segment.valueBytes(field));
+            return Layout.fieldLength(segment.memory(), field);
         }
     }
 }

@@ -17,7 +17,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -31,22 +30,25 @@ final class Syncer {
     private static final Logger LOG = LoggerFactory.getLogger(Syncer.class);
     private static final Duration MARK_INTERVAL = Duration.ofSeconds(1);
     private static final Duration RETRY = Duration.ofSeconds(1);
-    private static final Duration END_MAX = Duration.ofSeconds(30);
+
+    private static final String REFUSED = "writes are refused until what was written is safe again";
+    private static final String STILL_FAILS = "the disk still fails";
 
     private final Log log;
     private final Buckets buckets;
     private final Sync sync;
     private final Queue<Waiting> arrived = new ConcurrentLinkedQueue<>();
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
-    private final Thread thread;
+    private final Troubles troubles;
+    private final BackgroundThread thread;
     private final AtomicBoolean isTold = new AtomicBoolean();
     private final Runnable tell;
-    private volatile boolean ending;
     private volatile boolean asked;
     private volatile boolean isClosed;
     private final AtomicLong syncs = new AtomicLong();
     private final AtomicLong nanos = new AtomicLong();
     private long markedNanos = System.nanoTime();
+    private long dueNanos = System.nanoTime();
 
     /**
      * A write that was done, and is acknowledged when it is on the disk.
@@ -59,14 +61,15 @@ final class Syncer {
         }
     }
 
-    Syncer(Log log, Buckets buckets, Sync sync) {
+    Syncer(Log log, Buckets buckets, Sync sync, Troubles troubles) {
         this.log = log;
         this.buckets = buckets;
         this.sync = sync;
-        this.thread = Thread.ofPlatform().name("kv-sync").daemon().unstarted(this::run);
+        this.troubles = troubles;
+        this.thread = new BackgroundThread("kv-sync", troubles, this::turn);
         this.tell = () -> {
             isTold.set(false);
-            LockSupport.unpark(thread);
+            thread.wake();
         };
         log.whenDue(this::wake);
         thread.start();
@@ -85,7 +88,7 @@ final class Syncer {
         arrived.add(write);
         // Once for all that comes in one iteration of a loop, so that one sync does for them.
         if (write.loop().isEmpty()) {
-            LockSupport.unpark(thread);
+            thread.wake();
         } else if (isTold.compareAndSet(false, true)) {
             write.loop().get().defer(tell);
         }
@@ -98,7 +101,7 @@ final class Syncer {
     /** Has all that was written by now forced onto the disk soon. */
     private void wake() {
         asked = true;
-        LockSupport.unpark(thread);
+        thread.wake();
     }
 
     /** How often the log was forced onto the disk. */
@@ -111,22 +114,23 @@ final class Syncer {
         return Duration.ofNanos(nanos.get() / Math.max(1, syncs.get()));
     }
 
-    private void run() {
-        long due = System.nanoTime();
-        while (!ending) {
-            long now = System.nanoTime();
-            boolean isDue = sync.interval().isPresent() && now - due >= 0;
-            if (isDue || asked || !arrived.isEmpty()) {
-                asked = false;
-                due = now + sync.interval().map(Duration::toNanos).orElse(0L);
-                syncOnce();
-            } else if (sync.interval().isPresent()) {
-                LockSupport.parkNanos(this, due - now);
-            } else {
-                LockSupport.parkNanos(this, MARK_INTERVAL.toNanos());
-                syncMark();
-            }
+    private long turn() {
+        if (!log.failure().isEmpty()) {
+            return isRescued() ? 0 : RETRY.toNanos();
         }
+        long now = System.nanoTime();
+        boolean isDue = sync.interval().isPresent() && now - dueNanos >= 0;
+        if (isDue || asked || !arrived.isEmpty()) {
+            asked = false;
+            dueNanos = now + sync.interval().map(Duration::toNanos).orElse(0L);
+            syncOnce();
+            return 0;
+        }
+        if (sync.interval().isPresent()) {
+            return dueNanos - now;
+        }
+        syncMark();
+        return MARK_INTERVAL.toNanos();
     }
 
     private void syncOnce() {
@@ -139,10 +143,7 @@ final class Syncer {
             acknowledgeUntil(log.synced());
             syncMark();
         } catch (IOException e) {
-            LOG.error("the disk failed: writes are refused until what was written is safe again", e);
-            rescue(e);
-        } catch (RuntimeException | Error e) {
-            LOG.error("fault while the log was forced onto the disk", e);
+            LOG.debug("the disk failed", e);
         }
     }
 
@@ -179,12 +180,12 @@ final class Syncer {
         });
     }
 
-    private void fail(Throwable why) {
+    private void fail(String why) {
         acknowledgeUntil(log.synced());
         takeArrived();
         Reply.Failed failed = new Reply.Failed(
                 Word.UNCERTAIN,
-                "the disk failed (" + why.getMessage() + "): this was written, and may be lost if the host fails now");
+                "the disk failed (" + why + "): this was written, and may be lost if the host fails now");
         answer(waiting, _ -> failed);
         waiting.clear();
     }
@@ -195,36 +196,35 @@ final class Syncer {
         }
     }
 
-    private void rescue(IOException failure) {
+    private boolean isRescued() {
+        String failure = log.failure();
+        troubles.warn(REFUSED, "the disk failed (" + failure + ")");
+        // Again and again: some were written before the failure, and come to wait now.
         fail(failure);
-        buckets.awaitChanges();
-        buckets.countGone();
-        while (!ending) {
-            // Again and again: some were written before the failure, and come to wait now.
-            fail(failure);
-            try {
-                log.rescue(buckets::move);
-                LOG.info("what was written is safe on the disk again: writes are taken");
-                wake();
-                return;
-            } catch (IOException e) {
-                LOG.warn("the disk still fails: {}", e.getMessage());
-            } catch (RuntimeException | Error e) {
-                LOG.error("fault while what was written was brought to safety", e);
-            }
-            LockSupport.parkNanos(this, RETRY.toNanos());
+        try {
+            buckets.awaitChanges();
+            buckets.countGone();
+            log.rescue(buckets::move);
+        } catch (IOException e) {
+            troubles.warn(STILL_FAILS, String.valueOf(e.getMessage()));
+            return false;
+        } catch (RuntimeException | Error fault) {
+            troubles.fault(STILL_FAILS, fault);
+            return false;
         }
+        troubles.over(STILL_FAILS);
+        troubles.over(REFUSED);
+        asked = true;
+        return true;
     }
 
     /** Ends the thread; who still waits then is answered when the log is closed, by {@link #closed}. */
     void end() {
-        ending = true;
-        LockSupport.unpark(thread);
-        try {
-            thread.join(END_MAX);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        thread.end();
+    }
+
+    boolean isDead() {
+        return thread.isDead();
     }
 
     /**
@@ -236,12 +236,12 @@ final class Syncer {
         isClosed = true;
         takeArrived();
         acknowledgeUntil(log.synced());
-        failure.ifPresent(this::fail);
+        failure.ifPresent(why -> fail(why.getMessage()));
     }
 
     private synchronized void answerArrived() {
         takeArrived();
         acknowledgeUntil(log.synced());
-        fail(new IOException("this node stops"));
+        fail("this node stops");
     }
 }
