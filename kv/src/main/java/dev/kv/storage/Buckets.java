@@ -32,6 +32,7 @@ final class Buckets {
     private final Log log;
     private final Fields fields;
     private final long maxBytes;
+    private final Turn.Limits turn;
     private final Shard[] shards = new Shard[1 << SHARD_BITS];
 
     private final GoneBuckets gone;
@@ -41,12 +42,14 @@ final class Buckets {
 
     /**
      * @param maxBytes what all buckets together may take in the log; 0 for any
+     * @param turn what a command may touch under the lock of a shard
      */
-    Buckets(Log log, Hash hash, long maxBytes) {
+    Buckets(Log log, Hash hash, long maxBytes, Turn.Limits turn) {
         this.log = log;
         this.fields = new Fields(log, hash);
         this.gone = new GoneBuckets(log, bucket -> byGeneration.remove(bucket.generation));
         this.maxBytes = maxBytes;
+        this.turn = turn;
         for (int i = 0; i < shards.length; i++) {
             shards[i] = new Shard(SHARD_BITS, fields);
         }
@@ -69,6 +72,7 @@ final class Buckets {
      * Reads a key.
      *
      * @return {@link Reply.Value}, {@link Reply#ABSENT} or {@link Reply#NOT_FOUND}
+     * @throws Turn.TooMuch if the value is more than a turn
      */
     Reply get(Bytes name, Bytes key) {
         int hash = fields.hash().of(name.array());
@@ -82,7 +86,7 @@ final class Buckets {
                 }
             } catch (RuntimeException | InternalError e) {
                 // What was read may have been half of a change: a valid stamp alone tells.
-                if (shard.lock.validate(optimistic) && e instanceof Damaged) {
+                if (shard.lock.validate(optimistic) && (e instanceof Damaged || e instanceof Turn.TooMuch)) {
                     throw e;
                 }
             }
@@ -100,7 +104,7 @@ final class Buckets {
         if (bucket == null) {
             return Reply.NOT_FOUND;
         }
-        Bytes value = fields.get(bucket, key);
+        Bytes value = fields.get(bucket.index, key, turn);
         return value == null ? Reply.ABSENT : new Reply.Value(value);
     }
 
@@ -120,13 +124,17 @@ final class Buckets {
         }
     }
 
-    /** Has a command look at a bucket. */
+    /**
+     * Has a command look at a bucket.
+     *
+     * @throws Turn.TooMuch if it looks at more than a turn
+     */
     Reply read(Bytes name, Function<View, Reply> command) {
         int hash = fields.hash().of(name.array());
         Shard shard = shard(hash);
         long stamp = shard.lock.readLock();
         try {
-            return command.apply(new Change(fields).of(name.array(), hash, shard.find(hash, name.array())));
+            return command.apply(Reading.of(fields, shard.find(hash, name.array()), new Turn(turn)));
         } finally {
             shard.lock.unlockRead(stamp);
         }
@@ -143,7 +151,7 @@ final class Buckets {
         long stamp = shard.lock.writeLock();
         Change change = shard.change;
         try {
-            Reply reply = command.apply(change.of(name.array(), hash, shard.find(hash, name.array())));
+            Reply reply = command.apply(change.of(name.array(), hash, shard.find(hash, name.array()), turn));
             if (change.isOfFieldsAlone()) {
                 write(shard, change);
             } else {
@@ -203,7 +211,7 @@ final class Buckets {
     /** The locks of the shards of two buckets, held for writing. */
     private record Locks(StampedLock outer, long outerStamp, StampedLock inner, long innerStamp) {
         void unlock() {
-            if (inner != outer) {
+            if (!inner.equals(outer)) {
                 inner.unlockWrite(innerStamp);
             }
             outer.unlockWrite(outerStamp);
@@ -216,7 +224,7 @@ final class Buckets {
         StampedLock outer = shard(isInOrder ? hash : secondHash).lock;
         StampedLock inner = shard(isInOrder ? secondHash : hash).lock;
         long outerStamp = outer.writeLock();
-        return new Locks(outer, outerStamp, inner, inner == outer ? 0 : inner.writeLock());
+        return new Locks(outer, outerStamp, inner, inner.equals(outer) ? 0 : inner.writeLock());
     }
 
     /**
@@ -264,7 +272,7 @@ final class Buckets {
         long stamp = shard.lock.writeLock();
         try {
             Bucket there = shard.find(hidden.hash, hidden.name);
-            if (!may.test(new Change(fields).of(hidden.name, hidden.hash, there))) {
+            if (!may.test(view(there))) {
                 return false;
             }
             if (hidden.isVain()) {
@@ -306,10 +314,7 @@ final class Buckets {
         try {
             Bucket bucket = shard(hash).find(hash, from.array());
             Bucket there = shard(toHash).find(toHash, to.array());
-            Change view = new Change(fields).of(from.array(), hash, bucket);
-            if (!may.test(view, new Change(fields).of(to.array(), toHash, there))
-                    || bucket == null
-                    || bucket == there) {
+            if (!may.test(view(bucket), view(there)) || bucket == null || bucket == there) {
                 return false;
             }
             publish(bucket, to.array(), toHash, there);
@@ -317,6 +322,10 @@ final class Buckets {
         } finally {
             locks.unlock();
         }
+    }
+
+    private View view(Bucket bucket) {
+        return Reading.of(fields, bucket, new Turn(Turn.Limits.NONE));
     }
 
     /** Writes that a bucket has this name from now on, and puts that into force. */
@@ -676,7 +685,7 @@ final class Buckets {
      * bucket is the hash of its name, as that of a key.
      */
     void forEachBucket(long fromPosition, Visitor visitor) {
-        for (long at = fromPosition; at <= 0xFFFF_FFFFL; at = ((at >>> SHARD_SHIFT) + 1) << SHARD_SHIFT) {
+        for (long at = fromPosition; at <= Index.POSITION_MAX; at = ((at >>> SHARD_SHIFT) + 1) << SHARD_SHIFT) {
             for (Seen bucket : seen(shard((int) at), (int) at)) {
                 if (!visitor.visit(Integer.toUnsignedLong(bucket.hash()), bucket)) {
                     return;

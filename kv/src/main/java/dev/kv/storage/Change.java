@@ -7,6 +7,8 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.random.RandomGenerator;
 
 /**
  * A change of one bucket while it is made; {@link Buckets} puts it into force. To be used again for the next one. One thread at a
@@ -17,11 +19,15 @@ final class Change implements Edit {
     private static final int FEW = 8;
 
     private final Fields fields;
+    private final Turn turn = new Turn(Turn.Limits.NONE);
     private byte[] name;
     private int hash;
 
     /** The bucket that is there, and what of it is not dropped; null if there is none, or no longer. */
     private Bucket bucket;
+
+    /** What is looked up in: that of the bucket, or a frozen one. */
+    private Index index;
 
     private Bucket dropped;
     private long generation;
@@ -65,20 +71,32 @@ final class Change implements Edit {
         this.fields = fields;
     }
 
+    /** Begins a change that may touch as much as it takes. */
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket) {
+        return of(ofName, ofHash, ofBucket, Turn.Limits.NONE);
+    }
+
     /**
-     * Begins a change.
+     * Begins a change under the lock of the shard.
      *
      * @param ofBucket what is there of that name; null if there is none
      */
-    Change of(byte[] ofName, int ofHash, Bucket ofBucket) {
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket, Turn.Limits limits) {
+        return of(ofName, ofHash, ofBucket, ofBucket == null ? null : ofBucket.index, limits);
+    }
+
+    /** Begins a change of a bucket that is read in an index that was frozen: nothing else changes the bucket meanwhile. */
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket, Index ofIndex, Turn.Limits limits) {
+        turn.begin(limits);
         name = ofName;
         hash = ofHash;
         bucket = ofBucket;
+        index = ofIndex;
         dropped = null;
         generation = 0;
         isKept = ofBucket != null && ofBucket.isKept();
         hasDeletes = false;
-        size = ofBucket == null ? 0 : ofBucket.index.size();
+        size = ofBucket == null ? 0 : ofIndex.size();
         count = 0;
         byKey = null;
         return this;
@@ -88,6 +106,7 @@ final class Change implements Edit {
     void forget() {
         byKey = null;
         bucket = null;
+        index = null;
         dropped = null;
         if (pending.size() > FEW) {
             pending.subList(FEW, pending.size()).clear();
@@ -178,7 +197,7 @@ final class Change implements Edit {
         if (change != null) {
             return change.value;
         }
-        return bucket == null ? null : fields.get(bucket, key);
+        return bucket == null ? null : fields.get(index, key, turn);
     }
 
     private Pending known(Bytes key) {
@@ -201,9 +220,46 @@ final class Change implements Edit {
                 .iterator();
         Merge merge = new Merge(changed, visitor);
         if (bucket != null) {
-            fields.forEach(bucket.index, fromPosition, merge);
+            fields.forEach(index, fromPosition, turn, merge);
         }
         merge.showUpTo(Long.MAX_VALUE);
+    }
+
+    @Override
+    public void draw(Visitor visitor) {
+        RandomGenerator random = ThreadLocalRandom.current();
+        long stored = bucket == null ? 0 : index.size();
+        if (size < stored / 2) {
+            drawOfAll(random.nextLong(size), visitor);
+            return;
+        }
+        boolean[] isShown = {false};
+        while (!isShown[0]) {
+            long place = random.nextLong(stored + count);
+            if (place >= stored) {
+                Pending change = pending.get((int) (place - stored));
+                isShown[0] = change.value != null;
+                if (isShown[0]) {
+                    boolean _ = visitor.visit(change.position(), change.key, change.value);
+                }
+            } else {
+                fields.draw(index, random, turn, (position, key, value) -> {
+                    isShown[0] = known(key) == null;
+                    return isShown[0] && visitor.visit(position, key, value);
+                });
+            }
+        }
+    }
+
+    private void drawOfAll(long place, Visitor visitor) {
+        long[] left = {place};
+        forEach(0, (position, key, value) -> {
+            if (left[0]-- > 0) {
+                return true;
+            }
+            boolean _ = visitor.visit(position, key, value);
+            return false;
+        });
     }
 
     /** Shows the pairs of the bucket that are not changed, and those that are, together in order. */
@@ -238,6 +294,7 @@ final class Change implements Edit {
 
     @Override
     public void set(Bytes key, Bytes value) {
+        turn.take(value.size());
         Pending change = known(key);
         if (change == null) {
             change = added(key);
@@ -250,6 +307,7 @@ final class Change implements Edit {
 
     @Override
     public void delete(Bytes key) {
+        turn.take(0);
         Pending change = known(key);
         if (change == null) {
             change = added(key);
@@ -268,7 +326,7 @@ final class Change implements Edit {
         Pending change = pending.get(count++);
         change.key = key;
         change.hash = fields.hash().of(key.array());
-        change.before = bucket == null ? Index.NONE : fields.find(bucket, change.hash, key);
+        change.before = bucket == null ? Index.NONE : fields.find(index, change.hash, key);
         change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
         if (byKey != null) {
             byKey.put(key, change);

@@ -9,21 +9,15 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Consumer;
 
 /** What each command does to buckets. */
 final class Commands {
-    /** How many keys, from a position by chance on, one is drawn from: the gaps between positions differ. */
-    private static final int DRAWN_FROM = 64;
-
-    /** Buckets of so many keys are listed once, where many keys are drawn. */
-    private static final int LISTED_MAX = 64 * 1024;
-
-    private static final long POSITIONS = 1L << 32;
     private static final Reply NOTHING = new Reply.Amount(0);
     private static final Reply ONE = new Reply.Amount(1);
 
@@ -192,10 +186,7 @@ final class Commands {
 
     private static Reply content(View bucket, Command.Part part, ReplyRoom room) {
         Gathered gathered = new Gathered(part, room);
-        bucket.forEach(0, (position, key, value) -> {
-            gathered.add(key, value);
-            return true;
-        });
+        bucket.forEach(0, (_, key, value) -> gathered.add(key, value));
         return gathered.values();
     }
 
@@ -210,7 +201,8 @@ final class Commands {
             this.room = room;
         }
 
-        void add(Bytes key, Bytes value) {
+        /** Returns true, as a visitor that wants to see more. */
+        boolean add(Bytes key, Bytes value) {
             if (part != Command.Part.VALUES) {
                 room.take(key);
                 values.add(key);
@@ -219,10 +211,11 @@ final class Commands {
                 room.take(value);
                 values.add(value);
             }
+            return true;
         }
 
-        void add(View bucket, Bytes key) {
-            add(key, part == Command.Part.KEYS ? Bytes.EMPTY : bucket.get(key));
+        boolean add(View bucket, Bytes key) {
+            return add(key, part == Command.Part.KEYS ? Bytes.EMPTY : bucket.get(key));
         }
 
         Reply values() {
@@ -241,42 +234,28 @@ final class Commands {
         if (!room.holds(Math.abs(sample.count()))) {
             throw new TooLarge();
         }
-        if (sample.count() > 1) {
-            drawDifferent(bucket, (int) sample.count()).forEach(key -> gathered.add(bucket, key));
+        if (sample.count() > bucket.size() / 2) {
+            drawMost(bucket, (int) sample.count()).forEach(key -> gathered.add(bucket, key));
+        } else if (sample.count() > 0) {
+            drawDifferent(bucket, sample.count(), gathered);
         } else {
-            draw(bucket, Math.abs(sample.count()), key -> gathered.add(bucket, key));
+            for (long i = sample.count(); i < 0; i++) {
+                bucket.draw((_, key, value) -> gathered.add(key, value));
+            }
         }
         return gathered.values();
     }
 
-    /** Draws so many keys, each from all of them. */
-    private static void draw(View bucket, long count, Consumer<Bytes> drawn) {
-        ThreadLocalRandom random = ThreadLocalRandom.current();
-        boolean listed = count > 1 && bucket.size() <= LISTED_MAX;
-        List<Bytes> keys = listed ? keysFrom(bucket, 0, LISTED_MAX) : List.of();
-        for (long i = 0; i < count; i++) {
-            List<Bytes> from = listed ? keys : keysFrom(bucket, random.nextLong(POSITIONS), DRAWN_FROM);
-            drawn.accept(from.get(random.nextInt(from.size())));
+    /** Draws until so many keys were met, which are at most half of all. */
+    private static void drawDifferent(View bucket, long count, Gathered gathered) {
+        Set<Bytes> drawn = new HashSet<>();
+        while (drawn.size() < count) {
+            bucket.draw((_, key, value) -> !drawn.add(key) || gathered.add(key, value));
         }
-    }
-
-    /** So many keys from a position on, or all; behind the last one comes the first. */
-    private static List<Bytes> keysFrom(View bucket, long position, int most) {
-        int count = (int) Math.min(most, bucket.size());
-        List<Bytes> keys = new ArrayList<>(count);
-        View.Visitor visitor = (_, key, _) -> {
-            keys.add(key);
-            return keys.size() < count;
-        };
-        bucket.forEach(position, visitor);
-        if (keys.size() < count) {
-            bucket.forEach(0, visitor);
-        }
-        return keys;
     }
 
     /** Each choice of so many keys is as likely as any other (Vitter's algorithm R). */
-    private static List<Bytes> drawDifferent(View bucket, int count) {
+    private static List<Bytes> drawMost(View bucket, int count) {
         ThreadLocalRandom random = ThreadLocalRandom.current();
         List<Bytes> drawn = new ArrayList<>();
         long[] seen = {0};
@@ -303,10 +282,7 @@ final class Commands {
             if (page.endsBefore(position)) {
                 return false;
             }
-            if (match.matches(key)) {
-                gathered.add(key, value);
-            }
-            return true;
+            return !match.matches(key) || gathered.add(key, value);
         });
         return new Reply.Page(page.next, gathered.values);
     }

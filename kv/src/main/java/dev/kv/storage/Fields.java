@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
+import java.util.random.RandomGenerator;
 
 /** Reads the fields of buckets, which an {@link Index} finds in the {@link Log}. */
 final class Fields {
@@ -17,19 +18,19 @@ final class Fields {
     }
 
     /** Where the key of that hash is; {@link Index#NONE} if it is not there. */
-    long find(Bucket bucket, int keyHash, Bytes key) {
-        long location = bucket.index.next(keyHash, Index.NONE);
+    long find(Index index, int keyHash, Bytes key) {
+        long location = index.next(keyHash, Index.NONE);
         while (location != Index.NONE && !log.segment(location).hasKey(Log.offset(location), key.array())) {
-            location = bucket.index.next(keyHash, location);
+            location = index.next(keyHash, location);
         }
         return location;
     }
 
     /** Where the key of that hash is which stands in a field of the log. */
-    long find(Bucket bucket, int keyHash, Segment segment, long field) {
-        long location = bucket.index.next(keyHash, Index.NONE);
+    long find(Index index, int keyHash, Segment segment, long field) {
+        long location = index.next(keyHash, Index.NONE);
         while (location != Index.NONE && !segment.hasKeyOf(field, log.segment(location), Log.offset(location))) {
-            location = bucket.index.next(keyHash, location);
+            location = index.next(keyHash, location);
         }
         return location;
     }
@@ -38,18 +39,28 @@ final class Fields {
      * The value of the key; null if it is not there.
      *
      * @throws Damaged if it is not what was written
+     * @throws Turn.TooMuch if it alone is more than a turn
      */
-    Bytes get(Bucket bucket, Bytes key) {
-        long location = find(bucket, hash.of(key.array()), key);
-        return location == Index.NONE ? null : value(location, key);
+    Bytes get(Index index, Bytes key, Turn.Limits limits) {
+        long location = find(index, hash.of(key.array()), key);
+        if (location == Index.NONE) {
+            return null;
+        }
+        Segment segment = log.segment(location);
+        Turn.check(segment.valueBytes(Log.offset(location)), limits);
+        return Bytes.owning(segment.value(Log.offset(location), key.array()));
     }
 
-    private Bytes value(long location) {
-        return Bytes.owning(log.segment(location).value(Log.offset(location)));
-    }
-
-    private Bytes value(long location, Bytes key) {
-        return Bytes.owning(log.segment(location).value(Log.offset(location), key.array()));
+    /** The same as a part of a turn. */
+    Bytes get(Index index, Bytes key, Turn turn) {
+        long location = find(index, hash.of(key.array()), key);
+        if (location == Index.NONE) {
+            turn.take(0);
+            return null;
+        }
+        Segment segment = log.segment(location);
+        turn.take(segment.valueBytes(Log.offset(location)));
+        return Bytes.owning(segment.value(Log.offset(location), key.array()));
     }
 
     /** What the field takes in the log in a record of its own. */
@@ -58,16 +69,27 @@ final class Fields {
     }
 
     /** Shows pairs as {@link View#forEach} does. */
-    void forEach(Index index, long fromPosition, View.Visitor visitor) {
-        if (fromPosition > 0xFFFF_FFFFL) {
+    void forEach(Index index, long fromPosition, Turn turn, View.Visitor visitor) {
+        if (fromPosition > Index.POSITION_MAX) {
             return;
         }
-        index.forEach((int) fromPosition, (keyHash, location) -> {
-            // The value first: whoever reads it checks the key, too.
-            Bytes value = value(location);
-            Bytes key = Bytes.owning(log.segment(location).key(Log.offset(location)));
-            return visitor.visit(Integer.toUnsignedLong(keyHash), key, value);
-        });
+        index.forEach((int) fromPosition, (keyHash, location) -> show(keyHash, location, turn, visitor));
+    }
+
+    /** Shows a pair as {@link View#draw} does. */
+    void draw(Index index, RandomGenerator random, Turn turn, View.Visitor visitor) {
+        long location = index.draw(random);
+        Segment segment = log.segment(location);
+        boolean _ = show(hash.of(segment.key(Log.offset(location))), location, turn, visitor);
+    }
+
+    private boolean show(int keyHash, long location, Turn turn, View.Visitor visitor) {
+        Segment segment = log.segment(location);
+        long field = Log.offset(location);
+        turn.take(segment.valueBytes(field));
+        // The value first: whoever reads it checks the key, too.
+        Bytes value = Bytes.owning(segment.value(field));
+        return visitor.visit(Integer.toUnsignedLong(keyHash), Bytes.owning(segment.key(field)), value);
     }
 
     /** The field is no longer needed. */

@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import java.util.Arrays;
+import java.util.random.RandomGenerator;
 
 /**
  * Where the fields of a bucket are: from the 32-bit hash of a key to a location in the log, without an object per entry. Keys
@@ -34,7 +35,7 @@ final class Index extends Slots {
     }
 
     Index() {
-        super(0, 1);
+        super(0, 1, 0);
     }
 
     private Slots table(int hash) {
@@ -56,16 +57,25 @@ final class Index extends Slots {
         return table(hash).nextIn(hash, after);
     }
 
+    /** The table of a hash, to be changed: in the place of one that is frozen comes a copy. */
+    private Slots own(int hash) {
+        Slots table = table(hash);
+        if (table.epoch == epoch) {
+            return table;
+        }
+        Slots copy = table.copy(epoch);
+        put(hash, copy);
+        return copy;
+    }
+
     /** Adds a location of a hash; that of an equal key must not be there. */
     void add(int hash, long location) {
-        Slots table = table(hash);
+        for (Slots table = table(hash); table.isFull() && !table.mayGrow(); table = table(hash)) {
+            split(table, hash);
+        }
+        Slots table = own(hash);
         while (table.isFull()) {
-            if (table.mayGrow()) {
-                table.grow();
-            } else {
-                split(table, hash);
-                table = table(hash);
-            }
+            table.grow();
         }
         table.addIn(hash, location);
         size++;
@@ -73,34 +83,54 @@ final class Index extends Slots {
 
     /** Puts a location in the place of another one; returns false if that is not there. */
     boolean replace(int hash, long location, long by) {
-        return table(hash).replaceIn(hash, location, by);
+        return own(hash).replaceIn(hash, location, by);
     }
 
     /** Removes a location, which is there. */
     void remove(int hash, long location) {
-        table(hash).removeIn(hash, location);
+        own(hash).removeIn(hash, location);
         size--;
         if (size == 0) {
             tables = null;
             clear(1);
+        } else if (tables != null) {
+            merge(hash);
         }
     }
 
-    /** A copy that does not change any more. What both hold is shared until it is changed here. */
+    /**
+     * A copy that does not change any more. The tables are shared, and each of them is copied when it is first changed here; this
+     * alone takes as long as to copy a reference for every few thousand entries.
+     */
     Index frozen() {
         Index copy = new Index();
         copy.size = size;
         if (tables == null) {
-            shareWith(copy);
-            return copy;
-        }
-        copy.tables = new Slots[tables.length];
-        int same;
-        for (int i = 0; i < tables.length; i += same) {
-            same = tables.length >> tables[i].depth;
-            Arrays.fill(copy.tables, i, i + same, tables[i].frozenSlots());
+            copy.copyFrom(this);
+        } else {
+            copy.tables = tables.clone();
+            epoch++;
         }
         return copy;
+    }
+
+    /**
+     * An entry's location by chance, each as likely as any other; there must be one. It takes some tries, however many entries
+     * there are: a table is hit as often as its part of the hashes is large, and taken as often as it is full for that.
+     */
+    long draw(RandomGenerator random) {
+        Slots[] all = tables;
+        if (all == null) {
+            return drawIn(random);
+        }
+        while (true) {
+            Slots table = all[random.nextInt(all.length)];
+            // Beyond 2^32 entries tables have more than this, and their entries are drawn too seldom.
+            long places = (long) ENTRIES_MAX * (all.length >> table.depth);
+            if (random.nextLong(places) < table.count()) {
+                return table.drawIn(random);
+            }
+        }
     }
 
     /** Shows all entries from a hash on, as unsigned numbers, in the order of the hashes, until the visitor has seen enough. */
@@ -144,9 +174,51 @@ final class Index extends Slots {
         }
         int half = Integer.MIN_VALUE >>> table.depth;
         int first = table.depth == 0 ? 0 : hash & (-1 << (Integer.SIZE - table.depth));
-        put(first, table.half(first, half));
-        put(first | half, table.half(first | half, half));
-        table.clear(0);
+        put(first, table.half(first, half, epoch));
+        put(first | half, table.half(first | half, half, epoch));
+        if (table == this) {
+            clear(0);
+        }
+    }
+
+    /** Makes one table of that of a hash and the other half of what was one, when few entries are left in them. */
+    private void merge(int hash) {
+        Slots table = table(hash);
+        if (table.depth == 0) {
+            return;
+        }
+        Slots other = table(hash ^ (1 << table.shift()));
+        if (!table.mayMergeWith(other)) {
+            return;
+        }
+        Slots merged = table.mergedWith(other, epoch);
+        if (merged.depth == 0) {
+            tables = null;
+            copyFrom(merged);
+            return;
+        }
+        put(hash, merged);
+        while (!hasDeepest(hash)) {
+            Slots[] half = new Slots[tables.length / 2];
+            for (int i = 0; i < half.length; i++) {
+                half[i] = tables[2 * i];
+            }
+            tables = half;
+        }
+    }
+
+    /** Whether a table tells apart all the bits of a hash by which tables are found; the search begins at a hash. */
+    private boolean hasDeepest(int hash) {
+        int deepest = Integer.numberOfTrailingZeros(tables.length);
+        int pairs = tables.length / 2;
+        int from = pairs == 1 ? 0 : hash >>> (Integer.SIZE - Integer.numberOfTrailingZeros(pairs));
+        for (int n = 0; n < pairs; n++) {
+            int at = 2 * ((from + n) & (pairs - 1));
+            if (tables[at].depth == deepest) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Puts the table where all hashes find it that begin like this one, as far as the table tells them apart. */

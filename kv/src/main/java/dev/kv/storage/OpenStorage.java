@@ -74,7 +74,7 @@ final class OpenStorage implements Engine.Open {
             Mark mark = Mark.open(folder.path());
             Log log = new Log(
                     folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
-            Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes());
+            Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes(), Turn.Limits.NONE);
             Recovery.Figures figures = new Recovery(folder, mark, log, buckets, doing).run();
             Duration took = Duration.ofNanos(System.nanoTime() - from);
             return new OpenStorage(log, buckets, new Commands(buckets, replyMaxBytes), settings.sync(), figures, took);
@@ -175,7 +175,7 @@ final class OpenStorage implements Engine.Open {
                 throw new BadStart("there is no bucket " + name + " on this node: `kv route` tells where it would be");
             }
             BucketStream.Writer writer = new BucketStream.Writer(stream, name, bucket.isKept());
-            buckets.fields().forEach(bucket.index(), 0, (_, key, value) -> {
+            buckets.fields().forEach(bucket.index(), 0, new Turn(Turn.Limits.NONE), (_, key, value) -> {
                 writer.write(key, value);
                 return true;
             });

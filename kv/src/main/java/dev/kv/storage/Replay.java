@@ -57,7 +57,7 @@ final class Replay {
 
     void set(Bucket bucket, int keyHash, Segment segment, long field, long cost) {
         long location = Log.location(segment, field);
-        long before = fields.find(bucket, keyHash, segment, field);
+        long before = fields.find(bucket.index, keyHash, segment, field);
         bucket.bytes += cost;
         log.liveBytes().addAndGet(cost);
         if (before == Index.NONE) {
@@ -70,7 +70,7 @@ final class Replay {
     }
 
     void delete(Bucket bucket, int keyHash, Segment segment, long field) {
-        long before = fields.find(bucket, keyHash, segment, field);
+        long before = fields.find(bucket.index, keyHash, segment, field);
         if (before != Index.NONE) {
             died(bucket, before);
             bucket.index.remove(keyHash, before);

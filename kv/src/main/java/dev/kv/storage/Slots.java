@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import java.util.Arrays;
+import java.util.random.RandomGenerator;
 
 /**
  * A small open-addressing table of an {@link Index}. Its slots have three numbers each: the hash and the two halves of a location,
@@ -8,7 +9,11 @@ import java.util.Arrays;
  */
 class Slots {
     private static final int WIDTH = 3;
-    private static final int ENTRIES_MAX = 4096;
+
+    /** A table of so many entries is split, and two that are halves of one become one again with a quarter of that. */
+    static final int ENTRIES_MAX = 4096;
+
+    private static final int MERGED_MAX = ENTRIES_MAX / 4;
     private static final int DEPTH_MAX = 20;
 
     /** Up to this size all slots may be taken. */
@@ -20,39 +25,31 @@ class Slots {
     private int[] slots;
     private int count;
 
-    /** Whether {@link #slots} are those of another table, too, so that they have to be copied before they are changed. */
-    private boolean isShared;
+    /** The epoch of its {@link Index} in which this table was made: one of an earlier epoch is frozen, and does not change. */
+    int epoch;
 
-    Slots(int depth, int capacity) {
+    Slots(int depth, int capacity, int epoch) {
         this.depth = depth;
         this.slots = new int[WIDTH * capacity];
+        this.epoch = epoch;
     }
 
-    /** A copy that does not change; the slots are shared until they are changed here. */
-    final Slots frozenSlots() {
-        Slots copy = new Slots(depth, 0);
-        shareWith(copy);
+    /** A table of the same entries, to be changed in its place. */
+    final Slots copy(int inEpoch) {
+        Slots copy = new Slots(depth, 0, inEpoch);
+        copy.copyFrom(this);
         return copy;
     }
 
-    final void shareWith(Slots copy) {
-        copy.slots = slots;
-        copy.count = count;
-        isShared = true;
-    }
-
-    private void own() {
-        if (isShared) {
-            slots = slots.clone();
-            isShared = false;
-        }
+    final void copyFrom(Slots other) {
+        slots = other.slots.clone();
+        count = other.count;
     }
 
     /** Forgets all. */
     final void clear(int capacity) {
         slots = new int[WIDTH * capacity];
         count = 0;
-        isShared = false;
     }
 
     /** How many bits of a hash are not the same for all entries. */
@@ -80,7 +77,6 @@ class Slots {
     private void resize(int capacity) {
         int[] old = slots;
         slots = new int[WIDTH * capacity];
-        isShared = false;
         for (int at = 0; at < old.length; at += WIDTH) {
             if (old[at + 1] != 0) {
                 insert(old[at], old[at + 1], old[at + 2]);
@@ -89,8 +85,8 @@ class Slots {
     }
 
     /** The entries whose hashes have the bits of {@code half} as {@code first} has them. */
-    final Slots half(int first, int half) {
-        Slots table = new Slots(depth + 1, count / 2 + count / 4);
+    final Slots half(int first, int half, int inEpoch) {
+        Slots table = new Slots(depth + 1, count / 2 + count / 4, inEpoch);
         for (int at = 0; at < slots.length; at += WIDTH) {
             if (slots[at + 1] != 0 && ((slots[at] ^ first) & half) == 0) {
                 while (table.isFull()) {
@@ -101,6 +97,43 @@ class Slots {
             }
         }
         return table;
+    }
+
+    /** Whether this table and the other half of what was one table have so few entries that they should be one again. */
+    final boolean mayMergeWith(Slots other) {
+        return other.depth == depth && count + other.count <= MERGED_MAX;
+    }
+
+    /** This table and the other half of what was one, together again. */
+    final Slots mergedWith(Slots other, int inEpoch) {
+        Slots table = new Slots(depth - 1, 2 * (count + other.count) + 1, inEpoch);
+        table.insertAll(this);
+        table.insertAll(other);
+        return table;
+    }
+
+    private void insertAll(Slots other) {
+        for (int at = 0; at < other.slots.length; at += WIDTH) {
+            if (other.slots[at + 1] != 0) {
+                insert(other.slots[at], other.slots[at + 1], other.slots[at + 2]);
+                count++;
+            }
+        }
+    }
+
+    /** How many entries it has. */
+    final int count() {
+        return count;
+    }
+
+    /** An entry's location; each is as likely as any other. There must be one. */
+    final long drawIn(RandomGenerator random) {
+        int[] now = slots;
+        int at;
+        do {
+            at = WIDTH * random.nextInt(now.length / WIDTH);
+        } while (now[at + 1] == 0);
+        return location(now, at);
     }
 
     private int home(int hash, int capacity) {
@@ -151,7 +184,6 @@ class Slots {
     }
 
     final void addIn(int hash, long location) {
-        own();
         insert(hash, (int) (location >>> Integer.SIZE), (int) location);
         count++;
     }
@@ -174,7 +206,6 @@ class Slots {
         if (at < 0) {
             return false;
         }
-        own();
         slots[at + 1] = (int) (by >>> Integer.SIZE);
         slots[at + 2] = (int) by;
         return true;
@@ -182,7 +213,6 @@ class Slots {
 
     /** Closes the gap by moving back what would no longer be found (Knuth, TAOCP 3, 6.4, algorithm R). */
     final void removeIn(int hash, long location) {
-        own();
         int capacity = slots.length / WIDTH;
         int gap = slot(hash, location) / WIDTH;
         int next = gap;

@@ -2,7 +2,10 @@ package dev.kv.storage;
 
 import dev.kv.router.Bytes;
 
-/** A bucket as a command sees it while it runs: no other command changes it meanwhile. */
+/**
+ * A bucket as a command sees it while it runs: no other command changes it meanwhile. What is read ends with {@link Turn.TooMuch}
+ * when the turn of the command is over.
+ */
 interface View {
     /** Whether there is such a bucket: it has keys, or is kept. */
     boolean exists();
@@ -21,6 +24,12 @@ interface View {
      * hash of it, from 0 to 2^32 - 1, and the same as long as the data folder lives; several keys may share one.
      */
     void forEach(long fromPosition, Visitor visitor);
+
+    /**
+     * Shows a pair by chance; each is as likely as any other. There must be one. It takes the same time in any bucket, unless the
+     * command itself has deleted most of it.
+     */
+    void draw(Visitor visitor);
 
     /** Sees pairs. */
     @FunctionalInterface

@@ -225,6 +225,43 @@ final class CommandsTest {
     }
 
     @Test
+    void samplesInABatchAreOfWhatItHasMadeOfTheBucket() {
+        for (int i = 0; i < 100; i++) {
+            set("k" + i, "v");
+        }
+        List<Command> batch = new ArrayList<>();
+        Set<Bytes> expected = new HashSet<>();
+        for (int left : new int[] {80, 20}) {
+            for (int i = left; i < 100; i++) {
+                batch.add(new Command.DeleteAll(B, words("k" + i)));
+            }
+            batch.add(new Command.SetAll(B, words("k1", "changed", "new" + left, "v"), false));
+            batch.add(new Command.Sample(B, -20L * left, Part.KEYS));
+            batch.add(new Command.Sample(B, 5, Part.KEYS));
+        }
+        List<Reply> replies = ((Reply.Many) run(new Command.Batch(B, batch)))
+                .replies().stream().filter(Reply.Values.class::isInstance).toList();
+        for (int i = 0; i < 80; i++) {
+            expected.add(Bytes.of("k" + i));
+        }
+        expected.add(Bytes.of("new80"));
+        assertThat(new HashSet<>(((Reply.Values) replies.get(0)).values())).isEqualTo(expected);
+        assertThat(((Reply.Values) replies.get(1)).values())
+                .hasSize(5)
+                .doesNotHaveDuplicates()
+                .isSubsetOf(expected);
+        for (int i = 20; i < 80; i++) {
+            expected.remove(Bytes.of("k" + i));
+        }
+        expected.add(Bytes.of("new20"));
+        assertThat(new HashSet<>(((Reply.Values) replies.get(2)).values())).isEqualTo(expected);
+        assertThat(((Reply.Values) replies.get(3)).values())
+                .hasSize(5)
+                .doesNotHaveDuplicates()
+                .isSubsetOf(expected);
+    }
+
+    @Test
     void renamingDropsWhatWasThereAndTakesTheFlagAlong() {
         Bytes other = Bytes.of("other");
         set("a", "1");
