@@ -3,13 +3,8 @@ package dev.kv.router.admin;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigException;
-import com.typesafe.config.ConfigFactory;
-import com.typesafe.config.ConfigParseOptions;
-import com.typesafe.config.ConfigRenderOptions;
-import com.typesafe.config.ConfigSyntax;
-import com.typesafe.config.ConfigValueFactory;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Json;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.DataInputStream;
@@ -38,6 +33,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -160,11 +156,14 @@ public final class LocalSocket implements AutoCloseable {
             if (kind != DOCUMENT) {
                 return Optional.empty();
             }
-            byte[] document = answer.readNBytes(ANSWER_MAX_BYTES);
+            byte[] rest = answer.readNBytes(ANSWER_MAX_BYTES);
             cut.cancel(false);
-            ConfigParseOptions json = ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON);
-            return Optional.of(ConfigFactory.parseString(DOCUMENT + new String(document, UTF_8), json));
-        } catch (IOException | ConfigException noAnswer) {
+            byte[] document = ByteBuffer.allocate(1 + rest.length)
+                    .put((byte) DOCUMENT)
+                    .put(rest)
+                    .array();
+            return Optional.of(Json.read(document, ANSWER_MAX_BYTES, Function.identity()));
+        } catch (IOException | Json.Unreadable noAnswer) {
             return Optional.empty();
         }
     }
@@ -225,9 +224,9 @@ public final class LocalSocket implements AutoCloseable {
             Streams streams = new Streams(channel);
             Map<String, Object> document = answers.to(line, streams);
             streams.end();
-            String answer = ConfigValueFactory.fromMap(document).render(ConfigRenderOptions.concise());
+            byte[] answer = Json.bytes(document);
             cut = closeAfter(TRANSFER_MAX, channel);
-            write(channel, UTF_8.encode(answer));
+            write(channel, ByteBuffer.wrap(answer));
             cut.cancel(false);
         } catch (IOException e) {
             LOG.debug("a conversation at {} broke off", path, e);

@@ -17,7 +17,7 @@ import dev.kv.router.peer.Peers;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.spi.Running;
-import dev.kv.router.zookeeper.Cluster;
+import dev.kv.router.zookeeper.Membership;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -134,12 +134,13 @@ public final class Node {
         state.turnTo("opening the ports");
         Loops loops = new Loops(settings.ioThreads());
         started("loops", limit -> loops.close());
-        Optional<Cluster> cluster = settings.zookeeper().map(zookeeper -> cluster(zookeeper, storage));
+        Optional<Membership> membership = settings.zookeeper().map(zookeeper -> membership(zookeeper, storage));
         PeerSettings peerSettings =
-                settings.peers().apply(cookie, node -> cluster.flatMap(known -> known.addressOf(node)));
+                settings.peers().apply(cookie, node -> membership.flatMap(known -> known.addressOf(node)));
         Peers peers = new Peers(loops, peerSettings);
         started("peers", limit -> peers.close());
-        TableInForce table = cluster.map(Cluster::begin)
+        TableInForce table = membership
+                .map(Membership::begin)
                 .orElseGet(() -> new TableInForce(settings.table(), 0, "kv.router.table", Instant.now()));
         Router routing = new Router(settings.name(), storage.map(Store.class::cast), peers, settings.limits(), table);
         state.routesBy(routing);
@@ -147,7 +148,7 @@ public final class Node {
         started("nodes", peerDoor::stop);
         state.reports("nodes", () -> Map.of("links", String.valueOf(peerDoor.links())));
         state.peersAt(peerDoor.address());
-        cluster.ifPresent(others -> {
+        membership.ifPresent(others -> {
             state.turnTo("reading ZooKeeper");
             others.join(Advertised.address(settings, peerDoor.address()), routing::use, peers::moved);
             state.turnTo("opening the ports");
@@ -163,7 +164,7 @@ public final class Node {
             Door.Open open = door.start(routing::store, loops, facts);
             started("clients", open);
             state.clientsAt(open.address());
-            cluster.ifPresent(others -> others.clientsAt(Addresses.text(open.address())));
+            membership.ifPresent(others -> others.clientsAt(Addresses.text(open.address())));
         });
 
         state.turnTo("");
@@ -183,22 +184,22 @@ public final class Node {
         return table.absence().isEmpty() ? "table [" + table.table().printable() + "]" : "no routing table yet";
     }
 
-    private Cluster cluster(ZooKeeperSettings zookeeper, Optional<Engine.Open> storage) {
+    private Membership membership(ZooKeeperSettings zookeeper, Optional<Engine.Open> storage) {
         Path folder = ready.settings.folder();
-        Cluster.Member self = new Cluster.Member(
+        Membership.Self self = new Membership.Self(
                 ready.settings.name(),
                 ready.release.role(),
                 ready.release.version(),
                 NodeFolder.instance(folder),
                 folder);
-        Cluster cluster = new Cluster(
+        Membership membership = new Membership(
                 zookeeper,
                 self,
                 ready.settings.tableMaxBytes(),
                 visitor -> storage.ifPresent(buckets -> buckets.forEachBucket(visitor::accept)));
-        started("zookeeper", limit -> cluster.close());
-        state.reports("zookeeper", cluster::status);
-        return cluster;
+        started("zookeeper", limit -> membership.close());
+        state.reports("zookeeper", membership::status);
+        return membership;
     }
 
     private void holdFolder(NodeAnswers answers) {

@@ -2,13 +2,19 @@ package dev.kv.router.zookeeper;
 
 import com.typesafe.config.Config;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Json;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,6 +24,9 @@ import org.slf4j.LoggerFactory;
  */
 final class KeptFile {
     private static final Logger LOG = LoggerFactory.getLogger(KeptFile.class);
+
+    /** A table of 1 MiB, the largest that ZooKeeper takes, with every character escaped, and then some. */
+    private static final int MAX_BYTES = 8 * 1024 * 1024;
 
     private final Path file;
     private final String otherwise;
@@ -32,24 +41,31 @@ final class KeptFile {
         this.otherwise = otherwise;
     }
 
-    /** What the file holds; empty if there is none. */
-    Optional<Config> read() throws IOException {
-        try {
-            kept = Files.readAllBytes(file);
-            return Optional.of(Json.parse(kept));
+    /** What the reader makes of the document; empty if there is none, or none that can be read, which is logged. */
+    <T> Optional<T> read(Function<Config, T> reader) {
+        try (InputStream input = Files.newInputStream(file)) {
+            byte[] json = input.readNBytes(MAX_BYTES + 1);
+            T read = Json.read(json, MAX_BYTES, reader);
+            kept = json;
+            return Optional.of(read);
         } catch (NoSuchFileException e) {
             return Optional.empty();
+        } catch (IOException e) {
+            LOG.warn("{} cannot be read: {}", file, BadStart.reason(e));
+        } catch (Json.Unreadable e) {
+            LOG.warn("{} cannot be read: {}", file, e.getMessage());
         }
+        return Optional.empty();
     }
 
-    /** Writes the document, if it is not the one that the file holds. */
+    /** Writes the document, if it is not the one that the file holds: whole or not at all, whatever ends the process. */
     void keep(Map<String, Object> document) {
         byte[] json = Json.bytes(document);
         if (Arrays.equals(json, kept)) {
             return;
         }
         try {
-            Json.replace(file, json);
+            replace(json);
         } catch (IOException e) {
             String what = file + " cannot be written: " + BadStart.reason(e) + "; " + otherwise;
             if (trouble.isEmpty()) {
@@ -65,13 +81,22 @@ final class KeptFile {
         trouble = Optional.empty();
     }
 
+    private void replace(byte[] json) throws IOException {
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.write(fresh, json);
+        sync(fresh);
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+        sync(file.toAbsolutePath().getParent());
+    }
+
+    private static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+
     /** Why the file is out of date; empty if it is not. Any thread. */
     Optional<String> trouble() {
         return trouble;
-    }
-
-    @Override
-    public String toString() {
-        return file.toString();
     }
 }

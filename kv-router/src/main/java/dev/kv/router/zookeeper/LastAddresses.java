@@ -1,20 +1,13 @@
 package dev.kv.router.zookeeper;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigException;
-import com.typesafe.config.ConfigUtil;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Where the other nodes were last, on disk: a node that starts without ZooKeeper looks for them there. */
 final class LastAddresses {
-    private static final Logger LOG = LoggerFactory.getLogger(LastAddresses.class);
-
     private final KeptFile file;
 
     LastAddresses(Path folder) {
@@ -24,20 +17,12 @@ final class LastAddresses {
 
     /** What was kept, as {@code host:port} by the nodes' names; empty if there is nothing, or nothing sound. */
     Map<String, String> read() {
-        try {
-            return file.read().map(LastAddresses::addresses).orElse(Map.of());
-        } catch (IOException | ConfigException e) {
-            LOG.warn("{} cannot be read: {}", file, e.toString());
-            return Map.of();
-        }
+        return file.read(LastAddresses::addresses).orElse(Map.of());
     }
 
     private static Map<String, String> addresses(Config config) {
         Map<String, String> addresses = new HashMap<>();
-        config.entrySet()
-                .forEach(entry -> addresses.put(
-                        ConfigUtil.splitPath(entry.getKey()).getFirst(),
-                        String.valueOf(entry.getValue().unwrapped())));
+        config.root().forEach((name, address) -> addresses.put(name, String.valueOf(address.unwrapped())));
         return Map.copyOf(addresses);
     }
 

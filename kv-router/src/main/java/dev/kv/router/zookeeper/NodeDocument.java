@@ -1,7 +1,9 @@
 package dev.kv.router.zookeeper;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigException;
+import dev.kv.router.config.Json;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -108,6 +110,11 @@ public record NodeDocument(
         return buckets + (buckets == 1 ? " bucket (" : " buckets (") + bytes + (bytes == 1 ? " byte)" : " bytes)");
     }
 
+    /** A time as documents have it, ISO-8601 in UTC. */
+    static String text(Instant time) {
+        return time.truncatedTo(ChronoUnit.SECONDS).toString();
+    }
+
     /** The document as JSON on one line. */
     public byte[] json() {
         return Json.bytes(toMap());
@@ -147,36 +154,36 @@ public record NodeDocument(
         return map;
     }
 
-    /** Reads a document; empty if it is none. */
-    public static Optional<NodeDocument> parse(byte[] json) {
-        try {
-            Config config = Json.parse(json);
-            Config table = config.getConfig("table");
-            return Optional.of(new NodeDocument(
-                    config.getString("role"),
-                    config.getString("version"),
-                    config.getString("instance"),
-                    config.getString("peer"),
-                    config.getString("client"),
-                    config.getConfigList("holds").stream()
-                            .map(held ->
-                                    new Held(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
-                            .toList(),
-                    misplaced(config),
-                    new Table(
-                            table.getString("source"),
-                            Long.decode(table.getString("mzxid")),
-                            table.getString("sha256"),
-                            State.of(table.getString("state")),
-                            table.getString("reason"),
-                            table.getStringList("warnings"),
-                            table.getString("since")),
-                    config.hasPath("in_force")
-                            ? Optional.of(inForce(config.getConfig("in_force")))
-                            : Optional.empty()));
-        } catch (ConfigException | NumberFormatException e) {
-            return Optional.empty();
-        }
+    /**
+     * Reads a document.
+     *
+     * @param maxBytes more than this is refused
+     */
+    public static NodeDocument read(byte[] json, long maxBytes) throws Json.Unreadable {
+        return Json.read(json, maxBytes, NodeDocument::of);
+    }
+
+    private static NodeDocument of(Config config) {
+        Config table = config.getConfig("table");
+        return new NodeDocument(
+                config.getString("role"),
+                config.getString("version"),
+                config.getString("instance"),
+                config.getString("peer"),
+                config.getString("client"),
+                config.getConfigList("holds").stream()
+                        .map(held -> new Held(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
+                        .toList(),
+                misplaced(config),
+                new Table(
+                        table.getString("source"),
+                        Long.decode(table.getString("mzxid")),
+                        table.getString("sha256"),
+                        State.of(table.getString("state")),
+                        table.getString("reason"),
+                        table.getStringList("warnings"),
+                        table.getString("since")),
+                config.hasPath("in_force") ? Optional.of(inForce(config.getConfig("in_force"))) : Optional.empty());
     }
 
     /** A node of before 1.0.0 tells its misplaced buckets as {@code strays}. */

@@ -1,8 +1,8 @@
 package dev.kv.router.zookeeper;
 
-import com.typesafe.config.Config;
-import com.typesafe.config.ConfigException;
+import dev.kv.router.RoutingTable;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Json;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -137,15 +137,17 @@ public final class Tables implements AutoCloseable {
     }
 
     private Optional<Past> past(String path, String name) {
-        return ask(() -> client.getData().forPath(path)).flatMap(json -> {
+        return data(path).flatMap(json -> {
             try {
-                Config entry = Json.parse(json);
-                return Optional.of(new Past(
-                        Long.parseUnsignedLong(name, 16),
-                        entry.getString("path"),
-                        entry.getString("time"),
-                        entry.getString("text")));
-            } catch (ConfigException | NumberFormatException notOurs) {
+                return Optional.of(Json.read(
+                        json,
+                        settings.documentMaxBytes(),
+                        entry -> new Past(
+                                Long.parseUnsignedLong(name, 16),
+                                entry.getString("path"),
+                                entry.getString("time"),
+                                entry.getString("text"))));
+            } catch (Json.Unreadable notOurs) {
                 return Optional.empty();
             }
         });
@@ -154,16 +156,34 @@ public final class Tables implements AutoCloseable {
     /** The nodes that are registered, and what each says of itself; that is empty where it cannot be read. */
     public SortedMap<String, Optional<NodeDocument>> nodes() {
         SortedMap<String, Optional<NodeDocument>> nodes = new TreeMap<>();
-        for (String name : children(znodes().nodes())) {
-            ask(() -> client.getData().forPath(znodes().node(name)))
-                    .ifPresent(json -> nodes.put(name, NodeDocument.parse(json)));
-        }
+        children(znodes().nodes()).stream()
+                .filter(RoutingTable.Node::isName)
+                .limit(settings.nodesMax())
+                .forEach(name -> data(znodes().node(name)).ifPresent(json -> nodes.put(name, said(json))));
         return nodes;
+    }
+
+    private Optional<NodeDocument> said(byte[] json) {
+        try {
+            return Optional.of(NodeDocument.read(json, settings.documentMaxBytes()));
+        } catch (Json.Unreadable e) {
+            return Optional.empty();
+        }
+    }
+
+    /** What the znode holds, nothing if it was made without data; empty if there is no such znode. */
+    private Optional<byte[]> data(String path) {
+        return ask(() -> {
+            byte[] data = client.getData().forPath(path);
+            return data == null ? new byte[0] : data;
+        });
     }
 
     /** The nodes that have a table of their own. */
     public List<String> nodesWithOwnTable() {
-        return children(znodes().tables());
+        return children(znodes().tables()).stream()
+                .filter(RoutingTable.Node::isName)
+                .toList();
     }
 
     private List<String> children(String path) {

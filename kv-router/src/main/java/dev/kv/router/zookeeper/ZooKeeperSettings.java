@@ -25,6 +25,8 @@ import org.apache.zookeeper.data.ACL;
  * @param znodes where kv's znodes are
  * @param sessionTimeout after which a node that is cut off is forgotten
  * @param poll how often everything is read anew, whatever the watches say
+ * @param documentMaxBytes the largest document of a node, or table of the history, that is read or written
+ * @param nodesMax how many registered nodes are read, and how many addresses of nodes are kept
  * @param auth {@code user:password} of the digest scheme; who has it, and nobody else, may write kv's znodes
  * @param client further settings of ZooKeeper's client, such as those of TLS, by their names
  */
@@ -33,6 +35,8 @@ public record ZooKeeperSettings(
         Znodes znodes,
         Duration sessionTimeout,
         Duration poll,
+        long documentMaxBytes,
+        int nodesMax,
         Optional<String> auth,
         Map<String, String> client) {
     /** How long to wait for a server to answer before the next one is tried. */
@@ -65,6 +69,8 @@ public record ZooKeeperSettings(
                 new Znodes(path),
                 settings.duration(section + "session-timeout", Duration.ofSeconds(1), Duration.ofMinutes(10)),
                 settings.duration(section + "poll", Duration.ofSeconds(1), Duration.ofHours(1)),
+                settings.size(section + "document-max", 4 * 1024, 1024 * 1024),
+                settings.count(section + "nodes-max", 1, 100_000),
                 auth.isEmpty() ? Optional.empty() : Optional.of(auth),
                 settings.texts(section + "client"));
         return connect.isBlank() ? Optional.empty() : Optional.of(read);

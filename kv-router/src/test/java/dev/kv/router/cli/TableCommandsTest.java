@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.kv.router.Bytes;
-import dev.kv.router.zookeeper.Cluster;
+import dev.kv.router.zookeeper.Membership;
 import dev.kv.router.zookeeper.Znodes;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.io.ByteArrayInputStream;
@@ -105,17 +105,19 @@ class TableCommandsTest {
                 new Znodes("/kv"),
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(1),
+                512 * 1024,
+                1000,
                 Optional.empty(),
                 Map.of());
         Path own = Files.createDirectory(folder.resolve(name));
-        Cluster cluster = new Cluster(
+        Membership membership = new Membership(
                 settings,
-                new Cluster.Member(name, role, "1.0", "instance of " + name, own),
+                new Membership.Self(name, role, "1.0", "instance of " + name, own),
                 64 * 1024,
                 visitor -> buckets.forEach((bucket, bytes) -> visitor.accept(Bytes.of(bucket), bytes)));
-        cluster.begin();
-        cluster.join("127.0.0.1:4041", _ -> {}, _ -> {});
-        opened.push(cluster);
+        membership.begin();
+        membership.join("127.0.0.1:4041", _ -> {}, _ -> {});
+        opened.push(membership);
     }
 
     @ParameterizedTest

@@ -34,17 +34,19 @@ class EnsembleTest {
                     ZNODES,
                     Duration.ofSeconds(5),
                     Duration.ofSeconds(20),
+                    512 * 1024,
+                    1000,
                     Optional.empty(),
                     Map.of());
             try (CuratorFramework operator = settings.open();
-                    Cluster cluster = new Cluster(
+                    Membership membership = new Membership(
                             settings,
-                            new Cluster.Member("foo@h", "combined", "1.0", "an instance", folder),
+                            new Membership.Self("foo@h", "combined", "1.0", "an instance", folder),
                             64 * 1024,
                             visitor -> {})) {
                 operator.create().creatingParentsIfNeeded().forPath(ZNODES.table(), "*=foo@h".getBytes(UTF_8));
-                inForce.set(cluster.begin());
-                cluster.join("127.0.0.1:4041", inForce::set, _ -> {});
+                inForce.set(membership.begin());
+                membership.join("127.0.0.1:4041", inForce::set, _ -> {});
                 awaitTable("*=foo@h");
 
                 List<InstanceSpec> servers = List.copyOf(ensemble.getInstances());

@@ -3,6 +3,7 @@ package dev.kv.router.zookeeper;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.router.config.Json;
 import dev.kv.router.zookeeper.NodeDocument.Misplaced;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -17,14 +18,14 @@ class NodeDocumentTest {
             """;
 
     @Test
-    void theDocumentOfAnOlderNodeIsReadAsThatOfThisOne() {
+    void theDocumentOfAnOlderNodeIsReadAsThatOfThisOne() throws Json.Unreadable {
         NodeDocument older = parse(DOCUMENT.formatted("strays"));
 
         assertThat(older.misplaced()).isEqualTo(new Misplaced(1, 259, List.of("hat")));
         assertThat(older).isEqualTo(parse(DOCUMENT.formatted("misplaced")));
     }
 
-    private static NodeDocument parse(String json) {
-        return NodeDocument.parse(json.getBytes(UTF_8)).orElseThrow();
+    private static NodeDocument parse(String json) throws Json.Unreadable {
+        return NodeDocument.read(json.getBytes(UTF_8), 4096);
     }
 }

@@ -21,6 +21,7 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.test.TestingServer;
 import org.apache.zookeeper.KeeperException;
@@ -31,14 +32,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Nodes and a ZooKeeper server in one process, with a firewall between them; an operator is connected past it. */
 @Timeout(60)
-class ClusterTest {
+class MembershipTest {
     private static final Duration SESSION = Duration.ofSeconds(2);
     private static final Duration POLL = Duration.ofSeconds(20);
+    private static final int DOCUMENT_MAX_BYTES = 64 * 1024;
+    private static final int NODES_MAX = 20;
     private static final Znodes ZNODES = new Znodes("/kv");
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
 
@@ -47,14 +52,17 @@ class ClusterTest {
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private final Map<Bytes, Long> buckets = new ConcurrentSkipListMap<>();
+    private volatile Optional<Error> countFault = Optional.empty();
+    private Duration poll = POLL;
     private TestingServer server;
     private Firewall firewall;
     private CuratorFramework operator;
 
     /** A node: what follows the table, and the table that it was told last. */
     private final class Node implements AutoCloseable {
-        private final Cluster cluster;
+        private final Membership membership;
         private volatile TableInForce inForce;
+        private volatile Optional<Error> fault = Optional.empty();
 
         Node(String name, String instance, Optional<String> auth) {
             ZooKeeperSettings settings = new ZooKeeperSettings(
@@ -62,23 +70,34 @@ class ClusterTest {
                             + firewall.address().getPort(),
                     ZNODES,
                     SESSION,
-                    POLL,
+                    poll,
+                    DOCUMENT_MAX_BYTES,
+                    NODES_MAX,
                     auth,
                     Map.of());
             Path own = folder.resolve(name);
             assertThat(own.toFile().mkdirs() || Files.isDirectory(own)).isTrue();
-            cluster = new Cluster(
-                    settings,
-                    new Cluster.Member(name, "combined", "1.0", instance, own),
-                    64 * 1024,
-                    visitor -> buckets.forEach(visitor));
-            inForce = cluster.begin();
+            membership = new Membership(
+                    settings, new Membership.Self(name, "combined", "1.0", instance, own), 64 * 1024, visitor -> {
+                        countFault.ifPresent(fault -> {
+                            throw fault;
+                        });
+                        buckets.forEach(visitor);
+                    });
+            inForce = membership.begin();
             opened.push(this);
         }
 
         Node join() {
-            cluster.join("127.0.0.1:4041", table -> inForce = table, _ -> {});
+            membership.join("127.0.0.1:4041", this::follow, _ -> {});
             return this;
+        }
+
+        private void follow(TableInForce table) {
+            if (fault.isPresent()) {
+                throw fault.get();
+            }
+            inForce = table;
         }
 
         String table() {
@@ -87,13 +106,12 @@ class ClusterTest {
 
         /** What stands in ZooKeeper of this node. */
         NodeDocument says(String name) throws Exception {
-            return NodeDocument.parse(operator.getData().forPath(ZNODES.node(name)))
-                    .orElseThrow();
+            return NodeDocument.read(operator.getData().forPath(ZNODES.node(name)), DOCUMENT_MAX_BYTES);
         }
 
         @Override
         public void close() {
-            cluster.close();
+            membership.close();
         }
     }
 
@@ -112,8 +130,9 @@ class ClusterTest {
     }
 
     private CuratorFramework connect(String servers) {
-        CuratorFramework client =
-                new ZooKeeperSettings(servers, ZNODES, SESSION, POLL, Optional.empty(), Map.of()).open();
+        CuratorFramework client = new ZooKeeperSettings(
+                        servers, ZNODES, SESSION, POLL, DOCUMENT_MAX_BYTES, NODES_MAX, Optional.empty(), Map.of())
+                .open();
         opened.push(client);
         return client;
     }
@@ -146,11 +165,11 @@ class ClusterTest {
     }
 
     private NodeDocument awaitState(Node node, State state) {
-        await(() -> node.cluster
+        await(() -> node.membership
                 .document()
                 .filter(said -> said.table().state() == state)
                 .isPresent());
-        return node.cluster.document().orElseThrow();
+        return node.membership.document().orElseThrow();
     }
 
     @Test
@@ -232,7 +251,7 @@ class ClusterTest {
         assertThat(awaitState(foo, State.REJECTED).table().reason()).contains("found an empty table");
 
         set(ZNODES.table(), "#".repeat(64 * 1024 + 1));
-        await(() -> foo.cluster.document().orElseThrow().table().reason().contains("kv.router.table-max"));
+        await(() -> foo.membership.document().orElseThrow().table().reason().contains("kv.router.table-max"));
         assertThat(foo.table()).isEqualTo(HALVES);
     }
 
@@ -240,7 +259,7 @@ class ClusterTest {
     void withoutATableRequestsHearThatThereIsNoneYet() throws Exception {
         Node foo = node("foo@h").join();
         assertThat(foo.inForce.absence()).contains("/kv/table does not exist");
-        assertThat(foo.cluster.document().orElseThrow().table().state()).isEqualTo(State.MISSING);
+        assertThat(foo.membership.document().orElseThrow().table().state()).isEqualTo(State.MISSING);
 
         create(ZNODES.table(), HALVES);
         awaitTable(foo, HALVES);
@@ -338,32 +357,33 @@ class ClusterTest {
         Path inTheWay = Files.createDirectory(folder.resolve("foo@h").resolve(name + ".new"));
         foo.join();
         assertThat(foo.table()).isEqualTo(HALVES);
-        assertThat(foo.cluster.status().get("unwritten"))
+        assertThat(foo.membership.status().get("unwritten"))
                 .contains(folder.resolve("foo@h").resolve(name) + " cannot be written: ", otherwise);
 
         Files.delete(inTheWay);
         node("bar@h").join();
-        await(() -> !foo.cluster.status().containsKey("unwritten"));
+        await(() -> foo.membership.addressOf("foo@h").isPresent()
+                && !foo.membership.status().containsKey("unwritten"));
         server.stop();
         Node again = node("foo@h");
         assertThat(again.table()).isEqualTo(HALVES);
-        assertThat(again.cluster.addressOf("foo@h")).isPresent();
+        assertThat(again.membership.addressOf("foo@h")).isPresent();
     }
 
     @Test
     void theStatusTellsWhetherZooKeeperAnswersAndSinceWhenNot() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
-        assertThat(foo.cluster.status())
+        assertThat(foo.membership.status())
                 .containsEntry("state", "connected")
                 .containsEntry("table", "applied " + Znodes.hex(foo.inForce.version()));
 
         server.stop();
         firewall.cut();
-        await(() -> foo.cluster.status().get("state").matches("does not answer: [A-Z]+, since \\S+Z"));
+        await(() -> foo.membership.status().get("state").matches("does not answer: [A-Z]+, since \\S+Z"));
 
         server.restart();
-        await(() -> foo.cluster.status().get("state").equals("connected"));
+        await(() -> foo.membership.status().get("state").equals("connected"));
     }
 
     @Test
@@ -373,7 +393,7 @@ class ClusterTest {
         Node bar = new Node("bar@h", "another instance", Optional.of("kv:wrong")).join();
 
         assertThat(bar.table()).isEqualTo(HALVES);
-        assertThat(bar.cluster.status().get("state"))
+        assertThat(bar.membership.status().get("state"))
                 .startsWith("refuses what this node wants to read or write there (kv.router.zookeeper.auth): ")
                 .contains("NoAuth");
     }
@@ -388,7 +408,7 @@ class ClusterTest {
         firewall.cut();
         firewall.open();
 
-        await(() -> first.cluster
+        await(() -> first.membership
                 .status()
                 .get("state")
                 .equals("another node is registered as foo@h, at an unknown address"));
@@ -425,14 +445,13 @@ class ClusterTest {
         for (int i = 0; i < 3; i++) {
             set(ZNODES.node("foo@h"), text);
             await(() -> isRegistered("foo@h"));
-            assertThat(foo.says("foo@h")).isEqualTo(foo.cluster.document().orElseThrow());
+            assertThat(foo.says("foo@h")).isEqualTo(foo.membership.document().orElseThrow());
         }
     }
 
     private boolean isRegistered(String name) {
         try {
-            return NodeDocument.parse(operator.getData().forPath(ZNODES.node(name)))
-                    .isPresent();
+            return NodeDocument.read(operator.getData().forPath(ZNODES.node(name)), DOCUMENT_MAX_BYTES) != null;
         } catch (Exception e) {
             return false;
         }
@@ -484,18 +503,193 @@ class ClusterTest {
     void nodesKnowWhereTheOthersAre() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
-        assertThat(foo.cluster.addressOf("bar@h")).isEmpty();
+        assertThat(foo.membership.addressOf("bar@h")).isEmpty();
         node("bar@h").join();
 
-        await(() -> foo.cluster.addressOf("bar@h").isPresent());
-        assertThat(foo.cluster.addressOf("bar@h").orElseThrow().getPort()).isEqualTo(4041);
-        await(() -> !foo.cluster
+        await(() -> foo.membership.addressOf("bar@h").isPresent());
+        assertThat(foo.membership.addressOf("bar@h").orElseThrow().getPort()).isEqualTo(4041);
+        await(() -> !foo.membership
                 .document()
                 .orElseThrow()
                 .table()
                 .warnings()
                 .toString()
                 .contains("bar@h"));
+    }
+
+    private static Stream<Arguments> documents() {
+        String other = "{\"role\":1}";
+        return Stream.of(
+                Arguments.of("[".repeat(5000), "more than 16 levels deep"),
+                Arguments.of("{\"a\":".repeat(5000), "more than 16 levels deep"),
+                Arguments.of("{\"a\":\"\"\"\\\"\"\",\"b\":" + "[".repeat(5000), "a text behind a text"),
+                Arguments.of("]".repeat(5000) + "[".repeat(5000), "more than 16 levels deep"),
+                Arguments.of(" ".repeat(DOCUMENT_MAX_BYTES + 1), "65537 bytes, at most 65536 are read"),
+                Arguments.of("", "Empty document"),
+                Arguments.of("null", "null"),
+                Arguments.of("[]", "object"),
+                Arguments.of("\0\uFFFF", ""),
+                Arguments.of(other, "No configuration setting found for key"),
+                Arguments.of(document("127.0.0.1:4041", "1e999999"), "1e999999"),
+                Arguments.of(document("nowhere", "0x5"), "its peer is not host:port"));
+    }
+
+    private static String document(String peer, String mzxid) {
+        return """
+                {"role": "combined", "version": "1.0.0", "instance": "i", "peer": "%s", "client": "", "holds": [],
+                 "misplaced": {"buckets": 0, "bytes": 0, "names": []},
+                 "table": {"source": "/kv/table", "mzxid": "%s", "sha256": "", "state": "applied", "reason": "",
+                           "warnings": [], "since": ""}}
+                """.formatted(peer, mzxid);
+    }
+
+    @ParameterizedTest
+    @MethodSource("documents")
+    void aDocumentThatCannotBeReadIsIgnoredAndTheRestOfTheRoundGoesOn(String text, String why) throws Exception {
+        create(ZNODES.table(), HALVES);
+        create(ZNODES.node("evil@h"), text);
+        Node foo = node("foo@h").join();
+        node("bar@h").join();
+
+        await(() -> foo.membership.addressOf("bar@h").isPresent());
+        assertThat(foo.membership.addressOf("evil@h")).isEmpty();
+        assertThat(foo.membership.status()).containsEntry("state", "connected");
+        assertThat(foo.membership.status().get("ignored"))
+                .startsWith("/kv/nodes/evil@h: ")
+                .contains(why);
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
+
+        set(ZNODES.node("evil@h"), document("127.0.0.1:1", "0x5"));
+        await(() -> !foo.membership.status().containsKey("ignored"));
+        assertThat(foo.membership.addressOf("evil@h")).isPresent();
+    }
+
+    @Test
+    void aZnodeWithoutDataIsIgnored() throws Exception {
+        create(ZNODES.table(), HALVES);
+        operator.create().creatingParentsIfNeeded().forPath(ZNODES.node("evil@h"), null);
+        operator.create().creatingParentsIfNeeded().forPath(ZNODES.tableOf("bar@h"), null);
+        Node foo = node("foo@h").join();
+        Node bar = node("bar@h").join();
+
+        assertThat(foo.membership.status()).containsEntry("state", "connected");
+        assertThat(awaitState(bar, State.REJECTED).table().reason()).contains("found an empty table");
+    }
+
+    @Test
+    void childrenThatAreNoNodesOrTooManyAreIgnoredAndThoseOfTheTableAreRead() throws Exception {
+        create(ZNODES.table(), "a..m=foo@h,n..z=zoe@h");
+        for (int i = 0; i < NODES_MAX; i++) {
+            create(ZNODES.node("n" + i + "@h"), document("127.0.0.1:1", "0x5"));
+        }
+        create(ZNODES.node("no node"), "x");
+        create(ZNODES.node("zoe@h"), document("127.0.0.1:2", "0x5"));
+        Node foo = node("foo@h").join();
+
+        assertThat(foo.membership.status().get("ignored"))
+                .contains(
+                        "/kv/nodes/no node: this is no node's name",
+                        "/kv/nodes: it has 21 nodes, 20 are read (kv.router.zookeeper.nodes-max)");
+        assertThat(foo.membership.addressOf("zoe@h")).isPresent();
+        assertThat(foo.membership.addressOf("n0@h")).isPresent();
+    }
+
+    @Test
+    void aListOfNodesThatIsTooLongForTheClientEndsNothing() throws Exception {
+        poll = Duration.ofSeconds(2);
+        create(ZNODES.table(), HALVES);
+        List<String> names = List.of("x".repeat(600_000), "y".repeat(600_000));
+        for (String name : names) {
+            create(ZNODES.node(name), "");
+        }
+        Node foo = node("foo@h").join();
+
+        await(() -> exists(ZNODES.node("foo@h")));
+        await(() -> foo.membership
+                .status()
+                .getOrDefault("ignored", "")
+                .startsWith("/kv/nodes: the connection was lost over its list: "));
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
+        for (String name : names) {
+            operator.delete().forPath(ZNODES.node(name));
+        }
+        node("bar@h").join();
+        await(() -> foo.membership.addressOf("bar@h").isPresent()
+                && !foo.membership.status().containsKey("ignored"));
+    }
+
+    @Test
+    void aTableThatIsTooLargeForTheHistoryIsAppliedAndTold() throws Exception {
+        String large = HALVES + "\n#" + "\t".repeat(DOCUMENT_MAX_BYTES * 2 / 3);
+        create(ZNODES.table(), large);
+        Node foo = node("foo@h").join();
+
+        assertThat(foo.table()).isEqualTo(HALVES);
+        assertThat(foo.says("foo@h").table().state()).isEqualTo(State.APPLIED);
+        assertThat(foo.membership.status().get("ignored"))
+                .startsWith(ZNODES.historyOf(foo.inForce.version()) + ": ")
+                .contains("kv.router.zookeeper.document-max");
+    }
+
+    @Test
+    void aNodeWhoseDocumentWouldBeTooLargeLeavesOutWhatItHolds() throws Exception {
+        create(
+                ZNODES.table(),
+                IntStream.range(1000, 3000)
+                        .mapToObj(i -> "bucket-" + i + "*=foo@h")
+                        .collect(Collectors.joining(",")));
+        Node foo = node("foo@h").join();
+
+        NodeDocument said = foo.says("foo@h");
+        assertThat(said.holds()).isEmpty();
+        assertThat(said.table().warnings().getLast())
+                .startsWith("what this node holds is not told: ")
+                .endsWith("(kv.router.zookeeper.document-max)");
+    }
+
+    @Test
+    void whateverARoundFailsWithItIsToldAndTriedAgain() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h");
+        foo.fault = Optional.of(new StackOverflowError("deep"));
+        foo.join();
+        await(() -> foo.membership
+                .status()
+                .get("state")
+                .matches("cannot be followed: java.lang.StackOverflowError: deep, since \\S+Z"));
+
+        foo.fault = Optional.empty();
+        awaitTable(foo, HALVES);
+        await(() -> foo.membership.status().get("state").equals("connected"));
+    }
+
+    @Test
+    void whateverACountOfTheBucketsFailsWithTheTableIsFollowed() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        countFault = Optional.of(new StackOverflowError("deep"));
+        await(() -> foo.membership.status().get("state").startsWith("cannot be followed: "));
+
+        set(ZNODES.table(), "*=foo@h");
+        awaitTable(foo, "*=foo@h");
+        countFault = Optional.empty();
+        await(() -> foo.membership.status().get("state").equals("connected"));
+    }
+
+    @Test
+    void theStatusTellsThatTheThreadHasEnded() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().equals("kv-zookeeper"))
+                .forEach(Thread::interrupt);
+
+        await(() -> foo.membership
+                .status()
+                .get("state")
+                .startsWith("is no longer followed: the thread that does it has ended; restart this node, since "));
     }
 
     @Test
@@ -511,14 +705,14 @@ class ClusterTest {
         assertThat(said.misplaced()).isEqualTo(new NodeDocument.Misplaced(1, 7, List.of("nuts")));
         assertThat(said.table().warnings())
                 .contains("misplaced here: 1 bucket (7 bytes) that this table sends elsewhere");
-        assertThat(foo.cluster.status()).containsEntry("misplaced", "1 bucket (7 bytes): nuts");
+        assertThat(foo.membership.status()).containsEntry("misplaced", "1 bucket (7 bytes): nuts");
 
         set(ZNODES.table(), "*=bar@h");
-        await(() -> foo.cluster.document().orElseThrow().misplaced().buckets() == 3);
-        assertThat(foo.cluster.document().orElseThrow().table().warnings())
+        await(() -> foo.membership.document().orElseThrow().misplaced().buckets() == 3);
+        assertThat(foo.membership.document().orElseThrow().table().warnings())
                 .contains("misplaced here: 3 buckets (157 bytes) that this table sends elsewhere");
         set(ZNODES.table(), "*=foo@h");
-        await(() -> foo.cluster.document().orElseThrow().misplaced().buckets() == 0);
+        await(() -> foo.membership.document().orElseThrow().misplaced().buckets() == 0);
     }
 
     @Test
@@ -556,7 +750,7 @@ class ClusterTest {
         long start = System.nanoTime();
         await(() -> foo.inForce.version() == mzxid);
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
-        await(() -> foo.cluster.document().orElseThrow().misplaced().buckets() == 1_000_000);
+        await(() -> foo.membership.document().orElseThrow().misplaced().buckets() == 1_000_000);
     }
 
     @Test

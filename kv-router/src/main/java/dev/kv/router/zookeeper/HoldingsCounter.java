@@ -1,0 +1,98 @@
+package dev.kv.router.zookeeper;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.zookeeper.NodeDocument.Held;
+import dev.kv.router.zookeeper.NodeDocument.Misplaced;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Counts the buckets on this node by its table: at once when that is a new one, else now and then. One thread. */
+final class HoldingsCounter {
+    private static final Logger LOG = LoggerFactory.getLogger(HoldingsCounter.class);
+
+    /** The time from one count to the next is at least this, and this many times as long as the count took. */
+    private static final Duration PAUSE_MIN = Duration.ofSeconds(1);
+
+    private static final int PAUSE_FACTOR = 100;
+
+    private final String self;
+    private final Consumer<BiConsumer<Bytes, Long>> buckets;
+    private boolean isCounted;
+    private Optional<SeenTable> countedBy = Optional.empty();
+
+    /** When the count is too old, by {@link System#nanoTime}. */
+    private long dueNanos = System.nanoTime();
+
+    private List<Held> held = List.of();
+    private Misplaced misplaced = Misplaced.NONE;
+
+    /**
+     * @param buckets shows every bucket here, and its size, to whom it is given
+     */
+    HoldingsCounter(String self, Consumer<BiConsumer<Bytes, Long>> buckets) {
+        this.self = self;
+        this.buckets = buckets;
+    }
+
+    /**
+     * Counts, if that is due. Millions of buckets take a while, which a change of the table does not wait for.
+     *
+     * @param isCut whether to break off
+     * @return whether it is known what is here; not if it was broken off
+     */
+    boolean count(Optional<SeenTable> table, BooleanSupplier isCut) {
+        long startNanos = System.nanoTime();
+        boolean isOfTable = isCounted
+                && table.map(SeenTable::mzxid).equals(countedBy.map(SeenTable::mzxid))
+                && table.map(SeenTable::source).equals(countedBy.map(SeenTable::source));
+        if (isOfTable && startNanos - dueNanos < 0) {
+            return true;
+        }
+        dueNanos = startNanos + PAUSE_MIN.toNanos();
+        Holdings holdings = new Holdings(self, table.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY));
+        buckets.accept((name, bytes) -> {
+            if (!isCut.getAsBoolean()) {
+                holdings.add(name, bytes);
+            }
+        });
+        if (isCut.getAsBoolean()) {
+            return false;
+        }
+        held = holdings.held();
+        misplaced = holdings.misplaced();
+        if (!isOfTable && misplaced.buckets() > 0) {
+            LOG.warn("misplaced here, the table sends them elsewhere: {}: {}", misplaced.amount(), misplaced.names());
+        }
+        isCounted = true;
+        countedBy = table;
+        long tookNanos = System.nanoTime() - startNanos;
+        dueNanos = System.nanoTime() + Math.max(PAUSE_MIN.toNanos(), PAUSE_FACTOR * tookNanos);
+        return true;
+    }
+
+    long dueNanos() {
+        return dueNanos;
+    }
+
+    List<Held> held() {
+        return held;
+    }
+
+    Misplaced misplaced() {
+        return misplaced;
+    }
+
+    /** How many buckets there are, by entry, and misplaced ones. */
+    List<Long> numbers() {
+        return Stream.concat(held.stream().map(Held::buckets), Stream.of(misplaced.buckets()))
+                .toList();
+    }
+}

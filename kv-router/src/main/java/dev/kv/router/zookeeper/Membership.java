@@ -1,0 +1,453 @@
+package dev.kv.router.zookeeper;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.RoutingTable;
+import dev.kv.router.config.BadStart;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.curator.framework.CuratorFramework;
+import org.apache.zookeeper.KeeperException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This node among the others: follows its routing table in ZooKeeper, says there what it made of it, and knows where the other
+ * nodes are.
+ *
+ * <p>One thread does all that, in rounds: it reads everything and brings everything up to date. A round begins when a watch
+ * fires, when the connection changes, and every {@code kv.router.zookeeper.poll}; so what a watch misses costs time, and
+ * nothing else. No request ever waits for ZooKeeper. A round that fails, in whatever way, is told and tried again; what stands
+ * in ZooKeeper and cannot be used is {@link Ignored}.
+ */
+public final class Membership implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Membership.class);
+
+    /** How long a start waits for ZooKeeper before it goes on without. */
+    private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
+
+    /** After the time in which ZooKeeper forgets a node that has died. */
+    private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
+
+    private static final Duration RETRY = Duration.ofMillis(500);
+
+    /** How many of the ignored znodes a status names. */
+    private static final int SHOWN_IGNORED_MAX = 8;
+
+    private final ZooKeeperSettings settings;
+    private final Self self;
+    private final Thread thread =
+            Thread.ofPlatform().name("kv-zookeeper").daemon().unstarted(this::run);
+
+    /** The thread's own, once it runs. */
+    private final TableFollower table;
+
+    private final TableHistory history;
+    private final Directory directory;
+    private final HoldingsCounter holdings;
+    private final Registration registration;
+    private final Ignored ignored = new Ignored();
+
+    /** Set by {@link #join}. */
+    private ZooKeeperSession zookeeper;
+
+    private Consumer<TableInForce> follow;
+    private Consumer<String> moved;
+
+    private volatile String peer = "";
+    private volatile String clients = "";
+    private volatile Optional<NodeDocument> document = Optional.empty();
+
+    /** Why the last round failed; empty if it did not. */
+    private volatile Optional<Trouble> trouble = Optional.empty();
+
+    /** Whether another round is due. Written under this object's monitor, as the following are read. */
+    private volatile boolean awake;
+
+    private boolean closed;
+    private boolean joined;
+
+    /** Where the other node is that has this one's name; empty if there is none. */
+    private Optional<String> rival = Optional.empty();
+
+    /** What is wrong with ZooKeeper, in words that follow its name. */
+    private record Trouble(String what, Instant since) {}
+
+    /**
+     * What this node is.
+     *
+     * @param instance tells it, over restarts, from another one of its name
+     * @param folder where it keeps its last good table
+     */
+    public record Self(String name, String role, String version, String instance, Path folder) {}
+
+    /**
+     * @param tableMaxBytes larger tables are refused
+     * @param buckets shows every bucket here, and its size, to whom it is given
+     */
+    public Membership(
+            ZooKeeperSettings settings, Self self, long tableMaxBytes, Consumer<BiConsumer<Bytes, Long>> buckets) {
+        this.settings = settings;
+        this.self = self;
+        this.table = new TableFollower(self.name(), tableMaxBytes, self.folder());
+        this.history = new TableHistory(settings.documentMaxBytes());
+        this.directory = new Directory(settings, self.folder());
+        this.holdings = new HoldingsCounter(self.name(), buckets);
+        this.registration = new Registration(self.name(), self.instance(), settings.documentMaxBytes());
+    }
+
+    /** The table to begin with: the last good one, from disk. */
+    public TableInForce begin() {
+        directory.begin();
+        return table.begin()
+                .orElseGet(() -> TableInForce.none("ZooKeeper at " + settings.connect() + " has not been read"));
+    }
+
+    /**
+     * Follows ZooKeeper from now on. Returns when the table there has been read and this node has its name, or after some
+     * seconds without an answer, and goes on to try.
+     *
+     * @param peer where other nodes reach this one, as {@code host:port}
+     * @param follow takes each new table; on this object's thread
+     * @param moved hears of nodes that have another address than before; likewise
+     * @throws BadStart if another node has this one's name
+     */
+    public void join(String peer, Consumer<TableInForce> follow, Consumer<String> moved) {
+        this.peer = peer;
+        this.follow = follow;
+        this.moved = moved;
+        CuratorFramework client = settings.open();
+        zookeeper = new ZooKeeperSession(client, settings.znodes(), event -> wake());
+        client.getConnectionStateListenable().addListener((framework, state) -> wake());
+        String before = table.inForce()
+                .map(kept -> "by the last good table, which is of "
+                        + table.inForceSince().truncatedTo(ChronoUnit.SECONDS) + " and may be old ("
+                        + age(table.inForceSince()) + ")")
+                .orElse("and there is no table on disk: requests are answered with NOROUTE until one is read");
+        thread.start();
+        awaitJoined(before);
+    }
+
+    private synchronized void awaitJoined(String before) {
+        Instant start = Instant.now();
+        while (!joined) {
+            Duration limit = rival.isPresent() ? settings.sessionTimeout().plus(CLAIM_MARGIN) : CONNECT_MAX;
+            Duration left = limit.minus(Duration.between(start, Instant.now()));
+            if (!left.isPositive()) {
+                break;
+            }
+            try {
+                wait(left.toMillis() + 1);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                break;
+            }
+        }
+        if (joined) {
+            return;
+        }
+        if (rival.isPresent()) {
+            throw new BadStart(
+                    "kv.node.name: another node is registered as %s, %s: stop it, or give this one another name"
+                            .formatted(self.name(), rival.get()));
+        }
+        LOG.warn(
+                "ZooKeeper at {} {}; starting without it, {}",
+                settings.connect(),
+                trouble.map(Trouble::what).orElse("does not answer"),
+                before);
+    }
+
+    private static String age(Instant since) {
+        Duration age = Duration.between(since, Instant.now());
+        return age.toHours() > 0
+                ? age.toHours() + " h " + age.toMinutesPart() + " min"
+                : age.toMinutes() + " min " + age.toSecondsPart() + " s";
+    }
+
+    /** Tells where clients reach this node. */
+    public void clientsAt(String address) {
+        clients = address;
+        wake();
+    }
+
+    /** Where the node registered that others reach it, now or last. Any thread. */
+    public Optional<InetSocketAddress> addressOf(String node) {
+        return directory.addressOf(node);
+    }
+
+    /** What this node says of itself in ZooKeeper, or would; empty before its first round. Any thread. */
+    public Optional<NodeDocument> document() {
+        return document;
+    }
+
+    /** What {@code kv status} says of ZooKeeper, the table there and misplaced buckets. Any thread. */
+    public Map<String, String> status() {
+        Map<String, String> status = new LinkedHashMap<>();
+        status.put("servers", settings.connect());
+        status.put("state", state());
+        String unwritten = Stream.of(table.trouble(), directory.trouble())
+                .flatMap(Optional::stream)
+                .collect(Collectors.joining("; "));
+        if (!unwritten.isEmpty()) {
+            status.put("unwritten", unwritten);
+        }
+        Map<String, String> useless = ignored.now();
+        if (!useless.isEmpty()) {
+            String shown = useless.entrySet().stream()
+                    .limit(SHOWN_IGNORED_MAX)
+                    .map(one -> one.getKey() + ": " + one.getValue())
+                    .collect(Collectors.joining("; "));
+            status.put("ignored", useless.size() > SHOWN_IGNORED_MAX ? shown + "; ..." : shown);
+        }
+        document.ifPresent(said -> status.putAll(status(said)));
+        return status;
+    }
+
+    private static Map<String, String> status(NodeDocument said) {
+        Map<String, String> status = new LinkedHashMap<>();
+        NodeDocument.Table seen = said.table();
+        status.put(
+                "table",
+                seen.state().text()
+                        + (seen.source().isEmpty() ? "" : " " + Znodes.hex(seen.mzxid()))
+                        + (seen.reason().isEmpty() ? "" : ": " + seen.reason()));
+        if (!seen.warnings().isEmpty()) {
+            status.put("warnings", String.join("; ", seen.warnings()));
+        }
+        status.put(
+                "misplaced",
+                said.misplaced().buckets() == 0
+                        ? "none"
+                        : said.misplaced().amount() + ": "
+                                + String.join(" ", said.misplaced().names()));
+        return status;
+    }
+
+    private synchronized String state() {
+        if (trouble.isPresent()) {
+            return trouble.get().what() + ", since "
+                    + NodeDocument.text(trouble.get().since());
+        }
+        if (rival.isPresent()) {
+            return "another node is registered as " + self.name() + ", " + rival.get();
+        }
+        return joined ? "connected" : "connecting";
+    }
+
+    /** Leaves: the node's registration is gone at once. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            closed = true;
+            wake();
+        }
+        if (zookeeper != null) {
+            zookeeper.client().close();
+        }
+    }
+
+    private synchronized void wake() {
+        awake = true;
+        notifyAll();
+    }
+
+    private void run() {
+        try {
+            while (!isClosed()) {
+                awaitRound(isDone(this::round) ? settings.poll() : RETRY);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            if (!isClosed()) {
+                remember("is no longer followed: the thread that does it has ended; restart this node");
+                LOG.error("ZooKeeper at {} {}", settings.connect(), state());
+            }
+        }
+    }
+
+    /** Waits until something wakes this, for so long, or until there are other buckets here than the last round told of. */
+    private void awaitRound(Duration limit) throws InterruptedException {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        List<Long> told = holdings.numbers();
+        while (!sleep(Math.min(deadlineNanos - System.nanoTime(), holdings.dueNanos() - System.nanoTime()))
+                && System.nanoTime() - deadlineNanos < 0) {
+            if (isDone(() -> count() && !holdings.numbers().equals(told))) {
+                return;
+            }
+        }
+    }
+
+    private synchronized boolean isClosed() {
+        return closed;
+    }
+
+    /** Waits for so long, or until something wakes this; answers whether it did. */
+    private synchronized boolean sleep(long nanos) throws InterruptedException {
+        long deadlineNanos = System.nanoTime() + nanos;
+        while (!awake && !closed) {
+            long leftNanos = deadlineNanos - System.nanoTime();
+            if (leftNanos <= 0) {
+                return false;
+            }
+            wait(leftNanos / 1_000_000 + 1);
+        }
+        awake = false;
+        return true;
+    }
+
+    @FunctionalInterface
+    private interface Work {
+        /** Answers whether all of it went well. */
+        boolean run() throws Exception;
+    }
+
+    /** Answers whether all of it went well; what is thrown is told, and ends nothing but this work. */
+    private boolean isDone(Work work) throws InterruptedException {
+        try {
+            return work.run();
+        } catch (InterruptedException e) {
+            throw e;
+        } catch (KeeperException.NoAuthException e) {
+            lost("refuses what this node wants to read or write there (kv.router.zookeeper.auth): " + e.getMessage());
+        } catch (KeeperException e) {
+            lost("does not answer: " + e.code());
+        } catch (Throwable e) {
+            if (trouble.isEmpty() && !isClosed()) {
+                LOG.error("a fault while following ZooKeeper at {}; {}", settings.connect(), meanwhile(), e);
+            }
+            remember("cannot be followed: " + e);
+        }
+        return false;
+    }
+
+    private void lost(String what) {
+        if (trouble.isEmpty() && !isClosed()) {
+            LOG.warn("ZooKeeper at {} {}; {}", settings.connect(), what, meanwhile());
+        }
+        remember(what);
+    }
+
+    private String meanwhile() {
+        return table.inForce().isPresent()
+                ? "requests go on by the last good table"
+                : "requests are answered with NOROUTE until a table is read";
+    }
+
+    private void remember(String what) {
+        trouble = Optional.of(new Trouble(what, trouble.map(Trouble::since).orElseGet(Instant::now)));
+    }
+
+    private void foundAgain() {
+        if (trouble.isPresent()) {
+            LOG.info("ZooKeeper at {} answers again", settings.connect());
+        }
+        trouble = Optional.empty();
+    }
+
+    /** Reads everything and brings everything up to date; answers whether this node is registered then. */
+    private boolean round() throws Exception {
+        ignored.begin();
+        table.follow(zookeeper, follow);
+        if (table.applied().isPresent()) {
+            history.keep(zookeeper, table.applied().get(), table.inForceSince(), ignored);
+        }
+        zookeeper.make(settings.znodes().nodes());
+        zookeeper.make(settings.znodes().tables());
+        directory.read(zookeeper, named(), ignored, moved);
+        if (!count()) {
+            return true;
+        }
+        NodeDocument now = describe();
+        document = Optional.of(now);
+        Optional<String> other = registration.register(zookeeper, now.json());
+        ignored.end();
+        registered(other);
+        foundAgain();
+        return other.isEmpty();
+    }
+
+    private boolean count() {
+        return holdings.count(table.inForce(), () -> awake);
+    }
+
+    private synchronized void registered(Optional<String> other) {
+        if (other.isPresent() && rival.isEmpty()) {
+            LOG.warn("another node is registered as {}, {}", self.name(), other.get());
+        }
+        rival = other;
+        joined |= other.isEmpty();
+        notifyAll();
+    }
+
+    /** The nodes that the newest table names. */
+    private Set<String> named() {
+        Set<String> named = new LinkedHashSet<>();
+        table.applied()
+                .flatMap(SeenTable::table)
+                .ifPresent(routing -> routing.entries()
+                        .forEach(entry -> named.add(entry.node().name())));
+        return named;
+    }
+
+    /** What this node says of itself; without what it holds where the document would be too large. */
+    private NodeDocument describe() {
+        NodeDocument whole = describe(holdings.held(), warnings());
+        int size = whole.json().length;
+        if (size <= settings.documentMaxBytes()) {
+            return whole;
+        }
+        List<String> warnings = new ArrayList<>(warnings());
+        warnings.add("what this node holds is not told: its document would have %d bytes, at most %d are written"
+                        .formatted(size, settings.documentMaxBytes())
+                + " (kv.router.zookeeper.document-max)");
+        return describe(List.of(), warnings);
+    }
+
+    private NodeDocument describe(List<NodeDocument.Held> held, List<String> warnings) {
+        return new NodeDocument(
+                self.role(),
+                self.version(),
+                self.instance(),
+                peer,
+                clients,
+                held,
+                holdings.misplaced(),
+                table.seen(settings.znodes(), warnings),
+                table.routes());
+    }
+
+    private List<String> warnings() {
+        List<String> warnings = new ArrayList<>();
+        table.applied().flatMap(SeenTable::table).map(RoutingTable::warnings).ifPresent(warnings::addAll);
+        for (String name : named()) {
+            boolean here = name.equals(self.name());
+            Optional<String> role =
+                    here ? Optional.of(self.role()) : directory.said(name).map(NodeDocument::role);
+            if (role.isEmpty()) {
+                warnings.add("nobody has seen the node " + name);
+            } else if (role.get().equals("server")) {
+                warnings.add(name + " keeps no data (server release)");
+            }
+        }
+        if (table.applied().isPresent() && holdings.misplaced().buckets() > 0) {
+            warnings.add("misplaced here: " + holdings.misplaced().amount() + " that this table sends elsewhere");
+        }
+        return warnings;
+    }
+}

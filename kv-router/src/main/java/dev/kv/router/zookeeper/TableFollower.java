@@ -1,0 +1,152 @@
+package dev.kv.router.zookeeper;
+
+import dev.kv.router.Router.TableInForce;
+import dev.kv.router.zookeeper.NodeDocument.InForce;
+import dev.kv.router.zookeeper.NodeDocument.State;
+import dev.kv.router.zookeeper.ZooKeeperSession.Data;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The routing table of this node: its own in ZooKeeper, else the common one, else the last that was good. One thread, but for
+ * {@link #trouble}.
+ */
+final class TableFollower {
+    private static final Logger LOG = LoggerFactory.getLogger(TableFollower.class);
+
+    private final String self;
+    private final long tableMaxBytes;
+    private final LastGoodTable lastGood;
+    private Optional<SeenTable> newest = Optional.empty();
+    private Instant newestSince = Instant.now();
+    private Optional<SeenTable> inForce = Optional.empty();
+    private Instant inForceSince = Instant.now();
+
+    /**
+     * @param self the name of this node
+     * @param tableMaxBytes larger tables are refused
+     * @param folder where the last good table is kept
+     */
+    TableFollower(String self, long tableMaxBytes, Path folder) {
+        this.self = self;
+        this.tableMaxBytes = tableMaxBytes;
+        this.lastGood = new LastGoodTable(folder);
+    }
+
+    /** The last good table, from the disk; it is in force from now on. */
+    Optional<TableInForce> begin() {
+        return lastGood.read().map(kept -> {
+            inForce = Optional.of(kept.table());
+            inForceSince = kept.since();
+            return tableInForce(kept.table(), kept.since());
+        });
+    }
+
+    /**
+     * Reads the table and puts it into force, if it is a new one and good.
+     *
+     * @param follow takes the table that is to route
+     */
+    void follow(ZooKeeperSession zookeeper, Consumer<TableInForce> follow) throws Exception {
+        Znodes znodes = zookeeper.znodes();
+        Optional<Data> own = zookeeper.read(znodes.tableOf(self));
+        Optional<Data> chosen = own.isPresent() ? own : zookeeper.read(znodes.table());
+        if (chosen.isPresent()) {
+            Data data = chosen.get();
+            take(SeenTable.of(data.path(), data.mzxid(), data.bytes().array(), tableMaxBytes), follow);
+        } else {
+            missing(znodes.table(), follow);
+        }
+        inForce.ifPresent(table -> lastGood.keep(table, inForceSince));
+    }
+
+    private void take(SeenTable seen, Consumer<TableInForce> follow) {
+        if (newest.filter(seen::isSameAs).isPresent()) {
+            return;
+        }
+        if (seen.table().isEmpty()) {
+            LOG.warn(
+                    "refused the table {} of {}: {}; the last good one stays",
+                    Znodes.hex(seen.mzxid()),
+                    seen.source(),
+                    seen.reason());
+        } else if (inForce.filter(seen::isSameAs).isEmpty()) {
+            Instant since = Instant.now();
+            follow.accept(tableInForce(seen, since));
+            inForce = Optional.of(seen);
+            inForceSince = since;
+            LOG.info(
+                    "the table {} of {} is in force: [{}]",
+                    Znodes.hex(seen.mzxid()),
+                    seen.source(),
+                    seen.table().orElseThrow().printable());
+        }
+        newest = Optional.of(seen);
+        newestSince = Instant.now();
+    }
+
+    private void missing(String table, Consumer<TableInForce> follow) {
+        if (inForce.isEmpty()) {
+            follow.accept(TableInForce.none(table + " does not exist in ZooKeeper: create it"));
+        }
+        if (newest.isPresent()) {
+            LOG.warn("{} is gone; the last good table stays", newest.get().source());
+            newest = Optional.empty();
+            newestSince = Instant.now();
+        }
+    }
+
+    private static TableInForce tableInForce(SeenTable seen, Instant since) {
+        return new TableInForce(seen.table().orElseThrow(), seen.mzxid(), seen.source(), since);
+    }
+
+    /** The table that routes; empty if none does yet. */
+    Optional<SeenTable> inForce() {
+        return inForce;
+    }
+
+    /** When it came into force. */
+    Instant inForceSince() {
+        return inForceSince;
+    }
+
+    /** The newest text, if it is a good table. */
+    Optional<SeenTable> applied() {
+        return newest.filter(table -> table.table().isPresent());
+    }
+
+    /**
+     * What came of the newest text, for this node's document.
+     *
+     * @param warnings what is odd about it
+     */
+    NodeDocument.Table seen(Znodes znodes, List<String> warnings) {
+        String since = NodeDocument.text(newestSince);
+        return newest.map(table -> new NodeDocument.Table(
+                        table.source(),
+                        table.mzxid(),
+                        table.sha256(),
+                        table.table().isPresent() ? State.APPLIED : State.REJECTED,
+                        table.reason(),
+                        warnings,
+                        since))
+                .orElseGet(() -> new NodeDocument.Table(
+                        "", 0, "", State.MISSING, znodes.table() + " does not exist", List.of(), since));
+    }
+
+    /** The table that routes, for this node's document. */
+    Optional<InForce> routes() {
+        return inForce.map(
+                table -> new InForce(table.source(), table.mzxid(), table.sha256(), NodeDocument.text(inForceSince)));
+    }
+
+    /** Why the last good table is not on the disk; empty if it is. Any thread. */
+    Optional<String> trouble() {
+        return lastGood.trouble();
+    }
+}
