@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +24,8 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A folder that holds the log of a data folder as it was at one moment, held so that no other process changes it. Segments do
@@ -30,6 +33,7 @@ import java.util.zip.CRC32C;
  * is written when they are there.
  */
 final class Backup implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Backup.class);
     private static final int BUFFER_BYTES = 1 << 16;
 
     private final Path data;
@@ -129,14 +133,34 @@ final class Backup implements AutoCloseable {
 
     /** Takes in what a segment holds up to its end, and its hint. They must not go meanwhile. */
     void take(Segment.Name name, long bytes) throws IOException {
-        take(name.log(), bytes);
-        Path hint = data.resolve(name.hint());
-        if (Files.exists(hint)) {
-            take(name.hint(), Files.size(hint));
+        take(name.log(), bytes, copy -> Folder.copy(data.resolve(name.log()), 0, bytes, copy));
+        takeHint(name);
+    }
+
+    /** Likewise, of a segment that is pinned. Its file may go meanwhile. */
+    void take(Segment segment) throws IOException {
+        take(segment.name().log(), segment.end(), segment::copyTo);
+        try {
+            takeHint(segment.name());
+        } catch (NoSuchFileException gone) {
+            LOG.debug("{} was removed before it was taken in", gone.getFile());
         }
     }
 
-    private void take(String file, long bytes) throws IOException {
+    private void takeHint(Segment.Name name) throws IOException {
+        Path hint = data.resolve(name.hint());
+        if (Files.exists(hint)) {
+            long bytes = Files.size(hint);
+            take(name.hint(), bytes, copy -> Folder.copy(hint, 0, bytes, copy));
+        }
+    }
+
+    /** Copies what a file holds. */
+    private interface Copying {
+        void to(Path copy) throws IOException;
+    }
+
+    private void take(String file, long bytes, Copying source) throws IOException {
         Path copy = folder.resolve(file);
         Manifest.Content before = earlier.get(file);
         if (Files.exists(copy) && Files.size(copy) == bytes && before != null && before.bytes() == bytes) {
@@ -148,7 +172,7 @@ final class Backup implements AutoCloseable {
         if (isLinked(unfinished, data.resolve(file), bytes)) {
             linked++;
         } else {
-            Folder.copy(data.resolve(file), 0, bytes, unfinished);
+            source.to(unfinished);
             copied++;
             copiedBytes += bytes;
         }
@@ -157,10 +181,10 @@ final class Backup implements AutoCloseable {
     }
 
     private static boolean isLinked(Path link, Path file, long bytes) throws IOException {
-        if (Files.size(file) != bytes) {
-            return false;
-        }
         try {
+            if (Files.size(file) != bytes) {
+                return false;
+            }
             Files.createLink(link, file);
             return true;
         } catch (UnsupportedOperationException | FileSystemException notHere) {

@@ -108,8 +108,13 @@ final class Buckets {
         return value == null ? Reply.ABSENT : new Reply.Value(value);
     }
 
-    /** A bucket as it was at one moment; its fields are in segments that {@link Compaction#pin} keeps in place. */
-    record Frozen(Index index, boolean isKept) {}
+    /** A bucket as it was at one moment; its fields are in segments that are pinned until it is closed. */
+    record Frozen(Index index, boolean isKept, Pin pin) implements AutoCloseable {
+        @Override
+        public void close() {
+            pin.close();
+        }
+    }
 
     /** A bucket as it is now; null if there is none. */
     Frozen frozen(Bytes name) {
@@ -118,7 +123,12 @@ final class Buckets {
         long stamp = shard.lock.writeLock();
         try {
             Bucket bucket = shard.find(hash, name.array());
-            return bucket == null ? null : new Frozen(bucket.index.frozen(), bucket.isKept());
+            return bucket == null
+                    ? null
+                    : new Frozen(
+                            bucket.index.frozen(),
+                            bucket.isKept(),
+                            log.segments().pinKnown());
         } finally {
             shard.lock.unlockWrite(stamp);
         }

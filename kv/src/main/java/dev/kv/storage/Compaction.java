@@ -6,10 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
  * Rewrites segments of the log without what is no longer needed. A rewritten segment, which may take in those that follow it,
@@ -50,10 +47,8 @@ final class Compaction {
     private static final long PAUSE_NANOS = 1_000_000;
 
     private final Log log;
+    private final Segments segments;
     private final Buckets buckets;
-
-    /** Held for reading by whoever reads locations without the lock of their shard; segments stay while it is. */
-    private final ReadWriteLock pins = new ReentrantReadWriteLock();
 
     private final Draft draft = new Draft();
     /** Segments that could not be rewritten. */
@@ -67,12 +62,8 @@ final class Compaction {
 
     Compaction(Log log, Buckets buckets) {
         this.log = log;
+        this.segments = log.segments();
         this.buckets = buckets;
-    }
-
-    /** Keeps all segments in place while it is held. */
-    Lock pin() {
-        return pins.readLock();
     }
 
     /** How often it has run. */
@@ -92,10 +83,11 @@ final class Compaction {
      * @param isBusy whether much is written
      */
     void runIfDue(boolean isShort, boolean isBusy) throws IOException {
-        log.removeRetired();
+        segments.removeRetired();
         buckets.countGone();
-        List<Segment> sealed =
-                log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
+        List<Segment> sealed = log.rewritable().stream()
+                .filter(segment -> !segment.isDamaged())
+                .toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
         long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
         long live = log.liveBytes().get();
@@ -125,10 +117,10 @@ final class Compaction {
      * @throws IOException if segments could not be rewritten: those were left as they are
      */
     void run(boolean isThorough) throws IOException {
-        List<Segment> sealed = log.sealed();
+        List<Segment> sealed = log.rewritable();
         failed.retain(sealed);
         // What they took the place of must be gone before one of them is rewritten.
-        log.removeRetired();
+        segments.removeRetired();
         // What stands in them must have come into force: a deleted field might seem to be needed still.
         buckets.awaitChanges();
         buckets.countGone();
@@ -259,46 +251,39 @@ final class Compaction {
             log.folder().sync();
             return copied;
         } catch (IOException | RuntimeException | Error e) {
-            log.retire(List.of(rewritten));
+            segments.retire(List.of(rewritten));
             throw e;
         }
     }
 
     private boolean isReplaced(List<Segment> old, Copied copied) throws IOException {
         Segment rewritten = copied.to;
-        log.know(rewritten);
+        segments.know(rewritten);
         try {
             copied.takeOver();
         } catch (RuntimeException | InternalError e) {
             // Some of what is needed is read from the old ones, and some from the new one: all of them stay.
             Damaged damage = new Damaged(rewritten.path(), 0, "what was just written cannot be read");
             damage.initCause(e);
-            log.insert(rewritten, old.getFirst());
+            segments.insert(rewritten, old.getFirst());
             rewritten.damaged(damage);
             old.forEach(segment -> segment.damaged(damage));
             return false;
         }
-        log.replace(old, rewritten);
+        segments.replace(old, rewritten);
         freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum() - rewritten.end());
         retire(old);
         if (rewritten.end() == SegmentHeader.BYTES) {
-            log.remove(rewritten);
+            segments.remove(rewritten);
             retire(List.of(rewritten));
         }
         return true;
     }
 
-    private void retire(List<Segment> segments) throws IOException {
-        Lock unpinned = pins.writeLock();
-        unpinned.lock();
-        try {
-            // From the first one on: those that a crash leaves are written once more over what they had come to, as
-            // before.
-            log.retire(segments);
-            log.removeRetired();
-        } finally {
-            unpinned.unlock();
-        }
+    private void retire(List<Segment> old) throws IOException {
+        // From the first one on: those that a crash leaves are written once more over what they had come to, as before.
+        segments.retire(old);
+        segments.removeRetired();
     }
 
     /** What a rewritten segment takes from those before. */

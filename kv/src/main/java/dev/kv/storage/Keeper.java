@@ -25,6 +25,7 @@ final class Keeper {
 
     private final Log log;
     private final Compaction compaction;
+    private final PinLimits pins;
     private final Troubles troubles;
     private final BackgroundThread thread;
 
@@ -36,9 +37,10 @@ final class Keeper {
     private boolean isBusy;
     private long busyNanos = System.nanoTime();
 
-    Keeper(Log log, Compaction compaction, Troubles troubles) {
+    Keeper(Log log, Compaction compaction, PinLimits pins, Troubles troubles) {
         this.log = log;
         this.compaction = compaction;
+        this.pins = pins;
         this.troubles = troubles;
         this.thread = new BackgroundThread("kv-keeper", troubles, () -> {
             turn();
@@ -55,6 +57,9 @@ final class Keeper {
 
     private synchronized void turn() {
         boolean isShort = log.isShort();
+        Duration pinMax = pins.limit(isShort);
+        log.segments().closeRetired(pinMax);
+        tried("cutting off what was copied elsewhere", () -> log.segments().cut(pinMax));
         isShort |= !tried("room ahead", () -> log.prepare(isBusy));
         long nanos = System.nanoTime() - keptNanos;
         if (nanos < TURN.toNanos()) {

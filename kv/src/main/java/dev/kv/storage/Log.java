@@ -6,12 +6,9 @@ import dev.kv.router.Reply.Word;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,8 +29,6 @@ final class Log {
 
     /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
     private static final int UNSYNCED_MAX = 4;
-
-    private static final int PART_IDS = 256;
 
     /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
     static final long PAGES_AHEAD_BYTES = 1L << 20;
@@ -58,16 +53,11 @@ final class Log {
 
     private final AtomicLong liveBytes = new AtomicLong();
 
-    /** Segments whose files are to be removed. */
-    private final Queue<Segment> retired = new ConcurrentLinkedQueue<>();
-
-    /** Segments by id, in parts: ids only grow, and most of the smaller ones are gone. */
-    private volatile Segment[][] byId = new Segment[0][];
+    private final Segments segments;
 
     /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
-    private final List<Segment> order = new ArrayList<>();
-
     private final List<Segment> unsynced = new ArrayList<>();
+
     private Segment active;
     private Segment prepared;
     private Segment last;
@@ -116,6 +106,7 @@ final class Log {
         this.isSyncedAlways = isSyncedAlways;
         this.pagesAheadBytes = isSyncedAlways ? 0 : PAGES_AHEAD_BYTES;
         this.folder = folder;
+        this.segments = new Segments(folder);
         this.mark = mark;
         this.segmentMaxBytes = segmentMaxBytes;
     }
@@ -130,9 +121,7 @@ final class Log {
 
     /** The segment of a location; null if it is gone. */
     Segment segment(long location) {
-        int id = (int) (location >>> Integer.SIZE);
-        Segment[] part = byId[id / PART_IDS];
-        return part == null ? null : part[id % PART_IDS];
+        return segments.at(location);
     }
 
     /** What the buckets need of the log, in bytes, each field as if it stood alone. */
@@ -156,8 +145,7 @@ final class Log {
 
     /** Adds a segment that was there before, behind those that were added. */
     synchronized void add(Segment segment) {
-        register(segment);
-        order.add(segment);
+        segments.add(segment);
         startAfter(segment.name().number());
         last = segment;
     }
@@ -165,28 +153,6 @@ final class Log {
     /** New segments have higher numbers than this. */
     synchronized void startAfter(long seen) {
         number = Math.max(number, seen);
-    }
-
-    /** Who finds a location of the segment finds the segment, too: one comes after the other, under the lock of a shard. */
-    private void register(Segment segment) {
-        int part = segment.id() / PART_IDS;
-        if (part >= byId.length) {
-            byId = Arrays.copyOf(byId, part + 1);
-        }
-        if (byId[part] == null) {
-            byId[part] = new Segment[PART_IDS];
-        }
-        byId[part][segment.id() % PART_IDS] = segment;
-    }
-
-    private void forget(Segment segment) {
-        int part = segment.id() / PART_IDS;
-        if (part < byId.length && byId[part] != null) {
-            byId[part][segment.id() % PART_IDS] = null;
-            if (Arrays.stream(byId[part]).allMatch(Objects::isNull)) {
-                byId[part] = null;
-            }
-        }
     }
 
     /** A generation that no bucket had before. */
@@ -286,8 +252,7 @@ final class Log {
         }
         endActive();
         number = next.name().number();
-        register(next);
-        order.add(next);
+        segments.add(next);
         active = next;
         last = next;
         nearingAt = nearingAt(next);
@@ -546,15 +511,30 @@ final class Log {
         }
     }
 
-    /** All segments in their order. */
-    synchronized List<Segment> segments() {
-        return List.copyOf(order);
+    /** Which segments there are. */
+    Segments segments() {
+        return segments;
     }
 
     /** The segments that do not grow any more and are on the disk, in their order, up to the first that is not. */
     synchronized List<Segment> sealed() {
-        return order.stream()
+        return segments.live().stream()
                 .takeWhile(segment -> segment != active && !unsynced.contains(segment))
+                .toList();
+    }
+
+    /** Pins those, so that all of them stay readable whatever becomes of them. */
+    synchronized Pin pinSealed() {
+        return new Pin(sealed());
+    }
+
+    /**
+     * The sealed segments up to the first of which more than it holds stands in its file: the one behind that says where it ends,
+     * and must go on to say so.
+     */
+    List<Segment> rewritable() {
+        return sealed().stream()
+                .takeWhile(segment -> !segments.isUncut(segment))
                 .toList();
     }
 
@@ -666,7 +646,7 @@ final class Log {
             throw e;
         }
         for (int i = 0; i < fresh.size(); i++) {
-            know(fresh.get(i));
+            segments.know(fresh.get(i));
             moveAll(doubtful.get(i), synced(doubtful.get(i)), fresh.get(i), moves);
         }
         settle(doubtful, fresh);
@@ -727,27 +707,25 @@ final class Log {
     private synchronized void settle(List<Segment> doubtful, List<Segment> fresh) {
         endActive();
         List<Segment> empty = new ArrayList<>();
+        List<Segment> shorter = new ArrayList<>();
         for (Segment segment : doubtful) {
-            segment.endAt(synced(segment));
-            if (segment.end() == SegmentHeader.BYTES) {
-                empty.add(segment);
-            }
+            segment.endBefore(synced(segment));
+            (segment.end() == SegmentHeader.BYTES ? empty : shorter).add(segment);
         }
         if (prepared != null) {
             // Its number is taken.
             drop(prepared);
             prepared = null;
         }
-        // What is left of the others is on the disk, and is cut off by the next sync.
-        unsynced.removeAll(empty);
-        order.removeAll(empty);
-        order.addAll(fresh);
-        last = order.getLast();
-        number = Math.max(number, last.name().number());
+        unsynced.removeAll(doubtful);
         // Together with that: only the new ones say where the old ones end, and not any more when they are rewritten.
-        retire(empty);
-        // The next sync moves the mark, and cuts off the old ones: as long as it stands in one of them, it says how
-        // much of that is on the disk.
+        segments.addUncut(shorter);
+        segments.replaceLast(empty, fresh);
+        last = fresh.isEmpty() ? segments.live().getLast() : fresh.getLast();
+        number = Math.max(number, last.name().number());
+        segments.retire(empty);
+        // The next sync moves the mark: as long as it stands in one of the old ones, it says how much of that is on
+        // the disk.
         hasNewFiles = true;
         synced = appended();
         failure = "";
@@ -772,51 +750,6 @@ final class Log {
         }
     }
 
-    /** Puts a rewritten segment into the place of those that it was made of. */
-    synchronized void replace(List<Segment> old, Segment by) {
-        order.add(order.indexOf(old.getFirst()), by);
-        order.removeAll(old);
-    }
-
-    /** Adds a segment that compaction has written, beside those that it should have taken the place of. */
-    synchronized void insert(Segment rewritten, Segment after) {
-        order.add(order.indexOf(after) + 1, rewritten);
-    }
-
-    /** Takes a segment that holds nothing out of the log. */
-    synchronized void remove(Segment segment) {
-        order.remove(segment);
-    }
-
-    /** Adds a segment that compaction has written, so that locations in it can be read. */
-    synchronized void know(Segment segment) {
-        register(segment);
-    }
-
-    /** Forgets segments that no location leads to any more. Their files are left to {@link #removeRetired}. */
-    void retire(List<Segment> segments) {
-        synchronized (this) {
-            segments.forEach(this::forget);
-        }
-        retired.addAll(segments);
-    }
-
-    /**
-     * Removes the files of segments that were retired, in that order. By one thread at a time.
-     *
-     * @throws IOException if that failed: no segment may be rewritten then, since the next start takes in what they hold, and
-     *     needs all that was written about it later
-     */
-    void removeRetired() throws IOException {
-        for (Segment segment = retired.peek(); segment != null; segment = retired.peek()) {
-            segment.close();
-            Files.deleteIfExists(folder.hint(segment.name()));
-            Files.deleteIfExists(segment.path());
-            folder.sync();
-            retired.remove();
-        }
-    }
-
     /** Ends the writing; all that was written is on the disk then, unless that fails. After the thread that syncs has ended. */
     void close() throws IOException {
         synchronized (this) {
@@ -829,13 +762,12 @@ final class Log {
         }
         sync();
         mark.sync();
+        segments.cut(Duration.ZERO);
     }
 
     /** Ends all mappings. Nobody may read any more. */
     void closeSegments() throws IOException {
-        for (Segment segment : segments()) {
-            segment.close();
-        }
+        segments.close();
         mark.close();
         folder.close();
     }

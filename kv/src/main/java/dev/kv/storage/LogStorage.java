@@ -24,8 +24,9 @@ public final class LogStorage implements Engine {
      * @param dir where the log is
      * @param maxBytes what all buckets together may take in it; 0 for any
      * @param segmentMaxBytes the size of a file of a large log
+     * @param pins how long readers may hold what compaction has replaced
      */
-    record StorageSettings(Path dir, Sync sync, long maxBytes, long segmentMaxBytes) {}
+    record StorageSettings(Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins) {}
 
     @Override
     public Ready configure(Settings settings) {
@@ -33,7 +34,8 @@ public final class LogStorage implements Engine {
                 settings.path(DIR),
                 Sync.of(settings, SYNC),
                 settings.size(MAX_BYTES, 0, 1024 * TIB),
-                settings.size(SEGMENT_MAX, MIB, 1024 * MIB));
+                settings.size(SEGMENT_MAX, MIB, 1024 * MIB),
+                PinLimits.of(settings));
         return new ReadyStorage(settings, storage);
     }
 

@@ -23,7 +23,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,20 +43,27 @@ final class OpenStorage implements Engine.Open {
     private final Syncer syncer;
     private final Compaction compaction;
     private final Keeper keeper;
+    private final PinLimits pins;
     private final Troubles troubles = new Troubles();
     private final Recovery.Figures recovered;
     private final Duration recovery;
 
     private OpenStorage(
-            Log log, Buckets buckets, Commands commands, Sync sync, Recovery.Figures recovered, Duration recovery) {
+            Log log,
+            Buckets buckets,
+            Commands commands,
+            LogStorage.StorageSettings settings,
+            Recovery.Figures recovered,
+            Duration recovery) {
+        this.pins = settings.pins();
         this.log = log;
         this.buckets = buckets;
         this.commands = commands;
         this.recovered = recovered;
         this.recovery = recovery;
-        this.syncer = new Syncer(log, buckets, sync, troubles);
+        this.syncer = new Syncer(log, buckets, settings.sync(), troubles);
         this.compaction = new Compaction(log, buckets);
-        this.keeper = new Keeper(log, compaction, troubles);
+        this.keeper = new Keeper(log, compaction, pins, troubles);
     }
 
     /**
@@ -77,7 +83,7 @@ final class OpenStorage implements Engine.Open {
             Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes(), Turn.Limits.NONE);
             Recovery.Figures figures = new Recovery(folder, mark, log, buckets, doing).run();
             Duration took = Duration.ofNanos(System.nanoTime() - from);
-            return new OpenStorage(log, buckets, new Commands(buckets, replyMaxBytes), settings.sync(), figures, took);
+            return new OpenStorage(log, buckets, new Commands(buckets, replyMaxBytes), settings, figures, took);
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;
@@ -133,14 +139,10 @@ final class OpenStorage implements Engine.Open {
         try (Backup backup = Backup.begin(log.folder().path(), to)) {
             log.rollOver();
             awaitSync();
-            Lock pin = compaction.pin();
-            pin.lock();
-            try {
-                for (Segment segment : log.sealed()) {
-                    backup.take(segment.name(), segment.end());
+            try (Pin pin = log.pinSealed()) {
+                for (Segment segment : pin.segments()) {
+                    backup.take(segment);
                 }
-            } finally {
-                pin.unlock();
             }
             return backup.complete();
         } catch (IOException e) {
@@ -167,25 +169,30 @@ final class OpenStorage implements Engine.Open {
 
     @Override
     public long exportTo(Bytes name, OutputStream stream) throws IOException {
-        Lock pin = compaction.pin();
-        pin.lock();
-        try {
-            Buckets.Frozen bucket = buckets.frozen(name);
+        try (Buckets.Frozen bucket = buckets.frozen(name)) {
             if (bucket == null) {
                 throw new BadStart("there is no bucket " + name + " on this node: `kv route` tells where it would be");
             }
-            BucketStream.Writer writer = new BucketStream.Writer(stream, name, bucket.isKept());
+            return exportTo(bucket, new BucketStream.Writer(stream, name, bucket.isKept()));
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        } catch (Damaged e) {
+            throw new BadStart(e.getMessage() + "; `kv verify` tells more", e);
+        }
+    }
+
+    private long exportTo(Buckets.Frozen bucket, BucketStream.Writer writer) throws IOException {
+        try {
             buckets.fields().forEach(bucket.index(), 0, new Turn(Turn.Limits.NONE), (_, key, value) -> {
                 writer.write(key, value);
                 return true;
             });
             return writer.end();
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        } catch (Damaged e) {
-            throw new BadStart(e.getMessage() + "; `kv verify` tells more", e);
-        } finally {
-            pin.unlock();
+        } catch (IllegalStateException | Damaged | InternalError e) {
+            if (bucket.pin().isCutOff()) {
+                throw new BadStart(pins.cutOff("the export"), e);
+            }
+            throw e;
         }
     }
 
@@ -204,9 +211,9 @@ final class OpenStorage implements Engine.Open {
         status.put("buckets", Long.toString(count.buckets()));
         status.put("keys", Long.toString(count.keys()));
         status.put("bytes", Long.toString(log.liveBytes().get()));
-        long onDisk = log.segments().stream().mapToLong(Segment::end).sum();
+        long onDisk = log.segments().live().stream().mapToLong(Segment::end).sum();
         status.put("log bytes", Long.toString(onDisk));
-        status.put("segments", Integer.toString(log.segments().size()));
+        status.put("segments", Integer.toString(log.segments().live().size()));
         status.put("compactions", Long.toString(compaction.runs()));
         status.put("compacted bytes", Long.toString(compaction.freedBytes()));
         status.put("syncs", Long.toString(syncer.syncs()));
@@ -223,7 +230,7 @@ final class OpenStorage implements Engine.Open {
         if (syncer.isDead() || keeper.isDead()) {
             states.add("a thread of the storage has ended: restart the node");
         }
-        log.segments().stream()
+        log.segments().live().stream()
                 .flatMap(segment -> segment.damage().stream())
                 .limit(DAMAGES_SHOWN_MAX)
                 .forEach(damage -> states.add("set aside: " + damage.getMessage()));

@@ -78,7 +78,7 @@ final class Recovery {
     }
 
     private void markReached(Mark.Position synced) throws IOException {
-        List<Segment> all = log.segments();
+        List<Segment> all = log.segments().live();
         boolean isUnmarked = mark.last().isEmpty();
         if (!all.isEmpty()) {
             Segment last = all.getLast();
@@ -277,7 +277,7 @@ final class Recovery {
             segment.seal();
         }
         if (segment.end() == SegmentHeader.BYTES) {
-            log.remove(segment);
+            log.segments().remove(segment);
             remove(segment);
         }
     }

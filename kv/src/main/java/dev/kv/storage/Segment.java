@@ -1,5 +1,6 @@
 package dev.kv.storage;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
@@ -15,9 +16,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
@@ -32,6 +35,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Segment implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
+    private static final AtomicIntegerFieldUpdater<Segment> PINS =
+            AtomicIntegerFieldUpdater.newUpdater(Segment.class, "pins");
     private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
     private static final AtomicLongFieldUpdater<Segment> OUTLIVED_BYTES =
@@ -49,6 +54,9 @@ final class Segment implements AutoCloseable {
 
     private static final ByteBuffer ZEROS =
             ByteBuffer.allocateDirect(PIECE_MAX_BYTES).asReadOnlyBuffer();
+
+    /** Added to the count of pins of a segment that is not, or soon will not be, mapped. */
+    private static final int CLOSED = Integer.MIN_VALUE / 2;
 
     /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
     private static final AtomicInteger IDS = new AtomicInteger();
@@ -78,6 +86,12 @@ final class Segment implements AutoCloseable {
     private long appendedBytes;
 
     private long tombstoneBytes;
+
+    /** How many read it that hold no lock of a shard. */
+    private volatile int pins;
+
+    /** Up to here those who had pinned it may read what the log has taken elsewhere; {@link #end} if that is farther. */
+    private volatile long tailEnd;
 
     private volatile boolean hasHint;
     private volatile Damaged damage;
@@ -219,6 +233,43 @@ final class Segment implements AutoCloseable {
         end = offset;
     }
 
+    /** Ends the segment before records that were copied elsewhere, which stay readable until {@link #isCut}. */
+    void endBefore(long offset) {
+        tailEnd = end;
+        end = offset;
+    }
+
+    /** Whether nothing is left that {@link #endBefore} took out, except for those who had pinned it for too long. */
+    boolean isCut(boolean isOverdue) throws IOException {
+        if (tailEnd > 0 && pins > 0 && !isOverdue) {
+            return false;
+        }
+        tailEnd = 0;
+        seal();
+        return true;
+    }
+
+    private boolean isBehindEnd(long offset) {
+        return offset > end && offset > tailEnd;
+    }
+
+    /**
+     * Keeps the segment readable until {@link #unpin}, as {@link Pin} says; by any thread, and as often as that likes.
+     *
+     * @return false if it is closed, so that the location that led here is an old one
+     */
+    boolean pin() {
+        int count = pins;
+        while (count >= 0 && !PINS.compareAndSet(this, count, count + 1)) {
+            count = pins;
+        }
+        return count >= 0;
+    }
+
+    void unpin() {
+        PINS.decrementAndGet(this);
+    }
+
     /** How far pages were brought in ahead of the records. */
     long touchedTo() {
         return touchedTo;
@@ -322,6 +373,21 @@ final class Segment implements AutoCloseable {
         return new IOException(path + ": Input/output error", sigbus);
     }
 
+    /** Copies all up to {@link #end} into a file that is made for its owner alone, and forces that onto the disk. */
+    void copyTo(Path copy) throws IOException {
+        Files.deleteIfExists(copy);
+        try (FileChannel target = FileChannel.open(
+                copy,
+                Set.of(CREATE_NEW, WRITE),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            ByteBuffer bytes = memory.asSlice(0, end).asByteBuffer();
+            while (bytes.hasRemaining()) {
+                target.write(bytes);
+            }
+            target.force(true);
+        }
+    }
+
     /** Counts records that were appended. By one thread at a time. */
     void count(Draft... records) {
         for (Draft record : records) {
@@ -423,7 +489,7 @@ final class Segment implements AutoCloseable {
      */
     boolean hasKey(long field, byte[] key) throws Damaged {
         long from = field + Layout.FIELD_KEY;
-        if (key.length <= end - from && keyBytes(field) == key.length && isAt(from, key)) {
+        if (!isBehindEnd(from + key.length) && keyBytes(field) == key.length && isAt(from, key)) {
             return true;
         }
         check(field);
@@ -441,7 +507,8 @@ final class Segment implements AutoCloseable {
         long otherFrom = otherField + Layout.FIELD_KEY;
         if (other.keyBytes(otherField) == length
                 && length >= 0
-                && length <= Math.min(end - from, other.end - otherFrom)
+                && !isBehindEnd(from + length)
+                && !other.isBehindEnd(otherFrom + length)
                 && isAt(from, other.bytes(otherFrom, length))) {
             return true;
         }
@@ -462,7 +529,7 @@ final class Segment implements AutoCloseable {
      */
     byte[] value(long field, byte[] key) {
         int length = valueBytes(field);
-        if (length < 0 || field + Layout.FIELD_KEY + key.length + length > end) {
+        if (length < 0 || isBehindEnd(field + Layout.FIELD_KEY + key.length + length)) {
             throw damaged(field);
         }
         byte[] header = bytes(field, Layout.FIELD_KEY);
@@ -488,13 +555,16 @@ final class Segment implements AutoCloseable {
     }
 
     private void check(long field) {
-        if (field + Layout.FIELD_KEY > end) {
+        if (isBehindEnd(field + Layout.FIELD_KEY)) {
             // By whoever reads while that changes: the file may be cut off there, and a page have no place.
             throw damaged(field);
         }
         int key = keyBytes(field);
         int value = valueBytes(field);
-        if (key < 0 || value < 0 || field + Layout.FIELD_KEY + key + value > end || !isSound(field, key, value)) {
+        if (key < 0
+                || value < 0
+                || isBehindEnd(field + Layout.FIELD_KEY + key + value)
+                || !isSound(field, key, value)) {
             throw damaged(field);
         }
     }
@@ -612,15 +682,44 @@ final class Segment implements AutoCloseable {
         }
     }
 
+    /** Whether it is not mapped any more. */
+    boolean isClosed() {
+        return !arena.scope().isAlive();
+    }
+
+    /** Ends the mapping unless somebody has pinned it; returns whether it is ended. */
+    boolean isClosedUnpinned() {
+        if (!PINS.compareAndSet(this, 0, CLOSED) && pins != CLOSED) {
+            return false;
+        }
+        close();
+        return true;
+    }
+
+    /** Ends the mapping though somebody has pinned it; returns whether it was not ended before, and is now. */
+    boolean isCutOff() {
+        if (isClosed()) {
+            return false;
+        }
+        try {
+            close();
+            return true;
+        } catch (IllegalStateException isWrittenFrom) {
+            LOG.debug("{} is being written to a channel", this, isWrittenFrom);
+            return false;
+        }
+    }
+
     /** Ends the mapping, unless that was done. Who reads meanwhile gets an exception. */
     @Override
     public void close() {
+        PINS.updateAndGet(this, count -> count < 0 ? count : count + CLOSED);
         try {
             channel.close();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        if (arena.scope().isAlive()) {
+        if (!isClosed()) {
             arena.close();
         }
     }

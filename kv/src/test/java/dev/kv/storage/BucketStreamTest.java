@@ -192,7 +192,11 @@ class BucketStreamTest {
         storage.stop(Duration.ZERO);
         storage = OpenStorage.open(
                 new LogStorage.StorageSettings(
-                        data.path(), new Sync(false, Optional.of(Duration.ofSeconds(1))), taken * 3 / 2, 1L << 20),
+                        data.path(),
+                        new Sync(false, Optional.of(Duration.ofSeconds(1))),
+                        taken * 3 / 2,
+                        1L << 20,
+                        DataFolder.PINS),
                 1 << 20,
                 _ -> {});
 

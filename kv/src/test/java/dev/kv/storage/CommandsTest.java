@@ -47,7 +47,7 @@ final class CommandsTest {
     private OpenStorage open(String data, long maxBytes) throws IOException {
         return OpenStorage.open(
                 new LogStorage.StorageSettings(
-                        folder.resolve(data), new Sync(false, Optional.empty()), maxBytes, 64L << 20),
+                        folder.resolve(data), new Sync(false, Optional.empty()), maxBytes, 64L << 20, DataFolder.PINS),
                 REPLY_MAX_BYTES,
                 _ -> {});
     }

@@ -136,7 +136,11 @@ class ConcurrencyTest {
     private OpenStorage open() throws IOException {
         return OpenStorage.open(
                 new LogStorage.StorageSettings(
-                        folder.resolve("data"), new Sync(false, Optional.of(Duration.ofMillis(10))), 0, 1L << 20),
+                        folder.resolve("data"),
+                        new Sync(false, Optional.of(Duration.ofMillis(10))),
+                        0,
+                        1L << 20,
+                        DataFolder.PINS),
                 REPLY_MAX_BYTES,
                 _ -> {});
     }

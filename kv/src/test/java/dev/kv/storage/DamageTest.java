@@ -74,13 +74,13 @@ class DamageTest {
         }
         awaitSynced();
         byte[] mark = Files.readAllBytes(data.resolve("mark"));
-        last = storage.log().segments().getLast();
+        last = storage.log().segments().live().getLast();
         states.put(last.end(), copy());
         for (int step = 0; step < UNSYNCED_STEPS; step++) {
             change();
             states.put(last.end(), copy());
         }
-        assertThat(storage.log().segments()).hasSizeGreaterThan(2).last().isSameAs(last);
+        assertThat(storage.log().segments().live()).hasSizeGreaterThan(2).last().isSameAs(last);
         awaitSynced();
         written = image(data, "written");
         Files.write(written.resolve("mark"), mark);
@@ -89,7 +89,8 @@ class DamageTest {
 
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB),
+                new LogStorage.StorageSettings(
+                        data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
                 1 << 20,
                 _ -> {});
     }

@@ -28,13 +28,17 @@ import java.util.stream.Stream;
 record DataFolder(Path path) {
     private static final Sync EACH_SECOND = new Sync(false, Optional.of(Duration.ofSeconds(1)));
 
+    /** More than any test takes. */
+    static final PinLimits PINS = new PinLimits(Duration.ofHours(1), Duration.ofHours(1));
+
     @FunctionalInterface
     interface Work {
         void with(OpenStorage storage) throws Exception;
     }
 
     OpenStorage open() throws IOException {
-        return OpenStorage.open(new LogStorage.StorageSettings(path, EACH_SECOND, 0, 1L << 20), 1L << 20, _ -> {});
+        return OpenStorage.open(
+                new LogStorage.StorageSettings(path, EACH_SECOND, 0, 1L << 20, PINS), 1L << 20, _ -> {});
     }
 
     /** Opens it for so long, and closes it in order. */

@@ -109,7 +109,8 @@ class ModelTest {
 
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB),
+                new LogStorage.StorageSettings(
+                        data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB, DataFolder.PINS),
                 1 << 20,
                 _ -> {});
     }

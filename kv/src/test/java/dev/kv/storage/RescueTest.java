@@ -63,7 +63,9 @@ class RescueTest {
     /** Only what is full, or could not be written, is ever forced onto the disk. */
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(data, new Sync(false, Optional.empty()), 0, MIB), MIB, _ -> {});
+                new LogStorage.StorageSettings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
+                MIB,
+                _ -> {});
     }
 
     /** Changes something; tells whether that was acknowledged. */
@@ -116,7 +118,7 @@ class RescueTest {
 
     /** Lets the disk take no more of the segment that is being written than the page in which it ends. */
     private void cutOff() throws IOException {
-        Segment active = storage.log().segments().getLast();
+        Segment active = storage.log().segments().live().getLast();
         try (FileChannel file = FileChannel.open(active.path(), WRITE)) {
             file.truncate((active.end() / PAGE_BYTES + 1) * PAGE_BYTES);
         }
@@ -171,7 +173,7 @@ class RescueTest {
         for (int i = 0; i < 100; i++) {
             DataFolder.put(storage, "b", "key-" + i % 50, "x".repeat(5_000));
         }
-        Segment first = storage.log().segments().getFirst();
+        Segment first = storage.log().segments().live().getFirst();
         storage.log().rollOver();
         DataFolder.put(storage, "b", "other", "1");
         await(() -> storage.log().sealed().contains(first));
@@ -214,9 +216,10 @@ class RescueTest {
         Path image = folder.resolve("image-" + round);
         List<Segment> segments;
         do {
-            segments = storage.log().segments();
+            segments = storage.log().segments().live();
             copy(image);
-        } while (!segments.equals(storage.log().segments()) || !names(image).equals(names(data)));
+        } while (!segments.equals(storage.log().segments().live())
+                || !names(image).equals(names(data)));
         boolean hasLostPower = random.nextBoolean();
         Files.write(image.resolve(Mark.FILE), hasLostPower ? olderMark : Files.readAllBytes(data.resolve(Mark.FILE)));
         if (hasLostPower) {

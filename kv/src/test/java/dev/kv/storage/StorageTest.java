@@ -45,7 +45,9 @@ class StorageTest {
 
     private OpenStorage open(Sync sync, long maxBytes) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(folder.resolve("data"), sync, maxBytes, 64L << 20), 1 << 20, _ -> {});
+                new LogStorage.StorageSettings(folder.resolve("data"), sync, maxBytes, 64L << 20, DataFolder.PINS),
+                1 << 20,
+                _ -> {});
     }
 
     private void reopen(Sync sync, long maxBytes) throws IOException {
@@ -198,7 +200,7 @@ class StorageTest {
     }
 
     private Segment last() {
-        return storage.log().segments().getLast();
+        return storage.log().segments().live().getLast();
     }
 
     private static void await(BooleanSupplier condition) {

@@ -37,7 +37,8 @@ class UnreadableTest {
     @BeforeEach
     void open() throws IOException {
         storage = OpenStorage.open(
-                new LogStorage.StorageSettings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB),
+                new LogStorage.StorageSettings(
+                        data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
                 MIB,
                 _ -> {});
     }
@@ -53,7 +54,7 @@ class UnreadableTest {
         for (int i = 0; i < 100; i++) {
             DataFolder.put(storage, bucket, "key-" + i, "x".repeat(5_000));
         }
-        Segment segment = storage.log().segments().getLast();
+        Segment segment = storage.log().segments().live().getLast();
         storage.log().rollOver();
         DataFolder.create(storage, "end of " + bucket);
         await(() -> storage.log().sealed().contains(segment));
@@ -125,7 +126,7 @@ class UnreadableTest {
         DataFolder.create(storage, "steady");
         cutOff(unreadable, PAGE_BYTES);
         drop("unreadable");
-        Segment active = storage.log().segments().getLast();
+        Segment active = storage.log().segments().live().getLast();
         cutOff(active, (active.end() / PAGE_BYTES + 1) * PAGE_BYTES);
 
         await(() -> !isPut());

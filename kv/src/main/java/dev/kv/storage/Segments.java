@@ -1,0 +1,216 @@
+package dev.kv.storage;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The segments of a log: those that are live, in their order, and those that were retired and may still be read. Any thread.
+ *
+ * <p>A segment is <em>known</em> from the moment at which locations in it can be found until it is unmapped. It is <em>live</em>
+ * while it is a part of the log. Every change of what is live goes through {@link #live(List)}.
+ */
+final class Segments {
+    private static final Logger LOG = LoggerFactory.getLogger(Segments.class);
+    private static final int PART_IDS = 256;
+
+    private final Folder folder;
+
+    /** Known segments by id, in parts: ids only grow, and most of the smaller ones are gone. */
+    private volatile Segment[][] byId = new Segment[0][];
+
+    private volatile List<Segment> live = List.of();
+
+    /** Segments whose files are to be removed, in that order. */
+    private final Queue<Segment> retired = new ConcurrentLinkedQueue<>();
+
+    /** Segments without files that may still be read; guarded by itself. */
+    private final ArrayDeque<Removed> removed = new ArrayDeque<>();
+
+    /** Live segments that end before records which were copied elsewhere, and may still be read. */
+    private final List<Segment> uncut = new CopyOnWriteArrayList<>();
+
+    private volatile long uncutNanos;
+
+    private record Removed(Segment segment, long nanos) {}
+
+    Segments(Folder folder) {
+        this.folder = folder;
+    }
+
+    /** The segment of a location; null if it is gone. */
+    Segment at(long location) {
+        int id = (int) (location >>> Integer.SIZE);
+        Segment[] part = byId[id / PART_IDS];
+        return part == null ? null : part[id % PART_IDS];
+    }
+
+    /** All that are live, in their order. */
+    List<Segment> live() {
+        return live;
+    }
+
+    /** What is live from now on. */
+    private void live(List<Segment> segments) {
+        live = List.copyOf(segments);
+    }
+
+    /** Makes a segment known. Who finds a location of it finds it, too: one comes after the other, under the lock of a shard. */
+    synchronized void know(Segment segment) {
+        int part = segment.id() / PART_IDS;
+        if (part >= byId.length) {
+            byId = Arrays.copyOf(byId, part + 1);
+        }
+        if (byId[part] == null) {
+            byId[part] = new Segment[PART_IDS];
+        }
+        byId[part][segment.id() % PART_IDS] = segment;
+    }
+
+    private synchronized void forget(Segment segment) {
+        int part = segment.id() / PART_IDS;
+        if (part < byId.length && byId[part] != null) {
+            byId[part][segment.id() % PART_IDS] = null;
+            if (Arrays.stream(byId[part]).allMatch(Objects::isNull)) {
+                byId[part] = null;
+            }
+        }
+    }
+
+    /** Adds a segment behind all others. */
+    synchronized void add(Segment segment) {
+        know(segment);
+        live(with(live.size(), List.of(segment)));
+    }
+
+    private List<Segment> with(int at, List<Segment> more) {
+        List<Segment> all = new ArrayList<>(live);
+        all.addAll(at, more);
+        return all;
+    }
+
+    /** Puts known segments behind all others, and takes some out. */
+    synchronized void replaceLast(List<Segment> old, List<Segment> by) {
+        List<Segment> all = with(live.size(), by);
+        all.removeAll(old);
+        live(all);
+    }
+
+    /** Puts a known segment into the place of those that it was made of. */
+    synchronized void replace(List<Segment> old, Segment by) {
+        List<Segment> all = with(live.indexOf(old.getFirst()), List.of(by));
+        all.removeAll(old);
+        live(all);
+    }
+
+    /** Puts a known segment behind the first of those that it was made of, and that stay. */
+    synchronized void insert(Segment rewritten, Segment first) {
+        live(with(live.indexOf(first) + 1, List.of(rewritten)));
+    }
+
+    /** Takes a segment that holds nothing out. */
+    synchronized void remove(Segment segment) {
+        live(live.stream().filter(other -> !other.equals(segment)).toList());
+    }
+
+    /** Pins all that are known, so that every location that can be found now stays readable. */
+    synchronized Pin pinKnown() {
+        return new Pin(Arrays.stream(byId)
+                .filter(Objects::nonNull)
+                .flatMap(Arrays::stream)
+                .filter(Objects::nonNull)
+                .toList());
+    }
+
+    /** Gives up segments that no location leads to any more. Their files are left to {@link #removeRetired}. */
+    void retire(List<Segment> segments) {
+        retired.addAll(segments);
+    }
+
+    /**
+     * Removes the files of segments that were retired, in that order. By one thread at a time.
+     *
+     * @throws IOException if that failed: no segment may be rewritten then, since the next start takes in what they hold, and
+     *     needs all that was written about it later
+     */
+    void removeRetired() throws IOException {
+        for (Segment segment = retired.peek(); segment != null; segment = retired.peek()) {
+            Files.deleteIfExists(folder.hint(segment.name()));
+            Files.deleteIfExists(segment.path());
+            folder.sync();
+            synchronized (removed) {
+                removed.add(new Removed(segment, System.nanoTime()));
+            }
+            retired.remove();
+        }
+    }
+
+    /**
+     * Unmaps the segments without files that nobody reads, which gives back their room, and those that were pinned for too long.
+     */
+    void closeRetired(Duration pinMax) {
+        synchronized (removed) {
+            for (Iterator<Removed> all = removed.iterator(); all.hasNext(); ) {
+                Removed next = all.next();
+                Segment segment = next.segment();
+                if (segment.isClosedUnpinned()) {
+                    forget(segment);
+                    all.remove();
+                } else if (System.nanoTime() - next.nanos() > pinMax.toNanos() && segment.isCutOff()) {
+                    LOG.warn(
+                            "{}, which was replaced, is not read any further: that took longer than {}",
+                            segment,
+                            pinMax);
+                }
+            }
+        }
+    }
+
+    /** Live segments that were {@linkplain Segment#endBefore ended} before where their files end. */
+    void addUncut(List<Segment> segments) {
+        uncut.addAll(segments);
+        uncutNanos = System.nanoTime();
+    }
+
+    /** Whether the file of a live segment is longer than the segment, so that the one behind it has to say where it ends. */
+    boolean isUncut(Segment segment) {
+        return uncut.contains(segment);
+    }
+
+    /** Cuts off what is behind the end of live segments, unless somebody may still read it. By one thread at a time. */
+    void cut(Duration pinMax) throws IOException {
+        for (Segment segment : List.copyOf(uncut)) {
+            if (segment.isCut(System.nanoTime() - uncutNanos > pinMax.toNanos())) {
+                uncut.remove(segment);
+            }
+        }
+    }
+
+    /** How many bytes segments take that were retired and are still read. */
+    long pinnedBytes() {
+        synchronized (removed) {
+            return removed.stream().mapToLong(next -> next.segment().end()).sum();
+        }
+    }
+
+    /** Ends all mappings. Nobody may read any more. */
+    void close() {
+        Stream<Segment> others;
+        synchronized (removed) {
+            others = removed.stream().map(Removed::segment).toList().stream();
+        }
+        Stream.concat(live.stream(), others).forEach(Segment::close);
+    }
+}
