@@ -7,8 +7,8 @@ import dev.kv.router.Router;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
-import dev.kv.router.net.Budget;
 import dev.kv.router.peer.PeerSettings;
+import dev.kv.router.peer.Room;
 import dev.kv.router.spi.Logging;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.net.InetSocketAddress;
@@ -181,6 +181,7 @@ public record NodeSettings(
         int inFlightMax = settings.count("kv.router.in-flight-max", 1, 1 << 24);
         long unsentMaxBytes = settings.size("kv.router.unsent-max", MIB, 16 * GIB);
         long assemblyMaxBytes = settings.size("kv.router.assembly-max", 0, 1024 * GIB);
+        long repliesMaxBytes = settings.size("kv.router.replies-max", 0, 1024 * GIB);
         long messageMaxBytes = Math.max(requestMaxBytes, limits.replyMaxBytes()) + MESSAGE_HEAD_MAX_BYTES;
         return (cookie, registered) -> new PeerSettings(
                 name,
@@ -194,7 +195,12 @@ public record NodeSettings(
                 inFlightMax,
                 unsentMaxBytes,
                 messageMaxBytes,
-                new Budget(assemblyMaxBytes == 0 ? Runtime.getRuntime().maxMemory() / 4 : assemblyMaxBytes));
+                new Room(orQuarterOfHeap(assemblyMaxBytes)),
+                new Room(orQuarterOfHeap(repliesMaxBytes)));
+    }
+
+    private static long orQuarterOfHeap(long bytes) {
+        return bytes == 0 ? Runtime.getRuntime().maxMemory() / 4 : bytes;
     }
 
     private static Map<String, InetSocketAddress> addresses(Settings settings) {

@@ -31,7 +31,7 @@ final class Handshake {
     /** The versions of the protocol that this node speaks. */
     static final int VERSION_MIN = 1;
 
-    static final int VERSION_MAX = 1;
+    static final int VERSION_MAX = 2;
 
     /** What this node can do beyond its version, a bit each; unknown bits of the other side are ignored. */
     static final long CAPABILITIES = 0;
@@ -71,7 +71,7 @@ final class Handshake {
     /** What the caller says first. */
     record Hello(int versionMin, int versionMax, long capabilities, String caller, String called) {
         static Hello read(byte[] content) throws MalformedMessage {
-            MessageReader in = new MessageReader(ByteBuffer.wrap(content), 0);
+            MessageReader in = new MessageReader(ByteBuffer.wrap(content));
             if (!Arrays.equals(in.raw(MAGIC.length), MAGIC)) {
                 throw new MalformedMessage("no node speaks like this");
             }
@@ -86,7 +86,7 @@ final class Handshake {
     /** What the called node answers. */
     record Challenge(int versionMin, int versionMax, long capabilities, String called) {
         static Challenge read(byte[] content) throws MalformedMessage {
-            MessageReader in = new MessageReader(ByteBuffer.wrap(content), 0);
+            MessageReader in = new MessageReader(ByteBuffer.wrap(content));
             int min = in.u16();
             int max = in.u16();
             long capabilities = in.u64();
@@ -145,9 +145,10 @@ final class Handshake {
         return out.toByteArray();
     }
 
-    /** Whether there is a version that both sides speak. */
-    static boolean speaksOneOf(int versionMin, int versionMax) {
-        return Math.max(VERSION_MIN, versionMin) <= Math.min(VERSION_MAX, versionMax);
+    /** The highest version that both sides speak; 0 if there is none. */
+    static int commonVersion(int versionMin, int versionMax) {
+        int highest = Math.min(VERSION_MAX, versionMax);
+        return Math.max(VERSION_MIN, versionMin) <= highest ? highest : 0;
     }
 
     /** What a side proves that it knows the cookie with, after this exchange. */

@@ -5,11 +5,16 @@ import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
 import dev.kv.router.Router;
 import dev.kv.router.net.Report;
+import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.Received;
 import dev.kv.router.peer.codec.ReplyCodec;
 import dev.kv.router.peer.codec.RequestCodec;
 import java.nio.ByteBuffer;
-import java.util.Optional;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,18 +30,37 @@ final class InLink extends Link {
     private final byte[] challenge;
     private byte[] hello = new byte[0];
     private String caller = "";
-    private int inFlight;
+    private int commonVersion;
+    private int running;
+
+    /** Requests that wait to be run. */
+    private final Admission admission;
+
+    /** The numbers of requests under way whose replies nobody awaits any more. */
+    private final Set<Integer> cancelled = new HashSet<>();
+
+    /** When a part of a long request came last, by {@link System#nanoTime}. */
+    private long receivedNanos;
+
+    private boolean isReceivingWatched;
 
     /**
      * @param refusals where refused nodes are reported
      */
     InLink(Socket socket, PeerSettings settings, Router router, Report refusals) {
-        super(socket, settings.unsentMaxBytes(), settings.messageMaxBytes(), settings.assembling());
+        super(socket, REQUEST, settings.unsentMaxBytes(), settings);
         this.socket = socket;
         this.settings = settings;
         this.router = router;
         this.refusals = refusals;
         this.challenge = Handshake.challenge(settings.self());
+        this.admission = new Admission(loop(), settings.replies(), (request, number) -> run(number, request));
+    }
+
+    @Override
+    protected void closed() {
+        super.closed();
+        admission.close();
     }
 
     /** Asks the caller to finish: it gets the answers that it waits for, and closes. */
@@ -64,7 +88,8 @@ final class InLink extends Link {
         hello = bytes(content);
         Handshake.Hello said = Handshake.Hello.read(hello);
         caller = said.caller();
-        if (!Handshake.speaksOneOf(said.versionMin(), said.versionMax())) {
+        commonVersion = Handshake.commonVersion(said.versionMin(), said.versionMax());
+        if (commonVersion == 0) {
             String versions = Handshake.VERSION_MIN + " to " + Handshake.VERSION_MAX;
             refuse(
                     Handshake.Refusal.VERSION,
@@ -92,7 +117,7 @@ final class InLink extends Link {
                 close();
                 return;
             }
-            trust();
+            trust(commonVersion);
             sendFrame(WELCOME, Handshake.proof(cookie, Handshake.Side.CALLED, hello, challenge));
         } else {
             refuse(Handshake.Refusal.COOKIE, "", "it has another cookie (kv.router.cookie-file)");
@@ -113,36 +138,47 @@ final class InLink extends Link {
 
     @Override
     protected boolean mayRead() {
-        return inFlight < settings.inFlightMax() && unsent() + outbox().waitingBytes() < settings.unsentMaxBytes();
+        // What waits for credit must not keep the credit from being read.
+        long unsent = unsent() + (givesCredit() ? 0 : outbox().waitingBytes());
+        return running < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
     }
 
     @Override
-    void message(byte kind, int number, Optional<ByteBuffer> body) throws MalformedMessage {
-        if (kind != REQUEST) {
-            throw new MalformedMessage("a reply that nobody asked for");
-        }
-        if (body.isEmpty()) {
-            answer(
-                    number,
-                    ReplyCodec.encode(new Reply.Failed(
-                            Word.TOOLARGE,
-                            settings.self()
-                                    + " has no room for this request (kv.router.value-max, kv.router.assembly-max)")));
-            return;
-        }
-        switch (RequestCodec.decode(body.get(), () -> progress(number))) {
-            case RequestCodec.Received.Unknown(int command) -> answer(number, ReplyCodec.unsupported(command));
-            case RequestCodec.Received.Known(Request request) -> run(number, request);
+    void message(int number, Received body) throws MalformedMessage {
+        switch (RequestCodec.decode(body, version(), () -> progress(number))) {
+            case RequestCodec.Asked.Unknown(int command) -> answer(number, ReplyCodec.unsupported(command));
+            case RequestCodec.Asked.Known(Request request) -> {
+                if (admission.size() >= settings.inFlightMax()) {
+                    answer(
+                            number,
+                            ReplyCodec.encode(new Reply.Failed(
+                                    Word.UNREACHABLE,
+                                    settings.self() + " has " + admission.size()
+                                            + " requests to run (kv.router.in-flight-max); the request was not run")));
+                } else if (!admission.admit(number, request)) {
+                    tellWhileWaiting();
+                }
+            }
         }
     }
 
+    @Override
+    void tooLong(int number) {
+        answer(
+                number,
+                ReplyCodec.encode(new Reply.Failed(
+                        Word.TOOLARGE,
+                        settings.self()
+                                + " has no room for this request (kv.router.value-max, kv.router.assembly-max)")));
+    }
+
     private void run(int number, Request request) {
-        inFlight++;
+        running++;
         router.run(request.onStream(streamOf(request))).whenComplete((reply, fault) -> {
             if (fault != null) {
                 LOG.error("fault in a request of {}", caller, fault);
             }
-            inFlight--;
+            running--;
             answer(number, ReplyCodec.encode(fault == null ? reply : faulted()));
             readOn();
         });
@@ -157,10 +193,23 @@ final class InLink extends Link {
         return new Reply.Failed(Word.ERR, settings.self() + " failed at this request, see its log; it may have run");
     }
 
-    private void answer(int number, byte[] reply) {
-        if (!isClosed()) {
+    private void answer(int number, Encoded reply) {
+        if (isClosed()) {
+            return;
+        }
+        if (!cancelled.isEmpty() && cancelled.remove(number)) {
+            sendNotice(CANCEL, number);
+            return;
+        }
+        if (running == 0) {
+            // What is left was answered before its CANCEL came.
+            cancelled.clear();
+        }
+        if (Outbox.isShort(reply)) {
+            outbox().sendShort(REPLY, number, reply);
+        } else {
             // Every reply is a stream of its own: a large one holds up no other.
-            outbox().send(number, new Outbox.Message(REPLY, number, reply, () -> {}));
+            outbox().send(new Outbox.Message(REPLY, number, number, reply, () -> {}, admission.hold(reply.size())));
         }
     }
 
@@ -173,9 +222,42 @@ final class InLink extends Link {
     @Override
     void notice(byte kind, int number) throws MalformedMessage {
         if (kind != CANCEL) {
-            throw new MalformedMessage("unknown kind of frame " + kind);
+            throw unknown(kind);
         }
-        forget(number);
+        boolean isDropped = inbox().forget(number);
+        if (!givesCredit()) {
+            return;
+        }
+        if (isDropped || admission.forget(number) || outbox().withdraw(number)) {
+            sendNotice(CANCEL, number);
+        } else if (running > 0) {
+            cancelled.add(number);
+        }
+    }
+
+    @Override
+    int nodesBefore(int number) {
+        // A request is run as soon as it has come: what it takes never waits for other nodes.
+        return 0;
+    }
+
+    @Override
+    void waits(int number) {
+        tellWhileWaiting();
+    }
+
+    @Override
+    boolean tellWaiting() {
+        List<Integer> waiting = inbox().waiting();
+        waiting.forEach(this::progress);
+        List<Integer> waitingToRun = admission.waiting();
+        waitingToRun.forEach(this::progress);
+        return !waiting.isEmpty() || !waitingToRun.isEmpty();
+    }
+
+    @Override
+    void granted(int number) {
+        moved(number);
     }
 
     @Override
@@ -183,8 +265,29 @@ final class InLink extends Link {
         refusals.report(line);
     }
 
+    /** The caller knows what it has sent; but one that stops half-way must not keep the memory for the rest. */
     @Override
     void moved(int number) {
-        // The caller knows what it has sent.
+        receivedNanos = System.nanoTime();
+        if (!isReceivingWatched) {
+            isReceivingWatched = true;
+            loop().after(settings.timeout(), this::checkReceiving);
+        }
+    }
+
+    private void checkReceiving() {
+        isReceivingWatched = false;
+        if (isClosed() || !inbox().isReceiving()) {
+            return;
+        }
+        Duration left = settings.timeout().minusNanos(System.nanoTime() - receivedNanos);
+        if (left.isNegative() || left.isZero()) {
+            warn(() -> "closed the connection of " + caller + " at " + remote() + ": no part of a request came for "
+                    + Peer.text(settings.timeout()) + " (kv.router.timeout)");
+            close();
+        } else {
+            isReceivingWatched = true;
+            loop().after(left, this::checkReceiving);
+        }
     }
 }

@@ -2,22 +2,30 @@ package dev.kv.router.peer;
 
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
+import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.Received;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * A connection between two nodes: frames, and the messages that they carry in chunks. Requests travel from the caller to the
- * called node and replies back; two nodes that ask each other have a link each.
+ * A connection between two nodes: frames, and the messages that they carry. Requests travel from the caller to the called node
+ * and replies back; two nodes that ask each other have a link each. A frame is a 4-byte length of what follows it, a byte for
+ * its kind, and its content.
  *
- * <p>A frame is a 4-byte length of what follows it, a byte for its kind, and its content. REQUEST and REPLY carry a byte that
- * says whether more of the message follows, the number of the request, and a chunk of the message.
+ * <p>A message is a request or a reply, known by the number of the request. Messages of one <i>stream</i> are sent one after
+ * another: requests bear the stream of their client, so that they run in its order, and each reply is a stream of its own. A
+ * short message is one chunk of at most 64 KiB and is sent at once, past all long ones.
+ *
+ * <p>A long message is sent on <i>credit</i>, which its receiver gives, and nobody else: the sender offers it and tells how
+ * long it is; the receiver takes the memory for it out of {@link Room}, waiting in line for it if need be, and then gives
+ * credit for so many bytes; the sender sends chunks while it has credit, and long messages take turns. So a sender is never
+ * ahead of what its receiver has room for, and what waits is nowhere on the way of other messages. Who waits for room tells
+ * those who wait for the message that it is not forgotten. A CANCEL ends it: from the caller, because nobody waits for the
+ * answer any more; from the called node, because of that.
+ *
+ * <p>A link of version 1 gives no credit: the sender sends, and what the receiver has no room for is dropped.
  */
 abstract class Link extends Connection {
     static final byte HELLO = 1;
@@ -27,12 +35,19 @@ abstract class Link extends Connection {
     static final byte REFUSED = 5;
     static final byte REQUEST = 16;
     static final byte REPLY = 17;
-    /** Of the request with the number that follows, a part has moved on: keep waiting. */
+    /** The request with the number that follows goes on, or waits for something else than the caller: keep waiting. */
     static final byte PROGRESS = 18;
-    /** The rest of the request with the number that follows will not come: forget it. */
+    /** The rest of the request with the number that follows, or of its reply, will not come: forget it. */
     static final byte CANCEL = 19;
     /** The called node is about to stop: ask it nothing more, and close when it has answered. */
     static final byte GOAWAY = 20;
+    /** A long message: its number, the bytes of its head, and the bytes of its tail. */
+    static final byte OFFER = 21;
+    /** Of the long message with the number that follows so many more bytes are taken. */
+    static final byte CREDIT = 22;
+
+    /** The first version with OFFER and CREDIT. */
+    private static final int VERSION_OF_CREDIT = 2;
 
     /** The longest frame before the other side has proved itself: names are the most of it. */
     private static final int HANDSHAKE_FRAME_MAX_BYTES = 2048;
@@ -48,22 +63,29 @@ abstract class Link extends Connection {
      */
     private static final int SEND_BUFFER_BYTES = 256 * 1024;
 
+    /** How often within a timeout those who wait are told to wait on. */
+    private static final int TOLD_IN_TIMEOUT = 4;
+
+    private final byte incoming;
     private final Outbox outbox = new Outbox(this);
-    private final Map<Integer, Assembly> assemblies = new HashMap<>();
-    private final long messageMaxBytes;
-    private final Budget assembling;
-    private boolean trusted;
+    private final Inbox inbox;
+
+    private final Duration tellEvery;
+    private boolean telling;
+
+    /** The version that both sides speak; 0 until they have proved themselves. */
+    private int version;
 
     /**
+     * @param incoming the kind of messages that the other side sends
      * @param unsentMaxBytes as in {@link Connection}
-     * @param messageMaxBytes the longest message that is taken
-     * @param assembling the memory for unfinished messages, shared with other links
      */
-    Link(Socket socket, long unsentMaxBytes, long messageMaxBytes, Budget assembling) {
+    Link(Socket socket, byte incoming, long unsentMaxBytes, PeerSettings settings) {
         // Frames are short, so unfinished ones need no budget.
         super(socket, unsentMaxBytes, new Budget(Long.MAX_VALUE));
-        this.messageMaxBytes = messageMaxBytes;
-        this.assembling = assembling;
+        this.incoming = incoming;
+        this.tellEvery = settings.timeout().dividedBy(TOLD_IN_TIMEOUT);
+        this.inbox = new Inbox(this, settings.messageMaxBytes(), settings.room());
         sendBuffer(SEND_BUFFER_BYTES);
     }
 
@@ -73,9 +95,27 @@ abstract class Link extends Connection {
     /**
      * A whole message.
      *
-     * @param body what was sent; empty if it was longer than can be held here
+     * @param body valid during the call, but for its tail
      */
-    abstract void message(byte kind, int number, Optional<ByteBuffer> body) throws MalformedMessage;
+    abstract void message(int number, Received body) throws MalformedMessage;
+
+    /** The message of this number is longer than can be held here: it will not come. */
+    abstract void tooLong(int number) throws MalformedMessage;
+
+    /** Has those wait on who wait for what waits here; tells whether anything does. */
+    abstract boolean tellWaiting();
+
+    /** How many nodes the message of this number is passed on to from here before it reaches its client. */
+    abstract int nodesBefore(int number);
+
+    /** The message of this number waits for room here. */
+    abstract void waits(int number);
+
+    /** There is room for the message of this number now. */
+    abstract void granted(int number);
+
+    /** A chunk of an unfinished message has come. */
+    abstract void moved(int number);
 
     /** A frame about the request with this number; 0 for {@link #GOAWAY}. */
     abstract void notice(byte kind, int number) throws MalformedMessage;
@@ -83,20 +123,29 @@ abstract class Link extends Connection {
     /** Warns of what the other side does; it may do it often, and the log has to stay readable. */
     abstract void warn(Supplier<String> line);
 
-    /** A chunk of an unfinished message has come. */
-    abstract void moved(int number);
-
-    /** The other side has proved itself: from now on there are messages, and no handshake. */
-    final void trust() {
-        trusted = true;
+    /** The other side has proved itself: from now on there are messages of this version, and no handshake. */
+    final void trust(int commonVersion) {
+        version = commonVersion;
     }
 
     final boolean isTrusted() {
-        return trusted;
+        return version > 0;
+    }
+
+    final int version() {
+        return version;
+    }
+
+    final boolean givesCredit() {
+        return version >= VERSION_OF_CREDIT;
     }
 
     final Outbox outbox() {
         return outbox;
+    }
+
+    final Inbox inbox() {
+        return inbox;
     }
 
     final long unsent() {
@@ -110,13 +159,13 @@ abstract class Link extends Connection {
 
     @Override
     protected boolean hasMoreToSend() {
-        return !outbox.isEmpty();
+        return outbox.isReady();
     }
 
     @Override
     protected void closed() {
-        assemblies.values().forEach(this::drop);
-        assemblies.clear();
+        inbox.close();
+        outbox.close();
     }
 
     @Override
@@ -126,7 +175,7 @@ abstract class Link extends Connection {
         }
         int start = input.position();
         int length = input.getInt(start);
-        if (length < 1 || length > (trusted ? FRAME_MAX_BYTES : HANDSHAKE_FRAME_MAX_BYTES)) {
+        if (length < 1 || length > (isTrusted() ? FRAME_MAX_BYTES : HANDSHAKE_FRAME_MAX_BYTES)) {
             malformed("a frame of " + Integer.toUnsignedString(length) + " bytes");
             return false;
         }
@@ -145,23 +194,57 @@ abstract class Link extends Connection {
     }
 
     private void frame(byte kind, ByteBuffer content) throws MalformedMessage {
-        if (!trusted) {
+        if (!isTrusted()) {
             handshake(kind, content);
             return;
         }
         switch (kind) {
             case REQUEST, REPLY -> chunk(kind, content);
-            case PROGRESS, CANCEL -> notice(kind, number(content));
+            case PROGRESS, CANCEL -> {
+                expect(content, Integer.BYTES);
+                notice(kind, content.getInt());
+            }
             case GOAWAY -> notice(kind, 0);
-            default -> throw new MalformedMessage("unknown kind of frame " + kind);
+            case OFFER -> {
+                expectCredit(kind);
+                expect(content, 3 * Integer.BYTES);
+                inbox.offer(content.getInt(), content.getInt(), content.getInt());
+            }
+            case CREDIT -> {
+                expectCredit(kind);
+                expect(content, 2 * Integer.BYTES);
+                outbox.credit(content.getInt(), Integer.toUnsignedLong(content.getInt()));
+            }
+            default -> throw unknown(kind);
         }
     }
 
-    private static int number(ByteBuffer content) throws MalformedMessage {
-        if (content.remaining() != Integer.BYTES) {
-            throw new MalformedMessage("a number of " + content.remaining() + " bytes");
+    private void chunk(byte kind, ByteBuffer content) throws MalformedMessage {
+        if (kind != incoming) {
+            throw new MalformedMessage(
+                    kind == REPLY ? "a reply that nobody asked for" : "a request on a link that is there for replies");
         }
-        return content.getInt();
+        if (content.remaining() < CHUNK_HEADER_BYTES - 1) {
+            throw new MalformedMessage("a chunk of " + content.remaining() + " bytes");
+        }
+        boolean more = content.get() != 0;
+        inbox.chunk(content.getInt(), more, content);
+    }
+
+    private void expectCredit(byte kind) throws MalformedMessage {
+        if (!givesCredit()) {
+            throw unknown(kind);
+        }
+    }
+
+    private static void expect(ByteBuffer content, int bytes) throws MalformedMessage {
+        if (content.remaining() != bytes) {
+            throw new MalformedMessage(content.remaining() + " bytes in a frame of " + bytes);
+        }
+    }
+
+    static MalformedMessage unknown(byte kind) {
+        return new MalformedMessage("unknown kind of frame " + kind);
     }
 
     private void malformed(String what) {
@@ -169,74 +252,17 @@ abstract class Link extends Connection {
         close();
     }
 
-    /** A message that comes in several chunks. */
-    private static final class Assembly {
-        private final List<byte[]> chunks = new ArrayList<>();
-        private int bytes;
-        private boolean tooLong;
-
-        void add(ByteBuffer content) {
-            byte[] chunk = new byte[content.remaining()];
-            content.get(chunk);
-            chunks.add(chunk);
-            bytes += chunk.length;
+    /** Has {@link #tellWaiting} called again and again, as long as somebody waits. */
+    final void tellWhileWaiting() {
+        if (!telling) {
+            telling = true;
+            loop().after(tellEvery, () -> {
+                telling = false;
+                if (!isClosed() && tellWaiting()) {
+                    tellWhileWaiting();
+                }
+            });
         }
-
-        ByteBuffer whole() {
-            ByteBuffer whole = ByteBuffer.allocate(bytes);
-            chunks.forEach(whole::put);
-            return whole.flip();
-        }
-    }
-
-    private void chunk(byte kind, ByteBuffer content) throws MalformedMessage {
-        if (content.remaining() < CHUNK_HEADER_BYTES - 1) {
-            throw new MalformedMessage("a chunk of " + content.remaining() + " bytes");
-        }
-        boolean more = content.get() != 0;
-        int number = content.getInt();
-        Assembly assembly = assemblies.get(number);
-        if (assembly == null) {
-            if (!more) {
-                message(kind, number, Optional.of(content));
-                return;
-            }
-            assembly = new Assembly();
-            assemblies.put(number, assembly);
-        }
-        if (more && !content.hasRemaining()) {
-            throw new MalformedMessage("an empty chunk of a message that goes on");
-        }
-        if (assembly.tooLong
-                || assembly.bytes + content.remaining() > messageMaxBytes
-                || !assembling.take(content.remaining())) {
-            assembly.tooLong = true;
-            drop(assembly);
-        } else {
-            assembly.add(content);
-        }
-        if (more) {
-            moved(number);
-            return;
-        }
-        assemblies.remove(number);
-        Optional<ByteBuffer> body = assembly.tooLong ? Optional.empty() : Optional.of(assembly.whole());
-        drop(assembly);
-        message(kind, number, body);
-    }
-
-    /** Drops what has come of an unfinished message. */
-    final void forget(int number) {
-        Assembly assembly = assemblies.remove(number);
-        if (assembly != null) {
-            drop(assembly);
-        }
-    }
-
-    private void drop(Assembly assembly) {
-        assembling.give(assembly.bytes);
-        assembly.chunks.clear();
-        assembly.bytes = 0;
     }
 
     final void sendFrame(byte kind, byte[] content) {
@@ -251,21 +277,48 @@ abstract class Link extends Connection {
         sendFrame(kind, ByteBuffer.allocate(Integer.BYTES).putInt(number).array());
     }
 
+    /** Offers a long message, by the outbox. */
+    final void sendOffer(int number, Encoded body) {
+        sendFrame(
+                OFFER,
+                ByteBuffer.allocate(3 * Integer.BYTES)
+                        .putInt(number)
+                        .putInt((int) (body.size() - body.tailBytes()))
+                        .putInt(body.tailBytes())
+                        .array());
+    }
+
+    /** Gives credit for a long message, by the inbox. */
+    final void sendCredit(int number, int bytes) {
+        sendFrame(
+                CREDIT,
+                ByteBuffer.allocate(2 * Integer.BYTES)
+                        .putInt(number)
+                        .putInt(bytes)
+                        .array());
+    }
+
     /** Sends one chunk of a message, by the outbox. */
-    final void sendChunk(byte kind, int number, boolean last, byte[] body, int offset, int length) {
+    final void sendChunk(byte kind, int number, boolean last, ByteBuffer part, int offset, int length) {
         send(ByteBuffer.allocate(Integer.BYTES + CHUNK_HEADER_BYTES)
                 .putInt(CHUNK_HEADER_BYTES + length)
                 .put(kind)
                 .put((byte) (last ? 0 : 1))
                 .putInt(number)
                 .array());
-        send(body, offset, length);
+        if (part.hasArray()) {
+            send(part.array(), part.arrayOffset() + offset, length);
+        } else {
+            byte[] copy = new byte[length];
+            part.get(offset, copy);
+            send(copy);
+        }
     }
 
     /** Closes the connection unless the other side has proved itself by then. */
     final void expectTrustWithin(Duration timeout) {
         loop().after(timeout, () -> {
-            if (!trusted && !isClosed()) {
+            if (!isTrusted() && !isClosed()) {
                 close();
             }
         });

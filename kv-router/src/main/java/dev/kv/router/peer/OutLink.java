@@ -4,8 +4,10 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.MessageReader;
+import dev.kv.router.peer.codec.Received;
 import dev.kv.router.peer.codec.ReplyCodec;
 import dev.kv.router.peer.codec.RequestCodec;
 import java.nio.ByteBuffer;
@@ -14,7 +16,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -33,6 +34,7 @@ final class OutLink extends Link {
     private final PeerSettings settings;
     private final byte[] hello;
     private byte[] challenge = new byte[0];
+    private int commonVersion;
 
     /** By their numbers, the requests on the way; those that nobody waits for any more stay until their replies come. */
     private final Map<Integer, Pending> pending = new HashMap<>();
@@ -54,7 +56,7 @@ final class OutLink extends Link {
      * @param whenOpened decides what becomes of the link: {@link #prove} or {@link #giveUp}
      */
     OutLink(Socket socket, Peer peer, Consumer<OutLink> whenOpened, PeerSettings settings) {
-        super(socket, Long.MAX_VALUE, settings.messageMaxBytes(), settings.assembling());
+        super(socket, REPLY, Long.MAX_VALUE, settings);
         this.peer = peer;
         this.whenOpened = whenOpened;
         this.settings = settings;
@@ -105,7 +107,10 @@ final class OutLink extends Link {
         Handshake.Challenge said = Handshake.Challenge.read(challenge);
         if (!said.called().equals(peer.name())) {
             fail("is not there: at this address is " + said.called());
-        } else if (!Handshake.speaksOneOf(said.versionMin(), said.versionMax())) {
+            return;
+        }
+        commonVersion = Handshake.commonVersion(said.versionMin(), said.versionMax());
+        if (commonVersion == 0) {
             fail("speaks other versions of the protocol between nodes: " + said.versionMin() + " to "
                     + said.versionMax());
         } else {
@@ -120,7 +125,7 @@ final class OutLink extends Link {
         }
         byte[] expected = Handshake.proof(settings.cookie().array(), Handshake.Side.CALLED, hello, challenge);
         if (Handshake.same(bytes(content), expected)) {
-            trust();
+            trust(commonVersion);
             peer.proven(this);
         } else {
             fail(OTHER_COOKIE);
@@ -128,7 +133,7 @@ final class OutLink extends Link {
     }
 
     private void refused(ByteBuffer content) throws MalformedMessage {
-        MessageReader in = new MessageReader(content, 0);
+        MessageReader in = new MessageReader(content);
         Handshake.Refusal refusal = Handshake.Refusal.of(in.u8());
         String text = Bytes.of(in.text()).printable(NAME_MAX_BYTES);
         fail(
@@ -172,12 +177,14 @@ final class OutLink extends Link {
             activeNanos = System.nanoTime();
         }
         int number = lastNumber;
-        byte[] body = RequestCodec.encode(request.request(), request.timeLeft());
-        request.sendAs(number, new Outbox.Message(REQUEST, number, body, () -> moved(number)));
+        Encoded body = RequestCodec.encode(request.request(), version(), request.timeLeft());
+        request.sendAs(
+                number,
+                new Outbox.Message(REQUEST, number, request.request().stream(), body, () -> moved(number), () -> {}));
         pending.put(number, request);
         deadlines.watch(request);
         watchSilence();
-        outbox().send(request.request().stream(), request.message());
+        outbox().send(request.message());
     }
 
     private void expired(Pending request) {
@@ -185,15 +192,25 @@ final class OutLink extends Link {
             // A node that hangs is both late and silent: what comes next must not be sent to it on this link.
             endIfSilent();
             request.uncertain(peer.name() + " did not answer within " + Peer.text(request.timeout()));
+            if (givesCredit()) {
+                sendNotice(CANCEL, request.number());
+            }
             return;
         }
-        outbox().withdraw(request.request().stream(), request.message());
-        pending.remove(request.number());
-        if (request.message().isBegun()) {
-            sendNotice(CANCEL, request.number());
-        }
+        cancel(request);
         request.unreachable(peer.name() + " did not take the request within " + Peer.text(request.timeout()));
         closeIfDone();
+    }
+
+    /** Sends no more of the request. Since version 2 its number is free when the other node has answered the CANCEL. */
+    private void cancel(Pending request) {
+        boolean isHeardOf = outbox().withdraw(request.message());
+        if (isHeardOf) {
+            sendNotice(CANCEL, request.number());
+        }
+        if (!isHeardOf || !givesCredit()) {
+            pending.remove(request.number());
+        }
     }
 
     private void watchSilence() {
@@ -207,6 +224,10 @@ final class OutLink extends Link {
         silenceWatched = false;
         if (isClosed() || pending.isEmpty()) {
             return;
+        }
+        if (pending.keySet().stream().allMatch(inbox()::isWaiting)) {
+            // It is this node that has no room for what the other one has to say.
+            activeNanos = System.nanoTime();
         }
         if (!endIfSilent()) {
             silenceWatched = true;
@@ -242,22 +263,39 @@ final class OutLink extends Link {
     }
 
     @Override
-    void message(byte kind, int number, Optional<ByteBuffer> body) throws MalformedMessage {
-        if (kind != REPLY) {
-            throw new MalformedMessage("a request on a link that is there for replies");
-        }
+    void message(int number, Received body) throws MalformedMessage {
         activeNanos = System.nanoTime();
-        Reply reply = body.isPresent()
-                ? ReplyCodec.decode(body.get(), peer.name())
-                : new Failed(
-                        Word.TOOLARGE,
-                        peer.name()
-                                + " replied with more than fits here (kv.router.reply-max, kv.router.assembly-max)");
+        Reply reply = ReplyCodec.decode(body, peer.name());
+        answered(number).answer(reply);
+        closeIfDone();
+    }
+
+    /** The request of this number, to which the reply has come, or no reply will come any more. */
+    private Pending answered(int number) throws MalformedMessage {
         Pending request = pending.remove(number);
         if (request == null) {
             throw new MalformedMessage("a reply to a request that was not sent");
         }
-        request.answer(reply);
+        if (!request.message().isSent()) {
+            // A node that has no room for a request says so before it has come.
+            outbox().withdraw(request.message());
+        }
+        return request;
+    }
+
+    @Override
+    void tooLong(int number) throws MalformedMessage {
+        activeNanos = System.nanoTime();
+        Pending request = givesCredit() ? pending.get(number) : answered(number);
+        if (request == null) {
+            throw new MalformedMessage("a reply to a request that was not sent");
+        }
+        request.answer(new Failed(
+                Word.TOOLARGE,
+                peer.name() + " replied with more than fits here (kv.router.reply-max, kv.router.assembly-max)"));
+        if (givesCredit()) {
+            sendNotice(CANCEL, number);
+        }
         closeIfDone();
     }
 
@@ -267,8 +305,43 @@ final class OutLink extends Link {
         switch (kind) {
             case PROGRESS -> moved(number);
             case GOAWAY -> leave();
-            default -> throw new MalformedMessage("unknown kind of frame " + kind);
+            case CANCEL -> {
+                inbox().forget(number);
+                answered(number).uncertain(peer.name() + " dropped the request");
+                closeIfDone();
+            }
+            default -> throw unknown(kind);
         }
+    }
+
+    @Override
+    int nodesBefore(int number) {
+        Pending request = pending.get(number);
+        // The last of the path is this node.
+        return request == null ? 0 : request.request().path().size() - 1;
+    }
+
+    @Override
+    void waits(int number) {
+        activeNanos = System.nanoTime();
+        tellWhileWaiting();
+    }
+
+    @Override
+    boolean tellWaiting() {
+        List<Integer> waiting = inbox().waiting();
+        for (int number : waiting) {
+            Pending request = pending.get(number);
+            if (request != null) {
+                request.moved();
+            }
+        }
+        return !waiting.isEmpty();
+    }
+
+    @Override
+    void granted(int number) {
+        moved(number);
     }
 
     @Override

@@ -1,25 +1,36 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.peer.codec.Encoded;
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
- * Messages that wait to be sent on one link. Each is cut into chunks, and the chunks of different streams take turns, so that
- * a large message delays no other stream; within a stream messages go one after the other. On the link's loop only.
+ * What one link has to send: the messages of many streams. A short message goes to the socket at once, past all long ones. A
+ * long one is offered first; it is sent in chunks, as far as the other side has given credit for it, and long messages take
+ * turns chunk by chunk. Within a stream a message waits until those before it were sent as a whole. {@link Link} tells the
+ * rules that both sides keep to. On the link's loop only.
  */
 final class Outbox {
-    /** The most that one frame carries. */
+    /** The most that one frame carries, and the longest message that is sent at once. */
     static final int CHUNK_MAX_BYTES = 64 * 1024;
 
-    /** Handed to the socket ahead of what it has sent: enough to keep it busy, and what a new message waits behind. */
+    /** Handed to the socket ahead of what it has sent: enough to keep it busy, and what a short message waits behind. */
     private static final int WINDOW_BYTES = 2 * CHUNK_MAX_BYTES;
 
     private final Link link;
 
-    /** By stream, those whose turn comes first at the front. */
-    private final Map<Long, ArrayDeque<Message>> streams = new LinkedHashMap<>();
+    /** By stream, those that have begun with a long message: its first one is under way. */
+    private final Map<Long, ArrayDeque<Message>> streams = new HashMap<>();
+
+    /** By the number of the request, the long messages under way. */
+    private final Map<Integer, Message> offered = new HashMap<>();
+
+    /** Those of them of which more may be sent, the next one first. */
+    private final ArrayDeque<Message> ready = new ArrayDeque<>();
 
     private long waitingBytes;
 
@@ -31,84 +42,147 @@ final class Outbox {
     static final class Message {
         private final byte frame;
         private final int number;
-        private final byte[] body;
+        private final long stream;
+        private final Encoded body;
         private final Runnable moved;
-        private int position;
+        private final Runnable done;
+        private int part;
+        private int positionInPart;
+        private long sentBytes;
+        private long creditBytes;
 
         /**
          * @param frame the kind of frame that carries it
          * @param number of the request that it belongs to
          * @param moved to be run when one of several chunks has been handed to the socket
+         * @param done to be run when nothing more of it will be sent; its bytes must stay until then
          */
-        Message(byte frame, int number, byte[] body, Runnable moved) {
+        Message(byte frame, int number, long stream, Encoded body, Runnable moved, Runnable done) {
             this.frame = frame;
             this.number = number;
+            this.stream = stream;
             this.body = body;
             this.moved = moved;
+            this.done = done;
         }
 
         /** Whether all of it was handed to the socket. */
         boolean isSent() {
-            return position == body.length;
+            return sentBytes == body.size();
         }
 
-        /** Whether any of it was handed to the socket. */
-        boolean isBegun() {
-            return position > 0;
+        private boolean isShort() {
+            return Outbox.isShort(body);
         }
 
-        private int leftBytes() {
-            return body.length - position;
+        private long leftBytes() {
+            return body.size() - sentBytes;
+        }
+
+        private ByteBuffer part() {
+            return body.parts().get(part);
+        }
+
+        private void advance(int bytes) {
+            sentBytes += bytes;
+            positionInPart += bytes;
+            if (positionInPart == part().limit() && !isSent()) {
+                part++;
+                positionInPart = 0;
+            }
         }
     }
 
-    void send(long stream, Message message) {
-        ArrayDeque<Message> queue = streams.get(stream);
-        if (queue == null && message.body.length <= CHUNK_MAX_BYTES && link.unsent() < WINDOW_BYTES) {
-            sendChunk(message);
+    /** Whether a message is sent as one chunk. */
+    static boolean isShort(Encoded body) {
+        return body.size() <= CHUNK_MAX_BYTES;
+    }
+
+    void send(Message message) {
+        ArrayDeque<Message> queue = streams.isEmpty() ? null : streams.get(message.stream);
+        if (queue == null && message.isShort()) {
+            sendShort(message);
             return;
         }
+        waitingBytes += message.leftBytes();
         if (queue == null) {
             queue = new ArrayDeque<>();
-            streams.put(stream, queue);
+            streams.put(message.stream, queue);
+            queue.add(message);
+            begin(message);
+            pump();
+        } else {
+            queue.add(message);
         }
-        queue.add(message);
-        waitingBytes += message.leftBytes();
-        pump();
     }
 
     /** Sends as much as the socket should have; to be called whenever it has sent some. */
     void pump() {
-        while (!streams.isEmpty() && link.unsent() < WINDOW_BYTES) {
-            Iterator<Map.Entry<Long, ArrayDeque<Message>>> first =
-                    streams.entrySet().iterator();
-            Map.Entry<Long, ArrayDeque<Message>> stream = first.next();
-            ArrayDeque<Message> queue = stream.getValue();
-            first.remove();
-            waitingBytes -= sendChunk(queue.peek());
-            if (queue.peek().isSent()) {
-                queue.remove();
-            }
-            if (!queue.isEmpty()) {
-                streams.put(stream.getKey(), queue);
+        while (!ready.isEmpty() && link.unsent() < WINDOW_BYTES) {
+            Message message = ready.poll();
+            waitingBytes -= sendChunk(message);
+            if (message.isSent()) {
+                end(message);
+            } else if (message.creditBytes > 0) {
+                ready.add(message);
             }
         }
     }
 
-    /** Takes back what is left of a message. */
-    void withdraw(long stream, Message message) {
-        ArrayDeque<Message> queue = streams.get(stream);
-        if (queue != null && queue.remove(message)) {
-            waitingBytes -= message.leftBytes();
-            if (queue.isEmpty()) {
-                streams.remove(stream);
+    /** The other side takes so many more bytes of the long message of this number; it may have been withdrawn meanwhile. */
+    void credit(int number, long bytes) {
+        Message message = offered.get(number);
+        if (message != null) {
+            if (message.creditBytes == 0) {
+                ready.add(message);
             }
+            message.creditBytes += bytes;
+            pump();
         }
     }
 
-    /** Whether all was handed to the socket. */
-    boolean isEmpty() {
-        return streams.isEmpty();
+    /**
+     * Takes back what is left of a message.
+     *
+     * @return whether the other side has heard of it
+     */
+    boolean withdraw(Message message) {
+        ArrayDeque<Message> queue = streams.get(message.stream);
+        if (queue == null || !queue.contains(message)) {
+            return message.isSent();
+        }
+        waitingBytes -= message.leftBytes();
+        if (queue.peek() == message) {
+            ready.remove(message);
+            end(message);
+            pump();
+            return true;
+        }
+        queue.remove(message);
+        message.done.run();
+        return false;
+    }
+
+    /** The same for the long message of this number, if one is under way. */
+    boolean withdraw(int number) {
+        Message message = offered.get(number);
+        return message != null && withdraw(message);
+    }
+
+    /** The link is closed: nothing more will be sent. */
+    void close() {
+        List<Message> left =
+                streams.values().stream().flatMap(Collection::stream).toList();
+        streams.clear();
+        offered.clear();
+        ready.clear();
+        waitingBytes = 0;
+        left.forEach(message -> message.done.run());
+    }
+
+    /** Whether {@link #pump} would send more to a socket that takes it. */
+    boolean isReady() {
+        return !ready.isEmpty();
     }
 
     /** Bytes that were not handed to the socket yet. */
@@ -116,12 +190,56 @@ final class Outbox {
         return waitingBytes;
     }
 
+    private void begin(Message message) {
+        offered.put(message.number, message);
+        if (link.givesCredit()) {
+            link.sendOffer(message.number, message.body);
+        } else {
+            message.creditBytes = message.body.size();
+            ready.add(message);
+        }
+    }
+
+    /** The first message of its stream is no longer under way: short ones that waited behind it go, the next long one begins. */
+    private void end(Message message) {
+        offered.remove(message.number);
+        message.done.run();
+        ArrayDeque<Message> queue = streams.get(message.stream);
+        queue.remove();
+        while (!queue.isEmpty() && queue.peek().isShort()) {
+            Message next = queue.remove();
+            waitingBytes -= next.leftBytes();
+            sendShort(next);
+        }
+        if (queue.isEmpty()) {
+            streams.remove(message.stream);
+        } else {
+            begin(queue.peek());
+        }
+    }
+
+    private void sendShort(Message message) {
+        sendChunk(message);
+        message.done.run();
+    }
+
+    /** Sends a short message that has no stream, at once. */
+    void sendShort(byte frame, int number, Encoded body) {
+        // Large values alone are parts of their own.
+        ByteBuffer part = body.parts().getFirst();
+        link.sendChunk(frame, number, true, part, 0, part.limit());
+    }
+
+    /** Sends as much as one chunk may hold, from one part of the message. */
     private int sendChunk(Message message) {
-        int length = Math.min(CHUNK_MAX_BYTES, message.leftBytes());
-        boolean last = message.position + length == message.body.length;
-        link.sendChunk(message.frame, message.number, last, message.body, message.position, length);
-        message.position += length;
-        if (message.body.length > CHUNK_MAX_BYTES) {
+        ByteBuffer part = message.part();
+        int from = message.positionInPart;
+        int allowed = message.isShort() ? CHUNK_MAX_BYTES : (int) Math.min(CHUNK_MAX_BYTES, message.creditBytes);
+        int length = Math.min(allowed, part.limit() - from);
+        message.advance(length);
+        link.sendChunk(message.frame, message.number, message.isSent(), part, from, length);
+        if (!message.isShort()) {
+            message.creditBytes -= length;
             message.moved.run();
         }
         return length;

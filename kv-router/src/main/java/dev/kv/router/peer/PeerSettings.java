@@ -2,7 +2,6 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.RoutingTable;
-import dev.kv.router.net.Budget;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Optional;
@@ -22,7 +21,8 @@ import java.util.function.Function;
  * @param inFlightMax how many requests of one link may wait for their replies
  * @param unsentMaxBytes how much may wait to be sent on one link
  * @param messageMaxBytes the longest request or reply
- * @param assembling the memory for requests and replies of which parts are still to come, on all links
+ * @param room the memory for long requests and replies of other nodes, on all links
+ * @param replies the memory for long replies to other nodes that were built whole and wait to be sent, on all links
  */
 public record PeerSettings(
         String self,
@@ -36,7 +36,8 @@ public record PeerSettings(
         int inFlightMax,
         long unsentMaxBytes,
         long messageMaxBytes,
-        Budget assembling) {
+        Room room,
+        Room replies) {
     /** The port of the door for other nodes, where nothing else is said. */
     public static final int DEFAULT_PORT = 4041;
 

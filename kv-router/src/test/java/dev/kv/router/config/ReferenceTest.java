@@ -44,6 +44,7 @@ class ReferenceTest {
                         Map.entry("kv.router.connections-max", 1024),
                         Map.entry("kv.router.unsent-max", "64MiB"),
                         Map.entry("kv.router.assembly-max", 0),
+                        Map.entry("kv.router.replies-max", 0),
                         Map.entry("kv.router.in-flight-max", 65536),
                         Map.entry("kv.router.zookeeper.connect", ""),
                         Map.entry("kv.router.zookeeper.path", "/kv"),

@@ -6,7 +6,6 @@ import dev.kv.router.Reply;
 import dev.kv.router.Router;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.Store;
-import dev.kv.router.net.Budget;
 import dev.kv.router.net.Loops;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -35,9 +34,12 @@ final class Host implements AutoCloseable {
     Duration handshakeTimeout = Duration.ofSeconds(5);
     int inFlightMax = 1000;
     long unsentMaxBytes = 64 << 20;
+    long roomBytes = 129L << 20;
+    long repliesBytes = 64L << 20;
     int port;
 
     private Loops loops;
+    private Room room;
     private Peers peers;
     private PeerDoor door;
     private Router router;
@@ -50,6 +52,7 @@ final class Host implements AutoCloseable {
     Host start(String table) {
         try {
             loops = new Loops(1);
+            room = new Room(roomBytes);
             PeerSettings settings = new PeerSettings(
                     name,
                     cookie,
@@ -62,7 +65,8 @@ final class Host implements AutoCloseable {
                     inFlightMax,
                     unsentMaxBytes,
                     65L << 20,
-                    new Budget(129L << 20));
+                    room,
+                    new Room(repliesBytes));
             peers = new Peers(loops, settings);
             router = new Router(
                     name,
@@ -105,6 +109,11 @@ final class Host implements AutoCloseable {
                     }
                     default -> throw new AssertionError("no test asks for " + command);
                 });
+    }
+
+    /** How much of the memory for long messages is taken. */
+    long roomTaken() {
+        return room.takenBytes();
     }
 
     /** A client of this node. */

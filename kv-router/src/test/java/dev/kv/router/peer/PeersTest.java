@@ -365,4 +365,19 @@ class PeersTest {
             assertThat(put.get(2, TimeUnit.SECONDS)).as("%d KiB", kib).isEqualTo(Reply.OK);
         }
     }
+
+    @Test
+    void aNodeOfVersion1IsServedAndAskedAsItSpeaks() throws Exception {
+        VersionOneNode old = new VersionOneNode("old@h", foo.cookie);
+        opened.addFirst(old);
+        foo.addresses.put("old@h", old.address());
+        foo.start("*=old@h");
+
+        String large = "v".repeat(1 << 20);
+        assertThat(foo.ask(put("nuts", "large", large))).isEqualTo(Reply.OK);
+        assertThat(foo.ask(put("nuts", "small", "1"))).isEqualTo(Reply.OK);
+        assertThat(foo.ask(get("nuts", "large"))).isEqualTo(value(large));
+        assertThat(foo.ask(get("nuts", "small"))).isEqualTo(value("1"));
+        assertThat(foo.ask(get("nuts", "none"))).isEqualTo(Reply.ABSENT);
+    }
 }

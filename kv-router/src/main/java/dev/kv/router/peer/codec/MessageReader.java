@@ -8,14 +8,20 @@ import java.nio.ByteBuffer;
 /** A message while it is read: no content of it leads to anything but values or a {@link MalformedMessage}. */
 public final class MessageReader {
     private final ByteBuffer bytes;
+    private Bytes tail;
     private int depthLeft;
 
+    /** A message without a tail, and without values that stand in each other. */
+    public MessageReader(ByteBuffer bytes) {
+        this(Received.whole(bytes), 0);
+    }
+
     /**
-     * @param bytes the whole message
      * @param depthMax how deep values may stand in each other
      */
-    public MessageReader(ByteBuffer bytes, int depthMax) {
-        this.bytes = bytes;
+    MessageReader(Received message, int depthMax) {
+        this.bytes = message.head();
+        this.tail = message.tail();
         this.depthLeft = depthMax;
     }
 
@@ -50,8 +56,15 @@ public final class MessageReader {
         return new String(raw(u16()), UTF_8);
     }
 
+    /** The bytes of a length that stands before them; not copied if they are the tail. */
     public Bytes bytes() throws MalformedMessage {
-        return Bytes.owning(raw(u32()));
+        int length = u32();
+        if (!tail.isEmpty() && length == tail.size() && !bytes.hasRemaining()) {
+            Bytes taken = tail;
+            tail = Bytes.EMPTY;
+            return taken;
+        }
+        return Bytes.owning(raw(length));
     }
 
     /** Refuses a message of which less is left: a length, or a number of things that take a byte each at least. */
@@ -64,8 +77,8 @@ public final class MessageReader {
 
     /** Refuses a message of which something is left. */
     public void expectEnd() throws MalformedMessage {
-        if (bytes.hasRemaining()) {
-            throw new MalformedMessage(bytes.remaining() + " bytes too many");
+        if (bytes.hasRemaining() || !tail.isEmpty()) {
+            throw new MalformedMessage(bytes.remaining() + (long) tail.size() + " bytes too many");
         }
     }
 

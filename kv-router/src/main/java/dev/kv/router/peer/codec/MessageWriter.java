@@ -4,51 +4,94 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 
 /** A message while it is written. Numbers are big-endian. */
 public final class MessageWriter {
     /** The length of a text has 16 bits. */
     private static final int TEXT_MAX_BYTES = 0xFFFF;
 
-    private final ByteBuffer bytes;
+    /** The first memory for what stands around large values: mostly that is short. */
+    private static final int FIRST_BYTES = 512;
+
+    private final long size;
+
+    /** What was written before {@link #bytes}; rarely anything. */
+    private List<ByteBuffer> parts = List.of();
+
+    private long writtenBefore;
+    private ByteBuffer bytes;
 
     /**
      * @param size of the whole message
      */
     public MessageWriter(long size) {
-        bytes = ByteBuffer.allocate(Math.toIntExact(size));
+        this.size = size;
+        this.bytes = ByteBuffer.allocate(size > Encoded.LARGE_BYTES ? FIRST_BYTES : (int) size);
     }
 
     public void u8(int value) {
-        bytes.put((byte) value);
+        room(1).put((byte) value);
     }
 
     public void u16(int value) {
-        bytes.putShort((short) value);
+        room(Short.BYTES).putShort((short) value);
     }
 
     public void u32(int value) {
-        bytes.putInt(value);
+        room(Integer.BYTES).putInt(value);
     }
 
     public void u64(long value) {
-        bytes.putLong(value);
+        room(Long.BYTES).putLong(value);
     }
 
     public void raw(byte[] value) {
-        bytes.put(value);
+        room(value.length).put(value);
     }
 
     public void text(String value) {
         byte[] utf8 = value.getBytes(UTF_8);
         int length = Math.min(utf8.length, TEXT_MAX_BYTES);
         u16(length);
-        bytes.put(utf8, 0, length);
+        room(length).put(utf8, 0, length);
     }
 
     public void bytes(Bytes value) {
         u32(value.size());
-        raw(value.array());
+        if (value.size() > Encoded.LARGE_BYTES) {
+            part(ByteBuffer.wrap(value.array()));
+        } else {
+            raw(value.array());
+        }
+    }
+
+    /** A large value as it is kept. */
+    private void part(ByteBuffer value) {
+        endPart();
+        parts.add(value);
+        writtenBefore += value.limit();
+    }
+
+    private void endPart() {
+        if (parts.isEmpty()) {
+            parts = new ArrayList<>();
+        }
+        writtenBefore += bytes.position();
+        if (bytes.position() > 0) {
+            parts.add(bytes.flip().slice());
+        }
+        bytes = ByteBuffer.allocate(0);
+    }
+
+    private ByteBuffer room(int length) {
+        if (bytes.remaining() < length) {
+            long wanted = Math.max(Math.max(2L * bytes.capacity(), FIRST_BYTES), bytes.position() + (long) length);
+            bytes = ByteBuffer.allocate((int) Math.min(wanted, size - writtenBefore))
+                    .put(bytes.flip());
+        }
+        return bytes;
     }
 
     /** How many bytes {@link #text} writes, counted without encoding it where it is ASCII, as names of nodes are. */
@@ -62,10 +105,20 @@ public final class MessageWriter {
     }
 
     /** The message, all of which has been written. */
-    public byte[] toByteArray() {
-        if (bytes.hasRemaining()) {
-            throw new IllegalStateException(bytes.remaining() + " bytes fewer than their encoding says");
+    public Encoded encoded() {
+        long written = writtenBefore + bytes.position();
+        if (written != size) {
+            throw new IllegalStateException(written + " bytes written where the encoding says " + size);
         }
-        return bytes.array();
+        if (parts.isEmpty()) {
+            return new Encoded(List.of(bytes.flip()), size);
+        }
+        endPart();
+        return new Encoded(parts, size);
+    }
+
+    /** The same where it is short. */
+    public byte[] toByteArray() {
+        return encoded().parts().getFirst().array();
     }
 }

@@ -14,7 +14,6 @@ import static dev.kv.router.peer.codec.Variants.row;
 
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
-import java.nio.ByteBuffer;
 import java.util.List;
 
 /** How replies stand in a message: a row for each kind. {@code docs/peer-protocol.md} shows the same. */
@@ -106,18 +105,18 @@ public final class ReplyCodec {
     private ReplyCodec() {}
 
     /** The message of a reply. */
-    public static byte[] encode(Reply reply) {
+    public static Encoded encode(Reply reply) {
         MessageWriter out = new MessageWriter(ROWS.size(reply));
         ROWS.write(out, reply);
-        return out.toByteArray();
+        return out.encoded();
     }
 
     /** The reply to a command that this node does not know. */
-    public static byte[] unsupported(int command) {
+    public static Encoded unsupported(int command) {
         MessageWriter out = new MessageWriter(2);
         out.u8(UNSUPPORTED);
         out.u8(command);
-        return out.toByteArray();
+        return out.encoded();
     }
 
     /**
@@ -125,7 +124,7 @@ public final class ReplyCodec {
      *
      * @param node the name of the node that sent it
      */
-    public static Reply decode(ByteBuffer message, String node) throws MalformedMessage {
+    public static Reply decode(Received message, String node) throws MalformedMessage {
         MessageReader in = new MessageReader(message, DEPTH_MAX);
         try {
             int code = in.u8();

@@ -64,15 +64,33 @@ final class CodecTest {
             new Reply.Names(List.of(new Reply.Owner(B, "foo@h")), 9, List.of(new Reply.Name(8, K))));
 
     private static Request request(Command command) {
-        return new Request(command, 3, List.of(new Request.Visit("foo@h", 9)), Request.UNLIMITED, () -> {});
+        return new Request(
+                command,
+                3,
+                List.of(new Request.Visit("foo@h", 9)),
+                Request.UNLIMITED,
+                1_800_000_000_000L,
+                Optional.of(new Request.Term(2, 3)),
+                Optional.of(new Request.Id(Long.MIN_VALUE, 5, 4)),
+                () -> {});
     }
 
     private static byte[] encoded(Command command) {
-        return RequestCodec.encode(request(command), Duration.ofSeconds(1));
+        return bytes(RequestCodec.encode(request(command), 2, Duration.ofSeconds(1)));
     }
 
-    private static RequestCodec.Received decoded(byte[] body) throws MalformedMessage {
-        return RequestCodec.decode(ByteBuffer.wrap(body), () -> {});
+    private static byte[] bytes(Encoded message) {
+        ByteBuffer all = ByteBuffer.allocate((int) message.size());
+        message.parts().forEach(part -> all.put(part.duplicate()));
+        return all.array();
+    }
+
+    private static Received received(byte[] bytes) {
+        return Received.whole(ByteBuffer.wrap(bytes));
+    }
+
+    private static RequestCodec.Asked decoded(byte[] body) throws MalformedMessage {
+        return RequestCodec.decode(received(body), 2, () -> {});
     }
 
     /** The records that can be said, those of interfaces in between included. */
@@ -92,10 +110,13 @@ final class CodecTest {
     void everyCommandArrivesAsItWasSent() throws Exception {
         assertThat(COMMANDS).extracting(Object::getClass).containsExactlyInAnyOrderElementsOf(records(Command.class));
         for (Command command : COMMANDS) {
-            Request arrived = ((RequestCodec.Received.Known) decoded(encoded(command))).request();
+            Request arrived = ((RequestCodec.Asked.Known) decoded(encoded(command))).request();
             assertThat(arrived.command()).isEqualTo(command);
             assertThat(arrived.path()).containsExactly(new Request.Visit("foo@h", 9));
             assertThat(arrived.stream()).isEqualTo(3);
+            assertThat(arrived.takenMillis()).isEqualTo(1_800_000_000_000L);
+            assertThat(arrived.holder()).contains(new Request.Term(2, 3));
+            assertThat(arrived.id()).contains(new Request.Id(Long.MIN_VALUE, 5, 4));
             assertThat(arrived.timeLeft()).isEqualTo(Duration.ofSeconds(1));
         }
     }
@@ -104,7 +125,7 @@ final class CodecTest {
     void everyReplyArrivesAsItWasSent() throws Exception {
         assertThat(Set.copyOf(REPLIES.stream().map(Object::getClass).toList())).isEqualTo(records(Reply.class));
         for (Reply reply : REPLIES) {
-            assertThat(ReplyCodec.decode(ByteBuffer.wrap(ReplyCodec.encode(reply)), "foo@h"))
+            assertThat(ReplyCodec.decode(received(bytes(ReplyCodec.encode(reply))), "foo@h"))
                     .isEqualTo(reply);
         }
     }
@@ -113,7 +134,7 @@ final class CodecTest {
     @Test
     void theSizeOfACommandIsThatOfItsOperands() {
         for (Command command : COMMANDS) {
-            int headerBytes = 1 + 4 + 4 + 2 + 2 + "foo@h".length() + 8;
+            int headerBytes = 1 + 4 + 4 + 2 + 2 + "foo@h".length() + 8 + 1 + 8 + 16 + 24;
             assertThat(CommandCodec.sizeOf(command)).as("%s", command).isEqualTo(encoded(command).length - headerBytes);
         }
     }
@@ -122,7 +143,7 @@ final class CodecTest {
     void aTextThatIsNoAsciiOrTooLongForItsLengthArrivesAsFarAsItFits() throws Exception {
         for (String text : List.of("Grüße an den nächsten Knoten", "x".repeat(70_000), "ü".repeat(40_000))) {
             Reply.Failed sent = new Reply.Failed(Reply.Word.ERR, text);
-            Reply.Failed arrived = (Reply.Failed) ReplyCodec.decode(ByteBuffer.wrap(ReplyCodec.encode(sent)), "foo@h");
+            Reply.Failed arrived = (Reply.Failed) ReplyCodec.decode(received(bytes(ReplyCodec.encode(sent))), "foo@h");
             assertThat(text).startsWith(arrived.message().substring(0, Math.min(text.length(), 30_000)));
         }
     }
@@ -132,7 +153,7 @@ final class CodecTest {
         byte[] batch = encoded(new Command.Batch(B, List.of(new Command.Size(B))));
         batch[batch.length - 4 - B.size() - 1] = 99;
 
-        assertThat(decoded(batch)).isEqualTo(new RequestCodec.Received.Unknown(99));
+        assertThat(decoded(batch)).isEqualTo(new RequestCodec.Asked.Unknown(99));
     }
 
     @Test
@@ -147,9 +168,9 @@ final class CodecTest {
                     .isInstanceOf(MalformedMessage.class);
         }
         for (Reply reply : REPLIES) {
-            byte[] whole = ReplyCodec.encode(reply);
+            byte[] whole = bytes(ReplyCodec.encode(reply));
             for (int length = 0; length < whole.length; length++) {
-                ByteBuffer part = ByteBuffer.wrap(Arrays.copyOf(whole, length));
+                Received part = received(Arrays.copyOf(whole, length));
                 assertThatThrownBy(() -> ReplyCodec.decode(part, "foo@h"))
                         .as("%s", reply)
                         .isInstanceOf(MalformedMessage.class);
@@ -167,7 +188,7 @@ final class CodecTest {
             boolean isRequest = random.nextBoolean();
             byte[] body = isRequest
                     ? encoded(COMMANDS.get(random.nextInt(COMMANDS.size())))
-                    : ReplyCodec.encode(REPLIES.get(random.nextInt(REPLIES.size())));
+                    : bytes(ReplyCodec.encode(REPLIES.get(random.nextInt(REPLIES.size()))));
             for (int i = random.nextInt(3); i >= 0; i--) {
                 body[random.nextInt(body.length)] = (byte) random.nextInt(256);
             }
@@ -175,7 +196,7 @@ final class CodecTest {
                 if (isRequest) {
                     decoded(body);
                 } else {
-                    ReplyCodec.decode(ByteBuffer.wrap(body), "foo@h");
+                    ReplyCodec.decode(received(body), "foo@h");
                 }
                 understood++;
             } catch (MalformedMessage e) {

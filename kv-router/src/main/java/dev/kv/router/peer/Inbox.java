@@ -1,0 +1,231 @@
+package dev.kv.router.peer;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.Received;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The long messages that come on one link and are not whole yet. One that is offered gets credit for all of its bytes once
+ * there is room for it; until then it waits in line with those of all links. On the link's loop only.
+ */
+final class Inbox {
+    private final Link link;
+    private final long messageMaxBytes;
+    private final Room room;
+
+    /** By the numbers of their requests. */
+    private final Map<Integer, Assembly> assemblies = new HashMap<>();
+
+    private int waiting;
+
+    /**
+     * @param messageMaxBytes the longest message that is taken
+     * @param room the memory for unfinished messages, shared with other links
+     */
+    Inbox(Link link, long messageMaxBytes, Room room) {
+        this.link = link;
+        this.messageMaxBytes = messageMaxBytes;
+        this.room = room;
+    }
+
+    /** A message of which parts are still to come. */
+    private abstract static sealed class Assembly {
+        abstract void add(ByteBuffer chunk) throws MalformedMessage;
+
+        /** What was received; all that was announced is there. */
+        abstract Received whole() throws MalformedMessage;
+
+        abstract void drop();
+    }
+
+    /** One that was offered: each part of it goes where it belongs. */
+    private final class Offered extends Assembly {
+        private final int headBytes;
+        private final int tailBytes;
+        private final Room.Claim claim;
+        private byte[] head = new byte[0];
+        private byte[] tail = new byte[0];
+        private int headFilled;
+        private int tailFilled;
+        private boolean isGranted;
+
+        Offered(int number, int headBytes, int tailBytes) {
+            this.headBytes = headBytes;
+            this.tailBytes = tailBytes;
+            waiting++;
+            claim = room.claim(
+                    (long) headBytes + tailBytes, link.nodesBefore(number), link.loop(), () -> granted(number));
+        }
+
+        private void granted(int number) {
+            if (assemblies.get(number) == this && !isGranted) {
+                grant(number);
+            }
+        }
+
+        void grant(int number) {
+            isGranted = true;
+            waiting--;
+            link.sendCredit(number, headBytes + tailBytes);
+            link.granted(number);
+        }
+
+        @Override
+        void add(ByteBuffer chunk) throws MalformedMessage {
+            if (!isGranted || chunk.remaining() > headBytes - headFilled + tailBytes - tailFilled) {
+                throw new MalformedMessage("more of a message than there is credit for");
+            }
+            // Memory is taken as late as possible: clearing that of many messages at once would hold up the loop.
+            if (headFilled == 0 && head.length == 0) {
+                head = new byte[headBytes];
+            }
+            int ofHead = Math.min(chunk.remaining(), headBytes - headFilled);
+            chunk.get(head, headFilled, ofHead);
+            headFilled += ofHead;
+            if (chunk.hasRemaining() && tail.length == 0) {
+                tail = new byte[tailBytes];
+            }
+            int ofTail = chunk.remaining();
+            chunk.get(tail, tailFilled, ofTail);
+            tailFilled += ofTail;
+        }
+
+        @Override
+        Received whole() throws MalformedMessage {
+            if (headFilled < headBytes || tailFilled < tailBytes) {
+                throw new MalformedMessage("less of a message than was offered");
+            }
+            return new Received(ByteBuffer.wrap(head), Bytes.owning(tail));
+        }
+
+        @Override
+        void drop() {
+            if (!isGranted) {
+                waiting--;
+            }
+            claim.release();
+        }
+    }
+
+    /** One of version 1, whose length shows at its end. */
+    private final class Growing extends Assembly {
+        private final List<byte[]> chunks = new ArrayList<>();
+        private int bytes;
+        private boolean tooLong;
+
+        @Override
+        void add(ByteBuffer chunk) {
+            int length = chunk.remaining();
+            if (tooLong || (long) bytes + length > messageMaxBytes || !room.take(length)) {
+                drop();
+                tooLong = true;
+                return;
+            }
+            byte[] copy = new byte[length];
+            chunk.get(copy);
+            chunks.add(copy);
+            bytes += length;
+        }
+
+        @Override
+        Received whole() {
+            ByteBuffer whole = ByteBuffer.allocate(bytes);
+            chunks.forEach(whole::put);
+            return Received.whole(whole.flip());
+        }
+
+        @Override
+        void drop() {
+            room.give(bytes);
+            chunks.clear();
+            bytes = 0;
+        }
+    }
+
+    /** The other side has a long message. */
+    void offer(int number, int headBytes, int tailBytes) throws MalformedMessage {
+        if (headBytes < 0 || tailBytes < 0 || assemblies.containsKey(number)) {
+            throw new MalformedMessage("an offer that makes no sense");
+        }
+        long bytes = (long) headBytes + tailBytes;
+        if (bytes > messageMaxBytes || bytes > room.bytes()) {
+            link.tooLong(number);
+            return;
+        }
+        Offered offered = new Offered(number, headBytes, tailBytes);
+        assemblies.put(number, offered);
+        if (offered.claim.isGranted()) {
+            offered.grant(number);
+        } else {
+            link.waits(number);
+        }
+    }
+
+    /** A part of a message, or all of it. */
+    void chunk(int number, boolean more, ByteBuffer content) throws MalformedMessage {
+        Assembly assembly = assemblies.get(number);
+        if (assembly == null) {
+            if (!more) {
+                link.message(number, Received.whole(content));
+                return;
+            }
+            if (link.givesCredit()) {
+                throw new MalformedMessage("a part of a message that was not offered");
+            }
+            assembly = new Growing();
+            assemblies.put(number, assembly);
+        }
+        if (more && !content.hasRemaining()) {
+            throw new MalformedMessage("an empty chunk of a message that goes on");
+        }
+        assembly.add(content);
+        if (more) {
+            link.moved(number);
+            return;
+        }
+        assemblies.remove(number);
+        if (assembly instanceof Growing growing && growing.tooLong) {
+            link.tooLong(number);
+            return;
+        }
+        Received whole = assembly.whole();
+        assembly.drop();
+        link.message(number, whole);
+    }
+
+    /** Drops what has come of an unfinished message; tells whether there was one. */
+    boolean forget(int number) {
+        Assembly assembly = assemblies.remove(number);
+        if (assembly != null) {
+            assembly.drop();
+        }
+        return assembly != null;
+    }
+
+    void close() {
+        assemblies.values().forEach(Assembly::drop);
+        assemblies.clear();
+    }
+
+    /** Whether the message of this number waits for room here. */
+    boolean isWaiting(int number) {
+        return assemblies.get(number) instanceof Offered offered && !offered.isGranted;
+    }
+
+    /** The numbers of the messages that wait for room here. */
+    List<Integer> waiting() {
+        return waiting == 0
+                ? List.of()
+                : assemblies.keySet().stream().filter(this::isWaiting).toList();
+    }
+
+    /** Whether a message is under way for which there is room: the other side is to send it. */
+    boolean isReceiving() {
+        return assemblies.size() > waiting;
+    }
+}
