@@ -562,9 +562,10 @@ final class Log {
     /**
      * Forces all that was written by now onto the disk. By one thread at a time.
      *
+     * @return whether there was anything that was not yet there
      * @throws IOException if that failed: writes are refused from now on, until {@link #rescue} has succeeded
      */
-    void sync() throws IOException {
+    boolean sync() throws IOException {
         List<Segment> full;
         Segment current;
         Segment reached;
@@ -577,7 +578,7 @@ final class Log {
                 throw new IOException(failure);
             }
             if (appended() == synced && unsynced.isEmpty() && !hasNewFiles) {
-                return;
+                return false;
             }
             full = List.copyOf(unsynced);
             current = active;
@@ -611,6 +612,7 @@ final class Log {
             synced = target;
             notifyAll();
         }
+        return true;
     }
 
     /** Forces the mark that the last {@link #sync} set onto the disk. */
@@ -760,7 +762,7 @@ final class Log {
             }
             endActive();
         }
-        sync();
+        boolean _ = sync();
         mark.sync();
         segments.cut(Duration.ZERO);
     }

@@ -1,8 +1,8 @@
 package dev.kv.storage;
 
+import dev.kv.router.CommandThread;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
-import dev.kv.router.net.Loop;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -12,10 +12,11 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -41,8 +42,9 @@ final class Syncer {
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private final Troubles troubles;
     private final BackgroundThread thread;
-    private final AtomicBoolean isTold = new AtomicBoolean();
-    private final Runnable tell;
+    /** Threads that will wake this one when their iteration is over. */
+    private final Set<CommandThread> waking = ConcurrentHashMap.newKeySet();
+
     private volatile boolean asked;
     private volatile boolean isClosed;
     private final AtomicLong syncs = new AtomicLong();
@@ -53,9 +55,9 @@ final class Syncer {
     /**
      * A write that was done, and is acknowledged when it is on the disk.
      *
-     * @param loop the I/O loop on which its client waits; empty if it waits elsewhere
+     * @param from the thread on which its client waits; empty if it waits elsewhere
      */
-    private record Waiting(long until, Reply reply, CompletableFuture<Reply> answer, Optional<Loop> loop) {
+    private record Waiting(long until, Reply reply, CompletableFuture<Reply> answer, Optional<CommandThread> from) {
         void answer(Reply with) {
             answer.complete(with);
         }
@@ -67,10 +69,6 @@ final class Syncer {
         this.sync = sync;
         this.troubles = troubles;
         this.thread = new BackgroundThread("kv-sync", troubles, this::turn);
-        this.tell = () -> {
-            isTold.set(false);
-            thread.wake();
-        };
         log.whenDue(this::wake);
         thread.start();
     }
@@ -84,18 +82,24 @@ final class Syncer {
 
     /** The reply, when all that was written by now is on the disk, in segments that are sealed if they are full. Any thread. */
     CompletionStage<Reply> whenSynced(Reply reply) {
-        Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), Loop.current());
+        Optional<CommandThread> from = CommandThread.current();
+        Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), from);
         arrived.add(write);
-        // Once for all that comes in one iteration of a loop, so that one sync does for them.
-        if (write.loop().isEmpty()) {
-            thread.wake();
-        } else if (isTold.compareAndSet(false, true)) {
-            write.loop().get().defer(tell);
-        }
+        // Once for all that comes in one iteration of a thread, so that one sync does for them.
+        from.ifPresentOrElse(this::wakeAfterIteration, thread::wake);
         if (isClosed) {
             answerArrived();
         }
         return write.answer();
+    }
+
+    private void wakeAfterIteration(CommandThread of) {
+        if (waking.add(of)) {
+            of.defer(() -> {
+                waking.remove(of);
+                thread.wake();
+            });
+        }
     }
 
     /** Has all that was written by now forced onto the disk soon. */
@@ -137,9 +141,10 @@ final class Syncer {
         takeArrived();
         try {
             long from = System.nanoTime();
-            log.sync();
-            nanos.addAndGet(System.nanoTime() - from);
-            syncs.incrementAndGet();
+            if (log.sync()) {
+                nanos.addAndGet(System.nanoTime() - from);
+                syncs.incrementAndGet();
+            }
             acknowledgeUntil(log.synced());
             syncMark();
         } catch (IOException e) {
@@ -172,11 +177,11 @@ final class Syncer {
         answer(done, Waiting::reply);
     }
 
-    /** Answers each on its loop, all of one loop at once. */
+    /** Answers each on its thread, all of one thread at once. */
     private static void answer(Collection<Waiting> writes, Function<Waiting, Reply> reply) {
-        writes.stream().collect(Collectors.groupingBy(Waiting::loop)).forEach((loop, ofLoop) -> {
-            Runnable answers = () -> ofLoop.forEach(write -> write.answer(reply.apply(write)));
-            loop.ifPresentOrElse(there -> there.execute(answers), answers);
+        writes.stream().collect(Collectors.groupingBy(Waiting::from)).forEach((from, ofOne) -> {
+            Runnable answers = () -> ofOne.forEach(write -> write.answer(reply.apply(write)));
+            from.ifPresentOrElse(there -> there.execute(answers), answers);
         });
     }
 

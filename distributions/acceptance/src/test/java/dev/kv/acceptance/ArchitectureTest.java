@@ -77,6 +77,17 @@ class ArchitectureTest {
     }
 
     @Test
+    void theEngineKnowsNothingOfTheNetwork() {
+        noClasses()
+                .that()
+                .resideInAPackage("dev.kv.storage..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("dev.kv.router.net..", "dev.kv.router.peer..")
+                .check(KV);
+    }
+
+    @Test
     void nothingDependsOnTheWiringButTheCommandLine() {
         noClasses()
                 .that()

@@ -1,5 +1,6 @@
 package dev.kv.router.net;
 
+import dev.kv.router.CommandThread;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -8,7 +9,6 @@ import java.util.Iterator;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
@@ -30,7 +30,7 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * far as the kernel takes it at once; one read is made per readiness event, into memory that is used again; and it does not wake
  * itself up through the selector.
  */
-public final class Loop extends NioProcessor implements Executor {
+public final class Loop extends NioProcessor implements CommandThread {
     /** The most that one read takes, and that one write hands to the kernel. */
     private static final int INPUT_BYTES = 64 * 1024;
 
@@ -87,13 +87,18 @@ public final class Loop extends NioProcessor implements Executor {
                 new ThreadPoolExecutor.DiscardPolicy());
     }
 
-    private static final class LoopThread extends Thread {
+    private static final class LoopThread extends Thread implements CommandThread.Carrier {
         private final AtomicReference<Loop> loop;
 
         LoopThread(Runnable task, String name, AtomicReference<Loop> loop) {
             super(task, name);
             this.loop = loop;
             setDaemon(true);
+        }
+
+        @Override
+        public CommandThread commandThread() {
+            return loop.get();
         }
     }
 
@@ -129,6 +134,7 @@ public final class Loop extends NioProcessor implements Executor {
     }
 
     /** Runs the task after the reads of this iteration. On this loop's thread only. */
+    @Override
     public void defer(Runnable task) {
         deferred.add(task);
     }
