@@ -4,10 +4,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import static java.nio.file.StandardOpenOption.READ;
 
-import dev.kv.router.config.BadStart;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
+import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -57,7 +57,7 @@ final class Backup implements AutoCloseable {
     /**
      * Begins a backup of a data folder, which is held.
      *
-     * @throws BadStart if something else is there
+     * @throws EngineFailed if something else is there
      */
     static Backup begin(Path data, Path folder) throws IOException {
         refuseInside(data, folder);
@@ -67,15 +67,15 @@ final class Backup implements AutoCloseable {
             String format = Files.readString(data.resolve(Folder.FORMAT));
             Path own = folder.resolve(Folder.FORMAT);
             if (Files.exists(folder.resolve(Mark.FILE))) {
-                throw new BadStart(folder + " is a data folder: choose another folder for the backup");
+                throw new EngineFailed(folder + " is a data folder: choose another folder for the backup");
             }
             if (!Files.exists(own)) {
                 if (!Folder.isEmpty(folder)) {
-                    throw new BadStart(folder + " is not empty, and holds no backup: choose another folder");
+                    throw new EngineFailed(folder + " is not empty, and holds no backup: choose another folder");
                 }
                 Folder.writeWhole(own, format.getBytes(UTF_8));
             } else if (!Files.readString(own).equals(format)) {
-                throw new BadStart(folder + " holds a backup of another data folder, or of this one before it was"
+                throw new EngineFailed(folder + " holds a backup of another data folder, or of this one before it was"
                         + " restored: choose another folder");
             }
             SortedMap<String, Manifest.Content> earlier =
@@ -93,7 +93,7 @@ final class Backup implements AutoCloseable {
             there = there.getParent();
         }
         if (there.toRealPath().startsWith(data.toRealPath())) {
-            throw new BadStart(folder + " is inside the data folder: choose one outside, best on another disk");
+            throw new EngineFailed(folder + " is inside the data folder: choose one outside, best on another disk");
         }
     }
 
@@ -195,7 +195,7 @@ final class Backup implements AutoCloseable {
     /**
      * Reads again what is new, and makes this the backup.
      *
-     * @throws BadStart if something of it is damaged: the backup before this one stays
+     * @throws EngineFailed if something of it is damaged: the backup before this one stays
      */
     Copied complete() throws IOException {
         Path format = folder.resolve(Folder.FORMAT);
@@ -232,7 +232,7 @@ final class Backup implements AutoCloseable {
                 throw new Damaged(path, scan.at(), "what was written here is missing");
             }
         } catch (Damaged e) {
-            throw new BadStart(
+            throw new EngineFailed(
                     e.getMessage() + ": this backup was not completed, and the one before it stays; `kv verify` tells"
                             + " more",
                     e);
@@ -275,7 +275,8 @@ final class Backup implements AutoCloseable {
 
     private static Manifest manifest(Path backup) throws IOException {
         return Manifest.read(backup)
-                .orElseThrow(() -> new BadStart(backup + " holds no backup that was completed: choose another folder"));
+                .orElseThrow(
+                        () -> new EngineFailed(backup + " holds no backup that was completed: choose another folder"));
     }
 
     /** Checks all files of a backup, and what they hold. */
@@ -319,7 +320,7 @@ final class Backup implements AutoCloseable {
      * Puts a backup where a node will look for its data, which must be empty. The copy is a data folder of its own from then on:
      * names of segments mean something else in it than in the one that was backed up.
      *
-     * @throws BadStart if something is there, or the backup is damaged
+     * @throws EngineFailed if something is there, or the backup is damaged
      */
     static Copied restore(Path backup, Path data) throws IOException {
         Manifest manifest = manifest(backup);
@@ -327,11 +328,11 @@ final class Backup implements AutoCloseable {
             Folder.make(data);
             try (FileChannel _ = Folder.lock(data)) {
                 if (!Folder.isEmpty(data)) {
-                    throw new BadStart(
+                    throw new EngineFailed(
                             data + " is not empty: move away what is there, or choose another" + " kv.storage.dir");
                 }
                 long records = verify(backup, manifest, damage -> {
-                    throw new BadStart(
+                    throw new EngineFailed(
                             "%s is damaged at byte %d: %s; nothing was restored, and `kv verify %s` tells more"
                                     .formatted(damage.file(), damage.offset(), damage.what(), backup));
                 });
@@ -369,7 +370,7 @@ final class Backup implements AutoCloseable {
     private static void restore(Path from, Path to, Manifest.Content content) throws IOException {
         Folder.copy(from, 0, content.bytes(), to);
         if (!content(to).equals(content)) {
-            throw new BadStart(
+            throw new EngineFailed(
                     to + " is not what was just copied: check the disk, remove what is there, and try again");
         }
     }

@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
-import dev.kv.router.config.BadStart;
+import dev.kv.router.spi.EngineFailed;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -47,7 +47,7 @@ final class BucketStream {
     /** Refuses what is too large, where it is. */
     static void refuse(String where, Optional<Reply.Failed> excess) {
         if (excess.isPresent()) {
-            throw new BadStart(where + excess.get().message());
+            throw new EngineFailed(where + excess.get().message());
         }
     }
 
@@ -107,7 +107,7 @@ final class BucketStream {
     /**
      * Reads a stream.
      *
-     * <p>One that is cut short, damaged or followed by anything ends with a {@link BadStart}, and so does what is too large.
+     * <p>One that is cut short, damaged or followed by anything ends with a {@link EngineFailed}, and so does what is too large.
      */
     static final class Reader {
         private final InputStream stream;
@@ -125,14 +125,14 @@ final class BucketStream {
             this.limits = limits;
             byte[] magic = read(MAGIC.length);
             if (!Arrays.equals(magic, MAGIC)) {
-                throw new BadStart("this is no bucket that `kv export` wrote");
+                throw new EngineFailed("this is no bucket that `kv export` wrote");
             }
             int checksum = buffer(Integer.BYTES).getInt();
             byte[] rest = read(HEADER_BYTES - 12);
             ByteBuffer header = wrap(rest);
             int version = header.getInt();
             if (version > VERSION) {
-                throw new BadStart("a newer release wrote this bucket: use that one");
+                throw new EngineFailed("a newer release wrote this bucket: use that one");
             }
             int flags = header.getInt();
             int length = header.getInt();
@@ -192,8 +192,8 @@ final class BucketStream {
             return Optional.empty();
         }
 
-        private BadStart damaged() {
-            return new BadStart("the stream is damaged behind " + pairs + " keys: export the bucket again");
+        private EngineFailed damaged() {
+            return new EngineFailed("the stream is damaged behind " + pairs + " keys: export the bucket again");
         }
 
         private ByteBuffer buffer(int bytes) throws IOException {
@@ -203,7 +203,7 @@ final class BucketStream {
         private byte[] read(int bytes) throws IOException {
             byte[] read = stream.readNBytes(bytes);
             if (read.length < bytes) {
-                throw new BadStart("the stream was cut short behind " + pairs + " keys: export the bucket again");
+                throw new EngineFailed("the stream was cut short behind " + pairs + " keys: export the bucket again");
             }
             return read;
         }

@@ -6,7 +6,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
-import dev.kv.router.config.BadStart;
+import dev.kv.router.spi.EngineFailed;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.FilterInputStream;
@@ -45,7 +45,7 @@ final class Import {
     /**
      * Reads a stream to its end; tells how many keys the bucket has of it.
      *
-     * @throws BadStart if the stream is not whole, something in it is too large, the bucket is there and must not be replaced,
+     * @throws EngineFailed if the stream is not whole, something in it is too large, the bucket is there and must not be replaced,
      *     or there is no room for it
      */
     long run(InputStream stream) throws IOException {
@@ -66,8 +66,8 @@ final class Import {
         }
     }
 
-    private BadStart exists() {
-        return new BadStart("there is a bucket " + name + " already: --replace puts this one in its place");
+    private EngineFailed exists() {
+        return new EngineFailed("there is a bucket " + name + " already: --replace puts this one in its place");
     }
 
     private long store(InputStream stream, Path file) throws IOException {
@@ -121,7 +121,7 @@ final class Import {
             }
             isPublished = buckets.publish(hidden, there -> replaces || !there.exists());
         } catch (Refused e) {
-            throw new BadStart(e.getMessage() + ". Nothing was imported", e);
+            throw new EngineFailed(e.getMessage() + ". Nothing was imported", e);
         } finally {
             if (!isPublished) {
                 buckets.abandon(hidden);

@@ -1,8 +1,9 @@
 package dev.kv.storage;
 
-import dev.kv.router.config.BadStart;
+import dev.kv.router.OperatorError;
 import dev.kv.router.config.Settings;
 import dev.kv.router.spi.Engine;
+import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
@@ -50,7 +51,7 @@ public final class LogStorage implements Engine {
             try {
                 return OpenStorage.open(storage, replyMaxBytes, doing);
             } catch (IOException e) {
-                throw settings.bad(DIR, "cannot be used: " + BadStart.reason(e));
+                throw settings.bad(DIR, "cannot be used: " + OperatorError.reason(e));
             }
         }
 
@@ -95,8 +96,8 @@ public final class LogStorage implements Engine {
     }
 
     /** Why something ended that has to do with several files. */
-    static BadStart failure(String what, IOException e) {
+    static EngineFailed failure(String what, IOException e) {
         String file = e instanceof FileSystemException failed ? failed.getFile() + ": " : "";
-        return new BadStart(what + " failed: " + file + BadStart.reason(e), e);
+        return new EngineFailed(what + " failed: " + file + OperatorError.reason(e), e);
     }
 }

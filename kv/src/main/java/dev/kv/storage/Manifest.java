@@ -2,7 +2,7 @@ package dev.kv.storage;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.kv.router.config.BadStart;
+import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,7 +31,7 @@ record Manifest(SortedMap<String, Content> files) {
     /**
      * The manifest of a backup; empty if none was completed there.
      *
-     * @throws BadStart if it is damaged
+     * @throws EngineFailed if it is damaged
      */
     static Optional<Manifest> read(Path backup) throws IOException {
         Path file = backup.resolve(FILE);
@@ -41,13 +41,14 @@ record Manifest(SortedMap<String, Content> files) {
         String text = new String(Files.readAllBytes(file), UTF_8);
         int end = text.lastIndexOf("checksum ");
         if (end < 0 || !text.startsWith(TITLE) || !text.substring(end).equals(seal(text.substring(0, end)))) {
-            throw new BadStart(file + " is damaged: this backup cannot be used; choose another one");
+            throw new EngineFailed(file + " is damaged: this backup cannot be used; choose another one");
         }
         SortedMap<String, Content> files = new TreeMap<>();
         text.substring(TITLE.length(), end).lines().forEach(line -> {
             Matcher parts = LINE.matcher(line);
             if (!parts.matches()) {
-                throw new BadStart(file + " names a file that this release does not know: use the one that wrote it");
+                throw new EngineFailed(
+                        file + " names a file that this release does not know: use the one that wrote it");
             }
             files.put(
                     parts.group(1),

@@ -5,8 +5,8 @@ import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Router;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.spi.Engine;
+import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -148,7 +148,7 @@ final class OpenStorage implements Engine.Open {
         } catch (IOException e) {
             throw LogStorage.failure("the backup", e);
         } catch (Refused e) {
-            throw new BadStart(e.getMessage(), e);
+            throw new EngineFailed(e.getMessage(), e);
         }
     }
 
@@ -157,11 +157,11 @@ final class OpenStorage implements Engine.Open {
         try {
             Reply reply = syncer.whenSynced(Reply.OK).toCompletableFuture().get(SYNC_MAX.toSeconds(), TimeUnit.SECONDS);
             if (reply instanceof Reply.Failed failed) {
-                throw new BadStart(failed.message());
+                throw new EngineFailed(failed.message());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new BadStart("this node stops", e);
+            throw new EngineFailed("this node stops", e);
         } catch (ExecutionException | TimeoutException e) {
             throw new IOException("the disk did not take what was written within " + SYNC_MAX.toSeconds() + "s", e);
         }
@@ -171,13 +171,14 @@ final class OpenStorage implements Engine.Open {
     public long exportTo(Bytes name, OutputStream stream) throws IOException {
         try (Buckets.Frozen bucket = buckets.frozen(name)) {
             if (bucket == null) {
-                throw new BadStart("there is no bucket " + name + " on this node: `kv route` tells where it would be");
+                throw new EngineFailed(
+                        "there is no bucket " + name + " on this node: `kv route` tells where it would be");
             }
             return exportTo(bucket, new BucketStream.Writer(stream, name, bucket.isKept()));
         } catch (UncheckedIOException e) {
             throw e.getCause();
         } catch (Damaged e) {
-            throw new BadStart(e.getMessage() + "; `kv verify` tells more", e);
+            throw new EngineFailed(e.getMessage() + "; `kv verify` tells more", e);
         }
     }
 
@@ -190,17 +191,21 @@ final class OpenStorage implements Engine.Open {
             return writer.end();
         } catch (IllegalStateException | Damaged | InternalError e) {
             if (bucket.pin().isCutOff()) {
-                throw new BadStart(pins.cutOff("the export"), e);
+                throw new EngineFailed(pins.cutOff("the export"), e);
             }
             throw e;
         }
     }
 
     @Override
-    public long importFrom(Bytes name, boolean replaces, Router.Limits limits, InputStream stream) throws IOException {
-        long keys = new Import(buckets, log.folder(), name, replaces, limits).run(stream);
-        awaitSync();
-        return keys;
+    public long importFrom(Bytes name, boolean replaces, Router.Limits limits, InputStream stream) {
+        try {
+            long keys = new Import(buckets, log.folder(), name, replaces, limits).run(stream);
+            awaitSync();
+            return keys;
+        } catch (IOException e) {
+            throw LogStorage.failure("to import into " + log.folder().path(), e);
+        }
     }
 
     @Override

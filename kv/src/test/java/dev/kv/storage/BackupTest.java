@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
@@ -85,7 +85,7 @@ class BackupTest {
         Files.write(last, Arrays.copyOf(whole, whole.length - Layout.ALIGNMENT));
 
         assertThat(restored.verify(_ -> {}).damages()).isPositive();
-        assertThatThrownBy(restored::content).isInstanceOf(BadStart.class).hasMessageContaining(last.toString());
+        assertThatThrownBy(restored::content).isInstanceOf(OperatorError.class).hasMessageContaining(last.toString());
 
         Files.write(last, whole);
         Files.delete(restored.path().resolve(Mark.FILE));
@@ -277,7 +277,7 @@ class BackupTest {
 
     private void assertRefused(Path folder, String why) {
         assertThatThrownBy(() -> data.backup(folder))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage(folder + why);
     }
 
@@ -288,7 +288,7 @@ class BackupTest {
         Backup.restore(backup, restored.path());
 
         assertThatThrownBy(() -> restored.backup(backup))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageContaining("of this one before it was restored");
         Path another = site.resolve("another");
         restored.backup(another);
@@ -302,10 +302,10 @@ class BackupTest {
         data.backup(backup);
 
         assertThatThrownBy(() -> Backup.restore(backup, data.path()))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage(data.path() + " is not empty: move away what is there, or choose another kv.storage.dir");
         assertThatThrownBy(() -> Backup.restore(site.resolve("nowhere"), restored.path()))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageContaining("holds no backup that was completed");
     }
 
@@ -316,7 +316,7 @@ class BackupTest {
         Folder.beginRestored(restored.path());
 
         assertThatThrownBy(restored::open)
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage(restored.path().resolve("format") + " is damaged: restore it from a backup");
     }
 
@@ -330,7 +330,7 @@ class BackupTest {
             for (long at = 0; at < Files.size(file); at++) {
                 DataFolder.flip(file, at);
                 if (file.endsWith("manifest")) {
-                    assertThatThrownBy(() -> damages(backup)).isInstanceOf(BadStart.class);
+                    assertThatThrownBy(() -> damages(backup)).isInstanceOf(OperatorError.class);
                 } else {
                     assertThat(damages(backup))
                             .as("%s, byte %d", file, at)
@@ -339,7 +339,7 @@ class BackupTest {
                 }
                 assertThatThrownBy(() -> Backup.restore(backup, restored.path()))
                         .as("%s, byte %d", file, at)
-                        .isInstanceOf(BadStart.class)
+                        .isInstanceOf(OperatorError.class)
                         .hasMessageContaining(file.toString());
                 assertThat(DataFolder.files(restored.path(), "")).allMatch(left -> left.endsWith("lock"));
                 DataFolder.flip(file, at);
@@ -373,7 +373,7 @@ class BackupTest {
         DataFolder.flip(segment, Files.size(segment) - 8);
 
         assertThatThrownBy(() -> data.backup(backup))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageContaining(segment.toString());
         Backup.restore(backup, restored.path());
         assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1")));
@@ -385,7 +385,7 @@ class BackupTest {
         try (Folder _ = Folder.hold(data.path());
                 Backup _ = Backup.begin(data.path(), backup)) {
             assertThatThrownBy(() -> Backup.begin(data.path(), backup))
-                    .isInstanceOf(BadStart.class)
+                    .isInstanceOf(OperatorError.class)
                     .hasMessageContaining("is in use by another process");
         }
     }

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
-import dev.kv.router.config.BadStart;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -106,7 +106,7 @@ class BucketStreamTest {
         DataFolder.put(storage, "b", "other", "old");
 
         assertThatThrownBy(() -> imported("b", false, stream))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage("there is a bucket b already: --replace puts this one in its place");
         assertThat(DataFolder.content(storage).get("b")).hasSize(2);
 
@@ -117,7 +117,7 @@ class BucketStreamTest {
     @Test
     void aBucketThatIsNotThereIsNotExported() {
         assertThatThrownBy(() -> exported("nothing"))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage("there is no bucket nothing on this node: `kv route` tells where it would be");
     }
 
@@ -134,7 +134,7 @@ class BucketStreamTest {
             byte[] cut = Arrays.copyOf(stream, length);
             assertThatThrownBy(() -> imported("a", true, cut))
                     .as("%d bytes", length)
-                    .isInstanceOf(BadStart.class)
+                    .isInstanceOf(OperatorError.class)
                     .hasMessageContaining("cut short");
         }
         for (int at = 0; at < stream.length; at++) {
@@ -142,10 +142,10 @@ class BucketStreamTest {
             damaged[at] ^= 0x10;
             assertThatThrownBy(() -> imported("a", true, damaged))
                     .as("byte %d", at)
-                    .isInstanceOf(BadStart.class);
+                    .isInstanceOf(OperatorError.class);
         }
         byte[] longer = Arrays.copyOf(stream, stream.length + 1);
-        assertThatThrownBy(() -> imported("a", true, longer)).isInstanceOf(BadStart.class);
+        assertThatThrownBy(() -> imported("a", true, longer)).isInstanceOf(OperatorError.class);
 
         assertThat(DataFolder.content(storage)).isEqualTo(before);
         assertThat(data.files(".tmp"))
@@ -165,14 +165,14 @@ class BucketStreamTest {
         Map<String, Map<String, String>> before = DataFolder.content(storage);
 
         assertThatThrownBy(() -> imported("a", true, largeValue))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage("key milk: the value has 1000001 bytes, at most 1000000 are allowed (kv.router.value-max)");
         assertThatThrownBy(() -> imported("a", true, largeKey))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageMatching(
                         "behind [01] keys: the key has 11 bytes, at most 10 are allowed \\(kv[.]router[.]key-max\\)");
         assertThatThrownBy(() -> imported("b".repeat(21), false, stream))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage("the bucket's name has 21 bytes, at most 20 are allowed (kv.router.bucket-max)");
 
         assertThat(DataFolder.content(storage)).isEqualTo(before);
@@ -202,7 +202,7 @@ class BucketStreamTest {
 
         for (String bucket : List.of("b", "c")) {
             assertThatThrownBy(() -> imported(bucket, true, stream))
-                    .isInstanceOf(BadStart.class)
+                    .isInstanceOf(OperatorError.class)
                     .hasMessageEndingWith("raise kv.storage.max-bytes. Nothing was imported");
         }
 

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
-import dev.kv.router.config.BadStart;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -263,7 +263,7 @@ class DamageTest {
     private void assertRefused(Path image, String beginning, String what) throws IOException {
         try {
             open(image).stop(Duration.ZERO);
-        } catch (BadStart refused) {
+        } catch (OperatorError refused) {
             assertThat(refused).as(what).hasMessageStartingWith(beginning);
             return;
         }
@@ -325,7 +325,7 @@ class DamageTest {
     private void openFlipped(Path image, String what, boolean compacts) throws IOException {
         try {
             storage = open(image);
-        } catch (BadStart refused) {
+        } catch (OperatorError refused) {
             assertThat(refused).as(what).hasMessageContaining(image + "/");
             return;
         }
@@ -340,7 +340,7 @@ class DamageTest {
         }
         try {
             storage = open(image);
-        } catch (BadStart refused) {
+        } catch (OperatorError refused) {
             assertThat(refused).as(what).hasMessageContaining(image + "/");
             return;
         }

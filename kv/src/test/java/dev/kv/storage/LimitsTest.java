@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
-import dev.kv.router.config.BadStart;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -265,7 +265,7 @@ class LimitsTest {
     private void refusesAndLeaves(Path log, byte[] content, String what) throws IOException {
         Files.write(log, content);
         assertThatThrownBy(this::open)
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageContaining(log.toString())
                 .hasMessageContaining(what);
         assertThat(log).hasBinaryContent(content);

@@ -7,8 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.spi.Engine.Damage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -74,7 +74,7 @@ class RepairTest {
         DataFolder.flip(segment, value);
         Files.delete(data.files(".hint").getFirst());
         assertThatThrownBy(data::open)
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageContaining(segment.toString())
                 .hasMessageContaining("`kv repair` sets aside what is damaged");
 
@@ -204,13 +204,13 @@ class RepairTest {
         Path format = data.path().resolve("format");
         Files.writeString(format, "kv storage fortmat 1\n", UTF_8);
         assertThatThrownBy(data::repair)
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage(format + " is damaged: restore it from a backup");
         assertThatThrownBy(data::damages).hasMessage(format + " is damaged: restore it from a backup");
 
         Files.delete(format);
         assertThatThrownBy(data::repair)
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage(format + " is missing, and there are segments: restore it from a backup");
     }
 
@@ -219,7 +219,7 @@ class RepairTest {
         DataFolder nothing = new DataFolder(site.resolve("nothing"));
 
         assertThatThrownBy(nothing::repair)
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessage(nothing.path() + " holds no buckets: check kv.storage.dir");
         assertThat(nothing.path()).doesNotExist();
     }

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.ConfigFactory;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.spi.Engine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -214,7 +214,7 @@ class StorageTest {
     @Test
     void anotherProcessCannotOpenTheFolder() {
         assertThatThrownBy(() -> open(EACH_SECOND, 0))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageContaining("is in use by another process");
     }
 
@@ -225,7 +225,7 @@ class StorageTest {
         Files.writeString(format, Files.readString(format).replace("format 1", "format 2"));
 
         assertThatThrownBy(() -> open(EACH_SECOND, 0))
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(OperatorError.class)
                 .hasMessageEndingWith("is of format 2, and this release knows up to 1: use the release that wrote it");
 
         Files.writeString(format, Files.readString(format).replace("format 2", "format 1"));

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * A node whose disk is full, a small file system of its own: it refuses what needs room and goes on with all else, until deletes
@@ -119,6 +121,35 @@ class FullDiskTest {
                 check(client);
             }
         }
+        assertNoFault();
+    }
+
+    /** With the fewer keys there is room for the stream and not for the bucket, with the more not even for the stream. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            100 | no space is left for %s: delete keys or buckets, or make room. Nothing was imported
+            160 | to import into %s failed: No space left on device
+            """)
+    void anImportThatDoesNotFitIsToldWhy(int keys, String reason) throws Exception {
+        try (LineClient client = node.connect()) {
+            for (int i = 0; i < keys; i++) {
+                assertThat(client.ask("PUT b key-" + i + " " + "x".repeat(100_000)))
+                        .isEqualTo("OK");
+            }
+        }
+        Path stream = site.resolve("b.kv");
+        Process export =
+                node.command("export", "b").redirectOutput(stream.toFile()).start();
+        assertThat(export.waitFor()).isZero();
+
+        Ended imported = Ended.of(node.command("import", "c").redirectInput(stream.toFile()));
+
+        String why = reason.formatted(data);
+        assertThat(imported).isEqualTo(new Ended(1, "", "kv: " + node.name() + ": " + why + "\n"));
+        assertThat(node.err().lines().filter(line -> line.contains(why)))
+                .singleElement()
+                .asString()
+                .contains("`import c`: " + why);
         assertNoFault();
     }
 

@@ -7,7 +7,6 @@ import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
 import dev.kv.router.Router.TableInForce;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.spi.Engine;
 import java.io.Closeable;
@@ -29,7 +28,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** What a node answers at its local socket: a document to each line, which is a command and its argument. */
-public final class NodeAnswers implements LocalSocket.Answering {
+public final class NodeAnswers implements LocalServer.Answering {
     /** What a way may take beyond the timeout of the first node on it. */
     private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
 
@@ -56,7 +55,7 @@ public final class NodeAnswers implements LocalSocket.Answering {
     }
 
     @Override
-    public Map<String, Object> to(String line, LocalSocket.Streams streams) throws IOException {
+    public Map<String, Object> to(String line, Caller caller) throws IOException {
         int blank = line.indexOf(' ');
         String command = blank < 0 ? line : line.substring(0, blank);
         return switch (command) {
@@ -70,17 +69,17 @@ public final class NodeAnswers implements LocalSocket.Answering {
             }
             case "export" -> {
                 Bytes bucket = argument(line);
-                yield ofStorage(storage -> Map.of("keys", storage.exportTo(bucket, streams.output())), streams);
+                yield ofStorage(storage -> Map.of("keys", storage.exportTo(bucket, caller.output())), caller);
             }
             case "import", "replace" -> {
                 Bytes bucket = argument(line);
                 boolean replaces = command.equals("replace");
                 Router.Limits limits = node.identity().limits();
                 yield ofStorage(
-                        storage -> Map.of("keys", storage.importFrom(bucket, replaces, limits, streams.input())),
-                        streams);
+                        storage -> Map.of("keys", storage.importFrom(bucket, replaces, limits, caller.input())),
+                        caller);
             }
-            default -> Map.of("unknown", command);
+            default -> refusal("this release knows no `" + command + "`");
         };
     }
 
@@ -99,17 +98,15 @@ public final class NodeAnswers implements LocalSocket.Answering {
             return refusal(node.identity().keepsData() ? "it is still starting" : "it keeps no data");
         }
         if (!free.tryAcquire()) {
-            return refusal("so many backups, exports and imports run already: wait for one of them to end");
+            return refusal(LONG_MAX + " backups, exports and imports run already: wait for one of them to end");
         }
         running.add(cut);
         try {
             // Before the storage stops, either this sees that, or what it begins here is cut off.
             if (node.stage() == NodeState.Stage.STOPPING) {
-                return refusal("it stops");
+                return refusal("it is stopping");
             }
             return work.with(node.engine().get());
-        } catch (BadStart e) {
-            return refusal(e.getMessage());
         } finally {
             running.remove(cut);
             free.release();
@@ -117,7 +114,7 @@ public final class NodeAnswers implements LocalSocket.Answering {
     }
 
     private static Map<String, Object> refusal(String why) {
-        return Map.of("refusal", why);
+        return Map.of(LocalProtocol.REFUSAL, why);
     }
 
     /** What a backup came to, for programs. */

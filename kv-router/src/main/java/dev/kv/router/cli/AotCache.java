@@ -2,7 +2,7 @@ package dev.kv.router.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.kv.router.config.BadStart;
+import dev.kv.router.OperatorError;
 import dev.kv.router.config.Layers;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -64,7 +64,7 @@ final class AotCache {
                 delete(folder);
             }
         } catch (IOException e) {
-            System.err.println(name + ": " + cache + " could not be made: " + BadStart.reason(e));
+            System.err.println(name + ": " + cache + " could not be made: " + OperatorError.reason(e));
         }
     }
 
@@ -120,9 +120,7 @@ final class AotCache {
         try {
             Remote node = Remote.of(Layers.of(Options.home(), settings).load());
             long deadlineNanos = System.nanoTime() + START_MAX.toNanos();
-            while (process.isAlive()
-                    && node.status().filter(Remote::isRunning).isEmpty()
-                    && System.nanoTime() - deadlineNanos < 0) {
+            while (process.isAlive() && !node.isRunning() && System.nanoTime() - deadlineNanos < 0) {
                 LockSupport.parkNanos(PAUSE.toNanos());
             }
             process.destroy();

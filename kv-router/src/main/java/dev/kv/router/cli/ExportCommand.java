@@ -1,6 +1,5 @@
 package dev.kv.router.cli;
 
-import dev.kv.router.config.BadStart;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -32,7 +31,7 @@ final class ExportCommand implements Callable<Integer> {
         try (OutputStream output = new FileOutputStream(FileDescriptor.out)) {
             KeptData.of(options).node().ask("export " + bucket.printable(), InputStream.nullInputStream(), output);
         } catch (UncheckedIOException | IOException e) {
-            throw new BadStart("standard output takes no more: " + e.getMessage(), e);
+            throw new CommandFailed("standard output takes no more: " + e.getMessage(), e);
         }
         return 0;
     }

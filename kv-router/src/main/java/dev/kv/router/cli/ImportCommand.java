@@ -1,7 +1,6 @@
 package dev.kv.router.cli;
 
 import com.typesafe.config.Config;
-import dev.kv.router.config.BadStart;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.util.Map;
@@ -45,7 +44,7 @@ final class ImportCommand implements Callable<Integer> {
         try {
             done = KeptData.of(options).node().ask(line, System.in, OutputStream.nullOutputStream());
         } catch (UncheckedIOException e) {
-            throw new BadStart("standard input cannot be read: " + e.getMessage(), e);
+            throw new CommandFailed("standard input cannot be read: " + e.getMessage(), e);
         }
         long keys = done.getLong("keys");
         if (json) {

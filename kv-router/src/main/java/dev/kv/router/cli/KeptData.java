@@ -4,7 +4,6 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.kv.router.Bytes;
 import dev.kv.router.admin.NodeAnswers;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.Release;
 import dev.kv.router.spi.Engine;
@@ -22,12 +21,12 @@ record KeptData(Remote node, Engine.Ready storage) {
     /**
      * What the node of the options keeps.
      *
-     * @throws BadStart if its release keeps no data
+     * @throws CommandFailed if its release keeps no data
      */
     static KeptData of(Options options) {
         Release release = options.release();
         Engine storage = release.engine()
-                .orElseThrow(() -> new BadStart("this is a " + release.role()
+                .orElseThrow(() -> new CommandFailed("this is a " + release.role()
                         + " release, which keeps no data: call this in the one of a node that does"));
         Settings settings = options.settings();
         return new KeptData(Remote.of(settings), storage.configure(settings));
@@ -36,7 +35,7 @@ record KeptData(Remote node, Engine.Ready storage) {
     /** The storage of the node, which must not run. */
     Engine.Ready atRest() {
         if (node.runs()) {
-            throw new BadStart(node.name() + " runs in " + node.folder() + ": stop it first");
+            throw new CommandFailed(node.name() + " runs in " + node.folder() + ": stop it first");
         }
         return storage;
     }

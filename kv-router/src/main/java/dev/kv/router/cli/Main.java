@@ -1,6 +1,6 @@
 package dev.kv.router.cli;
 
-import dev.kv.router.config.BadStart;
+import dev.kv.router.OperatorError;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -76,7 +76,7 @@ public final class Main {
                     return ExitCode.USAGE;
                 })
                 .setExecutionExceptionHandler((e, commandLine, parsed) -> {
-                    if (!(e instanceof BadStart)) {
+                    if (!(e instanceof OperatorError)) {
                         throw e;
                     }
                     System.err.println("kv: " + oneLine(e.getMessage()));

@@ -2,9 +2,9 @@ package dev.kv.router.cli;
 
 import com.typesafe.config.Config;
 import dev.kv.router.Bytes;
-import dev.kv.router.admin.LocalSocket;
+import dev.kv.router.admin.LocalAnswer;
+import dev.kv.router.admin.LocalClient;
 import dev.kv.router.admin.NodeState;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.NodeFolder;
 import dev.kv.router.node.NodeSettings;
@@ -22,18 +22,23 @@ import java.util.Optional;
  */
 record Remote(String name, Path folder) {
     /** A node answers these at once, unless its host is very busy. */
-    private static final Duration TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
 
     /** What reads or writes all that a node has. */
-    private static final Duration LONG_TIMEOUT = Duration.ofDays(1);
+    private static final Duration LONG_MAX = Duration.ofDays(1);
 
     static Remote of(Settings settings) {
         return new Remote(NodeSettings.name(settings), NodeSettings.folder(settings));
     }
 
-    /** What the node says of itself; empty if it does not run, or does not answer. */
-    Optional<Config> status() {
-        return LocalSocket.ask(folder, "status", TIMEOUT);
+    /** What the node says of itself. */
+    LocalAnswer status() {
+        return LocalClient.ask(folder, "status", ANSWER_MAX);
+    }
+
+    /** Whether the node says that it has started, and is not stopping. */
+    boolean isRunning() {
+        return status().document().filter(Remote::isRunning).isPresent();
     }
 
     /** Whether that is what a node says that has started, and is not stopping. */
@@ -41,14 +46,18 @@ record Remote(String name, Path folder) {
         return status.getString("state").equals(NodeState.Stage.RUNNING.text());
     }
 
-    /** Has the node stop, and tells how long that may take; empty if it does not run, or does not answer. */
+    /** Has the node stop, and tells how long that may take; empty if it does not run. */
     Optional<Duration> askToStop() {
-        return LocalSocket.ask(folder, "stop", TIMEOUT).map(answer -> Duration.ofMillis(answer.getLong("drainMillis")));
+        LocalAnswer answer = LocalClient.ask(folder, "stop", ANSWER_MAX);
+        return answer.document().isEmpty() && !runs()
+                ? Optional.empty()
+                : Optional.of(Duration.ofMillis(documentOf(answer).getLong("drainMillis")));
     }
 
-    /** The way of a request, as the node tells it; empty if it does not run, or does not answer. */
-    Optional<Config> route(Bytes bucket, Duration timeout) {
-        return LocalSocket.ask(folder, "route " + bucket.printable(Integer.MAX_VALUE), timeout.plus(TIMEOUT));
+    /** The way of a request, as the node tells it. */
+    Config route(Bytes bucket, Duration timeout) {
+        return documentOf(
+                LocalClient.ask(folder, "route " + bucket.printable(Integer.MAX_VALUE), timeout.plus(ANSWER_MAX)));
     }
 
     /**
@@ -56,15 +65,31 @@ record Remote(String name, Path folder) {
      *
      * @param input what it may ask for
      * @param output where what it sends goes
-     * @throws BadStart if it cannot be done, or the node does not run or does not answer
      */
     Config ask(String line, InputStream input, OutputStream output) {
-        Config answer =
-                LocalSocket.ask(folder, line, LONG_TIMEOUT, input, output).orElseThrow(this::silent);
-        if (answer.hasPath("refusal")) {
-            throw new BadStart(name + ": " + answer.getString("refusal"));
-        }
-        return answer;
+        return documentOf(LocalClient.ask(folder, line, LONG_MAX, input, output));
+    }
+
+    /** What the node says, or a {@link CommandFailed} with the reason why it does not. */
+    Config documentOf(LocalAnswer answer) {
+        return switch (answer) {
+            case LocalAnswer.Document document -> document.content();
+            case LocalAnswer.Refused refused -> throw new CommandFailed(name + ": " + refused.why());
+            case LocalAnswer.Broken broken ->
+                throw new CommandFailed(name + " broke off before its answer (" + broken.how()
+                        + "), so it may have done this or a part of it: "
+                        + (runs() ? "see its log" : "it no longer runs"));
+            case LocalAnswer.Silent _ ->
+                throw new CommandFailed(name + " runs in " + folder + " but does not answer: see its log; `kill -9 "
+                        + pid() + "` ends it");
+            case LocalAnswer.Absent _ ->
+                throw new CommandFailed(
+                        runs()
+                                ? name + " runs in " + folder
+                                        + " but has no socket there, as at the begin of a start and the end"
+                                        + " of a stop: try again; where that stays so, `kill " + pid() + "` stops it"
+                                : name + " is not running in " + folder);
+        };
     }
 
     /** Whether it runs, answering or not. */
@@ -74,13 +99,5 @@ record Remote(String name, Path folder) {
 
     String pid() {
         return NodeFolder.pid(folder);
-    }
-
-    /** Why a command fails that got no answer. */
-    BadStart silent() {
-        return runs()
-                ? new BadStart(name + " runs in " + folder + " but does not answer: see its log; `kill -9 " + pid()
-                        + "` ends it")
-                : new BadStart(name + " is not running in " + folder);
     }
 }

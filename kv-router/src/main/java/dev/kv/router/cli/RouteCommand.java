@@ -1,7 +1,6 @@
 package dev.kv.router.cli;
 
 import com.typesafe.config.Config;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.NodeSettings;
 import java.util.concurrent.Callable;
@@ -32,14 +31,14 @@ final class RouteCommand implements Callable<Integer> {
     public Integer call() {
         Settings settings = options.settings();
         Remote node = Remote.of(settings);
-        Config way = node.route(bucket.bytes(), NodeSettings.timeout(settings)).orElseThrow(node::silent);
+        Config way = node.route(bucket.bytes(), NodeSettings.timeout(settings));
         if (json) {
             Output.json(way.root());
         } else {
             way.getConfigList("hops").forEach(hop -> Output.line(text(hop)));
         }
         if (way.hasPath("failure")) {
-            throw new BadStart(way.getString("failure.word") + " " + way.getString("failure.message"));
+            throw new CommandFailed(way.getString("failure.word") + " " + way.getString("failure.message"));
         }
         return 0;
     }

@@ -3,7 +3,7 @@ package dev.kv.router.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.typesafe.config.Config;
-import dev.kv.router.config.BadStart;
+import dev.kv.router.OperatorError;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.Node;
 import dev.kv.router.node.NodeFolder;
@@ -50,8 +50,7 @@ final class StartCommand implements Callable<Integer> {
         Settings settings = options.settings();
         Node.Ready _ = Node.configure(settings, options.release());
         Remote node = Remote.of(settings);
-        Optional<Config> earlier = node.status();
-        if (earlier.filter(Remote::isRunning).isPresent()) {
+        if (node.isRunning()) {
             Output.line(node.name() + " runs already, process " + node.pid());
             return 0;
         }
@@ -76,14 +75,14 @@ final class StartCommand implements Callable<Integer> {
             }
             return Files.createFile(console);
         } catch (IOException e) {
-            throw settings.bad("kv.node.dir", "cannot write in " + log + ": " + BadStart.reason(e));
+            throw settings.bad("kv.node.dir", "cannot write in " + log + ": " + OperatorError.reason(e));
         }
     }
 
     private static Process spawn(Options options, Path console) throws IOException {
         Path program = Options.home().resolve("bin/kv");
         if (!Files.isExecutable(program)) {
-            throw new BadStart(program + " is missing or cannot be run: unpack the release again");
+            throw new CommandFailed(program + " is missing or cannot be run: unpack the release again");
         }
         // The node outlives the terminal, and ctrl-C there; the JVM leaves signals alone that were ignored before it.
         List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", "trap '' HUP INT; exec \"$0\" \"$@\""));
@@ -102,7 +101,7 @@ final class StartCommand implements Callable<Integer> {
         long deadlineNanos = System.nanoTime() + WAIT_MAX.toNanos();
         String told = "";
         while (process.isAlive()) {
-            Optional<Config> status = node.status().filter(answer -> answer.getLong("pid") == process.pid());
+            Optional<Config> status = node.status().document().filter(answer -> answer.getLong("pid") == process.pid());
             if (status.filter(Remote::isRunning).isPresent()) {
                 return true;
             }
@@ -112,7 +111,7 @@ final class StartCommand implements Callable<Integer> {
                 told = doing;
             }
             if (System.nanoTime() - deadlineNanos > 0) {
-                throw new BadStart(node.name() + " still starts after " + WAIT_MAX.toMinutes()
+                throw new CommandFailed(node.name() + " still starts after " + WAIT_MAX.toMinutes()
                         + " minutes, and goes on: `kv status` tells how far it is");
             }
             LockSupport.parkNanos(PAUSE.toNanos());
@@ -123,8 +122,8 @@ final class StartCommand implements Callable<Integer> {
     private static void tellWhy(Remote node, Process process, Path console) throws IOException {
         List<String> lines = Files.readAllLines(console, UTF_8);
         if (lines.isEmpty()) {
-            throw new BadStart(node.name() + " ended with status " + process.exitValue() + " and said nothing: see "
-                    + console.resolveSibling("kv.log"));
+            throw new CommandFailed(node.name() + " ended with status " + process.exitValue()
+                    + " and said nothing: see " + console.resolveSibling("kv.log"));
         }
         lines.subList(Math.max(0, lines.size() - SHOWN_LINES_MAX), lines.size()).forEach(System.err::println);
     }

@@ -3,12 +3,11 @@ package dev.kv.router.cli;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
-import dev.kv.router.admin.NodeState;
+import dev.kv.router.admin.LocalAnswer;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -39,19 +38,37 @@ final class StatusCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Remote node = Remote.of(options.settings());
-        Optional<Config> answer = node.status();
-        if (answer.isEmpty()) {
-            boolean isHeld = node.runs();
-            print(Map.of("name", node.name(), "state", isHeld ? "not answering" : "not running"));
-            return isHeld ? UNDECIDED : NOT_RUNNING;
+        Config status;
+        switch (node.status()) {
+            case LocalAnswer.Document document -> status = document.content();
+            case LocalAnswer.Refused refused -> {
+                return undecided(node, refused.why());
+            }
+            case LocalAnswer.Broken broken -> {
+                return undecided(node, "it broke off before its answer: " + broken.how());
+            }
+            case LocalAnswer.Silent _ -> {
+                return undecided(node, "no answer in time");
+            }
+            case LocalAnswer.Absent _ -> {
+                if (node.runs()) {
+                    return undecided(node, "it has no socket in " + node.folder());
+                }
+                print(Map.of("name", node.name(), "state", "not running"));
+                return NOT_RUNNING;
+            }
         }
-        Config status = answer.get();
         if (json) {
             Output.json(status.root());
         } else {
             Output.facts(facts(status));
         }
-        return status.getString("state").equals(NodeState.Stage.RUNNING.text()) ? RUNNING : UNDECIDED;
+        return Remote.isRunning(status) ? RUNNING : UNDECIDED;
+    }
+
+    private int undecided(Remote node, String why) {
+        print(Map.of("name", node.name(), "state", "not answering", "why", why));
+        return UNDECIDED;
     }
 
     private void print(Map<String, String> facts) {

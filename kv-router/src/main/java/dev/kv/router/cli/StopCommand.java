@@ -1,6 +1,5 @@
 package dev.kv.router.cli;
 
-import dev.kv.router.config.BadStart;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -37,9 +36,6 @@ final class StopCommand implements Callable<Integer> {
         String pid = node.pid();
         Optional<Duration> drain = node.askToStop();
         if (drain.isEmpty()) {
-            if (node.runs()) {
-                throw node.silent();
-            }
             Output.line(node.name() + " is not running");
             return 0;
         }
@@ -47,7 +43,7 @@ final class StopCommand implements Callable<Integer> {
         long deadlineNanos = System.nanoTime() + limit.toNanos();
         while (node.runs()) {
             if (System.nanoTime() - deadlineNanos > 0) {
-                throw new BadStart(node.name() + " has not ended within " + limit.toSeconds()
+                throw new CommandFailed(node.name() + " has not ended within " + limit.toSeconds()
                         + " seconds: see its log; `kill -9 " + pid + "` ends it");
             }
             LockSupport.parkNanos(PAUSE.toNanos());

@@ -1,7 +1,7 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.config.BadStart;
+import dev.kv.router.OperatorError;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -20,7 +20,8 @@ record TableText(String source, Bytes bytes) {
         // One more shows that it is too large.
         int limit = maxBytes + 1;
         if (word.isEmpty()) {
-            throw new BadStart("expected a file, - or a table such as a..m=foo@red,n..z=bar@blue, found an empty word");
+            throw new CommandFailed(
+                    "expected a file, - or a table such as a..m=foo@red,n..z=bar@blue, found an empty word");
         }
         try {
             if (word.equals("-")) {
@@ -33,7 +34,7 @@ record TableText(String source, Bytes bytes) {
                 return new TableText(word, Bytes.owning(file.readNBytes(limit)));
             }
         } catch (IOException e) {
-            throw new BadStart(word + " cannot be read: " + BadStart.reason(e), e);
+            throw new CommandFailed(word + " cannot be read: " + OperatorError.reason(e), e);
         }
     }
 

@@ -1,6 +1,6 @@
 package dev.kv.router.cli;
 
-import dev.kv.router.config.BadStart;
+import dev.kv.router.OperatorError;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.node.NodeFolder;
 import dev.kv.router.spi.Logging;
@@ -73,13 +73,13 @@ final class ZooKeeperCommand implements Callable<Integer> {
                 Output.line("ZooKeeper answers at " + Addresses.text(at) + ", its data is in " + folder);
             });
         } catch (BindException e) {
-            throw new BadStart(
-                    "cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e)
+            throw new CommandFailed(
+                    "cannot listen at " + Addresses.text(address) + ": " + OperatorError.reason(e)
                             + "; --port names another port, --host another address",
                     e);
         } catch (IOException e) {
             Runtime.getRuntime().removeShutdownHook(success);
-            throw new BadStart("ZooKeeper in " + folder + ": " + BadStart.reason(e), e);
+            throw new CommandFailed("ZooKeeper in " + folder + ": " + OperatorError.reason(e), e);
         }
         return 0;
     }
@@ -91,7 +91,7 @@ final class ZooKeeperCommand implements Callable<Integer> {
         }
         InetSocketAddress address = new InetSocketAddress(host, port);
         if (address.isUnresolved()) {
-            throw new BadStart("--host " + host + ": no such host");
+            throw new CommandFailed("--host " + host + ": no such host");
         }
         return address;
     }
@@ -100,12 +100,12 @@ final class ZooKeeperCommand implements Callable<Integer> {
     private static void hold(Path folder) {
         try {
             if (NodeFolder.hold(folder).isEmpty()) {
-                throw new BadStart("a ZooKeeper server runs in " + folder + " already (process "
+                throw new CommandFailed("a ZooKeeper server runs in " + folder + " already (process "
                         + NodeFolder.pid(folder) + "): stop it, or give this one another folder with --data");
             }
         } catch (IOException e) {
-            throw new BadStart(
-                    "cannot write in " + folder + ": " + BadStart.reason(e) + "; --data names another folder", e);
+            throw new CommandFailed(
+                    "cannot write in " + folder + ": " + OperatorError.reason(e) + "; --data names another folder", e);
         }
     }
 }

@@ -1,16 +1,13 @@
 package dev.kv.router.config;
 
+import dev.kv.router.OperatorError;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
-import java.nio.file.NoSuchFileException;
 
 /**
- * Why a node or a command cannot start: one line for the operator that names the key or the file, what is wrong with it, and
- * what to do. Ends {@code main} with a status other than 0, without a stack trace.
+ * Why a node cannot start, or a command cannot with this configuration: one line for the operator that names the key or the file,
+ * what is wrong with it, and what to do. Ends {@code main} with a status other than 0.
  */
-public final class BadStart extends RuntimeException {
+public final class BadStart extends OperatorError {
     private static final long serialVersionUID = 1L;
 
     public BadStart(String line) {
@@ -21,14 +18,8 @@ public final class BadStart extends RuntimeException {
         super(line, cause);
     }
 
-    /** What went wrong with a file, in words: the JDK's messages for the common cases are the name of the file alone. */
+    /** See {@link OperatorError#reason}. */
     public static String reason(IOException e) {
-        return switch (e) {
-            case AccessDeniedException _ -> "permission denied";
-            case NoSuchFileException _ -> "no such file or folder";
-            case FileAlreadyExistsException _ -> "a file of this name is in the way";
-            case FileSystemException failed when failed.getReason() != null -> failed.getReason();
-            default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-        };
+        return OperatorError.reason(e);
     }
 }

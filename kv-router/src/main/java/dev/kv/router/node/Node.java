@@ -4,7 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Router;
 import dev.kv.router.Router.TableInForce;
 import dev.kv.router.Store;
-import dev.kv.router.admin.LocalSocket;
+import dev.kv.router.admin.LocalServer;
 import dev.kv.router.admin.NodeAnswers;
 import dev.kv.router.admin.NodeState;
 import dev.kv.router.config.BadStart;
@@ -210,7 +210,7 @@ public final class Node {
                     .orElseThrow(() -> new BadStart("a node runs in " + settings.folder() + " already (process "
                             + NodeFolder.pid(settings.folder()) + "): stop it, or give this one another kv.node.dir"));
             started("folder", limit -> folder.close());
-            LocalSocket socket = LocalSocket.open(settings.folder(), answers);
+            LocalServer socket = LocalServer.open(settings.folder(), answers);
             started("local socket", limit -> socket.close());
         } catch (IOException e) {
             throw ready.configuration.bad("kv.node.dir", "cannot be used: " + BadStart.reason(e));

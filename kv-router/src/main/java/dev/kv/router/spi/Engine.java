@@ -23,7 +23,8 @@ public interface Engine {
      * An engine whose configuration is sound. All but {@link #start} is for the data of a node that does not run, and keeps it from
      * running meanwhile.
      *
-     * <p>What cannot be done ends with a {@link dev.kv.router.config.BadStart}.
+     * <p>What cannot be done ends with an {@link EngineFailed}, and what keeps a node from starting, such as data of another format or
+     * a folder that another process holds, with a {@link dev.kv.router.config.BadStart}.
      */
     interface Ready {
         /**
@@ -50,7 +51,7 @@ public interface Engine {
     /**
      * The buckets on this node. Any thread may call them.
      *
-     * <p>What cannot be done with buckets as a whole ends with a {@link dev.kv.router.config.BadStart}.
+     * <p>What cannot be done with buckets as a whole ends with an {@link EngineFailed}.
      */
     interface Open extends Store, Running {
         /** Shows every bucket that is there all the while, and may show those that come or go. Any thread. */
@@ -73,9 +74,8 @@ public interface Engine {
          * @param replaces whether the bucket may be there already, and goes with all that it holds
          * @param limits what is too large for this node, and changes nothing
          * @return the number of keys
-         * @throws IOException if the stream breaks off
          */
-        long importFrom(Bytes bucket, boolean replaces, Router.Limits limits, InputStream stream) throws IOException;
+        long importFrom(Bytes bucket, boolean replaces, Router.Limits limits, InputStream stream);
     }
 
     /**

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
-import dev.kv.router.admin.LocalSocket;
+import dev.kv.router.admin.LocalClient;
 import dev.kv.router.node.Cookie;
 import dev.kv.router.node.NodeFolder;
 import java.io.ByteArrayOutputStream;
@@ -109,7 +109,7 @@ class MainTest {
     }
 
     private Optional<Config> status() {
-        return LocalSocket.ask(folder(), "status", LIMIT);
+        return LocalClient.ask(folder(), "status", LIMIT).document();
     }
 
     private boolean runs() {
@@ -333,13 +333,18 @@ class MainTest {
     @Test
     void aNodeThatHoldsItsFolderAndDoesNotAnswerIsToldFromOneThatIsNotRunning() throws Exception {
         try (NodeFolder _ = NodeFolder.hold(folder()).orElseThrow()) {
-            assertThat(kv("status")).isEqualTo(new Outcome(4, "name   foo@h\nstate  not answering\n", ""));
+            assertThat(kv("status"))
+                    .isEqualTo(new Outcome(
+                            4,
+                            "name   foo@h\nstate  not answering\nwhy    it has no socket in %s\n".formatted(folder()),
+                            ""));
 
             Outcome stop = kv("stop");
             assertThat(stop.status()).isEqualTo(1);
             assertThat(stop.err())
-                    .isEqualTo("kv: foo@h runs in %s but does not answer: see its log; `kill -9 %d` ends it\n"
-                            .formatted(folder(), ProcessHandle.current().pid()));
+                    .isEqualTo(
+                            "kv: foo@h runs in %s but has no socket there, as at the begin of a start and the end of a stop: try again; where that stays so, `kill %d` stops it\n"
+                                    .formatted(folder(), ProcessHandle.current().pid()));
         }
     }
 

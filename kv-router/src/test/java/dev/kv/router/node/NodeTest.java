@@ -9,12 +9,14 @@ import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
 import dev.kv.router.Store;
-import dev.kv.router.admin.LocalSocket;
+import dev.kv.router.admin.LocalAnswer;
+import dev.kv.router.admin.LocalClient;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
+import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -82,12 +84,12 @@ class NodeTest {
 
         @Override
         public Engine.Copied backup(Path to) {
-            throw new BadStart("there is nothing to copy");
+            throw new EngineFailed("there is nothing to copy");
         }
 
         @Override
         public Engine.Copied restore(Path from) {
-            throw new BadStart("there is nowhere to copy to");
+            throw new EngineFailed("there is nowhere to copy to");
         }
 
         @Override
@@ -109,17 +111,17 @@ class NodeTest {
 
         @Override
         public Engine.Copied backup(Path to) {
-            throw new BadStart("there is nothing to copy");
+            throw new EngineFailed("there is nothing to copy");
         }
 
         @Override
         public long exportTo(Bytes bucket, OutputStream stream) {
-            throw new BadStart("there is no bucket " + bucket);
+            throw new EngineFailed("there is no bucket " + bucket);
         }
 
         @Override
         public long importFrom(Bytes bucket, boolean replaces, Router.Limits limits, InputStream stream) {
-            throw new BadStart("there is no room for " + bucket);
+            throw new EngineFailed("there is no room for " + bucket);
         }
 
         @Override
@@ -194,7 +196,7 @@ class NodeTest {
     }
 
     private Config ask(String line) {
-        return LocalSocket.ask(folder(), line, LIMIT).orElseThrow();
+        return LocalClient.ask(folder(), line, LIMIT).document().orElseThrow();
     }
 
     @Test
@@ -428,7 +430,8 @@ class NodeTest {
     void answersWhatItDoesNotKnow() {
         start(combined(), Map.of());
 
-        assertThat(ask("dance now").getString("unknown")).isEqualTo("dance");
+        assertThat(LocalClient.ask(folder(), "dance now", LIMIT))
+                .isEqualTo(new LocalAnswer.Refused("this release knows no `dance`"));
     }
 
     @Test

@@ -1,0 +1,145 @@
+package dev.kv.router.admin;
+
+import dev.kv.router.admin.LocalProtocol.Cut;
+import java.io.Closeable;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Optional;
+
+/** A caller at the local socket: what it gives and takes before the document. By one thread at a time, but for {@link #close}. */
+public final class Caller implements Closeable {
+    /** How long the caller may take for a piece: it may be a pipe to a slow program. */
+    private static final Duration PIECE_MAX = Duration.ofMinutes(1);
+
+    /** So often the limit begins anew at most: there are many pieces. */
+    private static final Duration RENEWED = Duration.ofSeconds(1);
+
+    private final SocketChannel channel;
+    private Optional<Cut> cut = Optional.empty();
+    private long cutFromNanos;
+    private volatile boolean isGone;
+
+    Caller(SocketChannel channel) {
+        this.channel = channel;
+    }
+
+    /** Whether it went away, was too slow or was sent away: nobody waits for an answer any more. */
+    boolean isGone() {
+        return isGone;
+    }
+
+    /** What the caller takes. */
+    OutputStream output() {
+        return new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                write(new byte[] {(byte) b}, 0, 1);
+            }
+
+            @Override
+            public void write(byte[] bytes, int offset, int length) throws IOException {
+                for (int at = 0; at < length; at += LocalProtocol.PIECE_MAX_BYTES) {
+                    int end = Math.min(length, at + LocalProtocol.PIECE_MAX_BYTES);
+                    send(Arrays.copyOfRange(bytes, offset + at, offset + end));
+                }
+            }
+        };
+    }
+
+    /** What the caller gives. It is asked for when it is read, and no more than that. */
+    InputStream input() {
+        return new InputStream() {
+            private ByteBuffer rest = ByteBuffer.allocate(0);
+            private boolean isEnded;
+
+            @Override
+            public int read() throws IOException {
+                return hasMore() ? rest.get() & 0xFF : -1;
+            }
+
+            @Override
+            public int read(byte[] bytes, int offset, int length) throws IOException {
+                if (length == 0) {
+                    return 0;
+                }
+                if (!hasMore()) {
+                    return -1;
+                }
+                int read = Math.min(length, rest.remaining());
+                rest.get(bytes, offset, read);
+                return read;
+            }
+
+            private boolean hasMore() throws IOException {
+                if (!rest.hasRemaining() && !isEnded) {
+                    rest = ByteBuffer.wrap(receive());
+                    isEnded = !rest.hasRemaining();
+                }
+                return rest.hasRemaining();
+            }
+        };
+    }
+
+    private void send(byte[] bytes) throws IOException {
+        await();
+        try {
+            LocalProtocol.write(channel, ByteBuffer.wrap(new byte[] {LocalProtocol.SENT}));
+            LocalProtocol.write(channel, LocalProtocol.piece(bytes));
+        } catch (IOException e) {
+            isGone = true;
+            throw e;
+        }
+    }
+
+    private byte[] receive() throws IOException {
+        await();
+        byte[] bytes;
+        try {
+            LocalProtocol.write(channel, ByteBuffer.wrap(new byte[] {LocalProtocol.WANTED}));
+            DataInputStream input = new DataInputStream(Channels.newInputStream(channel));
+            int length = input.readInt();
+            if (length < 0 || length > LocalProtocol.PIECE_MAX_BYTES) {
+                throw new IOException("a piece of " + length + " bytes");
+            }
+            bytes = new byte[length];
+            input.readFully(bytes);
+        } catch (IOException e) {
+            isGone = true;
+            throw e;
+        }
+        if (bytes.length == 0) {
+            end();
+        }
+        return bytes;
+    }
+
+    /** Waits for the caller from now on, and no longer than a piece may take. */
+    private void await() {
+        long now = System.nanoTime();
+        if (cut.isEmpty() || now - cutFromNanos > RENEWED.toNanos()) {
+            end();
+            cut = Optional.of(new Cut(PIECE_MAX, channel));
+            cutFromNanos = now;
+        }
+    }
+
+    /** Waits no longer for the caller. */
+    void end() {
+        cut.ifPresent(Cut::callOff);
+        cut = Optional.empty();
+    }
+
+    /** Sends it away, whoever waits for it. Any thread. */
+    @Override
+    public void close() throws IOException {
+        isGone = true;
+        channel.close();
+    }
+}

@@ -1,0 +1,121 @@
+package dev.kv.router.admin;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.typesafe.config.Config;
+import dev.kv.router.OperatorError;
+import dev.kv.router.admin.LocalProtocol.Cut;
+import dev.kv.router.config.Json;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.StandardProtocolFamily;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.Function;
+
+/** The callers' side of the {@linkplain LocalProtocol local socket}. */
+public final class LocalClient {
+    private LocalClient() {}
+
+    /** Sends a line to the node that runs in the folder, and waits for its answer. */
+    public static LocalAnswer ask(Path folder, String line, Duration limit) {
+        return ask(folder, line, limit, InputStream.nullInputStream(), OutputStream.nullOutputStream());
+    }
+
+    /**
+     * Likewise.
+     *
+     * @param input what the node may ask for
+     * @param output where what it sends goes
+     * @throws UncheckedIOException if one of these fails
+     */
+    public static LocalAnswer ask(Path folder, String line, Duration limit, InputStream input, OutputStream output) {
+        Path socket = LocalProtocol.socket(folder);
+        if (!Files.exists(socket)) {
+            return new LocalAnswer.Absent();
+        }
+        if (!Files.isWritable(socket)) {
+            return new LocalAnswer.Refused(
+                    socket + " belongs to another user: call this as the user that runs the node");
+        }
+        boolean isConnected = false;
+        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+            Cut cut = new Cut(limit, channel);
+            try {
+                LocalProtocol.reach(socket, channel::connect);
+                isConnected = true;
+                LocalProtocol.write(channel, UTF_8.encode(line + "\n"));
+                return answer(channel, input, output);
+            } catch (IOException e) {
+                return cut.isDone() ? new LocalAnswer.Silent() : failed(isConnected, e);
+            } finally {
+                cut.callOff();
+            }
+        } catch (IOException e) {
+            return failed(isConnected, e);
+        }
+    }
+
+    private static LocalAnswer failed(boolean isConnected, IOException e) {
+        return isConnected ? new LocalAnswer.Broken(OperatorError.reason(e)) : new LocalAnswer.Absent();
+    }
+
+    private static LocalAnswer answer(SocketChannel channel, InputStream input, OutputStream output)
+            throws IOException {
+        DataInputStream answer = new DataInputStream(Channels.newInputStream(channel));
+        int kind = answer.read();
+        for (; kind == LocalProtocol.SENT || kind == LocalProtocol.WANTED; kind = answer.read()) {
+            if (kind == LocalProtocol.SENT) {
+                pass(answer, output);
+            } else {
+                LocalProtocol.write(channel, LocalProtocol.piece(pieceOf(input)));
+            }
+        }
+        if (kind < 0) {
+            return new LocalAnswer.Broken("no answer came");
+        }
+        if (kind != LocalProtocol.DOCUMENT) {
+            return new LocalAnswer.Broken("it says what this release does not understand");
+        }
+        ByteArrayOutputStream document = new ByteArrayOutputStream();
+        document.write(kind);
+        document.write(answer.readNBytes(LocalProtocol.DOCUMENT_MAX_BYTES));
+        try {
+            Config content = Json.read(document.toByteArray(), LocalProtocol.DOCUMENT_MAX_BYTES, Function.identity());
+            return content.hasPath(LocalProtocol.REFUSAL)
+                    ? new LocalAnswer.Refused(content.getString(LocalProtocol.REFUSAL))
+                    : new LocalAnswer.Document(content);
+        } catch (Json.Unreadable e) {
+            return new LocalAnswer.Broken("its answer is cut short or no document: " + e.getMessage());
+        }
+    }
+
+    private static void pass(DataInputStream answer, OutputStream output) throws IOException {
+        int length = answer.readInt();
+        if (length < 0 || length > LocalProtocol.PIECE_MAX_BYTES) {
+            throw new IOException("a piece of " + length + " bytes");
+        }
+        byte[] piece = new byte[length];
+        answer.readFully(piece);
+        try {
+            output.write(piece);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] pieceOf(InputStream input) {
+        try {
+            return input.readNBytes(LocalProtocol.PIECE_MAX_BYTES);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+package dev.kv.router.admin;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * The socket in a node's folder, and what passes there. A caller sends one line and gets one JSON document, then the end.
+ *
+ * <p>Before the document the node may send and ask for bytes: {@code <}, a length in 4 bytes, and that many bytes; or {@code >},
+ * to which the caller answers with a length and that many bytes, none at the end of what it has. The document is told from these
+ * by its first byte. A document with {@code refusal} says why the node did not do what the line asks for.
+ */
+final class LocalProtocol {
+    static final char DOCUMENT = '{';
+    static final char SENT = '<';
+    static final char WANTED = '>';
+    static final String REFUSAL = "refusal";
+
+    /** The longest name of a bucket with every byte escaped as {@code %HH}, 192 KiB, and a command. */
+    static final int LINE_MAX_BYTES = 256 * 1024;
+
+    /** Sixteen times the longest routing table (4 MiB with every byte escaped), which is the most of an answer. */
+    static final int DOCUMENT_MAX_BYTES = 64 * 1024 * 1024;
+
+    /** The most bytes that are sent at once. */
+    static final int PIECE_MAX_BYTES = 1 << 16;
+
+    /** The size of sun_path on Linux, less the zero at its end. */
+    private static final int PATH_MAX_BYTES = 107;
+
+    private LocalProtocol() {}
+
+    static Path socket(Path folder) {
+        return folder.resolve("socket");
+    }
+
+    static ByteBuffer piece(byte[] bytes) {
+        return ByteBuffer.allocate(Integer.BYTES + bytes.length)
+                .putInt(bytes.length)
+                .put(bytes)
+                .flip();
+    }
+
+    static void write(SocketChannel channel, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
+        }
+    }
+
+    /** Closes a channel after some time, unless it is called off before. */
+    static final class Cut {
+        private final AtomicBoolean isDone = new AtomicBoolean();
+        private final CompletableFuture<Void> timer;
+
+        Cut(Duration limit, SocketChannel channel) {
+            timer = CompletableFuture.runAsync(
+                    () -> {
+                        isDone.set(true);
+                        try {
+                            channel.close();
+                        } catch (IOException e) {
+                            // It is of no use any more, closed or not.
+                        }
+                    },
+                    CompletableFuture.delayedExecutor(limit.toMillis(), TimeUnit.MILLISECONDS));
+        }
+
+        void callOff() {
+            timer.cancel(false);
+        }
+
+        /** Whether the time was up. */
+        boolean isDone() {
+            return isDone.get();
+        }
+    }
+
+    @FunctionalInterface
+    interface Reach {
+        void to(SocketAddress address) throws IOException;
+    }
+
+    /** Binds or connects; by a symbolic link that is removed again where the path is longer than the system allows. */
+    static void reach(Path socket, Reach reach) throws IOException {
+        if (socket.toString().getBytes(UTF_8).length <= PATH_MAX_BYTES) {
+            reach.to(UnixDomainSocketAddress.of(socket));
+            return;
+        }
+        Path temporary = Files.createTempDirectory("kv");
+        Path link = temporary.resolve("node");
+        try {
+            Files.createSymbolicLink(link, socket.getParent());
+            reach.to(UnixDomainSocketAddress.of(socket(link)));
+        } finally {
+            Files.deleteIfExists(link);
+            Files.delete(temporary);
+        }
+    }
+}

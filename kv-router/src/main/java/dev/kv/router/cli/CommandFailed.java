@@ -1,0 +1,16 @@
+package dev.kv.router.cli;
+
+import dev.kv.router.OperatorError;
+
+/** Why a command could not do what it was called for. Ends it with a status of 1. */
+final class CommandFailed extends OperatorError {
+    private static final long serialVersionUID = 1L;
+
+    CommandFailed(String line) {
+        super(line);
+    }
+
+    CommandFailed(String line, Throwable cause) {
+        super(line, cause);
+    }
+}
