@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.config.Layers;
 import dev.kv.router.spi.Engine;
@@ -60,8 +61,8 @@ final class EngineClient implements AutoCloseable {
     }
 
     void get(Bytes bucket, Bytes key) {
-        Reply reply =
-                storage.run(new Command.Get(bucket, key)).toCompletableFuture().join();
+        Reply reply = Held.flat(
+                storage.run(new Command.Get(bucket, key)).toCompletableFuture().join());
         if (!(reply instanceof Reply.Value)) {
             throw new IllegalStateException("a value is missing: " + reply);
         }

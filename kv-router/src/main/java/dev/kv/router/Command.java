@@ -41,7 +41,7 @@ public sealed interface Command {
     /** Set a key. Answered with {@link Reply.Ok}, or {@link Reply.NotFound} without such a bucket. */
     record Put(Bytes bucket, Bytes key, Bytes value) implements Write {}
 
-    /** Read a key. Answered with {@link Reply.Value}, {@link Reply.Absent}, or {@link Reply.NotFound}. */
+    /** Read a key. Answered with {@link Reply.Value} or {@link Reply.LargeValue}, {@link Reply.Absent}, or {@link Reply.NotFound}. */
     record Get(Bytes bucket, Bytes key) implements Read {}
 
     /** Remove a key. Answered with {@link Reply.Ok}, also if there was none, or {@link Reply.NotFound}. */
@@ -84,7 +84,7 @@ public sealed interface Command {
     /** Remove the bucket with all its keys. Answered with the {@link Reply.Amount} of buckets with keys: 0 or 1. */
     record Drop(Bytes bucket) implements Write {}
 
-    /** Read keys. Answered with {@link Reply.Many}, a {@link Reply.Value} or {@link Reply.Absent} for each. */
+    /** Read keys. Answered with {@link Reply.Many}: a {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent} for each. */
     record GetAll(Bytes bucket, List<Bytes> keys) implements Read {
         public GetAll {
             keys = List.copyOf(keys);
@@ -137,6 +137,11 @@ public sealed interface Command {
                             + command.getClass().getSimpleName());
                 }
             }
+        }
+
+        /** Whether nothing is changed by it. */
+        public boolean isRead() {
+            return commands.stream().allMatch(Read.class::isInstance);
         }
     }
 

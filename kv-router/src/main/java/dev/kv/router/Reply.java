@@ -21,6 +21,9 @@ public sealed interface Reply {
     /** The value of a key. */
     record Value(Bytes value) implements Reply {}
 
+    /** The value of a key, too large to be copied before it is known when it can be sent. */
+    record LargeValue(Held value) implements Reply {}
+
     /** A whole number: of keys, of bytes, of what the command says. */
     record Amount(long value) implements Reply {}
 

@@ -213,6 +213,7 @@ public final class Router {
                     Reply.NotFound _,
                     Reply.Absent _,
                     Reply.Value _,
+                    Reply.LargeValue _,
                     Reply.Amount _,
                     Reply.Values _,
                     Reply.Many _,

@@ -1,6 +1,7 @@
 package dev.kv.server;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.util.List;
 import java.util.Optional;
@@ -37,7 +38,7 @@ final class Answers {
         if (reply instanceof Reply.Failed failed) {
             out.error(failed);
         } else {
-            answer.write(out, reply);
+            answer.write(out, Held.flat(reply));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.kv.server;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 
 /** How the line protocol writes what came of a request: the pieces to be sent, one after the other. */
@@ -30,6 +31,7 @@ final class LineReply {
             case Reply.Absent() -> ABSENT;
             case Reply.Value(Bytes value) ->
                 fitsOnALine(value) ? new byte[][] {value.array(), END_OF_VALUE} : NOT_FOR_A_LINE;
+            case Reply.LargeValue large -> of(Held.flat(large));
             case Reply.Failed(Reply.Word word, String message) ->
                 line("ERROR " + word + " " + message.replace('\r', ' ').replace('\n', ' '));
             case Reply.Amount _, Reply.Values _, Reply.Many _, Reply.Page _, Reply.Names _, Reply.Way _ ->

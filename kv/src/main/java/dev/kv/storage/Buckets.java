@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.spi.Engine.BucketVisitor;
@@ -71,7 +72,7 @@ final class Buckets {
     /**
      * Reads a key.
      *
-     * @return {@link Reply.Value}, {@link Reply#ABSENT} or {@link Reply#NOT_FOUND}
+     * @return {@link Reply.Value}, {@link Reply.LargeValue}, {@link Reply#ABSENT} or {@link Reply#NOT_FOUND}
      * @throws Turn.TooMuch if the value is more than a turn
      */
     Reply get(Bytes name, Bytes key) {
@@ -84,6 +85,7 @@ final class Buckets {
                 if (shard.lock.validate(optimistic)) {
                     return reply;
                 }
+                Held.releaseIn(reply);
             } catch (RuntimeException | InternalError e) {
                 // What was read may have been half of a change: a valid stamp alone tells.
                 if (shard.lock.validate(optimistic) && (e instanceof Damaged || e instanceof Turn.TooMuch)) {
@@ -104,8 +106,7 @@ final class Buckets {
         if (bucket == null) {
             return Reply.NOT_FOUND;
         }
-        Bytes value = fields.get(bucket.index, key, turn);
-        return value == null ? Reply.ABSENT : new Reply.Value(value);
+        return fields.read(bucket.index, key, turn);
     }
 
     /** A bucket as it was at one moment; its fields are in segments that are pinned until it is closed. */

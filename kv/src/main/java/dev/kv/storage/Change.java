@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -198,6 +199,15 @@ final class Change implements Edit {
             return change.value;
         }
         return bucket == null ? null : fields.get(index, key, turn);
+    }
+
+    @Override
+    public Reply read(Bytes key) {
+        Pending change = known(key);
+        if (change != null) {
+            return change.value == null ? Reply.ABSENT : new Reply.Value(change.value);
+        }
+        return bucket == null ? Reply.ABSENT : fields.read(index, key, turn);
     }
 
     private Pending known(Bytes key) {

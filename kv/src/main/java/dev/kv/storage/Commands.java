@@ -3,6 +3,7 @@ package dev.kv.storage;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Glob;
+import dev.kv.router.Held;
 import dev.kv.router.LongDouble;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
@@ -15,6 +16,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
 
 /** What each command does to buckets. */
 final class Commands {
@@ -53,25 +55,35 @@ final class Commands {
     }
 
     private Reply run(Command.Batch batch) throws Refused {
-        boolean reads = batch.commands().stream().allMatch(Command.Read.class::isInstance);
-        return reads
+        return batch.isRead()
                 ? buckets.read(batch.bucket(), view -> {
                     ReplyRoom room = room();
-                    return new Reply.Many(batch.commands().stream()
-                            .map(command -> look(view, (Command.Read) command, room))
-                            .toList());
+                    return many(batch.commands(), command -> look(view, (Command.Read) command, room));
                 })
                 : buckets.edit(batch.bucket(), edit -> {
                     ReplyRoom room = room();
-                    return new Reply.Many(batch.commands().stream()
-                            .map(command -> inBatch(edit, command, room))
-                            .toList());
+                    return many(batch.commands(), command -> inBatch(edit, command, room));
                 });
+    }
+
+    /** A reply for each of several things; what the first of them hold is released if one fails. */
+    private static <T> Reply many(List<T> asked, Function<T, Reply> answer) {
+        List<Reply> replies = new ArrayList<>(asked.size());
+        try {
+            for (T one : asked) {
+                replies.add(answer.apply(one));
+            }
+            return new Reply.Many(replies);
+        } catch (RuntimeException | Error e) {
+            replies.forEach(Held::releaseIn);
+            throw e;
+        }
     }
 
     private Reply inBatch(Edit edit, Command command, ReplyRoom room) {
         return switch (command) {
-            case Command.Read read -> look(edit, read, room);
+            // Nothing is held while the change may still be refused, or waits for the disk.
+            case Command.Read read -> Held.flat(look(edit, read, room));
             case Command.Write write -> change(edit, write);
             case Command.Batch _, Command.Rename _, Command.Survey _, Command.Route _ ->
                 throw new IllegalArgumentException("no command of a batch: " + command);
@@ -80,11 +92,8 @@ final class Commands {
 
     private Reply look(View bucket, Command.Read command, ReplyRoom room) {
         return switch (command) {
-            case Command.Get get -> bucket.exists() ? value(bucket.get(get.key()), room) : Reply.NOT_FOUND;
-            case Command.GetAll get ->
-                new Reply.Many(get.keys().stream()
-                        .map(key -> value(bucket.get(key), room))
-                        .toList());
+            case Command.Get get -> bucket.exists() ? read(bucket, get.key(), room) : Reply.NOT_FOUND;
+            case Command.GetAll get -> many(get.keys(), key -> read(bucket, key, room));
             case Command.Measure measure -> {
                 Bytes value = bucket.get(measure.key());
                 yield value == null ? Reply.ABSENT : new Reply.Amount(value.size());
@@ -96,12 +105,19 @@ final class Commands {
         };
     }
 
-    private static Reply value(Bytes value, ReplyRoom room) {
-        if (value == null) {
-            return Reply.ABSENT;
+    private static Reply read(View bucket, Bytes key, ReplyRoom room) {
+        Reply reply = bucket.read(key);
+        try {
+            if (reply instanceof Reply.Value(Bytes value)) {
+                room.take(value);
+            } else if (reply instanceof Reply.LargeValue(Held value)) {
+                room.take(value.size());
+            }
+            return reply;
+        } catch (TooLarge e) {
+            Held.releaseIn(reply);
+            throw e;
         }
-        room.take(value);
-        return new Reply.Value(value);
     }
 
     private Reply change(Edit bucket, Command.Write command) {
@@ -385,7 +401,11 @@ final class Commands {
         }
 
         void take(Bytes value) {
-            leftBytes -= OVERHEAD_BYTES + value.size();
+            take(value.size());
+        }
+
+        void take(int valueBytes) {
+            leftBytes -= OVERHEAD_BYTES + valueBytes;
             if (leftBytes < 0) {
                 throw new TooLarge();
             }

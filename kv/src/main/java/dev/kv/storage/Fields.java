@@ -1,10 +1,17 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
 import java.util.random.RandomGenerator;
 
 /** Reads the fields of buckets, which an {@link Index} finds in the {@link Log}. */
 final class Fields {
+    /**
+     * From here on a value is sent from where it stands. Below, a copy costs less than the system call that each value sent by
+     * itself takes.
+     */
+    static final int LARGE_MIN_BYTES = 64 * 1024;
+
     private final Log log;
     private final Hash hash;
 
@@ -36,22 +43,44 @@ final class Fields {
     }
 
     /**
-     * The value of the key; null if it is not there.
+     * The value of the key as a reply, held where it stands if it is large; {@link Reply#ABSENT} if it is not there.
      *
-     * @throws Damaged if it is not what was written
+     * @throws Damaged if it is not what was written, and is not held
      * @throws Turn.TooMuch if it alone is more than a turn
      */
-    Bytes get(Index index, Bytes key, Turn.Limits limits) {
+    Reply read(Index index, Bytes key, Turn.Limits limits) {
         long location = find(index, hash.of(key.array()), key);
         if (location == Index.NONE) {
-            return null;
+            return Reply.ABSENT;
         }
         Segment segment = log.segment(location);
+        if (isLarge(segment, location)) {
+            return new Reply.LargeValue(segment.held(Log.offset(location), key.array()));
+        }
         Turn.check(segment.valueBytes(Log.offset(location)), limits);
-        return Bytes.owning(segment.value(Log.offset(location), key.array()));
+        return new Reply.Value(Bytes.owning(segment.value(Log.offset(location), key.array())));
     }
 
     /** The same as a part of a turn. */
+    Reply read(Index index, Bytes key, Turn turn) {
+        long location = find(index, hash.of(key.array()), key);
+        if (location != Index.NONE && isLarge(log.segment(location), location)) {
+            turn.take(0);
+            return new Reply.LargeValue(log.segment(location).held(Log.offset(location), key.array()));
+        }
+        Bytes value = get(index, key, turn);
+        return value == null ? Reply.ABSENT : new Reply.Value(value);
+    }
+
+    private static boolean isLarge(Segment segment, long location) {
+        return segment.valueBytes(Log.offset(location)) >= LARGE_MIN_BYTES;
+    }
+
+    /**
+     * The value of the key as a part of a turn; null if it is not there.
+     *
+     * @throws Damaged if it is not what was written
+     */
     Bytes get(Index index, Bytes key, Turn turn) {
         long location = find(index, hash.of(key.array()), key);
         if (location == Index.NONE) {

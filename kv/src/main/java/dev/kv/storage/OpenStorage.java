@@ -114,19 +114,31 @@ final class OpenStorage implements Engine.Open {
         try {
             reply = commands.run(command);
         } catch (Damaged e) {
-            LOG.error("{}", e.getMessage());
-            reply = new Reply.Failed(Word.ERR, e.getMessage() + "; `kv verify` tells more");
+            reply = told(e);
         } catch (InternalError e) {
-            // What the JVM makes of a SIGBUS: a page of a mapped file could not be read from the disk, or written to
-            // it.
-            LOG.error("a page of the log could not be reached", e);
-            reply = new Reply.Failed(Word.ERR, "the disk failed: a part of the log could not be read or written");
+            reply = told(e);
         } catch (RuntimeException fault) {
             return CompletableFuture.failedFuture(fault);
         }
-        return command instanceof Command.Read || reply instanceof Reply.Failed
+        return isRead(command) || reply instanceof Reply.Failed
                 ? CompletableFuture.completedFuture(reply)
                 : syncer.acknowledge(reply);
+    }
+
+    private static boolean isRead(Command command) {
+        return command instanceof Command.Read || (command instanceof Command.Batch batch && batch.isRead());
+    }
+
+    /** Tells the log of a file that does not hold what was written to it, and returns what the client hears. */
+    static Reply.Failed told(Damaged damage) {
+        LOG.error("{}", damage.getMessage());
+        return new Reply.Failed(Word.ERR, damage.getMessage() + "; `kv verify` tells more");
+    }
+
+    /** The same for what the JVM makes of a SIGBUS: a page of a mapped file could not be read from the disk, or written to it. */
+    static Reply.Failed told(InternalError unreachable) {
+        LOG.error("a page of the log could not be reached", unreachable);
+        return new Reply.Failed(Word.ERR, "the disk failed: a part of the log could not be read or written");
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** A bucket for a command that leaves it as it is: under the lock of its shard, or as it was when its index was frozen. */
@@ -48,6 +49,11 @@ final class Reading implements View {
     @Override
     public Bytes get(Bytes key) {
         return fields.get(index, key, turn);
+    }
+
+    @Override
+    public Reply read(Bytes key) {
+        return fields.read(index, key, turn);
     }
 
     @Override

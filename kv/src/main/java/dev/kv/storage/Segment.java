@@ -4,6 +4,7 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
+import dev.kv.router.Held;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -528,10 +529,7 @@ final class Segment implements AutoCloseable {
      * @throws Damaged if the value, or what stands before it, is not what was written
      */
     byte[] value(long field, byte[] key) {
-        int length = valueBytes(field);
-        if (length < 0 || isBehindEnd(field + Layout.FIELD_KEY + key.length + length)) {
-            throw damaged(field);
-        }
+        int length = possibleValueBytes(field, key.length);
         byte[] header = bytes(field, Layout.FIELD_KEY);
         byte[] value = bytes(field + Layout.FIELD_KEY + key.length, length);
         CRC32C crc = new CRC32C();
@@ -554,6 +552,39 @@ final class Segment implements AutoCloseable {
         return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)), valueBytes(field));
     }
 
+    /**
+     * The value of the field at the offset, where it stands; the segment is pinned for it.
+     *
+     * @param key its key, as it was found there
+     * @throws Damaged if its length cannot be right
+     */
+    HeldField held(long field, byte[] key) {
+        int length = possibleValueBytes(field, key.length);
+        if (!pin()) {
+            throw new IllegalStateException("closed meanwhile: " + this);
+        }
+        return new HeldField(this, field, key.length, length);
+    }
+
+    /** The length of a value whose key has so many bytes, as it is written there, if it can be right. */
+    private int possibleValueBytes(long field, int keyBytes) {
+        int length = valueBytes(field);
+        if (length < 0 || isBehindEnd(field + Layout.FIELD_KEY + keyBytes + length)) {
+            throw damaged(field);
+        }
+        return length;
+    }
+
+    /** A part of the mapping, read-only. */
+    ByteBuffer view(long offset, int length) {
+        return memory.asSlice(offset, length).asReadOnly().asByteBuffer();
+    }
+
+    /** The checksum that the field at the offset was written with. */
+    int checksum(long field) {
+        return Layout.fieldChecksum(memory, field);
+    }
+
     private void check(long field) {
         if (isBehindEnd(field + Layout.FIELD_KEY)) {
             // By whoever reads while that changes: the file may be cut off there, and a page have no place.
@@ -569,7 +600,7 @@ final class Segment implements AutoCloseable {
         }
     }
 
-    private Damaged damaged(long field) {
+    Damaged damaged(long field) {
         return new Damaged(path, field, "a field is not the one that was written");
     }
 
@@ -577,7 +608,7 @@ final class Segment implements AutoCloseable {
     boolean isSound(long field, int key, int value) {
         CRC32C crc = new CRC32C();
         checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + key + value);
-        return Layout.fieldChecksum(memory, field) == (int) crc.getValue();
+        return checksum(field) == (int) crc.getValue();
     }
 
     /**
@@ -585,11 +616,17 @@ final class Segment implements AutoCloseable {
      * makes a checksum, or compares at length, and not so when it copies.
      */
     void checksum(CRC32C crc, long offset, int length) {
+        checksum(crc, offset, length, Held.Seen.NOTHING);
+    }
+
+    /** The same, and shows what was copied. */
+    void checksum(CRC32C crc, long offset, int length, Held.Seen seen) {
         byte[] part = new byte[Math.min(length, PART_BYTES)];
         for (int done = 0; done < length; ) {
             int count = Math.min(length - done, part.length);
             MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, offset + done, part, 0, count);
             crc.update(part, 0, count);
+            seen.part(part, count);
             done += count;
         }
     }

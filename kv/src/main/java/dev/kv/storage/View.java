@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
 
 /**
  * A bucket as a command sees it while it runs: no other command changes it meanwhile. What is read ends with {@link Turn.TooMuch}
@@ -18,6 +19,9 @@ interface View {
 
     /** The value of a key; null if it is not there. */
     Bytes get(Bytes key);
+
+    /** The value of a key as a reply, held if it is large; {@link Reply#ABSENT} if it is not there. */
+    Reply read(Bytes key);
 
     /**
      * Shows pairs from a position on, in the order of their positions, until the visitor has seen enough. A key's position is a

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
+import dev.kv.router.Held;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import java.io.IOException;
@@ -58,7 +59,7 @@ final class CommandsTest {
     }
 
     private Reply run(Command command) {
-        return storage.run(command).toCompletableFuture().join();
+        return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
     private static List<Bytes> words(String... words) {

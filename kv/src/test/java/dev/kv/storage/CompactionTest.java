@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -123,7 +124,7 @@ class CompactionTest {
     }
 
     private Reply run(Command command) {
-        return storage.run(command).toCompletableFuture().join();
+        return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
     private void check() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -173,9 +174,9 @@ class ConcurrencyTest {
     private long read(OpenStorage storage, int buckets, int key) {
         while (true) {
             long before = acknowledged.get(key);
-            Reply reply = storage.run(new Command.Get(bucket(key, buckets), key(key)))
+            Reply reply = Held.flat(storage.run(new Command.Get(bucket(key, buckets), key(key)))
                     .toCompletableFuture()
-                    .join();
+                    .join());
             if (reply instanceof Reply.Value value) {
                 return ByteBuffer.wrap(value.value().array()).getLong();
             }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
@@ -185,7 +186,8 @@ class DamageTest {
     }
 
     private Reply get(Bytes bucket, Bytes key) {
-        return storage.run(new Command.Get(bucket, key)).toCompletableFuture().join();
+        return Held.flat(
+                storage.run(new Command.Get(bucket, key)).toCompletableFuture().join());
     }
 
     private static Reply expected(Map<Bytes, Map<Bytes, Bytes>> state, Bytes name, Bytes key) {

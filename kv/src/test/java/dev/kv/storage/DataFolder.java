@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
@@ -65,7 +66,7 @@ record DataFolder(Path path) {
     }
 
     private static Reply reply(OpenStorage storage, Command command) {
-        return storage.run(command).toCompletableFuture().join();
+        return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
     /** All that is there: by bucket, values by key. */

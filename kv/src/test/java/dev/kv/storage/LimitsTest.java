@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import java.io.IOException;
@@ -69,7 +70,7 @@ class LimitsTest {
     }
 
     private Reply run(Command command) {
-        return storage.run(command).toCompletableFuture().join();
+        return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
     private Reply put(Bytes bucket, Bytes key, Bytes value) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -101,7 +102,7 @@ class RescueTest {
     }
 
     private boolean change(Command command, Runnable expected) {
-        Reply reply = storage.run(command).toCompletableFuture().join();
+        Reply reply = Held.flat(storage.run(command).toCompletableFuture().join());
         if (reply instanceof Reply.Failed failed) {
             assertThat(failed.message()).startsWith("the disk failed (").contains("writes are refused until");
             return false;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.ConfigFactory;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine;
@@ -383,7 +384,7 @@ class StorageTest {
     }
 
     private Reply reply(Command command) {
-        return storage.run(command).toCompletableFuture().join();
+        return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
     private static void assertOk(Reply reply) {

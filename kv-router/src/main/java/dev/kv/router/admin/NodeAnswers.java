@@ -183,6 +183,7 @@ public final class NodeAnswers implements LocalServer.Answering {
                     Reply.NotFound _,
                     Reply.Absent _,
                     Reply.Value _,
+                    Reply.LargeValue _,
                     Reply.Amount _,
                     Reply.Values _,
                     Reply.Many _,

@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
@@ -179,9 +180,18 @@ final class InLink extends Link {
                 LOG.error("fault in a request of {}", caller, fault);
             }
             running--;
-            answer(number, ReplyCodec.encode(fault == null ? reply : faulted()));
+            answer(number, fault == null ? reply : faulted());
             readOn();
         });
+    }
+
+    /** The one place where a value that is held is copied for a message. */
+    private void answer(int number, Reply reply) {
+        if (isClosed()) {
+            Held.releaseIn(reply);
+        } else {
+            answer(number, ReplyCodec.encode(Held.flat(reply)));
+        }
     }
 
     /** Streams of different links are told apart well enough: two that fall together only wait for one another. */

@@ -123,7 +123,10 @@ final class CodecTest {
 
     @Test
     void everyReplyArrivesAsItWasSent() throws Exception {
-        assertThat(Set.copyOf(REPLIES.stream().map(Object::getClass).toList())).isEqualTo(records(Reply.class));
+        Set<Class<?>> sent = records(Reply.class);
+        // It is made flat before it is sent.
+        sent.remove(Reply.LargeValue.class);
+        assertThat(Set.copyOf(REPLIES.stream().map(Object::getClass).toList())).isEqualTo(sent);
         for (Reply reply : REPLIES) {
             assertThat(ReplyCodec.decode(received(bytes(ReplyCodec.encode(reply))), "foo@h"))
                     .isEqualTo(reply);

@@ -1,0 +1,88 @@
+package dev.kv.router;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A large value where it is kept, such as the mapped file of a log: nothing of it is copied until somebody reads it.
+ *
+ * <p>It has one owner at a time: whoever is given the {@link Reply.LargeValue} that holds it. The owner hands it on with the
+ * reply, or releases it, also when nobody awaits the reply any more. It may pass from thread to thread, and is used by one of
+ * them at a time.
+ */
+public interface Held {
+    /** The length of the value in bytes. */
+    int size();
+
+    /**
+     * Checks a further part of the value against its checksum, so that a caller can give way to others between the parts. No
+     * byte of the value may be used before all of it was found sound.
+     *
+     * @param maxBytes how much to check at most, above zero
+     * @param seen is shown what is read, in order
+     * @return empty while more is to be checked; then {@link Reply#OK}, or why the value cannot be read
+     */
+    Optional<Reply> check(int maxBytes, Seen seen);
+
+    /**
+     * The whole value, read-only, for as long as it is held. It may be mapped memory of which a page can become unreadable: it is
+     * to be copied in bulk or handed to a channel, either of which may fail, and not to be read byte by byte.
+     */
+    ByteBuffer bytes();
+
+    /** Lets go of the value; {@link #bytes} must not be used any more. Does nothing the second time. */
+    void release();
+
+    /** Whether something is held for a reply: then its owner releases it, hands it on, or makes it flat. */
+    static boolean isIn(Reply reply) {
+        return reply instanceof Reply.LargeValue
+                || (reply instanceof Reply.Many(List<Reply> replies)
+                        && replies.stream().anyMatch(Held::isIn));
+    }
+
+    /** Lets go of all that is held for a reply, which must not be used any more. */
+    static void releaseIn(Reply reply) {
+        if (reply instanceof Reply.LargeValue(Held value)) {
+            value.release();
+        } else if (reply instanceof Reply.Many(List<Reply> replies)) {
+            replies.forEach(Held::releaseIn);
+        }
+    }
+
+    /**
+     * The same reply with nothing held, its values copied and checked, however large they are; an error in place of a value
+     * that cannot be read. The other one must not be used any more.
+     */
+    static Reply flat(Reply reply) {
+        if (reply instanceof Reply.LargeValue(Held value)) {
+            return copied(value);
+        }
+        return reply instanceof Reply.Many(List<Reply> replies) && isIn(reply)
+                ? new Reply.Many(replies.stream().map(Held::flat).toList())
+                : reply;
+    }
+
+    private static Reply copied(Held value) {
+        try {
+            ByteBuffer copy = ByteBuffer.allocate(value.size());
+            Optional<Reply> checked;
+            do {
+                checked = value.check(Integer.MAX_VALUE, (bytes, count) -> copy.put(bytes, 0, count));
+            } while (checked.isEmpty());
+            return checked.get() instanceof Reply.Failed failed ? failed : new Reply.Value(Bytes.owning(copy.array()));
+        } finally {
+            value.release();
+        }
+    }
+
+    /** Is shown a value in parts. */
+    @FunctionalInterface
+    interface Seen {
+        /** Sees nothing. */
+        Seen NOTHING = (_, _) -> {};
+
+        /** The next {@code count} bytes stand at the beginning of the array, until this returns. */
+        void part(byte[] bytes, int count);
+    }
+}
