@@ -1,6 +1,5 @@
 package dev.kv.storage;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import static java.nio.file.StandardOpenOption.READ;
 
@@ -64,8 +63,7 @@ final class Backup implements AutoCloseable {
         Folder.make(folder);
         FileChannel lock = Folder.lock(folder);
         try {
-            String format = Files.readString(data.resolve(Folder.FORMAT));
-            Path own = folder.resolve(Folder.FORMAT);
+            Path own = folder.resolve(Format.FILE);
             if (Files.exists(folder.resolve(Mark.FILE))) {
                 throw new EngineFailed(folder + " is a data folder: choose another folder for the backup");
             }
@@ -73,8 +71,8 @@ final class Backup implements AutoCloseable {
                 if (!Folder.isEmpty(folder)) {
                     throw new EngineFailed(folder + " is not empty, and holds no backup: choose another folder");
                 }
-                Folder.writeWhole(own, format.getBytes(UTF_8));
-            } else if (!Files.readString(own).equals(format)) {
+                Folder.writeWhole(own, Files.readAllBytes(data.resolve(Format.FILE)));
+            } else if (Format.read(folder).id() != Format.read(data).id()) {
                 throw new EngineFailed(folder + " holds a backup of another data folder, or of this one before it was"
                         + " restored: choose another folder");
             }
@@ -99,7 +97,8 @@ final class Backup implements AutoCloseable {
 
     /** Backs up a data folder that no node runs in. */
     static Copied of(Folder data, Path folder) throws IOException {
-        Chain chain = Chain.of(data.path());
+        Chain chain = Chain.of(data.path(), data.format());
+        chain.refuseFaults();
         try (Backup backup = begin(data.path(), folder)) {
             for (Chain.Part part : chain.parts()) {
                 part.damage().ifPresent(damage -> {
@@ -107,7 +106,7 @@ final class Backup implements AutoCloseable {
                 });
                 // Where the others end is known.
                 boolean isLast = part.equals(chain.parts().getLast());
-                if (!isLast && part.name().number() < chain.synced().number()) {
+                if (!isLast && chain.isOnDisk(part)) {
                     backup.take(part.name(), part.end());
                     continue;
                 }
@@ -198,8 +197,7 @@ final class Backup implements AutoCloseable {
      * @throws EngineFailed if something of it is damaged: the backup before this one stays
      */
     Copied complete() throws IOException {
-        Path format = folder.resolve(Folder.FORMAT);
-        files.put(Folder.FORMAT, content(format));
+        files.put(Format.FILE, content(folder.resolve(Format.FILE)));
         for (String file : fresh) {
             check(file);
         }
@@ -279,12 +277,16 @@ final class Backup implements AutoCloseable {
                         () -> new EngineFailed(backup + " holds no backup that was completed: choose another folder"));
     }
 
-    /** Checks all files of a backup, and what they hold. */
-    static Checked verify(Path backup, Consumer<Damage> found) throws IOException {
+    /**
+     * Checks all files of a backup, and what they hold.
+     *
+     * @param doing is told from time to time how far it is, for people
+     */
+    static Checked verify(Path backup, Consumer<String> doing, Consumer<Damage> found) throws IOException {
         Manifest manifest = manifest(backup);
         try (FileChannel _ = hold(backup).orElse(null)) {
             long[] damages = new long[1];
-            long records = verify(backup, manifest, damage -> {
+            long records = verify(backup, manifest, doing, damage -> {
                 damages[0]++;
                 found.accept(damage);
             });
@@ -292,10 +294,17 @@ final class Backup implements AutoCloseable {
         }
     }
 
-    private static long verify(Path backup, Manifest manifest, Consumer<Damage> found) throws IOException {
+    private static long verify(Path backup, Manifest manifest, Consumer<String> doing, Consumer<Damage> found)
+            throws IOException {
         long records = 0;
+        int files = 0;
+        Manifest.Content ofFormat = manifest.files().get(Format.FILE);
+        Path formatFile = backup.resolve(Format.FILE);
+        boolean hasFormat = Files.exists(formatFile) && content(formatFile).equals(ofFormat);
+        Format format = hasFormat ? Format.read(backup) : Format.UNKNOWN;
         for (Map.Entry<String, Manifest.Content> file : manifest.files().entrySet()) {
             Path path = backup.resolve(file.getKey());
+            doing.accept("file " + ++files + " of " + manifest.files().size());
             if (!Files.exists(path)) {
                 found.accept(new Damage(path, 0, file.getValue().bytes(), "it is missing"));
                 continue;
@@ -303,11 +312,17 @@ final class Backup implements AutoCloseable {
             boolean[] isTold = new boolean[1];
             Segment.Name name = Segment.Name.of(file.getKey());
             if (name != null) {
-                Chain chain = Chain.of(backup, List.of(name));
-                records += Verification.verify(chain, chain.parts().getFirst(), damage -> {
+                Consumer<Damage> told = damage -> {
                     isTold[0] = true;
                     found.accept(damage);
-                });
+                };
+                Chain chain = Chain.whole(backup, format, List.of(name));
+                for (Chain.Fault fault : chain.faults()) {
+                    told.accept(fault.damage());
+                }
+                for (Chain.Part part : chain.parts()) {
+                    records += Verification.verify(chain, part, told);
+                }
             }
             if (!isTold[0] && !content(path).equals(file.getValue())) {
                 found.accept(new Damage(path, 0, Files.size(path), "it is not what was copied"));
@@ -331,23 +346,24 @@ final class Backup implements AutoCloseable {
                     throw new EngineFailed(
                             data + " is not empty: move away what is there, or choose another" + " kv.storage.dir");
                 }
-                long records = verify(backup, manifest, damage -> {
+                long records = verify(backup, manifest, _ -> {}, damage -> {
                     throw new EngineFailed(
                             "%s is damaged at byte %d: %s; nothing was restored, and `kv verify %s` tells more"
                                     .formatted(damage.file(), damage.offset(), damage.what(), backup));
                 });
                 Folder.beginRestored(data);
                 for (String file : manifest.files().keySet()) {
-                    if (!file.equals(Folder.FORMAT)) {
+                    if (!file.equals(Format.FILE)) {
                         restore(
                                 backup.resolve(file),
                                 data.resolve(file),
                                 manifest.files().get(file));
                     }
                 }
-                markAll(data);
+                Format format = Format.read(backup).restored();
+                listAll(data, format.id());
                 Folder.sync(data);
-                Folder.completeRestored(data, Files.readString(backup.resolve(Folder.FORMAT)));
+                format.write(data);
                 int files = manifest.files().size();
                 return new Copied(files, manifest.bytes(), files, manifest.bytes(), 0, 0, records);
             }
@@ -355,14 +371,18 @@ final class Backup implements AutoCloseable {
     }
 
     /** All of the log there is on the disk. */
-    private static void markAll(Path data) throws IOException {
-        List<Segment.Name> segments = Folder.segments(data);
-        if (segments.isEmpty()) {
-            return;
+    private static void listAll(Path data, long id) throws IOException {
+        List<SegmentList.Entry> entries = new ArrayList<>();
+        for (Segment.Name name : Folder.segments(data)) {
+            try (Segment segment = Segment.openToRead(data.resolve(name.log()), name)) {
+                segment.header();
+                entries.add(segment.entry());
+            }
         }
-        Segment.Name last = segments.getLast();
-        try (Mark mark = Mark.open(data)) {
-            mark.set(new Mark.Position(last.number(), Files.size(data.resolve(last.log())), 0));
+        long last = entries.isEmpty() ? 0 : entries.getLast().name().number();
+        new SegmentList(id, last, entries).write(data);
+        long bytes = entries.isEmpty() ? 0 : entries.getLast().bytes();
+        try (Mark mark = Mark.open(data, id, Optional.of(new Mark.Position(last, bytes, 0)))) {
             mark.sync();
         }
     }

@@ -132,7 +132,7 @@ final class BucketStream {
             ByteBuffer header = wrap(rest);
             int version = header.getInt();
             if (version > VERSION) {
-                throw new EngineFailed("a newer release wrote this bucket: use that one");
+                throw newer();
             }
             int flags = header.getInt();
             int length = header.getInt();
@@ -141,6 +141,9 @@ final class BucketStream {
                 throw damaged();
             }
             this.name = Bytes.owning(bucket);
+            if ((flags & ~Layout.KEPT) != 0) {
+                throw newer();
+            }
             this.isKept = flags == Layout.KEPT;
         }
 
@@ -170,6 +173,9 @@ final class BucketStream {
             }
             ByteBuffer header = wrap(rest);
             int kind = header.getInt();
+            if (kind != PAIR && kind != END) {
+                throw newer();
+            }
             int keyBytes = header.getInt();
             int valueBytes = header.getInt();
             refuse("behind " + pairs + " keys: ", limits.excessOfKey(keyBytes));
@@ -185,11 +191,15 @@ final class BucketStream {
                 pairs++;
                 return Optional.of(new Pair(Bytes.owning(key), Bytes.owning(value)));
             }
-            isEnded = kind == END && value.length == Long.BYTES && wrap(value).getLong() == pairs && stream.read() < 0;
+            isEnded = value.length == Long.BYTES && wrap(value).getLong() == pairs && stream.read() < 0;
             if (!isEnded) {
                 throw damaged();
             }
             return Optional.empty();
+        }
+
+        private static EngineFailed newer() {
+            return new EngineFailed("a newer release wrote this bucket: use that one");
         }
 
         private EngineFailed damaged() {

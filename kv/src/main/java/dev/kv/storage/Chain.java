@@ -1,104 +1,139 @@
 package dev.kv.storage;
 
+import dev.kv.router.config.BadStart;
+import dev.kv.router.spi.Engine.Damage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /**
- * Which segments of a folder count, and up to where, by what they say of each other; what {@link Recovery} would read. Looks at
- * headers alone, and changes nothing.
+ * Which segments of a folder count, in their order and up to where, by the list of them and by what they say of each other; and
+ * which files are not what has to be there. Looks at headers alone, and changes nothing. It is what the node reads when it
+ * starts, and what is verified, repaired and backed up.
  *
- * @param synced how far the log is known to be on the disk; without a sound mark, all of it
+ * @param mark how far the log is known to be on the disk behind the list; empty if no mark is sound
  * @param parts in the order of the log
+ * @param others segments that do not count: compaction or a rescue has put others in their place
+ * @param cut segments at the end whose headers never reached the disk
+ * @param lastNumber the highest number that anything speaks of
  */
-record Chain(Path folder, Mark.Position synced, List<Part> parts) {
+record Chain(
+        Path folder,
+        Format format,
+        Optional<SegmentList> list,
+        Optional<Mark.Position> mark,
+        List<Part> parts,
+        List<Segment.Name> others,
+        List<Segment.Name> cut,
+        List<Fault> faults,
+        long lastNumber) {
     /**
      * A segment.
      *
-     * @param end where it ends at the latest
-     * @param isOpenEnded whether it may end earlier, in zeros
-     * @param header what it says of itself, as far as that is sound
+     * @param end where it ends; of one that may end earlier, in zeros, the end of its file
+     * @param isOpenEnded whether it may end earlier
      * @param damage what is wrong with its header
      */
-    record Part(Segment.Name name, long end, boolean isOpenEnded, SegmentHeader header, Optional<Damaged> damage) {
+    record Part(Segment.Name name, long end, boolean isOpenEnded, Optional<Damaged> damage) {
         Part endingAt(long offset) {
-            return new Part(name, Math.min(end, offset), false, header, damage);
+            return new Part(name, offset, false, damage);
         }
     }
 
-    private static final Mark.Position ALL = new Mark.Position(Long.MAX_VALUE, Long.MAX_VALUE, 0);
+    Chain {
+        parts = List.copyOf(parts);
+        others = List.copyOf(others);
+        cut = List.copyOf(cut);
+        faults = List.copyOf(faults);
+    }
+
+    /** What can be wrong with a file as a whole, and what is to be done then. */
+    enum Kind {
+        MISSING("what the others say is wrong without it: put it back, or restore a backup"),
+        FOREIGN("put back the one that was written here, or restore a backup"),
+        MISPLACED("`kv repair` gives it its own name again"),
+        LIST("`kv repair` makes a new one of the segments that are there"),
+        MARK("`kv repair` makes a new one");
+
+        private final String advice;
+
+        Kind(String advice) {
+            this.advice = advice;
+        }
+    }
+
+    /**
+     * A file that is missing, or is not the one that has to be there.
+     *
+     * @param is the segment that it is, if it is {@link Kind#MISPLACED}
+     */
+    record Fault(Kind kind, Path file, String what, Optional<Segment.Name> is) {
+        Fault(Kind kind, Path file, String what) {
+            this(kind, file, what, Optional.empty());
+        }
+
+        BadStart refusal() {
+            return new BadStart(file + ": " + what + "; " + kind.advice);
+        }
+
+        Damage damage() throws IOException {
+            return new Damage(file, 0, Files.exists(file) ? Files.size(file) : 0, what);
+        }
+    }
 
     /** The chain of a data folder. */
-    static Chain of(Path folder) throws IOException {
-        return of(folder, newest(Folder.segments(folder)), Mark.read(folder).orElse(ALL));
+    static Chain of(Path folder, Format format) throws IOException {
+        return new ChainBuilder(folder, format).dataFolder();
     }
 
     /** The chain of segments that are known to be on the disk as they are, in their order. */
-    static Chain of(Path folder, List<Segment.Name> names) throws IOException {
-        return of(folder, names, ALL);
+    static Chain whole(Path folder, Format format, List<Segment.Name> names) throws IOException {
+        return new ChainBuilder(folder, format).whole(names);
     }
 
-    private static Chain of(Path folder, List<Segment.Name> names, Mark.Position synced) throws IOException {
-        List<Part> parts = new ArrayList<>();
-        Map<Long, Long> ends = new HashMap<>();
-        for (Segment.Name name : names) {
-            Part part = part(folder, name);
-            if (part.damage().isPresent() && !synced.isBehind(name.number(), 0)) {
-                break;
-            }
-            SegmentHeader header = part.header();
-            if (header.previous() != 0) {
-                ends.put(header.previous(), header.previousEnd());
-                while (!parts.isEmpty() && parts.getLast().name().number() > header.previous()) {
-                    parts.removeLast();
-                }
-            }
-            parts.add(part);
-        }
-        parts.replaceAll(part -> {
-            Long end = ends.get(part.name().number());
-            return part.isOpenEnded() && end != null ? part.endingAt(end) : part;
-        });
-        return new Chain(folder, synced, List.copyOf(parts));
-    }
-
-    private static List<Segment.Name> newest(List<Segment.Name> names) {
-        List<Segment.Name> newest = new ArrayList<>();
-        for (Segment.Name name : names) {
-            if (!newest.isEmpty() && newest.getLast().number() == name.number()) {
-                newest.removeLast();
-            }
-            newest.add(name);
-        }
-        return newest;
-    }
-
-    private static Part part(Path folder, Segment.Name name) throws IOException {
-        Path file = folder.resolve(name.log());
-        try (Segment segment = Segment.openToRead(file, name)) {
-            boolean isOpenEnded = name.rewrite() == 0;
-            try {
-                return new Part(name, segment.end(), isOpenEnded, segment.header(), Optional.empty());
-            } catch (Damaged e) {
-                return new Part(name, segment.end(), isOpenEnded, new SegmentHeader(name, 0, 0), Optional.of(e));
-            }
+    /**
+     * Refuses a folder with a file that is not what has to be there.
+     *
+     * @throws BadStart if there is one
+     */
+    void refuseFaults() {
+        if (!faults.isEmpty()) {
+            throw faults.getFirst().refusal();
         }
     }
 
-    /** Whether the offset of a part was never known to be on the disk. */
+    /** Whether the list names a part, so that all of it is on the disk. */
+    boolean isListed(Part part) {
+        return list.isPresent() && part.name().number() <= list.get().through();
+    }
+
+    /** Whether all of a part is known to be on the disk. */
+    boolean isOnDisk(Part part) {
+        return isListed(part)
+                || mark.isEmpty()
+                || part.name().number() < mark.get().number();
+    }
+
+    /** Whether the offset of a part was never known to be on the disk. Without a mark, all of it may have been. */
     boolean isDoubtful(Part part, long offset) {
-        return !synced.isBehind(part.name().number(), offset);
+        return !isListed(part)
+                && mark.isPresent()
+                && !mark.get().isBehind(part.name().number(), offset);
+    }
+
+    /** How far a part is known to reach at least. */
+    long known(Part part) {
+        return mark.filter(position -> position.number() == part.name().number())
+                .map(Mark.Position::offset)
+                .orElse(0L);
     }
 
     /** Maps a part, for reading alone. */
     Segment open(Part part) throws IOException {
         Segment segment = Segment.openToRead(log(part), part.name());
-        segment.endAt(part.end());
+        segment.endAt(Math.min(part.end(), segment.capacity()));
         return segment;
     }
 

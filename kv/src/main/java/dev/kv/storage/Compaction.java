@@ -83,11 +83,10 @@ final class Compaction {
      * @param isBusy whether much is written
      */
     void runIfDue(boolean isShort, boolean isBusy) throws IOException {
-        segments.removeRetired();
+        log.removeRetired();
         buckets.countGone();
-        List<Segment> sealed = log.rewritable().stream()
-                .filter(segment -> !segment.isDamaged())
-                .toList();
+        List<Segment> sealed =
+                log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
         long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
         long live = log.liveBytes().get();
@@ -117,10 +116,9 @@ final class Compaction {
      * @throws IOException if segments could not be rewritten: those were left as they are
      */
     void run(boolean isThorough) throws IOException {
-        List<Segment> sealed = log.rewritable();
+        List<Segment> sealed = log.sealed();
         failed.retain(sealed);
-        // What they took the place of must be gone before one of them is rewritten.
-        segments.removeRetired();
+        log.removeRetired();
         // What stands in them must have come into force: a deleted field might seem to be needed still.
         buckets.awaitChanges();
         buckets.countGone();
@@ -238,7 +236,7 @@ final class Compaction {
                 log.createRewritten(new Segment.Name(first.number(), first.rewrite() + 1), Layout.padded(bytes));
         Copied copied = new Copied(rewritten, live, isCleanBefore);
         try {
-            rewritten.begin(0, 0);
+            rewritten.begin(log.folder().format().id(), 0, 0);
             for (Segment segment : old) {
                 try {
                     copied.copy(segment);
@@ -281,9 +279,8 @@ final class Compaction {
     }
 
     private void retire(List<Segment> old) throws IOException {
-        // From the first one on: those that a crash leaves are written once more over what they had come to, as before.
         segments.retire(old);
-        segments.removeRetired();
+        log.removeRetired();
     }
 
     /** What a rewritten segment takes from those before. */

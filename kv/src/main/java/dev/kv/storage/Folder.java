@@ -1,6 +1,5 @@
 package dev.kv.storage;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.CREATE_NEW;
@@ -9,6 +8,7 @@ import static java.nio.file.StandardOpenOption.WRITE;
 
 import dev.kv.router.config.BadStart;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -16,34 +16,27 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import java.util.zip.CRC32C;
 
 /** The folder in which a node keeps its buckets, held so that no other process uses it. {@code docs/format.md} lists its files. */
 final class Folder implements AutoCloseable {
-    static final String FORMAT = "format";
     static final String LOCK = "lock";
     static final String UNFINISHED = ".tmp";
-    private static final Pattern FORMAT_TEXT =
-            Pattern.compile("(kv storage format [0-9]+\nseed ([0-9a-f]{16})\n)check ([0-9a-f]{8})\n(?s:.*)");
-    private static final Pattern ANY_FORMAT = Pattern.compile("kv storage format ([0-9]+)\n(?s:.*)");
 
     private final Path path;
     private final FileChannel lock;
     private final Hash hash;
+    private Format format;
 
-    private Folder(Path path, FileChannel lock, Hash hash) {
+    private Folder(Path path, FileChannel lock, Format format) {
         this.path = path;
         this.lock = lock;
-        this.hash = hash;
+        this.hash = new Hash(format.seed());
+        this.format = format;
     }
 
     /**
@@ -56,10 +49,10 @@ final class Folder implements AutoCloseable {
         make(path);
         FileChannel lock = lock(path);
         try {
-            if (!Files.exists(path.resolve(FORMAT))) {
+            if (!Files.exists(path.resolve(Format.FILE))) {
                 makeFormat(path);
             }
-            return new Folder(path, lock, readFormat(path));
+            return new Folder(path, lock, Format.read(path));
         } catch (IOException | RuntimeException e) {
             lock.close();
             throw e;
@@ -68,7 +61,7 @@ final class Folder implements AutoCloseable {
 
     /** As {@link #hold}, where there has to be one. */
     static Folder holdExisting(Path path) throws IOException {
-        if (!Files.exists(path.resolve(FORMAT))
+        if (!Files.exists(path.resolve(Format.FILE))
                 && (!Files.isDirectory(path) || segments(path).isEmpty())) {
             throw new BadStart(path + " holds no buckets: check kv.storage.dir");
         }
@@ -101,48 +94,22 @@ final class Folder implements AutoCloseable {
 
     private static void makeFormat(Path path) throws IOException {
         if (!segments(path).isEmpty()) {
-            throw new BadStart(path.resolve(FORMAT) + " is missing, and there are segments: restore it from a backup");
+            throw new BadStart(
+                    path.resolve(Format.FILE) + " is missing, and there are segments: restore it from a backup");
         }
-        String text = "kv storage format %d\nseed %016x\n".formatted(Layout.VERSION, new SecureRandom().nextLong());
-        writeWhole(path.resolve(FORMAT), (text + "check " + check(text) + "\n").getBytes(US_ASCII));
+        Format.fresh().write(path);
     }
 
-    /** With another seed no key would be found by its hash: a seed that is damaged must be seen. */
-    private static String check(String text) {
-        CRC32C crc = new CRC32C();
-        crc.update(text.getBytes(ISO_8859_1));
-        return HexFormat.of().toHexDigits((int) crc.getValue());
-    }
-
-    private static Hash readFormat(Path path) throws IOException {
-        Path file = path.resolve(FORMAT);
-        String text = Files.readString(file, ISO_8859_1);
-        Matcher any = ANY_FORMAT.matcher(text);
-        if (any.matches() && !any.group(1).equals(String.valueOf(Layout.VERSION))) {
-            throw new BadStart(file + " is of format " + any.group(1) + ", and this release knows up to "
-                    + Layout.VERSION + ": use the release that wrote it");
-        }
-        Matcher format = FORMAT_TEXT.matcher(text);
-        if (!format.matches() || !format.group(3).equals(check(format.group(1)))) {
-            throw new BadStart(file + " is damaged: restore it from a backup");
-        }
-        return new Hash(Long.parseUnsignedLong(format.group(2), 16));
-    }
-
-    /** Keeps nodes from a folder until {@link #completeRestored}. */
+    /** Keeps nodes from a folder until {@link Format#write}. */
     static void beginRestored(Path path) throws IOException {
-        writeWhole(path.resolve(FORMAT), "not restored to the end\n".getBytes(US_ASCII));
+        writeWhole(path.resolve(Format.FILE), "not restored to the end\n".getBytes(US_ASCII));
     }
 
-    /**
-     * Makes a folder one of its own, in which the hashes are those of another one.
-     *
-     * @param format what that one says of itself
-     */
-    static void completeRestored(Path path, String format) throws IOException {
-        String own = format.replaceFirst("(?m)^restored .*\n", "")
-                + "restored %016x\n".formatted(new SecureRandom().nextLong());
-        writeWhole(path.resolve(FORMAT), own.getBytes(US_ASCII));
+    /** The first bytes of a file, and no more than that, whatever is there. */
+    static byte[] read(Path file, int maxBytes) throws IOException {
+        try (InputStream bytes = Files.newInputStream(file)) {
+            return bytes.readNBytes(maxBytes);
+        }
     }
 
     /** Writes a file as a whole: after a crash it is there with all of this, or as it was before. */
@@ -203,7 +170,7 @@ final class Folder implements AutoCloseable {
     static boolean isEmpty(Path path) throws IOException {
         try (Stream<Path> files = Files.list(path)) {
             return files.map(file -> file.getFileName().toString())
-                    .allMatch(List.of(LOCK, FORMAT + UNFINISHED, "lost+found")::contains);
+                    .allMatch(List.of(LOCK, Format.FILE + UNFINISHED, "lost+found")::contains);
         }
     }
 
@@ -218,6 +185,19 @@ final class Folder implements AutoCloseable {
 
     Hash hash() {
         return hash;
+    }
+
+    Format format() {
+        return format;
+    }
+
+    /** The folder is of the newest format from now on; all that this format asks for is there. */
+    void upgrade() throws IOException {
+        if (format.version() < Layout.VERSION) {
+            Format upgraded = format.upgraded();
+            upgraded.write(path);
+            format = upgraded;
+        }
     }
 
     List<Segment.Name> segments() throws IOException {

@@ -51,7 +51,8 @@ final class HeldField implements Held {
         } catch (InternalError e) {
             return Optional.of(OpenStorage.told(e));
         } catch (IllegalStateException isCutOff) {
-            return Optional.of(new Reply.Failed(Reply.Word.ERR, "the value was replaced and took too long to be read; ask again"));
+            return Optional.of(
+                    new Reply.Failed(Reply.Word.ERR, "the value was replaced and took too long to be read; ask again"));
         }
     }
 

@@ -26,6 +26,9 @@ import java.util.zip.CRC32C;
 final class Hint {
     private static final byte[] MAGIC = "kv-hnt\r\n".getBytes(US_ASCII);
     private static final int HEADER_BYTES = 64;
+    private static final int VERSION = 8;
+    private static final int CHECKSUM = 12;
+    private static final int FOLDER = 48;
     private static final int ENTRY_BYTES = 16;
     private static final int BUFFER_BYTES = 1 << 16;
 
@@ -77,22 +80,24 @@ final class Hint {
                 unfinished,
                 Set.of(CREATE_NEW, WRITE),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            Writer writer = new Writer(channel, folder.hash(), segment);
+            Writer writer = new Writer(channel, folder, segment);
             return writer.write();
         }
     }
 
     private static final class Writer {
         private final FileChannel channel;
+        private final Folder folder;
         private final Hash hash;
         private final Segment segment;
         private final CRC32C crc = new CRC32C();
         private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         private final Map<Named, Integer> numbers = new HashMap<>();
 
-        Writer(FileChannel channel, Hash hash, Segment segment) {
+        Writer(FileChannel channel, Folder folder, Segment segment) {
             this.channel = channel;
-            this.hash = hash;
+            this.folder = folder;
+            this.hash = folder.hash();
             this.segment = segment;
         }
 
@@ -120,7 +125,11 @@ final class Hint {
                 }
             }
             flush();
-            channel.write(header(segment, channel.position(), (int) crc.getValue()), 0);
+            SegmentHeader of = segment.header();
+            channel.write(
+                    header(Layout.VERSION, folder.format().id(), of.checksum(), segment, channel.position(), (int)
+                            crc.getValue()),
+                    0);
             return true;
         }
 
@@ -159,11 +168,29 @@ final class Hint {
         }
     }
 
-    private static ByteBuffer header(Segment segment, long bytes, int checksum) {
+    private static ByteBuffer header(
+            int version, long folder, int headerChecksum, Segment segment, long bytes, int checksum) {
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        header.put(MAGIC).putInt(Layout.VERSION).putInt(checksum);
+        header.put(MAGIC).putInt(version).putInt(checksum);
         header.putLong(segment.name().number()).putInt(segment.name().rewrite()).putInt(0);
-        return header.putLong(segment.end()).putLong(bytes).rewind();
+        header.putLong(segment.end()).putLong(bytes);
+        if (version > 1) {
+            header.putLong(folder).putInt(headerChecksum);
+        }
+        return header.clear();
+    }
+
+    /** Whether what a hint says of itself is what one of the segment would say; its entries aside. */
+    private static boolean isOf(ByteBuffer header, Format format, Segment segment, long bytes) {
+        if (header.remaining() < HEADER_BYTES) {
+            return false;
+        }
+        SegmentHeader of = segment.header();
+        int version = header.getInt(VERSION);
+        long folder = header.getLong(FOLDER);
+        ByteBuffer expected = header(version, folder, of.checksum(), segment, bytes, header.getInt(CHECKSUM));
+        boolean isVersion = version >= of.version() && version <= Layout.VERSION;
+        return isVersion && header.equals(expected) && (version == 1 || format.isOwn(folder));
     }
 
     /**
@@ -177,20 +204,20 @@ final class Hint {
             return false;
         }
         try (FileChannel channel = FileChannel.open(file, READ)) {
-            if (channel.size() < HEADER_BYTES || channel.size() > Integer.MAX_VALUE) {
+            ByteBuffer header = headerOf(channel);
+            boolean mayBe = channel.size() <= Math.min(Integer.MAX_VALUE, 2 * segment.end());
+            if (!mayBe || !isOf(header, folder.format(), segment, channel.size())) {
                 return false;
             }
             ByteBuffer body =
                     ByteBuffer.allocate((int) channel.size() - HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-            ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
-            channel.read(header, 0);
             while (body.hasRemaining() && channel.read(body, HEADER_BYTES + body.position()) >= 0) {
                 // Until all is there.
             }
             body.flip();
             CRC32C crc = new CRC32C();
             crc.update(body.duplicate());
-            if (!header.rewind().equals(header(segment, channel.size(), (int) crc.getValue()))) {
+            if ((int) crc.getValue() != header.getInt(CHECKSUM)) {
                 return false;
             }
             tell(body, reader);
@@ -198,18 +225,23 @@ final class Hint {
         }
     }
 
+    private static ByteBuffer headerOf(FileChannel channel) throws IOException {
+        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        channel.read(header);
+        return header.flip();
+    }
+
     /** Whether a file is the hint of a segment as it is. */
-    static boolean isSound(Path file, Segment segment) throws IOException {
+    static boolean isSound(Path file, Format format, Segment segment) throws IOException {
         try (FileChannel channel = FileChannel.open(file, READ)) {
-            ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
-            channel.read(header);
+            ByteBuffer header = headerOf(channel);
             CRC32C crc = new CRC32C();
             ByteBuffer part = ByteBuffer.allocate(BUFFER_BYTES);
             while (channel.read(part) >= 0) {
                 crc.update(part.flip());
                 part.clear();
             }
-            return header.flip().equals(header(segment, channel.size(), (int) crc.getValue()));
+            return isOf(header, format, segment, channel.size()) && (int) crc.getValue() == header.getInt(CHECKSUM);
         }
     }
 

@@ -12,7 +12,7 @@ import java.nio.ByteOrder;
  */
 final class Layout {
     /** The version of the format that this release writes. */
-    static final int VERSION = 1;
+    static final int VERSION = 2;
 
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

@@ -30,6 +30,9 @@ final class Log {
     /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
     private static final int UNSYNCED_MAX = 4;
 
+    /** So long the removal of files waits for a sync. */
+    private static final long SYNC_MAX_MILLIS = 10_000;
+
     /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
     static final long PAGES_AHEAD_BYTES = 1L << 20;
 
@@ -54,6 +57,9 @@ final class Log {
     private final AtomicLong liveBytes = new AtomicLong();
 
     private final Segments segments;
+
+    /** Held while the list of segments is written, so that a later one is not written over by an earlier one. */
+    private final Object listing = new Object();
 
     /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
     private final List<Segment> unsynced = new ArrayList<>();
@@ -242,10 +248,10 @@ final class Log {
 
     private void roll(long length, boolean frees) throws Refused {
         Segment next = next(SegmentHeader.BYTES + length, frees);
-        // One that was rewritten is on the disk as a whole, and so is all before it.
-        boolean isLastWhole = last == null || last.name().rewrite() > 0;
+        boolean isLastThere = last != null && last.name().number() == number;
         try {
-            next.begin(isLastWhole ? 0 : last.name().number(), isLastWhole ? 0 : last.end());
+            // One that is not there any more, or was rewritten, is on the list of segments, which says more of it.
+            next.begin(folder.format().id(), number, isLastThere ? last.end() : 0);
         } catch (IOException e) {
             drop(next);
             throw refusal(e);
@@ -528,16 +534,6 @@ final class Log {
         return new Pin(sealed());
     }
 
-    /**
-     * The sealed segments up to the first of which more than it holds stands in its file: the one behind that says where it ends,
-     * and must go on to say so.
-     */
-    List<Segment> rewritable() {
-        return sealed().stream()
-                .takeWhile(segment -> !segments.isUncut(segment))
-                .toList();
-    }
-
     /** Closes the segment that grows, so that all that was written by now will be in sealed ones, after {@link #sync}. */
     synchronized void rollOver() throws Refused {
         if (active != null && active.end() > SegmentHeader.BYTES) {
@@ -612,7 +608,94 @@ final class Log {
             synced = target;
             notifyAll();
         }
+        if (!full.isEmpty()) {
+            listSoon();
+        }
         return true;
+    }
+
+    /** The list may say less than it could: each segment behind it says what was written before it. */
+    private void listSoon() {
+        try {
+            list();
+        } catch (IOException e) {
+            LOG.warn("the list of segments could not be written: {}", e.getMessage());
+        }
+    }
+
+    /**
+     * Writes which segments no longer grow and are on the disk. Any thread.
+     *
+     * @throws IOException if that failed: the list says what it said before
+     */
+    void list() throws IOException {
+        synchronized (listing) {
+            listed().write(folder.path());
+        }
+    }
+
+    /** On a full disk the little that it takes comes from what is kept for those who delete: more is free right after. */
+    private void listInAnyCase() throws IOException {
+        try {
+            list();
+        } catch (IOException e) {
+            LOG.debug("the list of segments could not be written", e);
+            Files.deleteIfExists(folder.path().resolve(RESERVE));
+            list();
+        }
+    }
+
+    private synchronized SegmentList listed() {
+        List<Segment> live = segments.live();
+        List<Segment> sealed = sealed();
+        long through = sealed.size() == live.size()
+                ? number
+                : live.get(sealed.size()).name().number() - 1;
+        return SegmentList.of(
+                folder.format().id(),
+                through,
+                sealed.stream().map(Segment::entry).toList());
+    }
+
+    /** Where all ends that was read when the log was opened, and is on the disk. */
+    synchronized Mark.Position reached() {
+        List<Segment> live = segments.live();
+        return live.isEmpty()
+                ? new Mark.Position(0, 0, generation)
+                : new Mark.Position(
+                        live.getLast().name().number(), live.getLast().end(), generation);
+    }
+
+    /**
+     * Removes the files of segments that were retired: when all is on the disk that took the place of what is in them, and the
+     * list does not name them any more. By one thread at a time.
+     *
+     * @throws IOException if that failed: they are there as before, and this can be called again
+     */
+    void removeRetired() throws IOException {
+        if (segments.hasRetired()) {
+            awaitSynced(appended());
+            listInAnyCase();
+            segments.removeRetired();
+        }
+    }
+
+    /** Waits until all is on the disk that was written up to here. */
+    private synchronized void awaitSynced(long target) throws IOException {
+        long from = System.nanoTime();
+        due.run();
+        while (synced < target) {
+            long left = SYNC_MAX_MILLIS - (System.nanoTime() - from) / 1_000_000;
+            if (left <= 0 || isClosed) {
+                throw new IOException("what was written last is not on the disk yet, so that nothing older may go");
+            }
+            try {
+                wait(left);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("this node stops", e);
+            }
+        }
     }
 
     /** Forces the mark that the last {@link #sync} set onto the disk. */
@@ -629,29 +712,41 @@ final class Log {
     void rescue(Moves moves) throws IOException {
         List<Segment> doubtful = doubtful();
         List<Segment> fresh = new ArrayList<>();
-        try {
-            for (Segment segment : doubtful) {
-                fresh.add(copied(segment, fresh.isEmpty() ? null : fresh.getLast(), fresh.size()));
+        synchronized (listing) {
+            try {
+                for (Segment segment : doubtful) {
+                    fresh.add(copied(segment, fresh.size()));
+                }
+                // They count when the list says so: until then the old ones do.
+                for (Segment segment : fresh) {
+                    segment.moveTo(folder.log(segment.name()));
+                }
+                folder.sync();
+                listed(doubtful, fresh).write(folder.path());
+            } catch (IOException | RuntimeException | Error e) {
+                for (Segment segment : fresh) {
+                    // One that has its name is written over by the next attempt.
+                    segment.close();
+                    Files.deleteIfExists(folder.unfinished(segment.name().toString()));
+                }
+                throw e;
             }
-            // The first one takes the place of all that is copied, and so gets its name when the others have theirs.
-            for (Segment segment : fresh.reversed()) {
-                segment.moveTo(folder.log(segment.name()));
+            for (int i = 0; i < fresh.size(); i++) {
+                segments.know(fresh.get(i));
+                moveAll(doubtful.get(i), synced(doubtful.get(i)), fresh.get(i), moves);
             }
-            folder.sync();
-        } catch (IOException | RuntimeException | Error e) {
-            for (Segment segment : fresh) {
-                // One that has its name is written over by the next attempt, or says the same as what it was copied
-                // from.
-                segment.close();
-                Files.deleteIfExists(folder.unfinished(segment.name().toString()));
-            }
-            throw e;
+            settle(doubtful, fresh);
         }
-        for (int i = 0; i < fresh.size(); i++) {
-            segments.know(fresh.get(i));
-            moveAll(doubtful.get(i), synced(doubtful.get(i)), fresh.get(i), moves);
+    }
+
+    /** The list of all segments, of which some end where they are known to be on the disk, and new ones have the rest. */
+    private synchronized SegmentList listed(List<Segment> doubtful, List<Segment> fresh) {
+        List<SegmentList.Entry> entries = new ArrayList<>();
+        for (Segment segment : segments.live()) {
+            entries.add(doubtful.contains(segment) ? segment.entry().endingAt(synced(segment)) : segment.entry());
         }
-        settle(doubtful, fresh);
+        fresh.forEach(segment -> entries.add(segment.entry()));
+        return SegmentList.of(folder.format().id(), number + fresh.size(), entries);
     }
 
     /** The segments that hold what is not known to be on the disk. */
@@ -673,17 +768,14 @@ final class Log {
                 .orElse((long) SegmentHeader.BYTES);
     }
 
-    private Segment copied(Segment doubtful, Segment previous, int index) throws IOException {
-        Segment.Name name = new Segment.Name(number + 1 + index, 0);
+    private Segment copied(Segment doubtful, int index) throws IOException {
+        // No segment behind the list has been rewritten: so it does not count before it is on the list.
+        Segment.Name name = new Segment.Name(number + 1 + index, 1);
         long from = synced(doubtful);
         Path file = folder.unfinished(name.toString());
         Segment copy = Segment.create(file, name, SegmentHeader.BYTES + doubtful.end() - from);
         try {
-            if (previous == null) {
-                copy.begin(doubtful.name().number(), from);
-            } else {
-                copy.begin(previous.name().number(), previous.end());
-            }
+            copy.begin(folder.format().id(), 0, 0);
             copy.append(doubtful, from, doubtful.end());
             copy.seal();
             check(copy);
@@ -719,15 +811,12 @@ final class Log {
             drop(prepared);
             prepared = null;
         }
-        unsynced.removeAll(doubtful);
-        // Together with that: only the new ones say where the old ones end, and not any more when they are rewritten.
+        unsynced.clear();
         segments.addUncut(shorter);
         segments.replaceLast(empty, fresh);
         last = fresh.isEmpty() ? segments.live().getLast() : fresh.getLast();
         number = Math.max(number, last.name().number());
         segments.retire(empty);
-        // The next sync moves the mark: as long as it stands in one of the old ones, it says how much of that is on
-        // the disk.
         hasNewFiles = true;
         synced = appended();
         failure = "";

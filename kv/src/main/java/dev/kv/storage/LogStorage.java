@@ -70,20 +70,20 @@ public final class LogStorage implements Engine {
         }
 
         @Override
-        public Checked verify(Optional<Path> backup, Consumer<Damage> found) {
+        public Checked verify(Optional<Path> backup, Consumer<String> doing, Consumer<Damage> found) {
             if (backup.isEmpty()) {
-                return held("to verify", folder -> Verification.of(folder, found));
+                return held("to verify", folder -> Verification.of(folder, doing, found));
             }
             try {
-                return Backup.verify(backup.get(), found);
+                return Backup.verify(backup.get(), doing, found);
             } catch (IOException e) {
                 throw failure("to verify", e);
             }
         }
 
         @Override
-        public Checked repair(Consumer<Damage> found) {
-            return held("the repair", folder -> Repair.of(folder, found));
+        public Checked repair(Consumer<String> doing, Consumer<Damage> found) {
+            return held("the repair", folder -> Repair.of(folder, doing, found));
         }
 
         private <T> T held(String what, Work<T> work) {

@@ -1,7 +1,5 @@
 package dev.kv.storage;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,7 +10,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.zip.CRC32C;
 
 /**
  * The list of the files that make a backup; {@code docs/format.md} describes it.
@@ -38,13 +35,12 @@ record Manifest(SortedMap<String, Content> files) {
         if (!Files.exists(file)) {
             return Optional.empty();
         }
-        String text = new String(Files.readAllBytes(file), UTF_8);
-        int end = text.lastIndexOf("checksum ");
-        if (end < 0 || !text.startsWith(TITLE) || !text.substring(end).equals(seal(text.substring(0, end)))) {
+        String lines = SealedText.read(file).orElse("");
+        if (!lines.startsWith(TITLE)) {
             throw new EngineFailed(file + " is damaged: this backup cannot be used; choose another one");
         }
         SortedMap<String, Content> files = new TreeMap<>();
-        text.substring(TITLE.length(), end).lines().forEach(line -> {
+        lines.substring(TITLE.length()).lines().forEach(line -> {
             Matcher parts = LINE.matcher(line);
             if (!parts.matches()) {
                 throw new EngineFailed(
@@ -64,13 +60,7 @@ record Manifest(SortedMap<String, Content> files) {
             Content content = file.getValue();
             text.append("%s %d %08x\n".formatted(file.getKey(), content.bytes(), content.checksum()));
         }
-        Folder.writeWhole(backup.resolve(FILE), (text + seal(text.toString())).getBytes(UTF_8));
-    }
-
-    private static String seal(String text) {
-        CRC32C crc = new CRC32C();
-        crc.update(text.getBytes(UTF_8));
-        return "checksum %08x\n".formatted(crc.getValue());
+        SealedText.write(backup.resolve(FILE), text.toString());
     }
 
     long bytes() {

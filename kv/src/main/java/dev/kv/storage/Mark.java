@@ -11,6 +11,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
@@ -22,16 +23,20 @@ final class Mark implements AutoCloseable {
     static final String FILE = "mark";
 
     private static final byte[] MAGIC = "kv-mrk\r\n".getBytes(US_ASCII);
-    private static final int PLACE_BYTES = 48;
+    private static final int FIRST_PLACE_BYTES = 48;
+    private static final int PLACE_BYTES = 64;
     private static final int CHECKSUM = 8;
+    private static final int VERSION = 12;
     private static final int TURN = 16;
     private static final int NUMBER = 24;
     private static final int OFFSET = 32;
     private static final int GENERATION = 40;
+    private static final int FOLDER = 48;
 
     private final FileChannel channel;
+    private final long folder;
     private long turn;
-    private Optional<Position> last = Optional.empty();
+    private Optional<Position> last;
 
     /**
      * A place in the log.
@@ -46,38 +51,68 @@ final class Mark implements AutoCloseable {
         }
     }
 
-    private Mark(FileChannel channel) {
+    private Mark(FileChannel channel, long folder, Optional<Position> last) {
         this.channel = channel;
+        this.folder = folder;
+        this.last = last;
     }
 
-    /** What the mark of a folder says, which stays as it is; empty if there is none that is sound. */
-    static Optional<Position> read(Path folder) throws IOException {
-        if (!Files.exists(folder.resolve(FILE))) {
+    /**
+     * What the mark of a folder says, which stays as it is; empty if there is none that is sound.
+     *
+     * @throws Damaged if it is that of another folder
+     */
+    static Optional<Position> read(Path folder, Format format) throws IOException {
+        Path file = folder.resolve(FILE);
+        if (!Files.exists(file)) {
             return Optional.empty();
         }
-        try (Mark mark = new Mark(FileChannel.open(folder.resolve(FILE), READ))) {
-            mark.read();
-            return mark.last();
+        byte[] bytes = Folder.read(file, 2 * PLACE_BYTES);
+        Optional<ByteBuffer> place =
+                newest(bytes, Layout.VERSION, PLACE_BYTES).or(() -> newest(bytes, 1, FIRST_PLACE_BYTES));
+        if (place.isPresent() && format.hasIds() && !isOf(place.get(), format.id())) {
+            throw new Damaged(file, 0, "it is the mark of another data folder");
         }
+        return place.map(mark -> new Position(mark.getLong(NUMBER), mark.getLong(OFFSET), mark.getLong(GENERATION)));
     }
 
-    /** Opens the marks of a folder. */
-    static Mark open(Path folder) throws IOException {
-        Mark mark = new Mark(FileChannel.open(folder.resolve(FILE), CREATE, READ, WRITE));
-        mark.read();
-        return mark;
+    private static boolean isOf(ByteBuffer place, long folder) {
+        return place.getInt(VERSION) > 1 && place.getLong(FOLDER) == folder;
     }
 
-    private void read() throws IOException {
-        for (int place = 0; place < 2; place++) {
-            ByteBuffer bytes = ByteBuffer.allocate(PLACE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-            channel.read(bytes, (long) place * PLACE_BYTES);
-            if (!bytes.hasRemaining() && checksum(bytes) == bytes.getInt(CHECKSUM) && bytes.getLong(TURN) >= turn) {
-                turn = bytes.getLong(TURN);
-                last = Optional.of(
-                        new Position(bytes.getLong(NUMBER), bytes.getLong(OFFSET), bytes.getLong(GENERATION)));
+    private static Optional<ByteBuffer> newest(byte[] bytes, int version, int placeBytes) {
+        Optional<ByteBuffer> newest = Optional.empty();
+        for (int at = 0; at + placeBytes <= Math.min(bytes.length, 2 * placeBytes); at += placeBytes) {
+            ByteBuffer place = ByteBuffer.wrap(Arrays.copyOfRange(bytes, at, at + placeBytes))
+                    .order(ByteOrder.LITTLE_ENDIAN);
+            boolean isSound = checksum(place) == place.getInt(CHECKSUM) && place.getInt(VERSION) == version;
+            if (isSound
+                    && (newest.isEmpty() || place.getLong(TURN) > newest.get().getLong(TURN))) {
+                newest = Optional.of(place);
             }
         }
+        return newest;
+    }
+
+    /**
+     * Opens the marks of a folder.
+     *
+     * @param last what they say, which is written as a whole in the newest version
+     */
+    static Mark open(Path folder, long id, Optional<Position> last) throws IOException {
+        Path file = folder.resolve(FILE);
+        if (last.isPresent()) {
+            Folder.writeWhole(file, place(last.get(), 0, id).array());
+        }
+        return new Mark(FileChannel.open(file, CREATE, READ, WRITE), id, last);
+    }
+
+    private static ByteBuffer place(Position position, long turn, long folder) {
+        ByteBuffer bytes = ByteBuffer.allocate(PLACE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.put(MAGIC).putInt(0).putInt(Layout.VERSION).putLong(turn);
+        bytes.putLong(position.number()).putLong(position.offset()).putLong(position.generation());
+        bytes.putLong(folder).putLong(0);
+        return bytes.putInt(CHECKSUM, checksum(bytes)).flip();
     }
 
     /** The mark; empty if none was ever set, or none is sound. */
@@ -88,11 +123,7 @@ final class Mark implements AutoCloseable {
     /** Sets the mark. What it says must be on the disk; the mark itself may get there later. */
     void set(Position position) throws IOException {
         turn++;
-        ByteBuffer bytes = ByteBuffer.allocate(PLACE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        bytes.put(MAGIC).putInt(0).putInt(Layout.VERSION).putLong(turn);
-        bytes.putLong(position.number()).putLong(position.offset()).putLong(position.generation());
-        bytes.putInt(CHECKSUM, checksum(bytes)).flip();
-        channel.write(bytes, turn % 2 * PLACE_BYTES);
+        channel.write(place(position, turn, folder), turn % 2 * PLACE_BYTES);
         last = Optional.of(position);
     }
 
@@ -101,10 +132,10 @@ final class Mark implements AutoCloseable {
         channel.force(false);
     }
 
-    private static int checksum(ByteBuffer bytes) {
+    private static int checksum(ByteBuffer place) {
         CRC32C crc = new CRC32C();
-        crc.update(bytes.slice(0, CHECKSUM));
-        crc.update(bytes.slice(CHECKSUM + Integer.BYTES, PLACE_BYTES - CHECKSUM - Integer.BYTES));
+        crc.update(place.slice(0, CHECKSUM));
+        crc.update(place.slice(VERSION, place.capacity() - VERSION));
         return (int) crc.getValue();
     }
 

@@ -77,11 +77,14 @@ final class OpenStorage implements Engine.Open {
         long from = System.nanoTime();
         Folder folder = Folder.hold(settings.dir());
         try {
-            Mark mark = Mark.open(folder.path());
+            folder.removeUnfinished();
+            Chain chain = Chain.of(folder.path(), folder.format());
+            chain.refuseFaults();
+            Mark mark = Mark.open(folder.path(), folder.format().id(), chain.mark());
             Log log = new Log(
                     folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
             Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes(), Turn.Limits.NONE);
-            Recovery.Figures figures = new Recovery(folder, mark, log, buckets, doing).run();
+            Recovery.Figures figures = new Recovery(folder, chain, mark, log, buckets, doing).run();
             Duration took = Duration.ofNanos(System.nanoTime() - from);
             return new OpenStorage(log, buckets, new Commands(buckets, replyMaxBytes), settings, figures, took);
         } catch (IOException | RuntimeException e) {

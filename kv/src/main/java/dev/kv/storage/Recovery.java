@@ -3,9 +3,7 @@ package dev.kv.storage;
 import dev.kv.router.config.BadStart;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,22 +17,26 @@ final class Recovery {
     private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
 
     private final Folder folder;
+    private final Chain chain;
     private final Mark mark;
     private final Log log;
     private final Replay replay;
     private final Consumer<String> doing;
 
-    /** Where the last whole change of the segment ends that is being read. */
-    private long reached;
+    /** What stays of files is removed when the list of segments says that it no longer counts. */
+    private final List<Segment.Name> dropped = new ArrayList<>();
 
     private long readBytes;
     private long hintedBytes;
 
     /**
+     * @param chain that of the folder
+     * @param mark that of the chain
      * @param doing is told from time to time how far it is, for people
      */
-    Recovery(Folder folder, Mark mark, Log log, Buckets buckets, Consumer<String> doing) {
+    Recovery(Folder folder, Chain chain, Mark mark, Log log, Buckets buckets, Consumer<String> doing) {
         this.folder = folder;
+        this.chain = chain;
         this.mark = mark;
         this.log = log;
         this.replay = new Replay(buckets, log);
@@ -45,106 +47,49 @@ final class Recovery {
     record Figures(long readBytes, long hintedBytes) {}
 
     /**
-     * Reads the log.
+     * Reads the log. In the end all of it is on the disk and on the list of segments, and the folder is of the newest format.
      *
      * @throws BadStart if something is missing of what was known to be on the disk
      */
     Figures run() throws IOException {
-        folder.removeUnfinished();
-        List<Segment> segments = open(newest(folder.segments()));
-        Mark.Position synced = mark.last().orElseGet(() -> unknown(segments));
-        log.startAfter(synced.number());
-        log.sawGeneration(synced.generation());
-        Map<Long, Long> ends = ends(segments, synced);
-        for (int i = 0; i < segments.size(); i++) {
-            Segment segment = segments.get(i);
-            doing.accept("reading the log: segment " + (i + 1) + " of " + segments.size());
-            boolean isWhole = read(segment, ends.getOrDefault(segment.name().number(), 0L), synced);
-            if (!isWhole) {
-                cutOff(segments.subList(i + 1, segments.size()));
-                settle(segment, synced);
+        log.startAfter(chain.lastNumber());
+        chain.mark().ifPresent(position -> log.sawGeneration(position.generation()));
+        for (Segment.Name name : chain.others()) {
+            LOG.info("{} does not count any more, and is removed", folder.log(name));
+            dropped.add(name);
+        }
+        List<Chain.Part> parts = chain.parts();
+        for (int i = 0; i < parts.size(); i++) {
+            doing.accept("reading the log: segment " + (i + 1) + " of " + parts.size());
+            if (!read(parts.get(i))) {
+                cutOff(parts.subList(i + 1, parts.size()).stream()
+                        .map(Chain.Part::name)
+                        .toList());
                 break;
             }
-            settle(segment, synced);
         }
+        cutOff(chain.cut());
         long incomplete = replay.end();
         if (incomplete > 0) {
             LOG.info("{} buckets that were not complete when the process ended are dropped", incomplete);
         }
         folder.sync();
-        markReached(synced);
+        log.list();
+        mark.set(log.reached());
         mark.sync();
+        folder.upgrade();
+        for (Segment.Name name : dropped.reversed()) {
+            folder.remove(name);
+        }
+        folder.sync();
         return new Figures(readBytes, hintedBytes);
     }
 
-    private void markReached(Mark.Position synced) throws IOException {
-        List<Segment> all = log.segments().live();
-        boolean isUnmarked = mark.last().isEmpty();
-        if (!all.isEmpty()) {
-            Segment last = all.getLast();
-            if (isUnmarked || !synced.isBehind(last.name().number(), last.end())) {
-                mark.set(new Mark.Position(last.name().number(), last.end(), synced.generation()));
-            }
-        } else if (isUnmarked) {
-            mark.set(synced);
-        }
-    }
-
-    /** Without a sound mark, nothing may be cut off. */
-    private static Mark.Position unknown(List<Segment> segments) {
-        return segments.isEmpty()
-                ? new Mark.Position(0, 0, 0)
-                : new Mark.Position(segments.getLast().name().number(), Long.MAX_VALUE, 0);
-    }
-
-    /** Of each number the segment that was rewritten last; those that it was made of are removed. */
-    private List<Segment.Name> newest(List<Segment.Name> names) throws IOException {
-        List<Segment.Name> newest = new ArrayList<>();
+    private void cutOff(List<Segment.Name> names) {
         for (Segment.Name name : names) {
-            if (!newest.isEmpty() && newest.getLast().number() == name.number()) {
-                folder.remove(newest.removeLast());
-            }
-            newest.add(name);
+            LOG.warn("{} is cut off: it follows what is not whole", folder.log(name));
+            dropped.add(name);
         }
-        return newest;
-    }
-
-    private List<Segment> open(List<Segment.Name> names) throws IOException {
-        List<Segment> segments = new ArrayList<>();
-        for (Segment.Name name : names) {
-            segments.add(Segment.open(folder.log(name), name));
-        }
-        return segments;
-    }
-
-    /** Where segments end by what the one after them says; takes out of the list what no longer counts. */
-    private Map<Long, Long> ends(List<Segment> segments, Mark.Position synced) throws IOException {
-        Map<Long, Long> ends = new HashMap<>();
-        for (int i = 0; i < segments.size(); i++) {
-            Segment segment = segments.get(i);
-            SegmentHeader header;
-            try {
-                header = segment.header();
-            } catch (Damaged e) {
-                if (!isDoubtful(segment, 0, synced)) {
-                    throw refusal(e);
-                }
-                cutOff(segments.subList(i, segments.size()));
-                segments.subList(i, segments.size()).clear();
-                break;
-            }
-            if (header.previous() != 0) {
-                ends.put(header.previous(), header.previousEnd());
-                while (i > 0 && segments.get(i - 1).name().number() > header.previous()) {
-                    remove(segments.remove(--i));
-                }
-            }
-        }
-        return ends;
-    }
-
-    private static boolean isDoubtful(Segment segment, long offset, Mark.Position synced) {
-        return !synced.isBehind(segment.name().number(), offset);
     }
 
     /** Why a node does not start. */
@@ -153,132 +98,64 @@ final class Recovery {
                 damage.getMessage() + "; `kv repair` sets aside what is damaged, and tells what is lost", damage);
     }
 
-    /**
-     * Reads a segment.
-     *
-     * @param end where the next segment says that this one ends; 0 if none says so
-     * @return whether it is whole, so that what follows counts
-     */
-    private boolean read(Segment segment, long end, Mark.Position synced) throws IOException {
-        long limit = end == 0 || segment.name().rewrite() > 0 ? Math.max(segment.capacity(), marked(segment)) : end;
-        segment.endAt(Math.min(limit, segment.capacity()));
-        log.add(segment);
-        Replayed replayed = new Replayed(segment);
-        if (segment.capacity() == limit && readHint(segment, replayed)) {
-            hintedBytes += limit;
-            segment.gotHint();
-            return true;
-        }
+    /** Reads a segment; returns whether it is whole, so that what follows counts. */
+    private boolean read(Chain.Part part) throws IOException {
+        Segment segment = Segment.open(folder.log(part.name()), part.name());
+        segment.endAt(Math.min(part.end(), segment.capacity()));
         try {
-            replay(segment, replayed);
-        } catch (Damaged e) {
-            if (!e.file().equals(segment.path())) {
-                // An older value that a record is about, in a segment that was read by its hint.
-                throw refusal(e);
-            }
-            return ended(segment, e, synced);
-        }
-        boolean isOpenEnded = end == 0 && segment.name().rewrite() == 0;
-        if (reached < limit && (!isOpenEnded || !isDoubtful(segment, reached, synced) || hasMore(segment, reached))) {
-            return ended(segment, new Damaged(segment.path(), reached, "what was written here is missing"), synced);
-        }
-        segment.endAt(reached);
-        return true;
-    }
-
-    /** Has the buckets take in all whole changes; {@link #reached} tells how far that was. */
-    private void replay(Segment segment, Replayed replayed) {
-        Scan scan = Scan.of(segment);
-        reached = SegmentHeader.BYTES;
-        while (scan.next() && isWhole(segment, scan)) {
-            replayed.record(scan);
-            while (scan.hasMore() && scan.next()) {
-                replayed.record(scan);
-            }
-            reached = scan.end();
-        }
-        readBytes += reached;
-    }
-
-    /** Whether all records are there of the change with whose first record the scan is. */
-    private static boolean isWhole(Segment segment, Scan scan) {
-        Scan ahead = new Scan(segment, scan.at(), segment.end());
-        boolean hasMore = scan.hasMore();
-        while (hasMore) {
-            // The first time, this is the record where the scan is.
-            if (!ahead.next()) {
-                return false;
-            }
-            hasMore = ahead.hasMore();
-        }
-        return true;
-    }
-
-    private boolean readHint(Segment segment, Replayed replayed) throws IOException {
-        try {
-            return Hint.read(folder, segment, replayed);
+            segment.header();
+            log.add(segment);
+            boolean isWhole = read(part, segment);
+            settle(part, segment);
+            return isWhole;
         } catch (Damaged e) {
             throw refusal(e);
         }
     }
 
-    /** How far the mark says that a segment reaches at least; 0 if it says nothing of this one. */
-    private long marked(Segment segment) {
-        return mark.last()
-                .filter(position -> segment.name().equals(new Segment.Name(position.number(), 0)))
-                .map(Mark.Position::offset)
-                .orElse(0L);
-    }
-
-    /** Whether anything stands behind the end. */
-    private static boolean hasMore(Segment segment, long from) {
-        return lastByte(segment, from) >= from;
-    }
-
-    private static long lastByte(Segment segment, long from) {
-        for (long at = segment.capacity() - Long.BYTES; at >= from; at -= Long.BYTES) {
-            if (segment.memory().get(Layout.LONG, at) != 0) {
-                return at;
-            }
+    private boolean read(Chain.Part part, Segment segment) throws IOException {
+        Replayed replayed = new Replayed(segment);
+        boolean mayBeHinted = segment.capacity() == part.end() && part.end() >= chain.known(part);
+        if (mayBeHinted && Hint.read(folder, segment, replayed)) {
+            hintedBytes += part.end();
+            segment.gotHint();
+            return true;
         }
-        return -1;
-    }
-
-    private boolean ended(Segment segment, Damaged damage, Mark.Position synced) {
-        if (!isDoubtful(segment, reached, synced)) {
-            throw refusal(damage);
+        Walk walk = new Walk(chain, part, segment);
+        Walk.Step step = walk.next();
+        while (step == Walk.Step.CHANGE) {
+            walk.records(replayed::record);
+            step = walk.next();
         }
-        long lost = Math.max(reached, lastByte(segment, reached) + Long.BYTES) - reached;
-        LOG.warn(
-                "{} ends at byte {}: the {} bytes behind it were never known to be on the disk, and are not whole ({})",
-                segment.path(),
-                reached,
-                lost,
-                damage.getMessage());
-        segment.endAt(reached);
-        return false;
-    }
-
-    private void cutOff(List<Segment> segments) throws IOException {
-        for (Segment segment : segments.reversed()) {
-            LOG.warn("{} is cut off: it follows what is not whole", segment.path());
-            remove(segment);
+        readBytes += walk.at();
+        // Without a mark, nobody knows whether there was more.
+        boolean isUnknown = chain.mark().isEmpty() && walk.at() < segment.capacity() && part.isOpenEnded();
+        if (step == Walk.Step.DAMAGE || isUnknown) {
+            throw step == Walk.Step.DAMAGE
+                    ? walk.damage()
+                    : new Damaged(segment.path(), walk.at(), "what was written here is missing");
         }
-    }
-
-    private void remove(Segment segment) throws IOException {
-        segment.close();
-        folder.remove(segment.name());
+        if (step == Walk.Step.TORN) {
+            LOG.warn(
+                    "{} ends at byte {}: the {} bytes behind it were never known to be on the disk, and are not whole ({})",
+                    segment.path(),
+                    walk.at(),
+                    walk.tornBytes(),
+                    walk.damage().getMessage());
+        }
+        segment.endAt(walk.at());
+        return step == Walk.Step.END;
     }
 
     /** Sees to it that what was read of a segment is on the disk. */
-    private void settle(Segment segment, Mark.Position synced) throws IOException {
-        if (segment.name().number() >= synced.number() || segment.capacity() > segment.end()) {
+    private void settle(Chain.Part part, Segment segment) throws IOException {
+        if (!chain.isListed(part) || segment.capacity() > segment.end()) {
             segment.seal();
         }
         if (segment.end() == SegmentHeader.BYTES) {
             log.segments().remove(segment);
-            remove(segment);
+            segment.close();
+            dropped.add(segment.name());
         }
     }
 

@@ -1,122 +1,180 @@
 package dev.kv.storage;
 
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+
+import dev.kv.router.OperatorError;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Damage;
+import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
- * Sets the damaged bytes of a data folder aside and rewrites their segments without them, so that a node can start. Each step
- * leaves a folder that can be repaired again.
+ * Sets the damaged bytes of a data folder aside and rewrites their segments without them, so that a node can start. What it
+ * writes counts when the list of segments says so; each step before leaves a folder that can be repaired again. A folder in
+ * which a segment is missing is refused, and left as it is.
  */
 final class Repair {
     private static final String ASIDE = "damaged";
 
+    /** How a segment is called that had the name of another one, on its way to its own. */
+    private static final String PUT_BACK = ".putback";
+
     private final Folder folder;
-    private final Chain chain;
+    private final Consumer<String> doing;
     private final Consumer<Damage> found;
+    private Chain chain;
+    private final List<SegmentList.Entry> sound = new ArrayList<>();
+    private final List<Segment.Name> dropped = new ArrayList<>();
     private long files;
     private long bytes;
     private long records;
     private long damages;
     private long generation;
 
-    private Repair(Folder folder, Chain chain, Consumer<Damage> found) {
+    private Repair(Folder folder, Consumer<String> doing, Consumer<Damage> found) {
         this.folder = folder;
-        this.chain = chain;
+        this.doing = doing;
         this.found = damage -> {
             damages++;
             found.accept(damage);
         };
     }
 
-    static Checked of(Folder folder, Consumer<Damage> found) throws IOException {
-        return new Repair(folder, Chain.of(folder.path()), found).run();
+    /**
+     * Repairs a folder.
+     *
+     * @param doing is told from time to time how far it is, for people
+     * @throws OperatorError if a segment is missing, or another one is in its place
+     */
+    static Checked of(Folder folder, Consumer<String> doing, Consumer<Damage> found) throws IOException {
+        return new Repair(folder, doing, found).run();
     }
 
     private Checked run() throws IOException {
-        List<Chain.Part> parts = chain.parts();
-        Mark.Position last = new Mark.Position(0, 0, 0);
-        for (int i = 0; i < parts.size(); i++) {
-            Chain.Part part = parts.get(i);
-            try (Segment segment = chain.open(part)) {
-                Survey survey = Verification.survey(chain, part, segment, found);
-                files++;
-                records += survey.records();
-                generation = Math.max(generation, survey.generation());
-                long end = survey.end();
-                boolean isDamaged =
-                        part.damage().isPresent() || !survey.damaged().isEmpty();
-                if (isDamaged) {
-                    end = rewrite(part, segment, survey);
-                } else {
-                    repairHint(part, segment);
-                }
-                bytes += end;
-                last = new Mark.Position(part.name().number(), end, generation);
-                if (survey.isTorn()) {
-                    // What was torn ends the log at the next start; once it is gone, nothing would say so any more.
-                    if (isDamaged) {
-                        setAside(parts.subList(i + 1, parts.size()));
-                    }
-                    break;
-                }
+        finishPutBack();
+        chain = Chain.of(folder.path(), folder.format());
+        putBack();
+        for (Chain.Fault fault : chain.faults()) {
+            if (fault.kind() == Chain.Kind.MISSING || fault.kind() == Chain.Kind.FOREIGN) {
+                throw fault.refusal();
+            }
+            found.accept(fault.damage());
+        }
+        Optional<Damage> ofMark = Verification.damageOfMark(chain);
+        ofMark.ifPresent(found);
+        for (Chain.Part part : chain.parts()) {
+            doing.accept("segment " + ++files + " of " + chain.parts().size());
+            if (repair(part)) {
+                break;
             }
         }
-        repairMark(last);
+        if (damages > 0) {
+            complete();
+        }
         return new Checked(files, bytes, records, damages);
     }
 
-    /** Puts a segment of what is sound in the place of another one; tells where it ends. */
-    private long rewrite(Chain.Part part, Segment segment, Survey survey) throws IOException {
+    /** Gives segments their own names that have those of others: nothing is lost, or damaged, by that alone. */
+    private void putBack() throws IOException {
+        List<Chain.Fault> misplaced = chain.faults().stream()
+                .filter(fault -> fault.kind() == Chain.Kind.MISPLACED)
+                .toList();
+        List<Path> free = misplaced.stream().map(Chain.Fault::file).toList();
+        Set<Path> taken = new HashSet<>();
+        for (Chain.Fault fault : misplaced) {
+            Path own = folder.log(fault.is().orElseThrow());
+            if (!taken.add(own) || (Files.exists(own) && !free.contains(own))) {
+                throw new EngineFailed(
+                        "%s: %s, which is there, too; put back the one that was written here, or restore a backup"
+                                .formatted(fault.file(), fault.what()));
+            }
+        }
+        for (Chain.Fault fault : misplaced) {
+            found.accept(fault.damage());
+            Files.move(fault.file(), folder.path().resolve(fault.is().orElseThrow() + PUT_BACK), ATOMIC_MOVE);
+        }
+        if (!misplaced.isEmpty()) {
+            folder.sync();
+            finishPutBack();
+            chain = Chain.of(folder.path(), folder.format());
+        }
+    }
+
+    private void finishPutBack() throws IOException {
+        List<Path> halfWay;
+        try (Stream<Path> all = Files.list(folder.path())) {
+            halfWay = all.filter(file -> file.toString().endsWith(PUT_BACK)).toList();
+        }
+        for (Path file : halfWay) {
+            String name = file.getFileName().toString();
+            Files.move(
+                    file,
+                    file.resolveSibling(name.substring(0, name.length() - PUT_BACK.length()) + ".log"),
+                    ATOMIC_MOVE);
+        }
+        folder.sync();
+    }
+
+    /** Repairs a segment; tells whether the log ends in it. */
+    private boolean repair(Chain.Part part) throws IOException {
+        try (Segment segment = chain.open(part)) {
+            Survey survey = Verification.survey(chain, part, segment, found);
+            records += survey.records();
+            generation = Math.max(generation, survey.generation());
+            if (part.damage().isPresent() || !survey.damaged().isEmpty()) {
+                rewrite(part, segment, survey);
+            } else {
+                repairHint(part, segment);
+                segment.endAt(survey.end());
+                segment.header();
+                sound.add(segment.entry());
+            }
+            bytes += sound.getLast().bytes();
+            return survey.isTorn();
+        }
+    }
+
+    /** Writes a segment of what is sound that takes the place of another one. */
+    private void rewrite(Chain.Part part, Segment segment, Survey survey) throws IOException {
         if (part.damage().isPresent()) {
-            setAside(part, new Survey.Range(0, Math.min(SegmentHeader.BYTES, segment.end())));
+            setAside(part, new Survey.Range(0, SegmentHeader.BYTES));
         }
         for (Survey.Range range : survey.damaged()) {
             setAside(part, range);
         }
-        long sound = survey.sound().stream().mapToLong(Survey.Range::bytes).sum();
+        long soundBytes = survey.sound().stream().mapToLong(Survey.Range::bytes).sum();
         Segment.Name name = new Segment.Name(part.name().number(), part.name().rewrite() + 1);
         Path unfinished = folder.unfinished(name.toString());
         Files.deleteIfExists(unfinished);
-        try (Segment rewritten = Segment.create(unfinished, name, SegmentHeader.BYTES + sound)) {
-            // It still says where the one before it ends.
-            rewritten.begin(part.header().previous(), part.header().previousEnd());
+        try (Segment rewritten = Segment.create(unfinished, name, SegmentHeader.BYTES + soundBytes)) {
+            rewritten.begin(folder.format().id(), 0, 0);
             for (Survey.Range range : survey.sound()) {
                 rewritten.append(segment, range.from(), range.to());
             }
             rewritten.seal();
             rewritten.moveTo(folder.log(name));
-            folder.sync();
-            folder.remove(part.name());
-            folder.sync();
-            return rewritten.end();
+            sound.add(rewritten.entry());
         }
+        dropped.add(part.name());
     }
 
     private void setAside(Chain.Part part, Survey.Range range) throws IOException {
-        Path aside = folder.path().resolve(ASIDE);
-        Folder.make(aside);
-        Path file = aside.resolve(part.name() + "-" + range.from());
-        Folder.copy(chain.log(part), range.from(), range.bytes(), file);
-        Folder.sync(aside);
-    }
-
-    private void setAside(List<Chain.Part> parts) throws IOException {
-        for (Chain.Part part : parts.reversed()) {
-            found.accept(new Damage(
-                    chain.log(part),
-                    0,
-                    part.end(),
-                    "it follows what was never known to be on the disk, and is not whole"));
-            setAside(part, new Survey.Range(0, part.end()));
-            folder.remove(part.name());
+        long there = Math.min(range.to(), Files.size(chain.log(part))) - range.from();
+        if (there > 0) {
+            Path aside = folder.path().resolve(ASIDE);
+            Folder.make(aside);
+            Folder.copy(chain.log(part), range.from(), there, aside.resolve(part.name() + "-" + range.from()));
+            Folder.sync(aside);
         }
-        folder.sync();
     }
 
     private void repairHint(Chain.Part part, Segment segment) throws IOException {
@@ -127,14 +185,45 @@ final class Repair {
         }
     }
 
-    private void repairMark(Mark.Position last) throws IOException {
-        Optional<Damage> damage = Verification.damageOfMark(chain);
-        if (damage.isPresent()) {
-            found.accept(damage.get());
-            try (Mark mark = Mark.open(folder.path())) {
-                mark.set(last);
-                mark.sync();
-            }
+    /** Has what is sound count, and nothing else. */
+    private void complete() throws IOException {
+        for (Chain.Part part : chain.parts().subList((int) files, chain.parts().size())) {
+            String what = "it follows what was never known to be on the disk, and is not whole";
+            found.accept(new Damage(chain.log(part), 0, part.end(), what));
+            setAside(part, new Survey.Range(0, part.end()));
+            dropped.add(part.name());
+        }
+        for (SegmentList.Entry entry : sound) {
+            cut(entry);
+        }
+        folder.sync();
+        new SegmentList(folder.format().id(), chain.lastNumber(), sound).write(folder.path());
+        markAll();
+        folder.upgrade();
+        dropped.addAll(chain.others());
+        dropped.addAll(chain.cut());
+        for (Segment.Name name : dropped.reversed()) {
+            folder.remove(name);
+        }
+        folder.sync();
+    }
+
+    /** Has a segment end where it is sound, and that be on the disk. */
+    private void cut(SegmentList.Entry entry) throws IOException {
+        try (Segment segment = Segment.open(folder.log(entry.name()), entry.name())) {
+            segment.endAt(entry.bytes());
+            segment.seal();
+        }
+    }
+
+    private void markAll() throws IOException {
+        SegmentList.Entry last = sound.isEmpty() ? null : sound.getLast();
+        Mark.Position position = new Mark.Position(
+                last == null ? 0 : last.name().number(),
+                last == null ? 0 : last.bytes(),
+                Math.max(generation, chain.mark().map(Mark.Position::generation).orElse(0L)));
+        try (Mark mark = Mark.open(folder.path(), folder.format().id(), Optional.of(position))) {
+            mark.sync();
         }
     }
 }

@@ -24,6 +24,7 @@ final class Scan {
     private final long to;
     private final boolean isChecked;
     private final CRC32C crc = new CRC32C();
+    private long checkedBytes;
     private long next;
     private long at;
     private long end;
@@ -132,8 +133,14 @@ final class Scan {
         return true;
     }
 
+    /** Of how many bytes it has made checksums. */
+    long checkedBytes() {
+        return checkedBytes;
+    }
+
     private boolean isSound(long head) {
         crc.reset();
+        checkedBytes += head;
         segment.checksum(crc, at + Integer.BYTES, (int) head - Integer.BYTES);
         long offset = at + head;
         while (offset < end) {
@@ -146,6 +153,7 @@ final class Scan {
                 return false;
             }
             long content = Layout.fieldLength(key, value);
+            checkedBytes += content;
             if (content > end - offset || !segment.isSound(offset, key, value)) {
                 return false;
             }

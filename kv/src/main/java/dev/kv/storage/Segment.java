@@ -79,6 +79,7 @@ final class Segment implements AutoCloseable {
     private long clearedTo;
 
     private boolean hasLargePieces;
+    private int headerChecksum;
 
     /** Up to here all was on its way to the disk once; by the one thread that syncs. */
     private long unmappedTo;
@@ -314,20 +315,35 @@ final class Segment implements AutoCloseable {
     /**
      * Writes the header.
      *
+     * @param folder the id of the folder that it is for
      * @throws IOException if the system does not take it
      */
-    void begin(long previous, long previousEnd) throws IOException {
+    void begin(long folder, long previous, long previousEnd) throws IOException {
         try {
-            new SegmentHeader(name, previous, previousEnd).writeTo(memory);
+            headerChecksum = SegmentHeader.write(memory, folder, name, previous, previousEnd);
             checkWritten(SegmentHeader.isSound(memory));
         } catch (InternalError e) {
             throw failure(e);
         }
     }
 
-    /** See {@link SegmentHeader#of}. */
+    /**
+     * See {@link SegmentHeader#of}.
+     *
+     * @throws Damaged if it is not that of this segment, too
+     */
     SegmentHeader header() throws Damaged {
-        return SegmentHeader.of(memory, path, name);
+        SegmentHeader header = SegmentHeader.of(memory, path);
+        if (!header.name().equals(name)) {
+            throw new Damaged(path, 0, "its header is that of another segment");
+        }
+        headerChecksum = header.checksum();
+        return header;
+    }
+
+    /** The segment as a list names it that has its header, which was read or written. */
+    SegmentList.Entry entry() {
+        return new SegmentList.Entry(name, end, headerChecksum);
     }
 
     /**

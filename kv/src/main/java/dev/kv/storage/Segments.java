@@ -39,7 +39,7 @@ final class Segments {
     /** Segments without files that may still be read; guarded by itself. */
     private final ArrayDeque<Removed> removed = new ArrayDeque<>();
 
-    /** Live segments that end before records which were copied elsewhere, and may still be read. */
+    /** Live segments that end, as the list says, before records which were copied elsewhere, and may still be read. */
     private final List<Segment> uncut = new CopyOnWriteArrayList<>();
 
     private volatile long uncutNanos;
@@ -134,17 +134,16 @@ final class Segments {
                 .toList());
     }
 
-    /** Gives up segments that no location leads to any more. Their files are left to {@link #removeRetired}. */
+    /** Gives up segments that no location leads to any more. Their files are left to {@link Log#removeRetired}. */
     void retire(List<Segment> segments) {
         retired.addAll(segments);
     }
 
-    /**
-     * Removes the files of segments that were retired, in that order. By one thread at a time.
-     *
-     * @throws IOException if that failed: no segment may be rewritten then, since the next start takes in what they hold, and
-     *     needs all that was written about it later
-     */
+    boolean hasRetired() {
+        return !retired.isEmpty();
+    }
+
+    /** Removes the files of segments that were retired, in that order. By one thread at a time. */
     void removeRetired() throws IOException {
         for (Segment segment = retired.peek(); segment != null; segment = retired.peek()) {
             Files.deleteIfExists(folder.hint(segment.name()));
@@ -182,11 +181,6 @@ final class Segments {
     void addUncut(List<Segment> segments) {
         uncut.addAll(segments);
         uncutNanos = System.nanoTime();
-    }
-
-    /** Whether the file of a live segment is longer than the segment, so that the one behind it has to say where it ends. */
-    boolean isUncut(Segment segment) {
-        return uncut.contains(segment);
     }
 
     /** Cuts off what is behind the end of live segments, unless somebody may still read it. By one thread at a time. */

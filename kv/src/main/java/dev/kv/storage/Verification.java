@@ -11,28 +11,38 @@ import java.util.function.Consumer;
 /** Reads all that a data folder holds, and tells what is not what was written. Changes nothing. */
 final class Verification {
     private final Chain chain;
+    private final Consumer<String> doing;
     private final Consumer<Damage> found;
     private long files;
     private long bytes;
     private long records;
     private long damages;
 
-    private Verification(Chain chain, Consumer<Damage> found) {
+    private Verification(Chain chain, Consumer<String> doing, Consumer<Damage> found) {
         this.chain = chain;
+        this.doing = doing;
         this.found = damage -> {
             damages++;
             found.accept(damage);
         };
     }
 
-    static Checked of(Folder folder, Consumer<Damage> found) throws IOException {
-        return new Verification(Chain.of(folder.path()), found).run();
+    /**
+     * Checks a folder.
+     *
+     * @param doing is told from time to time how far it is, for people
+     */
+    static Checked of(Folder folder, Consumer<String> doing, Consumer<Damage> found) throws IOException {
+        return new Verification(Chain.of(folder.path(), folder.format()), doing, found).run();
     }
 
     private Checked run() throws IOException {
         damageOfMark(chain).ifPresent(found);
+        for (Chain.Fault fault : chain.faults()) {
+            found.accept(fault.damage());
+        }
         for (Chain.Part part : chain.parts()) {
-            files++;
+            doing.accept("segment " + ++files + " of " + chain.parts().size());
             try (Segment segment = chain.open(part)) {
                 Survey survey = survey(chain, part, segment, found);
                 records += survey.records();
@@ -64,10 +74,11 @@ final class Verification {
 
     /** What is wrong with the mark. One of its two places may be: the power failed while that was written. */
     static Optional<Damage> damageOfMark(Chain chain) throws IOException {
-        if (chain.parts().isEmpty() || Mark.read(chain.folder()).isPresent()) {
+        Path mark = chain.folder().resolve(Mark.FILE);
+        boolean isTold = chain.faults().stream().anyMatch(fault -> fault.file().equals(mark));
+        if (chain.parts().isEmpty() || chain.mark().isPresent() || isTold) {
             return Optional.empty();
         }
-        Path mark = chain.folder().resolve(Mark.FILE);
         return Optional.of(
                 Files.exists(mark)
                         ? new Damage(mark, 0, Files.size(mark), "none of the two marks is sound")
@@ -77,7 +88,7 @@ final class Verification {
     /** What is wrong with the hint of a part; nothing is lost with it. */
     static Optional<Damage> damageOfHint(Chain chain, Chain.Part part, Segment segment) throws IOException {
         Optional<Path> hint = chain.hint(part);
-        if (hint.isEmpty() || Hint.isSound(hint.get(), segment)) {
+        if (hint.isEmpty() || part.damage().isPresent() || Hint.isSound(hint.get(), chain.format(), segment)) {
             return Optional.empty();
         }
         return Optional.of(new Damage(

@@ -50,7 +50,7 @@ class BackupTest {
 
     private static List<Damage> damages(Path backup) throws IOException {
         List<Damage> damages = new ArrayList<>();
-        Checked checked = Backup.verify(backup, damages::add);
+        Checked checked = Backup.verify(backup, _ -> {}, damages::add);
         assertThat(checked.damages()).isEqualTo(damages.size());
         return damages;
     }
@@ -65,7 +65,7 @@ class BackupTest {
             DataFolder.put(storage, "a", "three", "3");
         });
 
-        Checked checked = Backup.verify(backup, _ -> {});
+        Checked checked = Backup.verify(backup, _ -> {}, _ -> {});
         assertThat(checked.damages()).isZero();
         assertThat(checked.records()).isEqualTo(3);
         Copied copied = Backup.restore(backup, restored.path());

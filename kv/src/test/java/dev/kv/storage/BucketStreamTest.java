@@ -11,6 +11,8 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
@@ -22,6 +24,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -150,6 +153,35 @@ class BucketStreamTest {
         assertThat(DataFolder.content(storage)).isEqualTo(before);
         assertThat(data.files(".tmp"))
                 .noneMatch(file -> file.getFileName().toString().startsWith("import"));
+    }
+
+    /** Such as the time at which a bucket or a key goes. */
+    @Test
+    void whatANewerReleaseWroteIsRefused() throws Exception {
+        DataFolder.create(storage, "a");
+        DataFolder.put(storage, "a", "k", "v");
+        byte[] stream = exported("a");
+
+        byte[] withVersion = stream.clone();
+        withVersion[12] = 2;
+        byte[] withFlag = stream.clone();
+        withFlag[16] |= 2;
+        byte[] withKind = stream.clone();
+        withKind[25 + 4] = 1;
+        for (byte[] newer : List.of(seal(withVersion, 8, 25), seal(withFlag, 8, 25), seal(withKind, 25, 45))) {
+            assertThatThrownBy(() -> imported("b", false, newer))
+                    .isInstanceOf(OperatorError.class)
+                    .hasMessage("a newer release wrote this bucket: use that one");
+        }
+        assertThat(DataFolder.content(storage)).containsOnlyKeys("a");
+    }
+
+    /** Makes the checksum right of the bytes behind it, up to an offset. */
+    private static byte[] seal(byte[] stream, int checksum, int to) {
+        CRC32C crc = new CRC32C();
+        crc.update(stream, checksum + 4, to - checksum - 4);
+        ByteBuffer.wrap(stream).order(ByteOrder.LITTLE_ENDIAN).putInt(checksum, (int) crc.getValue());
+        return stream;
     }
 
     @Test

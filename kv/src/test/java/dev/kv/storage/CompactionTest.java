@@ -169,7 +169,7 @@ class CompactionTest {
 
     private static List<Path> files(Path of) throws IOException {
         try (Stream<Path> files = Files.list(of)) {
-            return files.filter(file -> file.getFileName().toString().matches("format|mark|.*[.](log|hint)"))
+            return files.filter(file -> file.getFileName().toString().matches("format|mark|segments|.*[.](log|hint)"))
                     .sorted()
                     .toList();
         }
@@ -247,6 +247,10 @@ class CompactionTest {
             }
             long next = i + 1 < compacted.size() ? compacted.get(i + 1).number() : Long.MAX_VALUE;
             Files.copy(data.resolve(made.log()), step.resolve(made.log()));
+            opensAsItWas(step);
+            List<Segment.Name> listed = new ArrayList<>(compacted.subList(0, i + 1));
+            old.stream().filter(name -> name.number() >= next).forEach(listed::add);
+            DataFolder.list(step, listed);
             opensAsItWas(step);
             for (Segment.Name name : old) {
                 if (name.number() >= made.number() && name.number() < next) {

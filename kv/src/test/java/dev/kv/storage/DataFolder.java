@@ -69,6 +69,19 @@ record DataFolder(Path path) {
         return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
+    /** Writes a list of segments, as compaction does when they are to count and no others. */
+    static void list(Path folder, List<Segment.Name> names) throws IOException {
+        List<SegmentList.Entry> entries = new ArrayList<>();
+        for (Segment.Name name : names) {
+            try (Segment segment = Segment.openToRead(folder.resolve(name.log()), name)) {
+                segment.header();
+                entries.add(segment.entry());
+            }
+        }
+        SegmentList before = SegmentList.read(folder).orElseThrow();
+        new SegmentList(before.id(), before.through(), entries).write(folder);
+    }
+
     /** All that is there: by bucket, values by key. */
     static Map<String, Map<String, String>> content(OpenStorage storage) {
         Map<String, Map<String, String>> content = new TreeMap<>();
@@ -99,7 +112,7 @@ record DataFolder(Path path) {
 
     Checked verify(Consumer<Damage> found) throws IOException {
         try (Folder folder = Folder.holdExisting(path)) {
-            return Verification.of(folder, found);
+            return Verification.of(folder, _ -> {}, found);
         }
     }
 
@@ -113,7 +126,7 @@ record DataFolder(Path path) {
     List<Damage> repair() throws IOException {
         List<Damage> damages = new ArrayList<>();
         try (Folder folder = Folder.holdExisting(path)) {
-            Checked checked = Repair.of(folder, damages::add);
+            Checked checked = Repair.of(folder, _ -> {}, damages::add);
             assertThat(checked.damages()).isEqualTo(damages.size());
         }
         return damages;

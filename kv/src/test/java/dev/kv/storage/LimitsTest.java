@@ -122,7 +122,7 @@ class LimitsTest {
         try (Folder other = Folder.hold(folder.resolve("other"))) {
             Segment.Name name = new Segment.Name(1, 0);
             try (Segment segment = Segment.create(other.log(name), name, 64 * MIB)) {
-                segment.begin(0, 0);
+                segment.begin(1, 0, 0);
                 Draft record = new Draft();
                 for (int i = 0; i < Hint.BUCKETS_MAX + more; i++) {
                     record.begin(Layout.DROP, 0, i, Bytes.of("b").array()).end();
@@ -250,13 +250,15 @@ class LimitsTest {
 
         refusesAndLeaves(log, changed(sound, SegmentHeader.BYTES + 16, 77, SegmentHeader.BYTES), "byte 64");
         refusesAndLeaves(log, changed(sound, SegmentHeader.BYTES + 17, 4, SegmentHeader.BYTES), "byte 64");
-        refusesAndLeaves(log, changed(sound, 8, 2, 0), "format 2");
+        refusesAndLeaves(log, changed(sound, 8, 3, 0), "format 3");
 
-        // Behind the mark, too, where damage would be cut off.
-        Files.delete(folder.resolve("data/mark"));
-        Mark.open(folder.resolve("data")).set(new Mark.Position(0, 0, 0));
+        // Behind the list and the mark, too, where damage would be cut off.
+        Path data = folder.resolve("data");
+        long id = Format.read(data).id();
+        new SegmentList(id, names.getLast().number() - 1, List.of()).write(data);
+        Mark.open(data, id, Optional.of(new Mark.Position(0, 0, 0))).close();
         refusesAndLeaves(log, changed(sound, SegmentHeader.BYTES + 16, 77, SegmentHeader.BYTES), "byte 64");
-        refusesAndLeaves(log, changed(sound, 8, 2, 0), "format 2");
+        refusesAndLeaves(log, changed(sound, 8, 3, 0), "format 3");
 
         Files.write(log, sound);
         open();

@@ -5,17 +5,24 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Damage;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,6 +31,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Data folders that something has damaged, as `kv verify` and `kv repair` treat them. */
 class RepairTest {
+    /** For some 64 MiB, many times what that takes on a busy machine; what is not linear takes hours. */
+    private static final Duration LINEAR_MAX = Duration.ofSeconds(60);
+
     @TempDir
     private Path site;
 
@@ -241,7 +251,7 @@ class RepairTest {
         Segment.Name next =
                 new Segment.Name(Segment.Name.of(torn.getFileName().toString()).number() + 1, 0);
         try (Segment following = Segment.create(crashed.path().resolve(next.log()), next, 4096)) {
-            following.begin(next.number() - 1, end + 64);
+            following.begin(Format.read(crashed.path()).id(), next.number() - 1, end + 64);
             following.append(new Draft()
                     .begin(Layout.WRITE, 0, 1, "a".getBytes(UTF_8))
                     .set(Bytes.of("seven"), Bytes.of("7"))
@@ -255,13 +265,81 @@ class RepairTest {
         assertThat(both.content().get("a")).isEqualTo(whole);
 
         DataFolder.flip(torn, 33);
-        try (Mark mark = Mark.open(crashed.path())) {
-            mark.set(new Mark.Position(next.number() - 1, end, 100));
-        }
+        Mark.Position marked = new Mark.Position(next.number() - 1, end, 100);
+        Mark.open(crashed.path(), Format.read(crashed.path()).id(), Optional.of(marked))
+                .close();
         assertThat(crashed.repair())
                 .extracting(damage -> damage.file().getFileName().toString())
                 .containsExactly(torn.getFileName().toString(), next.log());
         assertThat(crashed.content().get("a")).isEqualTo(whole);
+    }
+
+    /** What a process leaves that is killed, in a segment of so many bytes. */
+    private DataFolder killed(long segmentBytes) throws Exception {
+        DataFolder killed = new DataFolder(site.resolve("killed"));
+        data.open(storage -> {
+            DataFolder.put(storage, "a", "six", "6");
+            DataFolder.image(data.path(), killed.path());
+        });
+        try (FileChannel last = FileChannel.open(killed.files(".log").getLast(), StandardOpenOption.WRITE)) {
+            assertThat(last.size()).isLessThan(segmentBytes);
+            last.write(ByteBuffer.wrap(new byte[1]), segmentBytes - 1);
+        }
+        return killed;
+    }
+
+    @Test
+    void theZerosBehindTheLogAreItsEndThoughTheMarkIsLost() throws Exception {
+        DataFolder killed = killed(64 << 20);
+        Path mark = killed.path().resolve("mark");
+        Files.delete(mark);
+
+        assertTimeoutPreemptively(LINEAR_MAX, () -> {
+            assertThat(killed.damages())
+                    .singleElement()
+                    .satisfies(damage -> assertThat(damage.file()).isEqualTo(mark));
+            assertThat(killed.repair()).hasSize(1);
+            assertThat(killed.damages()).isEmpty();
+        });
+        assertThat(killed.content().get("a")).containsEntry("six", "6").hasSize(4);
+    }
+
+    @Test
+    void zerosBeforeSomethingElseAreOneDamage() throws Exception {
+        DataFolder killed = killed(64 << 20);
+        Path last = killed.files(".log").getLast();
+        DataFolder.flip(last, (64 << 20) - 16);
+        Files.delete(killed.path().resolve("mark"));
+
+        assertTimeoutPreemptively(LINEAR_MAX, () -> {
+            assertThat(killed.damages())
+                    .extracting(Damage::file)
+                    .containsExactlyInAnyOrder(killed.path().resolve("mark"), last);
+            assertThat(killed.repair()).hasSize(2);
+        });
+        assertThat(killed.content().get("a")).containsEntry("six", "6").hasSize(4);
+    }
+
+    /** Each of many bytes looks like the beginning of a record with a name of a mebibyte. */
+    @Test
+    void valuesThatLookLikeRecordsAreGoneThroughInATimeThatDependsOnTheirLengthAlone() throws Exception {
+        byte[] value = new byte[16 << 20];
+        ByteBuffer numbers = ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN);
+        for (int at = 0; at < value.length; at += 32) {
+            numbers.putInt(at + Layout.RECORD_LENGTH, 2 << 20).putInt(at + Layout.RECORD_NAME_BYTES, 1 << 20);
+        }
+        data.open(storage -> storage.buckets().edit(Bytes.of("a"), bucket -> {
+            bucket.set(Bytes.of("large"), Bytes.owning(value));
+            return Reply.OK;
+        }));
+        Path last = data.files(".log").getLast();
+        DataFolder.flip(last, SegmentHeader.BYTES + Layout.RECORD_LENGTH + 3);
+
+        assertTimeoutPreemptively(LINEAR_MAX, () -> {
+            assertThat(data.damages()).hasSize(1);
+            assertThat(data.repair()).isNotEmpty();
+        });
+        assertThat(data.content().get("a")).containsEntry("one", "1").doesNotContainKey("large");
     }
 
     /** Damage in several segments, of which some were rewritten, and a node that goes on after the repair. */

@@ -11,7 +11,6 @@ import dev.kv.router.Reply;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -19,7 +18,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -218,9 +216,11 @@ class RescueTest {
         List<Segment> segments;
         do {
             segments = storage.log().segments().live();
-            copy(image);
-        } while (!segments.equals(storage.log().segments().live())
-                || !names(image).equals(names(data)));
+            DataFolder.image(data, image);
+        } while (!segments.equals(storage.log().segments().live()));
+        for (Path hint : DataFolder.files(image, ".hint")) {
+            Files.delete(hint);
+        }
         boolean hasLostPower = random.nextBoolean();
         Files.write(image.resolve(Mark.FILE), hasLostPower ? olderMark : Files.readAllBytes(data.resolve(Mark.FILE)));
         if (hasLostPower) {
@@ -236,29 +236,6 @@ class RescueTest {
             check(opened);
         } finally {
             opened.stop(Duration.ZERO);
-        }
-    }
-
-    private void copy(Path image) throws IOException {
-        Files.createDirectories(image);
-        for (String name : names(image)) {
-            Files.delete(image.resolve(name));
-        }
-        for (String name : names(data)) {
-            try {
-                Files.copy(data.resolve(name), image.resolve(name));
-            } catch (NoSuchFileException gone) {
-                return;
-            }
-        }
-    }
-
-    private static List<String> names(Path of) throws IOException {
-        try (Stream<Path> files = Files.list(of)) {
-            return files.map(file -> file.getFileName().toString())
-                    .filter(name -> name.matches("format|.*[.]log"))
-                    .sorted()
-                    .toList();
         }
     }
 

@@ -223,13 +223,13 @@ class StorageTest {
     void aFolderOfANewerFormatIsRefused() throws Exception {
         close();
         Path format = folder.resolve("data/format");
-        Files.writeString(format, Files.readString(format).replace("format 1", "format 2"));
+        Files.writeString(format, Files.readString(format).replace("format 2", "format 3"));
 
         assertThatThrownBy(() -> open(EACH_SECOND, 0))
                 .isInstanceOf(OperatorError.class)
-                .hasMessageEndingWith("is of format 2, and this release knows up to 1: use the release that wrote it");
+                .hasMessageEndingWith("is of format 3, and this release knows up to 2: use the release that wrote it");
 
-        Files.writeString(format, Files.readString(format).replace("format 2", "format 1"));
+        Files.writeString(format, Files.readString(format).replace("format 3", "format 2"));
         open();
     }
 

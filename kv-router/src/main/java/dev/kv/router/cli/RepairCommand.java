@@ -13,7 +13,8 @@ import picocli.CommandLine.Option;
             "The node must not run. Prints what is damaged as verify does; a key that is",
             "named is lost, or goes back to what it was before. The bytes are in the folder",
             "damaged in kv.storage.dir then. A backup is the better choice where there is",
-            "one. Ends with 0 if all that is left is sound, else with 1."
+            "one; a folder in which a file is missing needs it. Ends with 0 if all that is",
+            "left is sound, else with 1."
         },
         footer = {"", "Example:", "  bin/kv repair && bin/kv start"})
 final class RepairCommand implements Callable<Integer> {
@@ -27,7 +28,7 @@ final class RepairCommand implements Callable<Integer> {
     public Integer call() {
         Engine.Ready storage = KeptData.of(options).atRest();
         Findings findings = new Findings(json);
-        findings.end(storage.repair(findings));
+        findings.end(storage.repair(new Progress(), findings));
         return 0;
     }
 }

@@ -37,7 +37,7 @@ final class VerifyCommand implements Callable<Integer> {
         Optional<Path> from = backup.map(path -> path.toAbsolutePath().normalize());
         Engine.Ready storage = from.isPresent() ? data.storage() : data.atRest();
         Findings findings = new Findings(json);
-        Engine.Checked checked = storage.verify(from, findings);
+        Engine.Checked checked = storage.verify(from, new Progress(), findings);
         findings.end(checked);
         return checked.damages() == 0 ? SOUND : DAMAGED;
     }

@@ -41,11 +41,19 @@ public interface Engine {
         /** Puts what a backup holds where there is nothing yet. */
         Copied restore(Path from);
 
-        /** Checks what the data folder holds, or this backup, and changes nothing. */
-        Checked verify(Optional<Path> backup, Consumer<Damage> found);
+        /**
+         * Checks what the data folder holds, or this backup, and changes nothing.
+         *
+         * @param doing is told from time to time how far it is, for people
+         */
+        Checked verify(Optional<Path> backup, Consumer<String> doing, Consumer<Damage> found);
 
-        /** Sets what is damaged aside, so that the node can start without it. */
-        Checked repair(Consumer<Damage> found);
+        /**
+         * Sets what is damaged aside, so that the node can start without it.
+         *
+         * @param doing is told from time to time how far it is, for people
+         */
+        Checked repair(Consumer<String> doing, Consumer<Damage> found);
     }
 
     /**

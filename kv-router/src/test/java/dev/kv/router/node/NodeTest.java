@@ -93,12 +93,12 @@ class NodeTest {
         }
 
         @Override
-        public Engine.Checked verify(Optional<Path> backup, Consumer<Engine.Damage> found) {
+        public Engine.Checked verify(Optional<Path> backup, Consumer<String> doing, Consumer<Engine.Damage> found) {
             return new Engine.Checked(0, 0, 0, 0);
         }
 
         @Override
-        public Engine.Checked repair(Consumer<Engine.Damage> found) {
+        public Engine.Checked repair(Consumer<String> doing, Consumer<Engine.Damage> found) {
             return new Engine.Checked(0, 0, 0, 0);
         }
     }

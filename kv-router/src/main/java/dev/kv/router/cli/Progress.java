@@ -1,0 +1,26 @@
+package dev.kv.router.cli;
+
+import java.io.Console;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/** Tells on a terminal how far a long command is, on standard error and now and then; elsewhere nothing. */
+final class Progress implements Consumer<String> {
+    private static final Duration INTERVAL = Duration.ofSeconds(2);
+
+    private final boolean isTerminal;
+    private long toldNanos = System.nanoTime();
+
+    Progress() {
+        Console console = System.console();
+        isTerminal = console != null && console.isTerminal();
+    }
+
+    @Override
+    public void accept(String what) {
+        if (isTerminal && System.nanoTime() - toldNanos > INTERVAL.toNanos()) {
+            System.err.println(what);
+            toldNanos = System.nanoTime();
+        }
+    }
+}

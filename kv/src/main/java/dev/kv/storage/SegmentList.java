@@ -1,0 +1,89 @@
+package dev.kv.storage;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The list of the segments of a data folder that no longer grow, in their order; {@code docs/format.md} describes it. A segment
+ * up to the last number that is not in it was removed by compaction, and one that is in it and not in the folder is missing.
+ *
+ * @param id of the folder
+ * @param through the highest number that it speaks for
+ */
+record SegmentList(long id, long through, List<Entry> segments) {
+    static final String FILE = "segments";
+
+    private static final String TITLE = "kv segments " + Layout.VERSION + "\n";
+    private static final Pattern TEXT = Pattern.compile(
+            TITLE
+                    + "folder ([0-9a-f]{16})\nthrough ([0-9a-f]{16})\n((?:[0-9a-f]{16}-[0-9]{1,9} [0-9]{1,18} [0-9a-f]{8}\n)*)");
+    private static final int HEX = 16;
+
+    /**
+     * A segment.
+     *
+     * @param bytes where it ends; its file may be longer
+     * @param headerChecksum that of its header, which tells it from another one of the same name
+     */
+    record Entry(Segment.Name name, long bytes, int headerChecksum) {
+        Entry endingAt(long offset) {
+            return new Entry(name, offset, headerChecksum);
+        }
+    }
+
+    /** The list of segments of which some may hold nothing. */
+    static SegmentList of(long id, long through, List<Entry> segments) {
+        return new SegmentList(
+                id,
+                through,
+                segments.stream()
+                        .filter(segment -> segment.bytes() > SegmentHeader.BYTES)
+                        .toList());
+    }
+
+    SegmentList {
+        segments = List.copyOf(segments);
+    }
+
+    /**
+     * The list of a folder; empty if it has none.
+     *
+     * @throws Damaged if it is not as it was written
+     */
+    static Optional<SegmentList> read(Path folder) throws IOException {
+        Path file = folder.resolve(FILE);
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        Matcher text = TEXT.matcher(SealedText.read(file).orElse(""));
+        if (!text.matches()) {
+            throw new Damaged(file, 0, "this is not the list of segments that was written");
+        }
+        List<Entry> segments = new ArrayList<>();
+        text.group(3).lines().forEach(line -> segments.add(entry(line)));
+        return Optional.of(new SegmentList(
+                Long.parseUnsignedLong(text.group(1), HEX), Long.parseUnsignedLong(text.group(2), HEX), segments));
+    }
+
+    private static Entry entry(String line) {
+        String[] words = line.split(" ");
+        return new Entry(
+                Segment.Name.of(words[0] + ".log"), Long.parseLong(words[1]), Integer.parseUnsignedInt(words[2], HEX));
+    }
+
+    /** Writes it as a whole, in the place of the one before. */
+    void write(Path folder) throws IOException {
+        StringBuilder lines = new StringBuilder(TITLE);
+        lines.append("folder %016x\nthrough %016x\n".formatted(id, through));
+        for (Entry segment : segments) {
+            lines.append("%s %d %08x\n".formatted(segment.name(), segment.bytes(), segment.headerChecksum()));
+        }
+        SealedText.write(folder.resolve(FILE), lines.toString());
+    }
+}
