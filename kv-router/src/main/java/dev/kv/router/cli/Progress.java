@@ -1,6 +1,5 @@
 package dev.kv.router.cli;
 
-import java.io.Console;
 import java.time.Duration;
 import java.util.function.Consumer;
 
@@ -8,13 +7,8 @@ import java.util.function.Consumer;
 final class Progress implements Consumer<String> {
     private static final Duration INTERVAL = Duration.ofSeconds(2);
 
-    private final boolean isTerminal;
+    private final boolean isTerminal = System.console().isTerminal();
     private long toldNanos = System.nanoTime();
-
-    Progress() {
-        Console console = System.console();
-        isTerminal = console != null && console.isTerminal();
-    }
 
     @Override
     public void accept(String what) {
