@@ -3,11 +3,11 @@ package dev.kv.router;
 import static java.util.stream.Collectors.joining;
 
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
 
@@ -19,25 +19,27 @@ public final class RoutingTable {
     private static final int PRINTABLE_MAX = 1024;
     private static final int WARNED_ENTRIES_MAX = 16;
     private static final int WARNED_RUNS_MAX = 8;
-    private static final int NAMELESS = 256;
+    private static final int FIRST_BYTES = 256;
 
     private final List<Entry> entries;
     private final List<String> warnings;
     private final String canonical;
 
-    /** Names in order: between two neighbours the first entry that matches is the same for all. */
+    /**
+     * The first names of spans, in order, and the first entry that matches all names of each. A span ends with the last name that
+     * begins with its first byte.
+     */
+    private final List<Bytes> froms;
+
+    private final List<Optional<Entry>> answers;
+
+    /** For the bucket without a name and behind it for each first byte, which span its names begin with. */
+    private final int[] starts = new int[FIRST_BYTES + 2];
+
+    /** The first names of those spans that have another entry than the one before them. */
     private final List<Bytes> borders;
 
-    /**
-     * For each first byte, and behind them for the bucket without a name, the entries that can match such names, in order.
-     * What an earlier entry shadows is left out, so a byte that an entry takes whole ends its list.
-     */
-    private final List<List<Candidate>> candidates = new ArrayList<>(NAMELESS + 1);
-
-    /**
-     * The table of the text, or a {@link Malformed} that says where it is wrong. An empty text is an empty table. Takes time
-     * by the square of the number of prefixes with the same first byte: whoever reads texts of others bounds their size.
-     */
+    /** The table of the text, or a {@link Malformed} that says where it is wrong. An empty text is an empty table. */
     public static RoutingTable parse(String text) throws Malformed {
         return new RoutingTable(new RoutingTableParser(text).entries());
     }
@@ -45,54 +47,48 @@ public final class RoutingTable {
     private RoutingTable(List<Entry> entries) {
         this.entries = List.copyOf(entries);
         canonical = entries.stream().map(Entry::toString).collect(joining(","));
-        for (int slot = 0; slot <= NAMELESS; slot++) {
-            candidates.add(new ArrayList<>());
-        }
+        Claims claims = new Claims();
         List<String> odd = new ArrayList<>();
         int unreachable = 0;
         for (Entry entry : entries) {
-            Set<Entry> takers = add(entry);
-            if (!takers.isEmpty() && ++unreachable <= WARNED_ENTRIES_MAX) {
-                odd.add(neverMatches(entry, takers));
+            if (!claims.add(entry) && ++unreachable <= WARNED_ENTRIES_MAX) {
+                odd.add(neverMatches(entry, claims.takers(entry)));
             }
         }
         if (unreachable > WARNED_ENTRIES_MAX) {
             odd.add((unreachable - WARNED_ENTRIES_MAX) + " more entries can never match");
         }
+        NavigableMap<Bytes, Optional<Entry>> spans = claims.spans();
+        borders = borders(spans);
+        for (int b = 0; b < FIRST_BYTES; b++) {
+            Bytes name = Range.oneByte(b);
+            spans.putIfAbsent(name, spans.floorEntry(name).getValue());
+        }
+        froms = List.copyOf(spans.keySet());
+        answers = List.copyOf(spans.values());
+        int span = 0;
+        for (int slot = 0; slot < starts.length; slot++) {
+            while (span < froms.size() && slot(froms.get(span)) < slot) {
+                span++;
+            }
+            starts[slot] = span;
+        }
         if (!entries.isEmpty()) {
             odd.addAll(gaps());
         }
         warnings = List.copyOf(odd);
-        borders = borders(entries);
     }
 
-    private static List<Bytes> borders(List<Entry> entries) {
-        Set<Bytes> borders = new TreeSet<>();
-        for (Entry entry : entries) {
-            for (Bytes name : entry.range.shortestNames()) {
-                borders.add(name);
-                // Behind the bucket without a name comes the shortest one that has a name.
-                (name.isEmpty() ? Optional.<Bytes>empty() : NameSpace.after(name)).ifPresent(borders::add);
+    private static List<Bytes> borders(NavigableMap<Bytes, Optional<Entry>> spans) {
+        List<Bytes> borders = new ArrayList<>();
+        Optional<Entry> before = Optional.empty();
+        for (Map.Entry<Bytes, Optional<Entry>> span : spans.entrySet()) {
+            if (!span.getValue().equals(before)) {
+                borders.add(span.getKey());
             }
+            before = span.getValue();
         }
         return List.copyOf(borders);
-    }
-
-    /** Puts an entry behind the others; where they leave it nothing, the answer is those that take its buckets. */
-    private Set<Entry> add(Entry entry) {
-        Candidate candidate = new Candidate(entry.range, Optional.of(entry));
-        Set<Entry> takers = new LinkedHashSet<>();
-        boolean reachable = false;
-        for (Bytes name : entry.range.shortestNames()) {
-            Optional<Entry> taker = find(name);
-            if (taker.isPresent()) {
-                takers.add(taker.get());
-            } else {
-                candidates.get(slot(name)).add(candidate);
-                reachable = true;
-            }
-        }
-        return reachable ? Set.of() : takers;
     }
 
     private static String neverMatches(Entry entry, Set<Entry> takers) {
@@ -106,17 +102,21 @@ public final class RoutingTable {
 
     private List<String> gaps() {
         List<String> gaps = new ArrayList<>();
-        String uncovered = runs(b -> candidates.get(b).isEmpty());
+        String uncovered = runs(b -> !isCovered(b));
         if (!uncovered.isEmpty()) {
             gaps.add("no entry for first bytes " + uncovered);
         }
         // A name of one byte is matched by what takes the whole byte, and by nothing else.
-        String partly =
-                runs(b -> !candidates.get(b).isEmpty() && find(Range.oneByte(b)).isEmpty());
+        String partly = runs(b -> isCovered(b) && find(Range.oneByte(b)).isEmpty());
         if (!partly.isEmpty()) {
             gaps.add("only names with a prefix of the table have an entry for first bytes " + partly);
         }
         return gaps;
+    }
+
+    /** Whether any name that begins so has an entry. */
+    private boolean isCovered(int b) {
+        return answers.subList(starts[1 + b], starts[2 + b]).stream().anyMatch(Optional::isPresent);
     }
 
     /** The bytes as ranges in the syntax of the table, those that most names begin with first. */
@@ -142,16 +142,23 @@ public final class RoutingTable {
         }
     }
 
-    /** The first entry that matches the bucket's name. Takes no garbage and constant time for tables by first byte. */
+    /**
+     * The first entry that matches the bucket's name. Takes no garbage, constant time where a table has no prefixes with the
+     * name's first byte, and else time by the logarithm of their number.
+     */
     public Optional<Entry> find(Bytes bucket) {
-        List<Candidate> list = candidates.get(slot(bucket));
-        for (int i = 0; i < list.size(); i++) {
-            Candidate candidate = list.get(i);
-            if (candidate.range.matches(bucket)) {
-                return candidate.answer;
+        int slot = slot(bucket);
+        int low = starts[slot];
+        int high = starts[slot + 1];
+        while (high - low > 1) {
+            int middle = (low + high) >>> 1;
+            if (froms.get(middle).compareTo(bucket) <= 0) {
+                low = middle;
+            } else {
+                high = middle;
             }
         }
-        return Optional.empty();
+        return answers.get(low);
     }
 
     /** The names in shares, each with the first entry that matches all of it. */
@@ -165,7 +172,7 @@ public final class RoutingTable {
     record Share(NameSpace.Span span, Optional<Entry> entry) {}
 
     private static int slot(Bytes bucket) {
-        return bucket.isEmpty() ? NAMELESS : bucket.at(0);
+        return bucket.isEmpty() ? 0 : 1 + bucket.at(0);
     }
 
     /** The entries in their order. */
@@ -207,8 +214,6 @@ public final class RoutingTable {
     static boolean isAlphanumeric(int c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
     }
-
-    private record Candidate(Range range, Optional<Entry> answer) {}
 
     /** One entry, and where it stands in the text (from 1). */
     public record Entry(Range range, Node node, int line, int column) {

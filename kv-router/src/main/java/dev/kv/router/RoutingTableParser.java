@@ -9,6 +9,7 @@ import dev.kv.router.RoutingTable.Range;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 
 /** Reads the text of one routing table, once, from its first character to its last. */
@@ -20,8 +21,11 @@ final class RoutingTableParser {
     private int at;
     private int line = 1;
     private int lineStart;
-    /** What to say if no entry follows the last comma; null where none is owed. */
-    private Malformed owed;
+
+    /** The last comma, if no entry has followed it yet. */
+    private Optional<Place> owed = Optional.empty();
+
+    private record Place(int line, int column) {}
 
     RoutingTableParser(String text) {
         this.text = text;
@@ -35,8 +39,11 @@ final class RoutingTableParser {
             lineStart = at;
             line();
         }
-        if (owed != null) {
-            throw owed;
+        if (owed.isPresent()) {
+            throw new Malformed(
+                    owed.get().line(),
+                    owed.get().column(),
+                    "expected an entry after this comma, found the end: was the table cut at a blank?");
         }
         return entries;
     }
@@ -69,10 +76,10 @@ final class RoutingTableParser {
         if (entries.isEmpty()) {
             throw malformed(at, "expected an entry, found a comma: was the table cut at a blank?");
         }
-        if (owed != null) {
+        if (owed.isPresent()) {
             throw malformed(at, "expected an entry, found a second comma");
         }
-        owed = malformed(at, "expected an entry after this comma, found the end: was the table cut at a blank?");
+        owed = Optional.of(new Place(line, column(at)));
         at++;
     }
 
@@ -88,7 +95,7 @@ final class RoutingTableParser {
             throw expected("a comma or a line break after the entry (a comment needs a blank before it)");
         }
         entries.add(new Entry(range, node, line, column(start)));
-        owed = null;
+        owed = Optional.empty();
     }
 
     private Range range() throws Malformed {

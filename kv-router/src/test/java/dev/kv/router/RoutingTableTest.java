@@ -8,11 +8,13 @@ import dev.kv.router.RoutingTable.Entry;
 import dev.kv.router.RoutingTable.Malformed;
 import dev.kv.router.RoutingTable.Node;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -400,6 +402,40 @@ class RoutingTableTest {
             }
         }
         assertThat(tables).isPositive();
+    }
+
+    /** The largest table that a node takes, in the worst order, and its worst reader. */
+    @Test
+    @Timeout(30)
+    void aTableOfAsManyPrefixesWithOneFirstByteAsFitIsReadInTimeByTheirNumber() throws Malformed {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; text.length() < 1024 * 1024 - 32; i++) {
+            text.append(text.isEmpty() ? "" : ",")
+                    .append("a")
+                    .append(Integer.toString(i, 36))
+                    .append("*=n@h");
+        }
+        RoutingTable table = RoutingTable.parse(text.toString());
+        for (int i = 0; i < 1_000_000; i++) {
+            assertThat(table.find(Bytes.of("b"))).isEmpty();
+            assertThat(table.find(Bytes.of("az" + i))).isPresent();
+        }
+        assertThat(RoutingTable.parse("a*=n@h," + text).warnings().getLast()).isNotEmpty();
+        assertThat(RoutingTable.parse(text + ",a*=n@h").find(Bytes.of("a"))).isPresent();
+    }
+
+    @Test
+    @Timeout(30)
+    void prefixesOfPrefixesAreReadInTime() throws Malformed {
+        List<String> nested = new ArrayList<>();
+        for (int length = 1_400; length > 0; length--) {
+            nested.add("a".repeat(length) + "*=n" + length + "@h");
+        }
+        RoutingTable longestFirst = RoutingTable.parse(String.join(",", nested));
+        assertThat(nodeOf(longestFirst, "a".repeat(700) + "b")).isEqualTo("n700@h");
+        Collections.reverse(nested);
+        assertThat(RoutingTable.parse(String.join(",", nested)).warnings())
+                .contains("1383 more entries can never match");
     }
 
     private static Random seeded() {

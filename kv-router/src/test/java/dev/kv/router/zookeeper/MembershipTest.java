@@ -740,7 +740,6 @@ class MembershipTest {
         Node foo = node("foo@h").join();
         assertThat(foo.says("foo@h").holds()).containsExactly(new NodeDocument.Held("*=foo@h", 1_000_000, 300_000_000));
 
-        // Each bucket is compared with each of these, which takes a quarter of a minute or more.
         String prefixes = IntStream.range(1000, 3000)
                 .mapToObj(i -> "bucket-x" + i + "*=bar@h,")
                 .collect(Collectors.joining());

@@ -1,0 +1,77 @@
+package dev.kv.router;
+
+import dev.kv.router.RoutingTable.Entry;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * All names of buckets in their order, shared out among the entries of a table: each entry takes what those before it have left of
+ * its range. Takes time and memory by the number of entries, times its logarithm.
+ */
+final class Claims {
+    private static final Optional<Bytes> BEHIND_NAMELESS = Optional.of(Bytes.owning(new byte[1]));
+
+    /** Spans of names that nobody has, by their first name: the first name behind each, or none if it has all that follow. */
+    private final NavigableMap<Bytes, Optional<Bytes>> free = new TreeMap<>();
+
+    /** Spans of names, by their first name: the entry that has them. */
+    private final NavigableMap<Bytes, Optional<Entry>> taken = new TreeMap<>();
+
+    Claims() {
+        free.put(Bytes.EMPTY, Optional.empty());
+    }
+
+    /** Puts an entry behind the others; answers whether they left it something. */
+    boolean add(Entry entry) {
+        Optional<Entry> answer = Optional.of(entry);
+        boolean reachable = false;
+        for (Bytes name : entry.range().shortestNames()) {
+            reachable |= claim(name, answer);
+        }
+        return reachable;
+    }
+
+    /** The entries that have what the range of this one matches. */
+    Set<Entry> takers(Entry entry) {
+        Set<Entry> takers = new LinkedHashSet<>();
+        for (Bytes name : entry.range().shortestNames()) {
+            takers.add(taken.floorEntry(name).getValue().orElseThrow());
+        }
+        return takers;
+    }
+
+    /** Takes what is free of the names that begin with this one; of the empty name, that alone. */
+    private boolean claim(Bytes name, Optional<Entry> answer) {
+        Optional<Bytes> end = name.isEmpty() ? BEHIND_NAMELESS : NameSpace.after(name);
+        cut(name);
+        end.ifPresent(this::cut);
+        NavigableMap<Bytes, Optional<Bytes>> mine =
+                end.isPresent() ? free.subMap(name, true, end.get(), false) : free.tailMap(name, true);
+        if (mine.isEmpty()) {
+            return false;
+        }
+        mine.keySet().forEach(from -> taken.put(from, answer));
+        mine.clear();
+        return true;
+    }
+
+    /** Has no free span go on beyond this name. */
+    private void cut(Bytes name) {
+        Map.Entry<Bytes, Optional<Bytes>> span = free.lowerEntry(name);
+        if (span != null && span.getValue().map(end -> end.compareTo(name) > 0).orElse(true)) {
+            free.put(span.getKey(), Optional.of(name));
+            free.put(name, span.getValue());
+        }
+    }
+
+    /** The spans of all names, by their first name: the entry that has them, or none. */
+    NavigableMap<Bytes, Optional<Entry>> spans() {
+        NavigableMap<Bytes, Optional<Entry>> spans = new TreeMap<>(taken);
+        free.keySet().forEach(from -> spans.put(from, Optional.empty()));
+        return spans;
+    }
+}
