@@ -1,6 +1,6 @@
 package dev.kv.router;
 
-import dev.kv.router.RoutingTable.Entry;
+import dev.kv.router.RoutingTable.Range;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -18,34 +18,33 @@ final class Claims {
     /** Spans of names that nobody has, by their first name: the first name behind each, or none if it has all that follow. */
     private final NavigableMap<Bytes, Optional<Bytes>> free = new TreeMap<>();
 
-    /** Spans of names, by their first name: the entry that has them. */
-    private final NavigableMap<Bytes, Optional<Entry>> taken = new TreeMap<>();
+    /** Spans of names, by their first name: the position of the entry that has them. */
+    private final NavigableMap<Bytes, Integer> taken = new TreeMap<>();
 
     Claims() {
         free.put(Bytes.EMPTY, Optional.empty());
     }
 
-    /** Puts an entry behind the others; answers whether they left it something. */
-    boolean add(Entry entry) {
-        Optional<Entry> answer = Optional.of(entry);
+    /** Puts the entry at this position behind the others; answers whether they left it something. */
+    boolean add(Range range, int position) {
         boolean reachable = false;
-        for (Bytes name : entry.range().shortestNames()) {
-            reachable |= claim(name, answer);
+        for (Bytes name : range.shortestNames()) {
+            reachable |= claim(name, position);
         }
         return reachable;
     }
 
-    /** The entries that have what the range of this one matches. */
-    Set<Entry> takers(Entry entry) {
-        Set<Entry> takers = new LinkedHashSet<>();
-        for (Bytes name : entry.range().shortestNames()) {
-            takers.add(taken.floorEntry(name).getValue().orElseThrow());
+    /** The positions of the entries that have all that the range matches. */
+    Set<Integer> takers(Range range) {
+        Set<Integer> takers = new LinkedHashSet<>();
+        for (Bytes name : range.shortestNames()) {
+            takers.add(taken.floorEntry(name).getValue());
         }
         return takers;
     }
 
     /** Takes what is free of the names that begin with this one; of the empty name, that alone. */
-    private boolean claim(Bytes name, Optional<Entry> answer) {
+    private boolean claim(Bytes name, int position) {
         Optional<Bytes> end = name.isEmpty() ? BEHIND_NAMELESS : NameSpace.after(name);
         cut(name);
         end.ifPresent(this::cut);
@@ -54,7 +53,7 @@ final class Claims {
         if (mine.isEmpty()) {
             return false;
         }
-        mine.keySet().forEach(from -> taken.put(from, answer));
+        mine.keySet().forEach(from -> taken.put(from, position));
         mine.clear();
         return true;
     }
@@ -68,10 +67,10 @@ final class Claims {
         }
     }
 
-    /** The spans of all names, by their first name: the entry that has them, or none. */
-    NavigableMap<Bytes, Optional<Entry>> spans() {
-        NavigableMap<Bytes, Optional<Entry>> spans = new TreeMap<>(taken);
-        free.keySet().forEach(from -> spans.put(from, Optional.empty()));
+    /** The spans of all names, by their first name: the position of the entry that has them, or {@link RoutingTable#NONE}. */
+    NavigableMap<Bytes, Integer> spans() {
+        NavigableMap<Bytes, Integer> spans = new TreeMap<>(taken);
+        free.keySet().forEach(from -> spans.put(from, RoutingTable.NONE));
         return spans;
     }
 }

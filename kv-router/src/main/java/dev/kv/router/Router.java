@@ -1,11 +1,14 @@
 package dev.kv.router;
 
+import dev.kv.router.Placement.Here;
+import dev.kv.router.Placement.Nowhere;
+import dev.kv.router.Placement.Place;
+import dev.kv.router.Placement.There;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Hop;
 import dev.kv.router.Reply.Way;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request.Visit;
-import dev.kv.router.RoutingTable.Entry;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +33,10 @@ public final class Router {
     private final Nodes others;
     private final Limits limits;
     private final AtomicInteger streams = new AtomicInteger();
-    private volatile TableInForce inForce;
+    private volatile Routing routing;
+
+    /** The table in force, and where buckets are by it. */
+    record Routing(TableInForce inForce, Placement placement) {}
 
     /** The other nodes. */
     @FunctionalInterface
@@ -101,17 +107,17 @@ public final class Router {
         this.local = local;
         this.others = others;
         this.limits = limits;
-        this.inForce = inForce;
+        use(inForce);
     }
 
     /** The table that routes now. */
     public TableInForce inForce() {
-        return inForce;
+        return routing.inForce();
     }
 
     /** Routes by this table from now on; requests under way go on by the one that they found. Any thread. */
     public void use(TableInForce table) {
-        inForce = table;
+        routing = new Routing(table, new Placement(self, table.table()));
     }
 
     /** A store for one client: its commands on one bucket run in their order, wherever the bucket is. */
@@ -126,49 +132,43 @@ public final class Router {
         if (excess.isPresent()) {
             return reply(excess.get());
         }
-        TableInForce now = inForce;
+        Routing now = routing;
         if (request.command() instanceof Command.Survey survey) {
             return new Survey(self, local, others, limits, now).run(request, survey);
         }
-        Optional<Entry> match = now.table().find(request.command().bucket());
-        if (match.isEmpty()) {
-            return ends(request, now, match, noRoute(request, now));
-        }
-        RoutingTable.Node node = match.get().node();
-        if (node.name().equals(self)) {
-            return local.isPresent()
-                    ? runHere(local.get(), request, now, match)
-                    : ends(request, now, match, keepsNoData(self));
-        }
-        Visit visit = new Visit(self, now.version());
+        return switch (now.placement().of(request.command().bucket())) {
+            case Here here -> runHere(request, now, here);
+            case There there -> runThere(request, now, there);
+            case Nowhere nowhere -> ends(request, now, nowhere, noRoute(request, now.inForce()));
+        };
+    }
+
+    private CompletionStage<Reply> runThere(Request request, Routing now, There there) {
+        Visit visit = new Visit(self, now.inForce().version());
         Optional<Failed> circle = circle(request, visit, limits.hopsMax());
         if (circle.isPresent()) {
-            return ends(request, now, match, circle.get());
+            return ends(request, now, there, circle.get());
         }
-        CompletionStage<Reply> answer = others.run(node, request.via(visit));
+        CompletionStage<Reply> answer = others.run(there.node(), request.via(visit));
         return request.command() instanceof Command.Route
-                ? answer.thenApply(further -> before(further, hop(now, match)))
+                ? answer.thenApply(further -> before(further, hop(now, there)))
                 : answer;
     }
 
-    private CompletionStage<Reply> runHere(Store buckets, Request request, TableInForce now, Optional<Entry> match) {
+    private CompletionStage<Reply> runHere(Request request, Routing now, Here here) {
+        if (local.isEmpty()) {
+            return ends(request, now, here, keepsNoData(self));
+        }
         return switch (request.command()) {
-            case Command.Route _ -> reply(new Way(List.of(hop(now, match)), Optional.empty()));
+            case Command.Route _ -> reply(new Way(List.of(hop(now, here)), Optional.empty()));
             case Command.Rename rename
-            when !isHere(rename.to(), now) ->
+            when !(now.placement().of(rename.to()) instanceof Here) ->
                 reply(new Failed(
                         Word.ERR,
                         "%s does not keep \"%s\": a bucket is renamed within its node, copy it instead"
                                 .formatted(self, rename.to().printable(SHOWN_NAME_BYTES))));
-            case Command command -> buckets.run(command);
+            case Command command -> local.get().run(command);
         };
-    }
-
-    private boolean isHere(Bytes bucket, TableInForce now) {
-        return now.table()
-                .find(bucket)
-                .filter(entry -> entry.node().name().equals(self))
-                .isPresent();
     }
 
     static Failed keepsNoData(String node) {
@@ -189,10 +189,10 @@ public final class Router {
     }
 
     /** The request ends here with a failure; who asked for the way gets the way, and why it ends. */
-    private CompletionStage<Reply> ends(Request request, TableInForce now, Optional<Entry> match, Failed failure) {
+    private CompletionStage<Reply> ends(Request request, Routing now, Place place, Failed failure) {
         return reply(
                 request.command() instanceof Command.Route
-                        ? new Way(List.of(hop(now, match)), Optional.of(failure))
+                        ? new Way(List.of(hop(now, place)), Optional.of(failure))
                         : failure);
     }
 
@@ -222,9 +222,11 @@ public final class Router {
         };
     }
 
-    private Hop hop(TableInForce now, Optional<Entry> match) {
-        return match.map(entry -> new Hop(self, now.version(), entry.toString(), entry.line(), entry.column()))
-                .orElseGet(() -> new Hop(self, now.version(), "", 0, 0));
+    private Hop hop(Routing now, Place place) {
+        long version = now.inForce().version();
+        return place.entry()
+                .map(entry -> new Hop(self, version, entry.toString(), entry.line(), entry.column()))
+                .orElseGet(() -> new Hop(self, version, "", 0, 0));
     }
 
     /** There is no table, so no name has an entry. */

@@ -3,6 +3,7 @@ package dev.kv.router;
 import static java.util.stream.Collectors.joining;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -16,22 +17,29 @@ public final class RoutingTable {
     /** The table without entries. */
     public static final RoutingTable EMPTY = new RoutingTable(List.of());
 
+    /** The position of no entry. */
+    static final int NONE = -1;
+
     private static final int PRINTABLE_MAX = 1024;
     private static final int WARNED_ENTRIES_MAX = 16;
     private static final int WARNED_RUNS_MAX = 8;
     private static final int FIRST_BYTES = 256;
 
     private final List<Entry> entries;
+
+    /** The entries again, as they are answered. */
+    private final List<Optional<Entry>> answers;
+
     private final List<String> warnings;
     private final String canonical;
 
     /**
-     * The first names of spans, in order, and the first entry that matches all names of each. A span ends with the last name that
-     * begins with its first byte.
+     * The first names of spans, in order, and the position of the first entry that matches all names of each. A span ends with the
+     * last name that begins with its first byte.
      */
     private final List<Bytes> froms;
 
-    private final List<Optional<Entry>> answers;
+    private final int[] positions;
 
     /** For the bucket without a name and behind it for each first byte, which span its names begin with. */
     private final int[] starts = new int[FIRST_BYTES + 2];
@@ -46,26 +54,28 @@ public final class RoutingTable {
 
     private RoutingTable(List<Entry> entries) {
         this.entries = List.copyOf(entries);
+        answers = entries.stream().map(Optional::of).toList();
         canonical = entries.stream().map(Entry::toString).collect(joining(","));
         Claims claims = new Claims();
         List<String> odd = new ArrayList<>();
         int unreachable = 0;
-        for (Entry entry : entries) {
-            if (!claims.add(entry) && ++unreachable <= WARNED_ENTRIES_MAX) {
-                odd.add(neverMatches(entry, claims.takers(entry)));
+        for (int position = 0; position < entries.size(); position++) {
+            Range range = entries.get(position).range();
+            if (!claims.add(range, position) && ++unreachable <= WARNED_ENTRIES_MAX) {
+                odd.add(neverMatches(entries.get(position), claims.takers(range)));
             }
         }
         if (unreachable > WARNED_ENTRIES_MAX) {
             odd.add((unreachable - WARNED_ENTRIES_MAX) + " more entries can never match");
         }
-        NavigableMap<Bytes, Optional<Entry>> spans = claims.spans();
+        NavigableMap<Bytes, Integer> spans = claims.spans();
         borders = borders(spans);
         for (int b = 0; b < FIRST_BYTES; b++) {
             Bytes name = Range.oneByte(b);
             spans.putIfAbsent(name, spans.floorEntry(name).getValue());
         }
         froms = List.copyOf(spans.keySet());
-        answers = List.copyOf(spans.values());
+        positions = spans.values().stream().mapToInt(Integer::intValue).toArray();
         int span = 0;
         for (int slot = 0; slot < starts.length; slot++) {
             while (span < froms.size() && slot(froms.get(span)) < slot) {
@@ -79,11 +89,11 @@ public final class RoutingTable {
         warnings = List.copyOf(odd);
     }
 
-    private static List<Bytes> borders(NavigableMap<Bytes, Optional<Entry>> spans) {
+    private static List<Bytes> borders(NavigableMap<Bytes, Integer> spans) {
         List<Bytes> borders = new ArrayList<>();
-        Optional<Entry> before = Optional.empty();
-        for (Map.Entry<Bytes, Optional<Entry>> span : spans.entrySet()) {
-            if (!span.getValue().equals(before)) {
+        int before = NONE;
+        for (Map.Entry<Bytes, Integer> span : spans.entrySet()) {
+            if (span.getValue() != before) {
                 borders.add(span.getKey());
             }
             before = span.getValue();
@@ -91,8 +101,8 @@ public final class RoutingTable {
         return List.copyOf(borders);
     }
 
-    private static String neverMatches(Entry entry, Set<Entry> takers) {
-        Entry first = takers.iterator().next();
+    private String neverMatches(Entry entry, Set<Integer> takers) {
+        Entry first = entries.get(takers.iterator().next());
         String why = takers.size() == 1
                 ? "the entry at line %d, column %d takes all its buckets".formatted(first.line, first.column)
                 : "earlier entries take all its buckets";
@@ -116,7 +126,7 @@ public final class RoutingTable {
 
     /** Whether any name that begins so has an entry. */
     private boolean isCovered(int b) {
-        return answers.subList(starts[1 + b], starts[2 + b]).stream().anyMatch(Optional::isPresent);
+        return Arrays.stream(positions, starts[1 + b], starts[2 + b]).anyMatch(position -> position != NONE);
     }
 
     /** The bytes as ranges in the syntax of the table, those that most names begin with first. */
@@ -142,11 +152,17 @@ public final class RoutingTable {
         }
     }
 
+    /** The first entry that matches the bucket's name. Takes no garbage. */
+    public Optional<Entry> find(Bytes bucket) {
+        int position = position(bucket);
+        return position == NONE ? Optional.empty() : answers.get(position);
+    }
+
     /**
-     * The first entry that matches the bucket's name. Takes no garbage, constant time where a table has no prefixes with the
+     * The position in {@link #entries} of the first entry that matches the bucket's name, or {@link #NONE}. Takes no garbage, constant time where a table has no prefixes with the
      * name's first byte, and else time by the logarithm of their number.
      */
-    public Optional<Entry> find(Bytes bucket) {
+    int position(Bytes bucket) {
         int slot = slot(bucket);
         int low = starts[slot];
         int high = starts[slot + 1];
@@ -158,18 +174,13 @@ public final class RoutingTable {
                 high = middle;
             }
         }
-        return answers.get(low);
+        return positions[low];
     }
 
-    /** The names in shares, each with the first entry that matches all of it. */
-    List<Share> shares(NameSpace names) {
-        return names.cutAt(borders).stream()
-                .map(span -> new Share(span, find(span.from())))
-                .toList();
+    /** The names in spans of which the first entry that matches is the same for all. */
+    List<NameSpace.Span> split(NameSpace names) {
+        return names.cutAt(borders);
     }
-
-    /** Names that belong together, and the entry for them, if there is one. */
-    record Share(NameSpace.Span span, Optional<Entry> entry) {}
 
     private static int slot(Bytes bucket) {
         return bucket.isEmpty() ? 0 : 1 + bucket.at(0);

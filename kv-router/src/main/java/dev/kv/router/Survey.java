@@ -1,13 +1,12 @@
 package dev.kv.router;
 
+import dev.kv.router.Placement.Share;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Name;
 import dev.kv.router.Reply.Names;
 import dev.kv.router.Reply.Owner;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request.Visit;
-import dev.kv.router.Router.TableInForce;
-import dev.kv.router.RoutingTable.Share;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -34,9 +33,9 @@ final class Survey {
     private final Optional<Store> local;
     private final Router.Nodes others;
     private final Router.Limits limits;
-    private final TableInForce now;
+    private final Router.Routing now;
 
-    Survey(String self, Optional<Store> local, Router.Nodes others, Router.Limits limits, TableInForce now) {
+    Survey(String self, Optional<Store> local, Router.Nodes others, Router.Limits limits, Router.Routing now) {
         this.self = self;
         this.local = local;
         this.others = others;
@@ -45,39 +44,45 @@ final class Survey {
     }
 
     CompletionStage<Reply> run(Request request, Command.Survey survey) {
-        Optional<Failed> noTable = Router.noTable(now);
+        Optional<Failed> noTable = Router.noTable(now.inForce());
         if (noTable.isPresent()) {
             return CompletableFuture.completedFuture(noTable.get());
         }
-        if (now.table().entries().isEmpty()) {
+        if (now.inForce().table().entries().isEmpty()) {
             return CompletableFuture.completedFuture(
                     new Failed(Word.NOROUTE, "the table of " + self + " is empty: it sends no bucket anywhere"));
         }
         List<Owner> nobodys = new ArrayList<>();
-        Map<RoutingTable.Node, List<NameSpace.Span>> byNode = new LinkedHashMap<>();
-        for (Share share : now.table().shares(survey.names())) {
-            if (share.entry().isEmpty()) {
-                nobodys.add(new Owner(share.span().from(), ""));
-            } else {
-                byNode.computeIfAbsent(share.entry().get().node(), node -> new ArrayList<>())
-                        .add(share.span());
+        List<NameSpace.Span> here = new ArrayList<>();
+        Map<RoutingTable.Node, List<NameSpace.Span>> there = new LinkedHashMap<>();
+        for (Share share : now.placement().shares(survey.names())) {
+            switch (share.place()) {
+                case Placement.Here _ -> here.add(share.span());
+                case Placement.There(var entry) ->
+                    there.computeIfAbsent(entry.node(), node -> new ArrayList<>())
+                            .add(share.span());
+                case Placement.Nowhere _ -> nobodys.add(new Owner(share.span().from(), ""));
             }
         }
         CompletableFuture<Reply> sum = CompletableFuture.completedFuture(
                 survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
-        for (Map.Entry<RoutingTable.Node, List<NameSpace.Span>> part : byNode.entrySet()) {
+        if (!here.isEmpty()) {
+            sum = sum.thenCombine(askHere(survey.within(NameSpace.of(here))), this::sum);
+        }
+        for (Map.Entry<RoutingTable.Node, List<NameSpace.Span>> part : there.entrySet()) {
             NameSpace names = NameSpace.of(part.getValue());
             sum = sum.thenCombine(ask(part.getKey(), request, survey.within(names)), this::sum);
         }
         return sum;
     }
 
+    private CompletionStage<Reply> askHere(Command.Survey part) {
+        return local.map(buckets -> buckets.run(part).thenApply(reply -> ownedHere(reply, part)))
+                .orElseGet(() -> CompletableFuture.completedFuture(Router.keepsNoData(self)));
+    }
+
     private CompletionStage<Reply> ask(RoutingTable.Node node, Request request, Command.Survey part) {
-        if (node.name().equals(self)) {
-            return local.map(buckets -> buckets.run(part).thenApply(reply -> ownedHere(reply, part)))
-                    .orElseGet(() -> CompletableFuture.completedFuture(Router.keepsNoData(self)));
-        }
-        Visit visit = new Visit(self, now.version());
+        Visit visit = new Visit(self, now.inForce().version());
         Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
         return circle.isPresent()
                 ? CompletableFuture.completedFuture(circle.get())

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.NameSpace.Span;
-import dev.kv.router.RoutingTable.Share;
+import dev.kv.router.Placement.Share;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -54,15 +54,15 @@ final class NameSpaceTest {
         Random random = new Random(4);
         NameSpace part = new NameSpace(List.of(span("", "aaa"), span("ab", "shop-1"), span("t", "zz")));
         for (NameSpace names : List.of(NameSpace.ALL, part)) {
-            List<Share> shares = table.shares(names);
+            List<Share> shares = new Placement("foo@h", table).shares(names);
             for (int i = 0; i < 20_000; i++) {
                 Bytes name = name(random);
                 List<Share> holding = shares.stream()
                         .filter(share -> share.span().contains(name))
                         .toList();
                 assertThat(holding).as("%s in %s", name, text).hasSize(names.contains(name) ? 1 : 0);
-                holding.forEach(
-                        share -> assertThat(share.entry()).as("%s", name).isEqualTo(table.find(name)));
+                holding.forEach(share ->
+                        assertThat(share.place().entry()).as("%s", name).isEqualTo(table.find(name)));
             }
             assertThat(NameSpace.of(shares.stream().map(Share::span).toList())).isEqualTo(names);
         }

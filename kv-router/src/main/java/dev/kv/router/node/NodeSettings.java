@@ -3,6 +3,7 @@ package dev.kv.router.node;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Placement;
 import dev.kv.router.Router;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
@@ -15,6 +16,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiFunction;
@@ -139,13 +141,12 @@ public record NodeSettings(
         } catch (RoutingTable.Malformed e) {
             throw settings.bad(key, e.getMessage());
         }
-        for (RoutingTable.Entry entry : table.entries()) {
-            if (!keepsData && entry.node().name().equals(name)) {
-                throw settings.bad(
-                        key,
-                        "line %d, column %d: %s is this node, which keeps no data (server release)"
-                                .formatted(entry.line(), entry.column(), name));
-            }
+        List<RoutingTable.Entry> here = new Placement(name, table).here();
+        if (!keepsData && !here.isEmpty()) {
+            throw settings.bad(
+                    key,
+                    "line %d, column %d: %s is this node, which keeps no data (server release)"
+                            .formatted(here.getFirst().line(), here.getFirst().column(), name));
         }
         return table;
     }

@@ -1,6 +1,7 @@
 package dev.kv.router.operator;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Placement;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.RoutingTable.Entry;
 import dev.kv.router.zookeeper.NodeDocument.Held;
@@ -26,11 +27,12 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
      * @param inForce the table in force there, whose entries the holdings name
      */
     public static List<Stranded> on(String node, RoutingTable inForce, List<Held> holdings, RoutingTable after) {
+        Placement placement = new Placement(node, after);
         Map<String, Parts> parts = new LinkedHashMap<>();
         for (Bytes region : Regions.of(List.of(inForce, after))) {
             inForce.find(region).map(Entry::toString).ifPresent(entry -> {
                 Parts now = parts.getOrDefault(entry, Parts.NONE);
-                parts.put(entry, now.and(isSentTo(node, after, region)));
+                parts.put(entry, now.and(placement.of(region) instanceof Placement.Here));
             });
         }
         List<Stranded> stranded = new ArrayList<>();
@@ -51,10 +53,6 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
         } catch (RoutingTable.Malformed e) {
             return RoutingTable.EMPTY;
         }
-    }
-
-    private static boolean isSentTo(String node, RoutingTable table, Bytes region) {
-        return table.find(region).map(entry -> entry.node().name().equals(node)).orElse(false);
     }
 
     /** How many regions of an entry stay with its node, and how many leave it. */

@@ -1,7 +1,10 @@
 package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.RoutingTable;
+import dev.kv.router.Placement;
+import dev.kv.router.Placement.Here;
+import dev.kv.router.Placement.Nowhere;
+import dev.kv.router.Placement.There;
 import dev.kv.router.RoutingTable.Entry;
 import dev.kv.router.zookeeper.NodeDocument.Held;
 import dev.kv.router.zookeeper.NodeDocument.Misplaced;
@@ -9,7 +12,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /**
  * The buckets on this node, counted by the table in force: those that it sends here, by its entries, and the misplaced
@@ -18,7 +20,7 @@ import java.util.Optional;
 final class Holdings {
     private static final int SHOWN_NAME_BYTES = 64;
 
-    private final RoutingTable table;
+    private final Placement placement;
     private final Map<Entry, Count> held = new LinkedHashMap<>();
     private final Count misplaced = new Count();
     private final List<String> misplacedNames = new ArrayList<>();
@@ -34,21 +36,21 @@ final class Holdings {
     }
 
     /** Counts nothing yet. */
-    Holdings(String self, RoutingTable table) {
-        this.table = table;
-        for (Entry entry : table.entries()) {
-            if (entry.node().name().equals(self)) {
-                held.put(entry, new Count());
-            }
-        }
+    Holdings(Placement placement) {
+        this.placement = placement;
+        placement.here().forEach(entry -> held.put(entry, new Count()));
     }
 
     /** Counts a bucket of so many bytes. */
     void add(Bytes bucket, long bytes) {
-        Optional<Count> here = table.find(bucket).map(held::get);
-        here.orElse(misplaced).add(bytes);
-        if (here.isEmpty() && misplacedNames.size() < NodeDocument.MISPLACED_NAMES_MAX) {
-            misplacedNames.add(bucket.printable(SHOWN_NAME_BYTES));
+        switch (placement.of(bucket)) {
+            case Here(Entry entry) -> held.get(entry).add(bytes);
+            case There _, Nowhere _ -> {
+                misplaced.add(bytes);
+                if (misplacedNames.size() < NodeDocument.MISPLACED_NAMES_MAX) {
+                    misplacedNames.add(bucket.printable(SHOWN_NAME_BYTES));
+                }
+            }
         }
     }
 

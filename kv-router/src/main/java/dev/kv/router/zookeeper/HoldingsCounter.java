@@ -1,6 +1,7 @@
 package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Placement;
 import dev.kv.router.RoutingTable;
 import dev.kv.router.zookeeper.NodeDocument.Held;
 import dev.kv.router.zookeeper.NodeDocument.Misplaced;
@@ -57,7 +58,8 @@ final class HoldingsCounter {
             return true;
         }
         dueNanos = startNanos + PAUSE_MIN.toNanos();
-        Holdings holdings = new Holdings(self, table.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY));
+        Holdings holdings =
+                new Holdings(new Placement(self, table.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY)));
         buckets.accept((name, bytes) -> {
             if (!isCut.getAsBoolean()) {
                 holdings.add(name, bytes);

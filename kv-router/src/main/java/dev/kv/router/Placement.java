@@ -1,0 +1,95 @@
+package dev.kv.router;
+
+import dev.kv.router.RoutingTable.Entry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Where buckets are, as one table says on one node: the one question of all who route, count or move buckets. Immutable. */
+public final class Placement {
+    private static final Place NOWHERE = new Nowhere();
+
+    private final RoutingTable table;
+
+    /** By the positions of the table's entries; what no entry matches is the last one. */
+    private final List<Place> places;
+
+    private final List<Entry> here;
+
+    /** Where a bucket is. */
+    public sealed interface Place {
+        /** The entry that says so; empty if none matches. */
+        Optional<Entry> entry();
+    }
+
+    /** On this node. */
+    public record Here(Entry by) implements Place {
+        @Override
+        public Optional<Entry> entry() {
+            return Optional.of(by);
+        }
+    }
+
+    /** On another node, or so this table says: that one looks in its own. */
+    public record There(Entry by) implements Place {
+        /** Which one. */
+        public RoutingTable.Node node() {
+            return by.node();
+        }
+
+        @Override
+        public Optional<Entry> entry() {
+            return Optional.of(by);
+        }
+    }
+
+    /** No entry matches. */
+    public record Nowhere() implements Place {
+        @Override
+        public Optional<Entry> entry() {
+            return Optional.empty();
+        }
+    }
+
+    /** Names that belong together, and where all buckets of these names are. */
+    public record Share(NameSpace.Span span, Place place) {}
+
+    /**
+     * @param self the name of the node that asks
+     * @param table its table
+     */
+    public Placement(String self, RoutingTable table) {
+        this.table = table;
+        List<Place> all = new ArrayList<>();
+        List<Entry> mine = new ArrayList<>();
+        for (Entry entry : table.entries()) {
+            if (entry.node().name().equals(self)) {
+                mine.add(entry);
+                all.add(new Here(entry));
+            } else {
+                all.add(new There(entry));
+            }
+        }
+        all.add(NOWHERE);
+        places = List.copyOf(all);
+        here = List.copyOf(mine);
+    }
+
+    /** Where the bucket is. Takes no garbage. */
+    public Place of(Bytes bucket) {
+        int position = table.position(bucket);
+        return places.get(position == RoutingTable.NONE ? places.size() - 1 : position);
+    }
+
+    /** The names in shares, each in one place. */
+    public List<Share> shares(NameSpace names) {
+        return table.split(names).stream()
+                .map(span -> new Share(span, of(span.from())))
+                .toList();
+    }
+
+    /** The entries that send buckets here, in their order. */
+    public List<Entry> here() {
+        return here;
+    }
+}
