@@ -557,10 +557,10 @@ class MembershipTest {
         assertThat(foo.membership.status().get("ignored"))
                 .startsWith("/kv/nodes/evil@h: ")
                 .contains(why);
-        set(ZNODES.table(), "*=bar@h");
-        awaitTable(foo, "*=bar@h");
 
         set(ZNODES.node("evil@h"), document("127.0.0.1:1", "0x5"));
+        set(ZNODES.table(), "*=bar@h");
+        awaitTable(foo, "*=bar@h");
         await(() -> !foo.membership.status().containsKey("ignored"));
         assertThat(foo.membership.addressOf("evil@h")).isPresent();
     }
