@@ -1,7 +1,7 @@
 package dev.kv.router.zookeeper;
 
 import com.typesafe.config.Config;
-import dev.kv.router.config.BadStart;
+import dev.kv.router.OperatorError;
 import dev.kv.router.config.Json;
 import java.io.IOException;
 import java.io.InputStream;
@@ -51,7 +51,7 @@ final class KeptFile {
         } catch (NoSuchFileException e) {
             return Optional.empty();
         } catch (IOException e) {
-            LOG.warn("{} cannot be read: {}", file, BadStart.reason(e));
+            LOG.warn("{} cannot be read: {}", file, OperatorError.reason(e));
         } catch (Json.Unreadable e) {
             LOG.warn("{} cannot be read: {}", file, e.getMessage());
         }
@@ -67,7 +67,7 @@ final class KeptFile {
         try {
             replace(json);
         } catch (IOException e) {
-            String what = file + " cannot be written: " + BadStart.reason(e) + "; " + otherwise;
+            String what = file + " cannot be written: " + OperatorError.reason(e) + "; " + otherwise;
             if (trouble.isEmpty()) {
                 LOG.error("{}; it is tried again until it is written", what);
             }

@@ -1,7 +1,6 @@
 package dev.kv.router.zookeeper;
 
 import dev.kv.router.RoutingTable;
-import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Json;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,7 +18,7 @@ import org.apache.zookeeper.data.Stat;
 /**
  * The routing tables in ZooKeeper and what the nodes say of them, as an operator sees and changes them. One thread.
  *
- * <p>Every method waits for ZooKeeper, for a bounded time, and ends with a {@link BadStart} if it does not answer or refuses.
+ * <p>Every method waits for ZooKeeper, for a bounded time, and ends with a {@link ZooKeeperFailed} if it does not answer or refuses.
  */
 public final class Tables implements AutoCloseable {
     private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
@@ -208,7 +207,7 @@ public final class Tables implements AutoCloseable {
         }
     }
 
-    private BadStart failed(Exception e) {
+    private ZooKeeperFailed failed(Exception e) {
         return switch (e) {
             case KeeperException.NoAuthException refused ->
                 bad("refuses this: kv.router.zookeeper.auth is not who may do it (" + refused.getPath() + ")", e);
@@ -217,12 +216,13 @@ public final class Tables implements AutoCloseable {
         };
     }
 
-    private BadStart bad(String what) {
+    private ZooKeeperFailed bad(String what) {
         return bad(what, null);
     }
 
-    private BadStart bad(String what, Exception cause) {
-        return new BadStart("ZooKeeper at " + settings.connect() + " (kv.router.zookeeper.connect) " + what, cause);
+    private ZooKeeperFailed bad(String what, Exception cause) {
+        return new ZooKeeperFailed(
+                "ZooKeeper at " + settings.connect() + " (kv.router.zookeeper.connect) " + what, cause);
     }
 
     @Override
