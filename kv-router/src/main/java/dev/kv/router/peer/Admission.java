@@ -84,7 +84,7 @@ final class Admission {
         replies.charge(bytes);
         if (!isTurnOver) {
             isTurnOver = true;
-            loop.execute(() -> {
+            loop.defer(() -> {
                 isTurnOver = false;
                 advance();
             });

@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,6 +38,9 @@ final class InLink extends Link {
     /** Requests that wait to be run. */
     private final Admission admission;
 
+    /** Replies that wait to be sent until they were checked. */
+    private final Checks checks;
+
     /** The numbers of requests under way whose replies nobody awaits any more. */
     private final Set<Integer> cancelled = new HashSet<>();
 
@@ -55,6 +59,7 @@ final class InLink extends Link {
         this.router = router;
         this.refusals = refusals;
         this.challenge = Handshake.challenge(settings.self());
+        this.checks = new Checks(loop(), (reply, number) -> sendHeld(number, reply));
         this.admission = new Admission(loop(), settings.replies(), (request, number) -> run(number, request));
     }
 
@@ -62,6 +67,7 @@ final class InLink extends Link {
     protected void closed() {
         super.closed();
         admission.close();
+        checks.close();
     }
 
     /** Asks the caller to finish: it gets the answers that it waits for, and closes. */
@@ -145,12 +151,14 @@ final class InLink extends Link {
     }
 
     @Override
-    void message(int number, Received body) throws MalformedMessage {
-        switch (RequestCodec.decode(body, version(), () -> progress(number))) {
-            case RequestCodec.Asked.Unknown(int command) -> answer(number, ReplyCodec.unsupported(command));
+    void message(int number, Received body, Runnable release) throws MalformedMessage {
+        RequestCodec.Asked asked = RequestCodec.decode(body, version(), () -> progress(number));
+        release.run();
+        switch (asked) {
+            case RequestCodec.Asked.Unknown(int command) -> send(number, ReplyCodec.unsupported(command));
             case RequestCodec.Asked.Known(Request request) -> {
                 if (admission.size() >= settings.inFlightMax()) {
-                    answer(
+                    send(
                             number,
                             ReplyCodec.encode(new Reply.Failed(
                                     Word.UNREACHABLE,
@@ -165,7 +173,7 @@ final class InLink extends Link {
 
     @Override
     void tooLong(int number) {
-        answer(
+        send(
                 number,
                 ReplyCodec.encode(new Reply.Failed(
                         Word.TOOLARGE,
@@ -185,15 +193,6 @@ final class InLink extends Link {
         });
     }
 
-    /** The one place where a value that is held is copied for a message. */
-    private void answer(int number, Reply reply) {
-        if (isClosed()) {
-            Held.releaseIn(reply);
-        } else {
-            answer(number, ReplyCodec.encode(Held.flat(reply)));
-        }
-    }
-
     /** Streams of different links are told apart well enough: two that fall together only wait for one another. */
     private int streamOf(Request request) {
         return 31 * System.identityHashCode(this) + request.stream();
@@ -203,11 +202,13 @@ final class InLink extends Link {
         return new Reply.Failed(Word.ERR, settings.self() + " failed at this request, see its log; it may have run");
     }
 
-    private void answer(int number, Encoded reply) {
+    private void answer(int number, Reply reply) {
         if (isClosed()) {
+            Held.releaseIn(reply);
             return;
         }
         if (!cancelled.isEmpty() && cancelled.remove(number)) {
+            Held.releaseIn(reply);
             sendNotice(CANCEL, number);
             return;
         }
@@ -215,10 +216,27 @@ final class InLink extends Link {
             // What is left was answered before its CANCEL came.
             cancelled.clear();
         }
+        if (!Held.isIn(reply)) {
+            send(number, ReplyCodec.encode(reply));
+        } else if (givesCredit()) {
+            checks.add(number, reply);
+            tellWhileWaiting();
+        } else {
+            send(number, ReplyCodec.encode(Held.flat(reply)));
+        }
+    }
+
+    /** What is held for the reply was checked, and is released when it has been sent. */
+    private void sendHeld(int number, Reply reply) {
+        Encoded message = ReplyCodec.encode(reply);
+        outbox().send(new Outbox.Message(REPLY, number, number, message, () -> {}, () -> Held.releaseIn(reply)));
+    }
+
+    /** Every reply is a stream of its own: a long one holds up no other. */
+    private void send(int number, Encoded reply) {
         if (Outbox.isShort(reply)) {
             outbox().sendShort(REPLY, number, reply);
         } else {
-            // Every reply is a stream of its own: a large one holds up no other.
             outbox().send(new Outbox.Message(REPLY, number, number, reply, () -> {}, admission.hold(reply.size())));
         }
     }
@@ -238,7 +256,7 @@ final class InLink extends Link {
         if (!givesCredit()) {
             return;
         }
-        if (isDropped || admission.forget(number) || outbox().withdraw(number)) {
+        if (isDropped || admission.forget(number) || checks.forget(number) || outbox().withdraw(number)) {
             sendNotice(CANCEL, number);
         } else if (running > 0) {
             cancelled.add(number);
@@ -258,11 +276,11 @@ final class InLink extends Link {
 
     @Override
     boolean tellWaiting() {
-        List<Integer> waiting = inbox().waiting();
+        List<Integer> waiting = Stream.of(inbox().waiting(), admission.waiting(), checks.waiting())
+                .flatMap(List::stream)
+                .toList();
         waiting.forEach(this::progress);
-        List<Integer> waitingToRun = admission.waiting();
-        waitingToRun.forEach(this::progress);
-        return !waiting.isEmpty() || !waitingToRun.isEmpty();
+        return !waiting.isEmpty();
     }
 
     @Override

@@ -171,7 +171,7 @@ final class Inbox {
         Assembly assembly = assemblies.get(number);
         if (assembly == null) {
             if (!more) {
-                link.message(number, Received.whole(content));
+                link.message(number, Received.whole(content), () -> {});
                 return;
             }
             if (link.givesCredit()) {
@@ -193,9 +193,15 @@ final class Inbox {
             link.tooLong(number);
             return;
         }
-        Received whole = assembly.whole();
-        assembly.drop();
-        link.message(number, whole);
+        boolean isTaken = false;
+        try {
+            link.message(number, assembly.whole(), assembly::drop);
+            isTaken = true;
+        } finally {
+            if (!isTaken) {
+                assembly.drop();
+            }
+        }
     }
 
     /** Drops what has come of an unfinished message; tells whether there was one. */

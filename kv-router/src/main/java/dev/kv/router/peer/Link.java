@@ -96,8 +96,9 @@ abstract class Link extends Connection {
      * A whole message.
      *
      * @param body valid during the call, but for its tail
+     * @param release to be run when nobody holds the tail any more
      */
-    abstract void message(int number, Received body) throws MalformedMessage;
+    abstract void message(int number, Received body, Runnable release) throws MalformedMessage;
 
     /** The message of this number is longer than can be held here: it will not come. */
     abstract void tooLong(int number) throws MalformedMessage;
@@ -300,19 +301,24 @@ abstract class Link extends Connection {
 
     /** Sends one chunk of a message, by the outbox. */
     final void sendChunk(byte kind, int number, boolean last, ByteBuffer part, int offset, int length) {
+        // What cannot be read must not leave the half of a frame behind.
+        byte[] array;
+        int from;
+        if (part.hasArray()) {
+            array = part.array();
+            from = part.arrayOffset() + offset;
+        } else {
+            array = new byte[length];
+            from = 0;
+            part.get(offset, array);
+        }
         send(ByteBuffer.allocate(Integer.BYTES + CHUNK_HEADER_BYTES)
                 .putInt(CHUNK_HEADER_BYTES + length)
                 .put(kind)
                 .put((byte) (last ? 0 : 1))
                 .putInt(number)
                 .array());
-        if (part.hasArray()) {
-            send(part.array(), part.arrayOffset() + offset, length);
-        } else {
-            byte[] copy = new byte[length];
-            part.get(offset, copy);
-            send(copy);
-        }
+        send(array, from, length);
     }
 
     /** Closes the connection unless the other side has proved itself by then. */

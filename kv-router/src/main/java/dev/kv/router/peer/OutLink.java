@@ -263,10 +263,16 @@ final class OutLink extends Link {
     }
 
     @Override
-    void message(int number, Received body) throws MalformedMessage {
+    void message(int number, Received body, Runnable release) throws MalformedMessage {
         activeNanos = System.nanoTime();
         Reply reply = ReplyCodec.decode(body, peer.name());
-        answered(number).answer(reply);
+        Pending request = answered(number);
+        if (reply instanceof Reply.Value(Bytes value) && !body.tail().isEmpty()) {
+            request.answer(new Reply.LargeValue(new ReceivedValue(value, release)));
+        } else {
+            release.run();
+            request.answer(reply);
+        }
         closeIfDone();
     }
 
@@ -307,7 +313,7 @@ final class OutLink extends Link {
             case GOAWAY -> leave();
             case CANCEL -> {
                 inbox().forget(number);
-                answered(number).uncertain(peer.name() + " dropped the request");
+                answered(number).uncertain(peer.name() + " gave up its reply half-way");
                 closeIfDone();
             }
             default -> throw unknown(kind);

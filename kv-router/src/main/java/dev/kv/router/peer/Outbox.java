@@ -120,7 +120,16 @@ final class Outbox {
     void pump() {
         while (!ready.isEmpty() && link.unsent() < WINDOW_BYTES) {
             Message message = ready.poll();
-            waitingBytes -= sendChunk(message);
+            try {
+                waitingBytes -= sendChunk(message);
+            } catch (InternalError | IllegalStateException e) {
+                // A page of the value cannot be read, or it was taken away: it was held for too long.
+                link.warn(() -> "gave up a reply half-way: " + e.getMessage());
+                waitingBytes -= message.leftBytes();
+                link.sendNotice(Link.CANCEL, message.number);
+                end(message);
+                continue;
+            }
             if (message.isSent()) {
                 end(message);
             } else if (message.creditBytes > 0) {
@@ -236,8 +245,9 @@ final class Outbox {
         int from = message.positionInPart;
         int allowed = message.isShort() ? CHUNK_MAX_BYTES : (int) Math.min(CHUNK_MAX_BYTES, message.creditBytes);
         int length = Math.min(allowed, part.limit() - from);
+        boolean isLast = message.leftBytes() == length;
+        link.sendChunk(message.frame, message.number, isLast, part, from, length);
         message.advance(length);
-        link.sendChunk(message.frame, message.number, message.isSent(), part, from, length);
         if (!message.isShort()) {
             message.creditBytes -= length;
             message.moved.run();

@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
@@ -94,7 +95,9 @@ final class Pending {
 
     /** Answers the request, unless that was done before. */
     void answer(Reply with) {
-        reply.complete(with);
+        if (!reply.complete(with)) {
+            Held.releaseIn(with);
+        }
     }
 
     /** The other node did not get the request. */

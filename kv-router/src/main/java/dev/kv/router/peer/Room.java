@@ -42,6 +42,11 @@ public final class Room {
         return takenFrom(0);
     }
 
+    /** Whether somebody waits in line. */
+    synchronized boolean isWaitedFor() {
+        return lines.stream().anyMatch(line -> !line.isEmpty());
+    }
+
     /** Whether nothing is left. */
     boolean isFull() {
         return isFull;

@@ -2,6 +2,7 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
 import dev.kv.router.RoutingTable;
@@ -116,6 +117,11 @@ final class Host implements AutoCloseable {
         return room.takenBytes();
     }
 
+    /** Whether a long message waits for memory. */
+    boolean roomWaits() {
+        return room.isWaitedFor();
+    }
+
     /** A client of this node. */
     Store client() {
         return router.store();
@@ -127,7 +133,7 @@ final class Host implements AutoCloseable {
 
     static Reply await(CompletionStage<Reply> stage) {
         try {
-            return stage.toCompletableFuture().get(20, TimeUnit.SECONDS);
+            return Held.flat(stage.toCompletableFuture().get(20, TimeUnit.SECONDS));
         } catch (Exception e) {
             throw new AssertionError("no reply", e);
         }

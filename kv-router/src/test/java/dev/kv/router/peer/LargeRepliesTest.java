@@ -4,14 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import java.lang.foreign.Arena;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -22,24 +28,49 @@ class LargeRepliesTest {
     private static final int VALUE_BYTES = 64 << 20;
     private static final int REPLIES = 20;
     private static final Bytes NUTS = Bytes.of("nuts");
+    private static final Bytes LARGE = Bytes.of("large");
+    private static final Bytes SMALL = Bytes.of("small");
 
     private final Host front = new Host("front@h");
+    private final Host middle = new Host("middle@h");
     private final Host back = new Host("back@h");
 
     @AfterEach
     void stop() {
         front.close();
+        middle.close();
         back.close();
     }
 
+    private final AtomicInteger held = new AtomicInteger();
+    private Reply checked = Reply.OK;
+    private ByteBuffer value = ByteBuffer.allocateDirect(VALUE_BYTES);
+
     private void start() {
+        Store plain = back.store;
+        back.store = command -> command instanceof Command.Get(Bytes _, Bytes key) && key.equals(LARGE)
+                ? CompletableFuture.completedFuture(new Reply.LargeValue(new LargeInMemory(value, held, checked)))
+                : plain.run(command);
         back.start("*=back@h");
         front.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
         front.start("*=back@h");
         front.ask(new Command.Create(NUTS));
-        front.ask(new Command.Put(NUTS, Bytes.of("small"), Bytes.of("1")));
-        // Straight into the map: it is the replies that this is about.
-        back.buckets.get(NUTS).put(Bytes.of("large"), Bytes.owning(new byte[VALUE_BYTES]));
+        front.ask(new Command.Put(NUTS, SMALL, Bytes.of("1")));
+    }
+
+    private CompletableFuture<Reply> ask(Bytes key) {
+        return front.client().run(new Command.Get(NUTS, key)).toCompletableFuture();
+    }
+
+    private void assertSmallIsServed() {
+        assertThat(Host.await(ask(SMALL))).isEqualTo(new Reply.Value(Bytes.of("1")));
+    }
+
+    /** Waits for what other threads do. */
+    private static void await(BooleanSupplier condition) {
+        while (!condition.getAsBoolean()) {
+            Thread.onSpinWait();
+        }
     }
 
     @Test
@@ -48,24 +79,19 @@ class LargeRepliesTest {
         AtomicLong mostTaken = new AtomicLong();
         List<CompletableFuture<Integer>> replies = new ArrayList<>();
         for (int i = 0; i < REPLIES; i++) {
-            replies.add(front.client()
-                    .run(new Command.Get(NUTS, Bytes.of("large")))
-                    .thenApply(reply -> {
-                        mostTaken.accumulateAndGet(front.roomTaken(), Math::max);
-                        return reply instanceof Reply.Value(Bytes value) ? value.size() : 0;
-                    })
-                    .toCompletableFuture());
+            replies.add(ask(LARGE).thenApply(reply -> {
+                mostTaken.accumulateAndGet(front.roomTaken(), Math::max);
+                Held.releaseIn(reply);
+                return reply instanceof Reply.LargeValue(Held large) ? large.size() : 0;
+            }));
         }
         CompletableFuture<Void> all = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new));
-        Store bystander = front.client();
         long longestNanos = 0;
         int asked = 0;
         while (!all.isDone()) {
             long start = System.nanoTime();
-            assertThat(Host.await(bystander.run(new Command.Get(NUTS, Bytes.of("small")))))
-                    .isEqualTo(new Reply.Value(Bytes.of("1")));
+            assertSmallIsServed();
             longestNanos = Math.max(longestNanos, System.nanoTime() - start);
-            mostTaken.accumulateAndGet(front.roomTaken(), Math::max);
             asked++;
         }
         System.out.println("LargeRepliesTest: the bystander waited at most " + longestNanos / 1000 + " us, asked "
@@ -76,5 +102,99 @@ class LargeRepliesTest {
         assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofSeconds(2));
         assertThat(mostTaken.get()).isBetween((long) VALUE_BYTES, front.roomBytes);
         assertThat(front.roomTaken()).isZero();
+        await(() -> held.get() == 0);
+    }
+
+    @Test
+    void aReplyWaitsForAsLongAsOthersHoldTheMemoryAndSmallOnesPass() throws Exception {
+        front.timeout = Duration.ofMillis(500);
+        value = ByteBuffer.allocateDirect(1 << 20);
+        front.roomBytes = 5 << 19;
+        start();
+        Reply first = ask(LARGE).get(20, TimeUnit.SECONDS);
+        Reply second = ask(LARGE).get(20, TimeUnit.SECONDS);
+        CompletableFuture<Reply> third = ask(LARGE);
+        long start = System.nanoTime();
+        while (System.nanoTime() - start < 3 * front.timeout.toNanos()) {
+            assertSmallIsServed();
+        }
+        assertThat(third).isNotDone();
+
+        Held.releaseIn(first);
+        assertThat(third.get(20, TimeUnit.SECONDS)).isInstanceOf(Reply.LargeValue.class);
+        Held.releaseIn(second);
+        Held.releaseIn(third.join());
+        assertThat(front.roomTaken()).isZero();
+        await(() -> held.get() == 0);
+    }
+
+    @Test
+    void aNodeThatPassesRepliesOnHoldsAsManyAsFitIntoHalfOfItsMemory() throws Exception {
+        value = ByteBuffer.allocateDirect(1 << 20);
+        middle.roomBytes = 3 << 20;
+        start();
+        middle.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
+        middle.start("*=back@h");
+        front.close();
+        front.addresses.put("middle@h", InetSocketAddress.createUnresolved("127.0.0.1", middle.port));
+        front.roomBytes = 5 << 19;
+        front.start("*=middle@h");
+
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            replies.add(ask(LARGE));
+        }
+        // Two are here, one is on the node between, which waits for room here before it takes another one.
+        await(() -> replies.stream().filter(CompletableFuture::isDone).count() == 2
+                && front.roomWaits()
+                && middle.roomWaits());
+        assertSmallIsServed();
+        assertThat(middle.roomTaken()).isBetween(1L << 20, 3L << 19);
+        for (CompletableFuture<Reply> reply : replies) {
+            replies.stream().filter(CompletableFuture::isDone).forEach(done -> Held.releaseIn(done.join()));
+            reply.get(20, TimeUnit.SECONDS);
+        }
+        replies.forEach(reply -> Held.releaseIn(reply.join()));
+        await(() -> front.roomTaken() == 0 && middle.roomTaken() == 0 && held.get() == 0);
+    }
+
+    @Test
+    void whatIsOnItsWayIsLetGoOfWhenTheLinkBreaks() {
+        start();
+        for (int i = 0; i < 5; i++) {
+            var _ = ask(LARGE);
+        }
+        await(() -> held.get() == 5 && front.roomTaken() > 0);
+        front.close();
+        await(() -> held.get() == 0);
+        await(() -> front.roomTaken() == 0);
+    }
+
+    @Test
+    void aValueThatIsDamagedIsAnsweredWithWhatIsWrong() {
+        checked = new Reply.Failed(Reply.Word.ERR, "damaged");
+        start();
+        assertThat(Host.await(ask(LARGE))).isEqualTo(checked);
+        assertSmallIsServed();
+        assertThat(held).hasValue(0);
+    }
+
+    @Test
+    void aValueThatIsTakenAwayWhileItIsSentEndsItsRequestAndNothingElse() throws Exception {
+        CompletableFuture<Reply> second;
+        Reply first;
+        try (Arena arena = Arena.ofShared()) {
+            value = arena.allocate(VALUE_BYTES).asByteBuffer();
+            front.roomBytes = 100 << 20;
+            start();
+            first = ask(LARGE).get(20, TimeUnit.SECONDS);
+            second = ask(LARGE);
+            await(() -> held.get() == 1 && front.roomWaits());
+        }
+        Held.releaseIn(first);
+
+        assertThat(((Reply.Failed) Host.await(second)).message()).startsWith("back@h gave up its reply half-way");
+        assertSmallIsServed();
+        await(() -> held.get() == 0 && front.roomTaken() == 0);
     }
 }

@@ -443,6 +443,41 @@ class PeerDoorTest {
     }
 
     @Test
+    void aHeldValueIsReadAsCreditComesAndReleasedWhenItIsSentOrCancelledOrTheLinkIsClosed() throws IOException {
+        AtomicInteger held = new AtomicInteger();
+        ByteBuffer value = ByteBuffer.allocateDirect(200_000);
+        bar.store = command ->
+                CompletableFuture.completedFuture(new Reply.LargeValue(new LargeInMemory(value, held, Reply.OK)));
+        Wires foo = new Wires().handshake(2);
+        foo.request(1, get("large"));
+        assertThat(foo.expect(OFFER)).isEqualTo(numbers(1, 5, 200_000));
+        foo.request(2, get("large"));
+        assertThat(foo.expect(OFFER)).isEqualTo(numbers(2, 5, 200_000));
+        foo.request(3, get("large"));
+        assertThat(foo.expect(OFFER)).isEqualTo(numbers(3, 5, 200_000));
+        assertThat(held).hasValue(3);
+
+        value.put(70_000, (byte) 'x');
+        foo.frame(CREDIT, numbers(1, 200_005));
+        assertThat(foo.expect(REPLY)).hasSize(5 + 5);
+        assertThat(foo.expect(REPLY)).hasSize(5 + 65_536);
+        assertThat(foo.expect(REPLY)[5 + 70_000 - 65_536]).isEqualTo((byte) 'x');
+        assertThat(foo.expect(REPLY)).hasSize(5 + 65_536);
+        assertThat(foo.expect(REPLY)).hasSize(5 + 200_000 - 3 * 65_536).startsWith(0);
+
+        foo.frame(CREDIT, numbers(2, 5));
+        assertThat(foo.expect(REPLY)).hasSize(5 + 5);
+        foo.frame(CANCEL, numbers(2));
+        assertThat(foo.expect(CANCEL)).isEqualTo(numbers(2));
+        assertThat(held).hasValue(1);
+
+        sockets.getLast().close();
+        while (held.get() > 0) {
+            Thread.onSpinWait();
+        }
+    }
+
+    @Test
     void aLongRequestIsTakenOnceThereIsRoomAndProgressIsToldUntilThen() throws IOException {
         restart(() -> {
             bar.roomBytes = 300_000;

@@ -67,7 +67,16 @@ public final class MessageWriter {
         }
     }
 
-    /** A large value as it is kept. */
+    /** A value as it is kept: its bytes are read when they are sent. */
+    void held(ByteBuffer value) {
+        u32(value.remaining());
+        if (value.remaining() > Encoded.LARGE_BYTES) {
+            part(value.slice());
+        } else {
+            room(value.remaining()).put(value);
+        }
+    }
+
     private void part(ByteBuffer value) {
         endPart();
         parts.add(value);

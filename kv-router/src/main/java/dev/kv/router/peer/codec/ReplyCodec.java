@@ -11,7 +11,9 @@ import static dev.kv.router.peer.codec.Encoding.nested;
 import static dev.kv.router.peer.codec.Encoding.optional;
 import static dev.kv.router.peer.codec.Encoding.shortList;
 import static dev.kv.router.peer.codec.Variants.row;
+import static dev.kv.router.peer.codec.Variants.writtenLike;
 
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import java.util.List;
@@ -65,6 +67,24 @@ public final class ReplyCodec {
     private static final Encoding<Reply.Name> NAME =
             fields(Reply.Name::new, field(Reply.Name::position, LONG), field(Reply.Name::bucket, BYTES));
 
+    /** Like {@link Encoding#BYTES}, as which it arrives. */
+    private static final Encoding<Held> HELD = new Encoding<>() {
+        @Override
+        public long size(Held value) {
+            return Integer.BYTES + (long) value.size();
+        }
+
+        @Override
+        public void write(MessageWriter out, Held value) {
+            out.held(value.bytes());
+        }
+
+        @Override
+        public Held read(MessageReader in) {
+            throw new IllegalStateException("a value is held by the node that keeps it");
+        }
+    };
+
     private static final Variants<Reply> ROWS = new Variants<>(
             "reply",
             List.of(
@@ -72,6 +92,10 @@ public final class ReplyCodec {
                     row(1, Reply.NotFound.class, fields(new Reply.NotFound())),
                     row(2, Reply.Absent.class, fields(new Reply.Absent())),
                     row(3, Reply.Value.class, fields(Reply.Value::new, field(Reply.Value::value, BYTES))),
+                    writtenLike(
+                            3,
+                            Reply.LargeValue.class,
+                            fields(Reply.LargeValue::new, field(Reply.LargeValue::value, HELD))),
                     row(4, Reply.Failed.class, FAILED),
                     row(
                             5,
@@ -104,7 +128,7 @@ public final class ReplyCodec {
 
     private ReplyCodec() {}
 
-    /** The message of a reply. */
+    /** The message of a reply. What is held for it must be checked before, and stay until the message was sent. */
     public static Encoded encode(Reply reply) {
         MessageWriter out = new MessageWriter(ROWS.size(reply));
         ROWS.write(out, reply);

@@ -17,7 +17,7 @@ final class Variants<T> implements Encoding<T> {
     private final Row<? extends T>[] byCode;
 
     /** All that the wire knows of one record. */
-    record Row<V>(int code, Class<V> type, Encoding<V> fields) {
+    record Row<V>(int code, Class<V> type, Encoding<V> fields, boolean isRead) {
         private long sizeOf(Object value) {
             return fields.size(type.cast(value));
         }
@@ -35,15 +35,22 @@ final class Variants<T> implements Encoding<T> {
         this.what = what;
         this.byCode = new Row[CODES];
         for (Row<? extends T> row : rows) {
-            if (byCode[row.code()] != null || byType.put(row.type(), row) != null) {
+            if (byType.put(row.type(), row) != null || (row.isRead() && byCode[row.code()] != null)) {
                 throw new IllegalArgumentException("two rows for " + row.code() + " or " + row.type());
             }
-            byCode[row.code()] = row;
+            if (row.isRead()) {
+                byCode[row.code()] = row;
+            }
         }
     }
 
     static <V> Row<V> row(int code, Class<V> type, Encoding<V> fields) {
-        return new Row<>(code, type, fields);
+        return new Row<>(code, type, fields, true);
+    }
+
+    /** A record that is written like another one, and read as that one. */
+    static <V> Row<V> writtenLike(int code, Class<V> type, Encoding<V> fields) {
+        return new Row<>(code, type, fields, false);
     }
 
     int codeOf(T value) {

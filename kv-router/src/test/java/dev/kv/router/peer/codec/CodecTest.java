@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
+import dev.kv.router.Held;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Request;
@@ -124,12 +125,60 @@ final class CodecTest {
     @Test
     void everyReplyArrivesAsItWasSent() throws Exception {
         Set<Class<?>> sent = records(Reply.class);
-        // It is made flat before it is sent.
+        // Arrives as a value: see the next test.
         sent.remove(Reply.LargeValue.class);
         assertThat(Set.copyOf(REPLIES.stream().map(Object::getClass).toList())).isEqualTo(sent);
         for (Reply reply : REPLIES) {
             assertThat(ReplyCodec.decode(received(bytes(ReplyCodec.encode(reply))), "foo@h"))
                     .isEqualTo(reply);
+        }
+    }
+
+    @Test
+    void aHeldValueArrivesAsOneWhereverItStandsAndIsNotCopiedIntoTheMessage() throws Exception {
+        for (int size : List.of(10, Encoded.LARGE_BYTES + 1)) {
+            byte[] bytes = new byte[size];
+            new Random(size).nextBytes(bytes);
+            Held held = new Held() {
+                @Override
+                public int size() {
+                    return bytes.length;
+                }
+
+                @Override
+                public Optional<Reply> check(int maxBytes, Seen seen) {
+                    return Optional.of(Reply.OK);
+                }
+
+                @Override
+                public ByteBuffer bytes() {
+                    return ByteBuffer.wrap(bytes).asReadOnlyBuffer();
+                }
+
+                @Override
+                public void release() {}
+            };
+            Reply value = new Reply.Value(Bytes.owning(bytes));
+            for (boolean isLast : List.of(true, false)) {
+                Reply sent = new Reply.Many(
+                        isLast
+                                ? List.of(Reply.ABSENT, new Reply.LargeValue(held))
+                                : List.of(new Reply.LargeValue(held), Reply.ABSENT));
+                Encoded message = ReplyCodec.encode(sent);
+                boolean isApart = size > Encoded.LARGE_BYTES;
+                assertThat(message.parts()).hasSize(!isApart ? 1 : isLast ? 2 : 3);
+                assertThat(message.tailBytes()).isEqualTo(isApart && isLast ? size : 0);
+                assertThat(ReplyCodec.decode(received(bytes(message)), "foo@h"))
+                        .isEqualTo(
+                                new Reply.Many(isLast ? List.of(Reply.ABSENT, value) : List.of(value, Reply.ABSENT)));
+                if (message.tailBytes() > 0) {
+                    byte[] all = bytes(message);
+                    Received apart = new Received(
+                            ByteBuffer.wrap(all, 0, all.length - size).slice(), Bytes.owning(bytes));
+                    assertThat(ReplyCodec.decode(apart, "foo@h"))
+                            .isEqualTo(new Reply.Many(List.of(Reply.ABSENT, value)));
+                }
+            }
         }
     }
 

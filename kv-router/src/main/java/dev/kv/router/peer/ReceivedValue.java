@@ -1,0 +1,52 @@
+package dev.kv.router.peer;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Optional;
+
+/** A large value that came from another node; the memory for it is taken out of {@link Room} until it is released. */
+final class ReceivedValue implements Held {
+    private final Bytes value;
+    private final Runnable release;
+    private int shownBytes;
+    private boolean isReleased;
+
+    ReceivedValue(Bytes value, Runnable release) {
+        this.value = value;
+        this.release = release;
+    }
+
+    @Override
+    public int size() {
+        return value.size();
+    }
+
+    /** It was checked by the node that keeps it, and TCP kept it from harm. */
+    @Override
+    public Optional<Reply> check(int maxBytes, Seen seen) {
+        if (seen.equals(Seen.NOTHING)) {
+            return Optional.of(Reply.OK);
+        }
+        int count = Math.min(maxBytes, value.size() - shownBytes);
+        boolean isAll = count == value.size();
+        seen.part(isAll ? value.array() : Arrays.copyOfRange(value.array(), shownBytes, shownBytes + count), count);
+        shownBytes += count;
+        return shownBytes < value.size() ? Optional.empty() : Optional.of(Reply.OK);
+    }
+
+    @Override
+    public ByteBuffer bytes() {
+        return ByteBuffer.wrap(value.array()).asReadOnlyBuffer();
+    }
+
+    @Override
+    public void release() {
+        if (!isReleased) {
+            isReleased = true;
+            release.run();
+        }
+    }
+}

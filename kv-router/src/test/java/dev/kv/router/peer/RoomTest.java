@@ -1,0 +1,93 @@
+package dev.kv.router.peer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.net.Loops;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Who gets memory for a long message, and when. */
+@Timeout(60)
+class RoomTest {
+    private final Loops loops = new Loops(1);
+    private final Room room = new Room(100);
+
+    @AfterEach
+    void stop() {
+        loops.close();
+    }
+
+    private Room.Claim claim(long bytes, int nodes, Runnable whenGranted) {
+        return room.claim(bytes, nodes, loops.all().getFirst(), whenGranted);
+    }
+
+    private Room.Claim claim(long bytes, int nodes) {
+        return claim(bytes, nodes, () -> {});
+    }
+
+    @Test
+    void whoFindsNoneIsServedInTurnWhenOthersGiveBack() throws Exception {
+        Room.Claim first = claim(80, 0);
+        CompletableFuture<Void> granted = new CompletableFuture<>();
+        Room.Claim second = claim(60, 0, () -> granted.complete(null));
+        Room.Claim third = claim(10, 0);
+        assertThat(first.isGranted()).isTrue();
+        assertThat(second.isGranted()).isFalse();
+        assertThat(third.isGranted()).as("a small one does not overtake").isFalse();
+        assertThat(room.take(1)).isFalse();
+
+        first.release();
+        first.release();
+        granted.get(20, TimeUnit.SECONDS);
+        assertThat(third.isGranted()).isTrue();
+        assertThat(room.takenBytes()).isEqualTo(70);
+        assertThat(room.isFull()).isFalse();
+    }
+
+    @Test
+    void whoLeavesTheLineHoldsUpNobody() {
+        Room.Claim first = claim(80, 0);
+        Room.Claim second = claim(60, 0);
+        Room.Claim third = claim(10, 0);
+        second.release();
+        assertThat(third.isGranted()).isTrue();
+        first.release();
+        third.release();
+        assertThat(room.takenBytes()).isZero();
+    }
+
+    @Test
+    void whatIsPassedOnLeavesHalfToWhatIsForClientsOfThisNode() {
+        Room.Claim passedOn = claim(40, 1);
+        Room.Claim second = claim(20, 1);
+        Room.Claim farther = claim(20, 2);
+        assertThat(passedOn.isGranted()).isTrue();
+        assertThat(second.isGranted()).as("40 and 20 are more than half").isFalse();
+        assertThat(farther.isGranted()).as("a quarter").isTrue();
+
+        Room.Claim own = claim(40, 0);
+        assertThat(own.isGranted()).isTrue();
+        passedOn.release();
+        assertThat(second.isGranted()).isTrue();
+    }
+
+    @Test
+    void oneMessageIsAlwaysServed() {
+        assertThat(claim(90, 3).isGranted()).isTrue();
+        assertThat(claim(1, 3).isGranted()).isFalse();
+    }
+
+    @Test
+    void whatIsChargedBeyondTheRoomIsWaitedFor() {
+        room.charge(150);
+        assertThat(room.isFull()).isTrue();
+        Room.Claim waiting = claim(1, 0);
+        room.give(50);
+        assertThat(waiting.isGranted()).isFalse();
+        room.give(1);
+        assertThat(waiting.isGranted()).isTrue();
+    }
+}
