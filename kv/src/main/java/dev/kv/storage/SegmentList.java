@@ -23,6 +23,7 @@ record SegmentList(long id, long through, List<Entry> segments) {
     private static final Pattern TEXT = Pattern.compile(
             TITLE
                     + "folder ([0-9a-f]{16})\nthrough ([0-9a-f]{16})\n((?:[0-9a-f]{16}-[0-9]{1,9} [0-9]{1,18} [0-9a-f]{8}\n)*)");
+    private static final Pattern LINE = Pattern.compile("(\\S+) (\\S+) (\\S+)");
     private static final int HEX = 16;
 
     /**
@@ -72,9 +73,14 @@ record SegmentList(long id, long through, List<Entry> segments) {
     }
 
     private static Entry entry(String line) {
-        String[] words = line.split(" ");
+        Matcher words = LINE.matcher(line);
+        if (!words.matches()) {
+            throw new IllegalArgumentException(line);
+        }
         return new Entry(
-                Segment.Name.of(words[0] + ".log"), Long.parseLong(words[1]), Integer.parseUnsignedInt(words[2], HEX));
+                Segment.Name.of(words.group(1) + ".log"),
+                Long.parseLong(words.group(2)),
+                Integer.parseUnsignedInt(words.group(3), HEX));
     }
 
     /** Writes it as a whole, in the place of the one before. */

@@ -44,12 +44,12 @@ class FormatTest {
         Map<String, Map<String, String>> content = new TreeMap<>();
         Map<String, String> values = new TreeMap<>();
         for (String line : Files.readAllLines(resource(name + ".tsv"))) {
-            String[] words = line.split("\t");
-            if (words.length == 1) {
+            int value = line.lastIndexOf('\t');
+            if (value < 0) {
                 values = new TreeMap<>();
                 content.put(line, values);
             } else {
-                values.put(words[1], words[2]);
+                values.put(line.substring(1, value), line.substring(value + 1));
             }
         }
         return content;

@@ -162,10 +162,10 @@ class MisplacedFilesTest {
         List<Path> files = files(image);
         Path file = files.get(random.nextInt(files.size()));
         String name = file.getFileName().toString();
-        switch (random.nextInt(5)) {
+        return switch (random.nextInt(5)) {
             case 0 -> {
                 Files.delete(file);
-                return "without " + name;
+                yield "without " + name;
             }
             case 1 -> {
                 String kind = name.contains(".") ? name.substring(name.indexOf('.')) : name;
@@ -174,19 +174,19 @@ class MisplacedFilesTest {
                         .toList();
                 Path other = same.get(random.nextInt(same.size()));
                 swap(file, other);
-                return name + " swapped with " + other.getFileName();
+                yield name + " swapped with " + other.getFileName();
             }
             case 2 -> {
                 Path earlier = history.earlier.get(random.nextInt(history.earlier.size()));
                 Path older = files(earlier).get(random.nextInt(files(earlier).size()));
                 Files.copy(older, image.resolve(older.getFileName()), StandardCopyOption.REPLACE_EXISTING);
-                return "with " + older;
+                yield "with " + older;
             }
             case 3 -> {
                 Path other = random.nextBoolean() ? foreign.stopped : foreign.killed;
                 Path strange = files(other).get(random.nextInt(files(other).size()));
                 Files.copy(strange, image.resolve(strange.getFileName()), StandardCopyOption.REPLACE_EXISTING);
-                return "with " + strange;
+                yield "with " + strange;
             }
             default -> {
                 // One of the same kind, under the name of this one.
@@ -196,9 +196,9 @@ class MisplacedFilesTest {
                         .toList();
                 Path strange = same.get(random.nextInt(same.size()));
                 Files.copy(strange, file, StandardCopyOption.REPLACE_EXISTING);
-                return "with " + strange + " as " + name;
+                yield "with " + strange + " as " + name;
             }
-        }
+        };
     }
 
     private static void swap(Path file, Path other) throws IOException {
