@@ -1,14 +1,10 @@
 package dev.kv.storage;
 
 import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
-import static java.nio.file.StandardOpenOption.READ;
 
-import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
-import dev.kv.router.spi.Engine.Damage;
 import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -16,13 +12,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
-import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,7 +25,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Backup implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Backup.class);
-    private static final int BUFFER_BYTES = 1 << 16;
 
     private final Path data;
     private final Path folder;
@@ -197,7 +188,7 @@ final class Backup implements AutoCloseable {
      * @throws EngineFailed if something of it is damaged: the backup before this one stays
      */
     Copied complete() throws IOException {
-        files.put(Format.FILE, content(folder.resolve(Format.FILE)));
+        files.put(Format.FILE, Manifest.Content.of(folder.resolve(Format.FILE)));
         for (String file : fresh) {
             check(file);
         }
@@ -215,7 +206,7 @@ final class Backup implements AutoCloseable {
         if (name != null) {
             records += records(path, name);
         }
-        files.put(file, content(path));
+        files.put(file, Manifest.Content.of(path));
     }
 
     private static long records(Path path, Segment.Name name) throws IOException {
@@ -252,147 +243,6 @@ final class Backup implements AutoCloseable {
     private boolean isOurs(String file) {
         boolean isOfSegment = Segment.Name.of(file.replaceFirst("[.](hint|(log|hint)[.]tmp)$", ".log")) != null;
         return isOfSegment && !files.containsKey(file);
-    }
-
-    private static Manifest.Content content(Path file) throws IOException {
-        CRC32C crc = new CRC32C();
-        ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
-        try (FileChannel channel = FileChannel.open(file, READ)) {
-            while (channel.read(buffer) >= 0) {
-                crc.update(buffer.flip());
-                buffer.clear();
-            }
-        }
-        return new Manifest.Content(Files.size(file), (int) crc.getValue());
-    }
-
-    /** Keeps a backup from being changed while it is read, where anybody could. */
-    private static Optional<FileChannel> hold(Path backup) throws IOException {
-        return Files.isWritable(backup) ? Optional.of(Folder.lock(backup)) : Optional.empty();
-    }
-
-    private static Manifest manifest(Path backup) throws IOException {
-        return Manifest.read(backup)
-                .orElseThrow(
-                        () -> new EngineFailed(backup + " holds no backup that was completed: choose another folder"));
-    }
-
-    /**
-     * Checks all files of a backup, and what they hold.
-     *
-     * @param doing is told from time to time how far it is, for people
-     */
-    static Checked verify(Path backup, Consumer<String> doing, Consumer<Damage> found) throws IOException {
-        Manifest manifest = manifest(backup);
-        try (FileChannel _ = hold(backup).orElse(null)) {
-            long[] damages = new long[1];
-            long records = verify(backup, manifest, doing, damage -> {
-                damages[0]++;
-                found.accept(damage);
-            });
-            return new Checked(manifest.files().size(), manifest.bytes(), records, damages[0]);
-        }
-    }
-
-    private static long verify(Path backup, Manifest manifest, Consumer<String> doing, Consumer<Damage> found)
-            throws IOException {
-        long records = 0;
-        int files = 0;
-        Manifest.Content ofFormat = manifest.files().get(Format.FILE);
-        Path formatFile = backup.resolve(Format.FILE);
-        boolean hasFormat = Files.exists(formatFile) && content(formatFile).equals(ofFormat);
-        Format format = hasFormat ? Format.read(backup) : Format.UNKNOWN;
-        for (Map.Entry<String, Manifest.Content> file : manifest.files().entrySet()) {
-            Path path = backup.resolve(file.getKey());
-            doing.accept("file " + ++files + " of " + manifest.files().size());
-            if (!Files.exists(path)) {
-                found.accept(new Damage(path, 0, file.getValue().bytes(), "it is missing"));
-                continue;
-            }
-            boolean[] isTold = new boolean[1];
-            Segment.Name name = Segment.Name.of(file.getKey());
-            if (name != null) {
-                Consumer<Damage> told = damage -> {
-                    isTold[0] = true;
-                    found.accept(damage);
-                };
-                Chain chain = Chain.whole(backup, format, List.of(name));
-                for (Chain.Fault fault : chain.faults()) {
-                    told.accept(fault.damage());
-                }
-                for (Chain.Part part : chain.parts()) {
-                    records += Verification.verify(chain, part, told);
-                }
-            }
-            if (!isTold[0] && !content(path).equals(file.getValue())) {
-                found.accept(new Damage(path, 0, Files.size(path), "it is not what was copied"));
-            }
-        }
-        return records;
-    }
-
-    /**
-     * Puts a backup where a node will look for its data, which must be empty. The copy is a data folder of its own from then on:
-     * names of segments mean something else in it than in the one that was backed up.
-     *
-     * @throws EngineFailed if something is there, or the backup is damaged
-     */
-    static Copied restore(Path backup, Path data) throws IOException {
-        Manifest manifest = manifest(backup);
-        try (FileChannel _ = hold(backup).orElse(null)) {
-            Folder.make(data);
-            try (FileChannel _ = Folder.lock(data)) {
-                if (!Folder.isEmpty(data)) {
-                    throw new EngineFailed(
-                            data + " is not empty: move away what is there, or choose another" + " kv.storage.dir");
-                }
-                long records = verify(backup, manifest, _ -> {}, damage -> {
-                    throw new EngineFailed(
-                            "%s is damaged at byte %d: %s; nothing was restored, and `kv verify %s` tells more"
-                                    .formatted(damage.file(), damage.offset(), damage.what(), backup));
-                });
-                Folder.beginRestored(data);
-                for (String file : manifest.files().keySet()) {
-                    if (!file.equals(Format.FILE)) {
-                        restore(
-                                backup.resolve(file),
-                                data.resolve(file),
-                                manifest.files().get(file));
-                    }
-                }
-                Format format = Format.read(backup).restored();
-                listAll(data, format.id());
-                Folder.sync(data);
-                format.write(data);
-                int files = manifest.files().size();
-                return new Copied(files, manifest.bytes(), files, manifest.bytes(), 0, 0, records);
-            }
-        }
-    }
-
-    /** All of the log there is on the disk. */
-    private static void listAll(Path data, long id) throws IOException {
-        List<SegmentList.Entry> entries = new ArrayList<>();
-        for (Segment.Name name : Folder.segments(data)) {
-            try (Segment segment = Segment.openToRead(data.resolve(name.log()), name)) {
-                segment.header();
-                entries.add(segment.entry());
-            }
-        }
-        long last = entries.isEmpty() ? 0 : entries.getLast().name().number();
-        new SegmentList(id, last, entries).write(data);
-        long bytes = entries.isEmpty() ? 0 : entries.getLast().bytes();
-        try (Mark mark = Mark.open(data, id, Optional.of(new Mark.Position(last, bytes, 0)))) {
-            mark.sync();
-        }
-    }
-
-    private static void restore(Path from, Path to, Manifest.Content content) throws IOException {
-        Folder.copy(from, 0, content.bytes(), to);
-        if (!content(to).equals(content)) {
-            throw new EngineFailed(
-                    to + " is not what was just copied: check the disk, remove what is there, and try again");
-        }
     }
 
     @Override

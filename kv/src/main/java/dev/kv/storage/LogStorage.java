@@ -63,7 +63,7 @@ public final class LogStorage implements Engine {
         @Override
         public Copied restore(Path from) {
             try {
-                return Backup.restore(from, storage.dir());
+                return StoredBackup.restore(from, storage.dir());
             } catch (IOException e) {
                 throw failure("to restore", e);
             }
@@ -75,7 +75,7 @@ public final class LogStorage implements Engine {
                 return held("to verify", folder -> Verification.of(folder, doing, found));
             }
             try {
-                return Backup.verify(backup.get(), doing, found);
+                return StoredBackup.verify(backup.get(), doing, found);
             } catch (IOException e) {
                 throw failure("to verify", e);
             }

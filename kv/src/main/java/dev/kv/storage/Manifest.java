@@ -1,7 +1,11 @@
 package dev.kv.storage;
 
+import static java.nio.file.StandardOpenOption.READ;
+
 import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -10,6 +14,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.zip.CRC32C;
 
 /**
  * The list of the files that make a backup; {@code docs/format.md} describes it.
@@ -19,11 +24,26 @@ import java.util.regex.Pattern;
 record Manifest(SortedMap<String, Content> files) {
     static final String FILE = "manifest";
 
+    private static final int BUFFER_BYTES = 1 << 16;
+
     private static final String TITLE = "kv storage backup 1\n";
     private static final Pattern LINE = Pattern.compile("([0-9a-z-]+(?:[.](?:log|hint))?) ([0-9]{1,18}) ([0-9a-f]{8})");
 
     /** What a file holds. */
-    record Content(long bytes, int checksum) {}
+    record Content(long bytes, int checksum) {
+        /** What a file holds now. */
+        static Content of(Path file) throws IOException {
+            CRC32C crc = new CRC32C();
+            ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+            try (FileChannel channel = FileChannel.open(file, READ)) {
+                while (channel.read(buffer) >= 0) {
+                    crc.update(buffer.flip());
+                    buffer.clear();
+                }
+            }
+            return new Content(Files.size(file), (int) crc.getValue());
+        }
+    }
 
     /**
      * The manifest of a backup; empty if none was completed there.

@@ -50,7 +50,7 @@ class BackupTest {
 
     private static List<Damage> damages(Path backup) throws IOException {
         List<Damage> damages = new ArrayList<>();
-        Checked checked = Backup.verify(backup, _ -> {}, damages::add);
+        Checked checked = StoredBackup.verify(backup, _ -> {}, damages::add);
         assertThat(checked.damages()).isEqualTo(damages.size());
         return damages;
     }
@@ -65,10 +65,10 @@ class BackupTest {
             DataFolder.put(storage, "a", "three", "3");
         });
 
-        Checked checked = Backup.verify(backup, _ -> {}, _ -> {});
+        Checked checked = StoredBackup.verify(backup, _ -> {}, _ -> {});
         assertThat(checked.damages()).isZero();
         assertThat(checked.records()).isEqualTo(3);
-        Copied copied = Backup.restore(backup, restored.path());
+        Copied copied = StoredBackup.restore(backup, restored.path());
         assertThat(copied.files()).isEqualTo(checked.files());
         assertThat(restored.verify(_ -> {}).damages()).isZero();
         assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2")));
@@ -79,7 +79,7 @@ class BackupTest {
     @Test
     void whatWasRestoredIsMissedWhenItIsNotThere() throws Exception {
         data.backup(backup);
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
         Path last = restored.files(".log").getLast();
         byte[] whole = Files.readAllBytes(last);
         Files.write(last, Arrays.copyOf(whole, whole.length - Layout.ALIGNMENT));
@@ -95,7 +95,7 @@ class BackupTest {
     @Test
     void aNodeThatDoesNotRunIsBackedUpToo() throws Exception {
         data.backup(backup);
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
 
         assertThat(restored.content()).isEqualTo(data.content());
     }
@@ -121,7 +121,7 @@ class BackupTest {
 
         assertThat(crashed.damages()).isEmpty();
         crashed.backup(backup);
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
         assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3")));
         assertThat(crashed.content()).isEqualTo(restored.content());
         assertThat(crashed.backup(backup).copied())
@@ -140,7 +140,7 @@ class BackupTest {
             DataFolder.put(storage, "a", "two", "2");
             assertThat(storage.backup(backup).records()).isOne();
         });
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
 
         assertThat(restored.content()).isEqualTo(data.content());
     }
@@ -159,7 +159,7 @@ class BackupTest {
             assertThat(DataFolder.files(backup, ".log")).hasSizeLessThan(before.size());
             assertThat(backup.resolve("notes.txt")).exists();
         });
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
 
         assertThat(restored.content()).isEqualTo(data.content());
     }
@@ -181,13 +181,13 @@ class BackupTest {
         Files.writeString(backup.resolve("0000000000000063-0.log.tmp"), "half of it", UTF_8);
 
         assertThat(damages(backup)).isEmpty();
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
         assertThat(restored.content()).isEqualTo(first);
 
         data.backup(backup);
         assertThat(DataFolder.files(backup, ".tmp")).isEmpty();
         DataFolder again = new DataFolder(site.resolve("again"));
-        Backup.restore(backup, again.path());
+        StoredBackup.restore(backup, again.path());
         assertThat(again.content()).isEqualTo(data.content());
     }
 
@@ -211,7 +211,7 @@ class BackupTest {
                         before[round][i] = acknowledged.get(i);
                     }
                     storage.backup(backup);
-                    Backup.restore(backup, site.resolve("restored-" + round));
+                    StoredBackup.restore(backup, site.resolve("restored-" + round));
                     storage.compact();
                 }
                 isOver.set(true);
@@ -285,7 +285,7 @@ class BackupTest {
     @Test
     void aRestoredFolderIsAnotherOneForBackups() throws Exception {
         data.backup(backup);
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
 
         assertThatThrownBy(() -> restored.backup(backup))
                 .isInstanceOf(OperatorError.class)
@@ -293,7 +293,7 @@ class BackupTest {
         Path another = site.resolve("another");
         restored.backup(another);
         DataFolder again = new DataFolder(site.resolve("again"));
-        Backup.restore(another, again.path());
+        StoredBackup.restore(another, again.path());
         assertThat(again.content()).isEqualTo(data.content());
     }
 
@@ -301,10 +301,10 @@ class BackupTest {
     void nothingIsRestoredWhereSomethingIs() throws Exception {
         data.backup(backup);
 
-        assertThatThrownBy(() -> Backup.restore(backup, data.path()))
+        assertThatThrownBy(() -> StoredBackup.restore(backup, data.path()))
                 .isInstanceOf(OperatorError.class)
                 .hasMessage(data.path() + " is not empty: move away what is there, or choose another kv.storage.dir");
-        assertThatThrownBy(() -> Backup.restore(site.resolve("nowhere"), restored.path()))
+        assertThatThrownBy(() -> StoredBackup.restore(site.resolve("nowhere"), restored.path()))
                 .isInstanceOf(OperatorError.class)
                 .hasMessageContaining("holds no backup that was completed");
     }
@@ -337,7 +337,7 @@ class BackupTest {
                             .isNotEmpty()
                             .allMatch(damage -> damage.file().equals(file));
                 }
-                assertThatThrownBy(() -> Backup.restore(backup, restored.path()))
+                assertThatThrownBy(() -> StoredBackup.restore(backup, restored.path()))
                         .as("%s, byte %d", file, at)
                         .isInstanceOf(OperatorError.class)
                         .hasMessageContaining(file.toString());
@@ -375,7 +375,7 @@ class BackupTest {
         assertThatThrownBy(() -> data.backup(backup))
                 .isInstanceOf(OperatorError.class)
                 .hasMessageContaining(segment.toString());
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
         assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1")));
     }
 

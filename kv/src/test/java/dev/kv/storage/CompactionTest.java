@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -287,6 +288,47 @@ class CompactionTest {
         storage.stop(Duration.ZERO);
         model.putAll(all);
         data = folder.resolve("data");
+    }
+
+    /** Else both are gone: the new one with what was never forced onto the disk, the old one with its segment. */
+    @Test
+    void noValueGoesBeforeTheOneThatTookItsPlaceIsOnTheDisk() throws Exception {
+        storage.stop(Duration.ZERO);
+        // Only what is full, or has to be, is ever forced onto the disk.
+        storage = OpenStorage.open(
+                new LogStorage.StorageSettings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
+                REPLY_MAX_BYTES,
+                _ -> {});
+        put("bucket-0", "key-0", "old");
+        put("bucket-0", "key-1", "x".repeat(1_000));
+        Segment first = storage.log().segments().live().getLast();
+        storage.log().rollOver();
+        put("bucket-0", "key-1", "y");
+        await(() -> storage.log().sealed().contains(first));
+        long synced = storage.log().synced();
+        put("bucket-0", "key-0", "new");
+        assertThat(storage.log().appended()).isGreaterThan(synced);
+
+        storage.compact();
+
+        assertThat(first.path()).doesNotExist();
+        Path lostPower = image();
+        Segment last = storage.log().segments().live().getLast();
+        Mark.Position marked = Mark.read(lostPower, Format.read(lostPower)).orElseThrow();
+        assertThat(marked.number()).isEqualTo(last.name().number());
+        try (FileChannel file = FileChannel.open(lostPower.resolve(last.name().log()), StandardOpenOption.WRITE)) {
+            file.truncate(marked.offset());
+        }
+        reopen(lostPower);
+        check();
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime() - end).isNegative();
+            Thread.onSpinWait();
+        }
     }
 
     @Test

@@ -129,11 +129,11 @@ class FormatTest {
     void aBackupOfFormat1IsVerifiedAndRestored() throws Exception {
         Path backup = copy("backup").path();
         List<Damage> damages = new ArrayList<>();
-        Backup.verify(backup, _ -> {}, damages::add);
+        StoredBackup.verify(backup, _ -> {}, damages::add);
         assertThat(damages).isEmpty();
 
         DataFolder restored = new DataFolder(site.resolve("restored"));
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
         assertThat(version(restored)).isEqualTo(2);
         assertThat(restored.damages()).isEmpty();
         assertThat(restored.content()).isEqualTo(expected("backup"));
@@ -148,7 +148,7 @@ class FormatTest {
         Copied copied = folder.backup(backup);
         assertThat(copied.kept()).isPositive();
         DataFolder restored = new DataFolder(site.resolve("restored"));
-        Backup.restore(backup, restored.path());
+        StoredBackup.restore(backup, restored.path());
         assertThat(restored.content()).isEqualTo(folder.content());
     }
 

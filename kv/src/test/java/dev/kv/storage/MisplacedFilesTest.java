@@ -365,6 +365,29 @@ class MisplacedFilesTest {
                         assertThat(data.path().resolve(leftover.log())).doesNotExist());
     }
 
+    /**
+     * What a process leaves that is killed when a rescue has written the list, and nothing was cut off yet; and when a new segment
+     * has its file, and no header.
+     */
+    @Test
+    void whatIsBehindTheEndThatTheListSaysAndWhatHasNoHeaderDoesNotCount() throws Exception {
+        DataFolder data = several();
+        Map<String, Map<String, String>> content = data.content();
+        Path last = data.files(".log").getLast();
+        byte[] listed = Files.readAllBytes(last);
+        byte[] longer = Arrays.copyOf(listed, listed.length + 8_000);
+        Arrays.fill(longer, listed.length, longer.length, (byte) 7);
+        Files.write(last, longer);
+        Segment.Name name = Segment.Name.of(last.getFileName().toString());
+        Path next = data.path().resolve(new Segment.Name(name.number() + 1, 0).log());
+        Files.write(next, new byte[8_192]);
+
+        assertThat(data.damages()).isEmpty();
+        assertThat(data.content()).isEqualTo(content);
+        assertThat(last).hasBinaryContent(listed);
+        assertThat(next).doesNotExist();
+    }
+
     @Test
     void aListThatIsDamagedOrMissingIsMadeAnew() throws Exception {
         DataFolder data = several();
@@ -391,7 +414,7 @@ class MisplacedFilesTest {
         DataFolder data = several();
         data.backup(site.resolve("backup"));
         DataFolder restored = new DataFolder(site.resolve("restored"));
-        Backup.restore(site.resolve("backup"), restored.path());
+        StoredBackup.restore(site.resolve("backup"), restored.path());
         for (DataFolder folder : Arrays.asList(data, restored)) {
             folder.open(storage -> {
                 for (int i = 0; i < 600; i++) {

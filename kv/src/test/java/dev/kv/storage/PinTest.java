@@ -232,7 +232,7 @@ class PinTest {
         }
         storage.stop(Duration.ZERO);
         Path restored = folder.resolve("restored");
-        Backup.restore(to, restored);
+        StoredBackup.restore(to, restored);
         assertThat(new DataFolder(restored).content().get("b")).isEqualTo(written);
         storage = new DataFolder(Files.createDirectory(folder.resolve("empty"))).open();
     }
