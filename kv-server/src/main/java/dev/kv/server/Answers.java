@@ -38,7 +38,7 @@ final class Answers {
         if (reply instanceof Reply.Failed failed) {
             out.error(failed);
         } else {
-            answer.write(out, Held.flat(reply));
+            answer.write(out, reply);
         }
     }
 
@@ -68,6 +68,8 @@ final class Answers {
     /** The value of a key, if there is one. */
     static void value(RespWriter out, Reply reply) {
         if (reply instanceof Reply.Value(Bytes value)) {
+            out.bulk(value);
+        } else if (reply instanceof Reply.LargeValue(Held value)) {
             out.bulk(value);
         } else {
             out.nil();

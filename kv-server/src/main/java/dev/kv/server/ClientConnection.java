@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
@@ -43,9 +44,9 @@ final class ClientConnection extends Connection {
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
 
     /** What the client gets in place of a reply that there is no memory for. */
-    private static final byte[][] NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
+    private static final List<Piece> NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
 
-    private static final byte[][] NO_MEMORY_RESP =
+    private static final List<Piece> NO_MEMORY_RESP =
             new RespWriter(false).error(NO_MEMORY).toPieces();
 
     /** What a request is written in, and so its reply. */
@@ -85,6 +86,9 @@ final class ClientConnection extends Connection {
     /** Whether the last request was one of RESP, behind which Redis and its clients take an empty line for nothing. */
     private boolean isBehindRequest;
 
+    /** The size of large values that are being checked before they are sent. */
+    private long checkedBytes;
+
     /** Whether all requests that will be run have been read. */
     private boolean finishing;
 
@@ -118,7 +122,8 @@ final class ClientConnection extends Connection {
 
     @Override
     protected boolean mayRead() {
-        return unsentBytes() + pending.heldBytes() < unsentMaxBytes() && pending.size() < settings.repliesMax();
+        return unsentBytes() + pending.heldBytes() + checkedBytes < unsentMaxBytes()
+                && pending.size() < settings.repliesMax();
     }
 
     /** Takes a request of either protocol, or a part of one: each request begins with what tells them apart. */
@@ -182,7 +187,7 @@ final class ClientConnection extends Connection {
         return true;
     }
 
-    private byte[][] error(String line) {
+    private List<Piece> error(String line) {
         return new RespWriter(session.isVersion3()).error(line).toPieces();
     }
 
@@ -275,7 +280,7 @@ final class ClientConnection extends Connection {
         }
     }
 
-    private byte[][] logIn(Bytes password) {
+    private List<Piece> logIn(Bytes password) {
         if (!door.hasPassword()) {
             return LineReply.of(new Reply.Failed(
                     Reply.Word.ERR, "this node asks for no password (kv.server.password): go on without AUTH"));
@@ -309,10 +314,14 @@ final class ClientConnection extends Connection {
         Command command = one.command();
         try {
             CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
-            if (reply.isDone() && pending.isEmpty()) {
+            if (reply.isDone() && pending.isEmpty() && !Held.isIn(reply.join())) {
                 out.speak(version3);
                 Answers.write(out, one, reply.join());
-                out.sendTo(sink);
+                if (out.isOneArray()) {
+                    out.sendTo(sink);
+                } else {
+                    sendAll(out.toPieces());
+                }
             } else {
                 settle(Protocol.RESP, () -> text(command), reply, answer -> written(version3, one, List.of(answer)));
             }
@@ -326,7 +335,7 @@ final class ClientConnection extends Connection {
                 + command.bucket().printable(256);
     }
 
-    private static byte[][] written(boolean version3, Question question, List<Reply> replies) {
+    private static List<Piece> written(boolean version3, Question question, List<Reply> replies) {
         RespWriter out = new RespWriter(version3);
         Answers.write(out, question, replies);
         return out.toPieces();
@@ -347,10 +356,10 @@ final class ClientConnection extends Connection {
             for (Command command : each.commands()) {
                 replies.add(store.run(command).toCompletableFuture());
             }
-            CompletableFuture<List<Reply>> all = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
-                    .thenApply(done ->
-                            replies.stream().map(CompletableFuture::join).toList());
-            settle(Protocol.RESP, what, all, list -> written(version3, each, list));
+            CompletableFuture<Reply> all = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
+                    .thenApply(done -> new Reply.Many(
+                            replies.stream().map(CompletableFuture::join).toList()));
+            settle(Protocol.RESP, what, all, many -> written(version3, each, ((Reply.Many) many).replies()));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
@@ -366,34 +375,78 @@ final class ClientConnection extends Connection {
         }
     }
 
-    /** Answers now, or in its turn when the reply has come. */
-    private <R> void settle(
-            Protocol protocol, Supplier<String> what, CompletableFuture<R> reply, Function<R, byte[][]> written) {
-        if (reply.isDone()) {
+    /** Answers now, or in its turn when the reply has come and what it holds was found sound. */
+    private void settle(
+            Protocol protocol,
+            Supplier<String> what,
+            CompletableFuture<Reply> reply,
+            Function<Reply, List<Piece>> written) {
+        if (reply.isDone() && !Held.isIn(reply.join())) {
             answer(protocol, written.apply(reply.join()));
             return;
         }
         long number = pending.reserve();
         var _ = reply.whenComplete((answer, fault) -> {
             if (isClosed()) {
+                Optional.ofNullable(answer).ifPresent(Held::releaseIn);
                 return;
             }
             try {
-                hold(protocol, number, written.apply(reply.join()));
-                sendSettled();
-                readOn();
-                closeIfFinished();
+                if (Held.isIn(reply.join())) {
+                    check(protocol, what, number, door.held().take(answer), written);
+                } else {
+                    settled(protocol, number, written.apply(answer));
+                }
             } catch (Throwable thrown) {
                 fault(what.get(), thrown);
             }
         });
     }
 
+    /** Checks what is held for the reply, in turns with other connections, before any of it is sent. */
+    private void check(
+            Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
+        if (reply instanceof Reply.Failed) {
+            settled(protocol, number, written.apply(reply));
+            return;
+        }
+        LineReply.Seen line = new LineReply.Seen();
+        HeldCheck check = new HeldCheck(reply, protocol == Protocol.LINE ? line : Held.Seen.NOTHING);
+        long bytes = HeldBudget.bytes(reply);
+        checkedBytes += bytes;
+        loop().inTurns(() -> {
+            if (isClosed()) {
+                check.release();
+                return false;
+            }
+            try {
+                Optional<Reply> checked = check.next();
+                if (checked.isPresent()) {
+                    checkedBytes -= bytes;
+                    Reply fitting = protocol == Protocol.LINE ? line.fitting(checked.get()) : checked.get();
+                    settled(protocol, number, written.apply(fitting));
+                }
+                return checked.isEmpty();
+            } catch (Throwable thrown) {
+                check.release();
+                fault(what.get(), thrown);
+                return false;
+            }
+        });
+    }
+
+    private void settled(Protocol protocol, long number, List<Piece> reply) {
+        hold(protocol, number, reply);
+        sendSettled();
+        readOn();
+        closeIfFinished();
+    }
+
     private void fail(Reply.Word word, String message) {
         answer(Protocol.LINE, LineReply.of(new Reply.Failed(word, message)));
     }
 
-    private void answer(Protocol protocol, byte[][] pieces) {
+    private void answer(Protocol protocol, List<Piece> pieces) {
         if (pending.isEmpty()) {
             sendAll(pieces);
         } else {
@@ -401,35 +454,45 @@ final class ClientConnection extends Connection {
         }
     }
 
-    private void sendAll(byte[][] pieces) {
-        for (byte[] piece : pieces) {
-            send(piece);
+    private void sendAll(List<Piece> reply) {
+        for (Piece piece : reply) {
+            switch (piece) {
+                case Piece.Array(Bytes bytes) -> send(bytes.array());
+                case Piece.Large(Held value) -> send(value, settings.heldTime());
+            }
         }
     }
 
     /** Holds a reply until those before it have come; one for which there is no memory becomes an error. */
-    private void hold(Protocol protocol, long number, byte[][] reply) {
-        if (budget().take(PendingReplies.bytes(reply))) {
+    private void hold(Protocol protocol, long number, List<Piece> reply) {
+        if (budget().take(Piece.bytesInMemory(reply))) {
             pending.put(number, reply);
         } else {
-            byte[][] error = switch (protocol) {
+            Piece.release(reply);
+            List<Piece> error = switch (protocol) {
                 case LINE -> NO_MEMORY_LINE;
                 case RESP -> NO_MEMORY_RESP;
             };
             pending.put(number, error);
-            budget().charge(PendingReplies.bytes(error));
+            budget().charge(Piece.bytesInMemory(error));
         }
     }
 
     private void sendSettled() {
         while (!pending.isEmpty()) {
-            Optional<byte[][]> pieces = pending.poll();
+            Optional<List<Piece>> pieces = pending.poll();
             if (pieces.isEmpty()) {
                 return;
             }
-            budget().give(PendingReplies.bytes(pieces.get()));
+            budget().give(Piece.bytesInMemory(pieces.get()));
             sendAll(pieces.get());
         }
+    }
+
+    @Override
+    protected void heldTooLong() {
+        door.heldTooLong(this);
+        close();
     }
 
     /** Answers what has been received as a whole, then closes the connection. */
@@ -467,7 +530,8 @@ final class ClientConnection extends Connection {
     @Override
     protected void closed() {
         // What is still in flight is answered to nobody.
-        budget().give(pending.heldBytes());
+        budget().give(pending.bytesInMemory());
+        pending.release();
         forgetRequest();
         session.end();
         door.left(this);

@@ -1,21 +1,21 @@
 package dev.kv.server;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.kv.router.Bytes;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
+import java.util.Arrays;
+import java.util.List;
 
 /** How the line protocol writes what came of a request: the pieces to be sent, one after the other. */
 final class LineReply {
-    static final byte[][] UNKNOWN_COMMAND = line("UNKNOWN COMMAND");
+    static final List<Piece> UNKNOWN_COMMAND = line("UNKNOWN COMMAND");
 
-    private static final byte[][] OK = line("OK");
-    private static final byte[][] NOT_FOUND = line("NOT FOUND");
-    private static final byte[][] ABSENT = line("\r\nOK");
-    private static final byte[] END_OF_VALUE = "\r\nOK\r\n".getBytes(UTF_8);
-    private static final byte[][] NOT_FOR_A_LINE =
-            line("ERROR ERR this value cannot be told from the protocol's own lines: read it with HGET");
+    private static final List<Piece> OK = line("OK");
+    private static final List<Piece> NOT_FOUND = line("NOT FOUND");
+    private static final List<Piece> ABSENT = line("\r\nOK");
+    private static final Piece END_OF_VALUE = new Piece.Array(Bytes.of("\r\nOK\r\n"));
+    private static final Reply NOT_FOR_A_LINE = new Reply.Failed(
+            Reply.Word.ERR, "this value cannot be told from the protocol's own lines: read it with HGET");
 
     /** Values that a client would take for another outcome. */
     private static final Bytes LIKE_NOT_FOUND = Bytes.of("NOT FOUND");
@@ -24,14 +24,14 @@ final class LineReply {
 
     private LineReply() {}
 
-    static byte[][] of(Reply reply) {
+    static List<Piece> of(Reply reply) {
         return switch (reply) {
             case Reply.Ok() -> OK;
             case Reply.NotFound() -> NOT_FOUND;
             case Reply.Absent() -> ABSENT;
             case Reply.Value(Bytes value) ->
-                fitsOnALine(value) ? new byte[][] {value.array(), END_OF_VALUE} : NOT_FOR_A_LINE;
-            case Reply.LargeValue large -> of(Held.flat(large));
+                fitsOnALine(value) ? List.of(new Piece.Array(value), END_OF_VALUE) : of(NOT_FOR_A_LINE);
+            case Reply.LargeValue(Held value) -> List.of(new Piece.Large(value), END_OF_VALUE);
             case Reply.Failed(Reply.Word word, String message) ->
                 line("ERROR " + word + " " + message.replace('\r', ' ').replace('\n', ' '));
             case Reply.Amount _, Reply.Values _, Reply.Many _, Reply.Page _, Reply.Names _, Reply.Way _ ->
@@ -39,16 +39,50 @@ final class LineReply {
         };
     }
 
-    private static byte[][] line(String text) {
-        return new byte[][] {(text + "\r\n").getBytes(UTF_8)};
+    /** Looks whether a line can carry a large value. */
+    static final class Seen implements Held.Seen {
+        private boolean fits = true;
+        private boolean hasBegun;
+
+        @Override
+        public void part(byte[] bytes, int count) {
+            if (!hasBegun) {
+                hasBegun = true;
+                fits = !begins(bytes, count, LIKE_AN_ERROR.array());
+            }
+            fits = fits && !hasEnd(bytes, count);
+        }
+
+        /** The reply that all of was seen of, or the error that takes its place. */
+        Reply fitting(Reply reply) {
+            if (fits || !(reply instanceof Reply.LargeValue)) {
+                return reply;
+            }
+            Held.releaseIn(reply);
+            return NOT_FOR_A_LINE;
+        }
+    }
+
+    private static List<Piece> line(String text) {
+        return List.of(new Piece.Array(Bytes.of(text + "\r\n")));
     }
 
     private static boolean fitsOnALine(Bytes value) {
-        for (byte b : value.array()) {
-            if (b == '\r' || b == '\n') {
-                return false;
+        return !hasEnd(value.array(), value.size())
+                && !value.equals(LIKE_NOT_FOUND)
+                && !value.startsWith(LIKE_AN_ERROR);
+    }
+
+    private static boolean hasEnd(byte[] bytes, int count) {
+        for (int i = 0; i < count; i++) {
+            if (bytes[i] == '\r' || bytes[i] == '\n') {
+                return true;
             }
         }
-        return !value.equals(LIKE_NOT_FOUND) && !value.startsWith(LIKE_AN_ERROR);
+        return false;
+    }
+
+    private static boolean begins(byte[] bytes, int count, byte[] prefix) {
+        return count >= prefix.length && Arrays.equals(bytes, 0, prefix.length, prefix, 0, prefix.length);
     }
 }

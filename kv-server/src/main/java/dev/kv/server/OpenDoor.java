@@ -38,6 +38,8 @@ final class OpenDoor implements Door.Open {
     private final long bufferMaxBytes;
     private final Budget buffers;
     private final Report http = new Report(LOG, REPORT_INTERVAL);
+    private final HeldBudget held;
+    private final Report heldTooLong = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
     private final Door.Facts node;
     private final Info info;
@@ -55,6 +57,7 @@ final class OpenDoor implements Door.Open {
         this.info = new Info(node, this);
         this.bufferMaxBytes = bufferMaxBytes(settings, Runtime.getRuntime().maxMemory());
         this.buffers = new Budget(bufferMaxBytes);
+        this.held = new HeldBudget(settings.heldMaxBytes());
         this.listener = loops.listen(settings.address(), options, this::admit);
     }
 
@@ -204,6 +207,17 @@ final class OpenDoor implements Door.Open {
     void spokeHttp(ClientConnection client) {
         http.report(() -> "closed the connection of " + client.remote()
                 + ": it speaks HTTP, as a browser does; nothing of it was run from there on");
+    }
+
+    /** The bound for the large values that all clients are being sent. */
+    HeldBudget held() {
+        return held;
+    }
+
+    void heldTooLong(ClientConnection client) {
+        heldTooLong.report(() -> ("closed the connection of %s: it did not take a large value within %d ms"
+                        + " (kv.server.held-time), and there is no memory for the rest of it (kv.server.buffer-max)")
+                .formatted(client.remote(), settings.heldTime().toMillis()));
     }
 
     void overBudget(ClientConnection client) {

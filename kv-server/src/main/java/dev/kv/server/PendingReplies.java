@@ -1,5 +1,8 @@
 package dev.kv.server;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Optional;
 
 /** The replies of one connection that cannot leave yet, since one of them is still to come: they leave in their order. */
@@ -7,11 +10,12 @@ final class PendingReplies {
     private static final int FIRST_CAPACITY = 8;
 
     /** A ring, indexed by the number of a reply modulo its length, a power of two. Null: still to come. */
-    private byte[][][] ring = new byte[FIRST_CAPACITY][][];
+    private List<List<Piece>> ring = empty(FIRST_CAPACITY);
 
     private long oldest;
     private long next;
     private long heldBytes;
+    private long bytesInMemory;
 
     boolean isEmpty() {
         return oldest == next;
@@ -26,12 +30,21 @@ final class PendingReplies {
         return heldBytes;
     }
 
+    /** What of that is in memory. */
+    long bytesInMemory() {
+        return bytesInMemory;
+    }
+
+    private static List<List<Piece>> empty(int capacity) {
+        return new ArrayList<>(Collections.nCopies(capacity, null));
+    }
+
     /** Keeps a place behind all others, and tells its number. */
     long reserve() {
-        if (size() == ring.length) {
-            byte[][][] larger = new byte[2 * ring.length][][];
+        if (size() == ring.size()) {
+            List<List<Piece>> larger = empty(2 * ring.size());
             for (long number = oldest; number < next; number++) {
-                larger[(int) number & (larger.length - 1)] = ring[slot(number)];
+                larger.set((int) number & (larger.size() - 1), ring.get(slot(number)));
             }
             ring = larger;
         }
@@ -39,32 +52,34 @@ final class PendingReplies {
     }
 
     /** The reply in the place of that number has come. */
-    void put(long number, byte[][] pieces) {
-        ring[slot(number)] = pieces;
-        heldBytes += bytes(pieces);
+    void put(long number, List<Piece> pieces) {
+        ring.set(slot(number), pieces);
+        heldBytes += Piece.bytes(pieces);
+        bytesInMemory += Piece.bytesInMemory(pieces);
     }
 
     /** Takes the oldest reply away, if it has come. */
-    Optional<byte[][]> poll() {
-        byte[][] pieces = ring[slot(oldest)];
+    Optional<List<Piece>> poll() {
+        List<Piece> pieces = ring.get(slot(oldest));
         if (pieces == null) {
             return Optional.empty();
         }
-        ring[slot(oldest++)] = null;
-        heldBytes -= bytes(pieces);
+        ring.set(slot(oldest++), null);
+        heldBytes -= Piece.bytes(pieces);
+        bytesInMemory -= Piece.bytesInMemory(pieces);
         return Optional.of(pieces);
     }
 
-    private int slot(long number) {
-        return (int) number & (ring.length - 1);
+    /** Lets go of those that came. */
+    void release() {
+        for (List<Piece> reply : ring) {
+            if (reply != null) {
+                Piece.release(reply);
+            }
+        }
     }
 
-    /** The size of a reply. */
-    static long bytes(byte[][] pieces) {
-        long bytes = 0;
-        for (byte[] piece : pieces) {
-            bytes += piece.length;
-        }
-        return bytes;
+    private int slot(long number) {
+        return (int) number & (ring.size() - 1);
     }
 }

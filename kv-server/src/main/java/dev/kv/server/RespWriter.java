@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.net.Connection;
 import java.util.ArrayList;
@@ -20,7 +21,7 @@ final class RespWriter {
     private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
 
     private boolean version3;
-    private final List<byte[]> pieces = new ArrayList<>(1);
+    private final List<Piece> pieces = new ArrayList<>(1);
     private byte[] buffer = new byte[FIRST_BYTES];
     private int size;
 
@@ -45,26 +46,25 @@ final class RespWriter {
     }
 
     /** The reply: pieces to be sent, one after the other. */
-    byte[][] toPieces() {
+    List<Piece> toPieces() {
         endPiece();
-        byte[][] all = pieces.toArray(byte[][]::new);
+        List<Piece> all = List.copyOf(pieces);
         pieces.clear();
         return all;
     }
 
-    /** Hands over the reply, which is forgotten then. */
+    /** Whether the reply is one array, so far. */
+    boolean isOneArray() {
+        return pieces.isEmpty();
+    }
+
+    /** Hands over a reply that is one array, which is forgotten then. */
     void sendTo(Sink sink) {
-        if (!pieces.isEmpty()) {
-            for (byte[] piece : toPieces()) {
-                sink.take(piece, piece.length);
-            }
-        } else if (size > 0) {
-            sink.take(buffer, size);
-            if (buffer.length > KEPT_MAX_BYTES) {
-                buffer = new byte[FIRST_BYTES];
-            }
-            size = 0;
+        sink.take(buffer, size);
+        if (buffer.length > KEPT_MAX_BYTES) {
+            buffer = new byte[FIRST_BYTES];
         }
+        size = 0;
     }
 
     RespWriter ok() {
@@ -94,10 +94,21 @@ final class RespWriter {
         head('$', value.size());
         if (value.size() > Connection.COPIED_MAX_BYTES) {
             endPiece();
-            pieces.add(value.array());
+            pieces.add(new Piece.Array(value));
         } else {
             put(value.array());
         }
+        room(2);
+        buffer[size++] = '\r';
+        buffer[size++] = '\n';
+        return this;
+    }
+
+    /** A value that is sent from where it is held, and was found sound. */
+    RespWriter bulk(Held value) {
+        head('$', value.size());
+        endPiece();
+        pieces.add(new Piece.Large(value));
         room(2);
         buffer[size++] = '\r';
         buffer[size++] = '\n';
@@ -202,7 +213,7 @@ final class RespWriter {
 
     private void endPiece() {
         if (size > 0) {
-            pieces.add(size == buffer.length ? buffer : Arrays.copyOf(buffer, size));
+            pieces.add(new Piece.Array(Bytes.owning(size == buffer.length ? buffer : Arrays.copyOf(buffer, size))));
             buffer = new byte[FIRST_BYTES];
             size = 0;
         }

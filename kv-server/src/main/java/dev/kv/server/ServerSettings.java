@@ -14,6 +14,8 @@ import java.time.Duration;
  * @param loginsMax how many clients may be connected that have not logged in, where there is a password
  * @param loginTimeout how long one of these may take
  * @param bufferMaxBytes 0 for a part of the heap
+ * @param heldMaxBytes how many bytes of large values may be held for clients
+ * @param heldTime for how long each of them may be held
  * @param password empty if clients need none
  */
 record ServerSettings(
@@ -26,6 +28,8 @@ record ServerSettings(
         int repliesMax,
         long unsentMaxBytes,
         long bufferMaxBytes,
+        long heldMaxBytes,
+        Duration heldTime,
         Bytes password) {
 
     private static final long KIB = 1024;
@@ -54,6 +58,8 @@ record ServerSettings(
                 settings.count("kv.server.replies-max", 1, 1024 * 1024),
                 settings.size("kv.server.unsent-max", KIB, GIB),
                 bufferMaxBytes,
+                settings.size("kv.server.held-max", GIB, 1024 * GIB),
+                settings.duration("kv.server.held-time", Duration.ofMillis(100), Duration.ofHours(1)),
                 Bytes.of(settings.text("kv.server.password")));
     }
 

@@ -16,8 +16,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class LineReplyTest {
     private static String written(Reply reply) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        for (byte[] piece : LineReply.of(reply)) {
-            bytes.writeBytes(piece);
+        for (Piece piece : LineReply.of(reply)) {
+            bytes.writeBytes(((Piece.Array) piece).bytes().array());
         }
         return bytes.toString(UTF_8);
     }

@@ -36,6 +36,8 @@ final class ServerSettingsTest {
                 .isEqualTo(List.of(
                         "kv.server.buffer-max",
                         "kv.server.connections-max",
+                        "kv.server.held-max",
+                        "kv.server.held-time",
                         "kv.server.host",
                         "kv.server.idle",
                         "kv.server.line-max",
@@ -56,6 +58,8 @@ final class ServerSettingsTest {
                         1024,
                         1_048_576,
                         0,
+                        1L << 34,
+                        Duration.ofSeconds(30),
                         Bytes.EMPTY));
     }
 

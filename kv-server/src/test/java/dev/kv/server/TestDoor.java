@@ -24,7 +24,7 @@ final class TestDoor implements AutoCloseable {
             () -> Router.TableInForce.none("this is a test"),
             Map::of);
 
-    private final Loops loops = new Loops(2);
+    private final Loops loops = new Loops(2, Duration.ofMillis(2));
     private final OpenDoor door;
 
     /** Settings for a test, which changes what it is about. */
@@ -37,6 +37,8 @@ final class TestDoor implements AutoCloseable {
         int repliesMax = 1024;
         long unsentMaxBytes = 1024 * 1024;
         long bufferMaxBytes = 256 * 1024 * 1024;
+        long heldMaxBytes = 1L << 30;
+        Duration heldTime = Duration.ofSeconds(30);
         Bytes password = Bytes.EMPTY;
 
         ServerSettings settings(InetSocketAddress address) {
@@ -50,6 +52,8 @@ final class TestDoor implements AutoCloseable {
                     repliesMax,
                     unsentMaxBytes,
                     bufferMaxBytes,
+                    heldMaxBytes,
+                    heldTime,
                     password);
         }
     }

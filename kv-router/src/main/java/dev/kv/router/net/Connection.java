@@ -1,12 +1,10 @@
 package dev.kv.router.net;
 
+import dev.kv.router.Held;
 import java.net.SocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.function.BooleanSupplier;
-import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.core.session.IoSession;
 import org.apache.mina.transport.socket.SocketSessionConfig;
@@ -33,11 +31,7 @@ public abstract class Connection {
      */
     private static final double SHARE_OF_BUDGET = 1.0 / 8;
 
-    /** How far what is charged for output may be from what it is, so that small replies leave alone what all loops share. */
-    private static final int CHARGE_STEP_BYTES = 16 * 1024;
-
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
-    private static final byte[] NO_BYTES = new byte[0];
 
     private final NioSession session;
     private final SocketAddress remote;
@@ -52,21 +46,8 @@ public abstract class Connection {
     private boolean readOnDeferred;
     private boolean inputEnded;
 
-    /** Small output, in memory of the loop; empty if there is none. */
-    private byte[] gathered = NO_BYTES;
-
-    private int gatheredBytes;
-
-    /** Output before that. */
-    private final ArrayDeque<ByteBuffer> ready = new ArrayDeque<>();
-
+    private final Output output;
     private final Runnable sentLater = this::sentIfOpen;
-    private boolean flushDeferred;
-    private long unsentBytes;
-
-    /** What the budget knows of that. */
-    private long chargedBytes;
-
     private State state = State.OPEN;
 
     private enum State {
@@ -82,12 +63,14 @@ public abstract class Connection {
      *     of the budget
      * @param budget the memory for unfinished messages and for output that waits, shared with other connections
      */
+    @SuppressWarnings("this-escape") // the output is used once the connection is open
     protected Connection(Socket socket, long unsentMaxBytes, Budget budget) {
         this.session = socket.session;
         this.remote = session.getRemoteAddress();
         this.loop = loopOf(socket.session);
         this.unsentMaxBytes = unsentMaxBytes;
         this.budget = budget;
+        this.output = new Output(this, session, loop, budget);
     }
 
     private static Loop loopOf(NioSession session) {
@@ -146,7 +129,7 @@ public abstract class Connection {
 
     /** Whether another message may be read now. */
     protected boolean mayRead() {
-        return unsentBytes < unsentMaxBytes();
+        return unsentBytes() < unsentMaxBytes();
     }
 
     /** How much output may wait by now: at least one byte, so that who takes all of it is always served. */
@@ -203,7 +186,7 @@ public abstract class Connection {
 
     /** Bytes from here on that the other side has not taken. */
     protected final long unsentBytes() {
-        return unsentBytes;
+        return output.unsentBytes();
     }
 
     public final Loop loop() {
@@ -230,101 +213,56 @@ public abstract class Connection {
         if (state != State.OPEN) {
             return;
         }
-        unsentBytes += length;
-        chargeUnsent();
-        if (length > COPIED_MAX_BYTES) {
-            endGathered();
-            ready.add(ByteBuffer.wrap(bytes, offset, length));
+        output.send(bytes, offset, length);
+    }
+
+    /**
+     * Sends a value that was found sound, from where it is held, and releases it when it has left or nobody awaits it any more.
+     *
+     * @param heldMax for how long it may be held: what is left then is copied, or the connection {@link #heldTooLong}
+     */
+    protected final void send(Held value, Duration heldMax) {
+        if (state == State.OPEN) {
+            output.send(value, heldMax);
         } else {
-            if (gathered.length - gatheredBytes < length) {
-                growGathered(length);
-            }
-            System.arraycopy(bytes, offset, gathered, gatheredBytes, length);
-            gatheredBytes += length;
-        }
-        if (!flushDeferred) {
-            flushDeferred = true;
-            loop.flushLater(this);
+            value.release();
         }
     }
 
-    private void chargeUnsent() {
-        long difference = unsentBytes - chargedBytes;
-        if (Math.abs(difference) >= CHARGE_STEP_BYTES || unsentBytes == 0) {
-            chargedBytes = unsentBytes;
-            if (difference != 0) {
-                budget.charge(difference);
-            }
-        }
+    /**
+     * A value has been held for as long as it may, and there is no memory for what is left of it. Closes the connection unless
+     * overridden.
+     */
+    protected void heldTooLong() {
+        close();
     }
 
-    private void growGathered(int length) {
-        if (gatheredBytes + length > 2 * COPIED_MAX_BYTES) {
-            endGathered();
-        }
-        byte[] memory = gatheredBytes == 0 ? loop.takeSpare() : gathered;
-        if (memory.length < gatheredBytes + length) {
-            memory = Arrays.copyOf(memory, Math.max(2 * memory.length, gatheredBytes + length));
-        }
-        gathered = memory;
-    }
-
-    private void endGathered() {
-        if (gatheredBytes > 0) {
-            ready.add(ByteBuffer.wrap(gathered, 0, gatheredBytes));
-            gathered = NO_BYTES;
-            gatheredBytes = 0;
-        }
-    }
-
-    /** Writes the output, and hands to MINA what the kernel does not take yet; at the end of the loop's iteration, or before. */
+    /** Writes the output, at the end of the loop's iteration, or before. */
     final void flush() {
-        flushDeferred = false;
         if (state == State.CLOSED) {
             return;
         }
-        write();
-        if (state == State.SENDING_LAST) {
+        output.flush();
+        if (state == State.SENDING_LAST && output.isHandedOn()) {
             session.closeOnFlush();
         }
     }
 
-    private void write() {
-        if (session.getWriteRequestQueue().isEmpty(session) && session.getCurrentWriteRequest() == null) {
-            writeNow();
-        }
-        endGathered();
-        for (ByteBuffer buffer = ready.poll(); buffer != null; buffer = ready.poll()) {
-            session.write(IoBuffer.wrap(buffer.slice()));
-        }
-    }
-
-    private void writeNow() {
-        int written = 0;
-        boolean takesMore = true;
-        while (takesMore && !ready.isEmpty()) {
-            written += loop.writeNow(session, ready.peek());
-            takesMore = !ready.peek().hasRemaining();
-            if (takesMore) {
-                ready.poll();
-            }
-        }
-        if (takesMore && gatheredBytes > 0) {
-            ByteBuffer last = ByteBuffer.wrap(gathered, 0, gatheredBytes);
-            written += loop.writeNow(session, last);
-            if (last.hasRemaining()) {
-                ready.add(last);
-            } else {
-                loop.giveBack(gathered);
-            }
-            gathered = NO_BYTES;
-            gatheredBytes = 0;
-        }
-        unsentBytes -= written;
-        chargeUnsent();
+    /** The kernel has taken some of the output. */
+    final void sentSome() {
         readOn();
         if (hasMoreToSend()) {
             loop.defer(sentLater);
+        }
+    }
+
+    /** Does a part of some work; a fault in it ends the connection and the work. */
+    final boolean guarded(String what, BooleanSupplier work) {
+        try {
+            return work.getAsBoolean();
+        } catch (Throwable fault) {
+            fault(what, fault);
+            return false;
         }
     }
 
@@ -342,10 +280,7 @@ public abstract class Connection {
         }
         state = State.SENDING_LAST;
         session.suspendRead();
-        if (!flushDeferred) {
-            flushDeferred = true;
-            loop.flushLater(this);
-        }
+        output.flushLater();
     }
 
     /** Closes the connection at once; what is sent or received from now on is ignored. */
@@ -435,9 +370,9 @@ public abstract class Connection {
     private void consume(ByteBuffer input) {
         while (input.hasRemaining() && state == State.OPEN) {
             if (!mayRead()) {
-                if (gatheredBytes > 0 || !ready.isEmpty()) {
+                if (output.isWritable()) {
                     // What the other side takes now is not in the way of its next message.
-                    write();
+                    output.write();
                     continue;
                 }
                 paused = true;
@@ -471,8 +406,7 @@ public abstract class Connection {
     }
 
     void wrote(int bytes) {
-        unsentBytes -= bytes;
-        chargeUnsent();
+        output.wrote(bytes);
         sent();
         readOn();
     }
@@ -480,11 +414,7 @@ public abstract class Connection {
     void ended() {
         state = State.CLOSED;
         dropUnread();
-        ready.clear();
-        gathered = NO_BYTES;
-        gatheredBytes = 0;
-        unsentBytes = 0;
-        chargeUnsent();
+        output.end();
         closed();
     }
 }

@@ -57,22 +57,26 @@ public final class Loop extends NioProcessor implements CommandThread {
     private final ByteBuffer output = ByteBuffer.allocateDirect(OUTPUT_BYTES);
     private final IoBuffer minaOutput = IoBuffer.wrap(output);
     private final ArrayDeque<byte[]> spare = new ArrayDeque<>();
+    private final ArrayDeque<Turns> inTurns = new ArrayDeque<>();
+    private final long turnsMaxNanos;
     private boolean flushing;
     private boolean selectAgain;
 
-    private Loop(AtomicReference<Loop> self, ExecutorService executor, ScheduledExecutorService timer) {
+    private Loop(
+            AtomicReference<Loop> self, ExecutorService executor, ScheduledExecutorService timer, Duration turnsMax) {
         super(executor);
         this.executor = executor;
         this.timer = timer;
+        this.turnsMaxNanos = turnsMax.toNanos();
         self.set(this);
     }
 
     /** A loop whose thread bears the name, and whose delayed tasks wait in the timer. */
-    static Loop named(String threadName, ScheduledExecutorService timer) {
+    static Loop named(String threadName, ScheduledExecutorService timer, Duration turnsMax) {
         AtomicReference<Loop> self = new AtomicReference<>();
         // MINA ends the processor's run when its last session closes and starts it anew: one thread keeps it the same
         // thread.
-        return new Loop(self, oneThread(task -> new LoopThread(task, threadName, self)), timer);
+        return new Loop(self, oneThread(task -> new LoopThread(task, threadName, self)), timer, turnsMax);
     }
 
     /** What comes after the loop was closed is dropped: its connections are gone. */
@@ -139,6 +143,21 @@ public final class Loop extends NioProcessor implements CommandThread {
         deferred.add(task);
     }
 
+    /** Work that takes many turns. */
+    @FunctionalInterface
+    public interface Turns {
+        /** Does the next part, of some 100 us at most, and returns whether there is more. */
+        boolean next();
+    }
+
+    /**
+     * Does the work a part at a time, in turns with other such work, after what else an iteration has to do; all of it takes a
+     * bounded part of each iteration. On this loop's thread only.
+     */
+    public void inTurns(Turns work) {
+        inTurns.add(work);
+    }
+
     /** Has the connection flushed at the end of this iteration. On this loop's thread only. */
     void flushLater(Connection connection) {
         unflushed.add(connection);
@@ -146,7 +165,8 @@ public final class Loop extends NioProcessor implements CommandThread {
 
     @Override
     protected int select(long timeout) throws Exception {
-        boolean mayWait = !selectAgain && tasks.isEmpty() && deferred.isEmpty() && unflushed.isEmpty();
+        boolean mayWait =
+                !selectAgain && tasks.isEmpty() && deferred.isEmpty() && unflushed.isEmpty() && inTurns.isEmpty();
         selectAgain = false;
         int selected = mayWait ? super.select(timeout) : selectNow();
         runTasks();
@@ -239,6 +259,38 @@ public final class Loop extends NioProcessor implements CommandThread {
         return bytes.position() - from;
     }
 
+    /**
+     * Writes a part of what may be mapped memory, as it is, once.
+     *
+     * @return how much the kernel took, by which the position has moved on
+     */
+    int writeSlice(NioSession session, ByteBuffer bytes, int length) {
+        try {
+            int taken = super.write(session, IoBuffer.wrap(bytes.slice(bytes.position(), length)), length);
+            bytes.position(bytes.position() + taken);
+            return taken;
+        } catch (IOException brokenOff) {
+            session.closeNow();
+            return 0;
+        }
+    }
+
+    /**
+     * Called when reading is suspended or resumed. MINA looks only into its queue for whether there is something to write, and so
+     * would never go on with what it has taken out of there and written in part.
+     */
+    @Override
+    public void updateTrafficControl(NioSession session) {
+        super.updateTrafficControl(session);
+        if (session.getCurrentWriteRequest() != null && !session.isWriteSuspended()) {
+            try {
+                setInterestedInWrite(session, true);
+            } catch (Exception e) {
+                session.closeNow();
+            }
+        }
+    }
+
     /** Memory for output, to be given back with {@link #giveBack} or kept. On this loop's thread only. */
     byte[] takeSpare() {
         byte[] memory = spare.poll();
@@ -316,6 +368,21 @@ public final class Loop extends NioProcessor implements CommandThread {
             connection.flush();
         }
         flushing = false;
+        if (!inTurns.isEmpty()) {
+            takeTurns();
+        }
+    }
+
+    private void takeTurns() {
+        long untilNanos = System.nanoTime() + turnsMaxNanos;
+        do {
+            Turns work = inTurns.poll();
+            run(() -> {
+                if (work.next()) {
+                    inTurns.add(work);
+                }
+            });
+        } while (!inTurns.isEmpty() && System.nanoTime() - untilNanos < 0);
     }
 
     private static void run(Runnable task) {

@@ -2,6 +2,7 @@ package dev.kv.router.net;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -25,8 +26,9 @@ public final class Loops implements AutoCloseable {
 
     /**
      * @param count how many threads; 0: one for each two cores
+     * @param turnsMax how much of an iteration of a loop goes to work that is done in turns, such as large replies
      */
-    public Loops(int count) {
+    public Loops(int count, Duration turnsMax) {
         ExceptionMonitor.setInstance(new ExceptionMonitor() {
             @Override
             public void exceptionCaught(Throwable cause) {
@@ -38,7 +40,7 @@ public final class Loops implements AutoCloseable {
         });
         int wanted = count == 0 ? Math.max(1, Runtime.getRuntime().availableProcessors() / 2) : count;
         loops = IntStream.range(0, wanted)
-                .mapToObj(i -> Loop.named("kv-io-" + i, timer))
+                .mapToObj(i -> Loop.named("kv-io-" + i, timer, turnsMax))
                 .toList();
     }
 

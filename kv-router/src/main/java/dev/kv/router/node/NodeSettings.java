@@ -34,6 +34,7 @@ import java.util.function.Function;
  * @param address where the door for other nodes listens
  * @param cookieFile the secret that the nodes share
  * @param ioThreads how many; 0: one per core
+ * @param ioTurnMax how long each of them may go on with large replies before it serves what else has come
  * @param limits what is too large, and too far
  * @param timeout how long to wait for another node
  * @param peers the way to other nodes, by the secret in the cookie and where ZooKeeper says that they are
@@ -51,6 +52,7 @@ public record NodeSettings(
         InetSocketAddress address,
         Path cookieFile,
         int ioThreads,
+        Duration ioTurnMax,
         Router.Limits limits,
         Duration timeout,
         BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers,
@@ -94,6 +96,7 @@ public record NodeSettings(
                 address(settings),
                 settings.path("kv.router.cookie-file"),
                 settings.count("kv.router.io-threads", 0, 256),
+                settings.duration("kv.router.io-turn-max", Duration.ofMillis(1), Duration.ofSeconds(1)),
                 limits,
                 timeout,
                 peers(settings, name, limits, timeout),

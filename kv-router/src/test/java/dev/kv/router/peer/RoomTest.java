@@ -3,6 +3,7 @@ package dev.kv.router.peer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.net.Loops;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -12,7 +13,7 @@ import org.junit.jupiter.api.Timeout;
 /** Who gets memory for a long message, and when. */
 @Timeout(60)
 class RoomTest {
-    private final Loops loops = new Loops(1);
+    private final Loops loops = new Loops(1, Duration.ofMillis(2));
     private final Room room = new Room(100);
 
     @AfterEach

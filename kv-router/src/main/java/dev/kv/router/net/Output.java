@@ -1,0 +1,345 @@
+package dev.kv.router.net;
+
+import dev.kv.router.Held;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.apache.mina.core.buffer.IoBuffer;
+import org.apache.mina.transport.socket.nio.NioSession;
+
+/**
+ * What one connection has to send, in order. Small pieces are gathered in one array; larger arrays are handed on as they are; a
+ * value that is held goes from where it stands to the socket in slices, as the socket takes them and in turns with the other
+ * connections of the loop. On the loop's thread only.
+ */
+final class Output {
+    /** The most of a held value that leaves in one turn: some 50 us. */
+    private static final int SLICE_BYTES = 256 * 1024;
+
+    /** What of a held value is copied for MINA, which tells when the socket takes more. */
+    private static final int COPIED_SLICE_BYTES = 64 * 1024;
+
+    /** How far what is charged to the budget may be from what it is, so that small replies leave alone what all loops share. */
+    private static final int CHARGE_STEP_BYTES = 16 * 1024;
+
+    private static final byte[] NO_BYTES = new byte[0];
+
+    private final Connection connection;
+    private final NioSession session;
+    private final Loop loop;
+    private final Budget budget;
+
+    /** Small output, in memory of the loop; empty if there is none. */
+    private byte[] gathered = NO_BYTES;
+
+    private int gatheredBytes;
+
+    /** Output before that, which MINA does not have yet. */
+    private final ArrayDeque<Piece> ready = new ArrayDeque<>();
+
+    private boolean flushDeferred;
+    private boolean inTurns;
+    private boolean isEnded;
+    private boolean isExpiryDue;
+    private long heldMaxNanos;
+
+    /** All that the other side has not taken. */
+    private long unsentBytes;
+
+    /** The part of it that is held, and so takes no memory of this connection. */
+    private long heldBytes;
+
+    /** What the budget knows of the rest. */
+    private long chargedBytes;
+
+    /** A run of bytes to be sent; {@code held} is what keeps them in place, if anything has to. */
+    private static final class Piece {
+        private final ByteBuffer bytes;
+        private final Optional<Held> held;
+        private final long sinceNanos = System.nanoTime();
+
+        /** Whether it is being copied, because it has been held for too long; nothing of it leaves meanwhile. */
+        private boolean isCopied;
+
+        Piece(ByteBuffer bytes, Optional<Held> held) {
+            this.bytes = bytes;
+            this.held = held;
+        }
+
+        boolean isHeld() {
+            return held.isPresent();
+        }
+    }
+
+    Output(Connection connection, NioSession session, Loop loop, Budget budget) {
+        this.connection = connection;
+        this.session = session;
+        this.loop = loop;
+        this.budget = budget;
+    }
+
+    long unsentBytes() {
+        return unsentBytes;
+    }
+
+    void send(byte[] bytes, int offset, int length) {
+        unsentBytes += length;
+        charge();
+        if (length > Connection.COPIED_MAX_BYTES) {
+            endGathered();
+            ready.add(new Piece(ByteBuffer.wrap(bytes, offset, length), Optional.empty()));
+        } else {
+            if (gathered.length - gatheredBytes < length) {
+                growGathered(length);
+            }
+            System.arraycopy(bytes, offset, gathered, gatheredBytes, length);
+            gatheredBytes += length;
+        }
+        flushLater();
+    }
+
+    /** Sends a value and releases it; what is left of it after that time is copied, or the connection ends. */
+    void send(Held value, Duration heldMax) {
+        unsentBytes += value.size();
+        heldBytes += value.size();
+        endGathered();
+        ready.add(new Piece(value.bytes(), Optional.of(value)));
+        heldMaxNanos = heldMax.toNanos();
+        if (!isExpiryDue) {
+            expireAfter(heldMaxNanos);
+        }
+        flushLater();
+    }
+
+    void flushLater() {
+        if (!flushDeferred) {
+            flushDeferred = true;
+            loop.flushLater(connection);
+        }
+    }
+
+    private void charge() {
+        long inMemory = unsentBytes - heldBytes;
+        long difference = inMemory - chargedBytes;
+        if (Math.abs(difference) >= CHARGE_STEP_BYTES || inMemory == 0) {
+            chargedBytes = inMemory;
+            if (difference != 0) {
+                budget.charge(difference);
+            }
+        }
+    }
+
+    private void growGathered(int length) {
+        if (gatheredBytes + length > 2 * Connection.COPIED_MAX_BYTES) {
+            endGathered();
+        }
+        byte[] memory = gatheredBytes == 0 ? loop.takeSpare() : gathered;
+        if (memory.length < gatheredBytes + length) {
+            memory = Arrays.copyOf(memory, Math.max(2 * memory.length, gatheredBytes + length));
+        }
+        gathered = memory;
+    }
+
+    private void endGathered() {
+        if (gatheredBytes > 0) {
+            ready.add(new Piece(ByteBuffer.wrap(gathered, 0, gatheredBytes), Optional.empty()));
+            gathered = NO_BYTES;
+            gatheredBytes = 0;
+        }
+    }
+
+    /** Writes what can be written; at the end of the loop's iteration. */
+    void flush() {
+        flushDeferred = false;
+        write();
+    }
+
+    /** Whether {@link #write} would write or hand on something at once. */
+    boolean isWritable() {
+        Piece next = ready.peek();
+        return next == null ? gatheredBytes > 0 : !next.isHeld();
+    }
+
+    /** Whether all of it was written, or is left to MINA. */
+    boolean isHandedOn() {
+        return ready.isEmpty() && gatheredBytes == 0;
+    }
+
+    /** Writes what the kernel takes, and hands to MINA what it does not take yet; all up to what is held. */
+    void write() {
+        if (isMinaIdle()) {
+            writeNow();
+        }
+        if (heldBytes == 0) {
+            endGathered();
+        }
+        while (!ready.isEmpty() && !ready.peek().isHeld()) {
+            session.write(IoBuffer.wrap(ready.poll().bytes.slice()));
+        }
+    }
+
+    private boolean isMinaIdle() {
+        return session.getCurrentWriteRequest() == null
+                && session.getWriteRequestQueue().isEmpty(session);
+    }
+
+    private void writeNow() {
+        int written = 0;
+        boolean takesMore = true;
+        while (takesMore && !ready.isEmpty()) {
+            if (ready.peek().isHeld()) {
+                writeInTurns();
+                takesMore = false;
+            } else {
+                ByteBuffer next = ready.peek().bytes;
+                written += loop.writeNow(session, next);
+                takesMore = !next.hasRemaining();
+                if (takesMore) {
+                    ready.poll();
+                }
+            }
+        }
+        if (takesMore && gatheredBytes > 0) {
+            ByteBuffer last = ByteBuffer.wrap(gathered, 0, gatheredBytes);
+            written += loop.writeNow(session, last);
+            if (last.hasRemaining()) {
+                ready.add(new Piece(last, Optional.empty()));
+            } else {
+                loop.giveBack(gathered);
+            }
+            gathered = NO_BYTES;
+            gatheredBytes = 0;
+        }
+        taken(written);
+    }
+
+    private void taken(int bytes) {
+        unsentBytes -= bytes;
+        charge();
+        connection.sentSome();
+    }
+
+    private void writeInTurns() {
+        if (!inTurns) {
+            inTurns = true;
+            loop.inTurns(() -> {
+                inTurns = !isEnded && connection.guarded("a large value", this::writeSlice);
+                return inTurns;
+            });
+        }
+    }
+
+    /** Writes one slice of what is held; returns whether the socket takes more of it. */
+    private boolean writeSlice() {
+        Piece next = ready.peek();
+        if (next == null || !next.isHeld() || next.isCopied || !isMinaIdle()) {
+            return false;
+        }
+        int length = Math.min(SLICE_BYTES, next.bytes.remaining());
+        int written = loop.writeSlice(session, next.bytes, length);
+        heldBytes -= written;
+        if (written < length && !session.isClosing()) {
+            copySlice(next);
+        }
+        taken(written);
+        if (!next.bytes.hasRemaining()) {
+            ready.poll();
+            next.held.ifPresent(Held::release);
+            flushLater();
+            return false;
+        }
+        return written == length;
+    }
+
+    private void copySlice(Piece piece) {
+        byte[] copy = new byte[Math.min(COPIED_SLICE_BYTES, piece.bytes.remaining())];
+        piece.bytes.get(copy);
+        heldBytes -= copy.length;
+        charge();
+        session.write(IoBuffer.wrap(copy));
+    }
+
+    /** MINA has written so much. */
+    void wrote(int bytes) {
+        unsentBytes -= bytes;
+        charge();
+        if (!ready.isEmpty()) {
+            flushLater();
+        }
+    }
+
+    private void expireAfter(long nanos) {
+        isExpiryDue = true;
+        loop.after(Duration.ofNanos(nanos), () -> {
+            isExpiryDue = false;
+            ready.stream().filter(Piece::isHeld).findFirst().ifPresent(this::expire);
+        });
+    }
+
+    /** Copies what is left of the oldest piece that is held, or ends the connection, if it has been held for too long. */
+    private void expire(Piece oldest) {
+        long nanosLeft = oldest.sinceNanos + heldMaxNanos - System.nanoTime();
+        expireAfter(nanosLeft > 0 ? nanosLeft : heldMaxNanos);
+        if (nanosLeft > 0 || oldest.isCopied) {
+            return;
+        }
+        long left = oldest.bytes.remaining();
+        if (!budget.take(left)) {
+            connection.heldTooLong();
+            return;
+        }
+        oldest.isCopied = true;
+        List<Piece> copies = new ArrayList<>();
+        ByteBuffer rest = oldest.bytes.duplicate();
+        loop.inTurns(() -> {
+            if (isEnded) {
+                budget.give(left);
+                return false;
+            }
+            return connection.guarded("a large value", () -> copyNext(rest, copies) || settle(oldest, copies, left));
+        });
+    }
+
+    /** Copies a part of the rest; returns whether there is more. */
+    private static boolean copyNext(ByteBuffer rest, List<Piece> copies) {
+        byte[] copy = new byte[Math.min(SLICE_BYTES, rest.remaining())];
+        rest.get(copy);
+        copies.add(new Piece(ByteBuffer.wrap(copy), Optional.empty()));
+        return rest.hasRemaining();
+    }
+
+    /** Puts the copies in the place of what was held; nothing more is to be done then. */
+    private boolean settle(Piece piece, List<Piece> copies, long copiedBytes) {
+        List<Piece> all = List.copyOf(ready);
+        ready.clear();
+        for (Piece one : all) {
+            if (one == piece) {
+                ready.addAll(copies);
+            } else {
+                ready.add(one);
+            }
+        }
+        piece.held.ifPresent(Held::release);
+        budget.give(copiedBytes);
+        heldBytes -= copiedBytes;
+        charge();
+        flushLater();
+        return false;
+    }
+
+    /** The connection is closed: nothing will be sent any more. */
+    void end() {
+        isEnded = true;
+        ready.forEach(piece -> piece.held.ifPresent(Held::release));
+        ready.clear();
+        gathered = NO_BYTES;
+        gatheredBytes = 0;
+        heldBytes = 0;
+        unsentBytes = 0;
+        charge();
+    }
+}

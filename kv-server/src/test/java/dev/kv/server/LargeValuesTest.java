@@ -1,0 +1,312 @@
+package dev.kv.server;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
+import java.io.EOFException;
+import java.io.IOException;
+import java.net.SocketException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Values that are sent from where they are held. */
+@Timeout(60)
+final class LargeValuesTest {
+    private static final int MIB = 1024 * 1024;
+    private static final String DAMAGED = "the value is damaged";
+
+    /** What is held now, for all clients. */
+    private final AtomicInteger held = new AtomicInteger();
+
+    /** How often something was held. */
+    private final AtomicInteger given = new AtomicInteger();
+
+    /** A value in memory outside the heap, which nobody may read once it is released. */
+    private final class Value implements Held {
+        private final byte[] value;
+        private final ByteBuffer bytes;
+        private final boolean isOwn;
+        private int checkedBytes;
+        private boolean isReleased;
+
+        Value(byte[] value) {
+            this(value, ByteBuffer.allocateDirect(value.length).put(value).flip(), true);
+        }
+
+        Value(byte[] value, ByteBuffer bytes, boolean isOwn) {
+            this.value = value;
+            this.bytes = bytes;
+            this.isOwn = isOwn;
+            held.incrementAndGet();
+            given.incrementAndGet();
+        }
+
+        @Override
+        public int size() {
+            return value.length;
+        }
+
+        @Override
+        public Optional<Reply> check(int maxBytes, Seen seen) {
+            int count = Math.min(maxBytes, value.length - checkedBytes);
+            seen.part(Arrays.copyOfRange(value, checkedBytes, checkedBytes + count), count);
+            checkedBytes += count;
+            if (checkedBytes < value.length) {
+                return Optional.empty();
+            }
+            return Optional.of(value[0] == '!' ? new Reply.Failed(Reply.Word.ERR, DAMAGED) : Reply.OK);
+        }
+
+        @Override
+        public ByteBuffer bytes() {
+            assertThat(checkedBytes).isEqualTo(value.length);
+            return bytes.asReadOnlyBuffer();
+        }
+
+        @Override
+        public void release() {
+            if (!isReleased) {
+                isReleased = true;
+                held.decrementAndGet();
+                for (int i = 0; isOwn && i < bytes.capacity(); i += 1000) {
+                    bytes.put(i, (byte) '?');
+                }
+            }
+        }
+    }
+
+    /** GET answers with a value that the key describes: a letter and a number of MiB; everything else with what was sent. */
+    private final Store store = this::run;
+
+    private CompletionStage<Reply> run(Command command) {
+        return CompletableFuture.completedFuture(
+                switch (command) {
+                    case Command.Get get -> large(get.key());
+                    case Command.GetAll get ->
+                        new Reply.Many(get.keys().stream().map(this::large).toList());
+                    default -> Reply.OK;
+                });
+    }
+
+    private Reply large(Bytes key) {
+        String text = key.text();
+        return Character.isLowerCase(text.charAt(0))
+                ? new Reply.Value(key)
+                : new Reply.LargeValue(new Value(value(text).getBytes(ISO_8859_1)));
+    }
+
+    private static String value(String key) {
+        return String.valueOf(key.charAt(0)).repeat(Integer.parseInt(key.substring(1)) * MIB + 7);
+    }
+
+    private static String request(String... keys) {
+        StringBuilder requests = new StringBuilder();
+        for (String key : keys) {
+            requests.append(RespClient.request("HGET", "b", key));
+        }
+        return requests.toString();
+    }
+
+    private void awaitReleased() throws Exception {
+        Await.until(() -> held.get() == 0);
+    }
+
+    @Test
+    void largeAndSmallRepliesComeWholeAndInOrder() throws Exception {
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = new RespClient(door.address())) {
+            client.send(request("small", "A3", "B1", "after")
+                    + RespClient.request("HMGET", "b", "C2", "x", "D1")
+                    + request("last"));
+
+            assertThat(client.reply()).isEqualTo("\"small\"");
+            assertThat(client.reply()).isEqualTo('"' + value("A3") + '"');
+            assertThat(client.reply()).isEqualTo('"' + value("B1") + '"');
+            assertThat(client.reply()).isEqualTo("\"after\"");
+            assertThat(client.reply()).isEqualTo("[\"" + value("C2") + "\" \"x\" \"" + value("D1") + "\"]");
+            assertThat(client.reply()).isEqualTo("\"last\"");
+            awaitReleased();
+        }
+    }
+
+    @Test
+    void aValueThatIsFoundDamagedIsAnErrorAndNothingOfItIsSent() throws Exception {
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = new RespClient(door.address());
+                LineClient line = door.client()) {
+            client.send(request("!2", "a") + RespClient.request("HMGET", "b", "A1", "!1") + request("b"));
+
+            assertThat(client.reply()).isEqualTo("ERR " + DAMAGED);
+            assertThat(client.reply()).isEqualTo("\"a\"");
+            assertThat(client.reply()).isEqualTo("ERR " + DAMAGED);
+            assertThat(client.reply()).isEqualTo("\"b\"");
+            assertThat(line.ask("GET b !1")).isEqualTo("ERROR ERR " + DAMAGED);
+            awaitReleased();
+        }
+    }
+
+    @Test
+    void aLineCarriesWhatALineCan() throws Exception {
+        try (TestDoor door = new TestDoor(store);
+                LineClient client = door.client()) {
+            client.send("GET b A2\nGET b x\n");
+            assertThat(client.line()).isEqualTo(value("A2"));
+            assertThat(client.line()).isEqualTo("OK");
+            assertThat(client.line()).isEqualTo("x");
+        }
+        Store withEnds = command -> CompletableFuture.completedFuture(
+                new Reply.LargeValue(new Value(("v".repeat(MIB) + "\n").getBytes(ISO_8859_1))));
+        Store likeAnError = command -> CompletableFuture.completedFuture(
+                new Reply.LargeValue(new Value(("ERROR " + "v".repeat(MIB)).getBytes(ISO_8859_1))));
+        for (Store unfit : List.of(withEnds, likeAnError)) {
+            try (TestDoor door = new TestDoor(unfit);
+                    LineClient client = door.client()) {
+                assertThat(client.ask("GET b k")).startsWith("ERROR ERR this value cannot be told");
+            }
+        }
+        awaitReleased();
+    }
+
+    @Test
+    void whatIsHeldIsReleasedWhenItsClientIsGone() throws Exception {
+        try (TestDoor door = new TestDoor(store)) {
+            for (int i = 0; i < 20; i++) {
+                try (LineClient client = LineClient.connect(door.address(), 64 * 1024)) {
+                    client.send(request("A8", "B8"));
+                    if (i % 2 == 0) {
+                        Await.until(() -> held.get() > 0);
+                    }
+                    client.reset();
+                }
+            }
+            awaitReleased();
+        }
+    }
+
+    @Test
+    void aReplyThatComesWhenItsClientIsGoneIsReleased() throws Exception {
+        HeldStore late = new HeldStore();
+        try (TestDoor door = new TestDoor(late)) {
+            HeldStore.Held question;
+            try (LineClient client = door.client()) {
+                client.send("GET b k\n");
+                question = late.next();
+                client.reset();
+            }
+            Await.until(() -> door.connections() == 0);
+            question.loop().execute(() -> question.reply().complete(large(Bytes.of("A1"))));
+            Await.until(() -> given.get() == 1);
+            awaitReleased();
+        }
+    }
+
+    @Test
+    void clientsThatNeverReadDelayNobodyAndTakeNoMemory() throws Exception {
+        byte[] value = new byte[8 * MIB];
+        ByteBuffer bytes = ByteBuffer.allocateDirect(value.length);
+        Store shared = command -> CompletableFuture.completedFuture(
+                command instanceof Command.Get get && get.key().size() == 1
+                        ? new Reply.LargeValue(new Value(value, bytes, false))
+                        : Reply.OK);
+        List<LineClient> hogs = new ArrayList<>();
+        try (TestDoor door = new TestDoor(shared, knobs -> {
+                    knobs.bufferMaxBytes = 8 * MIB;
+                    knobs.heldMaxBytes = 400L * MIB;
+                    return knobs;
+                });
+                LineClient bystander = door.client()) {
+            for (int i = 0; i < 100; i++) {
+                LineClient hog = LineClient.connect(door.address(), 64 * 1024);
+                hogs.add(hog);
+                hog.send(RespClient.request("HGET", "b", "k").repeat(3));
+            }
+            // No client has more than one: the bound for unsent replies is asked before the next request is run.
+            Await.until(() -> given.get() >= 100);
+            for (int i = 0; i < 1000; i++) {
+                assertThat(bystander.ask("CREATE b")).isEqualTo("OK");
+            }
+            // Fifty of them; the others were told to try again, and asked again.
+            Await.until(() -> held.get() == 50);
+        } finally {
+            for (LineClient hog : hogs) {
+                hog.close();
+            }
+        }
+        awaitReleased();
+    }
+
+    @Test
+    void whatIsHeldForTooLongIsCopiedAndComesWhole() throws Exception {
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.heldTime = Duration.ofMillis(200);
+                    return knobs;
+                });
+                RespClient client = new RespClient(door.address())) {
+            client.send(request("A24", "B24", "x"));
+            // Without a byte being read.
+            Await.until(() -> given.get() == 1 && held.get() == 0);
+
+            assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');
+            assertThat(client.reply()).isEqualTo('"' + value("B24") + '"');
+            assertThat(client.reply()).isEqualTo("\"x\"");
+            awaitReleased();
+        }
+    }
+
+    @Test
+    void whatIsHeldForTooLongEndsItsConnectionWhereThereIsNoMemoryForIt() throws Exception {
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.heldTime = Duration.ofMillis(200);
+                    knobs.bufferMaxBytes = 4 * MIB;
+                    return knobs;
+                });
+                RespClient client = new RespClient(door.address());
+                LineClient other = door.client()) {
+            client.send(request("A24"));
+            Await.until(() -> given.get() == 1 && held.get() == 0);
+
+            assertThat(other.ask("CREATE b")).isEqualTo("OK");
+            assertThat(readsAll(client)).isFalse();
+            Await.until(() -> door.connections() == 1);
+        }
+    }
+
+    private static boolean readsAll(RespClient client) throws IOException {
+        try {
+            client.reply();
+            return true;
+        } catch (EOFException | SocketException cutOff) {
+            return false;
+        }
+    }
+
+    @Test
+    void aStopSendsWhatWasAskedFor() throws Exception {
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = new RespClient(door.address())) {
+            client.send(request("A24", "x"));
+            Await.until(() -> given.get() == 1);
+            CompletableFuture<Void> stopped =
+                    CompletableFuture.runAsync(() -> door.open().stop(Duration.ofSeconds(20)));
+            assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');
+            stopped.join();
+        }
+        awaitReleased();
+    }
+}
