@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,6 +61,12 @@ final class Log {
 
     /** Held while the list of segments is written, so that a later one is not written over by an earlier one. */
     private final Object listing = new Object();
+
+    /** The list on the disk, if that is known. */
+    private SegmentList onDisk;
+
+    /** Whether segments were sealed since it was written; for the thread that syncs. */
+    private boolean hasNewSealed;
 
     /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
     private final List<Segment> unsynced = new ArrayList<>();
@@ -608,16 +615,21 @@ final class Log {
             synced = target;
             notifyAll();
         }
-        if (!full.isEmpty()) {
-            listSoon();
-        }
+        hasNewSealed |= !full.isEmpty();
         return true;
     }
 
-    /** The list may say less than it could: each segment behind it says what was written before it. */
-    private void listSoon() {
+    /**
+     * Writes the list if there are segments that it does not name. That may wait: each segment behind the list says what was written
+     * before it. By the thread that syncs.
+     */
+    void listNew() {
+        if (!hasNewSealed) {
+            return;
+        }
         try {
             list();
+            hasNewSealed = false;
         } catch (IOException e) {
             LOG.warn("the list of segments could not be written: {}", e.getMessage());
         }
@@ -630,11 +642,28 @@ final class Log {
      */
     void list() throws IOException {
         synchronized (listing) {
-            listed().write(folder.path());
+            SegmentList list = listed();
+            if (!list.equals(onDisk)) {
+                onDisk = null;
+                list.write(folder.path());
+                onDisk = list;
+            }
         }
     }
 
-    /** On a full disk the little that it takes comes from what is kept for those who delete: more is free right after. */
+    /**
+     * Writes the list first of all.
+     *
+     * @param before that which is on the disk
+     */
+    void listFirst(Optional<SegmentList> before) throws IOException {
+        synchronized (listing) {
+            onDisk = before.orElse(null);
+        }
+        listInAnyCase();
+    }
+
+    /** On a full disk the little that it takes comes from what is kept for those who delete; it is kept again later. */
     private void listInAnyCase() throws IOException {
         try {
             list();
@@ -722,6 +751,7 @@ final class Log {
                     segment.moveTo(folder.log(segment.name()));
                 }
                 folder.sync();
+                onDisk = null;
                 listed(doubtful, fresh).write(folder.path());
             } catch (IOException | RuntimeException | Error e) {
                 for (Segment segment : fresh) {
@@ -852,6 +882,7 @@ final class Log {
             endActive();
         }
         boolean _ = sync();
+        listNew();
         mark.sync();
         segments.cut(Duration.ZERO);
     }

@@ -51,9 +51,10 @@ final class Mark implements AutoCloseable {
         }
     }
 
-    private Mark(FileChannel channel, long folder, Optional<Position> last) {
+    private Mark(FileChannel channel, long folder, long turn, Optional<Position> last) {
         this.channel = channel;
         this.folder = folder;
+        this.turn = turn;
         this.last = last;
     }
 
@@ -67,13 +68,20 @@ final class Mark implements AutoCloseable {
         if (!Files.exists(file)) {
             return Optional.empty();
         }
-        byte[] bytes = Folder.read(file, 2 * PLACE_BYTES);
-        Optional<ByteBuffer> place =
-                newest(bytes, Layout.VERSION, PLACE_BYTES).or(() -> newest(bytes, 1, FIRST_PLACE_BYTES));
+        Optional<ByteBuffer> place = newest(file);
         if (place.isPresent() && format.hasIds() && !isOf(place.get(), format.id())) {
             throw new Damaged(file, 0, "it is the mark of another data folder");
         }
-        return place.map(mark -> new Position(mark.getLong(NUMBER), mark.getLong(OFFSET), mark.getLong(GENERATION)));
+        return place.map(Mark::position);
+    }
+
+    private static Position position(ByteBuffer place) {
+        return new Position(place.getLong(NUMBER), place.getLong(OFFSET), place.getLong(GENERATION));
+    }
+
+    private static Optional<ByteBuffer> newest(Path file) throws IOException {
+        byte[] bytes = Folder.read(file, 2 * PLACE_BYTES);
+        return newest(bytes, Layout.VERSION, PLACE_BYTES).or(() -> newest(bytes, 1, FIRST_PLACE_BYTES));
     }
 
     private static boolean isOf(ByteBuffer place, long folder) {
@@ -97,14 +105,19 @@ final class Mark implements AutoCloseable {
     /**
      * Opens the marks of a folder.
      *
-     * @param last what they say, which is written as a whole in the newest version
+     * @param last what they are to say; they are written as a whole, in the newest version, if they do not
      */
     static Mark open(Path folder, long id, Optional<Position> last) throws IOException {
         Path file = folder.resolve(FILE);
-        if (last.isPresent()) {
-            Folder.writeWhole(file, place(last.get(), 0, id).array());
+        Optional<ByteBuffer> newest = Files.exists(file) ? newest(file) : Optional.empty();
+        long turn = newest.map(place -> place.getLong(TURN)).orElse(0L);
+        boolean isThere =
+                newest.filter(place -> isOf(place, id)).map(Mark::position).equals(last);
+        if (last.isPresent() && !isThere) {
+            turn = 0;
+            Folder.writeWhole(file, place(last.get(), turn, id).array());
         }
-        return new Mark(FileChannel.open(file, CREATE, READ, WRITE), id, last);
+        return new Mark(FileChannel.open(file, CREATE, READ, WRITE), id, turn, last);
     }
 
     private static ByteBuffer place(Position position, long turn, long folder) {

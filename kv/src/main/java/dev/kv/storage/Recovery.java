@@ -74,7 +74,7 @@ final class Recovery {
             LOG.info("{} buckets that were not complete when the process ended are dropped", incomplete);
         }
         folder.sync();
-        log.list();
+        log.listFirst(chain.list());
         mark.set(log.reached());
         mark.sync();
         folder.upgrade();

@@ -43,13 +43,19 @@ final class Replay {
         return bucket.generation == generation ? bucket : null;
     }
 
-    /** The bucket of that generation, whatever its name; made, and seen by nobody, if there is none. */
+    /**
+     * The bucket of that generation, whatever its name; made, and seen by nobody, if there is none. One that was found by the name
+     * in its records leaves it; it keeps it only if the record is lost that says so.
+     */
     Bucket hidden(byte[] recordName, int hash, long generation) {
         log.sawGeneration(generation);
         Bucket bucket = byGeneration.get(generation);
         if (bucket == null) {
-            bucket = new Bucket(recordName, hash, generation);
+            Bucket there = shard(hash).find(hash, recordName);
+            boolean isIt = there != null && there.generation == generation;
+            bucket = isIt ? there : new Bucket(recordName, hash, generation);
             bucket.publication = new Publication();
+            bucket.publication.isVisible = isIt;
             byGeneration.put(generation, bucket);
         }
         return bucket;
@@ -118,10 +124,7 @@ final class Replay {
      * @param leaves whether it was found by that name before
      */
     void publish(byte[] name, int hash, long generation, byte[] recordName, boolean leaves, long location, long cost) {
-        Bucket bucket = leaves ? left(recordName, generation) : null;
-        if (bucket == null) {
-            bucket = hidden(recordName, fields.hash().of(recordName), generation);
-        }
+        Bucket bucket = hidden(recordName, fields.hash().of(recordName), generation);
         if (!bucket.isHidden()) {
             shard(bucket.hash).take(bucket);
         }
@@ -131,21 +134,6 @@ final class Replay {
         }
         buckets.name(bucket, name, hash);
         buckets.published(bucket, leaves, location, cost);
-    }
-
-    /** The bucket that stands under the name in its records, from now on found by its generation; null if it does not. */
-    private Bucket left(byte[] recordName, long generation) {
-        int hash = fields.hash().of(recordName);
-        Bucket bucket = shard(hash).find(hash, recordName);
-        if (bucket == null || bucket.generation != generation) {
-            return null;
-        }
-        if (bucket.publication == null) {
-            bucket.publication = new Publication();
-            bucket.publication.isVisible = true;
-            byGeneration.put(generation, bucket);
-        }
-        return bucket;
     }
 
     /** Another bucket stands here from now on, or none. */

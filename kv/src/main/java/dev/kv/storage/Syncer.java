@@ -146,6 +146,7 @@ final class Syncer {
                 syncs.incrementAndGet();
             }
             acknowledgeUntil(log.synced());
+            log.listNew();
             syncMark();
         } catch (IOException e) {
             LOG.debug("the disk failed", e);

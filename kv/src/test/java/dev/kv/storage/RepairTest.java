@@ -274,6 +274,45 @@ class RepairTest {
         assertThat(crashed.content().get("a")).isEqualTo(whole);
     }
 
+    /** Of the bucket that has the other name then nothing is lost but that. */
+    @Test
+    void aBucketWhoseRenameIsDamagedHasItsOldNameAgain() throws Exception {
+        data.open(storage -> {
+            storage.buckets().rename(Bytes.of("a"), Bytes.of("renamed"), (_, _) -> true);
+            DataFolder.put(storage, "renamed", "six", "6");
+        });
+        Path last = data.files(".log").getLast();
+        DataFolder.flip(last, find(last, "renamed"));
+        Files.delete(data.files(".hint").getLast());
+
+        assertThat(data.damages())
+                .singleElement()
+                .satisfies(damage -> assertThat(damage.bucket()).isPresent());
+        assertThat(data.repair()).hasSize(1);
+        assertThat(data.content().get("a")).containsEntry("one", "1").containsEntry("six", "6");
+        assertThat(data.content()).doesNotContainKey("renamed");
+    }
+
+    @Test
+    void aBucketWhosePublicationIsDamagedIsToldAndGone() throws Exception {
+        data.open(storage -> {
+            Bucket hidden = storage.buckets().hidden(Bytes.of("imported"));
+            storage.buckets().fill(hidden, bucket -> bucket.set(Bytes.of("k"), Bytes.of("v")));
+            storage.buckets().publish(hidden, _ -> true);
+        });
+        assertThat(data.content()).containsKey("imported");
+        Path segment = data.files(".log").get(1);
+        long record = new String(Files.readAllBytes(segment), ISO_8859_1).lastIndexOf("imported");
+        DataFolder.flip(segment, record - Layout.FIELD_KEY);
+        Files.delete(data.files(".hint").get(1));
+
+        assertThat(data.damages())
+                .singleElement()
+                .satisfies(damage -> assertThat(damage.bucket()).contains(Bytes.of("imported")));
+        assertThat(data.repair()).hasSize(1);
+        assertThat(data.content()).doesNotContainKey("imported").containsKey("a");
+    }
+
     /** What a process leaves that is killed, in a segment of so many bytes. */
     private DataFolder killed(long segmentBytes) throws Exception {
         DataFolder killed = new DataFolder(site.resolve("killed"));
