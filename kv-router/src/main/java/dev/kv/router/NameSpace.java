@@ -74,7 +74,7 @@ public record NameSpace(List<Span> spans) {
     }
 
     /** The same names in spans none of which goes beyond one of these names, which are in order. */
-    List<Span> cutAt(List<Bytes> borders) {
+    public List<Span> cutAt(List<Bytes> borders) {
         List<Span> pieces = new ArrayList<>();
         int next = 0;
         for (Span span : spans) {
@@ -93,7 +93,7 @@ public record NameSpace(List<Span> spans) {
     }
 
     /** The names of these spans, which are in order. */
-    static NameSpace of(List<Span> spans) {
+    public static NameSpace of(List<Span> spans) {
         List<Span> joined = new ArrayList<>();
         for (Span span : spans) {
             if (!joined.isEmpty() && joined.getLast().before().equals(Optional.of(span.from()))) {
@@ -106,7 +106,7 @@ public record NameSpace(List<Span> spans) {
     }
 
     /** The names that begin with a prefix end before this one; empty if they end with all names. */
-    static Optional<Bytes> after(Bytes prefix) {
+    public static Optional<Bytes> after(Bytes prefix) {
         int last = prefix.size() - 1;
         while (last >= 0 && prefix.at(last) == 0xFF) {
             last--;

@@ -1,6 +1,7 @@
 package dev.kv.router;
 
-import dev.kv.router.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.RoutingTable.Entry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -9,7 +9,8 @@ import dev.kv.router.Reply.Hop;
 import dev.kv.router.Reply.Way;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request.Visit;
-import java.time.Instant;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.TableInForce;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -46,56 +47,6 @@ public final class Router {
          * called by any thread; a caller on an I/O loop is answered on that loop.
          */
         CompletionStage<Reply> run(RoutingTable.Node node, Request request);
-    }
-
-    /**
-     * What is too large for this node, in bytes, and too far.
-     *
-     * @param hopsMax how many nodes may pass a request on
-     * @param replyMaxBytes what a reply may hold
-     */
-    public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, long replyMaxBytes) {
-        /** Why the name of a bucket is too large, if it is. */
-        public Optional<Failed> excessOfName(int bytes) {
-            return excess("the bucket's name", bytes, bucketMaxBytes, "kv.router.bucket-max");
-        }
-
-        /** Why a key is too large, if it is. */
-        public Optional<Failed> excessOfKey(int bytes) {
-            return excess("the key", bytes, keyMaxBytes, "kv.router.key-max");
-        }
-
-        /** Why a value is too large, if it is. */
-        public Optional<Failed> excessOfValue(int bytes) {
-            return excess("the value", bytes, valueMaxBytes, "kv.router.value-max");
-        }
-
-        private static Optional<Failed> excess(String what, int bytes, int maxBytes, String setting) {
-            return bytes <= maxBytes
-                    ? Optional.empty()
-                    : Optional.of(new Failed(
-                            Word.TOOLARGE,
-                            "%s has %d bytes, at most %d are allowed (%s)".formatted(what, bytes, maxBytes, setting)));
-        }
-    }
-
-    /**
-     * The routing table that routes now.
-     *
-     * @param version its mzxid in ZooKeeper, 0 for the static table
-     * @param source where it comes from, for people
-     * @param since when it came into force
-     * @param absence why there is no table yet, and an empty one stands in; empty if there is one
-     */
-    public record TableInForce(RoutingTable table, long version, String source, Instant since, String absence) {
-        public TableInForce(RoutingTable table, long version, String source, Instant since) {
-            this(table, version, source, since, "");
-        }
-
-        /** No table: every request is answered with {@code NOROUTE} and the reason. */
-        public static TableInForce none(String absence) {
-            return new TableInForce(RoutingTable.EMPTY, 0, "", Instant.now(), absence);
-        }
     }
 
     /**

@@ -7,6 +7,7 @@ import dev.kv.router.Reply.Names;
 import dev.kv.router.Reply.Owner;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request.Visit;
+import dev.kv.router.table.RoutingTable;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -32,10 +33,10 @@ final class Survey {
     private final String self;
     private final Optional<Store> local;
     private final Router.Nodes others;
-    private final Router.Limits limits;
+    private final Limits limits;
     private final Router.Routing now;
 
-    Survey(String self, Optional<Store> local, Router.Nodes others, Router.Limits limits, Router.Routing now) {
+    Survey(String self, Optional<Store> local, Router.Nodes others, Limits limits, Router.Routing now) {
         this.self = self;
         this.local = local;
         this.others = others;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.NameSpace.Span;
 import dev.kv.router.Placement.Share;
+import dev.kv.router.table.RoutingTable;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;

@@ -6,6 +6,7 @@ import com.sun.management.ThreadMXBean;
 import dev.kv.router.Placement.Here;
 import dev.kv.router.Placement.Nowhere;
 import dev.kv.router.Placement.There;
+import dev.kv.router.table.RoutingTable;
 import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;
 

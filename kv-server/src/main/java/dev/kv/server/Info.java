@@ -1,7 +1,7 @@
 package dev.kv.server;
 
-import dev.kv.router.Router.TableInForce;
 import dev.kv.router.spi.Door;
+import dev.kv.router.table.TableInForce;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryUsage;
 import java.time.Duration;

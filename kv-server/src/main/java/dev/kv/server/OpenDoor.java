@@ -1,7 +1,7 @@
 package dev.kv.server;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Router;
+import dev.kv.router.Limits;
 import dev.kv.router.Store;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
@@ -156,7 +156,7 @@ final class OpenDoor implements Door.Open {
 
     /** The longest bulk string: a value, if no name may be longer. */
     int bulkMaxBytes() {
-        Router.Limits limits = node.limits();
+        Limits limits = node.limits();
         return Math.max(limits.valueMaxBytes(), Math.max(limits.keyMaxBytes(), limits.bucketMaxBytes()));
     }
 

@@ -1,10 +1,11 @@
 package dev.kv.server;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Router;
+import dev.kv.router.Limits;
 import dev.kv.router.Store;
 import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
+import dev.kv.router.table.TableInForce;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -20,8 +21,8 @@ final class TestDoor implements AutoCloseable {
             "foo@h",
             "server",
             "test",
-            new Router.Limits(16, 64 * 1024, 64 * 1024, 64 * 1024 * 1024, 256 * 1024 * 1024),
-            () -> Router.TableInForce.none("this is a test"),
+            new Limits(16, 64 * 1024, 64 * 1024, 64 * 1024 * 1024, 256 * 1024 * 1024),
+            () -> TableInForce.none("this is a test"),
             Map::of);
 
     private final Loops loops = new Loops(2, Duration.ofMillis(2));

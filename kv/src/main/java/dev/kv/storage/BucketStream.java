@@ -3,8 +3,8 @@ package dev.kv.storage;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
-import dev.kv.router.Router;
 import dev.kv.router.spi.EngineFailed;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -113,14 +113,14 @@ final class BucketStream {
         private final InputStream stream;
         private final Bytes name;
         private final boolean isKept;
-        private final Router.Limits limits;
+        private final Limits limits;
         private long pairs;
         private boolean isEnded;
 
         /**
          * @param limits what is too large to be read
          */
-        Reader(InputStream stream, Router.Limits limits) throws IOException {
+        Reader(InputStream stream, Limits limits) throws IOException {
             this.stream = stream;
             this.limits = limits;
             byte[] magic = read(MAGIC.length);

@@ -4,8 +4,8 @@ import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
-import dev.kv.router.Router;
 import dev.kv.router.spi.EngineFailed;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -32,9 +32,9 @@ final class Import {
     private final Folder folder;
     private final Bytes name;
     private final boolean replaces;
-    private final Router.Limits limits;
+    private final Limits limits;
 
-    Import(Buckets buckets, Folder folder, Bytes name, boolean replaces, Router.Limits limits) {
+    Import(Buckets buckets, Folder folder, Bytes name, boolean replaces, Limits limits) {
         this.buckets = buckets;
         this.folder = folder;
         this.name = name;

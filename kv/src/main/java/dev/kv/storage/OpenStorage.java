@@ -2,9 +2,9 @@ package dev.kv.storage;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
-import dev.kv.router.Router;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
@@ -213,7 +213,7 @@ final class OpenStorage implements Engine.Open {
     }
 
     @Override
-    public long importFrom(Bytes name, boolean replaces, Router.Limits limits, InputStream stream) {
+    public long importFrom(Bytes name, boolean replaces, Limits limits, InputStream stream) {
         try {
             long keys = new Import(buckets, log.folder(), name, replaces, limits).run(stream);
             awaitSync();

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Limits;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
-import dev.kv.router.Router;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Buckets on their way out of a node, and into one. */
 class BucketStreamTest {
-    private static final Router.Limits LIMITS = new Router.Limits(16, 20, 10, 1_000_000, 1 << 20);
+    private static final Limits LIMITS = new Limits(16, 20, 10, 1_000_000, 1 << 20);
 
     @TempDir
     private Path site;

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
-import dev.kv.router.Router;
 import dev.kv.router.config.BadStart;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -36,7 +36,7 @@ class PinTest {
     private static final long MIB = 1L << 20;
     private static final int PAGE_BYTES = 4096;
     private static final int KEYS = 300;
-    private static final Router.Limits LIMITS = new Router.Limits(16, 100, 100, 1 << 20, 1 << 20);
+    private static final Limits LIMITS = new Limits(16, 100, 100, 1 << 20, 1 << 20);
 
     @TempDir
     private Path folder;

@@ -4,11 +4,12 @@ import static java.time.temporal.ChronoUnit.SECONDS;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
-import dev.kv.router.Router.TableInForce;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.spi.Engine;
+import dev.kv.router.table.TableInForce;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -74,7 +75,7 @@ public final class NodeAnswers implements LocalServer.Answering {
             case "import", "replace" -> {
                 Bytes bucket = argument(line);
                 boolean replaces = command.equals("replace");
-                Router.Limits limits = node.identity().limits();
+                Limits limits = node.identity().limits();
                 yield ofStorage(
                         storage -> Map.of("keys", storage.importFrom(bucket, replaces, limits, caller.input())),
                         caller);

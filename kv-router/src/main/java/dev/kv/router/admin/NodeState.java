@@ -1,5 +1,6 @@
 package dev.kv.router.admin;
 
+import dev.kv.router.Limits;
 import dev.kv.router.Router;
 import dev.kv.router.spi.Engine;
 import java.net.InetSocketAddress;
@@ -57,7 +58,7 @@ public final class NodeState {
             boolean keepsData,
             Duration drain,
             Duration timeout,
-            Router.Limits limits) {}
+            Limits limits) {}
 
     public NodeState(Identity identity) {
         this.identity = identity;

@@ -2,10 +2,10 @@ package dev.kv.router.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.kv.router.RoutingTable;
 import dev.kv.router.operator.Known;
 import dev.kv.router.operator.Move;
 import dev.kv.router.operator.Stranded;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.NodeDocument;
 import dev.kv.router.zookeeper.NodeDocument.InForce;
 import dev.kv.router.zookeeper.SeenTable;

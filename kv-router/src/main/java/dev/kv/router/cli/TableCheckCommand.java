@@ -1,8 +1,8 @@
 package dev.kv.router.cli;
 
-import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
 import dev.kv.router.operator.Known;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.SeenTable;
 import dev.kv.router.zookeeper.Tables;
 import java.util.ArrayList;

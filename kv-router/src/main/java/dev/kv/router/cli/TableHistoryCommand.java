@@ -2,7 +2,7 @@ package dev.kv.router.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.kv.router.RoutingTable;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.SeenTable;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Tables.Past;

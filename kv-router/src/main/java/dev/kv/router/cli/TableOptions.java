@@ -1,9 +1,9 @@
 package dev.kv.router.cli;
 
-import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.NodeSettings;
 import dev.kv.router.spi.Logging;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.util.Map;

@@ -2,7 +2,6 @@ package dev.kv.router.node;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Router;
-import dev.kv.router.Router.TableInForce;
 import dev.kv.router.Store;
 import dev.kv.router.admin.LocalServer;
 import dev.kv.router.admin.NodeAnswers;
@@ -17,6 +16,7 @@ import dev.kv.router.peer.Peers;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.spi.Running;
+import dev.kv.router.table.TableInForce;
 import dev.kv.router.zookeeper.Membership;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.io.IOException;

@@ -3,14 +3,14 @@ package dev.kv.router.node;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Limits;
 import dev.kv.router.Placement;
-import dev.kv.router.Router;
-import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.peer.PeerSettings;
 import dev.kv.router.peer.Room;
 import dev.kv.router.spi.Logging;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -53,7 +53,7 @@ public record NodeSettings(
         Path cookieFile,
         int ioThreads,
         Duration ioTurnMax,
-        Router.Limits limits,
+        Limits limits,
         Duration timeout,
         BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers,
         String advertise,
@@ -80,7 +80,7 @@ public record NodeSettings(
             loggers.put(logger, settings.choice(Settings.key("kv.log.loggers", logger), Logging.Level.class));
         }
         Duration timeout = timeout(settings);
-        Router.Limits limits = new Router.Limits(
+        Limits limits = new Limits(
                 settings.count("kv.router.hops-max", 1, 64),
                 (int) settings.size("kv.router.bucket-max", 1, 64 * KIB),
                 (int) settings.size("kv.router.key-max", 1, 64 * KIB),
@@ -175,7 +175,7 @@ public record NodeSettings(
     }
 
     private static BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers(
-            Settings settings, String name, Router.Limits limits, Duration timeout) {
+            Settings settings, String name, Limits limits, Duration timeout) {
         long requestMaxBytes = (long) limits.bucketMaxBytes() + limits.keyMaxBytes() + limits.valueMaxBytes();
         Map<String, InetSocketAddress> addresses = addresses(settings);
         Duration reconnectMax = settings.duration("kv.router.reconnect-max", WAIT_MIN, HOUR);

@@ -1,7 +1,7 @@
 package dev.kv.router.operator;
 
-import dev.kv.router.RoutingTable;
-import dev.kv.router.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.RoutingTable.Entry;
 import dev.kv.router.zookeeper.NodeDocument;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,10 +1,10 @@
 package dev.kv.router.operator;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.RoutingTable;
-import dev.kv.router.RoutingTable.Entry;
-import dev.kv.router.RoutingTable.Node;
-import dev.kv.router.RoutingTable.Range;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable.Node;
+import dev.kv.router.table.RoutingTable.Range;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

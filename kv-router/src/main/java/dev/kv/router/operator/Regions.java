@@ -1,7 +1,7 @@
 package dev.kv.router.operator;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.RoutingTable;
+import dev.kv.router.table.RoutingTable;
 import java.util.List;
 import java.util.NavigableSet;
 import java.util.TreeSet;

@@ -2,8 +2,8 @@ package dev.kv.router.operator;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Placement;
-import dev.kv.router.RoutingTable;
-import dev.kv.router.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.RoutingTable.Entry;
 import dev.kv.router.zookeeper.NodeDocument.Held;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -2,11 +2,11 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Reply;
 import dev.kv.router.Request;
-import dev.kv.router.RoutingTable;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Connector;
 import dev.kv.router.net.Loop;
 import dev.kv.router.net.Report;
+import dev.kv.router.table.RoutingTable;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.net.ConnectException;

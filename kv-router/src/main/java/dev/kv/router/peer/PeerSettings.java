@@ -1,7 +1,7 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.RoutingTable;
+import dev.kv.router.table.RoutingTable;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Optional;

@@ -1,10 +1,10 @@
 package dev.kv.router.spi;
 
-import dev.kv.router.Router;
-import dev.kv.router.Router.TableInForce;
+import dev.kv.router.Limits;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Loops;
+import dev.kv.router.table.TableInForce;
 import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -44,7 +44,7 @@ public interface Door {
             String name,
             String role,
             String version,
-            Router.Limits limits,
+            Limits limits,
             Supplier<TableInForce> table,
             Supplier<Map<String, Map<String, String>>> reports) {}
 

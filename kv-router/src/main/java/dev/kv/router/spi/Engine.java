@@ -1,7 +1,7 @@
 package dev.kv.router.spi;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Router;
+import dev.kv.router.Limits;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
 import java.io.IOException;
@@ -83,7 +83,7 @@ public interface Engine {
          * @param limits what is too large for this node, and changes nothing
          * @return the number of keys
          */
-        long importFrom(Bytes bucket, boolean replaces, Router.Limits limits, InputStream stream);
+        long importFrom(Bytes bucket, boolean replaces, Limits limits, InputStream stream);
     }
 
     /**

@@ -1,8 +1,8 @@
 package dev.kv.router.zookeeper;
 
-import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Json;
 import dev.kv.router.net.Addresses;
+import dev.kv.router.table.RoutingTable;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.Comparator;

@@ -5,7 +5,7 @@ import dev.kv.router.Placement;
 import dev.kv.router.Placement.Here;
 import dev.kv.router.Placement.Nowhere;
 import dev.kv.router.Placement.There;
-import dev.kv.router.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable.Entry;
 import dev.kv.router.zookeeper.NodeDocument.Held;
 import dev.kv.router.zookeeper.NodeDocument.Misplaced;
 import java.util.ArrayList;

@@ -2,7 +2,7 @@ package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Placement;
-import dev.kv.router.RoutingTable;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.NodeDocument.Held;
 import dev.kv.router.zookeeper.NodeDocument.Misplaced;
 import java.time.Duration;

@@ -1,9 +1,9 @@
 package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Router.TableInForce;
-import dev.kv.router.RoutingTable;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.TableInForce;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;

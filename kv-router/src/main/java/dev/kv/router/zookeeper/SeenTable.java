@@ -2,7 +2,7 @@ package dev.kv.router.zookeeper;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.kv.router.RoutingTable;
+import dev.kv.router.table.RoutingTable;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.security.MessageDigest;

@@ -1,6 +1,6 @@
 package dev.kv.router.zookeeper;
 
-import dev.kv.router.Router.TableInForce;
+import dev.kv.router.table.TableInForce;
 import dev.kv.router.zookeeper.NodeDocument.InForce;
 import dev.kv.router.zookeeper.NodeDocument.State;
 import dev.kv.router.zookeeper.ZooKeeperSession.Data;

@@ -1,7 +1,7 @@
 package dev.kv.router.zookeeper;
 
-import dev.kv.router.RoutingTable;
 import dev.kv.router.config.Json;
+import dev.kv.router.table.RoutingTable;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;

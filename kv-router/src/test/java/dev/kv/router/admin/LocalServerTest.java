@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
-import dev.kv.router.Router;
+import dev.kv.router.Limits;
 import dev.kv.router.spi.EngineFailed;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -355,7 +355,7 @@ class LocalServerTest {
     @ValueSource(strings = {"[", "{", "\"", "\\", "%", " ", "\0", "\377"})
     void anyLineIsAnswered(String piece) throws IOException {
         NodeState state = new NodeState(new NodeState.Identity(
-                "foo@h", "server", "1", false, LIMIT, LIMIT, new Router.Limits(16, 1024, 1024, 1024, 1024)));
+                "foo@h", "server", "1", false, LIMIT, LIMIT, new Limits(16, 1024, 1024, 1024, 1024)));
         try (LocalServer _ = LocalServer.open(folder, new NodeAnswers(state, () -> {}))) {
             for (String command : List.of("", "route ", "backup ", "import ", "stats ")) {
                 assertThat(ask(command + piece.repeat(5000)))

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.Config;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
-import dev.kv.router.Router;
 import dev.kv.router.Store;
 import dev.kv.router.admin.LocalAnswer;
 import dev.kv.router.admin.LocalClient;
@@ -120,7 +120,7 @@ class NodeTest {
         }
 
         @Override
-        public long importFrom(Bytes bucket, boolean replaces, Router.Limits limits, InputStream stream) {
+        public long importFrom(Bytes bucket, boolean replaces, Limits limits, InputStream stream) {
             throw new EngineFailed("there is no room for " + bucket);
         }
 

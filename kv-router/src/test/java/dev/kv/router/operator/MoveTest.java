@@ -3,9 +3,9 @@ package dev.kv.router.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.RoutingTable;
-import dev.kv.router.RoutingTable.Entry;
-import dev.kv.router.RoutingTable.Node;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable.Node;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

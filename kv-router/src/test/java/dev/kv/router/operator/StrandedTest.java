@@ -2,7 +2,7 @@ package dev.kv.router.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.router.RoutingTable;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.NodeDocument.Held;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -3,11 +3,13 @@ package dev.kv.router.peer;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.Router;
-import dev.kv.router.RoutingTable;
 import dev.kv.router.Store;
 import dev.kv.router.net.Loops;
+import dev.kv.router.table.RoutingTable;
+import dev.kv.router.table.TableInForce;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -73,8 +75,8 @@ final class Host implements AutoCloseable {
                     name,
                     Optional.of(command -> store.run(command)),
                     peers,
-                    new Router.Limits(8, 1 << 16, 1 << 16, 64 << 20, 1 << 20),
-                    new Router.TableInForce(RoutingTable.parse(table), 0, "the test", Instant.now()));
+                    new Limits(8, 1 << 16, 1 << 16, 64 << 20, 1 << 20),
+                    new TableInForce(RoutingTable.parse(table), 0, "the test", Instant.now()));
             door = new PeerDoor(loops, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), settings, router);
             port = door.address().getPort();
             return this;

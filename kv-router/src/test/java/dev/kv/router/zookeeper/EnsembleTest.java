@@ -3,7 +3,7 @@ package dev.kv.router.zookeeper;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.router.Router.TableInForce;
+import dev.kv.router.table.TableInForce;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

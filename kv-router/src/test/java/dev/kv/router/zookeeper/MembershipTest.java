@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Router.TableInForce;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.table.TableInForce;
 import dev.kv.router.testing.Firewall;
 import dev.kv.router.zookeeper.NodeDocument.State;
 import java.nio.file.Files;

@@ -1,6 +1,8 @@
-package dev.kv.router;
+package dev.kv.router.table;
 
-import dev.kv.router.RoutingTable.Range;
+import dev.kv.router.Bytes;
+import dev.kv.router.NameSpace;
+import dev.kv.router.table.RoutingTable.Range;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.NavigableMap;

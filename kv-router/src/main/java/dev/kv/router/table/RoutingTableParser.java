@@ -1,11 +1,12 @@
-package dev.kv.router;
+package dev.kv.router.table;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.kv.router.RoutingTable.Entry;
-import dev.kv.router.RoutingTable.Malformed;
-import dev.kv.router.RoutingTable.Node;
-import dev.kv.router.RoutingTable.Range;
+import dev.kv.router.Bytes;
+import dev.kv.router.table.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable.Malformed;
+import dev.kv.router.table.RoutingTable.Node;
+import dev.kv.router.table.RoutingTable.Range;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.List;

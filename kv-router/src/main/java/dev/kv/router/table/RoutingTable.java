@@ -1,7 +1,9 @@
-package dev.kv.router;
+package dev.kv.router.table;
 
 import static java.util.stream.Collectors.joining;
 
+import dev.kv.router.Bytes;
+import dev.kv.router.NameSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -18,7 +20,7 @@ public final class RoutingTable {
     public static final RoutingTable EMPTY = new RoutingTable(List.of());
 
     /** The position of no entry. */
-    static final int NONE = -1;
+    public static final int NONE = -1;
 
     private static final int PRINTABLE_MAX = 1024;
     private static final int WARNED_ENTRIES_MAX = 16;
@@ -162,7 +164,7 @@ public final class RoutingTable {
      * The position in {@link #entries} of the first entry that matches the bucket's name, or {@link #NONE}. Takes no garbage, constant time where a table has no prefixes with the
      * name's first byte, and else time by the logarithm of their number.
      */
-    int position(Bytes bucket) {
+    public int position(Bytes bucket) {
         int slot = slot(bucket);
         int low = starts[slot];
         int high = starts[slot + 1];
@@ -178,7 +180,7 @@ public final class RoutingTable {
     }
 
     /** The names in spans of which the first entry that matches is the same for all. */
-    List<NameSpace.Span> split(NameSpace names) {
+    public List<NameSpace.Span> split(NameSpace names) {
         return names.cutAt(borders);
     }
 

@@ -1,12 +1,13 @@
-package dev.kv.router;
+package dev.kv.router.table;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import dev.kv.router.RoutingTable.Entry;
-import dev.kv.router.RoutingTable.Malformed;
-import dev.kv.router.RoutingTable.Node;
+import dev.kv.router.Bytes;
+import dev.kv.router.table.RoutingTable.Entry;
+import dev.kv.router.table.RoutingTable.Malformed;
+import dev.kv.router.table.RoutingTable.Node;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

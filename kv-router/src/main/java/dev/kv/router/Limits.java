@@ -1,0 +1,36 @@
+package dev.kv.router;
+
+import dev.kv.router.Reply.Failed;
+import dev.kv.router.Reply.Word;
+import java.util.Optional;
+
+/**
+ * What is too large for this node, in bytes, and too far.
+ *
+ * @param hopsMax how many nodes may pass a request on
+ * @param replyMaxBytes what a reply may hold
+ */
+public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, long replyMaxBytes) {
+    /** Why the name of a bucket is too large, if it is. */
+    public Optional<Failed> excessOfName(int bytes) {
+        return excess("the bucket's name", bytes, bucketMaxBytes, "kv.router.bucket-max");
+    }
+
+    /** Why a key is too large, if it is. */
+    public Optional<Failed> excessOfKey(int bytes) {
+        return excess("the key", bytes, keyMaxBytes, "kv.router.key-max");
+    }
+
+    /** Why a value is too large, if it is. */
+    public Optional<Failed> excessOfValue(int bytes) {
+        return excess("the value", bytes, valueMaxBytes, "kv.router.value-max");
+    }
+
+    private static Optional<Failed> excess(String what, int bytes, int maxBytes, String setting) {
+        return bytes <= maxBytes
+                ? Optional.empty()
+                : Optional.of(new Failed(
+                        Word.TOOLARGE,
+                        "%s has %d bytes, at most %d are allowed (%s)".formatted(what, bytes, maxBytes, setting)));
+    }
+}

@@ -1,0 +1,22 @@
+package dev.kv.router.table;
+
+import java.time.Instant;
+
+/**
+ * The routing table that routes now.
+ *
+ * @param version its mzxid in ZooKeeper, 0 for the static table
+ * @param source where it comes from, for people
+ * @param since when it came into force
+ * @param absence why there is no table yet, and an empty one stands in; empty if there is one
+ */
+public record TableInForce(RoutingTable table, long version, String source, Instant since, String absence) {
+    public TableInForce(RoutingTable table, long version, String source, Instant since) {
+        this(table, version, source, since, "");
+    }
+
+    /** No table: every request is answered with {@code NOROUTE} and the reason. */
+    public static TableInForce none(String absence) {
+        return new TableInForce(RoutingTable.EMPTY, 0, "", Instant.now(), absence);
+    }
+}
