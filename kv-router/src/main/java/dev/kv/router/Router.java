@@ -1,14 +1,15 @@
 package dev.kv.router;
 
-import dev.kv.router.Placement.Here;
-import dev.kv.router.Placement.Nowhere;
-import dev.kv.router.Placement.Place;
-import dev.kv.router.Placement.There;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Hop;
 import dev.kv.router.Reply.Way;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request.Visit;
+import dev.kv.router.placement.Placement;
+import dev.kv.router.placement.Placement.Here;
+import dev.kv.router.placement.Placement.Nowhere;
+import dev.kv.router.placement.Placement.Place;
+import dev.kv.router.placement.Placement.There;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
 import java.util.ArrayList;

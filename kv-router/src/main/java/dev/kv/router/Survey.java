@@ -1,12 +1,13 @@
 package dev.kv.router;
 
-import dev.kv.router.Placement.Share;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Name;
 import dev.kv.router.Reply.Names;
 import dev.kv.router.Reply.Owner;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request.Visit;
+import dev.kv.router.placement.Placement;
+import dev.kv.router.placement.Placement.Share;
 import dev.kv.router.table.RoutingTable;
 import java.util.ArrayList;
 import java.util.Comparator;

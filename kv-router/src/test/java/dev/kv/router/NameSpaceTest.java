@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.NameSpace.Span;
-import dev.kv.router.Placement.Share;
+import dev.kv.router.placement.Placement;
+import dev.kv.router.placement.Placement.Share;
 import dev.kv.router.table.RoutingTable;
 import java.util.List;
 import java.util.Optional;

@@ -1,8 +1,9 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.operator.Known;
+import dev.kv.router.placement.Holding;
+import dev.kv.router.placement.Holdings;
 import dev.kv.router.zookeeper.NodeDocument;
-import dev.kv.router.zookeeper.NodeDocument.Held;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Znodes;
 import java.util.LinkedHashMap;
@@ -75,9 +76,9 @@ final class NodesCommand implements Callable<Integer> {
                 + (node.client().isEmpty() ? "" : ", clients at " + node.client()));
         Output.line("  table  " + table(node));
         node.table().warnings().forEach(warning -> Output.line("  warning  " + warning));
-        long buckets = node.holds().stream().mapToLong(Held::buckets).sum();
-        long bytes = node.holds().stream().mapToLong(Held::bytes).sum();
-        Output.line("  holds  " + NodeDocument.amount(buckets, bytes));
+        long buckets = node.holds().stream().mapToLong(Holding::buckets).sum();
+        long bytes = node.holds().stream().mapToLong(Holding::bytes).sum();
+        Output.line("  holds  " + Holdings.amount(buckets, bytes));
         if (node.misplaced().buckets() > 0) {
             Output.line("  misplaced  " + node.misplaced().amount() + ": "
                     + String.join(" ", node.misplaced().names()));

@@ -3,8 +3,9 @@ package dev.kv.router.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.operator.Known;
-import dev.kv.router.operator.Move;
-import dev.kv.router.operator.Stranded;
+import dev.kv.router.placement.Holdings;
+import dev.kv.router.placement.Move;
+import dev.kv.router.placement.Stranded;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.NodeDocument;
 import dev.kv.router.zookeeper.NodeDocument.InForce;
@@ -179,7 +180,7 @@ final class TableChange {
                 .formatted(
                         stranded.node(),
                         stranded.partly() ? "up to " : "",
-                        NodeDocument.amount(stranded.buckets(), stranded.bytes()),
+                        Holdings.amount(stranded.buckets(), stranded.bytes()),
                         stranded.entry());
     }
 

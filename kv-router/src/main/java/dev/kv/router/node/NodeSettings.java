@@ -4,11 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Limits;
-import dev.kv.router.Placement;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.peer.PeerSettings;
 import dev.kv.router.peer.Room;
+import dev.kv.router.placement.Placement;
 import dev.kv.router.spi.Logging;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.ZooKeeperSettings;

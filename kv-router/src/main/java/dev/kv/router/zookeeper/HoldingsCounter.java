@@ -1,10 +1,11 @@
 package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Placement;
+import dev.kv.router.placement.Holding;
+import dev.kv.router.placement.Holdings;
+import dev.kv.router.placement.Misplaced;
+import dev.kv.router.placement.Placement;
 import dev.kv.router.table.RoutingTable;
-import dev.kv.router.zookeeper.NodeDocument.Held;
-import dev.kv.router.zookeeper.NodeDocument.Misplaced;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -32,7 +33,7 @@ final class HoldingsCounter {
     /** When the count is too old, by {@link System#nanoTime}. */
     private long dueNanos = System.nanoTime();
 
-    private List<Held> held = List.of();
+    private List<Holding> held = List.of();
     private Misplaced misplaced = Misplaced.NONE;
 
     /**
@@ -84,7 +85,7 @@ final class HoldingsCounter {
         return dueNanos;
     }
 
-    List<Held> held() {
+    List<Holding> held() {
         return held;
     }
 
@@ -94,7 +95,7 @@ final class HoldingsCounter {
 
     /** How many buckets there are, by entry, and misplaced ones. */
     List<Long> numbers() {
-        return Stream.concat(held.stream().map(Held::buckets), Stream.of(misplaced.buckets()))
+        return Stream.concat(held.stream().map(Holding::buckets), Stream.of(misplaced.buckets()))
                 .toList();
     }
 }

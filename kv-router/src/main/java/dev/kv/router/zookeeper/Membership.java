@@ -2,6 +2,7 @@ package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.placement.Holding;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
 import java.net.InetSocketAddress;
@@ -419,7 +420,7 @@ public final class Membership implements AutoCloseable {
         return describe(List.of(), warnings);
     }
 
-    private NodeDocument describe(List<NodeDocument.Held> held, List<String> warnings) {
+    private NodeDocument describe(List<Holding> held, List<String> warnings) {
         return new NodeDocument(
                 self.role(),
                 self.version(),

@@ -2,6 +2,8 @@ package dev.kv.router.zookeeper;
 
 import com.typesafe.config.Config;
 import dev.kv.router.config.Json;
+import dev.kv.router.placement.Holding;
+import dev.kv.router.placement.Misplaced;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
@@ -28,35 +30,10 @@ public record NodeDocument(
         String instance,
         String peer,
         String client,
-        List<Held> holds,
+        List<Holding> holds,
         Misplaced misplaced,
         Table table,
         Optional<InForce> inForce) {
-    /** How many names of misplaced buckets are told. */
-    public static final int MISPLACED_NAMES_MAX = 16;
-
-    /** Buckets that one entry sends to the node. */
-    public record Held(String entry, long buckets, long bytes) {}
-
-    /**
-     * Buckets that the table sends elsewhere.
-     *
-     * @param names some of them, at most {@link #MISPLACED_NAMES_MAX}, printable
-     */
-    public record Misplaced(long buckets, long bytes, List<String> names) {
-        /** None. */
-        public static final Misplaced NONE = new Misplaced(0, 0, List.of());
-
-        public Misplaced {
-            names = List.copyOf(names);
-        }
-
-        /** How many and how much, in words. */
-        public String amount() {
-            return NodeDocument.amount(buckets, bytes);
-        }
-    }
-
     /** What came of the newest text. */
     public enum State {
         /** It routes. */
@@ -105,11 +82,6 @@ public record NodeDocument(
         holds = List.copyOf(holds);
     }
 
-    /** So many buckets of so many bytes in words, such as {@code 1 bucket (259 bytes)}. */
-    public static String amount(long buckets, long bytes) {
-        return buckets + (buckets == 1 ? " bucket (" : " buckets (") + bytes + (bytes == 1 ? " byte)" : " bytes)");
-    }
-
     /** A time as documents have it, ISO-8601 in UTC. */
     static String text(Instant time) {
         return time.truncatedTo(ChronoUnit.SECONDS).toString();
@@ -131,9 +103,11 @@ public record NodeDocument(
         map.put(
                 "holds",
                 holds.stream()
-                        .map(held -> Map.of("entry", held.entry, "buckets", held.buckets, "bytes", held.bytes))
+                        .map(held -> Map.of("entry", held.entry(), "buckets", held.buckets(), "bytes", held.bytes()))
                         .toList());
-        map.put("misplaced", Map.of("buckets", misplaced.buckets, "bytes", misplaced.bytes, "names", misplaced.names));
+        map.put(
+                "misplaced",
+                Map.of("buckets", misplaced.buckets(), "bytes", misplaced.bytes(), "names", misplaced.names()));
         map.put(
                 "table",
                 Map.of(
@@ -172,7 +146,8 @@ public record NodeDocument(
                 config.getString("peer"),
                 config.getString("client"),
                 config.getConfigList("holds").stream()
-                        .map(held -> new Held(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
+                        .map(held ->
+                                new Holding(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
                         .toList(),
                 misplaced(config),
                 new Table(

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.placement.Holding;
+import dev.kv.router.placement.Misplaced;
 import dev.kv.router.table.TableInForce;
 import dev.kv.router.testing.Firewall;
 import dev.kv.router.zookeeper.NodeDocument.State;
@@ -701,8 +703,8 @@ class MembershipTest {
         Node foo = node("foo@h").join();
 
         NodeDocument said = foo.says("foo@h");
-        assertThat(said.holds()).containsExactly(new NodeDocument.Held("a*=foo@h", 2, 150));
-        assertThat(said.misplaced()).isEqualTo(new NodeDocument.Misplaced(1, 7, List.of("nuts")));
+        assertThat(said.holds()).containsExactly(new Holding("a*=foo@h", 2, 150));
+        assertThat(said.misplaced()).isEqualTo(new Misplaced(1, 7, List.of("nuts")));
         assertThat(said.table().warnings())
                 .contains("misplaced here: 1 bucket (7 bytes) that this table sends elsewhere");
         assertThat(foo.membership.status()).containsEntry("misplaced", "1 bucket (7 bytes): nuts");
@@ -719,8 +721,8 @@ class MembershipTest {
     void aBucketThatIsNewOrGoneIsToldWithinSeconds() throws Exception {
         create(ZNODES.table(), "*=foo@h");
         Node foo = node("foo@h").join();
-        for (List<NodeDocument.Held> held : List.of(
-                List.of(new NodeDocument.Held("*=foo@h", 1, 100)), List.of(new NodeDocument.Held("*=foo@h", 0, 0)))) {
+        for (List<Holding> held :
+                List.of(List.of(new Holding("*=foo@h", 1, 100)), List.of(new Holding("*=foo@h", 0, 0)))) {
             if (buckets.remove(Bytes.of("apples")) == null) {
                 buckets.put(Bytes.of("apples"), 100L);
             }
@@ -738,7 +740,7 @@ class MembershipTest {
         }
         create(ZNODES.table(), "*=foo@h");
         Node foo = node("foo@h").join();
-        assertThat(foo.says("foo@h").holds()).containsExactly(new NodeDocument.Held("*=foo@h", 1_000_000, 300_000_000));
+        assertThat(foo.says("foo@h").holds()).containsExactly(new Holding("*=foo@h", 1_000_000, 300_000_000));
 
         String prefixes = IntStream.range(1000, 3000)
                 .mapToObj(i -> "bucket-x" + i + "*=bar@h,")

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.config.Json;
-import dev.kv.router.zookeeper.NodeDocument.Misplaced;
+import dev.kv.router.placement.Misplaced;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -1,13 +1,10 @@
-package dev.kv.router.zookeeper;
+package dev.kv.router.placement;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Placement;
-import dev.kv.router.Placement.Here;
-import dev.kv.router.Placement.Nowhere;
-import dev.kv.router.Placement.There;
+import dev.kv.router.placement.Placement.Here;
+import dev.kv.router.placement.Placement.Nowhere;
+import dev.kv.router.placement.Placement.There;
 import dev.kv.router.table.RoutingTable.Entry;
-import dev.kv.router.zookeeper.NodeDocument.Held;
-import dev.kv.router.zookeeper.NodeDocument.Misplaced;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +14,7 @@ import java.util.Map;
  * The buckets on this node, counted by the table in force: those that it sends here, by its entries, and the misplaced
  * ones, which it sends elsewhere. This is where it is known what a new table leaves behind; who moves buckets after the table begins here.
  */
-final class Holdings {
+public final class Holdings {
     private static final int SHOWN_NAME_BYTES = 64;
 
     private final Placement placement;
@@ -36,31 +33,38 @@ final class Holdings {
     }
 
     /** Counts nothing yet. */
-    Holdings(Placement placement) {
+    public Holdings(Placement placement) {
         this.placement = placement;
         placement.here().forEach(entry -> held.put(entry, new Count()));
     }
 
     /** Counts a bucket of so many bytes. */
-    void add(Bytes bucket, long bytes) {
+    public void add(Bytes bucket, long bytes) {
         switch (placement.of(bucket)) {
             case Here(Entry entry) -> held.get(entry).add(bytes);
             case There _, Nowhere _ -> {
                 misplaced.add(bytes);
-                if (misplacedNames.size() < NodeDocument.MISPLACED_NAMES_MAX) {
+                if (misplacedNames.size() < Misplaced.NAMES_MAX) {
                     misplacedNames.add(bucket.printable(SHOWN_NAME_BYTES));
                 }
             }
         }
     }
 
-    List<Held> held() {
-        List<Held> counted = new ArrayList<>();
-        held.forEach((entry, count) -> counted.add(new Held(entry.toString(), count.buckets, count.bytes)));
+    /** The buckets that the table sends here, by its entries. */
+    public List<Holding> held() {
+        List<Holding> counted = new ArrayList<>();
+        held.forEach((entry, count) -> counted.add(new Holding(entry.toString(), count.buckets, count.bytes)));
         return counted;
     }
 
-    Misplaced misplaced() {
+    /** The buckets that it sends elsewhere. */
+    public Misplaced misplaced() {
         return new Misplaced(misplaced.buckets, misplaced.bytes, misplacedNames);
+    }
+
+    /** So many buckets of so many bytes in words, such as {@code 1 bucket (259 bytes)}. */
+    public static String amount(long buckets, long bytes) {
+        return buckets + (buckets == 1 ? " bucket (" : " buckets (") + bytes + (bytes == 1 ? " byte)" : " bytes)");
     }
 }

@@ -1,11 +1,12 @@
-package dev.kv.router;
+package dev.kv.router.placement;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-import dev.kv.router.Placement.Here;
-import dev.kv.router.Placement.Nowhere;
-import dev.kv.router.Placement.There;
+import dev.kv.router.Bytes;
+import dev.kv.router.placement.Placement.Here;
+import dev.kv.router.placement.Placement.Nowhere;
+import dev.kv.router.placement.Placement.There;
 import dev.kv.router.table.RoutingTable;
 import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;

@@ -1,5 +1,7 @@
-package dev.kv.router;
+package dev.kv.router.placement;
 
+import dev.kv.router.Bytes;
+import dev.kv.router.NameSpace;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.RoutingTable.Entry;
 import java.util.ArrayList;

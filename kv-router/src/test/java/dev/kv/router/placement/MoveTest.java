@@ -1,4 +1,4 @@
-package dev.kv.router.operator;
+package dev.kv.router.placement;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

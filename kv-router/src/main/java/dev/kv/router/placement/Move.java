@@ -1,4 +1,4 @@
-package dev.kv.router.operator;
+package dev.kv.router.placement;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.table.RoutingTable;

@@ -1,14 +1,13 @@
-package dev.kv.router.operator;
+package dev.kv.router.placement;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.table.RoutingTable;
-import dev.kv.router.zookeeper.NodeDocument.Held;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class StrandedTest {
-    private static final List<Held> HOLDINGS = List.of(new Held("a..m=foo@h", 12, 3400));
+    private static final List<Holding> HOLDINGS = List.of(new Holding("a..m=foo@h", 12, 3400));
 
     @Test
     void aTableThatTakesAWholeEntryAwayStrandsAllOfItsBuckets() throws Exception {
@@ -40,7 +39,7 @@ class StrandedTest {
 
     @Test
     void anEntryThatHoldsNoBucketsStrandsNothing() throws Exception {
-        assertThat(stranded("a..m=foo@h", List.of(new Held("a..m=foo@h", 0, 0)), "*=bar@h"))
+        assertThat(stranded("a..m=foo@h", List.of(new Holding("a..m=foo@h", 0, 0)), "*=bar@h"))
                 .isEmpty();
     }
 
@@ -52,7 +51,7 @@ class StrandedTest {
                 .containsExactly(new Stranded("foo@h", "a..m=foo@h", 12, 3400, true));
     }
 
-    private static List<Stranded> stranded(String inForce, List<Held> holdings, String after) throws Exception {
+    private static List<Stranded> stranded(String inForce, List<Holding> holdings, String after) throws Exception {
         return Stranded.on("foo@h", RoutingTable.parse(inForce), holdings, RoutingTable.parse(after));
     }
 }

@@ -1,10 +1,8 @@
-package dev.kv.router.operator;
+package dev.kv.router.placement;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Placement;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.RoutingTable.Entry;
-import dev.kv.router.zookeeper.NodeDocument.Held;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,7 +24,7 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
      *
      * @param inForce the table in force there, whose entries the holdings name
      */
-    public static List<Stranded> on(String node, RoutingTable inForce, List<Held> holdings, RoutingTable after) {
+    public static List<Stranded> on(String node, RoutingTable inForce, List<Holding> holdings, RoutingTable after) {
         Placement placement = new Placement(node, after);
         Map<String, Parts> parts = new LinkedHashMap<>();
         for (Bytes region : Regions.of(List.of(inForce, after))) {
@@ -36,7 +34,7 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
             });
         }
         List<Stranded> stranded = new ArrayList<>();
-        for (Held held : holdings) {
+        for (Holding held : holdings) {
             Parts of = parts.getOrDefault(held.entry(), Parts.NONE);
             if (held.buckets() > 0 && of.leave > 0) {
                 stranded.add(new Stranded(node, held.entry(), held.buckets(), held.bytes(), of.stay > 0));
@@ -46,8 +44,8 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
     }
 
     /** What stands for the table that is in force on a node, where only the entries are known that it holds buckets of. */
-    public static RoutingTable entriesOf(List<Held> holdings) {
-        String text = holdings.stream().map(Held::entry).collect(Collectors.joining(","));
+    public static RoutingTable entriesOf(List<Holding> holdings) {
+        String text = holdings.stream().map(Holding::entry).collect(Collectors.joining(","));
         try {
             return RoutingTable.parse(text);
         } catch (RoutingTable.Malformed e) {
