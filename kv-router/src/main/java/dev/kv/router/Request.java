@@ -55,12 +55,12 @@ public record Request(
     }
 
     /** A command as it comes from a client. */
-    static Request of(Command command, int stream) {
+    public static Request of(Command command, int stream) {
         return new Request(command, stream, List.of(), UNLIMITED, 0, Optional.empty(), Optional.empty(), () -> {});
     }
 
     /** Another command on the same way. */
-    Request with(Command other) {
+    public Request with(Command other) {
         return new Request(other, stream, path, timeLeft, takenMillis, holder, id, progress);
     }
 
@@ -70,7 +70,7 @@ public record Request(
     }
 
     /** The same request, passed on by one more node. */
-    Request via(Visit visit) {
+    public Request via(Visit visit) {
         List<Visit> longer = new ArrayList<>(path.size() + 1);
         longer.addAll(path);
         longer.add(visit);

@@ -20,7 +20,7 @@ class ArchitectureTest {
 
     @Test
     void allRoomsAreLookedAt() {
-        assertThat(KV.contain("dev.kv.router.Router")).isTrue();
+        assertThat(KV.contain("dev.kv.router.dispatch.Router")).isTrue();
         assertThat(KV.contain("dev.kv.storage.LogStorage")).isTrue();
         assertThat(KV.contain("dev.kv.server.ClientDoor")).isTrue();
         assertThat(KV.contain("dev.kv.router.testing.Firewall")).isFalse();

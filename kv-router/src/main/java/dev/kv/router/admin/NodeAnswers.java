@@ -6,7 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
-import dev.kv.router.Router;
+import dev.kv.router.dispatch.Router;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;

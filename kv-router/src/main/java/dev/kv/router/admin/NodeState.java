@@ -1,7 +1,7 @@
 package dev.kv.router.admin;
 
 import dev.kv.router.Limits;
-import dev.kv.router.Router;
+import dev.kv.router.dispatch.Router;
 import dev.kv.router.spi.Engine;
 import java.net.InetSocketAddress;
 import java.time.Duration;

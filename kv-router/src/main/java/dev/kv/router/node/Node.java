@@ -1,13 +1,13 @@
 package dev.kv.router.node;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Router;
 import dev.kv.router.Store;
 import dev.kv.router.admin.LocalServer;
 import dev.kv.router.admin.NodeAnswers;
 import dev.kv.router.admin.NodeState;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
+import dev.kv.router.dispatch.Router;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Loops;
 import dev.kv.router.peer.PeerDoor;

@@ -4,7 +4,7 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
-import dev.kv.router.Router;
+import dev.kv.router.dispatch.Router;
 import dev.kv.router.net.Report;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;

@@ -1,7 +1,7 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Router;
+import dev.kv.router.dispatch.Router;
 import dev.kv.router.net.Listener;
 import dev.kv.router.net.Loops;
 import dev.kv.router.net.Report;

@@ -2,7 +2,7 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Reply;
 import dev.kv.router.Request;
-import dev.kv.router.Router;
+import dev.kv.router.dispatch.Router;
 import dev.kv.router.net.Connector;
 import dev.kv.router.net.Loop;
 import dev.kv.router.net.Loops;

@@ -1,11 +1,17 @@
-package dev.kv.router;
+package dev.kv.router.dispatch;
 
+import dev.kv.router.Command;
+import dev.kv.router.Limits;
+import dev.kv.router.NameSpace;
+import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Name;
 import dev.kv.router.Reply.Names;
 import dev.kv.router.Reply.Owner;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.Request;
 import dev.kv.router.Request.Visit;
+import dev.kv.router.Store;
 import dev.kv.router.placement.Placement;
 import dev.kv.router.placement.Placement.Share;
 import dev.kv.router.table.RoutingTable;
@@ -24,7 +30,7 @@ import java.util.concurrent.CompletionStage;
  *
  * <p>The answer is a failure if a part of it is missing.
  */
-final class Survey {
+final class FanOut {
     /** What a name takes in a reply beside its bytes. */
     private static final int NAME_OVERHEAD_BYTES = 16;
 
@@ -37,7 +43,7 @@ final class Survey {
     private final Limits limits;
     private final Router.Routing now;
 
-    Survey(String self, Optional<Store> local, Router.Nodes others, Limits limits, Router.Routing now) {
+    FanOut(String self, Optional<Store> local, Router.Nodes others, Limits limits, Router.Routing now) {
         this.self = self;
         this.local = local;
         this.others = others;

@@ -1,10 +1,16 @@
-package dev.kv.router;
+package dev.kv.router.dispatch;
 
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Limits;
+import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Hop;
 import dev.kv.router.Reply.Way;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.Request;
 import dev.kv.router.Request.Visit;
+import dev.kv.router.Store;
 import dev.kv.router.placement.Placement;
 import dev.kv.router.placement.Placement.Here;
 import dev.kv.router.placement.Placement.Nowhere;
@@ -86,7 +92,7 @@ public final class Router {
         }
         Routing now = routing;
         if (request.command() instanceof Command.Survey survey) {
-            return new Survey(self, local, others, limits, now).run(request, survey);
+            return new FanOut(self, local, others, limits, now).run(request, survey);
         }
         return switch (now.placement().of(request.command().bucket())) {
             case Here here -> runHere(request, now, here);
