@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
+import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What lies in the tarballs, and that the folder they unpack to may lie anywhere and need not be writable. */
@@ -82,7 +84,17 @@ class ReleaseContentsTest {
         Path home = Release.of(role).home();
 
         assertThat(names(home))
-                .containsExactlyInAnyOrder("LICENSE", "README.md", "RELEASE", "bin", "config", "lib", "runtime");
+                .containsExactlyInAnyOrder(
+                        "LICENSE",
+                        "NOTICE",
+                        "README.md",
+                        "RELEASE",
+                        "bin",
+                        "config",
+                        "docs",
+                        "lib",
+                        "licenses",
+                        "runtime");
         assertThat(names(home.resolve("bin"))).containsExactlyInAnyOrder("kv", "zkCli.sh");
         assertThat(names(home.resolve("config"))).containsExactlyInAnyOrder("jvm.options", "kv.conf");
         assertThat(names(home.resolve("lib")))
@@ -124,6 +136,77 @@ class ReleaseContentsTest {
                 .content(UTF_8)
                 .startsWith("# kv " + System.getProperty("kv.version") + ", " + role.text() + " release")
                 .doesNotContain("${");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Role.class)
+    void everyJarComesWithItsLicenceAndItsNotices(Role role) throws IOException {
+        Path home = Release.of(role).home();
+        List<String> named = Files.readAllLines(home.resolve("NOTICE"), UTF_8);
+        List<String> jars = names(home.resolve("lib")).stream()
+                .filter(name -> !name.startsWith("kv-"))
+                .map(name -> name.replaceFirst("\\.jar$", ""))
+                .toList();
+
+        for (String jar : jars) {
+            Path texts = home.resolve("licenses").resolve(jar);
+            assertThat(named)
+                    .filteredOn(line -> line.startsWith(jar + ", "))
+                    .singleElement()
+                    .asString()
+                    .matches(".*, (Apache-2\\.0|BSD-3-Clause|MIT|EPL-2\\.0 or LGPL-2\\.1-only): licenses/" + jar);
+            assertThat(names(texts)).as(jar).anyMatch(name -> name.startsWith("LICENSE"));
+            try (JarFile content =
+                    new JarFile(home.resolve("lib/" + jar + ".jar").toFile())) {
+                for (JarEntry own : content.stream()
+                        .filter(entry -> entry.getName().matches("(META-INF/)?(LICENSE|NOTICE)[^/]*"))
+                        .toList()) {
+                    assertThat(texts.resolve(Path.of(own.getName()).getFileName()))
+                            .hasBinaryContent(content.getInputStream(own).readAllBytes());
+                }
+            }
+        }
+        assertThat(names(home.resolve("licenses"))).allMatch(name -> name.equals("runtime") || jars.contains(name));
+    }
+
+    /** Their jars come without them. */
+    @ParameterizedTest
+    @CsvSource({
+        "jline, LICENSE.txt, the original author",
+        "logback-core, LICENSE.EPL-2.0.md, Eclipse Public License - v 2.0",
+        "logback-core, LICENSE.LGPL-2.1.txt, GNU LESSER GENERAL PUBLIC LICENSE",
+        "metrics-core, NOTICE, Coda Hale",
+        "netty-codec, NOTICE.txt, The Netty Project",
+        "slf4j-api, LICENSE.txt, QOS.ch",
+        "snappy-java, LICENSE.snappy.txt, Google Inc.",
+        "zookeeper, NOTICE.txt, Apache ZooKeeper",
+        "config, LICENSE, Apache License"
+    })
+    void whatAJarLeavesOutIsThereToo(String jar, String file, String holder) throws IOException {
+        Path licenses = Release.of(Role.COMBINED).home().resolve("licenses");
+        String folder = names(licenses).stream()
+                .filter(name -> name.matches(jar + "-[0-9].*"))
+                .findFirst()
+                .orElseThrow();
+
+        assertThat(licenses.resolve(folder).resolve(file)).content(UTF_8).contains(holder);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Role.class)
+    void everyModuleOfTheRuntimeComesWithItsLicence(Role role) throws IOException {
+        Path home = Release.of(role).home();
+        Properties facts = new Properties();
+        facts.load(Files.newBufferedReader(home.resolve("runtime/release"), UTF_8));
+
+        assertThat(facts.getProperty("MODULES").replace("\"", "").split(" ", -1))
+                .contains("java.base")
+                .allSatisfy(module -> assertThat(home.resolve("runtime/legal/" + module + "/LICENSE"))
+                        .content(UTF_8)
+                        .contains("GNU General Public License"));
+        assertThat(home.resolve("NOTICE"))
+                .content(UTF_8)
+                .contains("GPL-2.0-only WITH Classpath-exception-2.0: runtime/legal");
     }
 
     @ParameterizedTest
