@@ -76,8 +76,48 @@ public sealed interface Reply {
         }
     }
 
-    /** It was not done, or nobody can tell; {@code word} says which, for a program, and {@code message} for people. */
-    record Failed(Word word, String message) implements Reply {}
+    /**
+     * It was not done, or nobody can tell.
+     *
+     * @param word which of the two, and why, for a program
+     * @param reason why, where protocols have words of their own for it
+     * @param message why, for people, in the words of no protocol
+     */
+    record Failed(Word word, Reason reason, String message) implements Reply {
+        /** A failure of which the message says all. */
+        public Failed(Word word, String message) {
+            this(word, Reason.IN_MESSAGE, message);
+        }
+
+        /** A failure of which the reason says all. */
+        public Failed(Reason reason) {
+            this(Word.ERR, reason, reason.text);
+        }
+    }
+
+    /** Why a command failed, where protocols have words of their own for it; each door has them in one place. */
+    enum Reason {
+        /** The message says all. */
+        IN_MESSAGE(""),
+        /** What was asked for of a bucket is more than one reply may hold. */
+        CONTENT_TOO_LARGE("this is more than one reply may hold (kv.router.reply-max): read the bucket in parts"),
+        /** There are more names of buckets than one reply may hold. */
+        NAMES_TOO_LARGE("these are more names than one reply may hold (kv.router.reply-max): ask for them in parts"),
+        /** What is to be added to is no whole number. */
+        NOT_AN_INTEGER("the value is not a whole number of 64 bits"),
+        /** What is to be added to is no number. */
+        NOT_A_NUMBER("the value is not a number"),
+        /** The sum is no whole number of 64 bits. */
+        SUM_OVERFLOWS("the sum does not fit into 64 bits"),
+        /** The sum is no number. */
+        SUM_NOT_FINITE("the sum is not a finite number");
+
+        private final String text;
+
+        Reason(String text) {
+            this.text = text;
+        }
+    }
 
     /**
      * What one node's routing table says of a bucket.

@@ -55,8 +55,7 @@ final class Answers {
             long done = replies.stream()
                     .filter(reply -> !(reply instanceof Reply.Failed))
                     .count();
-            out.error("%s %s (%d of %d done)"
-                    .formatted(failure.get().word(), failure.get().message(), done, replies.size()));
+            out.error("%s (%d of %d done)".formatted(RespError.line(failure.get()), done, replies.size()));
         }
     }
 

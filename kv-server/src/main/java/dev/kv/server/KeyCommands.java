@@ -147,7 +147,7 @@ final class KeyCommands {
     private static void allNames(RespWriter out, Reply reply) {
         Reply.Names page = (Reply.Names) reply;
         if (page.next() != 0) {
-            out.error("ERR reply too large, use SCAN");
+            out.error(new Reply.Failed(Reply.Reason.NAMES_TOO_LARGE));
         } else {
             out.bulks(names(page));
         }

@@ -32,8 +32,9 @@ final class LineReply {
             case Reply.Value(Bytes value) ->
                 fitsOnALine(value) ? List.of(new Piece.Array(value), END_OF_VALUE) : of(NOT_FOR_A_LINE);
             case Reply.LargeValue(Held value) -> List.of(new Piece.Large(value), END_OF_VALUE);
-            case Reply.Failed(Reply.Word word, String message) ->
-                line("ERROR " + word + " " + message.replace('\r', ' ').replace('\n', ' '));
+            case Reply.Failed failed ->
+                line("ERROR " + failed.word() + " "
+                        + failed.message().replace('\r', ' ').replace('\n', ' '));
             case Reply.Amount _, Reply.Values _, Reply.Many _, Reply.Page _, Reply.Names _, Reply.Way _ ->
                 throw new IllegalArgumentException("no command of a line asks for " + reply);
         };

@@ -1,5 +1,7 @@
 package dev.kv.server;
 
+import dev.kv.router.Reply;
+
 /** Why a request of RESP is refused before it runs: the line that the client gets, its first word included. */
 final class RespError extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -14,6 +16,20 @@ final class RespError extends RuntimeException {
 
     static RespError syntax() {
         return new RespError("ERR syntax error");
+    }
+
+    /** The line for a command that failed: in the words of Redis where it has such. */
+    static String line(Reply.Failed failed) {
+        String text = switch (failed.reason()) {
+            case IN_MESSAGE -> failed.message();
+            case CONTENT_TOO_LARGE -> "reply too large, use HSCAN";
+            case NAMES_TOO_LARGE -> "reply too large, use SCAN";
+            case NOT_AN_INTEGER -> "hash value is not an integer";
+            case NOT_A_NUMBER -> "hash value is not a float";
+            case SUM_OVERFLOWS -> "increment or decrement would overflow";
+            case SUM_NOT_FINITE -> "increment would produce NaN or Infinity";
+        };
+        return failed.word() + " " + text;
     }
 
     /**

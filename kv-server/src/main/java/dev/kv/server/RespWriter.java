@@ -83,7 +83,7 @@ final class RespWriter {
     }
 
     RespWriter error(Reply.Failed failed) {
-        return error(failed.word() + " " + failed.message());
+        return error(RespError.line(failed));
     }
 
     RespWriter number(long number) {

@@ -36,6 +36,22 @@ final class LineReplyTest {
     }
 
     @Test
+    void aTypedReasonIsToldInTheWordsOfEachProtocol() {
+        for (Reply.Reason reason : Reply.Reason.values()) {
+            if (reason == Reply.Reason.IN_MESSAGE) {
+                continue;
+            }
+            Reply.Failed failed = new Reply.Failed(reason);
+            assertThat(written(failed))
+                    .isEqualTo("ERROR ERR " + failed.message() + "\r\n")
+                    .doesNotContain("HSCAN", "SCAN", "hash");
+            assertThat(RespError.line(failed)).startsWith("ERR ").doesNotContain(failed.message());
+        }
+        assertThat(RespError.line(new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE)))
+                .isEqualTo("ERR reply too large, use HSCAN");
+    }
+
+    @Test
     void aFailureIsOneLineWithItsWord() {
         for (Reply.Word word : Reply.Word.values()) {
             assertThat(written(new Reply.Failed(word, "no way to café")))

@@ -7,7 +7,7 @@ import dev.kv.router.Held;
 import dev.kv.router.LongDouble;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
-import dev.kv.router.Reply.Word;
+import dev.kv.router.Reply.Reason;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -48,7 +48,7 @@ final class Commands {
                     throw new IllegalArgumentException("a bucket does not know the way: the router answers Route");
             };
         } catch (TooLarge e) {
-            return new Reply.Failed(Word.ERR, "reply too large, use HSCAN");
+            return new Reply.Failed(Reason.CONTENT_TOO_LARGE);
         } catch (Refused e) {
             return e.reply();
         }
@@ -171,11 +171,11 @@ final class Commands {
         Bytes old = bucket.get(add.key());
         OptionalLong number = old == null ? OptionalLong.of(0) : old.wholeNumber();
         if (number.isEmpty()) {
-            return failed("hash value is not an integer");
+            return new Reply.Failed(Reason.NOT_AN_INTEGER);
         }
         long sum = number.getAsLong() + add.amount();
         if (((number.getAsLong() ^ sum) & (add.amount() ^ sum)) < 0) {
-            return failed("increment or decrement would overflow");
+            return new Reply.Failed(Reason.SUM_OVERFLOWS);
         }
         bucket.set(add.key(), Bytes.of(Long.toString(sum)));
         return new Reply.Amount(sum);
@@ -185,19 +185,15 @@ final class Commands {
         Bytes old = bucket.get(add.key());
         Optional<BigDecimal> number = old == null ? Optional.of(BigDecimal.ZERO) : LongDouble.parse(old);
         if (number.isEmpty() && !LongDouble.isInfinity(old)) {
-            return failed("hash value is not a float");
+            return new Reply.Failed(Reason.NOT_A_NUMBER);
         }
         Optional<BigDecimal> sum = number.flatMap(value -> LongDouble.add(value, add.amount()));
         if (sum.isEmpty()) {
-            return failed("increment would produce NaN or Infinity");
+            return new Reply.Failed(Reason.SUM_NOT_FINITE);
         }
         Bytes value = LongDouble.text(sum.get());
         bucket.set(add.key(), value);
         return new Reply.Value(value);
-    }
-
-    private static Reply failed(String message) {
-        return new Reply.Failed(Word.ERR, message);
     }
 
     private static Reply content(View bucket, Command.Part part, ReplyRoom room) {

@@ -118,7 +118,7 @@ final class CommandsTest {
         assertThat(reply)
                 .isEqualTo(new Reply.Many(List.of(
                         amount(1),
-                        new Reply.Failed(Reply.Word.ERR, "hash value is not an integer"),
+                        new Reply.Failed(Reply.Reason.NOT_AN_INTEGER),
                         new Reply.Value(Bytes.of("0.5")),
                         amount(2),
                         amount(3),
@@ -153,7 +153,7 @@ final class CommandsTest {
     @Test
     void whatIsTooLargeForAReplyChangesNothing() {
         set("large", "v".repeat(REPLY_MAX_BYTES - 1000), "other", "v".repeat(2000));
-        Reply tooLarge = new Reply.Failed(Reply.Word.ERR, "reply too large, use HSCAN");
+        Reply tooLarge = new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE);
 
         assertThat(run(new Command.Content(B, Part.PAIRS))).isEqualTo(tooLarge);
         assertThat(run(new Command.GetAll(B, words("large", "other")))).isEqualTo(tooLarge);

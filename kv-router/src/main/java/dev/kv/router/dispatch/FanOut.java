@@ -137,7 +137,7 @@ final class FanOut {
             }
         }
         if (bytes > limits.replyMaxBytes()) {
-            return new Failed(Word.ERR, "reply too large, use SCAN");
+            return new Failed(Reply.Reason.NAMES_TOO_LARGE);
         }
         names.sort(Comparator.comparingLong(Name::position));
         return new Names(owners(a, b), end == END ? 0 : end, names);

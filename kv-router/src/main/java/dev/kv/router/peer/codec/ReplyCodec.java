@@ -15,8 +15,11 @@ import static dev.kv.router.peer.codec.Variants.writtenLike;
 
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
+import dev.kv.router.Reply.Reason;
 import dev.kv.router.Reply.Word;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /** How replies stand in a message: a row for each kind. {@code docs/peer-protocol.md} shows the same. */
 public final class ReplyCodec {
@@ -26,32 +29,43 @@ public final class ReplyCodec {
     /** No kind of {@link Reply}: the called node does not know the command. The code of the command follows. */
     private static final int UNSUPPORTED = 6;
 
-    /** A word that only newer nodes know says no more than any error. */
-    private static final Encoding<Word> WORD = new Encoding<>() {
-        @Override
-        public long size(Word value) {
-            return MessageWriter.textSize(value.name());
+    /**
+     * A failure: a word and a message. The name of a typed reason stands in the place of the word, since older nodes take a word
+     * that they do not know for {@link Word#ERR}.
+     */
+    private static final Encoding<Reply.Failed> FAILED = new Encoding<>() {
+        private String first(Reply.Failed failed) {
+            return failed.reason() == Reason.IN_MESSAGE
+                    ? failed.word().name()
+                    : failed.reason().name();
         }
 
         @Override
-        public void write(MessageWriter out, Word value) {
-            out.text(value.name());
+        public long size(Reply.Failed failed) {
+            return (long) MessageWriter.textSize(first(failed)) + MessageWriter.textSize(failed.message());
         }
 
         @Override
-        public Word read(MessageReader in) throws MalformedMessage {
-            String name = in.text();
-            for (Word word : Word.values()) {
-                if (word.name().equals(name)) {
-                    return word;
-                }
-            }
-            return Word.ERR;
+        public void write(MessageWriter out, Reply.Failed failed) {
+            out.text(first(failed));
+            out.text(failed.message());
+        }
+
+        @Override
+        public Reply.Failed read(MessageReader in) throws MalformedMessage {
+            String first = in.text();
+            String message = in.text();
+            Word word = named(Word.values(), first).orElse(Word.ERR);
+            Reason reason = named(Reason.values(), first).orElse(Reason.IN_MESSAGE);
+            return new Reply.Failed(word, reason, message);
+        }
+
+        private <E extends Enum<E>> Optional<E> named(E[] values, String name) {
+            return Arrays.stream(values)
+                    .filter(value -> value.name().equals(name))
+                    .findFirst();
         }
     };
-
-    private static final Encoding<Reply.Failed> FAILED =
-            fields(Reply.Failed::new, field(Reply.Failed::word, WORD), field(Reply.Failed::message, TEXT));
 
     private static final Encoding<Reply.Hop> HOP = fields(
             Reply.Hop::new,

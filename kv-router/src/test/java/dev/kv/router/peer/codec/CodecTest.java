@@ -57,6 +57,7 @@ final class CodecTest {
             Reply.ABSENT,
             new Reply.Value(K),
             new Reply.Failed(Reply.Word.NOSPACE, "why"),
+            new Reply.Failed(Reply.Reason.NOT_AN_INTEGER),
             new Reply.Way(List.of(new Reply.Hop("foo@h", 5, "*=foo@h", 1, 2)), Optional.empty()),
             new Reply.Amount(-7),
             new Reply.Values(List.of(K, Bytes.EMPTY)),
