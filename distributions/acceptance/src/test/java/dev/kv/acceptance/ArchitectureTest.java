@@ -1,14 +1,23 @@
 package dev.kv.acceptance;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.mapping;
+import static java.util.stream.Collectors.toList;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** The rooms of the house and the arrows between them, as docs/architecture.md draws them. */
@@ -120,5 +129,41 @@ class ArchitectureTest {
     @Test
     void noPackagesDependOnEachOtherInACircle() {
         slices().matching("dev.kv.(**)").should().beFreeOfCycles().check(KV);
+    }
+
+    /** What a package of the hub uses of the others; all use the vocabulary. */
+    @Test
+    void theArrowsInsideTheHubGoOneWay() {
+        uses("config");
+        uses("net");
+        uses("table");
+        uses("placement", "table");
+        uses("dispatch", "spi", "placement", "table");
+        uses("spi", "config", "net", "table");
+        uses("peer", "net", "dispatch", "table");
+        uses("zookeeper", "config", "net", "placement", "table");
+        uses("operator", "zookeeper", "placement", "table");
+        uses("admin", "config", "net", "dispatch", "spi", "table");
+    }
+
+    private static void uses(String room, String... others) {
+        String hub = "dev.kv.router.";
+        String[] allowed = Stream.concat(Stream.of(room), Stream.of(others))
+                .map(name -> hub + name + "..")
+                .toArray(String[]::new);
+        noClasses()
+                .that()
+                .resideInAPackage(hub + room + "..")
+                .should()
+                .dependOnClassesThat(resideInAPackage(hub + "*..").and(not(resideInAnyPackage(allowed))))
+                .check(KV);
+    }
+
+    @Test
+    void noTwoClassesHaveTheSameName() {
+        Map<String, List<String>> byName = KV.stream()
+                .filter(type -> type.isTopLevelClass() && !type.getSimpleName().equals("package-info"))
+                .collect(groupingBy(JavaClass::getSimpleName, mapping(JavaClass::getName, toList())));
+        assertThat(byName.values()).allSatisfy(names -> assertThat(names).hasSize(1));
     }
 }

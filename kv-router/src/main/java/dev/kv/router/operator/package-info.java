@@ -1,2 +1,2 @@
-/** What an operator's change of a routing table means for the buckets and the nodes, and what the nodes make of it. */
+/** What the nodes make of a routing table, for the commands that show or change it. */
 package dev.kv.router.operator;

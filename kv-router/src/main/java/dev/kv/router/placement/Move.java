@@ -1,10 +1,10 @@
 package dev.kv.router.placement;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.table.Range;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.RoutingTable.Entry;
 import dev.kv.router.table.RoutingTable.Node;
-import dev.kv.router.table.RoutingTable.Range;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

@@ -1,6 +1,7 @@
 package dev.kv.router.placement;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.table.Range;
 import dev.kv.router.table.RoutingTable;
 import java.util.List;
 import java.util.NavigableSet;
@@ -16,7 +17,7 @@ final class Regions {
 
     /** The regions in their order: each stands behind those that hold its beginning. */
     static NavigableSet<Bytes> of(List<RoutingTable> tables) {
-        NavigableSet<Bytes> regions = new TreeSet<>(new RoutingTable.Range.All().shortestNames());
+        NavigableSet<Bytes> regions = new TreeSet<>(new Range.All().shortestNames());
         for (RoutingTable table : tables) {
             table.entries().forEach(entry -> regions.addAll(entry.range().shortestNames()));
         }

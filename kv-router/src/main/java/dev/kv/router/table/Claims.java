@@ -2,7 +2,6 @@ package dev.kv.router.table;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.NameSpace;
-import dev.kv.router.table.RoutingTable.Range;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.NavigableMap;

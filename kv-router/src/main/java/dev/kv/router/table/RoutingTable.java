@@ -137,7 +137,7 @@ public final class RoutingTable {
         addRuns(runs, 'A', 'Z', chosen);
         addRuns(runs, 'a', 'z', chosen);
         addRuns(runs, '0', '9', chosen);
-        addRuns(runs, 0, 0xFF, chosen.and(b -> !isAlphanumeric(b)));
+        addRuns(runs, 0, 0xFF, chosen.and(b -> !Range.isAlphanumeric(b)));
         String shown = runs.stream().limit(WARNED_RUNS_MAX).collect(joining(" "));
         return runs.size() > WARNED_RUNS_MAX ? shown + " ..." : shown;
     }
@@ -224,121 +224,12 @@ public final class RoutingTable {
         return canonical;
     }
 
-    static boolean isAlphanumeric(int c) {
-        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    }
-
     /** One entry, and where it stands in the text (from 1). */
     public record Entry(Range range, Node node, int line, int column) {
         /** The entry in the table's syntax, without its place. */
         @Override
         public String toString() {
             return range + "=" + node;
-        }
-    }
-
-    /** The buckets that an entry matches. Its text is the one of the canonical form. */
-    public sealed interface Range {
-        boolean matches(Bytes bucket);
-
-        /**
-         * Names that stand for all that the range matches: whoever takes one of these takes every name of the range that
-         * begins with it too, and whoever takes none of them leaves something to the range.
-         */
-        List<Bytes> shortestNames();
-
-        private static Bytes oneByte(int b) {
-            return Bytes.owning(new byte[] {(byte) b});
-        }
-
-        private static String escaped(int b) {
-            return "%%%02X".formatted(b);
-        }
-
-        /** Every bucket, also the one without a name. */
-        record All() implements Range {
-            @Override
-            public boolean matches(Bytes bucket) {
-                return true;
-            }
-
-            @Override
-            public List<Bytes> shortestNames() {
-                List<Bytes> names = new ArrayList<>(new Span(0, 0xFF).shortestNames());
-                names.add(Bytes.EMPTY);
-                return names;
-            }
-
-            @Override
-            public String toString() {
-                return "*";
-            }
-        }
-
-        /** The buckets whose first byte is {@code first} to {@code last}, 0 to 255, both included. */
-        record Span(int first, int last) implements Range {
-            public Span {
-                if (first < 0 || first > last || last > 0xFF) {
-                    throw new IllegalArgumentException("no range of bytes: " + first + " to " + last);
-                }
-            }
-
-            @Override
-            public boolean matches(Bytes bucket) {
-                return !bucket.isEmpty() && bucket.at(0) >= first && bucket.at(0) <= last;
-            }
-
-            @Override
-            public List<Bytes> shortestNames() {
-                List<Bytes> names = new ArrayList<>();
-                for (int b = first; b <= last; b++) {
-                    names.add(oneByte(b));
-                }
-                return names;
-            }
-
-            @Override
-            public String toString() {
-                return first == last ? bound(first) : bound(first) + ".." + bound(last);
-            }
-
-            private static String bound(int b) {
-                return isAlphanumeric(b) || b == '_' ? Character.toString(b) : escaped(b);
-            }
-        }
-
-        /** The buckets whose name begins with {@code prefix}, which is not empty. */
-        record Prefix(Bytes prefix) implements Range {
-            public Prefix {
-                if (prefix.isEmpty()) {
-                    throw new IllegalArgumentException("an empty prefix");
-                }
-            }
-
-            @Override
-            public boolean matches(Bytes bucket) {
-                return bucket.startsWith(prefix);
-            }
-
-            @Override
-            public List<Bytes> shortestNames() {
-                return List.of(prefix);
-            }
-
-            @Override
-            public String toString() {
-                StringBuilder text = new StringBuilder(prefix.size() + 1);
-                for (int i = 0; i < prefix.size(); i++) {
-                    int b = prefix.at(i);
-                    boolean afterDot = !text.isEmpty() && text.charAt(text.length() - 1) == '.';
-                    if (isAlphanumeric(b) || b == '_' || (b == '-' && i > 0) || (b == '.' && !afterDot)) {
-                        text.append((char) b);
-                    } else {
-                        text.append(escaped(b));
-                    }
-                }
-                return text.append('*').toString();
-            }
         }
     }
 

@@ -6,7 +6,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.table.RoutingTable.Entry;
 import dev.kv.router.table.RoutingTable.Malformed;
 import dev.kv.router.table.RoutingTable.Node;
-import dev.kv.router.table.RoutingTable.Range;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -247,12 +246,12 @@ final class RoutingTableParser {
     }
 
     private static boolean isNodeNameCharacter(int c) {
-        return RoutingTable.isAlphanumeric(c) || c == '_' || c == '-';
+        return Range.isAlphanumeric(c) || c == '_' || c == '-';
     }
 
     /** Whether the character may stand for itself in a range, or stands in the name of a host. */
     private static boolean isPlain(int c) {
-        return RoutingTable.isAlphanumeric(c) || c == '_' || c == '-' || c == '.';
+        return Range.isAlphanumeric(c) || c == '_' || c == '-' || c == '.';
     }
 
     private boolean atDots() {

@@ -2,21 +2,16 @@ package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
-import dev.kv.router.placement.Holding;
-import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -62,6 +57,7 @@ public final class Membership implements AutoCloseable {
     private final HoldingsCounter holdings;
     private final Registration registration;
     private final Ignored ignored = new Ignored();
+    private final SelfDescription description;
 
     /** Set by {@link #join}. */
     private ZooKeeperSession zookeeper;
@@ -109,6 +105,7 @@ public final class Membership implements AutoCloseable {
         this.directory = new Directory(settings, self.folder());
         this.holdings = new HoldingsCounter(self.name(), buckets);
         this.registration = new Registration(self.name(), self.instance(), settings.documentMaxBytes());
+        this.description = new SelfDescription(settings, self, table, directory, holdings);
     }
 
     /** The table to begin with: the last good one, from disk. */
@@ -215,27 +212,7 @@ public final class Membership implements AutoCloseable {
                     .collect(Collectors.joining("; "));
             status.put("ignored", useless.size() > SHOWN_IGNORED_MAX ? shown + "; ..." : shown);
         }
-        document.ifPresent(said -> status.putAll(status(said)));
-        return status;
-    }
-
-    private static Map<String, String> status(NodeDocument said) {
-        Map<String, String> status = new LinkedHashMap<>();
-        NodeDocument.Table seen = said.table();
-        status.put(
-                "table",
-                seen.state().text()
-                        + (seen.source().isEmpty() ? "" : " " + Znodes.hex(seen.mzxid()))
-                        + (seen.reason().isEmpty() ? "" : ": " + seen.reason()));
-        if (!seen.warnings().isEmpty()) {
-            status.put("warnings", String.join("; ", seen.warnings()));
-        }
-        status.put(
-                "misplaced",
-                said.misplaced().buckets() == 0
-                        ? "none"
-                        : said.misplaced().amount() + ": "
-                                + String.join(" ", said.misplaced().names()));
+        document.ifPresent(said -> status.putAll(SelfDescription.status(said)));
         return status;
     }
 
@@ -370,11 +347,11 @@ public final class Membership implements AutoCloseable {
         }
         zookeeper.make(settings.znodes().nodes());
         zookeeper.make(settings.znodes().tables());
-        directory.read(zookeeper, named(), ignored, moved);
+        directory.read(zookeeper, table.named(), ignored, moved);
         if (!count()) {
             return true;
         }
-        NodeDocument now = describe();
+        NodeDocument now = description.now(peer, clients);
         document = Optional.of(now);
         Optional<String> other = registration.register(zookeeper, now.json());
         ignored.end();
@@ -394,61 +371,5 @@ public final class Membership implements AutoCloseable {
         rival = other;
         joined |= other.isEmpty();
         notifyAll();
-    }
-
-    /** The nodes that the newest table names. */
-    private Set<String> named() {
-        Set<String> named = new LinkedHashSet<>();
-        table.applied()
-                .flatMap(SeenTable::table)
-                .ifPresent(routing -> routing.entries()
-                        .forEach(entry -> named.add(entry.node().name())));
-        return named;
-    }
-
-    /** What this node says of itself; without what it holds where the document would be too large. */
-    private NodeDocument describe() {
-        NodeDocument whole = describe(holdings.held(), warnings());
-        int size = whole.json().length;
-        if (size <= settings.documentMaxBytes()) {
-            return whole;
-        }
-        List<String> warnings = new ArrayList<>(warnings());
-        warnings.add("what this node holds is not told: its document would have %d bytes, at most %d are written"
-                        .formatted(size, settings.documentMaxBytes())
-                + " (kv.router.zookeeper.document-max)");
-        return describe(List.of(), warnings);
-    }
-
-    private NodeDocument describe(List<Holding> held, List<String> warnings) {
-        return new NodeDocument(
-                self.role(),
-                self.version(),
-                self.instance(),
-                peer,
-                clients,
-                held,
-                holdings.misplaced(),
-                table.seen(settings.znodes(), warnings),
-                table.routes());
-    }
-
-    private List<String> warnings() {
-        List<String> warnings = new ArrayList<>();
-        table.applied().flatMap(SeenTable::table).map(RoutingTable::warnings).ifPresent(warnings::addAll);
-        for (String name : named()) {
-            boolean here = name.equals(self.name());
-            Optional<String> role =
-                    here ? Optional.of(self.role()) : directory.said(name).map(NodeDocument::role);
-            if (role.isEmpty()) {
-                warnings.add("nobody has seen the node " + name);
-            } else if (role.get().equals("server")) {
-                warnings.add(name + " keeps no data (server release)");
-            }
-        }
-        if (table.applied().isPresent() && holdings.misplaced().buckets() > 0) {
-            warnings.add("misplaced here: " + holdings.misplaced().amount() + " that this table sends elsewhere");
-        }
-        return warnings;
     }
 }

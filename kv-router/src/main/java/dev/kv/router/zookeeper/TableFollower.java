@@ -6,8 +6,10 @@ import dev.kv.router.zookeeper.NodeDocument.State;
 import dev.kv.router.zookeeper.ZooKeeperSession.Data;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -118,6 +120,16 @@ final class TableFollower {
     /** The newest text, if it is a good table. */
     Optional<SeenTable> applied() {
         return newest.filter(table -> table.table().isPresent());
+    }
+
+    /** The nodes that it names, in its order. */
+    Set<String> named() {
+        Set<String> named = new LinkedHashSet<>();
+        applied()
+                .flatMap(SeenTable::table)
+                .ifPresent(routing -> routing.entries()
+                        .forEach(entry -> named.add(entry.node().name())));
+        return named;
     }
 
     /**

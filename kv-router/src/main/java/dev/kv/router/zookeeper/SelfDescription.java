@@ -1,0 +1,103 @@
+package dev.kv.router.zookeeper;
+
+import dev.kv.router.placement.Holding;
+import dev.kv.router.table.RoutingTable;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** What this node says of itself, put together from what follows ZooKeeper. One thread. */
+final class SelfDescription {
+    private final ZooKeeperSettings settings;
+    private final Membership.Self self;
+    private final TableFollower table;
+    private final Directory directory;
+    private final HoldingsCounter holdings;
+
+    SelfDescription(
+            ZooKeeperSettings settings,
+            Membership.Self self,
+            TableFollower table,
+            Directory directory,
+            HoldingsCounter holdings) {
+        this.settings = settings;
+        this.self = self;
+        this.table = table;
+        this.directory = directory;
+        this.holdings = holdings;
+    }
+
+    /**
+     * The document, without what the node holds where it would be too large.
+     *
+     * @param peer where other nodes reach this one
+     * @param clients where clients do; empty if none can
+     */
+    NodeDocument now(String peer, String clients) {
+        List<String> warnings = warnings();
+        NodeDocument whole = document(peer, clients, holdings.held(), warnings);
+        int size = whole.json().length;
+        if (size <= settings.documentMaxBytes()) {
+            return whole;
+        }
+        warnings.add("what this node holds is not told: its document would have %d bytes, at most %d are written"
+                        .formatted(size, settings.documentMaxBytes())
+                + " (kv.router.zookeeper.document-max)");
+        return document(peer, clients, List.of(), warnings);
+    }
+
+    private NodeDocument document(String peer, String clients, List<Holding> held, List<String> warnings) {
+        return new NodeDocument(
+                self.role(),
+                self.version(),
+                self.instance(),
+                peer,
+                clients,
+                held,
+                holdings.misplaced(),
+                table.seen(settings.znodes(), warnings),
+                table.routes());
+    }
+
+    private List<String> warnings() {
+        List<String> warnings = new ArrayList<>();
+        table.applied().flatMap(SeenTable::table).map(RoutingTable::warnings).ifPresent(warnings::addAll);
+        for (String name : table.named()) {
+            boolean here = name.equals(self.name());
+            Optional<String> role =
+                    here ? Optional.of(self.role()) : directory.said(name).map(NodeDocument::role);
+            if (role.isEmpty()) {
+                warnings.add("nobody has seen the node " + name);
+            } else if (role.get().equals("server")) {
+                warnings.add(name + " keeps no data (server release)");
+            }
+        }
+        if (table.applied().isPresent() && holdings.misplaced().buckets() > 0) {
+            warnings.add("misplaced here: " + holdings.misplaced().amount() + " that this table sends elsewhere");
+        }
+        return warnings;
+    }
+
+    /** The document in the lines of {@code kv status}. */
+    static Map<String, String> status(NodeDocument said) {
+        Map<String, String> status = new LinkedHashMap<>();
+        NodeDocument.Table seen = said.table();
+        status.put(
+                "table",
+                seen.state().text()
+                        + (seen.source().isEmpty() ? "" : " " + Znodes.hex(seen.mzxid()))
+                        + (seen.reason().isEmpty() ? "" : ": " + seen.reason()));
+        if (!seen.warnings().isEmpty()) {
+            status.put("warnings", String.join("; ", seen.warnings()));
+        }
+        status.put(
+                "misplaced",
+                said.misplaced().buckets() == 0
+                        ? "none"
+                        : said.misplaced().amount() + ": "
+                                + String.join(" ", said.misplaced().names()));
+        return status;
+    }
+}
