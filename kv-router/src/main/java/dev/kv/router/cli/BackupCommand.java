@@ -37,9 +37,9 @@ final class BackupCommand implements Callable<Integer> {
         Path to = folder.toAbsolutePath().normalize();
         Config done = data.backup(to);
         if (json) {
-            Output.json(done.root());
+            Results.json(done.root());
         } else {
-            Output.line(
+            Results.line(
                     "%s in %s: files: %d, bytes: %d, copied: %d (%d bytes), linked: %d, there before: %d, verified: %d records"
                             .formatted(
                                     data.node().name(),

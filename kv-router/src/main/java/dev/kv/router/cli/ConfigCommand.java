@@ -36,7 +36,7 @@ final class ConfigCommand implements Callable<Integer> {
             for (Setting setting : settings.all()) {
                 document.put(setting.key(), Map.of("value", setting.value(), "origin", setting.origin()));
             }
-            Output.json(document);
+            Results.json(document);
         } else {
             List<Setting> all = settings.all();
             int width = all.stream()
@@ -45,7 +45,7 @@ final class ConfigCommand implements Callable<Integer> {
                     .max()
                     .orElse(0);
             for (Setting setting : all) {
-                Output.line(("%-" + width + "s  # %s").formatted(setting, setting.origin()));
+                Results.line(("%-" + width + "s  # %s").formatted(setting, setting.origin()));
             }
         }
         Node.Ready _ = Node.configure(settings, options.release());

@@ -23,7 +23,7 @@ final class Findings implements Consumer<Engine.Damage> {
     @Override
     public void accept(Engine.Damage damage) {
         if (!isJson) {
-            Output.line(text(damage));
+            Results.line(text(damage));
         } else if (listed.size() < LISTED_MAX) {
             listed.add(document(damage));
         }
@@ -55,14 +55,14 @@ final class Findings implements Consumer<Engine.Damage> {
     /** Prints what was read in all. */
     void end(Engine.Checked checked) {
         if (isJson) {
-            Output.json(Map.of(
+            Results.json(Map.of(
                     "files", checked.files(),
                     "bytes", checked.bytes(),
                     "records", checked.records(),
                     "found", checked.damages(),
                     "damages", listed));
         } else {
-            Output.line("files: %d, bytes: %d, sound records: %d, damages: %d"
+            Results.line("files: %d, bytes: %d, sound records: %d, damages: %d"
                     .formatted(checked.files(), checked.bytes(), checked.records(), checked.damages()));
         }
     }

@@ -48,9 +48,9 @@ final class ImportCommand implements Callable<Integer> {
         }
         long keys = done.getLong("keys");
         if (json) {
-            Output.json(Map.of("bucket", name, "keys", keys));
+            Results.json(Map.of("bucket", name, "keys", keys));
         } else {
-            Output.line("%s: %d keys imported".formatted(name, keys));
+            Results.line("%s: %d keys imported".formatted(name, keys));
         }
         return 0;
     }

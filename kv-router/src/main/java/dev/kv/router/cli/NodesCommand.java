@@ -47,13 +47,13 @@ final class NodesCommand implements Callable<Integer> {
                     .forEach(table -> absent.addAll(Known.named(table)));
             absent.removeAll(nodes.keySet());
             if (json) {
-                Output.json(Stream.concat(
+                Results.json(Stream.concat(
                                 nodes.entrySet().stream().map(node -> document(node.getKey(), node.getValue())),
                                 absent.stream().map(name -> Map.of("name", name, "absent", true)))
                         .toList());
             } else {
                 nodes.forEach(NodesCommand::print);
-                absent.forEach(name -> Output.line(name + "  absent: a table names it, and nobody has seen it"));
+                absent.forEach(name -> Results.line(name + "  absent: a table names it, and nobody has seen it"));
             }
             return 0;
         }
@@ -68,19 +68,19 @@ final class NodesCommand implements Callable<Integer> {
 
     private static void print(String name, Optional<NodeDocument> said) {
         if (said.isEmpty()) {
-            Output.line(name + "  its document cannot be read");
+            Results.line(name + "  its document cannot be read");
             return;
         }
         NodeDocument node = said.get();
-        Output.line(name + "  " + node.role() + ", nodes at " + node.peer()
+        Results.line(name + "  " + node.role() + ", nodes at " + node.peer()
                 + (node.client().isEmpty() ? "" : ", clients at " + node.client()));
-        Output.line("  table  " + table(node));
-        node.table().warnings().forEach(warning -> Output.line("  warning  " + warning));
+        Results.line("  table  " + table(node));
+        node.table().warnings().forEach(warning -> Results.line("  warning  " + warning));
         long buckets = node.holds().stream().mapToLong(Holding::buckets).sum();
         long bytes = node.holds().stream().mapToLong(Holding::bytes).sum();
-        Output.line("  holds  " + Holdings.amount(buckets, bytes));
+        Results.line("  holds  " + Holdings.amount(buckets, bytes));
         if (node.misplaced().buckets() > 0) {
-            Output.line("  misplaced  " + node.misplaced().amount() + ": "
+            Results.line("  misplaced  " + node.misplaced().amount() + ": "
                     + String.join(" ", node.misplaced().names()));
         }
     }

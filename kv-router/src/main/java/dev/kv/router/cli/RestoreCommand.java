@@ -35,9 +35,9 @@ final class RestoreCommand implements Callable<Integer> {
         Path from = folder.toAbsolutePath().normalize();
         Engine.Copied copied = data.atRest().restore(from);
         if (json) {
-            Output.json(NodeAnswers.document(copied));
+            Results.json(NodeAnswers.document(copied));
         } else {
-            Output.line("%s from %s: files: %d, bytes: %d, verified: %d records"
+            Results.line("%s from %s: files: %d, bytes: %d, verified: %d records"
                     .formatted(data.node().name(), from, copied.files(), copied.bytes(), copied.records()));
         }
         return 0;

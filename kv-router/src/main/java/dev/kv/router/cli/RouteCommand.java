@@ -33,9 +33,9 @@ final class RouteCommand implements Callable<Integer> {
         Remote node = Remote.of(settings);
         Config way = node.route(bucket.bytes(), NodeSettings.timeout(settings));
         if (json) {
-            Output.json(way.root());
+            Results.json(way.root());
         } else {
-            way.getConfigList("hops").forEach(hop -> Output.line(text(hop)));
+            way.getConfigList("hops").forEach(hop -> Results.line(text(hop)));
         }
         if (way.hasPath("failure")) {
             throw new CommandFailed(way.getString("failure.word") + " " + way.getString("failure.message"));

@@ -51,7 +51,7 @@ final class StartCommand implements Callable<Integer> {
         Node.Ready _ = Node.configure(settings, options.release());
         Remote node = Remote.of(settings);
         if (node.isRunning()) {
-            Output.line(node.name() + " runs already, process " + node.pid());
+            Results.line(node.name() + " runs already, process " + node.pid());
             return 0;
         }
         AotCache.makeIfMissing(node.name());
@@ -61,7 +61,7 @@ final class StartCommand implements Callable<Integer> {
             tellWhy(node, process, console);
             return 1;
         }
-        Output.line(node.name() + " runs, process " + process.pid());
+        Results.line(node.name() + " runs, process " + process.pid());
         return 0;
     }
 

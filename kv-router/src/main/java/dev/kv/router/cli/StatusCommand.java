@@ -59,9 +59,9 @@ final class StatusCommand implements Callable<Integer> {
             }
         }
         if (json) {
-            Output.json(status.root());
+            Results.json(status.root());
         } else {
-            Output.facts(facts(status));
+            Results.facts(facts(status));
         }
         return Remote.isRunning(status) ? RUNNING : UNDECIDED;
     }
@@ -74,9 +74,9 @@ final class StatusCommand implements Callable<Integer> {
     private void print(Map<String, String> facts) {
         Map<String, String> sorted = new TreeMap<>(facts);
         if (json) {
-            Output.json(sorted);
+            Results.json(sorted);
         } else {
-            Output.facts(sorted);
+            Results.facts(sorted);
         }
     }
 

@@ -36,7 +36,7 @@ final class StopCommand implements Callable<Integer> {
         String pid = node.pid();
         Optional<Duration> drain = node.askToStop();
         if (drain.isEmpty()) {
-            Output.line(node.name() + " is not running");
+            Results.line(node.name() + " is not running");
             return 0;
         }
         Duration limit = drain.get().plus(MARGIN);
@@ -49,7 +49,7 @@ final class StopCommand implements Callable<Integer> {
             LockSupport.parkNanos(PAUSE.toNanos());
         }
         awaitExit(pid);
-        Output.line(node.name() + " has stopped");
+        Results.line(node.name() + " has stopped");
         return 0;
     }
 

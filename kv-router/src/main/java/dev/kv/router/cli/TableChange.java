@@ -151,16 +151,16 @@ final class TableChange {
 
     private static void print(TableOptions options, Report report) {
         if (options.json()) {
-            Output.json(document(report));
+            Results.json(document(report));
             return;
         }
-        report.warnings.forEach(warning -> Output.line("warning: " + warning));
+        report.warnings.forEach(warning -> Results.line("warning: " + warning));
         if (report.moves.isEmpty()) {
-            Output.line("no bucket is sent elsewhere");
+            Results.line("no bucket is sent elsewhere");
         }
-        report.moves.forEach(move -> Output.line(text(move)));
-        report.stranded.forEach(stranded -> Output.line(text(stranded)));
-        report.mzxid.ifPresent(mzxid -> Output.line(report.path + " is " + Znodes.hex(mzxid) + " now"
+        report.moves.forEach(move -> Results.line(text(move)));
+        report.stranded.forEach(stranded -> Results.line(text(stranded)));
+        report.mzxid.ifPresent(mzxid -> Results.line(report.path + " is " + Znodes.hex(mzxid) + " now"
                 + report.before.map(TableChange::was).orElse("")));
     }
 

@@ -54,13 +54,13 @@ final class TableCheckCommand implements Callable<Integer> {
             document.put("reason", seen.reason());
             document.put("warnings", warnings);
             document.put("table", seen.table().map(RoutingTable::toString).orElse(""));
-            Output.json(document);
+            Results.json(document);
             return;
         }
-        warnings.forEach(warning -> Output.line("warning: " + warning));
+        warnings.forEach(warning -> Results.line("warning: " + warning));
         seen.table()
                 .ifPresentOrElse(
-                        table -> Output.line("a routing table: [" + table.printable() + "]"),
+                        table -> Results.line("a routing table: [" + table.printable() + "]"),
                         () -> System.err.println("kv: " + seen.source() + ": " + seen.reason()));
     }
 }

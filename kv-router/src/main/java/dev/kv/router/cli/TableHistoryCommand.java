@@ -33,11 +33,11 @@ final class TableHistoryCommand implements Callable<Integer> {
         try (Tables tables = options.open()) {
             List<Past> history = tables.history(options.path(tables));
             if (options.json()) {
-                Output.json(documents(history));
+                Results.json(documents(history));
             } else {
                 for (int i = 0; i < history.size(); i++) {
                     Past past = history.get(i);
-                    Output.line("%4d  %s  %s  [%s]"
+                    Results.line("%4d  %s  %s  [%s]"
                             .formatted(i + 1, past.time(), Znodes.hex(past.mzxid()), canonical(tables, past)));
                 }
             }

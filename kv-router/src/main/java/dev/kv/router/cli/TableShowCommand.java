@@ -42,7 +42,7 @@ final class TableShowCommand implements Callable<Integer> {
         String mzxid = Znodes.hex(table.mzxid());
         String since = stored.since().truncatedTo(ChronoUnit.SECONDS).toString();
         if (options.json()) {
-            Output.json(Map.of(
+            Results.json(Map.of(
                     "path", table.source(),
                     "mzxid", mzxid,
                     "since", since,
@@ -53,6 +53,6 @@ final class TableShowCommand implements Callable<Integer> {
         }
         System.err.println(table.source() + ", written by " + mzxid + " at " + since
                 + (table.reason().isEmpty() ? "" : ", is refused: " + table.reason()));
-        Output.line(table.text().stripTrailing());
+        Results.line(table.text().stripTrailing());
     }
 }

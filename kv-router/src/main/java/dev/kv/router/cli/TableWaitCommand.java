@@ -104,16 +104,16 @@ final class TableWaitCommand implements Callable<Integer> {
 
     private void print(List<Standing> standings) {
         if (options.json()) {
-            Output.json(standings.stream()
+            Results.json(standings.stream()
                     .map(standing -> Map.of(
                             "name", standing.node(),
                             "state", standing.state().name().toLowerCase(Locale.ROOT),
                             "says", standing.says()))
                     .toList());
         } else if (standings.isEmpty()) {
-            Output.line("no node is registered");
+            Results.line("no node is registered");
         } else {
-            standings.forEach(standing -> Output.line(standing.node() + "  " + standing.says()));
+            standings.forEach(standing -> Results.line(standing.node() + "  " + standing.says()));
         }
     }
 }

@@ -31,9 +31,9 @@ final class VersionCommand implements Callable<Integer> {
         facts.put("role", release.role());
         facts.put("runtime", "Java " + Runtime.version());
         if (json) {
-            Output.json(facts);
+            Results.json(facts);
         } else {
-            Output.facts(facts);
+            Results.facts(facts);
         }
         return 0;
     }

@@ -70,7 +70,7 @@ final class ZooKeeperCommand implements Callable<Integer> {
         try {
             StandaloneServer.run(address, folder, at -> {
                 Runtime.getRuntime().addShutdownHook(success);
-                Output.line("ZooKeeper answers at " + Addresses.text(at) + ", its data is in " + folder);
+                Results.line("ZooKeeper answers at " + Addresses.text(at) + ", its data is in " + folder);
             });
         } catch (BindException e) {
             throw new CommandFailed(

@@ -5,8 +5,8 @@ import com.typesafe.config.ConfigValueFactory;
 import java.util.Map;
 
 /** How commands print their results. */
-final class Output {
-    private Output() {}
+final class Results {
+    private Results() {}
 
     static void line(String line) {
         System.out.println(line);
