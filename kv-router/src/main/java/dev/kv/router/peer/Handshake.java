@@ -109,7 +109,7 @@ final class Handshake {
 
     /** The content of a HELLO with a fresh nonce. */
     static byte[] hello(String caller, String called) {
-        MessageWriter out = new MessageWriter(MAGIC.length + selfSize(caller) + MessageWriter.textSize(called));
+        MessageWriter out = new MessageWriter();
         out.raw(MAGIC);
         self(out, caller);
         out.text(called);
@@ -118,13 +118,9 @@ final class Handshake {
 
     /** The content of a CHALLENGE with a fresh nonce. */
     static byte[] challenge(String called) {
-        MessageWriter out = new MessageWriter(selfSize(called));
+        MessageWriter out = new MessageWriter();
         self(out, called);
         return out.toByteArray();
-    }
-
-    private static int selfSize(String name) {
-        return 2 * Short.BYTES + Long.BYTES + NONCE_BYTES + MessageWriter.textSize(name);
     }
 
     private static void self(MessageWriter out, String name) {
@@ -139,7 +135,7 @@ final class Handshake {
 
     /** The content of a REFUSED. */
     static byte[] refused(Refusal refusal, String text) {
-        MessageWriter out = new MessageWriter(1 + MessageWriter.textSize(text));
+        MessageWriter out = new MessageWriter();
         out.u8(refusal.code);
         out.text(text);
         return out.toByteArray();

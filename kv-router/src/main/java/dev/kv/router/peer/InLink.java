@@ -165,7 +165,7 @@ final class InLink extends Link {
                                     settings.self() + " has " + admission.size()
                                             + " requests to run (kv.router.in-flight-max); the request was not run")));
                 } else if (!admission.admit(number, request)) {
-                    tellWhileWaiting();
+                    tellWhileWaiting(request.timeLeft());
                 }
             }
         }
@@ -188,7 +188,7 @@ final class InLink extends Link {
                 LOG.error("fault in a request of {}", caller, fault);
             }
             running--;
-            answer(number, fault == null ? reply : faulted());
+            answer(number, request, fault == null ? reply : faulted());
             readOn();
         });
     }
@@ -202,7 +202,7 @@ final class InLink extends Link {
         return new Reply.Failed(Word.ERR, settings.self() + " failed at this request, see its log; it may have run");
     }
 
-    private void answer(int number, Reply reply) {
+    private void answer(int number, Request request, Reply reply) {
         if (isClosed()) {
             Held.releaseIn(reply);
             return;
@@ -220,7 +220,7 @@ final class InLink extends Link {
             send(number, ReplyCodec.encode(reply));
         } else if (givesCredit()) {
             checks.add(number, reply);
-            tellWhileWaiting();
+            tellWhileWaiting(request.timeLeft());
         } else {
             send(number, ReplyCodec.encode(Held.flat(reply)));
         }
@@ -271,7 +271,7 @@ final class InLink extends Link {
 
     @Override
     void waits(int number) {
-        tellWhileWaiting();
+        tellWhileWaiting(settings.timeout());
     }
 
     @Override

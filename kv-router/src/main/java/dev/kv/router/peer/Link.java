@@ -70,8 +70,11 @@ abstract class Link extends Connection {
     private final Outbox outbox = new Outbox(this);
     private final Inbox inbox;
 
-    private final Duration tellEvery;
+    private Duration tellEvery = Duration.ZERO;
     private boolean telling;
+
+    /** Counts the timers for that, of which the last one counts. */
+    private int tellings;
 
     /** The version that both sides speak; 0 until they have proved themselves. */
     private int version;
@@ -84,7 +87,6 @@ abstract class Link extends Connection {
         // Frames are short, so unfinished ones need no budget.
         super(socket, unsentMaxBytes, new Budget(Long.MAX_VALUE));
         this.incoming = incoming;
-        this.tellEvery = settings.timeout().dividedBy(TOLD_IN_TIMEOUT);
         this.inbox = new Inbox(this, settings.messageMaxBytes(), settings.room());
         sendBuffer(SEND_BUFFER_BYTES);
     }
@@ -253,17 +255,32 @@ abstract class Link extends Connection {
         close();
     }
 
-    /** Has {@link #tellWaiting} called again and again, as long as somebody waits. */
-    final void tellWhileWaiting() {
-        if (!telling) {
+    /**
+     * Has {@link #tellWaiting} called again and again, as long as somebody waits.
+     *
+     * @param timeout how long the one who begins to wait now does so without being told
+     */
+    final void tellWhileWaiting(Duration timeout) {
+        Duration every = timeout.dividedBy(TOLD_IN_TIMEOUT);
+        if (!telling || every.compareTo(tellEvery) < 0) {
             telling = true;
-            loop().after(tellEvery, () -> {
-                telling = false;
-                if (!isClosed() && tellWaiting()) {
-                    tellWhileWaiting();
-                }
-            });
+            tellEvery = every;
+            tellLater();
         }
+    }
+
+    private void tellLater() {
+        int mine = ++tellings;
+        loop().after(tellEvery, () -> {
+            if (mine != tellings || isClosed()) {
+                return;
+            }
+            if (tellWaiting()) {
+                tellLater();
+            } else {
+                telling = false;
+            }
+        });
     }
 
     final void sendFrame(byte kind, byte[] content) {

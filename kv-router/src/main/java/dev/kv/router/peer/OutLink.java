@@ -330,7 +330,10 @@ final class OutLink extends Link {
     @Override
     void waits(int number) {
         activeNanos = System.nanoTime();
-        tellWhileWaiting();
+        Pending request = pending.get(number);
+        if (request != null) {
+            tellWhileWaiting(request.timeout());
+        }
     }
 
     @Override

@@ -16,7 +16,6 @@ final class Pending {
     private static final double SHARE_OF_TIME_LEFT = 0.95;
 
     private final Request request;
-    private final long sizeBytes;
     private final Duration timeout;
     private final CompletableFuture<Reply> reply = new CompletableFuture<>();
     private long deadlineNanos;
@@ -28,7 +27,6 @@ final class Pending {
 
     Pending(Request request, Duration timeout) {
         this.request = request;
-        this.sizeBytes = CommandCodec.sizeOf(request.command());
         this.timeout = timeout(request.timeLeft(), timeout);
         this.deadlineNanos = System.nanoTime() + this.timeout.toNanos();
     }
@@ -47,7 +45,7 @@ final class Pending {
 
     /** The bytes of its command on the wire. */
     long sizeBytes() {
-        return sizeBytes;
+        return CommandCodec.sizeOf(request.command());
     }
 
     /** How long it waits without progress. */

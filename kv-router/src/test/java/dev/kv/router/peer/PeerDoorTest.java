@@ -45,7 +45,6 @@ class PeerDoorTest {
 
     @BeforeEach
     void start() {
-        bar.handshakeTimeout = Duration.ofMillis(500);
         bar.start("*=bar@h");
     }
 
@@ -215,6 +214,7 @@ class PeerDoorTest {
 
     @Test
     void whoDoesNotFinishTheHandshakeInTimeIsCutOff() throws IOException {
+        restart(() -> bar.handshakeTimeout = Duration.ofMillis(500));
         Wires silent = new Wires();
         Wires half = new Wires();
         half.frame(HELLO, Handshake.hello("foo@h", "bar@h"));

@@ -1,5 +1,6 @@
 package dev.kv.router.peer.codec;
 
+import static dev.kv.router.peer.codec.Composite.bytes;
 import static dev.kv.router.peer.codec.Composite.field;
 import static dev.kv.router.peer.codec.Composite.fields;
 import static dev.kv.router.peer.codec.Encoding.BYTES;
@@ -79,10 +80,10 @@ public final class CommandCodec {
                     NameSpace::spans,
                     list(fields(
                             NameSpace.Span::new,
-                            field(NameSpace.Span::from, BYTES),
+                            bytes(NameSpace.Span::from),
                             field(NameSpace.Span::before, optional(BYTES))))));
 
-    private static final Field<Command, Bytes> BUCKET = field(Command::bucket, BYTES);
+    private static final Field<Command, Bytes> BUCKET = bytes(Command::bucket);
 
     private static final Variants<Command> ROWS = new Variants<>(
             "command",
@@ -91,16 +92,9 @@ public final class CommandCodec {
                     row(
                             2,
                             Command.Put.class,
-                            fields(
-                                    Command.Put::new,
-                                    BUCKET,
-                                    field(Command.Put::key, BYTES),
-                                    field(Command.Put::value, BYTES))),
-                    row(3, Command.Get.class, fields(Command.Get::new, BUCKET, field(Command.Get::key, BYTES))),
-                    row(
-                            4,
-                            Command.Delete.class,
-                            fields(Command.Delete::new, BUCKET, field(Command.Delete::key, BYTES))),
+                            fields(Command.Put::new, BUCKET, bytes(Command.Put::key), bytes(Command.Put::value))),
+                    row(3, Command.Get.class, fields(Command.Get::new, BUCKET, bytes(Command.Get::key))),
+                    row(4, Command.Delete.class, fields(Command.Delete::new, BUCKET, bytes(Command.Delete::key))),
                     row(5, Command.Route.class, fields(Command.Route::new, BUCKET)),
                     row(
                             6,
@@ -120,7 +114,7 @@ public final class CommandCodec {
                             fields(
                                     Command.Add::new,
                                     BUCKET,
-                                    field(Command.Add::key, BYTES),
+                                    bytes(Command.Add::key),
                                     field(Command.Add::amount, LONG))),
                     row(
                             9,
@@ -128,17 +122,14 @@ public final class CommandCodec {
                             fields(
                                     Command.AddDecimal::new,
                                     BUCKET,
-                                    field(Command.AddDecimal::key, BYTES),
+                                    bytes(Command.AddDecimal::key),
                                     field(Command.AddDecimal::amount, DECIMAL))),
                     row(10, Command.Drop.class, fields(Command.Drop::new, BUCKET)),
                     row(
                             11,
                             Command.GetAll.class,
                             fields(Command.GetAll::new, BUCKET, field(Command.GetAll::keys, BYTES_LIST))),
-                    row(
-                            12,
-                            Command.Measure.class,
-                            fields(Command.Measure::new, BUCKET, field(Command.Measure::key, BYTES))),
+                    row(12, Command.Measure.class, fields(Command.Measure::new, BUCKET, bytes(Command.Measure::key))),
                     row(13, Command.Size.class, fields(Command.Size::new, BUCKET)),
                     row(
                             14,
@@ -159,13 +150,10 @@ public final class CommandCodec {
                                     Command.Scan::new,
                                     BUCKET,
                                     field(Command.Scan::position, LONG),
-                                    field(Command.Scan::match, BYTES),
+                                    bytes(Command.Scan::match),
                                     field(Command.Scan::count, LONG),
                                     field(Command.Scan::part, PART))),
-                    row(
-                            17,
-                            Command.Rename.class,
-                            fields(Command.Rename::new, BUCKET, field(Command.Rename::to, BYTES))),
+                    row(17, Command.Rename.class, fields(Command.Rename::new, BUCKET, bytes(Command.Rename::to))),
                     row(
                             18,
                             Command.Batch.class,
@@ -180,24 +168,20 @@ public final class CommandCodec {
                                     Command.Names::new,
                                     field(Command.Names::names, NAMES),
                                     field(Command.Names::position, LONG),
-                                    field(Command.Names::match, BYTES),
+                                    bytes(Command.Names::match),
                                     field(Command.Names::count, LONG))),
                     row(20, Command.Count.class, fields(Command.Count::new, field(Command.Count::names, NAMES)))));
 
     private CommandCodec() {}
-
-    /** The byte that says which command it is. */
-    static int codeOf(Command command) {
-        return ROWS.codeOf(command);
-    }
 
     /** The size of its operands on the wire, in bytes. */
     public static long sizeOf(Command command) {
         return ROWS.sizeOfFields(command);
     }
 
-    static void writeOperands(MessageWriter out, Command command) {
-        ROWS.writeFields(out, command);
+    /** What the wire knows of commands like this one. */
+    static Variants.Row<? extends Command> rowOf(Command command) {
+        return ROWS.rowOf(command);
     }
 
     static Command readOperands(int code, MessageReader in) throws MalformedMessage {

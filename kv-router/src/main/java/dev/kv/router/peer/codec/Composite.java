@@ -1,5 +1,6 @@
 package dev.kv.router.peer.codec;
 
+import dev.kv.router.Bytes;
 import java.util.List;
 import java.util.function.Function;
 
@@ -10,26 +11,74 @@ import java.util.function.Function;
  * @param <C> the type of the values
  */
 final class Composite<C> implements Encoding<C> {
-    private final List<Field<? super C, ?>> fields;
+    private final Field<? super C, ?>[] fields;
     private final Reading<C> reading;
 
     private Composite(Reading<C> reading, List<Field<? super C, ?>> fields) {
         this.reading = reading;
-        this.fields = fields;
+        this.fields = array(fields);
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <C> Field<? super C, ?>[] array(List<Field<? super C, ?>> fields) {
+        return fields.toArray(Field[]::new);
     }
 
     /** A part of a value. */
-    record Field<C, A>(Function<C, A> of, Encoding<A> encoding) {
+    abstract static sealed class Field<C, A> {
+        abstract long size(C value);
+
+        abstract void write(MessageWriter out, C value);
+
+        abstract A read(MessageReader in) throws MalformedMessage;
+    }
+
+    private static final class AnyField<C, A> extends Field<C, A> {
+        private final Function<C, A> of;
+        private final Encoding<A> encoding;
+
+        AnyField(Function<C, A> of, Encoding<A> encoding) {
+            this.of = of;
+            this.encoding = encoding;
+        }
+
+        @Override
         long size(C value) {
             return encoding.size(of.apply(value));
         }
 
+        @Override
         void write(MessageWriter out, C value) {
             encoding.write(out, of.apply(value));
         }
 
+        @Override
         A read(MessageReader in) throws MalformedMessage {
             return encoding.read(in);
+        }
+    }
+
+    /** What most fields are: without a call that leads to one of many encodings. */
+    private static final class BytesField<C> extends Field<C, Bytes> {
+        private final Function<C, Bytes> of;
+
+        BytesField(Function<C, Bytes> of) {
+            this.of = of;
+        }
+
+        @Override
+        long size(C value) {
+            return Encoding.BYTES.size(of.apply(value));
+        }
+
+        @Override
+        void write(MessageWriter out, C value) {
+            out.bytes(of.apply(value));
+        }
+
+        @Override
+        Bytes read(MessageReader in) throws MalformedMessage {
+            return in.bytes();
         }
     }
 
@@ -59,7 +108,11 @@ final class Composite<C> implements Encoding<C> {
     }
 
     static <C, A> Field<C, A> field(Function<C, A> of, Encoding<A> encoding) {
-        return new Field<>(of, encoding);
+        return new AnyField<>(of, encoding);
+    }
+
+    static <C> Field<C, Bytes> bytes(Function<C, Bytes> of) {
+        return new BytesField<>(of);
     }
 
     /** No fields: there is one value. */
@@ -103,16 +156,16 @@ final class Composite<C> implements Encoding<C> {
     @Override
     public long size(C value) {
         long size = 0;
-        for (int i = 0; i < fields.size(); i++) {
-            size += fields.get(i).size(value);
+        for (Field<? super C, ?> field : fields) {
+            size += field.size(value);
         }
         return size;
     }
 
     @Override
     public void write(MessageWriter out, C value) {
-        for (int i = 0; i < fields.size(); i++) {
-            fields.get(i).write(out, value);
+        for (Field<? super C, ?> field : fields) {
+            field.write(out, value);
         }
     }
 

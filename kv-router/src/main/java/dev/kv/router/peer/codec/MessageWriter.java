@@ -9,27 +9,17 @@ import java.util.List;
 
 /** A message while it is written. Numbers are big-endian. */
 public final class MessageWriter {
+    /** The first memory: most messages fit into it. */
+    private static final int FIRST_BYTES = 128;
+
     /** The length of a text has 16 bits. */
     private static final int TEXT_MAX_BYTES = 0xFFFF;
-
-    /** The first memory for what stands around large values: mostly that is short. */
-    private static final int FIRST_BYTES = 512;
-
-    private final long size;
 
     /** What was written before {@link #bytes}; rarely anything. */
     private List<ByteBuffer> parts = List.of();
 
     private long writtenBefore;
-    private ByteBuffer bytes;
-
-    /**
-     * @param size of the whole message
-     */
-    public MessageWriter(long size) {
-        this.size = size;
-        this.bytes = ByteBuffer.allocate(size > Encoded.LARGE_BYTES ? FIRST_BYTES : (int) size);
-    }
+    private ByteBuffer bytes = ByteBuffer.allocate(FIRST_BYTES);
 
     public void u8(int value) {
         room(1).put((byte) value);
@@ -89,22 +79,21 @@ public final class MessageWriter {
         }
         writtenBefore += bytes.position();
         if (bytes.position() > 0) {
-            parts.add(bytes.flip().slice());
+            parts.add(bytes.flip());
         }
         bytes = ByteBuffer.allocate(0);
     }
 
     private ByteBuffer room(int length) {
         if (bytes.remaining() < length) {
-            long wanted = Math.max(Math.max(2L * bytes.capacity(), FIRST_BYTES), bytes.position() + (long) length);
-            bytes = ByteBuffer.allocate((int) Math.min(wanted, size - writtenBefore))
-                    .put(bytes.flip());
+            int size = Math.max(Math.max(2 * bytes.capacity(), FIRST_BYTES), bytes.position() + length);
+            bytes = ByteBuffer.allocate(size).put(bytes.flip());
         }
         return bytes;
     }
 
     /** How many bytes {@link #text} writes, counted without encoding it where it is ASCII, as names of nodes are. */
-    public static int textSize(String value) {
+    static int textSize(String value) {
         for (int i = 0; i < value.length(); i++) {
             if (value.charAt(i) >= 0x80) {
                 return Short.BYTES + Math.min(value.getBytes(UTF_8).length, TEXT_MAX_BYTES);
@@ -115,19 +104,18 @@ public final class MessageWriter {
 
     /** The message, all of which has been written. */
     public Encoded encoded() {
-        long written = writtenBefore + bytes.position();
-        if (written != size) {
-            throw new IllegalStateException(written + " bytes written where the encoding says " + size);
-        }
         if (parts.isEmpty()) {
-            return new Encoded(List.of(bytes.flip()), size);
+            return new Encoded(List.of(bytes.flip()), bytes.limit());
         }
         endPart();
-        return new Encoded(parts, size);
+        return new Encoded(parts, writtenBefore);
     }
 
-    /** The same where it is short. */
+    /** The same in an array of its own. */
     public byte[] toByteArray() {
-        return encoded().parts().getFirst().array();
+        Encoded encoded = encoded();
+        ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(encoded.size()));
+        encoded.parts().forEach(all::put);
+        return all.array();
     }
 }

@@ -1,5 +1,6 @@
 package dev.kv.router.peer.codec;
 
+import static dev.kv.router.peer.codec.Composite.bytes;
 import static dev.kv.router.peer.codec.Composite.field;
 import static dev.kv.router.peer.codec.Composite.fields;
 import static dev.kv.router.peer.codec.Encoding.BYTES;
@@ -76,10 +77,10 @@ public final class ReplyCodec {
             field(Reply.Hop::column, INT));
 
     private static final Encoding<Reply.Owner> OWNER =
-            fields(Reply.Owner::new, field(Reply.Owner::from, BYTES), field(Reply.Owner::node, TEXT));
+            fields(Reply.Owner::new, bytes(Reply.Owner::from), field(Reply.Owner::node, TEXT));
 
     private static final Encoding<Reply.Name> NAME =
-            fields(Reply.Name::new, field(Reply.Name::position, LONG), field(Reply.Name::bucket, BYTES));
+            fields(Reply.Name::new, field(Reply.Name::position, LONG), bytes(Reply.Name::bucket));
 
     /** Like {@link Encoding#BYTES}, as which it arrives. */
     private static final Encoding<Held> HELD = new Encoding<>() {
@@ -105,7 +106,7 @@ public final class ReplyCodec {
                     row(0, Reply.Ok.class, fields(new Reply.Ok())),
                     row(1, Reply.NotFound.class, fields(new Reply.NotFound())),
                     row(2, Reply.Absent.class, fields(new Reply.Absent())),
-                    row(3, Reply.Value.class, fields(Reply.Value::new, field(Reply.Value::value, BYTES))),
+                    row(3, Reply.Value.class, fields(Reply.Value::new, bytes(Reply.Value::value))),
                     writtenLike(
                             3,
                             Reply.LargeValue.class,
@@ -144,14 +145,14 @@ public final class ReplyCodec {
 
     /** The message of a reply. What is held for it must be checked before, and stay until the message was sent. */
     public static Encoded encode(Reply reply) {
-        MessageWriter out = new MessageWriter(ROWS.size(reply));
+        MessageWriter out = new MessageWriter();
         ROWS.write(out, reply);
         return out.encoded();
     }
 
     /** The reply to a command that this node does not know. */
     public static Encoded unsupported(int command) {
-        MessageWriter out = new MessageWriter(2);
+        MessageWriter out = new MessageWriter();
         out.u8(UNSUPPORTED);
         out.u8(command);
         return out.encoded();

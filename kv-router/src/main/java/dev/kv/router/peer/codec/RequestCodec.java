@@ -3,13 +3,12 @@ package dev.kv.router.peer.codec;
 import static dev.kv.router.peer.codec.Composite.field;
 import static dev.kv.router.peer.codec.Composite.fields;
 import static dev.kv.router.peer.codec.Encoding.LONG;
-import static dev.kv.router.peer.codec.Encoding.TEXT;
-import static dev.kv.router.peer.codec.Encoding.shortList;
 
 import dev.kv.router.Command;
 import dev.kv.router.Request;
 import dev.kv.router.Request.Visit;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -18,9 +17,6 @@ import java.util.Optional;
  * 2 a byte of flags says which of the marks follow that not every request bears.
  */
 public final class RequestCodec {
-    private static final Encoding<List<Visit>> PATH =
-            shortList(fields(Visit::new, field(Visit::node, TEXT), field(Visit::table, LONG)));
-
     private static final Encoding<Request.Term> TERM =
             fields(Request.Term::new, field(Request.Term::epoch, LONG), field(Request.Term::count, LONG));
 
@@ -53,27 +49,38 @@ public final class RequestCodec {
      */
     public static Encoded encode(Request request, int version, Duration timeLeft) {
         Command command = request.command();
-        MessageWriter out = new MessageWriter(1
-                + 2 * Integer.BYTES
-                + PATH.size(request.path())
-                + (version == 1 ? 0 : sizeOfMarks(request))
-                + CommandCodec.sizeOf(command));
-        out.u8(CommandCodec.codeOf(command));
+        Variants.Row<? extends Command> row = CommandCodec.rowOf(command);
+        MessageWriter out = new MessageWriter();
+        out.u8(row.code());
         out.u32(request.stream());
         out.u32((int) timeLeft.toMillis());
-        PATH.write(out, request.path());
+        writePath(out, request.path());
         if (version > 1) {
             writeMarks(out, request);
         }
-        CommandCodec.writeOperands(out, command);
+        row.writeFields(out, command);
         return out.encoded();
     }
 
-    private static long sizeOfMarks(Request request) {
-        return 1
-                + (request.takenMillis() == 0 ? 0 : Long.BYTES)
-                + (request.holder().isEmpty() ? 0 : TERM.size(request.holder().get()))
-                + (request.id().isEmpty() ? 0 : ID.size(request.id().get()));
+    /** By hand, as each request has one. */
+    private static void writePath(MessageWriter out, List<Visit> path) {
+        out.u16(path.size());
+        for (int i = 0; i < path.size(); i++) {
+            out.text(path.get(i).node());
+            out.u64(path.get(i).table());
+        }
+    }
+
+    private static List<Visit> readPath(MessageReader in) throws MalformedMessage {
+        int count = in.u16();
+        if (count == 1) {
+            return List.of(new Visit(in.text(), in.u64()));
+        }
+        List<Visit> path = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            path.add(new Visit(in.text(), in.u64()));
+        }
+        return path;
     }
 
     private static void writeMarks(MessageWriter out, Request request) {
@@ -101,7 +108,7 @@ public final class RequestCodec {
         int code = in.u8();
         int stream = in.u32();
         Duration timeLeft = Duration.ofMillis(Math.max(1, Integer.toUnsignedLong(in.u32())));
-        List<Visit> path = PATH.read(in);
+        List<Visit> path = readPath(in);
         int flags = version == 1 ? 0 : in.u8();
         if ((flags & ~(HAS_TIME | HAS_HOLDER | HAS_ID)) != 0) {
             throw new MalformedMessage("a request with marks of another version: flags " + flags);

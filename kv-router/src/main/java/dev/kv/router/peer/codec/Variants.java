@@ -22,7 +22,8 @@ final class Variants<T> implements Encoding<T> {
             return fields.size(type.cast(value));
         }
 
-        private void writeFields(MessageWriter out, Object value) {
+        /** The value is one of this row. */
+        void writeFields(MessageWriter out, Object value) {
             fields.write(out, type.cast(value));
         }
     }
@@ -53,17 +54,9 @@ final class Variants<T> implements Encoding<T> {
         return new Row<>(code, type, fields, false);
     }
 
-    int codeOf(T value) {
-        return rowOf(value).code();
-    }
-
     /** Without the byte that says what it is. */
     long sizeOfFields(T value) {
         return rowOf(value).sizeOf(value);
-    }
-
-    void writeFields(MessageWriter out, T value) {
-        rowOf(value).writeFields(out, value);
     }
 
     /** A code that has no row: a newer node may know it. */
@@ -103,7 +96,7 @@ final class Variants<T> implements Encoding<T> {
         return readFields(in.u8(), in);
     }
 
-    private Row<? extends T> rowOf(T value) {
+    Row<? extends T> rowOf(T value) {
         Row<? extends T> row = byType.get(value.getClass());
         if (row == null) {
             throw new IllegalStateException("no row for a " + what + " of " + value.getClass());

@@ -183,7 +183,6 @@ final class CodecTest {
         }
     }
 
-    /** A message is written into memory of the size that its encoding tells: a wrong size is a fault. */
     @Test
     void theSizeOfACommandIsThatOfItsOperands() {
         for (Command command : COMMANDS) {
