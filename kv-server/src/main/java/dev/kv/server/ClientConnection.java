@@ -310,8 +310,26 @@ final class ClientConnection extends Connection {
         }
     }
 
+    /** Whether the reply may be long, in memory: it is not asked for while clients hold all there is of that. */
+    private static boolean mayTakeMemory(Command command) {
+        return switch (command) {
+            case Command.Content _, Command.GetAll _, Command.Sample _, Command.Scan _, Command.Batch _ -> true;
+            case Command.Get _,
+                    Command.Measure _,
+                    Command.Size _,
+                    Command.Write _,
+                    Command.Rename _,
+                    Command.Survey _,
+                    Command.Route _ -> false;
+        };
+    }
+
     private void runOne(Question.One one, boolean version3) {
         Command command = one.command();
+        if (budget().isSpent() && mayTakeMemory(command)) {
+            answer(Protocol.RESP, NO_MEMORY_RESP);
+            return;
+        }
         try {
             CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
             if (reply.isDone() && pending.isEmpty() && !Held.isIn(reply.join())) {
@@ -366,6 +384,10 @@ final class ClientConnection extends Connection {
     }
 
     private void runSteps(Question.Steps steps, boolean version3) {
+        if (budget().isSpent()) {
+            answer(Protocol.RESP, NO_MEMORY_RESP);
+            return;
+        }
         Supplier<String> what = () -> "a request for all buckets";
         try {
             CompletableFuture<Reply> reply = steps.steps().apply(store).toCompletableFuture();

@@ -137,6 +137,41 @@ final class LimitsTest {
     }
 
     @Test
+    void longRepliesAreNotAskedForWhileClientsHoldAllMemory() throws Exception {
+        Reply content = new Reply.Values(List.of(Bytes.EMPTY, Bytes.owning(new byte[16 * MIB])));
+        AtomicInteger runs = new AtomicInteger();
+        Store store = command -> {
+            if (command instanceof Command.Content) {
+                runs.incrementAndGet();
+                return CompletableFuture.completedFuture(content);
+            }
+            return CompletableFuture.completedFuture(Reply.OK);
+        };
+        List<LineClient> hogs = new ArrayList<>();
+        try (TestDoor door = new TestDoor(store, knobs -> {
+            knobs.bufferMaxBytes = 8 * MIB;
+            return knobs;
+        })) {
+            for (int i = 0; i < 30; i++) {
+                LineClient hog = LineClient.connect(door.address(), 64 * 1024);
+                hogs.add(hog);
+                hog.send(RespClient.request("HGETALL", "b"));
+            }
+            int refused = 0;
+            for (LineClient hog : hogs) {
+                refused += hog.line().startsWith("-ERR this node has no memory left for the reply ") ? 1 : 0;
+            }
+            // One for each loop at the most is begun when the one before has not been counted yet.
+            assertThat(runs.get()).isLessThan(6);
+            assertThat(refused).isEqualTo(30 - runs.get());
+        } finally {
+            for (LineClient hog : hogs) {
+                hog.close();
+            }
+        }
+    }
+
+    @Test
     void repliesThatWaitForAnOlderOneCountAsUnsent() throws Exception {
         Reply value = new Reply.Value(Bytes.owning(new byte[MIB / 2]));
         HeldStore held = new HeldStore();

@@ -29,6 +29,11 @@ public final class Budget {
         leftBytes.addAndGet(bytes);
     }
 
+    /** Whether nothing can be taken. */
+    public boolean isSpent() {
+        return leftBytes.get() <= 0;
+    }
+
     /** How much can be taken; less than zero if more was charged. */
     long leftBytes() {
         return leftBytes.get();
