@@ -3,15 +3,13 @@ package dev.kv.storage;
 import dev.kv.router.Bytes;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
-import dev.kv.router.Reply.Word;
 import dev.kv.router.spi.Engine.BucketVisitor;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.StampedLock;
-import java.util.function.BiFunction;
+import java.util.function.BiConsumer;
 import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -32,7 +30,7 @@ final class Buckets {
 
     private final Log log;
     private final Fields fields;
-    private final long maxBytes;
+    private final Changes changes;
     private final Turn.Limits turn;
     private final Shard[] shards = new Shard[1 << SHARD_BITS];
 
@@ -49,7 +47,7 @@ final class Buckets {
         this.log = log;
         this.fields = new Fields(log, hash);
         this.gone = new GoneBuckets(log, bucket -> byGeneration.remove(bucket.generation));
-        this.maxBytes = maxBytes;
+        this.changes = new Changes(log, fields, this, maxBytes);
         this.turn = turn;
         for (int i = 0; i < shards.length; i++) {
             shards[i] = new Shard(SHARD_BITS, fields);
@@ -65,6 +63,7 @@ final class Buckets {
         return byGeneration;
     }
 
+    /** Where buckets are whose names have such a hash. */
     Shard shard(int hash) {
         return shards[hash >>> SHARD_SHIFT];
     }
@@ -79,7 +78,7 @@ final class Buckets {
         int hash = fields.hash().of(name.array());
         Shard shard = shard(hash);
         long optimistic = shard.lock.tryOptimisticRead();
-        if (optimistic != 0) {
+        if (optimistic != 0 && !shard.hasLanes()) {
             try {
                 Reply reply = get(shard, hash, name, key);
                 if (shard.lock.validate(optimistic)) {
@@ -95,6 +94,7 @@ final class Buckets {
         }
         long stamp = shard.lock.readLock();
         try {
+            shard.check(name);
             return get(shard, hash, name, key);
         } finally {
             shard.lock.unlockRead(stamp);
@@ -109,27 +109,123 @@ final class Buckets {
         return fields.read(bucket.index, key, turn);
     }
 
-    /** A bucket as it was at one moment; its fields are in segments that are pinned until it is closed. */
-    record Frozen(Index index, boolean isKept, Pin pin) implements AutoCloseable {
+    /** A bucket as it was at one moment, until it is closed. */
+    final class Frozen implements AutoCloseable {
+        private final Bucket bucket;
+        private final Index index;
+        private final boolean isKept;
+        private final Pin pin;
+
+        private Frozen(Bucket bucket) {
+            this.bucket = bucket;
+            this.index = bucket == null ? new Index() : bucket.index.frozen();
+            this.isKept = bucket != null && bucket.isKept();
+            this.pin = log.segments().pinKnown();
+        }
+
+        /** A change of the bucket, which nobody else changes. */
+        Change change(Bytes name) {
+            int hash = fields.hash().of(name.array());
+            return new Change(fields).of(name.array(), hash, bucket, index, Turn.Limits.NONE);
+        }
+
+        /** Whether there was such a bucket. */
+        boolean exists() {
+            return bucket != null;
+        }
+
+        boolean isKept() {
+            return isKept;
+        }
+
+        /** To be read as long as it takes. */
+        View view() {
+            return new Reading(fields, index, isKept, new Turn(Turn.Limits.NONE));
+        }
+
+        /** Whether it was held for so long that it is no longer there. */
+        boolean isCutOff() {
+            return pin.isCutOff();
+        }
+
+        /** The segments that it is in may go. */
         @Override
         public void close() {
             pin.close();
         }
     }
 
-    /** A bucket as it is now; null if there is none. */
+    /**
+     * A bucket as it is now.
+     *
+     * @throws Lanes.Busy if a large change of it is under way
+     */
     Frozen frozen(Bytes name) {
+        return frozen(name, Shard::check);
+    }
+
+    /**
+     * Begins a large change of a bucket: it is the change's alone until {@link #end}.
+     *
+     * @throws Lanes.Busy if another one is under way
+     */
+    LargeChange beginLarge(Bytes name) {
+        Lanes.Lane[] lane = new Lanes.Lane[1];
+        Frozen frozen = frozen(name, (shard, bucket) -> {
+            shard.check(bucket);
+            lane[0] = shard.lane(bucket);
+        });
+        return new LargeChange(changes, frozen, lane[0]);
+    }
+
+    private Frozen frozen(Bytes name, BiConsumer<Shard, Bytes> check) {
         int hash = fields.hash().of(name.array());
         Shard shard = shard(hash);
         long stamp = shard.lock.writeLock();
         try {
-            Bucket bucket = shard.find(hash, name.array());
-            return bucket == null
-                    ? null
-                    : new Frozen(
-                            bucket.index.frozen(),
-                            bucket.isKept(),
-                            log.segments().pinKnown());
+            check.accept(shard, name);
+            return new Frozen(shard.find(hash, name.array()));
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /**
+     * Has a command on two buckets wait for both, if a large change of one of them is under way.
+     *
+     * @return whether it waits, or why not
+     */
+    Lanes.Place park(Lanes lanes, Bytes first, Bytes second, Lanes.Parked command) {
+        int hash = fields.hash().of(first.array());
+        int secondHash = fields.hash().of(second.array());
+        Locks locks = lock(hash, secondHash);
+        try {
+            List<Lanes.Lane> busy = new ArrayList<>();
+            shard(hash).openLane(first).ifPresent(busy::add);
+            shard(secondHash).openLane(second).ifPresent(busy::add);
+            if (busy.isEmpty()) {
+                return Lanes.Place.ENDED;
+            }
+            if (!lanes.hasRoom(command)) {
+                return Lanes.Place.REFUSED;
+            }
+            lanes.parkInBoth(List.of(shard(hash).lane(first), shard(secondHash).lane(second)), busy, command);
+            return Lanes.Place.WAITS;
+        } finally {
+            locks.unlock();
+        }
+    }
+
+    /** Ends a lane, unless something waits there. */
+    boolean end(Lanes lanes, Lanes.Lane lane) {
+        Shard shard = shard(fields.hash().of(lane.bucket().array()));
+        long stamp = shard.lock.writeLock();
+        try {
+            if (!lanes.end(lane)) {
+                return false;
+            }
+            shard.remove(lane);
+            return true;
         } finally {
             shard.lock.unlockWrite(stamp);
         }
@@ -145,6 +241,7 @@ final class Buckets {
         Shard shard = shard(hash);
         long stamp = shard.lock.readLock();
         try {
+            shard.check(name);
             return command.apply(Reading.of(fields, shard.find(hash, name.array()), new Turn(turn)));
         } finally {
             shard.lock.unlockRead(stamp);
@@ -162,60 +259,17 @@ final class Buckets {
         long stamp = shard.lock.writeLock();
         Change change = shard.change;
         try {
+            shard.check(name);
             Reply reply = command.apply(change.of(name.array(), hash, shard.find(hash, name.array()), turn));
             if (change.isOfFieldsAlone()) {
-                write(shard, change);
+                changes.write(shard, change);
             } else {
-                commit(change);
+                changes.commit(change);
             }
             return reply;
         } finally {
             change.forget();
             shard.lock.unlockWrite(stamp);
-        }
-    }
-
-    /** Writes the fields of one bucket, which is what most changes come down to, and puts them into force. */
-    private void write(Shard shard, Change change) throws Refused {
-        change.forgetVain();
-        if (change.count() == 0) {
-            return;
-        }
-        change.begin(change.bucket() == null ? log.nextGeneration() : change.bucket().generation);
-        Draft record = shard.draft;
-        long growth = draftFields(change, record);
-        boolean frees = record.end().sets() == 0;
-        if (!frees) {
-            checkRoom(growth);
-        }
-        long location = log.append(frees, record);
-        Bucket bucket = bucket(shard, change);
-        long costBefore = bucket.cost();
-        applyFields(bucket, change, record, location);
-        settle(shard, bucket, costBefore);
-        record.forget();
-    }
-
-    /**
-     * Has a command change two buckets of different names, both or neither of them.
-     *
-     * @throws Refused if the change could not be written: nothing is changed then
-     */
-    Reply edit(Bytes first, Bytes second, BiFunction<Edit, Edit, Reply> command) throws Refused {
-        int hash = fields.hash().of(first.array());
-        int secondHash = fields.hash().of(second.array());
-        Shard shard = shard(hash);
-        Shard secondShard = shard(secondHash);
-        Locks locks = lock(hash, secondHash);
-        try {
-            Change change = new Change(fields).of(first.array(), hash, shard.find(hash, first.array()));
-            Change secondChange =
-                    new Change(fields).of(second.array(), secondHash, secondShard.find(secondHash, second.array()));
-            Reply reply = command.apply(change, secondChange);
-            commit(change, secondChange);
-            return reply;
-        } finally {
-            locks.unlock();
         }
     }
 
@@ -263,7 +317,7 @@ final class Buckets {
         Change change = shard.change;
         try {
             command.accept(change.of(hidden.name, hidden.hash, hidden));
-            commit(change);
+            changes.commit(change);
         } finally {
             change.forget();
             shard.lock.unlockWrite(stamp);
@@ -282,6 +336,7 @@ final class Buckets {
         Shard shard = shard(hidden.hash);
         long stamp = shard.lock.writeLock();
         try {
+            shard.check(Bytes.owning(hidden.name));
             Bucket there = shard.find(hidden.hash, hidden.name);
             if (!may.test(view(there))) {
                 return false;
@@ -289,7 +344,7 @@ final class Buckets {
             if (hidden.isVain()) {
                 Change drop = new Change(fields).of(hidden.name, hidden.hash, there);
                 drop.drop();
-                commit(drop);
+                changes.commit(drop);
                 forget(shard, hidden);
             } else {
                 publish(hidden, hidden.name, hidden.hash, there);
@@ -323,6 +378,8 @@ final class Buckets {
         int toHash = fields.hash().of(to.array());
         Locks locks = lock(hash, toHash);
         try {
+            shard(hash).check(from);
+            shard(toHash).check(to);
             Bucket bucket = shard(hash).find(hash, from.array());
             Bucket there = shard(toHash).find(toHash, to.array());
             if (!may.test(view(bucket), view(there)) || bucket == null || bucket == there) {
@@ -346,7 +403,7 @@ final class Buckets {
                 .begin(Layout.PUBLISH, leaves ? 0 : Layout.HIDDEN, bucket.generation, name)
                 .recordName(bucket.recordName)
                 .end();
-        checkRoom(record.cost() - (there == null ? 0 : there.cost()));
+        changes.checkRoom(record.cost() - (there == null ? 0 : there.cost()));
         long location = log.append(false, record);
         if (there != null) {
             forget(shard(hash), there);
@@ -385,164 +442,6 @@ final class Buckets {
         log.liveBytes().addAndGet(bucket.publication.cost() - costBefore);
     }
 
-    /** Writes changes as one, and puts them into force. */
-    private void commit(Change... changes) throws Refused {
-        List<Draft> drafts = new ArrayList<>(1);
-        boolean frees = true;
-        long growth = 0;
-        for (Change change : changes) {
-            change.forgetVain();
-            growth += draft(change, drafts);
-            frees &= !change.keeps();
-        }
-        if (drafts.isEmpty()) {
-            return;
-        }
-        drafts.subList(0, drafts.size() - 1).forEach(Draft::continued);
-        for (Draft draft : drafts) {
-            frees &= draft.end().sets() == 0;
-        }
-        if (!frees) {
-            checkRoom(growth);
-        }
-        long location = log.append(frees, drafts.toArray(Draft[]::new));
-        Iterator<Draft> written = drafts.iterator();
-        for (Change change : changes) {
-            location = apply(change, written, location);
-        }
-        drafts.forEach(Draft::forget);
-    }
-
-    /** Adds the records for a change, and returns by how much more is needed of the log then. */
-    private long draft(Change change, List<Draft> drafts) {
-        if (change.count() == 0 && !change.keeps() && change.dropped() == null) {
-            return 0;
-        }
-        long growth = change.dropped() == null ? 0 : -change.dropped().cost();
-        // What is kept for a bucket that is dropped and made anew has a generation of its own.
-        long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
-        change.begin(generation);
-        if (change.keeps()) {
-            Draft record = begin(new Draft(), Layout.BUCKET, Layout.KEPT, change);
-            growth += record.cost();
-            drafts.add(record);
-        }
-        if (change.count() > 0) {
-            Draft record = new Draft();
-            growth += draftFields(change, record);
-            drafts.add(record);
-        } else if (!change.keeps()) {
-            drafts.add(new Draft().begin(Layout.DROP, 0, generation, change.name()));
-        }
-        return growth;
-    }
-
-    /** Begins a record with the fields of a change, and returns by how much more is needed of the log then. */
-    private long draftFields(Change change, Draft record) {
-        begin(record, Layout.WRITE, 0, change);
-        long growth = 0;
-        for (int i = 0; i < change.count(); i++) {
-            Change.Pending pending = change.pending(i);
-            if (pending.value == null) {
-                record.delete(pending.key);
-            } else {
-                record.set(pending.key, pending.value);
-                growth += record.fieldCost(record.fields() - 1);
-            }
-            growth -= pending.costBefore;
-        }
-        return growth;
-    }
-
-    private static Draft begin(Draft record, int type, int flags, Change change) {
-        Bucket bucket = change.bucket();
-        return bucket == null
-                ? record.begin(type, flags, change.generation(), change.name())
-                : record.begin(type, flags | bucket.flags(), change.generation(), bucket.recordName);
-    }
-
-    /** Puts a change into force of which the records stand at a location; returns where the next ones do. */
-    private long apply(Change change, Iterator<Draft> written, long location) {
-        Shard shard = shard(change.hash());
-        if (change.dropped() != null) {
-            forget(shard, change.dropped());
-        }
-        long next = location;
-        if (change.count() == 0 && !change.keeps()) {
-            return change.dropped() == null ? next : next + written.next().length() / Layout.ALIGNMENT;
-        }
-        Bucket bucket = bucket(shard, change);
-        long costBefore = bucket.cost();
-        if (change.keeps()) {
-            bucket.keptBy = next;
-            next += written.next().length() / Layout.ALIGNMENT;
-        }
-        if (change.count() > 0) {
-            Draft record = written.next();
-            applyFields(bucket, change, record, next);
-            next += record.length() / Layout.ALIGNMENT;
-        }
-        settle(shard, bucket, costBefore);
-        return next;
-    }
-
-    /** The bucket that a change is about, made if there is none. */
-    private static Bucket bucket(Shard shard, Change change) {
-        Bucket bucket = change.bucket();
-        if (bucket == null) {
-            bucket = new Bucket(change.name(), change.hash(), change.generation());
-            shard.add(bucket);
-        }
-        return bucket;
-    }
-
-    private void applyFields(Bucket bucket, Change change, Draft record, long location) {
-        for (int i = 0; i < change.count(); i++) {
-            put(bucket, change.pending(i), location + record.offset(i) / Layout.ALIGNMENT, record.fieldCost(i));
-        }
-    }
-
-    private void settle(Shard shard, Bucket bucket, long costBefore) {
-        if (bucket.cost() != costBefore) {
-            log.liveBytes().addAndGet(bucket.cost() - costBefore);
-        }
-        if (bucket.isHidden()) {
-            return;
-        }
-        shard.countFilled(bucket);
-        if (bucket.isVain()) {
-            forgetVain(shard, bucket);
-        }
-    }
-
-    private void forgetVain(Shard shard, Bucket bucket) {
-        if (bucket.publication == null) {
-            shard.remove(bucket);
-        } else {
-            forget(shard, bucket);
-        }
-    }
-
-    private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
-        long growth = (pending.value == null ? 0 : cost) - pending.costBefore;
-        if (growth != 0) {
-            // What does not change is not written: another thread's bucket may stand in the same line of the cache.
-            bucket.bytes += growth;
-        }
-        if (pending.before != Index.NONE) {
-            log.segment(pending.before).died(pending.costBefore);
-        }
-        if (pending.value == null) {
-            bucket.index.remove(pending.hash, pending.before);
-            return;
-        }
-        if (pending.before == Index.NONE) {
-            bucket.index.add(pending.hash, location);
-        } else {
-            bucket.index.replace(pending.hash, pending.before, location);
-        }
-    }
-
     /** A bucket is gone with all that it holds. */
     void forget(Shard shard, Bucket bucket) {
         if (bucket.isHidden()) {
@@ -554,16 +453,6 @@ final class Buckets {
         gone.add(bucket);
     }
 
-    private void checkRoom(long growth) throws Refused {
-        if (maxBytes > 0 && growth > 0 && log.liveBytes().get() + growth > maxBytes) {
-            throw new Refused(
-                    Word.NOSPACE,
-                    "the buckets on this node take %d of at most %d bytes, and this does not fit: delete keys, or raise"
-                                    .formatted(log.liveBytes().get(), maxBytes)
-                            + " kv.storage.max-bytes");
-        }
-    }
-
     /** Counts in the log what buckets held that are gone. */
     void countGone() {
         gone.count();
@@ -571,6 +460,7 @@ final class Buckets {
 
     /** Waits until every change has come to its end that had begun by now. */
     void awaitChanges() {
+        changes.awaitLarge();
         for (Shard shard : shards) {
             shard.lock.unlockWrite(shard.lock.writeLock());
         }

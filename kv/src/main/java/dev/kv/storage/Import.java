@@ -50,7 +50,7 @@ final class Import {
      */
     long run(InputStream stream) throws IOException {
         BucketStream.refuse("", limits.excessOfName(name.size()));
-        Reply there = buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND);
+        Reply there = Lanes.patiently(() -> buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND));
         if (there.equals(Reply.OK) && !replaces) {
             throw exists();
         }
@@ -119,7 +119,7 @@ final class Import {
             for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
                 set(hidden, batch);
             }
-            isPublished = buckets.publish(hidden, there -> replaces || !there.exists());
+            isPublished = Lanes.patiently(() -> buckets.publish(hidden, there -> replaces || !there.exists()));
         } catch (Refused e) {
             throw new EngineFailed(e.getMessage() + ". Nothing was imported", e);
         } finally {

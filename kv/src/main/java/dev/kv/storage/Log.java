@@ -28,6 +28,9 @@ final class Log {
 
     private static final int SEGMENTS_ABOUT = 16;
 
+    /** A change of this part of the largest segment is written beside the log: to copy it takes milliseconds. */
+    private static final int BESIDE_PART = 16;
+
     /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
     private static final int UNSYNCED_MAX = 4;
 
@@ -187,13 +190,7 @@ final class Log {
      */
     synchronized long append(boolean frees, Draft... change) throws Refused {
         checkTaken();
-        long length = 0;
-        for (Draft record : change) {
-            length += record.length();
-        }
-        if (length > Layout.CHANGE_MAX_BYTES) {
-            throw new Refused(Word.TOOLARGE, "this is too much for one change: do it in several steps");
-        }
+        long length = length(change);
         while (!fits(length, frees)) {
             if (unsynced.size() < UNSYNCED_MAX) {
                 roll(length, frees);
@@ -217,6 +214,88 @@ final class Log {
             nearing.run();
         }
         return location;
+    }
+
+    private static long length(Draft... change) throws Refused {
+        long length = 0;
+        for (Draft record : change) {
+            length += record.length();
+        }
+        if (length > Layout.CHANGE_MAX_BYTES) {
+            throw new Refused(Word.TOOLARGE, "this is too much for one change: do it in several steps");
+        }
+        return length;
+    }
+
+    /**
+     * The same for a change that may take long to be written. A long one is written beside the log while others append, and then
+     * becomes a segment of its own, behind all others.
+     */
+    long appendLarge(boolean frees, Draft... change) throws Refused {
+        long length = length(change);
+        if (length < segmentMaxBytes / BESIDE_PART) {
+            return append(frees, change);
+        }
+        Path file = folder.unfinished("large-" + Thread.currentThread().threadId());
+        long end;
+        try (Segment beside = Segment.create(file, new Segment.Name(Long.MAX_VALUE, 0), SegmentHeader.BYTES + length)) {
+            beside.append(change);
+            end = beside.end();
+        } catch (IOException e) {
+            remove(file);
+            if (frees && Allocation.isNoSpace(e)) {
+                return append(true, change);
+            }
+            throw refusal(e);
+        }
+        try {
+            return follow(file, end, change);
+        } catch (Refused e) {
+            remove(file);
+            throw e;
+        }
+    }
+
+    private static void remove(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            LOG.warn("{} could not be removed: {}", file, e.getMessage());
+        }
+    }
+
+    /** Makes the file of a change the last segment. */
+    private synchronized long follow(Path file, long end, Draft... change) throws Refused {
+        checkTaken();
+        while (unsynced.size() >= UNSYNCED_MAX) {
+            awaitDisk();
+            checkTaken();
+        }
+        if (prepared != null) {
+            // Its number is taken.
+            drop(prepared);
+            prepared = null;
+        }
+        Segment.Name name = new Segment.Name(number + 1, 0);
+        Segment segment;
+        try {
+            segment = Segment.allocated(file, name);
+        } catch (IOException e) {
+            throw refusal(e);
+        }
+        begin(segment);
+        try {
+            segment.moveTo(folder.log(name));
+        } catch (IOException e) {
+            drop(segment);
+            throw refusal(e);
+        }
+        segment.endAt(end);
+        segment.count(change);
+        take(segment);
+        appendedToOthers += end;
+        unsynced.add(segment);
+        return location(segment, SegmentHeader.BYTES);
     }
 
     private void fail(IOException e) {
@@ -255,6 +334,13 @@ final class Log {
 
     private void roll(long length, boolean frees) throws Refused {
         Segment next = next(SegmentHeader.BYTES + length, frees);
+        begin(next);
+        take(next);
+        active = next;
+        nearingAt = nearingAt(next);
+    }
+
+    private void begin(Segment next) throws Refused {
         boolean isLastThere = last != null && last.name().number() == number;
         try {
             // One that is not there any more, or was rewritten, is on the list of segments, which says more of it.
@@ -263,12 +349,14 @@ final class Log {
             drop(next);
             throw refusal(e);
         }
+    }
+
+    /** Takes a segment in as the last one; none grows then. */
+    private void take(Segment next) {
         endActive();
         number = next.name().number();
         segments.add(next);
-        active = next;
         last = next;
-        nearingAt = nearingAt(next);
         hasNewFiles = true;
         due.run();
     }

@@ -16,6 +16,7 @@ public final class LogStorage implements Engine {
     private static final String SYNC = "kv.storage.sync";
     private static final String MAX_BYTES = "kv.storage.max-bytes";
     private static final String SEGMENT_MAX = "kv.storage.segment-max";
+    private static final String LARGE = "kv.storage.large.";
     private static final long MIB = 1L << 20;
     private static final long TIB = 1L << 40;
 
@@ -26,8 +27,15 @@ public final class LogStorage implements Engine {
      * @param maxBytes what all buckets together may take in it; 0 for any
      * @param segmentMaxBytes the size of a file of a large log
      * @param pins how long readers may hold what compaction has replaced
+     * @param large how large commands run
      */
-    record StorageSettings(Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins) {}
+    record StorageSettings(
+            Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins, Execution.Limits large) {
+        /** With the bounds for large commands that {@code reference.conf} has. */
+        StorageSettings(Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins) {
+            this(dir, sync, maxBytes, segmentMaxBytes, pins, Execution.Limits.USUAL);
+        }
+    }
 
     @Override
     public Ready configure(Settings settings) {
@@ -36,8 +44,21 @@ public final class LogStorage implements Engine {
                 Sync.of(settings, SYNC),
                 settings.size(MAX_BYTES, 0, 1024 * TIB),
                 settings.size(SEGMENT_MAX, MIB, 1024 * MIB),
-                PinLimits.of(settings));
+                PinLimits.of(settings),
+                large(settings));
         return new ReadyStorage(settings, storage);
+    }
+
+    private static Execution.Limits large(Settings settings) {
+        int threads = settings.count(LARGE + "threads", 0, 64);
+        return new Execution.Limits(
+                new Turn.Limits(
+                        settings.count(LARGE + "keys", 16, 1_000_000),
+                        settings.size(LARGE + "bytes", 4096, 1024 * MIB)),
+                threads > 0 ? threads : Math.max(1, Runtime.getRuntime().availableProcessors() / 2),
+                settings.count(LARGE + "waiting-max", 1, 1_000_000),
+                settings.count(LARGE + "parked-max", 1, 10_000_000),
+                settings.size(LARGE + "parked-max-bytes", MIB, TIB));
     }
 
     private record ReadyStorage(Settings settings, StorageSettings storage) implements Ready {

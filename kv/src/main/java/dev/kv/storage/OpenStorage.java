@@ -27,7 +27,7 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The buckets on this node while it runs. Runs each command at once, on the thread that calls. */
+/** The buckets on this node while it runs; {@link Execution} says which thread runs a command. */
 final class OpenStorage implements Engine.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenStorage.class);
 
@@ -37,9 +37,12 @@ final class OpenStorage implements Engine.Open {
     /** So many segments that were set aside are named in the status. */
     private static final int DAMAGES_SHOWN_MAX = 3;
 
+    /** How long large requests may take when the node stops. */
+    private static final Duration LARGE_END_MAX = Duration.ofSeconds(10);
+
     private final Log log;
     private final Buckets buckets;
-    private final Commands commands;
+    private final Execution turns;
     private final Syncer syncer;
     private final Compaction compaction;
     private final Keeper keeper;
@@ -51,19 +54,20 @@ final class OpenStorage implements Engine.Open {
     private OpenStorage(
             Log log,
             Buckets buckets,
-            Commands commands,
             LogStorage.StorageSettings settings,
+            long replyMaxBytes,
             Recovery.Figures recovered,
             Duration recovery) {
         this.pins = settings.pins();
         this.log = log;
         this.buckets = buckets;
-        this.commands = commands;
         this.recovered = recovered;
         this.recovery = recovery;
         this.syncer = new Syncer(log, buckets, settings.sync(), troubles);
         this.compaction = new Compaction(log, buckets);
         this.keeper = new Keeper(log, compaction, pins, troubles);
+        Commands commands = new Commands(buckets, settings.large().turn(), replyMaxBytes);
+        this.turns = new Execution(commands, buckets, this::acknowledged, settings.large());
     }
 
     /**
@@ -83,10 +87,11 @@ final class OpenStorage implements Engine.Open {
             Mark mark = Mark.open(folder.path(), folder.format().id(), chain.mark());
             Log log = new Log(
                     folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
-            Buckets buckets = new Buckets(log, folder.hash(), settings.maxBytes(), Turn.Limits.NONE);
+            Buckets buckets = new Buckets(
+                    log, folder.hash(), settings.maxBytes(), settings.large().turn());
             Recovery.Figures figures = new Recovery(folder, chain, mark, log, buckets, doing).run();
             Duration took = Duration.ofNanos(System.nanoTime() - from);
-            return new OpenStorage(log, buckets, new Commands(buckets, replyMaxBytes), settings, figures, took);
+            return new OpenStorage(log, buckets, settings, replyMaxBytes, figures, took);
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;
@@ -113,16 +118,11 @@ final class OpenStorage implements Engine.Open {
 
     @Override
     public CompletionStage<Reply> run(Command command) {
-        Reply reply;
-        try {
-            reply = commands.run(command);
-        } catch (Damaged e) {
-            reply = told(e);
-        } catch (InternalError e) {
-            reply = told(e);
-        } catch (RuntimeException fault) {
-            return CompletableFuture.failedFuture(fault);
-        }
+        return turns.run(command);
+    }
+
+    /** The reply to a command that was run, when it may be told. */
+    private CompletionStage<Reply> acknowledged(Command command, Reply reply) {
         return isRead(command) || reply instanceof Reply.Failed
                 ? CompletableFuture.completedFuture(reply)
                 : syncer.acknowledge(reply);
@@ -184,8 +184,8 @@ final class OpenStorage implements Engine.Open {
 
     @Override
     public long exportTo(Bytes name, OutputStream stream) throws IOException {
-        try (Buckets.Frozen bucket = buckets.frozen(name)) {
-            if (bucket == null) {
+        try (Buckets.Frozen bucket = Lanes.patiently(() -> buckets.frozen(name))) {
+            if (!bucket.exists()) {
                 throw new EngineFailed(
                         "there is no bucket " + name + " on this node: `kv route` tells where it would be");
             }
@@ -199,13 +199,13 @@ final class OpenStorage implements Engine.Open {
 
     private long exportTo(Buckets.Frozen bucket, BucketStream.Writer writer) throws IOException {
         try {
-            buckets.fields().forEach(bucket.index(), 0, new Turn(Turn.Limits.NONE), (_, key, value) -> {
+            bucket.view().forEach(0, (_, key, value) -> {
                 writer.write(key, value);
                 return true;
             });
             return writer.end();
         } catch (IllegalStateException | Damaged | InternalError e) {
-            if (bucket.pin().isCutOff()) {
+            if (bucket.isCutOff()) {
                 throw new EngineFailed(pins.cutOff("the export"), e);
             }
             throw e;
@@ -261,6 +261,7 @@ final class OpenStorage implements Engine.Open {
     /** All that was written is on the disk then, whatever the limit. */
     @Override
     public void stop(Duration limit) {
+        turns.close(LARGE_END_MAX);
         keeper.end();
         syncer.end();
         try {

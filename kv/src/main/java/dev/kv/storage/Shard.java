@@ -1,6 +1,10 @@
 package dev.kv.storage;
 
+import dev.kv.router.Bytes;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.Consumer;
 
@@ -30,6 +34,9 @@ final class Shard {
     private int count;
     private int filled;
 
+    /** Of the buckets of which a large change is under way; null if there are none. */
+    private Map<Bytes, Lanes.Lane> lanes;
+
     /**
      * @param bits how many of the first bits of the hashes are the same
      */
@@ -40,6 +47,44 @@ final class Shard {
 
     int count() {
         return count;
+    }
+
+    /** Whether a large change of any bucket is under way. */
+    boolean hasLanes() {
+        return lanes != null;
+    }
+
+    /**
+     * Lets a command pass if no large change of its bucket is under way, or this thread makes it.
+     *
+     * @throws Lanes.Busy if it has to wait
+     */
+    void check(Bytes bucket) {
+        Lanes.Lane lane = lanes == null ? null : lanes.get(bucket);
+        if (lane != null) {
+            lane.check();
+        }
+    }
+
+    /** The lane of a bucket, if there is one. */
+    Optional<Lanes.Lane> openLane(Bytes bucket) {
+        return lanes == null ? Optional.empty() : Optional.ofNullable(lanes.get(bucket));
+    }
+
+    /** The lane of a bucket, made if there is none. */
+    Lanes.Lane lane(Bytes bucket) {
+        if (lanes == null) {
+            lanes = new HashMap<>();
+        }
+        return lanes.computeIfAbsent(bucket, Lanes.Lane::new);
+    }
+
+    /** The lane has ended. */
+    void remove(Lanes.Lane lane) {
+        lanes.remove(lane.bucket());
+        if (lanes.isEmpty()) {
+            lanes = null;
+        }
     }
 
     /** How many of them have keys. */

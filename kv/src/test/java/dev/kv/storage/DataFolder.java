@@ -87,13 +87,12 @@ record DataFolder(Path path) {
         Map<String, Map<String, String>> content = new TreeMap<>();
         storage.forEachBucket((name, _) -> {
             Map<String, String> values = content.computeIfAbsent(name.text(), _ -> new TreeMap<>());
-            storage.buckets().read(name, bucket -> {
-                bucket.forEach(0, (_, key, value) -> {
+            try (Buckets.Frozen bucket = storage.buckets().frozen(name)) {
+                bucket.view().forEach(0, (_, key, value) -> {
                     values.put(key.text(), value.text());
                     return true;
                 });
-                return Reply.OK;
-            });
+            }
         });
         return content;
     }
@@ -144,7 +143,7 @@ record DataFolder(Path path) {
         }
     }
 
-    /** Turns one bit of a file. */
+    /** Execution one bit of a file. */
     static void flip(Path file, long offset) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer one = ByteBuffer.allocate(1);

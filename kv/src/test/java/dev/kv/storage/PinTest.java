@@ -8,7 +8,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
-import dev.kv.router.config.BadStart;
+import dev.kv.router.spi.EngineFailed;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -168,7 +168,7 @@ class PinTest {
         goOn.countDown();
         assertThatThrownBy(export::join)
                 .cause()
-                .isInstanceOf(BadStart.class)
+                .isInstanceOf(EngineFailed.class)
                 .hasMessageStartingWith("the export was cut off: ")
                 .hasMessageContaining("kv.storage.pin-max");
         fill("third");

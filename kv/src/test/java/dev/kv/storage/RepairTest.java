@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Command;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Damage;
@@ -367,10 +368,11 @@ class RepairTest {
         for (int at = 0; at < value.length; at += 32) {
             numbers.putInt(at + Layout.RECORD_LENGTH, 2 << 20).putInt(at + Layout.RECORD_NAME_BYTES, 1 << 20);
         }
-        data.open(storage -> storage.buckets().edit(Bytes.of("a"), bucket -> {
-            bucket.set(Bytes.of("large"), Bytes.owning(value));
-            return Reply.OK;
-        }));
+        data.open(storage -> assertThat(
+                        storage.run(new Command.Put(Bytes.of("a"), Bytes.of("large"), Bytes.owning(value)))
+                                .toCompletableFuture()
+                                .join())
+                .isEqualTo(Reply.OK));
         Path last = data.files(".log").getLast();
         DataFolder.flip(last, SegmentHeader.BYTES + Layout.RECORD_LENGTH + 3);
 
