@@ -8,20 +8,18 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
-import dev.kv.router.net.Connection;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
  * One client. Its commands run as they are read, without waiting for earlier replies; the replies leave in the order of the
  * requests, whatever order they become ready in.
  */
-final class ClientConnection extends Connection {
+final class ClientConnection extends AnsweringConnection {
     /*
      * Any page can make the browser that shows it send an HTTP request to any address that the browser reaches, this one
      * included, with a body of the page's choice, and each line of the body would run here as a command. What a page
@@ -39,26 +37,9 @@ final class ClientConnection extends Connection {
     private static final String NO_MEMORY_TO_READ =
             "this node has no memory left for unfinished requests (kv.server.buffer-max); try again later";
 
-    private static final Reply.Failed NO_MEMORY = new Reply.Failed(
-            Reply.Word.ERR,
-            "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
-
-    /** What the client gets in place of a reply that there is no memory for. */
-    private static final List<Piece> NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
-
-    private static final List<Piece> NO_MEMORY_RESP =
-            new RespWriter(false).error(NO_MEMORY).toPieces();
-
-    /** What a request is written in, and so its reply. */
-    private enum Protocol {
-        LINE,
-        RESP
-    }
-
     private final OpenDoor door;
     private final ServerSettings settings;
     private final Store store;
-    private final PendingReplies pending = new PendingReplies();
     private final Words words = new Words();
     private final RespRequest request;
     private final RespSession session;
@@ -86,15 +67,9 @@ final class ClientConnection extends Connection {
     /** Whether the last request was one of RESP, behind which Redis and its clients take an empty line for nothing. */
     private boolean isBehindRequest;
 
-    /** The size of large values that are being checked before they are sent. */
-    private long checkedBytes;
-
-    /** Whether all requests that will be run have been read. */
-    private boolean finishing;
-
     ClientConnection(
             Socket socket, OpenDoor door, ServerSettings settings, Store store, Budget buffers, RespSession session) {
-        super(socket, settings.unsentMaxBytes(), buffers);
+        super(socket, door, settings, buffers);
         this.door = door;
         this.settings = settings;
         this.store = store;
@@ -118,12 +93,6 @@ final class ClientConnection extends Connection {
     @Override
     protected void opened() {
         idleAfter(settings.idle());
-    }
-
-    @Override
-    protected boolean mayRead() {
-        return unsentBytes() + pending.heldBytes() + checkedBytes < unsentMaxBytes()
-                && pending.size() < settings.repliesMax();
     }
 
     /** Takes a request of either protocol, or a part of one: each request begins with what tells them apart. */
@@ -326,13 +295,13 @@ final class ClientConnection extends Connection {
 
     private void runOne(Question.One one, boolean version3) {
         Command command = one.command();
-        if (budget().isSpent() && mayTakeMemory(command)) {
-            answer(Protocol.RESP, NO_MEMORY_RESP);
+        if (mayTakeMemory(command) && budget().isSpent()) {
+            refuseForMemory();
             return;
         }
         try {
             CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
-            if (reply.isDone() && pending.isEmpty() && !Held.isIn(reply.join())) {
+            if (reply.isDone() && awaitsNothing() && !Held.isIn(reply.join())) {
                 out.speak(version3);
                 Answers.write(out, one, reply.join());
                 if (out.isOneArray()) {
@@ -385,7 +354,7 @@ final class ClientConnection extends Connection {
 
     private void runSteps(Question.Steps steps, boolean version3) {
         if (budget().isSpent()) {
-            answer(Protocol.RESP, NO_MEMORY_RESP);
+            refuseForMemory();
             return;
         }
         Supplier<String> what = () -> "a request for all buckets";
@@ -397,135 +366,13 @@ final class ClientConnection extends Connection {
         }
     }
 
-    /** Answers now, or in its turn when the reply has come and what it holds was found sound. */
-    private void settle(
-            Protocol protocol,
-            Supplier<String> what,
-            CompletableFuture<Reply> reply,
-            Function<Reply, List<Piece>> written) {
-        if (reply.isDone() && !Held.isIn(reply.join())) {
-            answer(protocol, written.apply(reply.join()));
-            return;
-        }
-        long number = pending.reserve();
-        var _ = reply.whenComplete((answer, fault) -> {
-            if (isClosed()) {
-                Optional.ofNullable(answer).ifPresent(Held::releaseIn);
-                return;
-            }
-            try {
-                if (Held.isIn(reply.join())) {
-                    check(protocol, what, number, door.held().take(answer), written);
-                } else {
-                    settled(protocol, number, written.apply(answer));
-                }
-            } catch (Throwable thrown) {
-                fault(what.get(), thrown);
-            }
-        });
-    }
-
-    /** Checks what is held for the reply, in turns with other connections, before any of it is sent. */
-    private void check(
-            Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
-        if (reply instanceof Reply.Failed) {
-            settled(protocol, number, written.apply(reply));
-            return;
-        }
-        LineReply.Seen line = new LineReply.Seen();
-        HeldCheck check = new HeldCheck(reply, protocol == Protocol.LINE ? line : Held.Seen.NOTHING);
-        long bytes = HeldBudget.bytes(reply);
-        checkedBytes += bytes;
-        loop().inTurns(() -> {
-            if (isClosed()) {
-                check.release();
-                return false;
-            }
-            try {
-                Optional<Reply> checked = check.next();
-                if (checked.isPresent()) {
-                    checkedBytes -= bytes;
-                    Reply fitting = protocol == Protocol.LINE ? line.fitting(checked.get()) : checked.get();
-                    settled(protocol, number, written.apply(fitting));
-                }
-                return checked.isEmpty();
-            } catch (Throwable thrown) {
-                check.release();
-                fault(what.get(), thrown);
-                return false;
-            }
-        });
-    }
-
-    private void settled(Protocol protocol, long number, List<Piece> reply) {
-        hold(protocol, number, reply);
-        sendSettled();
-        readOn();
-        closeIfFinished();
-    }
-
     private void fail(Reply.Word word, String message) {
         answer(Protocol.LINE, LineReply.of(new Reply.Failed(word, message)));
-    }
-
-    private void answer(Protocol protocol, List<Piece> pieces) {
-        if (pending.isEmpty()) {
-            sendAll(pieces);
-        } else {
-            hold(protocol, pending.reserve(), pieces);
-        }
-    }
-
-    private void sendAll(List<Piece> reply) {
-        for (Piece piece : reply) {
-            switch (piece) {
-                case Piece.Array(Bytes bytes) -> send(bytes.array());
-                case Piece.Large(Held value) -> send(value, settings.heldTime());
-            }
-        }
-    }
-
-    /** Holds a reply until those before it have come; one for which there is no memory becomes an error. */
-    private void hold(Protocol protocol, long number, List<Piece> reply) {
-        if (budget().take(Piece.bytesInMemory(reply))) {
-            pending.put(number, reply);
-        } else {
-            Piece.release(reply);
-            List<Piece> error = switch (protocol) {
-                case LINE -> NO_MEMORY_LINE;
-                case RESP -> NO_MEMORY_RESP;
-            };
-            pending.put(number, error);
-            budget().charge(Piece.bytesInMemory(error));
-        }
-    }
-
-    private void sendSettled() {
-        while (!pending.isEmpty()) {
-            Optional<List<Piece>> pieces = pending.poll();
-            if (pieces.isEmpty()) {
-                return;
-            }
-            budget().give(Piece.bytesInMemory(pieces.get()));
-            sendAll(pieces.get());
-        }
-    }
-
-    @Override
-    protected void heldTooLong() {
-        door.heldTooLong(this);
-        close();
     }
 
     /** Answers what has been received as a whole, then closes the connection. */
     void finish() {
         endInput();
-    }
-
-    @Override
-    protected void inputEnded() {
-        finishing = true;
-        closeIfFinished();
     }
 
     @Override
@@ -535,25 +382,9 @@ final class ClientConnection extends Connection {
         inputEnded();
     }
 
-    private void closeIfFinished() {
-        if (finishing && pending.isEmpty()) {
-            closeAfterSent();
-        }
-    }
-
-    /** A client that waits for a reply is not idle. */
-    @Override
-    protected void idle() {
-        if (pending.isEmpty()) {
-            close();
-        }
-    }
-
     @Override
     protected void closed() {
-        // What is still in flight is answered to nobody.
-        budget().give(pending.bytesInMemory());
-        pending.release();
+        forgetReplies();
         forgetRequest();
         session.end();
         door.left(this);

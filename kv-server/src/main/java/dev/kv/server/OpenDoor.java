@@ -214,7 +214,7 @@ final class OpenDoor implements Door.Open {
         return held;
     }
 
-    void heldTooLong(ClientConnection client) {
+    void heldTooLong(Connection client) {
         heldTooLong.report(() -> ("closed the connection of %s: it did not take a large value within %d ms"
                         + " (kv.server.held-time), and there is no memory for the rest of it (kv.server.buffer-max)")
                 .formatted(client.remote(), settings.heldTime().toMillis()));

@@ -1,0 +1,210 @@
+package dev.kv.server;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import dev.kv.router.net.Budget;
+import dev.kv.router.net.Connection;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+/**
+ * A connection whose replies leave in the order of the requests, whatever order they become ready in. A reply that holds large
+ * values leaves when all of them were found sound; one for which there is no memory becomes an error.
+ */
+abstract class AnsweringConnection extends Connection {
+    private static final Reply.Failed NO_MEMORY = new Reply.Failed(
+            Reply.Word.ERR,
+            "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
+
+    /** What the client gets in place of a reply that there is no memory for. */
+    private static final List<Piece> NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
+
+    private static final List<Piece> NO_MEMORY_RESP =
+            new RespWriter(false).error(NO_MEMORY).toPieces();
+
+    /** What a request is written in, and so its reply. */
+    enum Protocol {
+        LINE,
+        RESP
+    }
+
+    private final OpenDoor door;
+    private final ServerSettings settings;
+    private final PendingReplies pending = new PendingReplies();
+
+    /** The size of large values that are being checked before they are sent. */
+    private long checkedBytes;
+
+    /** Whether all requests that will be run have been read. */
+    private boolean finishing;
+
+    AnsweringConnection(Socket socket, OpenDoor door, ServerSettings settings, Budget buffers) {
+        super(socket, settings.unsentMaxBytes(), buffers);
+        this.door = door;
+        this.settings = settings;
+    }
+
+    @Override
+    protected final boolean mayRead() {
+        return unsentBytes() + pending.heldBytes() + checkedBytes < unsentMaxBytes()
+                && pending.size() < settings.repliesMax();
+    }
+
+    /** Whether all requests that were run are answered. */
+    final boolean awaitsNothing() {
+        return pending.isEmpty();
+    }
+
+    /** Answers now, or in its turn when the reply has come and what it holds was found sound. */
+    final void settle(
+            Protocol protocol,
+            Supplier<String> what,
+            CompletableFuture<Reply> reply,
+            Function<Reply, List<Piece>> written) {
+        if (reply.isDone() && !Held.isIn(reply.join())) {
+            answer(protocol, written.apply(reply.join()));
+            return;
+        }
+        long number = pending.reserve();
+        var _ = reply.whenComplete((answer, fault) -> {
+            if (isClosed()) {
+                Optional.ofNullable(answer).ifPresent(Held::releaseIn);
+                return;
+            }
+            try {
+                if (Held.isIn(reply.join())) {
+                    check(protocol, what, number, door.held().take(answer), written);
+                } else {
+                    settled(protocol, number, written.apply(answer));
+                }
+            } catch (Throwable thrown) {
+                fault(what.get(), thrown);
+            }
+        });
+    }
+
+    /** Checks what is held for the reply, in turns with other connections, before any of it is sent. */
+    private void check(
+            Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
+        if (reply instanceof Reply.Failed) {
+            settled(protocol, number, written.apply(reply));
+            return;
+        }
+        LineReply.Seen line = new LineReply.Seen();
+        HeldCheck check = new HeldCheck(reply, protocol == Protocol.LINE ? line : Held.Seen.NOTHING);
+        long bytes = HeldBudget.bytes(reply);
+        checkedBytes += bytes;
+        loop().inTurns(() -> {
+            if (isClosed()) {
+                check.release();
+                return false;
+            }
+            try {
+                Optional<Reply> checked = check.next();
+                if (checked.isPresent()) {
+                    checkedBytes -= bytes;
+                    Reply fitting = protocol == Protocol.LINE ? line.fitting(checked.get()) : checked.get();
+                    settled(protocol, number, written.apply(fitting));
+                }
+                return checked.isEmpty();
+            } catch (Throwable thrown) {
+                check.release();
+                fault(what.get(), thrown);
+                return false;
+            }
+        });
+    }
+
+    private void settled(Protocol protocol, long number, List<Piece> reply) {
+        hold(protocol, number, reply);
+        sendSettled();
+        readOn();
+        closeIfFinished();
+    }
+
+    /** Answers a request of RESP that is not run because clients hold all memory for replies. */
+    final void refuseForMemory() {
+        answer(Protocol.RESP, NO_MEMORY_RESP);
+    }
+
+    /** Answers now, or behind the replies that are still to come. */
+    final void answer(Protocol protocol, List<Piece> pieces) {
+        if (pending.isEmpty()) {
+            sendAll(pieces);
+        } else {
+            hold(protocol, pending.reserve(), pieces);
+        }
+    }
+
+    /** Sends a reply whose turn it is. */
+    final void sendAll(List<Piece> reply) {
+        for (Piece piece : reply) {
+            switch (piece) {
+                case Piece.Array(Bytes bytes) -> send(bytes.array());
+                case Piece.Large(Held value) -> send(value, settings.heldTime());
+            }
+        }
+    }
+
+    /** Holds a reply until those before it have come; one for which there is no memory becomes an error. */
+    private void hold(Protocol protocol, long number, List<Piece> reply) {
+        if (budget().take(Piece.bytesInMemory(reply))) {
+            pending.put(number, reply);
+        } else {
+            Piece.release(reply);
+            List<Piece> error = switch (protocol) {
+                case LINE -> NO_MEMORY_LINE;
+                case RESP -> NO_MEMORY_RESP;
+            };
+            pending.put(number, error);
+            budget().charge(Piece.bytesInMemory(error));
+        }
+    }
+
+    private void sendSettled() {
+        while (!pending.isEmpty()) {
+            Optional<List<Piece>> pieces = pending.poll();
+            if (pieces.isEmpty()) {
+                return;
+            }
+            budget().give(Piece.bytesInMemory(pieces.get()));
+            sendAll(pieces.get());
+        }
+    }
+
+    @Override
+    protected final void heldTooLong() {
+        door.heldTooLong(this);
+        close();
+    }
+
+    @Override
+    protected final void inputEnded() {
+        finishing = true;
+        closeIfFinished();
+    }
+
+    private void closeIfFinished() {
+        if (finishing && pending.isEmpty()) {
+            closeAfterSent();
+        }
+    }
+
+    /** A client that waits for a reply is not idle. */
+    @Override
+    protected final void idle() {
+        if (pending.isEmpty()) {
+            close();
+        }
+    }
+
+    /** What is still in flight is answered to nobody. */
+    final void forgetReplies() {
+        budget().give(pending.bytesInMemory());
+        pending.release();
+    }
+}
