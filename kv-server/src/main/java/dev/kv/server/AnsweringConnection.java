@@ -8,6 +8,7 @@ import dev.kv.router.net.Connection;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ForkJoinPool;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -16,6 +17,9 @@ import java.util.function.Supplier;
  * values leaves when all of them were found sound; one for which there is no memory becomes an error.
  */
 abstract class AnsweringConnection extends Connection {
+    /** A reply of more values than this is put into bytes on another thread. */
+    private static final int VALUES_AT_ONCE = 4096;
+
     private static final Reply.Failed NO_MEMORY = new Reply.Failed(
             Reply.Word.ERR,
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
@@ -49,7 +53,7 @@ abstract class AnsweringConnection extends Connection {
     }
 
     @Override
-    protected final boolean mayRead() {
+    protected boolean mayRead() {
         return unsentBytes() + pending.heldBytes() + checkedBytes < unsentMaxBytes()
                 && pending.size() < settings.repliesMax();
     }
@@ -78,11 +82,41 @@ abstract class AnsweringConnection extends Connection {
             try {
                 if (Held.isIn(reply.join())) {
                     check(protocol, what, number, door.held().take(answer), written);
+                } else if (isLong(answer)) {
+                    writeElsewhere(protocol, what, number, () -> written.apply(answer));
                 } else {
                     settled(protocol, number, written.apply(answer));
                 }
             } catch (Throwable thrown) {
                 fault(what.get(), thrown);
+            }
+        });
+    }
+
+    private static boolean isLong(Reply reply) {
+        return switch (reply) {
+            case Reply.Values values -> values.values().size() > VALUES_AT_ONCE;
+            case Reply.Page page -> page.values().size() > VALUES_AT_ONCE;
+            case Reply.Names names -> names.names().size() > VALUES_AT_ONCE;
+            case Reply.Many many ->
+                many.replies().size() > VALUES_AT_ONCE
+                        || many.replies().stream().anyMatch(AnsweringConnection::isLong);
+            default -> false;
+        };
+    }
+
+    /** Puts a reply of many values into bytes on another thread: on this one, all other connections would wait for it. */
+    private void writeElsewhere(Protocol protocol, Supplier<String> what, long number, Supplier<List<Piece>> written) {
+        ForkJoinPool.commonPool().execute(() -> {
+            try {
+                List<Piece> pieces = written.get();
+                loop().execute(() -> {
+                    if (!isClosed()) {
+                        settled(protocol, number, pieces);
+                    }
+                });
+            } catch (Throwable thrown) {
+                loop().execute(() -> fault(what.get(), thrown));
             }
         });
     }

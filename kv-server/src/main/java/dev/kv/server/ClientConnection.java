@@ -26,6 +26,9 @@ final class ClientConnection extends AnsweringConnection {
      * cannot choose is how the request begins: with the method, which is POST unless the page asks this host first, and
      * then with the line Host, whatever the method.
      */
+    /** So many commands of one request are run before others get their turn. */
+    private static final int COMMANDS_AT_ONCE = 512;
+
     private static final byte[] HTTP_METHOD = "POST ".getBytes(US_ASCII);
 
     private static final byte[] HTTP_HOST = "host:".getBytes(US_ASCII);
@@ -67,6 +70,9 @@ final class ClientConnection extends AnsweringConnection {
     /** Whether the last request was one of RESP, behind which Redis and its clients take an empty line for nothing. */
     private boolean isBehindRequest;
 
+    /** Whether commands of the last request wait for their turn. */
+    private boolean isAsking;
+
     ClientConnection(
             Socket socket, OpenDoor door, ServerSettings settings, Store store, Budget buffers, RespSession session) {
         super(socket, door, settings, buffers);
@@ -93,6 +99,11 @@ final class ClientConnection extends AnsweringConnection {
     @Override
     protected void opened() {
         idleAfter(settings.idle());
+    }
+
+    @Override
+    protected boolean mayRead() {
+        return !isAsking && super.mayRead();
     }
 
     /** Takes a request of either protocol, or a part of one: each request begins with what tells them apart. */
@@ -340,16 +351,55 @@ final class ClientConnection extends AnsweringConnection {
         Supplier<String> what = () -> "a request for " + each.commands().size() + " buckets";
         try {
             List<CompletableFuture<Reply>> replies = new ArrayList<>();
-            for (Command command : each.commands()) {
-                replies.add(store.run(command).toCompletableFuture());
+            CompletableFuture<Reply> all = new CompletableFuture<>();
+            if (runNext(each.commands(), replies)) {
+                completeWith(all, replies);
+            } else {
+                isAsking = true;
+                loop().inTurns(() -> runInTurns(each.commands(), replies, all));
             }
-            CompletableFuture<Reply> all = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
-                    .thenApply(done -> new Reply.Many(
-                            replies.stream().map(CompletableFuture::join).toList()));
             settle(Protocol.RESP, what, all, many -> written(version3, each, ((Reply.Many) many).replies()));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
+    }
+
+    /** Runs some of the commands that have not been run; tells whether those were the last. */
+    private boolean runNext(List<? extends Command> commands, List<CompletableFuture<Reply>> replies) {
+        int end = Math.min(commands.size(), replies.size() + COMMANDS_AT_ONCE);
+        for (Command command : commands.subList(replies.size(), end)) {
+            replies.add(store.run(command).toCompletableFuture());
+        }
+        return end == commands.size();
+    }
+
+    /** Runs some commands of a long request; nothing behind it is read before the last of them. Tells whether there are more. */
+    private boolean runInTurns(
+            List<? extends Command> commands, List<CompletableFuture<Reply>> replies, CompletableFuture<Reply> all) {
+        try {
+            if (!isClosed() && !runNext(commands, replies)) {
+                return true;
+            }
+        } catch (Throwable fault) {
+            fault("a request for " + commands.size() + " buckets", fault);
+            return false;
+        }
+        isAsking = false;
+        completeWith(all, replies);
+        readOn();
+        return false;
+    }
+
+    private static void completeWith(CompletableFuture<Reply> all, List<CompletableFuture<Reply>> replies) {
+        var _ = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
+                .whenComplete((done, fault) -> {
+                    if (fault == null) {
+                        all.complete(new Reply.Many(
+                                replies.stream().map(CompletableFuture::join).toList()));
+                    } else {
+                        all.completeExceptionally(fault);
+                    }
+                });
     }
 
     private void runSteps(Question.Steps steps, boolean version3) {

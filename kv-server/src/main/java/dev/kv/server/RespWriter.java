@@ -18,6 +18,10 @@ import java.util.List;
 final class RespWriter {
     private static final int FIRST_BYTES = 64;
     private static final int KEPT_MAX_BYTES = 1024;
+
+    /** A long reply is made of pieces of this size and more: one array for all of it would be copied each time that it grows. */
+    private static final int PIECE_BYTES = 1 << 20;
+
     private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
 
     private boolean version3;
@@ -101,6 +105,9 @@ final class RespWriter {
         room(2);
         buffer[size++] = '\r';
         buffer[size++] = '\n';
+        if (size >= PIECE_BYTES) {
+            endPiece();
+        }
         return this;
     }
 

@@ -8,6 +8,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
+import java.io.IOException;
 import java.net.SocketException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -65,6 +66,80 @@ final class RespTest {
             assertThat(client.line()).isEqualTo("+PONG");
             assertThat(client.line()).isEqualTo("OK");
             assertThat(client.line()).isEqualTo("UNKNOWN COMMAND");
+        }
+    }
+
+    /** One request for thousands of buckets takes turns with other clients, and what is behind it waits for all of it. */
+    @Test
+    void aRequestForManyBucketsLeavesOthersTheirTurn() throws Exception {
+        int names = 5_000;
+        List<String> ran = Collections.synchronizedList(new ArrayList<>());
+        List<RespClient> others = new ArrayList<>();
+        Store store = command -> {
+            String name = command.bucket().text();
+            ran.add(name);
+            if (name.equals("n0")) {
+                try {
+                    for (RespClient other : others) {
+                        other.send(RespClient.request("HLEN", "other"));
+                    }
+                } catch (IOException e) {
+                    return CompletableFuture.failedFuture(e);
+                }
+            }
+            return CompletableFuture.completedFuture(new Reply.Amount(1));
+        };
+        String[] exists = new String[names + 1];
+        exists[0] = "EXISTS";
+        for (int i = 0; i < names; i++) {
+            exists[i + 1] = "n" + i;
+        }
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = connect(door);
+                RespClient second = connect(door);
+                RespClient third = connect(door)) {
+            // One of them is on the same loop.
+            others.addAll(List.of(second, third));
+            for (RespClient other : others) {
+                assertThat(other.ask("HLEN", "before")).isEqualTo(":1");
+            }
+            client.send(RespClient.request(exists) + RespClient.request("HLEN", "behind"));
+
+            assertThat(client.reply()).isEqualTo(":" + names);
+            assertThat(client.reply()).isEqualTo(":1");
+            for (RespClient other : others) {
+                assertThat(other.reply()).isEqualTo(":1");
+            }
+            assertThat(ran.lastIndexOf("other")).isLessThan(ran.indexOf("n" + (names - 1)));
+            assertThat(ran.indexOf("behind")).isGreaterThan(ran.indexOf("n" + (names - 1)));
+            assertThat(ran).hasSize(names + 5);
+        }
+    }
+
+    /** A reply of very many values, which another thread writes, comes in its turn. */
+    @Test
+    void aReplyOfVeryManyValuesComesInItsTurn() throws Exception {
+        List<Bytes> values = new ArrayList<>();
+        for (int i = 0; i < 200_000; i++) {
+            values.add(Bytes.of("value-" + i));
+        }
+        CompletableFuture<Reply> content = new CompletableFuture<>();
+        Store store = command -> {
+            if (command instanceof Command.Content) {
+                return content;
+            }
+            var _ = content.complete(new Reply.Values(values));
+            return CompletableFuture.completedFuture(new Reply.Amount(7));
+        };
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = connect(door)) {
+            client.send(RespClient.request("HVALS", "b") + RespClient.request("HLEN", "b"));
+
+            assertThat(client.line()).isEqualTo("*" + values.size());
+            for (Bytes value : values) {
+                assertThat(client.reply()).isEqualTo('"' + value.text() + '"');
+            }
+            assertThat(client.reply()).isEqualTo(":7");
         }
     }
 

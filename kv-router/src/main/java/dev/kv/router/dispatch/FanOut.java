@@ -126,6 +126,9 @@ final class FanOut {
     /** Both in the order of positions, as far as both have come. */
     private Reply merged(Names a, Names b) {
         long end = Math.min(end(a), end(b));
+        if (a.names().isEmpty() && end(b) == end) {
+            return new Names(owners(a, b), b.next(), b.names());
+        }
         List<Name> names = new ArrayList<>();
         long bytes = 0;
         for (Names part : List.of(a, b)) {
