@@ -15,6 +15,10 @@ final class HeldField implements Held {
     private final int valueBytes;
     private final CRC32C crc = new CRC32C();
     private int checkedBytes;
+
+    /** Where parts of the value are copied to while it is checked. */
+    private byte[] part = new byte[0];
+
     private boolean isReleased;
 
     /**
@@ -36,14 +40,16 @@ final class HeldField implements Held {
     public Optional<Reply> check(int maxBytes, Seen seen) {
         try {
             if (checkedBytes == 0) {
+                part = new byte[Math.min(valueBytes, Segment.PART_BYTES)];
                 segment.checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + keyBytes);
             }
             int count = Math.min(maxBytes, valueBytes - checkedBytes);
-            segment.checksum(crc, valueAt() + checkedBytes, count, seen);
+            segment.checksum(crc, valueAt() + checkedBytes, count, part, seen);
             checkedBytes += count;
             if (checkedBytes < valueBytes) {
                 return Optional.empty();
             }
+            part = new byte[0];
             if (segment.checksum(field) != (int) crc.getValue()) {
                 return Optional.of(OpenStorage.told(segment.damaged(field)));
             }

@@ -48,7 +48,8 @@ final class Segment implements AutoCloseable {
 
     private static final long PAGE_MAX_BYTES = 64 * 1024;
 
-    private static final int PART_BYTES = 64 * 1024;
+    /** How much is copied at once for a checksum. */
+    static final int PART_BYTES = 64 * 1024;
 
     /** The largest piece in which a file is cleared. */
     static final int PIECE_MAX_BYTES = 512 * 1024;
@@ -632,12 +633,15 @@ final class Segment implements AutoCloseable {
      * makes a checksum, or compares at length, and not so when it copies.
      */
     void checksum(CRC32C crc, long offset, int length) {
-        checksum(crc, offset, length, Held.Seen.NOTHING);
+        checksum(crc, offset, length, new byte[Math.min(length, PART_BYTES)], Held.Seen.NOTHING);
     }
 
-    /** The same, and shows what was copied. */
-    void checksum(CRC32C crc, long offset, int length, Held.Seen seen) {
-        byte[] part = new byte[Math.min(length, PART_BYTES)];
+    /**
+     * The same, and shows what was copied.
+     *
+     * @param part what it is copied to, a part at a time
+     */
+    void checksum(CRC32C crc, long offset, int length, byte[] part, Held.Seen seen) {
         for (int done = 0; done < length; ) {
             int count = Math.min(length - done, part.length);
             MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, offset + done, part, 0, count);

@@ -92,7 +92,7 @@ class LargeValuesTest {
         List<Socket> hogs = new ArrayList<>();
         try (LineClient bystander = foo.connect()) {
             assertThat(bystander.ask("CREATE a")).isEqualTo("OK");
-            long before = foo.residentBytes();
+            long before = foo.ownBytes();
             Duration longest = Duration.ZERO;
             long end = System.nanoTime() + Duration.ofSeconds(10).toNanos();
             while (System.nanoTime() < end) {
@@ -104,7 +104,7 @@ class LargeValuesTest {
                 Duration took = Duration.ofNanos(System.nanoTime() - start);
                 longest = took.compareTo(longest) > 0 ? took : longest;
             }
-            long grown = foo.residentBytes() - before;
+            long grown = foo.ownBytes() - before;
             System.out.println("LargeValuesTest: a bystander waited for " + longest.toMillis()
                     + " ms at most, memory grew by " + grown / MIB + " MiB");
 

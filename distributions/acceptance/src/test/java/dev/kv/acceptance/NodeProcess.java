@@ -298,6 +298,16 @@ final class NodeProcess implements AutoCloseable {
         return Files.readString(site.resolve(name + ".err"), UTF_8);
     }
 
+    /** How much memory the process has for itself, without the files that it maps. */
+    long ownBytes() throws IOException {
+        String status = Files.readString(Path.of("/proc/" + pid() + "/status"), UTF_8);
+        return status.lines()
+                .filter(line -> line.startsWith("RssAnon:"))
+                .mapToLong(line -> 1024 * Long.parseLong(line.split("\\s+", -1)[1]))
+                .findFirst()
+                .orElseThrow();
+    }
+
     /** How much memory of the host the process has. */
     long residentBytes() throws IOException {
         String pages =
