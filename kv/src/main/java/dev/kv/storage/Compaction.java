@@ -21,6 +21,9 @@ final class Compaction {
     /** At rest, it begins when what could be freed is more than this part of what is needed. */
     private static final int DUE_PART = 2;
 
+    /** While there is no room for what is to be written, this is enough. */
+    private static final long SHORT_DUE_BYTES = 256L << 10;
+
     /** And more than this, so that a small log is left alone. */
     private static final long DUE_MIN_BYTES = 4L << 20;
 
@@ -93,7 +96,7 @@ final class Compaction {
         long busyDue = Math.max(BUSY_DUE_MIN_BYTES, live);
         boolean mayWait = isBusy && log.folder().usableBytes() > 2 * busyDue;
         long due = isShort
-                ? log.segmentBytes() / WORTH_PART
+                ? Math.min(SHORT_DUE_BYTES, log.segmentBytes() / WORTH_PART)
                 : mayWait ? busyDue : Math.max(DUE_MIN_BYTES, live / DUE_PART);
         if (garbage + tombstones > due) {
             run(isShort || tombstones > due / WORTH_PART);
@@ -208,6 +211,11 @@ final class Compaction {
         if (old.size() == 1 && !only.hasDeadEntries() && (!isCleanBefore || only.tombstoneBytes() == 0)) {
             return true;
         }
+        if (old.stream().allMatch(segment -> isVain(segment, live, isCleanBefore))) {
+            freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum());
+            drop(old);
+            return true;
+        }
         Copied copied;
         try {
             copied = copied(old, live, isCleanBefore);
@@ -216,15 +224,40 @@ final class Compaction {
             old.stream().filter(segment -> segment.path().equals(e.file())).forEach(segment -> segment.damaged(e));
             return false;
         } catch (IOException e) {
-            if (Allocation.isNoSpace(e)) {
-                // There may be room for others, and for these as soon as those were rewritten.
-                full = e;
-            } else {
+            if (!Allocation.isNoSpace(e)) {
                 failed.add(only, e);
+                return false;
             }
+            if (old.size() > 1) {
+                return areRewrittenAlone(old, live, isCleanBefore);
+            }
+            // There may be room for others, and for this one as soon as those were rewritten.
+            full = e;
             return false;
         }
         return isReplaced(old, copied);
+    }
+
+    /** One needs less room than all of them, and gives room to the next. */
+    private boolean areRewrittenAlone(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
+        boolean isClean = isCleanBefore;
+        boolean areAll = true;
+        for (Segment segment : old) {
+            boolean isRewritten = isRewritten(List.of(segment), live, isClean);
+            areAll &= isRewritten;
+            isClean &= isRewritten || !segment.hasDeadEntries();
+        }
+        return areAll;
+    }
+
+    /** Whether nothing of a segment is needed, so that it goes without another one in its place: that takes no room. */
+    private static boolean isVain(Segment segment, Live live, boolean isCleanBefore) {
+        return live.count(segment) == 0 && (isCleanBefore || segment.tombstoneBytes() == 0);
+    }
+
+    private void drop(List<Segment> vain) throws IOException {
+        segments.remove(vain);
+        retire(vain);
     }
 
     /** Writes what is needed of the segments into a new one, which has its name then. */
@@ -272,8 +305,7 @@ final class Compaction {
         freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum() - rewritten.end());
         retire(old);
         if (rewritten.end() == SegmentHeader.BYTES) {
-            segments.remove(rewritten);
-            retire(List.of(rewritten));
+            drop(List.of(rewritten));
         }
         return true;
     }

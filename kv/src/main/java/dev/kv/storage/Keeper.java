@@ -62,7 +62,7 @@ final class Keeper {
         tried("cutting off what was copied elsewhere", () -> log.segments().cut(pinMax));
         isShort |= !tried("room ahead", () -> log.prepare(isBusy));
         long nanos = System.nanoTime() - keptNanos;
-        if (nanos < TURN.toNanos()) {
+        if (nanos < TURN.toNanos() && !isShort) {
             return;
         }
         isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);

@@ -43,11 +43,15 @@ final class Log {
     /** So much of a segment is cleared before others get their turn: those who wait for the disk, or for pages. */
     private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
 
-    /** Files that are allocated ahead for a full disk: for those who delete, and for compaction. */
+    /** Files that are allocated ahead for a full disk: for those who delete, for compaction, and for the list of segments. */
     private static final String RESERVE = "reserve";
 
     private static final String COMPACTION_RESERVE = "reserve-compaction";
+    private static final String LIST_RESERVE = "reserve-list";
     private static final String NEXT = "next";
+
+    /** A smaller reserve is none. */
+    private static final long RESERVE_LEAST_BYTES = 64L << 10;
 
     private final Folder folder;
     private final Mark mark;
@@ -395,6 +399,8 @@ final class Log {
         } catch (IOException e) {
             noRoom = refusal(e);
             if (frees) {
+                // Compaction has to make room now.
+                nearing.run();
                 return reserve(name, bytes);
             }
             throw noRoom;
@@ -411,6 +417,19 @@ final class Log {
             }
         } catch (IOException e) {
             LOG.warn("what is kept for a full disk cannot be used", e);
+        }
+        return smaller(name, bytes);
+    }
+
+    /** A segment of whatever room is left, for those who delete. */
+    private Segment smaller(Segment.Name name, long bytes) throws Refused {
+        for (long size = segmentBytes() / 2; size >= Math.max(bytes, RESERVE_LEAST_BYTES); size /= 2) {
+            try {
+                reserved = Segment.create(folder.log(name), name, size);
+                return reserved;
+            } catch (IOException e) {
+                LOG.debug("no room for {} bytes", size, e);
+            }
         }
         throw noRoom;
     }
@@ -486,11 +505,7 @@ final class Log {
             }
         }
         long bytes = segmentBytes();
-        keepReserve(COMPACTION_RESERVE, bytes);
-        keepReserve(RESERVE, bytes);
-        synchronized (this) {
-            noRoom = null;
-        }
+        keepReserves(bytes);
         if (due != null) {
             makeNext(due, bytes);
         }
@@ -585,16 +600,48 @@ final class Log {
         }
     }
 
+    /** Without these, what needs room is refused: deletes and compaction come first. */
+    private void keepReserves(long bytes) throws IOException {
+        try {
+            keepReserve(LIST_RESERVE, RESERVE_LEAST_BYTES);
+            keepReserve(COMPACTION_RESERVE, bytes);
+            keepReserve(RESERVE, bytes);
+        } catch (IOException e) {
+            synchronized (this) {
+                noRoom = refusal(e);
+            }
+            throw e;
+        }
+        synchronized (this) {
+            noRoom = null;
+        }
+    }
+
+    /** Makes a reserve, or a smaller one as long as there is no room; throws then, too. */
     private void keepReserve(String reserve, long bytes) throws IOException {
         Path file = folder.path().resolve(reserve);
-        if (!Files.exists(file) || Files.size(file) < bytes) {
-            Path unfinished = folder.unfinished(reserve);
+        long there = Files.exists(file) ? Files.size(file) : 0;
+        IOException full = null;
+        for (long size = bytes; size > there && size >= RESERVE_LEAST_BYTES; size /= 2) {
             try {
-                Allocation.allocate(unfinished, bytes);
-                Files.move(unfinished, file, ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(unfinished);
+                makeReserve(file, size);
+                break;
+            } catch (IOException e) {
+                full = full == null ? e : full;
             }
+        }
+        if (full != null) {
+            throw full;
+        }
+    }
+
+    private void makeReserve(Path file, long bytes) throws IOException {
+        Path unfinished = folder.unfinished(file.getFileName().toString());
+        try {
+            Allocation.allocate(unfinished, bytes);
+            Files.move(unfinished, file, ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(unfinished);
         }
     }
 
@@ -751,14 +798,27 @@ final class Log {
         listInAnyCase();
     }
 
-    /** On a full disk the little that it takes comes from what is kept for those who delete; it is kept again later. */
+    /** On a full disk the little that it takes comes from what is kept for that, or for those who delete. */
     private void listInAnyCase() throws IOException {
         try {
             list();
+            return;
         } catch (IOException e) {
             LOG.debug("the list of segments could not be written", e);
+        }
+        try {
+            Files.deleteIfExists(folder.path().resolve(LIST_RESERVE));
+            list();
+        } catch (IOException e) {
+            LOG.debug("the list of segments could not be written with its reserve", e);
             Files.deleteIfExists(folder.path().resolve(RESERVE));
             list();
+        }
+        try {
+            // The list before has given up its room: before somebody else takes it.
+            keepReserve(LIST_RESERVE, RESERVE_LEAST_BYTES);
+        } catch (IOException e) {
+            LOG.debug("no room for the reserve of the list of segments", e);
         }
     }
 
@@ -973,6 +1033,12 @@ final class Log {
         listNew();
         mark.sync();
         segments.cut(Duration.ZERO);
+        try {
+            // What was cut off may have been the last room there was.
+            keepReserves(segmentBytes());
+        } catch (IOException e) {
+            LOG.debug("no room for the reserves", e);
+        }
     }
 
     /** Ends all mappings. Nobody may read any more. */

@@ -90,11 +90,21 @@ final class OpenStorage implements Engine.Open {
             Buckets buckets = new Buckets(
                     log, folder.hash(), settings.maxBytes(), settings.large().turn());
             Recovery.Figures figures = new Recovery(folder, chain, mark, log, buckets, doing).run();
+            reserveRoom(log);
             Duration took = Duration.ofNanos(System.nanoTime() - from);
             return new OpenStorage(log, buckets, settings, replyMaxBytes, figures, took);
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;
+        }
+    }
+
+    /** Deletes and compaction get room before anybody takes it. */
+    private static void reserveRoom(Log log) {
+        try {
+            log.prepare(false);
+        } catch (IOException e) {
+            LOG.warn("there is not enough room for deletes and compaction, which come first: {}", e.getMessage());
         }
     }
 

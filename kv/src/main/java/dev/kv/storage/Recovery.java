@@ -153,7 +153,7 @@ final class Recovery {
             segment.seal();
         }
         if (segment.end() == SegmentHeader.BYTES) {
-            log.segments().remove(segment);
+            log.segments().remove(List.of(segment));
             segment.close();
             dropped.add(segment.name());
         }

@@ -25,6 +25,7 @@ import org.slf4j.LoggerFactory;
 final class Segments {
     private static final Logger LOG = LoggerFactory.getLogger(Segments.class);
     private static final int PART_IDS = 256;
+    private static final Duration FOREVER = Duration.ofNanos(Long.MAX_VALUE);
 
     private final Folder folder;
 
@@ -120,9 +121,9 @@ final class Segments {
         live(with(live.indexOf(first) + 1, List.of(rewritten)));
     }
 
-    /** Takes a segment that holds nothing out. */
-    synchronized void remove(Segment segment) {
-        live(live.stream().filter(other -> !other.equals(segment)).toList());
+    /** Takes segments out that hold nothing that is needed. */
+    synchronized void remove(List<Segment> segments) {
+        live(live.stream().filter(segment -> !segments.contains(segment)).toList());
     }
 
     /** Pins all that are known, so that every location that can be found now stays readable. */
@@ -153,6 +154,7 @@ final class Segments {
                 removed.add(new Removed(segment, System.nanoTime()));
             }
             retired.remove();
+            closeRetired(FOREVER);
         }
     }
 

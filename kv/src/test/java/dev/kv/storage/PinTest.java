@@ -178,12 +178,15 @@ class PinTest {
     void whatIsBroughtToSafetyStaysReadableWhereItWas() throws Exception {
         // Only what is full, or could not be written, is ever forced onto the disk.
         open(Duration.ofHours(1), Optional.empty());
-        fillFirst();
+        fill("first");
         Segment doubtful = storage.log().segments().live().getLast();
         await(() -> storage.log().sealed().size() + 1
                 == storage.log().segments().live().size());
-        // The sync of those that are full may have come upon all that was written by then.
-        assertThat(isPut()).isTrue();
+        for (int i = 0; i < 20; i++) {
+            DataFolder.put(storage, "b", "key-" + i, "second" + "x".repeat(5_000));
+        }
+        assertThat(storage.log().segments().live()).last().isSameAs(doubtful);
+        written.putAll(DataFolder.content(storage).get("b"));
         CompletableFuture<byte[]> export = beginSlowExport();
         long end = doubtful.end();
 
