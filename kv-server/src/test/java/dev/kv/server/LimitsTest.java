@@ -322,7 +322,10 @@ final class LimitsTest {
                 LineClient first = door.client()) {
             assertThat(first.ask("AUTH sesame")).isEqualTo("OK");
             for (int i = 0; i < 50; i++) {
-                strangers.add(door.client());
+                LineClient stranger = door.client();
+                strangers.add(stranger);
+                // Answered, and so accepted: the next one takes a place later than this one did.
+                assertThat(stranger.ask("CREATE b")).startsWith("ERROR NOAUTH ");
             }
             Await.until(() -> door.connections() == 5);
             assertThat(first.ask("CREATE b")).isEqualTo("OK");

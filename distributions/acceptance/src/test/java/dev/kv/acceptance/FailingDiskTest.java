@@ -236,11 +236,15 @@ class FailingDiskTest {
             for (int i = 0; i < 300; i++) {
                 idle.add(node.connect());
             }
-            awaitRefused(client, "ERROR ERR this node cannot write: ");
-            writes.check(client);
+            // However many clients there are, the log has the descriptors that are reserved for it.
+            write(client, MANY);
             for (LineClient one : idle) {
                 one.close();
             }
+            node.limitDescriptorsNow(1);
+            awaitRefused(client, "ERROR ERR this node cannot write: ");
+            writes.check(client);
+            node.limitDescriptorsNow(200);
             for (int i = 0; i < MANY; i++) {
                 awaitTaken(client);
             }
