@@ -94,11 +94,15 @@ final class RespTest {
         for (int i = 0; i < names; i++) {
             exists[i + 1] = "n" + i;
         }
-        try (TestDoor door = new TestDoor(store);
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.loops = 1;
+                    // One part of the request in each iteration.
+                    knobs.turnsMax = Duration.ofNanos(1);
+                    return knobs;
+                });
                 RespClient client = connect(door);
                 RespClient second = connect(door);
                 RespClient third = connect(door)) {
-            // One of them is on the same loop.
             others.addAll(List.of(second, third));
             for (RespClient other : others) {
                 assertThat(other.ask("HLEN", "before")).isEqualTo(":1");

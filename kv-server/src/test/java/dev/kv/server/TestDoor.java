@@ -25,11 +25,13 @@ final class TestDoor implements AutoCloseable {
             () -> TableInForce.none("this is a test"),
             Map::of);
 
-    private final Loops loops = new Loops(2, Duration.ofMillis(2));
+    private final Loops loops;
     private final OpenDoor door;
 
     /** Settings for a test, which changes what it is about. */
     static final class Knobs {
+        int loops = 2;
+        Duration turnsMax = Duration.ofMillis(2);
         int lineMaxBytes = 1024 * 1024;
         Duration idle = Duration.ZERO;
         int connectionsMax = 0;
@@ -65,8 +67,10 @@ final class TestDoor implements AutoCloseable {
 
     TestDoor(Store store, UnaryOperator<Knobs> turn) {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+        Knobs knobs = turn.apply(new Knobs());
+        loops = new Loops(knobs.loops, knobs.turnsMax);
         try {
-            door = OpenDoor.open(turn.apply(new Knobs()).settings(anyPort), () -> store, loops, FACTS);
+            door = OpenDoor.open(knobs.settings(anyPort), () -> store, loops, FACTS);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
