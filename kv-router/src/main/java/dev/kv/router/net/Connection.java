@@ -14,6 +14,7 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * One socket, seen as messages in and bytes out. Subclasses are the protocols.
  *
  * <p>Everything here runs on the connection's {@link #loop()}, and callers keep to it as well.
+ * The file is long because the state of a socket, its input and the events of a subclass meet in each step.
  *
  * <p>Input: {@link #read} takes one message at a time while {@link #mayRead} allows it. When it does not, the socket is no
  * longer read, so that TCP holds the sender back, until {@link #readOn} finds it allowed again. Input ends where the other
