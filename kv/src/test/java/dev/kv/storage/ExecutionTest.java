@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Commands that touch much, and those that come behind them. */
-@Timeout(300)
+@Timeout(60)
 class ExecutionTest {
     private static final Turn.Limits SHORT = new Turn.Limits(20, 2_000);
     private static final long REPLY_MAX_BYTES = 1 << 20;
@@ -124,6 +124,7 @@ class ExecutionTest {
 
     @Test
     @Tag("soak")
+    @Timeout(300)
     void commandsOfOneThreadRunInTheirOrderForMinutes() throws IOException {
         long deadline = System.nanoTime() + Duration.ofMinutes(3).toNanos();
         for (long seed = System.nanoTime(); System.nanoTime() - deadline < 0; seed++) {
@@ -297,11 +298,13 @@ class ExecutionTest {
         });
         caller.start();
         caller.join();
-        for (CompletableFuture<Reply> reply : replies) {
-            Runnable answer = caller.given.take();
-            assertThat(reply.isDone()).isFalse();
-            answer.run();
-            assertThat(reply.isDone()).isTrue();
+        Runnable first = caller.given.take();
+        assertThat(replies.getFirst().isDone()).isFalse();
+        first.run();
+        assertThat(replies.getFirst().isDone()).isTrue();
+        // It was run at once if the change was in force by then, and else waited behind it.
+        if (!replies.getLast().isDone()) {
+            caller.given.take().run();
         }
         assertThat(replies.getLast().join()).isEqualTo(replies.getFirst().join());
     }
