@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -76,11 +78,12 @@ class FailingDiskTest {
         }
     }
 
-    private void awaitRefused(LineClient client, String beginning) throws Exception {
+    private void awaitRefused(LineClient client, String... beginnings) throws Exception {
+        String refusals = Stream.of(beginnings).map(Pattern::quote).collect(Collectors.joining("|"));
         Await.until("writes are refused", () -> {
             String reply = writes.write(client);
-            assertThat(reply).matches("OK|ERROR UNCERTAIN .*|" + Pattern.quote(beginning) + ".*");
-            return reply.startsWith(beginning);
+            assertThat(reply).matches("OK|ERROR UNCERTAIN .*|(" + refusals + ").*");
+            return Stream.of(beginnings).anyMatch(reply::startsWith);
         });
     }
 
@@ -242,7 +245,8 @@ class FailingDiskTest {
                 one.close();
             }
             node.limitDescriptorsNow(1);
-            awaitRefused(client, "ERROR ERR this node cannot write: ");
+            // Neither can a segment be made, nor can the folder be opened to be forced onto the disk.
+            awaitRefused(client, "ERROR ERR this node cannot write: ", "ERROR ERR the disk failed (");
             writes.check(client);
             node.limitDescriptorsNow(200);
             for (int i = 0; i < MANY; i++) {
