@@ -275,7 +275,7 @@ public final class EngineBenchmark {
             Random random = new Random(1);
             int requests = 32_000_000;
             int[] micros = new int[requests];
-            long runs = engine.status("compactions");
+            long runs = engine.number("compactions");
             for (int i = 0; i < requests; i++) {
                 Bytes key = EngineClient.key(random.nextInt(entries));
                 long from = System.nanoTime();
@@ -290,7 +290,7 @@ public final class EngineBenchmark {
                 }
             }
             Arrays.sort(micros);
-            tell("compactions meanwhile", "", (double) (engine.status("compactions") - runs), "");
+            tell("compactions meanwhile", "", (double) (engine.number("compactions") - runs), "");
             tell(
                     "request while compaction runs, 99.9th percentile",
                     "<= 20",
@@ -305,18 +305,18 @@ public final class EngineBenchmark {
             long settled = System.nanoTime();
             long log = 0;
             while (System.nanoTime() - settled < 3_000_000_000L) {
-                long now = engine.status("log bytes");
+                long now = engine.number("log bytes");
                 if (now != log) {
                     log = now;
                     settled = System.nanoTime();
                 }
                 Thread.onSpinWait();
             }
-            tell("log at rest, against what is needed of it", "<= 2.00", log / (double) engine.status("bytes"), "x");
+            tell("log at rest, against what is needed of it", "<= 2.00", log / (double) engine.number("bytes"), "x");
             tell(
                     "files at rest, with what is allocated ahead",
                     "",
-                    fileBytes(data) / (double) engine.status("bytes"),
+                    fileBytes(data) / (double) engine.number("bytes"),
                     "x");
         }
         remove(data);
@@ -348,8 +348,8 @@ public final class EngineBenchmark {
         long from = System.nanoTime();
         try (EngineClient engine = new EngineClient(data)) {
             double seconds = (System.nanoTime() - from) / 1e9;
-            if (engine.status("keys") != 10_000_000) {
-                throw new IllegalStateException(engine.status("keys") + " keys are there");
+            if (engine.number("keys") != 10_000_000) {
+                throw new IllegalStateException(engine.number("keys") + " keys are there");
             }
             return seconds;
         }

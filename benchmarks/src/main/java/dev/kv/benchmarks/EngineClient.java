@@ -7,6 +7,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.config.Layers;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Engine;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,6 +20,7 @@ final class EngineClient implements AutoCloseable {
     static final int VALUE_BYTES = 64;
 
     private final Engine.Open storage;
+    private final Metrics metrics = new Metrics();
 
     EngineClient(Path data, String... settings) {
         Map<String, String> all = new HashMap<>();
@@ -31,6 +33,7 @@ final class EngineClient implements AutoCloseable {
                 .orElseThrow()
                 .configure(Layers.of(data.getParent(), all).load())
                 .start(1 << 20, _ -> {});
+        metrics.add(Engine.PART, storage.metrics());
     }
 
     /** A key as a request brings it: its bytes have just been written. */
@@ -74,8 +77,9 @@ final class EngineClient implements AutoCloseable {
         }
     }
 
-    long status(String key) {
-        return Long.parseLong(storage.status().get(key));
+    /** The value of one of the storage's metrics. */
+    long number(String metric) {
+        return metrics.number(Engine.PART, metric).orElseThrow();
     }
 
     @Override

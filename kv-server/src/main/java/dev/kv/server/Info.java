@@ -1,6 +1,8 @@
 package dev.kv.server;
 
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Door;
+import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryUsage;
@@ -98,12 +100,9 @@ final class Info {
     private Map<String, Object> persistence() {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("loading", 0);
-        storage().forEach((name, value) -> facts.put("kv_storage_" + name.replace(' ', '_'), value));
+        Metrics.texts(node.metrics().of(Engine.PART))
+                .forEach((name, value) -> facts.put("kv_storage_" + name.replace(' ', '_'), value));
         return facts;
-    }
-
-    private Map<String, String> storage() {
-        return node.reports().get().getOrDefault("storage", Map.of());
     }
 
     private Map<String, Object> stats() {
@@ -115,8 +114,8 @@ final class Info {
 
     /** What this node keeps; {@code DBSIZE} counts what all nodes keep. */
     private Map<String, Object> keyspace() {
-        String buckets = storage().getOrDefault("buckets", "0");
-        return buckets.equals("0") ? Map.of() : Map.of("db0", "keys=" + buckets + ",expires=0,avg_ttl=0");
+        long buckets = node.metrics().number(Engine.PART, Engine.BUCKETS).orElse(0);
+        return buckets == 0 ? Map.of() : Map.of("db0", "keys=" + buckets + ",expires=0,avg_ttl=0");
     }
 
     private Map<String, Object> routing() {

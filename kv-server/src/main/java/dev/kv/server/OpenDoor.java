@@ -3,6 +3,9 @@ package dev.kv.server;
 import dev.kv.router.Bytes;
 import dev.kv.router.Limits;
 import dev.kv.router.Store;
+import dev.kv.router.metrics.Gauge;
+import dev.kv.router.metrics.Metric;
+import dev.kv.router.metrics.Unit;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
@@ -226,8 +229,8 @@ final class OpenDoor implements Door.Open {
     }
 
     @Override
-    public Map<String, String> status() {
-        return Map.of("connections", String.valueOf(listener.connections()));
+    public List<Metric> metrics() {
+        return List.of(new Gauge("connections", Unit.COUNT, "Open connections of clients.", listener::connections));
     }
 
     @Override

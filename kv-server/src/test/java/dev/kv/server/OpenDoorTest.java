@@ -11,6 +11,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.config.Settings;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
 import dev.kv.server.testing.LineClient;
@@ -54,10 +55,10 @@ final class OpenDoorTest {
         try (TestDoor door = new TestDoor(new MapStore())) {
             assertThat(door.address().getAddress().getHostAddress()).isEqualTo("127.0.0.1");
             assertThat(door.address().getPort()).isPositive();
-            assertThat(door.open().status()).containsEntry("connections", "0");
+            assertThat(Metrics.texts(door.open().metrics())).containsEntry("connections", "0");
             try (LineClient client = door.client()) {
                 assertThat(client.ask("CREATE b")).isEqualTo("OK");
-                assertThat(door.open().status()).containsEntry("connections", "1");
+                assertThat(Metrics.texts(door.open().metrics())).containsEntry("connections", "1");
             }
             Await.until(() -> door.connections() == 0);
         }

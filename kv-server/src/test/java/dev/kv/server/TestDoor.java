@@ -3,8 +3,13 @@ package dev.kv.server;
 import dev.kv.router.Bytes;
 import dev.kv.router.Limits;
 import dev.kv.router.Store;
+import dev.kv.router.metrics.Gauge;
+import dev.kv.router.metrics.Metrics;
+import dev.kv.router.metrics.State;
+import dev.kv.router.metrics.Unit;
 import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
+import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
@@ -12,7 +17,8 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.Map;
+import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 
 /** An open door on a free port of the loopback address, with I/O loops of its own. */
@@ -23,10 +29,23 @@ final class TestDoor implements AutoCloseable {
             "test",
             new Limits(16, 64 * 1024, 64 * 1024, 64 * 1024 * 1024, 256 * 1024 * 1024),
             () -> TableInForce.none("this is a test"),
-            Map::of);
+            metrics());
 
     private final Loops loops;
     private final OpenDoor door;
+
+    /** Those of a node with a storage. */
+    private static Metrics metrics() {
+        Metrics metrics = new Metrics();
+        metrics.add(
+                Engine.PART,
+                List.of(
+                        new State("state", "What is wrong.", () -> Optional.of("ok")),
+                        new State("trouble", "What is odd.", Optional::empty),
+                        new Gauge(Engine.BUCKETS, Unit.COUNT, "Buckets here.", () -> 7),
+                        new Gauge("log bytes", Unit.BYTES, "Size of the log.", () -> 4096)));
+        return metrics;
+    }
 
     /** Settings for a test, which changes what it is about. */
     static final class Knobs {
@@ -89,7 +108,7 @@ final class TestDoor implements AutoCloseable {
     }
 
     int connections() {
-        return Integer.parseInt(door.status().get("connections"));
+        return door.connections();
     }
 
     @Override

@@ -5,6 +5,11 @@ import dev.kv.router.Command;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.metrics.Counter;
+import dev.kv.router.metrics.Gauge;
+import dev.kv.router.metrics.Metric;
+import dev.kv.router.metrics.State;
+import dev.kv.router.metrics.Unit;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
@@ -14,9 +19,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -234,24 +237,45 @@ final class OpenStorage implements Engine.Open {
     }
 
     @Override
-    public Map<String, String> status() {
-        Map<String, String> status = new LinkedHashMap<>();
-        status.put("state", state());
-        Buckets.Count count = buckets.count();
-        status.put("buckets", Long.toString(count.buckets()));
-        status.put("keys", Long.toString(count.keys()));
-        status.put("bytes", Long.toString(log.liveBytes().get()));
-        long onDisk = log.segments().live().stream().mapToLong(Segment::end).sum();
-        status.put("log bytes", Long.toString(onDisk));
-        status.put("segments", Integer.toString(log.segments().live().size()));
-        status.put("compactions", Long.toString(compaction.runs()));
-        status.put("compacted bytes", Long.toString(compaction.freedBytes()));
-        status.put("syncs", Long.toString(syncer.syncs()));
-        status.put("sync micros", Long.toString(syncer.average().toNanos() / 1000));
-        status.put("recovery millis", Long.toString(recovery.toMillis()));
-        status.put("recovery read bytes", Long.toString(recovered.readBytes()));
-        status.put("recovery hinted bytes", Long.toString(recovered.hintedBytes()));
-        return status;
+    public List<Metric> metrics() {
+        return List.of(
+                new State("state", "What is wrong with the storage; ok if nothing is.", () -> Optional.of(state())),
+                new Gauge(
+                        Engine.BUCKETS,
+                        Unit.COUNT,
+                        "Buckets on this node.",
+                        () -> buckets.count().buckets()),
+                new Gauge(
+                        "keys",
+                        Unit.COUNT,
+                        "Keys in them.",
+                        () -> buckets.count().keys()),
+                new Gauge("bytes", Unit.BYTES, "Live bytes in the log.", log.liveBytes()::get),
+                new Gauge("log bytes", Unit.BYTES, "Bytes of all segments.", this::logBytes),
+                new Gauge(
+                        "segments",
+                        Unit.COUNT,
+                        "Segments of the log.",
+                        () -> log.segments().live().size()),
+                new Counter("compactions", Unit.COUNT, "Runs of compaction.", compaction::runs),
+                new Counter("compacted bytes", Unit.BYTES, "Bytes that compaction freed.", compaction::freedBytes),
+                new Counter("syncs", Unit.COUNT, "Times that the log was forced onto the disk.", syncer::syncs),
+                new Gauge(
+                        "sync micros",
+                        Unit.MICROSECONDS,
+                        "Duration of one such time, on average since the start.",
+                        () -> syncer.average().toNanos() / 1000),
+                new Gauge("recovery millis", Unit.MILLISECONDS, "Duration of the last recovery.", recovery::toMillis),
+                new Gauge("recovery read bytes", Unit.BYTES, "Bytes of segments that it read.", recovered::readBytes),
+                new Gauge(
+                        "recovery hinted bytes",
+                        Unit.BYTES,
+                        "Bytes of segments of which it read the hint in their place.",
+                        recovered::hintedBytes));
+    }
+
+    private long logBytes() {
+        return log.segments().live().stream().mapToLong(Segment::end).sum();
     }
 
     /** What is wrong now; {@code ok} if nothing is. */

@@ -9,6 +9,7 @@ import dev.kv.router.Command.Part;
 import dev.kv.router.Held;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.file.Path;
@@ -84,7 +85,9 @@ final class CommandsTest {
         assertThat(run(new Command.Get(B, Bytes.of("a")))).isEqualTo(new Reply.Value(Bytes.of("3")));
         assertThat(run(new Command.DeleteAll(B, words("a", "b", "c", "a")))).isEqualTo(amount(2));
         assertThat(run(new Command.Get(B, Bytes.of("a")))).isEqualTo(Reply.NOT_FOUND);
-        assertThat(storage.status()).containsEntry("buckets", "0").containsEntry("bytes", "0");
+        assertThat(Metrics.texts(storage.metrics()))
+                .containsEntry("buckets", "0")
+                .containsEntry("bytes", "0");
     }
 
     @Test
@@ -99,7 +102,7 @@ final class CommandsTest {
         assertThat(run(new Command.Get(B, Bytes.of("a")))).isEqualTo(Reply.NOT_FOUND);
         set("a", "1");
         assertThat(run(new Command.Drop(B))).isEqualTo(amount(1));
-        assertThat(storage.status()).containsEntry("buckets", "0");
+        assertThat(Metrics.texts(storage.metrics())).containsEntry("buckets", "0");
     }
 
     @Test
@@ -124,14 +127,14 @@ final class CommandsTest {
                         amount(3),
                         amount(1),
                         Reply.NOT_FOUND)));
-        assertThat(storage.status()).containsEntry("buckets", "0");
+        assertThat(Metrics.texts(storage.metrics())).containsEntry("buckets", "0");
     }
 
     @Test
     void whatFindsNoRoomChangesNothing() throws Exception {
         OpenStorage small = open("small", 500);
         small.run(new Command.SetAll(B, words("a", "1"), false));
-        String before = small.status().get("bytes");
+        String before = Metrics.texts(small.metrics()).get("bytes");
 
         for (Command command : List.of(
                 new Command.SetAll(B, words("a", "2", "b", "v".repeat(1000)), false),
@@ -145,7 +148,9 @@ final class CommandsTest {
                             .toCompletableFuture()
                             .join())
                     .isEqualTo(new Reply.Values(words("a", "1")));
-            assertThat(small.status()).containsEntry("bytes", before).containsEntry("buckets", "1");
+            assertThat(Metrics.texts(small.metrics()))
+                    .containsEntry("bytes", before)
+                    .containsEntry("buckets", "1");
         }
         small.stop(Duration.ZERO);
     }

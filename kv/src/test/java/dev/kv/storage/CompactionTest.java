@@ -7,6 +7,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -401,7 +402,7 @@ class CompactionTest {
         for (int i = 0; i < 60_000; i++) {
             put("bucket-0", "key-" + random.nextInt(8_000), i + "x".repeat(random.nextInt(2_000)));
         }
-        long live = Long.parseLong(storage.status().get("bytes"));
+        long live = Long.parseLong(Metrics.texts(storage.metrics()).get("bytes"));
         assertThat(live).isGreaterThan(6 * MIB);
         long start = System.nanoTime();
         // Four files that are allocated ahead, and what a small log may leave.

@@ -6,6 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -125,7 +126,7 @@ class ConcurrencyTest {
                 end.get();
             }
         }
-        assertThat(storage.status().get("compactions")).isNotEqualTo("0");
+        assertThat(Metrics.texts(storage.metrics()).get("compactions")).isNotEqualTo("0");
         storage.stop(Duration.ZERO);
         OpenStorage again = open();
         for (int key = 0; key < KEYS; key++) {

@@ -8,6 +8,7 @@ import dev.kv.router.Command.Part;
 import dev.kv.router.CommandThread;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -156,8 +157,10 @@ class ExecutionTest {
                     .as("seed %d, command %d, %s", seed, i, commands.get(i))
                     .isEqualTo(join(atOnce, commands.get(i)));
         }
-        assertThat(large.status().get("bytes")).isEqualTo(atOnce.status().get("bytes"));
-        assertThat(large.status().get("buckets")).isEqualTo(atOnce.status().get("buckets"));
+        assertThat(Metrics.texts(large.metrics()).get("bytes"))
+                .isEqualTo(Metrics.texts(atOnce.metrics()).get("bytes"));
+        assertThat(Metrics.texts(large.metrics()).get("buckets"))
+                .isEqualTo(Metrics.texts(atOnce.metrics()).get("buckets"));
     }
 
     @Test

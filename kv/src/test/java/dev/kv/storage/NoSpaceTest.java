@@ -7,6 +7,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.metrics.Metrics;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -116,7 +117,7 @@ class NoSpaceTest {
         long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
         while (!condition.getAsBoolean()) {
             assertThat(System.nanoTime() - end)
-                    .as(storage.status().get("state"))
+                    .as(Metrics.texts(storage.metrics()).get("state"))
                     .isNegative();
             Thread.onSpinWait();
         }

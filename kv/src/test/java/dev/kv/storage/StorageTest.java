@@ -9,6 +9,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Engine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -130,7 +131,28 @@ class StorageTest {
         assertThat(get("shopping", "milk")).isEqualTo(new Reply.Value(Bytes.of("2")));
         assertThat(get("shopping", "eggs")).isEqualTo(Reply.ABSENT);
         assertThat(get("empty", "x")).isEqualTo(Reply.ABSENT);
-        assertThat(storage.status()).containsEntry("buckets", "2").containsEntry("keys", "1");
+        assertThat(Metrics.texts(storage.metrics()))
+                .containsEntry("buckets", "2")
+                .containsEntry("keys", "1");
+    }
+
+    @Test
+    void operatorsFindTheStorageDescribedUnderTheseNames() {
+        assertThat(Metrics.texts(storage.metrics()).keySet())
+                .containsExactly(
+                        "state",
+                        "buckets",
+                        "keys",
+                        "bytes",
+                        "log bytes",
+                        "segments",
+                        "compactions",
+                        "compacted bytes",
+                        "syncs",
+                        "sync micros",
+                        "recovery millis",
+                        "recovery read bytes",
+                        "recovery hinted bytes");
     }
 
     @Test
@@ -140,7 +162,7 @@ class StorageTest {
 
         reopen(EACH_SECOND, 0);
 
-        assertThat(storage.status()).containsEntry("recovery read bytes", "0");
+        assertThat(Metrics.texts(storage.metrics())).containsEntry("recovery read bytes", "0");
         assertThat(get("shopping", "milk")).isEqualTo(new Reply.Value(Bytes.of("1")));
     }
 
@@ -247,7 +269,9 @@ class StorageTest {
         assertThat(get("bucket-0", "key")).isEqualTo(new Reply.Value(Bytes.of("first")));
         assertThat(get("bucket-299999", "key")).isEqualTo(new Reply.Value(Bytes.of("last")));
         assertThat(get("bucket-300000", "key")).isEqualTo(Reply.NOT_FOUND);
-        assertThat(storage.status()).containsEntry("buckets", "300000").containsEntry("keys", "2");
+        assertThat(Metrics.texts(storage.metrics()))
+                .containsEntry("buckets", "300000")
+                .containsEntry("keys", "2");
     }
 
     @Test
@@ -261,7 +285,9 @@ class StorageTest {
             }
         });
 
-        assertThat(storage.status()).containsEntry("buckets", "1").containsEntry("keys", "20000");
+        assertThat(Metrics.texts(storage.metrics()))
+                .containsEntry("buckets", "1")
+                .containsEntry("keys", "20000");
         for (int client = 0; client < 10; client++) {
             for (int j = 0; j < 2_000; j++) {
                 assertThat(get("shopping", client + "-" + j)).isEqualTo(new Reply.Value(Bytes.of(Integer.toString(j))));
@@ -293,7 +319,7 @@ class StorageTest {
         assertOk(delete("b", "1"));
         assertThat(put("b", "3", value + "v")).isEqualTo(refusedWith(max, max - Layout.fieldCost(1, 1, 103)));
         assertOk(put("b", "3", value));
-        assertThat(storage.status()).containsEntry("bytes", Long.toString(max));
+        assertThat(Metrics.texts(storage.metrics())).containsEntry("bytes", Long.toString(max));
     }
 
     private static Reply refusedWith(long max, long taken) {
@@ -306,7 +332,7 @@ class StorageTest {
     @Test
     void threadsThatWriteAndDeleteLeaveTheCountOfBytesRight() throws Exception {
         create("b");
-        String empty = storage.status().get("bytes");
+        String empty = Metrics.texts(storage.metrics()).get("bytes");
         inParallel(4, client -> {
             for (int j = 0; j < 20_000; j++) {
                 assertOk(put("b", "key-" + j % 7, "v".repeat(j % 11)));
@@ -317,7 +343,7 @@ class StorageTest {
             delete("b", "key-" + key);
         }
 
-        assertThat(storage.status()).containsEntry("keys", "0").containsEntry("bytes", empty);
+        assertThat(Metrics.texts(storage.metrics())).containsEntry("keys", "0").containsEntry("bytes", empty);
     }
 
     @Test

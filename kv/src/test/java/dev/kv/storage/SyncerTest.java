@@ -6,6 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -126,13 +127,13 @@ class SyncerTest {
         DataFolder.create(storage, "b");
         DataFolder.put(storage, "b", "key", "1");
         storage.backup(folder.resolve("backup"));
-        String syncs = storage.status().get("syncs");
+        String syncs = Metrics.texts(storage.metrics()).get("syncs");
         assertThat(Long.parseLong(syncs)).isPositive();
 
         // Each waits for a round.
         storage.backup(folder.resolve("backup"));
         storage.backup(folder.resolve("backup"));
 
-        assertThat(storage.status()).containsEntry("syncs", syncs);
+        assertThat(Metrics.texts(storage.metrics())).containsEntry("syncs", syncs);
     }
 }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -96,7 +97,7 @@ class UnreadableTest {
     }
 
     private String state() {
-        return storage.status().get("state");
+        return Metrics.texts(storage.metrics()).get("state");
     }
 
     @Test

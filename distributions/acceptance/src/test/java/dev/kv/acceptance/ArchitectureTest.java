@@ -135,15 +135,16 @@ class ArchitectureTest {
     @Test
     void theArrowsInsideTheHubGoOneWay() {
         uses("config");
+        uses("metrics");
         uses("net");
         uses("table");
         uses("placement", "table");
         uses("dispatch", "spi", "placement", "table");
-        uses("spi", "config", "net", "table");
+        uses("spi", "config", "metrics", "net", "table");
         uses("peer", "net", "dispatch", "table");
-        uses("zookeeper", "config", "net", "placement", "table");
+        uses("zookeeper", "config", "metrics", "net", "placement", "table");
         uses("operator", "zookeeper", "placement", "table");
-        uses("admin", "config", "net", "dispatch", "spi", "table");
+        uses("admin", "config", "metrics", "net", "dispatch", "spi", "table");
     }
 
     private static void uses(String room, String... others) {

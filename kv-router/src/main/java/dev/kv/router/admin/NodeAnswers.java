@@ -7,6 +7,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.dispatch.Router;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;
@@ -163,7 +164,9 @@ public final class NodeAnswers implements LocalServer.Answering {
         node.peerAddress().ifPresent(address -> addresses.put("nodes", Addresses.text(address)));
         status.put("addresses", addresses);
         node.router().ifPresent(router -> status.put("table", table(router.inForce())));
-        status.put("parts", node.reports());
+        Map<String, Object> parts = new LinkedHashMap<>();
+        node.metrics().all().forEach((part, metrics) -> parts.put(part, Metrics.texts(metrics)));
+        status.put("parts", parts);
         return status;
     }
 

@@ -2,17 +2,13 @@ package dev.kv.router.admin;
 
 import dev.kv.router.Limits;
 import dev.kv.router.dispatch.Router;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Engine;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
-import java.util.function.Supplier;
 
 /**
  * What can be asked about a node: who it is, which stage of its life it is in, and what it has opened. The node sets it while it
@@ -21,7 +17,7 @@ import java.util.function.Supplier;
 public final class NodeState {
     private final Identity identity;
     private final Instant startedAt = Instant.now();
-    private final ConcurrentMap<String, Supplier<Map<String, String>>> reports = new ConcurrentHashMap<>();
+    private final Metrics metrics = new Metrics();
     private volatile Stage stage = Stage.STARTING;
     private volatile String doing = "";
     private volatile Optional<Engine.Open> engine = Optional.empty();
@@ -127,15 +123,8 @@ public final class NodeState {
         peerAddress = Optional.of(address);
     }
 
-    /** A part of the node tells of itself from now on. */
-    public void reports(String part, Supplier<Map<String, String>> report) {
-        reports.put(part, report);
-    }
-
-    /** What the parts say of themselves, by their names. */
-    public Map<String, Map<String, String>> reports() {
-        Map<String, Map<String, String>> all = new TreeMap<>();
-        reports.forEach((name, report) -> all.put(name, report.get()));
-        return all;
+    /** What the parts of the node measure and report, each from when it has started. */
+    public Metrics metrics() {
+        return metrics;
     }
 }

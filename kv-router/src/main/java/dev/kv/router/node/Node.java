@@ -8,6 +8,8 @@ import dev.kv.router.admin.NodeState;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.dispatch.Router;
+import dev.kv.router.metrics.Gauge;
+import dev.kv.router.metrics.Unit;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Loops;
 import dev.kv.router.peer.PeerDoor;
@@ -26,7 +28,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -127,7 +129,7 @@ public final class Node {
         state.turnTo("opening the storage");
         Optional<Engine.Open> storage =
                 ready.engine.map(engine -> engine.start(settings.limits().replyMaxBytes(), state::turnTo));
-        storage.ifPresent(open -> started("storage", open));
+        storage.ifPresent(open -> started(Engine.PART, open));
         storage.ifPresent(state::opened);
         started("backups, exports and imports", limit -> answers.cutOff());
 
@@ -146,7 +148,8 @@ public final class Node {
         state.routesBy(routing);
         PeerDoor peerDoor = openPeerDoor(loops, peerSettings, routing);
         started("nodes", peerDoor::stop);
-        state.reports("nodes", () -> Map.of("links", String.valueOf(peerDoor.links())));
+        state.metrics()
+                .add("nodes", List.of(new Gauge("links", Unit.COUNT, "Open links from other nodes.", peerDoor::links)));
         state.peersAt(peerDoor.address());
         membership.ifPresent(others -> {
             state.turnTo("reading ZooKeeper");
@@ -160,7 +163,7 @@ public final class Node {
                     ready.release.version(),
                     settings.limits(),
                     routing::inForce,
-                    state::reports);
+                    state.metrics());
             Door.Open open = door.start(routing::store, loops, facts);
             started("clients", open);
             state.clientsAt(open.address());
@@ -198,7 +201,7 @@ public final class Node {
                 ready.settings.tableMaxBytes(),
                 visitor -> storage.ifPresent(buckets -> buckets.forEachBucket(visitor::accept)));
         started("zookeeper", limit -> membership.close());
-        state.reports("zookeeper", membership::status);
+        state.metrics().add("zookeeper", membership.metrics());
         return membership;
     }
 
@@ -228,7 +231,7 @@ public final class Node {
     }
 
     private void started(String name, Running running) {
-        state.reports(name, running::status);
+        state.metrics().add(name, running.metrics());
         started(name, running::stop);
     }
 

@@ -22,4 +22,9 @@ public record Misplaced(long buckets, long bytes, List<String> names) {
     public String amount() {
         return Holdings.amount(buckets, bytes);
     }
+
+    /** How many and how much, and some of the names. */
+    public String text() {
+        return buckets == 0 ? "none" : amount() + ": " + String.join(" ", names);
+    }
 }

@@ -3,10 +3,10 @@ package dev.kv.router.spi;
 import dev.kv.router.Limits;
 import dev.kv.router.Store;
 import dev.kv.router.config.Settings;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.net.Loops;
 import dev.kv.router.table.TableInForce;
 import java.net.InetSocketAddress;
-import java.util.Map;
 import java.util.function.Supplier;
 
 /**
@@ -38,15 +38,10 @@ public interface Door {
      * @param version the release's version
      * @param limits what is too large for it
      * @param table the routing table in force
-     * @param reports what its parts say of themselves, by their names
+     * @param metrics what its parts measure and report
      */
     record Facts(
-            String name,
-            String role,
-            String version,
-            Limits limits,
-            Supplier<TableInForce> table,
-            Supplier<Map<String, Map<String, String>>> reports) {}
+            String name, String role, String version, Limits limits, Supplier<TableInForce> table, Metrics metrics) {}
 
     /** A door that clients may enter. */
     interface Open extends Running {

@@ -16,6 +16,12 @@ import java.util.function.Consumer;
  * configuration is the section {@code kv.storage}.
  */
 public interface Engine {
+    /** The name of the part that an engine is of its node, in {@link dev.kv.router.metrics.Metrics}. */
+    String PART = "storage";
+
+    /** The gauge that an engine has among its metrics: the number of buckets here. */
+    String BUCKETS = "buckets";
+
     /** Reads and checks the configuration; opens nothing yet. */
     Ready configure(Settings settings);
 

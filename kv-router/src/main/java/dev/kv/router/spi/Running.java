@@ -1,12 +1,13 @@
 package dev.kv.router.spi;
 
+import dev.kv.router.metrics.Metric;
 import java.time.Duration;
-import java.util.Map;
+import java.util.List;
 
 /** A part of this node that was started and is to be stopped. */
 public interface Running {
-    /** What {@code kv status} says of this part: names and values ready for print. Any thread. */
-    Map<String, String> status();
+    /** What this part measures and reports, in the order in which it is shown; always the same metrics. Any thread. */
+    List<Metric> metrics();
 
     /**
      * Stops in order: takes nothing new, finishes what is in flight, and lets go of what it holds. Returns when that is done,

@@ -1,19 +1,24 @@
 package dev.kv.router.zookeeper;
 
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What a node reads in ZooKeeper and cannot use, or cannot write there: it goes on without, tells each once, and tries again in
- * each round. One thread, but for {@link #now}.
+ * each round. One thread, but for {@link #text}.
  */
 final class Ignored {
     private static final Logger LOG = LoggerFactory.getLogger(Ignored.class);
+
+    /** How many of the znodes a status names. */
+    private static final int SHOWN_MAX = 8;
 
     private final Set<String> ofThisRound = new HashSet<>();
     private final Map<String, String> told = new ConcurrentSkipListMap<>();
@@ -36,10 +41,16 @@ final class Ignored {
         told.keySet().retainAll(ofThisRound);
     }
 
-    /** Why each of these znodes is ignored. Any thread. */
-    Map<String, String> now() {
-        Map<String, String> now = new TreeMap<>();
-        told.forEach(now::put);
-        return now;
+    /** Why each of these znodes is ignored, at most {@value #SHOWN_MAX} of them; empty if none is. Any thread. */
+    Optional<String> text() {
+        List<String> each = told.entrySet().stream()
+                .limit(SHOWN_MAX + 1L)
+                .map(one -> one.getKey() + ": " + one.getValue())
+                .toList();
+        if (each.isEmpty()) {
+            return Optional.empty();
+        }
+        String shown = each.stream().limit(SHOWN_MAX).collect(Collectors.joining("; "));
+        return Optional.of(each.size() > SHOWN_MAX ? shown + "; ..." : shown);
     }
 }

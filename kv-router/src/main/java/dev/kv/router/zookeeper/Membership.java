@@ -2,19 +2,19 @@ package dev.kv.router.zookeeper;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.metrics.Metric;
+import dev.kv.router.metrics.State;
 import dev.kv.router.table.TableInForce;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.zookeeper.KeeperException;
@@ -40,9 +40,6 @@ public final class Membership implements AutoCloseable {
     private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
 
     private static final Duration RETRY = Duration.ofMillis(500);
-
-    /** How many of the ignored znodes a status names. */
-    private static final int SHOWN_IGNORED_MAX = 8;
 
     private final ZooKeeperSettings settings;
     private final Self self;
@@ -193,27 +190,30 @@ public final class Membership implements AutoCloseable {
         return document;
     }
 
-    /** What {@code kv status} says of ZooKeeper, the table there and misplaced buckets. Any thread. */
-    public Map<String, String> status() {
-        Map<String, String> status = new LinkedHashMap<>();
-        status.put("servers", settings.connect());
-        status.put("state", state());
-        String unwritten = Stream.of(table.trouble(), directory.trouble())
+    /** What {@code kv status} shows of ZooKeeper, the table there and misplaced buckets. Any thread. */
+    public List<Metric> metrics() {
+        return List.of(
+                new State("servers", "The servers of ZooKeeper.", () -> Optional.of(settings.connect())),
+                new State("state", "Whether this node follows ZooKeeper, or why not.", () -> Optional.of(state())),
+                new State("unwritten", "What could not be written into this node's folder, and why.", this::unwritten),
+                new State("ignored", "The znodes that this node cannot use, and why.", ignored::text),
+                said("table", "What became of the newest table.", NodeDocument.Table::summary),
+                said("warnings", "What is odd about the newest table.", NodeDocument.Table::warningsText),
+                new State(
+                        "misplaced",
+                        "The buckets here that the table sends to other nodes.",
+                        () -> document.map(said -> said.misplaced().text())));
+    }
+
+    private State said(String name, String help, Function<NodeDocument.Table, String> text) {
+        return new State(
+                name, help, () -> document.map(NodeDocument::table).map(text).filter(said -> !said.isEmpty()));
+    }
+
+    private Optional<String> unwritten() {
+        return Stream.of(table.trouble(), directory.trouble())
                 .flatMap(Optional::stream)
-                .collect(Collectors.joining("; "));
-        if (!unwritten.isEmpty()) {
-            status.put("unwritten", unwritten);
-        }
-        Map<String, String> useless = ignored.now();
-        if (!useless.isEmpty()) {
-            String shown = useless.entrySet().stream()
-                    .limit(SHOWN_IGNORED_MAX)
-                    .map(one -> one.getKey() + ": " + one.getValue())
-                    .collect(Collectors.joining("; "));
-            status.put("ignored", useless.size() > SHOWN_IGNORED_MAX ? shown + "; ..." : shown);
-        }
-        document.ifPresent(said -> status.putAll(SelfDescription.status(said)));
-        return status;
+                .reduce((one, other) -> one + "; " + other);
     }
 
     private synchronized String state() {

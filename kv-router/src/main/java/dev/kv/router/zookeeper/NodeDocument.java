@@ -73,6 +73,18 @@ public record NodeDocument(
         public Table {
             warnings = List.copyOf(warnings);
         }
+
+        /** What came of it, in one line. */
+        String summary() {
+            return state.text()
+                    + (source.isEmpty() ? "" : " " + Znodes.hex(mzxid))
+                    + (reason.isEmpty() ? "" : ": " + reason);
+        }
+
+        /** The warnings in one line; empty if there are none. */
+        String warningsText() {
+            return String.join("; ", warnings);
+        }
     }
 
     /** The table that routes. */

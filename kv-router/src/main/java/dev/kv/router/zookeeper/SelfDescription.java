@@ -3,9 +3,7 @@ package dev.kv.router.zookeeper;
 import dev.kv.router.placement.Holding;
 import dev.kv.router.table.RoutingTable;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** What this node says of itself, put together from what follows ZooKeeper. One thread. */
@@ -78,26 +76,5 @@ final class SelfDescription {
             warnings.add("misplaced here: " + holdings.misplaced().amount() + " that this table sends elsewhere");
         }
         return warnings;
-    }
-
-    /** The document in the lines of {@code kv status}. */
-    static Map<String, String> status(NodeDocument said) {
-        Map<String, String> status = new LinkedHashMap<>();
-        NodeDocument.Table seen = said.table();
-        status.put(
-                "table",
-                seen.state().text()
-                        + (seen.source().isEmpty() ? "" : " " + Znodes.hex(seen.mzxid()))
-                        + (seen.reason().isEmpty() ? "" : ": " + seen.reason()));
-        if (!seen.warnings().isEmpty()) {
-            status.put("warnings", String.join("; ", seen.warnings()));
-        }
-        status.put(
-                "misplaced",
-                said.misplaced().buckets() == 0
-                        ? "none"
-                        : said.misplaced().amount() + ": "
-                                + String.join(" ", said.misplaced().names()));
-        return status;
     }
 }

@@ -13,6 +13,9 @@ import dev.kv.router.admin.LocalAnswer;
 import dev.kv.router.admin.LocalClient;
 import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
+import dev.kv.router.metrics.Gauge;
+import dev.kv.router.metrics.Metric;
+import dev.kv.router.metrics.Unit;
 import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
@@ -130,8 +133,8 @@ class NodeTest {
         }
 
         @Override
-        public Map<String, String> status() {
-            return Map.of("buckets", "0");
+        public List<Metric> metrics() {
+            return List.of(new Gauge(Engine.BUCKETS, Unit.COUNT, "Buckets here.", () -> 0));
         }
 
         @Override
@@ -158,8 +161,8 @@ class NodeTest {
         }
 
         @Override
-        public Map<String, String> status() {
-            return Map.of("connections", "0");
+        public List<Metric> metrics() {
+            return List.of(new Gauge("connections", Unit.COUNT, "Open connections.", () -> 0));
         }
 
         @Override
@@ -251,8 +254,8 @@ class NodeTest {
             }
 
             @Override
-            public Map<String, String> status() {
-                return Map.of();
+            public List<Metric> metrics() {
+                return List.of();
             }
 
             @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.config.BadStart;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.placement.Holding;
 import dev.kv.router.placement.Misplaced;
 import dev.kv.router.table.TableInForce;
@@ -104,6 +105,10 @@ class MembershipTest {
 
         String table() {
             return inForce.table().toString();
+        }
+
+        Map<String, String> status() {
+            return Metrics.texts(membership.metrics());
         }
 
         /** What stands in ZooKeeper of this node. */
@@ -359,13 +364,13 @@ class MembershipTest {
         Path inTheWay = Files.createDirectory(folder.resolve("foo@h").resolve(name + ".new"));
         foo.join();
         assertThat(foo.table()).isEqualTo(HALVES);
-        assertThat(foo.membership.status().get("unwritten"))
+        assertThat(foo.status().get("unwritten"))
                 .contains(folder.resolve("foo@h").resolve(name) + " cannot be written: ", otherwise);
 
         Files.delete(inTheWay);
         node("bar@h").join();
-        await(() -> foo.membership.addressOf("foo@h").isPresent()
-                && !foo.membership.status().containsKey("unwritten"));
+        await(() ->
+                foo.membership.addressOf("foo@h").isPresent() && !foo.status().containsKey("unwritten"));
         server.stop();
         Node again = node("foo@h");
         assertThat(again.table()).isEqualTo(HALVES);
@@ -376,16 +381,16 @@ class MembershipTest {
     void theStatusTellsWhetherZooKeeperAnswersAndSinceWhenNot() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
-        assertThat(foo.membership.status())
+        assertThat(foo.status())
                 .containsEntry("state", "connected")
                 .containsEntry("table", "applied " + Znodes.hex(foo.inForce.version()));
 
         server.stop();
         firewall.cut();
-        await(() -> foo.membership.status().get("state").matches("does not answer: [A-Z]+, since \\S+Z"));
+        await(() -> foo.status().get("state").matches("does not answer: [A-Z]+, since \\S+Z"));
 
         server.restart();
-        await(() -> foo.membership.status().get("state").equals("connected"));
+        await(() -> foo.status().get("state").equals("connected"));
     }
 
     @Test
@@ -395,7 +400,7 @@ class MembershipTest {
         Node bar = new Node("bar@h", "another instance", Optional.of("kv:wrong")).join();
 
         assertThat(bar.table()).isEqualTo(HALVES);
-        assertThat(bar.membership.status().get("state"))
+        assertThat(bar.status().get("state"))
                 .startsWith("refuses what this node wants to read or write there (kv.router.zookeeper.auth): ")
                 .contains("NoAuth");
     }
@@ -410,10 +415,7 @@ class MembershipTest {
         firewall.cut();
         firewall.open();
 
-        await(() -> first.membership
-                .status()
-                .get("state")
-                .equals("another node is registered as foo@h, at an unknown address"));
+        await(() -> first.status().get("state").equals("another node is registered as foo@h, at an unknown address"));
         assertThat(first.table()).isEqualTo(HALVES);
     }
 
@@ -555,15 +557,13 @@ class MembershipTest {
 
         await(() -> foo.membership.addressOf("bar@h").isPresent());
         assertThat(foo.membership.addressOf("evil@h")).isEmpty();
-        assertThat(foo.membership.status()).containsEntry("state", "connected");
-        assertThat(foo.membership.status().get("ignored"))
-                .startsWith("/kv/nodes/evil@h: ")
-                .contains(why);
+        assertThat(foo.status()).containsEntry("state", "connected");
+        assertThat(foo.status().get("ignored")).startsWith("/kv/nodes/evil@h: ").contains(why);
 
         set(ZNODES.node("evil@h"), document("127.0.0.1:1", "0x5"));
         set(ZNODES.table(), "*=bar@h");
         awaitTable(foo, "*=bar@h");
-        await(() -> !foo.membership.status().containsKey("ignored"));
+        await(() -> !foo.status().containsKey("ignored"));
         assertThat(foo.membership.addressOf("evil@h")).isPresent();
     }
 
@@ -575,7 +575,7 @@ class MembershipTest {
         Node foo = node("foo@h").join();
         Node bar = node("bar@h").join();
 
-        assertThat(foo.membership.status()).containsEntry("state", "connected");
+        assertThat(foo.status()).containsEntry("state", "connected");
         assertThat(awaitState(bar, State.REJECTED).table().reason()).contains("found an empty table");
     }
 
@@ -589,7 +589,7 @@ class MembershipTest {
         create(ZNODES.node("zoe@h"), document("127.0.0.1:2", "0x5"));
         Node foo = node("foo@h").join();
 
-        assertThat(foo.membership.status().get("ignored"))
+        assertThat(foo.status().get("ignored"))
                 .contains(
                         "/kv/nodes/no node: this is no node's name",
                         "/kv/nodes: it has 21 nodes, 20 are read (kv.router.zookeeper.nodes-max)");
@@ -608,8 +608,7 @@ class MembershipTest {
         Node foo = node("foo@h").join();
 
         await(() -> exists(ZNODES.node("foo@h")));
-        await(() -> foo.membership
-                .status()
+        await(() -> foo.status()
                 .getOrDefault("ignored", "")
                 .startsWith("/kv/nodes: the connection was lost over its list: "));
         set(ZNODES.table(), "*=bar@h");
@@ -618,8 +617,8 @@ class MembershipTest {
             operator.delete().forPath(ZNODES.node(name));
         }
         node("bar@h").join();
-        await(() -> foo.membership.addressOf("bar@h").isPresent()
-                && !foo.membership.status().containsKey("ignored"));
+        await(() ->
+                foo.membership.addressOf("bar@h").isPresent() && !foo.status().containsKey("ignored"));
     }
 
     @Test
@@ -630,7 +629,7 @@ class MembershipTest {
 
         assertThat(foo.table()).isEqualTo(HALVES);
         assertThat(foo.says("foo@h").table().state()).isEqualTo(State.APPLIED);
-        assertThat(foo.membership.status().get("ignored"))
+        assertThat(foo.status().get("ignored"))
                 .startsWith(ZNODES.historyOf(foo.inForce.version()) + ": ")
                 .contains("kv.router.zookeeper.document-max");
     }
@@ -657,14 +656,13 @@ class MembershipTest {
         Node foo = node("foo@h");
         foo.fault = Optional.of(new StackOverflowError("deep"));
         foo.join();
-        await(() -> foo.membership
-                .status()
+        await(() -> foo.status()
                 .get("state")
                 .matches("cannot be followed: java.lang.StackOverflowError: deep, since \\S+Z"));
 
         foo.fault = Optional.empty();
         awaitTable(foo, HALVES);
-        await(() -> foo.membership.status().get("state").equals("connected"));
+        await(() -> foo.status().get("state").equals("connected"));
     }
 
     @Test
@@ -672,12 +670,12 @@ class MembershipTest {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         countFault = Optional.of(new StackOverflowError("deep"));
-        await(() -> foo.membership.status().get("state").startsWith("cannot be followed: "));
+        await(() -> foo.status().get("state").startsWith("cannot be followed: "));
 
         set(ZNODES.table(), "*=foo@h");
         awaitTable(foo, "*=foo@h");
         countFault = Optional.empty();
-        await(() -> foo.membership.status().get("state").equals("connected"));
+        await(() -> foo.status().get("state").equals("connected"));
     }
 
     @Test
@@ -688,8 +686,7 @@ class MembershipTest {
                 .filter(thread -> thread.getName().equals("kv-zookeeper"))
                 .forEach(Thread::interrupt);
 
-        await(() -> foo.membership
-                .status()
+        await(() -> foo.status()
                 .get("state")
                 .startsWith("is no longer followed: the thread that does it has ended; restart this node, since "));
     }
@@ -707,7 +704,7 @@ class MembershipTest {
         assertThat(said.misplaced()).isEqualTo(new Misplaced(1, 7, List.of("nuts")));
         assertThat(said.table().warnings())
                 .contains("misplaced here: 1 bucket (7 bytes) that this table sends elsewhere");
-        assertThat(foo.membership.status()).containsEntry("misplaced", "1 bucket (7 bytes): nuts");
+        assertThat(foo.status()).containsEntry("misplaced", "1 bucket (7 bytes): nuts");
 
         set(ZNODES.table(), "*=bar@h");
         await(() -> foo.membership.document().orElseThrow().misplaced().buckets() == 3);
