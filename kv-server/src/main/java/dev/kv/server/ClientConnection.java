@@ -8,6 +8,16 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
+import dev.kv.server.line.LineCommand;
+import dev.kv.server.line.LineReply;
+import dev.kv.server.line.Words;
+import dev.kv.server.reply.Piece;
+import dev.kv.server.resp.Answers;
+import dev.kv.server.resp.Question;
+import dev.kv.server.resp.RespError;
+import dev.kv.server.resp.RespRequest;
+import dev.kv.server.resp.RespSession;
+import dev.kv.server.resp.RespWriter;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,9 +62,6 @@ final class ClientConnection extends AnsweringConnection {
     /** What the budget knows of the request that comes. */
     private long requestChargedBytes;
 
-    /** How many requests have come; others may read it, and get an older number. */
-    private long requests;
-
     /** Whether what comes is of no interest any more. */
     private boolean deaf;
 
@@ -81,19 +88,6 @@ final class ClientConnection extends AnsweringConnection {
         this.store = store;
         this.session = session;
         this.request = new RespRequest(door.bulkMaxBytes());
-    }
-
-    RespSession session() {
-        return session;
-    }
-
-    long requests() {
-        return requests;
-    }
-
-    /** Somebody wants this client gone. */
-    void kill() {
-        close();
     }
 
     @Override
@@ -123,7 +117,7 @@ final class ClientConnection extends AnsweringConnection {
         lines = HTTP_LINES;
         isBehindRequest = true;
         try {
-            if (!request.take(input, !session.isLoggedIn())) {
+            if (!request.take(input, !session.login().isDone())) {
                 return chargeRequest() ? false : refuseRequest(input);
             }
         } catch (RespRequest.Malformed e) {
@@ -133,7 +127,7 @@ final class ClientConnection extends AnsweringConnection {
             return true;
         }
         if (request.count() > 0) {
-            requests++;
+            session.countRequest();
             ask(request);
         }
         forgetRequest();
@@ -204,7 +198,7 @@ final class ClientConnection extends AnsweringConnection {
         }
         if (ended) {
             isBehindRequest = false;
-            requests++;
+            session.countRequest();
             lines = Math.min(lines + 1, HTTP_LINES);
             if (fits) {
                 run(array, start, end);
@@ -248,7 +242,7 @@ final class ClientConnection extends AnsweringConnection {
         words.split(array, start, end);
         if (LineCommand.isLogin(words)) {
             answer(Protocol.LINE, logIn(words.at(1)));
-        } else if (!session.isLoggedIn()) {
+        } else if (!session.login().isDone()) {
             fail(Reply.Word.NOAUTH, "Authentication required.");
         } else {
             Optional<Command> command = LineCommand.parse(words);
@@ -261,7 +255,7 @@ final class ClientConnection extends AnsweringConnection {
     }
 
     private List<Piece> logIn(Bytes password) {
-        if (!door.hasPassword()) {
+        if (!session.login().isNeeded()) {
             return LineReply.of(new Reply.Failed(
                     Reply.Word.ERR, "this node asks for no password (kv.server.password): go on without AUTH"));
         }
@@ -436,7 +430,7 @@ final class ClientConnection extends AnsweringConnection {
     protected void closed() {
         forgetReplies();
         forgetRequest();
-        session.end();
-        door.left(this);
+        session.endTransaction();
+        door.clients().remove(session);
     }
 }

@@ -13,25 +13,23 @@ import dev.kv.router.net.Listener;
 import dev.kv.router.net.Loops;
 import dev.kv.router.net.Report;
 import dev.kv.router.spi.Door;
+import dev.kv.server.auth.Login;
+import dev.kv.server.reply.HeldBudget;
+import dev.kv.server.resp.Clients;
+import dev.kv.server.resp.RespDoor;
+import dev.kv.server.resp.RespSession;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.security.MessageDigest;
 import java.time.Duration;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The door while it is open: the port and the clients. */
-final class OpenDoor implements Door.Open {
+final class OpenDoor implements Door.Open, RespDoor {
     private static final Logger LOG = LoggerFactory.getLogger(OpenDoor.class);
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
     private static final String CONNECTIONS_KEY = "kv.server.connections-max";
@@ -45,10 +43,7 @@ final class OpenDoor implements Door.Open {
     private final Report heldTooLong = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
     private final Door.Facts node;
-    private final Info info;
-    private final AtomicLong connectionsReceived = new AtomicLong();
-    private final AtomicLong requestsOfClosed = new AtomicLong();
-    private final ConcurrentMap<Long, ClientConnection> clients = new ConcurrentHashMap<>();
+    private final Clients clients = new Clients();
     private final Listener<ClientConnection> listener;
 
     private OpenDoor(
@@ -57,7 +52,6 @@ final class OpenDoor implements Door.Open {
         this.settings = settings;
         this.stores = stores;
         this.node = node;
-        this.info = new Info(node, this);
         this.bufferMaxBytes = bufferMaxBytes(settings, Runtime.getRuntime().maxMemory());
         this.buffers = new Budget(bufferMaxBytes);
         this.held = new HeldBudget(settings.heldMaxBytes());
@@ -67,7 +61,7 @@ final class OpenDoor implements Door.Open {
     /** Opens the port. */
     static OpenDoor open(ServerSettings settings, Supplier<Store> stores, Loops loops, Door.Facts node)
             throws IOException {
-        if (settings.password().isEmpty() && !settings.address().getAddress().isLoopbackAddress()) {
+        if (!settings.password().isNeeded() && !settings.address().getAddress().isLoopbackAddress()) {
             LOG.warn(
                     "whoever reaches {} reads and writes all buckets: set kv.server.password, or listen on loopback"
                             + " (kv.server.host)",
@@ -80,10 +74,10 @@ final class OpenDoor implements Door.Open {
                 CONNECTIONS_KEY,
                 1,
                 most -> Bytes.of("ERROR ERR " + tooManyConnections(most) + "\r\n"),
-                settings.password().isEmpty()
-                        ? Optional.empty()
-                        : Optional.of(new Listener.Proof(
-                                settings.loginsMax(), "kv.server.logins-max", settings.loginTimeout())));
+                settings.password().isNeeded()
+                        ? Optional.of(new Listener.Proof(
+                                settings.loginsMax(), "kv.server.logins-max", settings.loginTimeout()))
+                        : Optional.empty());
         return new OpenDoor(settings, stores, loops, node, options);
     }
 
@@ -91,8 +85,8 @@ final class OpenDoor implements Door.Open {
         return "too many connections: this node serves %d at most (%s)".formatted(most, CONNECTIONS_KEY);
     }
 
-    /** What a client above the limit is told. */
-    String tooManyConnections() {
+    @Override
+    public String tooManyConnections() {
         return tooManyConnections(connectionsMax());
     }
 
@@ -113,98 +107,43 @@ final class OpenDoor implements Door.Open {
     }
 
     private ClientConnection admit(Connection.Socket socket) {
-        long id = connectionsReceived.incrementAndGet();
-        RespSession session = new RespSession(id, this, socket, buffers);
+        Login login = new Login(settings.password(), socket::prove);
+        RespSession session = new RespSession(clients.nextId(), this, socket, login, buffers);
         ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers, session);
-        clients.put(id, client);
+        clients.add(session);
         return client;
     }
 
-    /** The client is gone. */
-    void left(ClientConnection client) {
-        clients.remove(client.session().id());
-        requestsOfClosed.addAndGet(client.requests());
+    @Override
+    public Door.Facts node() {
+        return node;
     }
 
-    /** The clients that are wanted, in the order in which they came. Any thread. */
-    List<ClientConnection> clients(Predicate<ClientConnection> wanted) {
-        return clients.values().stream()
-                .filter(wanted)
-                .sorted(Comparator.comparingLong(client -> client.session().id()))
-                .toList();
+    @Override
+    public Clients clients() {
+        return clients;
     }
 
-    /** Closes the connections of the clients that are wanted, that of the one who asks when it is answered. */
-    int kill(Predicate<RespSession> wanted, RespSession asking) {
-        List<ClientConnection> killed = clients(client -> wanted.test(client.session()));
-        for (ClientConnection client : killed) {
-            if (client.session() == asking) {
-                asking.quit();
-            } else {
-                client.loop().execute(client::kill);
-            }
-        }
-        return killed.size();
+    @Override
+    public Duration idle() {
+        return settings.idle();
     }
 
-    boolean hasPassword() {
-        return !settings.password().isEmpty();
-    }
-
-    /** Whether these let a client in; any do where there is no password. Takes a time that tells nothing of it. */
-    boolean isPassword(Bytes given) {
-        return !hasPassword()
-                || MessageDigest.isEqual(given.array(), settings.password().array());
-    }
-
-    /** The longest bulk string: a value, if no name may be longer. */
-    int bulkMaxBytes() {
+    /** The longest value or name. */
+    @Override
+    public int bulkMaxBytes() {
         Limits limits = node.limits();
         return Math.max(limits.valueMaxBytes(), Math.max(limits.keyMaxBytes(), limits.bucketMaxBytes()));
     }
 
-    Info info() {
-        return info;
-    }
-
-    int connections() {
+    @Override
+    public int connections() {
         return listener.connections();
     }
 
-    int connectionsMax() {
+    @Override
+    public int connectionsMax() {
         return listener.connectionsMax();
-    }
-
-    long connectionsReceived() {
-        return connectionsReceived.get();
-    }
-
-    /** How many requests all clients have made, about. */
-    long requestsTaken() {
-        return requestsOfClosed.get()
-                + clients.values().stream()
-                        .mapToLong(ClientConnection::requests)
-                        .sum();
-    }
-
-    String addressText() {
-        return Addresses.text(address());
-    }
-
-    /** What clients of Redis ask for by {@code CONFIG GET}. */
-    Map<String, String> redisSettings() {
-        Map<String, String> known = new LinkedHashMap<>();
-        known.put("appendonly", "yes");
-        known.put("bind", settings.address().getAddress().getHostAddress());
-        known.put("databases", "1");
-        known.put("maxclients", Integer.toString(connectionsMax()));
-        known.put("maxmemory", "0");
-        known.put("maxmemory-policy", "noeviction");
-        known.put("port", Integer.toString(address().getPort()));
-        known.put("proto-max-bulk-len", Integer.toString(bulkMaxBytes()));
-        known.put("save", "");
-        known.put("timeout", Long.toString(settings.idle().toSeconds()));
-        return known;
     }
 
     void spokeHttp(ClientConnection client) {

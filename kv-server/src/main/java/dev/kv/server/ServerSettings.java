@@ -2,6 +2,7 @@ package dev.kv.server;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.config.Settings;
+import dev.kv.server.auth.Password;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 
@@ -16,7 +17,6 @@ import java.time.Duration;
  * @param bufferMaxBytes 0 for a part of the heap
  * @param heldMaxBytes how many bytes of large values may be held for clients
  * @param heldTime for how long each of them may be held
- * @param password empty if clients need none
  */
 record ServerSettings(
         InetSocketAddress address,
@@ -30,7 +30,7 @@ record ServerSettings(
         long bufferMaxBytes,
         long heldMaxBytes,
         Duration heldTime,
-        Bytes password) {
+        Password password) {
 
     private static final long KIB = 1024;
     private static final long GIB = 1024 * 1024 * KIB;
@@ -60,7 +60,7 @@ record ServerSettings(
                 bufferMaxBytes,
                 settings.size("kv.server.held-max", GIB, 1024 * GIB),
                 settings.duration("kv.server.held-time", Duration.ofMillis(100), Duration.ofHours(1)),
-                Bytes.of(settings.text("kv.server.password")));
+                new Password(Bytes.of(settings.text("kv.server.password"))));
     }
 
     private static InetSocketAddress address(Settings settings) {

@@ -8,6 +8,7 @@ import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Layers;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
+import dev.kv.server.auth.Password;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -60,7 +61,7 @@ final class ServerSettingsTest {
                         0,
                         1L << 34,
                         Duration.ofSeconds(30),
-                        Bytes.EMPTY));
+                        new Password(Bytes.EMPTY)));
     }
 
     @Test
@@ -76,7 +77,8 @@ final class ServerSettingsTest {
         Map<String, String> environment = Map.of("KV_PASSWORD", "open sesame");
         Settings settings = new Layers(home, Optional.empty(), environment, Map.of()).load();
 
-        assertThat(ServerSettings.from(settings).password()).isEqualTo(Bytes.of("open sesame"));
+        assertThat(ServerSettings.from(settings).password()).isEqualTo(new Password(Bytes.of("open sesame")));
+        assertThat(ServerSettings.from(settings)).asString().doesNotContain("sesame");
         assertThat(settings.all()).asString().contains("kv.server.password").doesNotContain("sesame");
     }
 

@@ -11,6 +11,7 @@ import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;
+import dev.kv.server.auth.Password;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -76,7 +77,7 @@ final class TestDoor implements AutoCloseable {
                     bufferMaxBytes,
                     heldMaxBytes,
                     heldTime,
-                    password);
+                    new Password(password));
         }
     }
 

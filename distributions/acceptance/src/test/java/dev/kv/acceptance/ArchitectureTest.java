@@ -148,15 +148,27 @@ class ArchitectureTest {
     }
 
     private static void uses(String room, String... others) {
-        String hub = "dev.kv.router.";
+        usesInside("dev.kv.router", room, others);
+    }
+
+    /** What a package of the client door uses of the others: the two protocols know nothing of each other. */
+    @Test
+    void theArrowsInsideTheClientDoorGoOneWay() {
+        usesInside("dev.kv.server", "auth");
+        usesInside("dev.kv.server", "reply");
+        usesInside("dev.kv.server", "line", "reply");
+        usesInside("dev.kv.server", "resp", "reply", "auth");
+    }
+
+    private static void usesInside(String module, String room, String... others) {
         String[] allowed = Stream.concat(Stream.of(room), Stream.of(others))
-                .map(name -> hub + name + "..")
+                .map(name -> module + "." + name + "..")
                 .toArray(String[]::new);
         noClasses()
                 .that()
-                .resideInAPackage(hub + room + "..")
+                .resideInAPackage(module + "." + room + "..")
                 .should()
-                .dependOnClassesThat(resideInAPackage(hub + "*..").and(not(resideInAnyPackage(allowed))))
+                .dependOnClassesThat(resideInAPackage(module + ".*..").and(not(resideInAnyPackage(allowed))))
                 .check(KV);
     }
 

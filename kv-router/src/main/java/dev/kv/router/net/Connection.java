@@ -101,8 +101,8 @@ public abstract class Connection {
             return proof.getAsBoolean();
         }
 
-        /** Closes the connection, from any thread. */
-        void close() {
+        /** Closes the connection at once. Any thread. */
+        public void close() {
             loopOf(session).execute(session::closeNow);
         }
 

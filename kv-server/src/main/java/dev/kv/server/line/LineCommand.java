@@ -1,0 +1,43 @@
+package dev.kv.server.line;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A command of the line protocol.
+ *
+ * @param name its first word, exactly so
+ * @param arity how many words it has, its name included
+ * @param command what its words ask for
+ */
+public record LineCommand(Bytes name, int arity, Function<Words, Command> command) {
+    private static final LineCommand[] TABLE = {
+        row("CREATE", 2, words -> new Command.Create(words.at(1))),
+        row("PUT", 4, words -> new Command.Put(words.at(1), words.at(2), words.at(3))),
+        row("GET", 3, words -> new Command.Get(words.at(1), words.at(2))),
+        row("DELETE", 3, words -> new Command.Delete(words.at(1), words.at(2))),
+    };
+
+    private static final Bytes LOGIN = Bytes.of("AUTH");
+
+    private static LineCommand row(String name, int arity, Function<Words, Command> command) {
+        return new LineCommand(Bytes.of(name), arity, command);
+    }
+
+    /** Whether the line is {@code AUTH password}, which is no command on a bucket. */
+    public static boolean isLogin(Words words) {
+        return words.count() == 2 && words.is(0, LOGIN);
+    }
+
+    /** What the words of a line ask for, if the table has it. */
+    public static Optional<Command> parse(Words words) {
+        for (LineCommand row : TABLE) {
+            if (words.count() == row.arity && words.is(0, row.name)) {
+                return Optional.of(row.command.apply(words));
+            }
+        }
+        return Optional.empty();
+    }
+}

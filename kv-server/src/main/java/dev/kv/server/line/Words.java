@@ -1,0 +1,50 @@
+package dev.kv.server.line;
+
+import dev.kv.router.Bytes;
+import java.util.Arrays;
+
+/** The words of one line, where they stand. To be used again for the next line. */
+public final class Words {
+    /** No command has so many words: what follows them cannot make a line right again. */
+    private static final int COUNTED_MAX = 5;
+
+    private final int[] starts = new int[COUNTED_MAX];
+    private final int[] ends = new int[COUNTED_MAX];
+    private byte[] array = new byte[0];
+    private int count;
+
+    /** Takes the words of the line from {@code start} to {@code end}. The array is needed as long as they are. */
+    public void split(byte[] array, int start, int end) {
+        this.array = array;
+        count = 0;
+        for (int at = start; at < end && count < COUNTED_MAX; at++) {
+            if (isBlank(array[at])) {
+                continue;
+            }
+            starts[count] = at;
+            while (at < end && !isBlank(array[at])) {
+                at++;
+            }
+            ends[count++] = at;
+        }
+    }
+
+    /** Space, HT, VT, FF and CR; a line has no LF. */
+    private static boolean isBlank(byte b) {
+        return b == ' ' || (b >= '\t' && b <= '\r');
+    }
+
+    /** How many there are; 5 stands for more, too. */
+    public int count() {
+        return count;
+    }
+
+    boolean is(int index, Bytes word) {
+        return Arrays.equals(array, starts[index], ends[index], word.array(), 0, word.size());
+    }
+
+    /** A copy of the word. */
+    public Bytes at(int index) {
+        return Bytes.owning(Arrays.copyOfRange(array, starts[index], ends[index]));
+    }
+}

@@ -1,0 +1,128 @@
+package dev.kv.server.resp;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import java.util.List;
+import java.util.Optional;
+
+/** How RESP writes what came of questions. */
+public final class Answers {
+    private Answers() {}
+
+    /**
+     * Writes the answer.
+     *
+     * @param replies to its commands, in their order
+     */
+    public static void write(RespWriter out, Question question, List<Reply> replies) {
+        switch (question) {
+            case Question.One one -> write(out, one, replies.getFirst());
+            case Question.Steps steps -> write(out, replies.getFirst(), steps.answer());
+            case Question.Each each -> write(out, each, replies);
+            case Question.Here here -> {
+                try {
+                    here.write(out);
+                } catch (RespError e) {
+                    out.error(e.getMessage());
+                }
+            }
+        }
+    }
+
+    public static void write(RespWriter out, Question.One one, Reply reply) {
+        write(out, reply, one.answer());
+    }
+
+    private static void write(RespWriter out, Reply reply, Question.Answer answer) {
+        if (reply instanceof Reply.Failed failed) {
+            out.error(failed);
+        } else {
+            answer.write(out, reply);
+        }
+    }
+
+    private static void write(RespWriter out, Question.Each each, List<Reply> replies) {
+        Optional<Reply.Failed> failure = replies.stream()
+                .filter(Reply.Failed.class::isInstance)
+                .map(Reply.Failed.class::cast)
+                .findFirst();
+        if (failure.isEmpty()) {
+            out.number(replies.stream().filter(each.counts()).count());
+        } else if (replies.size() == 1) {
+            out.error(failure.get());
+        } else {
+            long done = replies.stream()
+                    .filter(reply -> !(reply instanceof Reply.Failed))
+                    .count();
+            out.error("%s (%d of %d done)".formatted(RespError.line(failure.get()), done, replies.size()));
+        }
+    }
+
+    /** The number; 0 where there is nothing to count. */
+    static void number(RespWriter out, Reply reply) {
+        out.number(reply instanceof Reply.Amount(long amount) ? amount : 0);
+    }
+
+    /** The value of a key, if there is one. */
+    static void value(RespWriter out, Reply reply) {
+        if (reply instanceof Reply.Value(Bytes value)) {
+            out.bulk(value);
+        } else if (reply instanceof Reply.LargeValue(Held value)) {
+            out.bulk(value);
+        } else {
+            out.nil();
+        }
+    }
+
+    /** The values of several keys. */
+    static void each(RespWriter out, Reply reply) {
+        List<Reply> replies = ((Reply.Many) reply).replies();
+        out.array(replies.size());
+        replies.forEach(one -> value(out, one));
+    }
+
+    static void values(RespWriter out, Reply reply) {
+        out.bulks(valuesOf(reply));
+    }
+
+    /** The first of the values, if there is one. */
+    static void first(RespWriter out, Reply reply) {
+        List<Bytes> values = valuesOf(reply);
+        if (values.isEmpty()) {
+            out.nil();
+        } else {
+            out.bulk(values.getFirst());
+        }
+    }
+
+    /** All keys with their values. */
+    static void map(RespWriter out, Reply reply) {
+        List<Bytes> values = valuesOf(reply);
+        out.map(values.size() / 2);
+        values.forEach(out::bulk);
+    }
+
+    /** Keys with their values, of which the same may come more than once. */
+    static void pairs(RespWriter out, Reply reply) {
+        List<Bytes> values = valuesOf(reply);
+        if (!out.isVersion3()) {
+            out.bulks(values);
+            return;
+        }
+        out.array(values.size() / 2);
+        for (int i = 0; i < values.size(); i += 2) {
+            out.bulks(values.subList(i, i + 2));
+        }
+    }
+
+    /** A page of a hash, behind where the next one begins. */
+    static void page(RespWriter out, Reply reply) {
+        Reply.Page page = (Reply.Page) reply;
+        out.array(2).bulk(Long.toString(page.next())).bulks(page.values());
+    }
+
+    private static List<Bytes> valuesOf(Reply reply) {
+        return ((Reply.Values) reply).values();
+    }
+}

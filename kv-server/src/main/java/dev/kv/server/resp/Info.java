@@ -1,0 +1,126 @@
+package dev.kv.server.resp;
+
+import dev.kv.router.metrics.Metrics;
+import dev.kv.router.spi.Door;
+import dev.kv.router.spi.Engine;
+import dev.kv.router.table.TableInForce;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryUsage;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** What {@code INFO} tells of a node. */
+final class Info {
+    private final Door.Facts node;
+    private final RespDoor door;
+
+    Info(RespDoor door) {
+        this.node = door.node();
+        this.door = door;
+    }
+
+    /**
+     * The sections in Redis's form.
+     *
+     * @param wanted their names in small letters; all of them if there is none, or one that stands for all
+     */
+    String text(Set<String> wanted) {
+        boolean all = wanted.isEmpty()
+                || wanted.contains("all")
+                || wanted.contains("everything")
+                || wanted.contains("default");
+        StringBuilder text = new StringBuilder();
+        sections().forEach((name, facts) -> {
+            if (all || wanted.contains(name.toLowerCase(Locale.ROOT))) {
+                text.append(text.isEmpty() ? "" : "\r\n")
+                        .append("# ")
+                        .append(name)
+                        .append("\r\n");
+                facts.forEach((key, value) ->
+                        text.append(key).append(':').append(value).append("\r\n"));
+            }
+        });
+        return text.toString();
+    }
+
+    private Map<String, Map<String, Object>> sections() {
+        Map<String, Map<String, Object>> sections = new LinkedHashMap<>();
+        sections.put("Server", server());
+        sections.put("Clients", clients());
+        sections.put("Memory", memory());
+        sections.put("Persistence", persistence());
+        sections.put("Stats", stats());
+        sections.put("Keyspace", keyspace());
+        sections.put("Routing", routing());
+        return sections;
+    }
+
+    private Map<String, Object> server() {
+        Duration uptime = Duration.ofMillis(ManagementFactory.getRuntimeMXBean().getUptime());
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("redis_version", ServerCommands.REDIS_VERSION);
+        facts.put("kv_version", node.version());
+        facts.put("kv_node", node.name());
+        facts.put("kv_role", node.role());
+        facts.put("redis_mode", "standalone");
+        facts.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+        facts.put("arch_bits", 64);
+        facts.put("process_id", ProcessHandle.current().pid());
+        facts.put("tcp_port", door.address().getPort());
+        facts.put("uptime_in_seconds", uptime.toSeconds());
+        facts.put("uptime_in_days", uptime.toDays());
+        return facts;
+    }
+
+    private Map<String, Object> clients() {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("connected_clients", door.connections());
+        facts.put("maxclients", door.connectionsMax());
+        return facts;
+    }
+
+    private static Map<String, Object> memory() {
+        MemoryUsage heap = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("used_memory", heap.getUsed());
+        facts.put("used_memory_committed", heap.getCommitted());
+        facts.put("maxmemory", heap.getMax());
+        facts.put("maxmemory_policy", "noeviction");
+        return facts;
+    }
+
+    private Map<String, Object> persistence() {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("loading", 0);
+        Metrics.texts(node.metrics().of(Engine.PART))
+                .forEach((name, value) -> facts.put("kv_storage_" + name.replace(' ', '_'), value));
+        return facts;
+    }
+
+    private Map<String, Object> stats() {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("total_connections_received", door.clients().received());
+        facts.put("total_commands_processed", door.clients().requests());
+        return facts;
+    }
+
+    /** What this node keeps; {@code DBSIZE} counts what all nodes keep. */
+    private Map<String, Object> keyspace() {
+        long buckets = node.metrics().number(Engine.PART, Engine.BUCKETS).orElse(0);
+        return buckets == 0 ? Map.of() : Map.of("db0", "keys=" + buckets + ",expires=0,avg_ttl=0");
+    }
+
+    private Map<String, Object> routing() {
+        TableInForce table = node.table().get();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("kv_table", table.table().printable());
+        facts.put("kv_table_source", table.source());
+        facts.put("kv_table_version", table.version() == 0 ? "static" : "0x" + Long.toHexString(table.version()));
+        facts.put("kv_table_since", table.since());
+        facts.put("kv_table_absence", table.absence());
+        return facts;
+    }
+}

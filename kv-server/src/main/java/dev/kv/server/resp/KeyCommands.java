@@ -1,0 +1,200 @@
+package dev.kv.server.resp;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.NameSpace;
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Hop;
+import dev.kv.router.Store;
+import dev.kv.server.resp.RespCommand.Handler;
+import dev.kv.server.resp.RespCommand.Keys;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+
+/** The commands on buckets as a whole, which Redis calls keys. */
+final class KeyCommands {
+    private static final Bytes ANYTHING = Bytes.of("*");
+    private static final Bytes HASH = Bytes.of("hash");
+
+    /** How many names, from a position by chance on, one is drawn from. */
+    private static final int DRAWN_FROM = 64;
+
+    private static final long POSITIONS = 1L << 32;
+
+    private KeyCommands() {}
+
+    static List<RespCommand> rows() {
+        return List.of(
+                write("del", -2, Keys.ALL, "Drops buckets", each(Command.Drop::new)),
+                write("unlink", -2, Keys.ALL, "Drops buckets", each(Command.Drop::new)),
+                write(
+                        "rename",
+                        3,
+                        new Keys(1, 2, 1),
+                        "Gives a bucket another name",
+                        (request, session) -> new Question.One(
+                                new Command.Rename(request.at(1), request.at(2)), KeyCommands::renamed)),
+                read("exists", -2, Keys.ALL, "Counts the buckets that are there", each(Command.Size::new)),
+                read(
+                        "type",
+                        2,
+                        Keys.FIRST,
+                        "Tells what a bucket is: a hash",
+                        ofSize((out, there) -> out.simple(there ? "hash" : "none"))),
+                read(
+                        "ttl",
+                        2,
+                        Keys.FIRST,
+                        "Tells how long a bucket stays: for ever",
+                        ofSize((out, there) -> out.number(there ? -1 : -2))),
+                read(
+                        "pttl",
+                        2,
+                        Keys.FIRST,
+                        "Tells how long a bucket stays: for ever",
+                        ofSize((out, there) -> out.number(there ? -1 : -2))),
+                read(
+                        "dbsize",
+                        1,
+                        Keys.NONE,
+                        "Tells the number of buckets",
+                        (request, session) -> new Question.One(new Command.Count(NameSpace.ALL), Answers::number)),
+                read(
+                        "scan",
+                        -2,
+                        Keys.NONE,
+                        "Reads the names of buckets page by page",
+                        (request, session) -> scan(ScanOptions.ofBuckets(request))),
+                read(
+                        "keys",
+                        2,
+                        Keys.NONE,
+                        "Reads the names of buckets",
+                        (request, session) -> new Question.One(
+                                new Command.Names(NameSpace.ALL, 0, request.at(1), Long.MAX_VALUE),
+                                KeyCommands::allNames)),
+                read(
+                        "randomkey",
+                        1,
+                        Keys.NONE,
+                        "Reads the name of a bucket by chance",
+                        (request, session) -> new Question.Steps(KeyCommands::draw, KeyCommands::drawn)),
+                read(
+                        "kv.route",
+                        2,
+                        Keys.FIRST,
+                        "Tells the way of a request, node by node",
+                        (request, session) -> new Question.One(new Command.Route(request.at(1)), KeyCommands::way)));
+    }
+
+    private static RespCommand write(String name, int arity, Keys keys, String summary, Handler handler) {
+        return new RespCommand(name, arity, List.of("write"), keys, "generic", summary, handler);
+    }
+
+    private static RespCommand read(String name, int arity, Keys keys, String summary, Handler handler) {
+        return new RespCommand(name, arity, List.of("readonly"), keys, "generic", summary, handler);
+    }
+
+    /** A command on each bucket, answered by the number of those that have, or had, keys. */
+    private static Handler each(Function<Bytes, Command> command) {
+        return (request, session) ->
+                new Question.Each(request.from(1).stream().map(command).toList(), KeyCommands::isThere);
+    }
+
+    private static boolean isThere(Reply reply) {
+        return reply instanceof Reply.Amount(long keys) && keys > 0;
+    }
+
+    private interface Presence {
+        void write(RespWriter out, boolean there);
+    }
+
+    private static Handler ofSize(Presence presence) {
+        return (request, session) ->
+                new Question.One(new Command.Size(request.at(1)), (out, reply) -> presence.write(out, isThere(reply)));
+    }
+
+    private static void renamed(RespWriter out, Reply reply) {
+        if (reply instanceof Reply.NotFound) {
+            out.error("ERR no such key");
+        } else {
+            out.ok();
+        }
+    }
+
+    private static Question scan(ScanOptions options) {
+        ScanCursor cursor = ScanCursor.of(options.cursor());
+        boolean wanted = options.type().isEmpty() || options.type().equals(HASH);
+        return new Question.One(
+                new Command.Names(NameSpace.ALL, cursor.position(), options.match(), options.count()), (out, reply) -> {
+                    Reply.Names page = (Reply.Names) reply;
+                    if (!cursor.fits(page.owners())) {
+                        out.error("ERR table changed, start the scan again");
+                        return;
+                    }
+                    out.array(2).bulk(Long.toString(ScanCursor.next(page)));
+                    out.bulks(wanted ? names(page) : List.of());
+                });
+    }
+
+    private static List<Bytes> names(Reply.Names page) {
+        return page.names().stream().map(Reply.Name::bucket).toList();
+    }
+
+    private static void allNames(RespWriter out, Reply reply) {
+        Reply.Names page = (Reply.Names) reply;
+        if (page.next() != 0) {
+            out.error(new Reply.Failed(Reply.Reason.NAMES_TOO_LARGE));
+        } else {
+            out.bulks(names(page));
+        }
+    }
+
+    /** Asks for both at once, so that what the client sends behind it runs later. */
+    private static CompletionStage<Reply> draw(Store store) {
+        CompletionStage<Reply> some =
+                firstFrom(store, ThreadLocalRandom.current().nextLong(POSITIONS), DRAWN_FROM);
+        return some.thenCombine(firstFrom(store, 0, DRAWN_FROM), (one, other) -> isEmpty(one) ? other : one);
+    }
+
+    /**
+     * The first page from the position on that is not empty, if there is one: not every bucket has keys. Each page is twice as
+     * large as the one before, so that there are never many.
+     */
+    private static CompletionStage<Reply> firstFrom(Store store, long position, long count) {
+        return store.run(new Command.Names(NameSpace.ALL, position, ANYTHING, count))
+                .thenCompose(reply -> isEmpty(reply) && ((Reply.Names) reply).next() != 0
+                        ? firstFrom(store, ((Reply.Names) reply).next(), 2 * count)
+                        : CompletableFuture.completedFuture(reply));
+    }
+
+    private static boolean isEmpty(Reply reply) {
+        return reply instanceof Reply.Names page && page.names().isEmpty();
+    }
+
+    private static void drawn(RespWriter out, Reply reply) {
+        List<Bytes> names = names((Reply.Names) reply);
+        if (names.isEmpty()) {
+            out.nil();
+        } else {
+            out.bulk(names.get(ThreadLocalRandom.current().nextInt(names.size())));
+        }
+    }
+
+    private static void way(RespWriter out, Reply reply) {
+        Reply.Way way = (Reply.Way) reply;
+        out.array(way.hops().size() + (way.failure().isPresent() ? 1 : 0));
+        for (Hop hop : way.hops()) {
+            out.map(5);
+            out.bulk("node").bulk(hop.node());
+            out.bulk("table").bulk(hop.table() == 0 ? "static" : "0x" + Long.toHexString(hop.table()));
+            out.bulk("entry").bulk(hop.entry());
+            out.bulk("line").number(hop.line());
+            out.bulk("column").number(hop.column());
+        }
+        way.failure().ifPresent(failure -> out.error(failure));
+    }
+}

@@ -1,0 +1,109 @@
+package dev.kv.server.resp;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.kv.router.Bytes;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * A command of RESP, as a row of the table of all of them.
+ *
+ * @param name in small letters
+ * @param arity how many words it has, its name included; if it is negative, so many at least
+ * @param flags what Redis calls it: {@code write}, {@code readonly}, {@code fast} and so on
+ * @param keys where names of buckets stand among the words
+ * @param summary for people
+ * @param handler what its words come down to
+ */
+record RespCommand(
+        String name, int arity, List<String> flags, Keys keys, String group, String summary, Handler handler) {
+    private static final List<RespCommand> TABLE = Stream.of(
+                    HashCommands.rows(), KeyCommands.rows(), ConnectionCommands.rows(), ServerCommands.rows())
+            .flatMap(List::stream)
+            .toList();
+
+    /** By a hash of the name, those that fall together one after the other; its length is a power of two. */
+    private static final List<Optional<RespCommand>> BY_HASH = byHash();
+
+    /**
+     * Where names of buckets stand among the words of a command.
+     *
+     * @param first 0 if there are none
+     * @param last counted from the end if it is negative
+     */
+    record Keys(int first, int last, int step) {
+        static final Keys NONE = new Keys(0, 0, 0);
+        static final Keys FIRST = new Keys(1, 1, 1);
+        static final Keys ALL = new Keys(1, -1, 1);
+    }
+
+    /** Finds out what a request asks for; the number of its words is right. */
+    @FunctionalInterface
+    interface Handler {
+        /**
+         * What the request asks for.
+         *
+         * @throws RespError if it is refused
+         */
+        Question ask(RespRequest request, RespSession session);
+    }
+
+    boolean hasFlag(String flag) {
+        return flags.contains(flag);
+    }
+
+    /** Whether it may have so many words. */
+    boolean takes(int words) {
+        return takes(arity, words);
+    }
+
+    static boolean takes(int arity, int words) {
+        return arity < 0 ? words >= -arity : words == arity;
+    }
+
+    /** All rows. */
+    static List<RespCommand> table() {
+        return TABLE;
+    }
+
+    /** The row of that name, in small or large letters. */
+    static Optional<RespCommand> find(byte[] array, int start, int end) {
+        for (int slot = hash(array, start, end); ; slot++) {
+            Optional<RespCommand> row = BY_HASH.get(slot & (BY_HASH.size() - 1));
+            if (row.isEmpty() || Keyword.is(array, start, end, row.get().name)) {
+                return row;
+            }
+        }
+    }
+
+    static Optional<RespCommand> find(Bytes name) {
+        return find(name.array(), 0, name.size());
+    }
+
+    private static List<Optional<RespCommand>> byHash() {
+        int size = Integer.highestOneBit(4 * TABLE.size());
+        List<Optional<RespCommand>> rows = new ArrayList<>(Collections.nCopies(size, Optional.empty()));
+        for (RespCommand row : TABLE) {
+            byte[] name = row.name.getBytes(US_ASCII);
+            int slot = hash(name, 0, name.length) & (size - 1);
+            while (rows.get(slot).isPresent()) {
+                slot = (slot + 1) & (size - 1);
+            }
+            rows.set(slot, Optional.of(row));
+        }
+        return List.copyOf(rows);
+    }
+
+    private static int hash(byte[] array, int start, int end) {
+        int hash = 0;
+        // No name is longer.
+        for (int i = start; i < Math.min(end, start + 16); i++) {
+            hash = 31 * hash + (array[i] | 0x20);
+        }
+        return hash ^ hash >>> 8;
+    }
+}

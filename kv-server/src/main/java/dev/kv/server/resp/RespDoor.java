@@ -1,0 +1,29 @@
+package dev.kv.server.resp;
+
+import dev.kv.router.spi.Door;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+
+/** What commands of RESP tell of the door through which their client came. Any thread. */
+public interface RespDoor {
+    Door.Facts node();
+
+    Clients clients();
+
+    /** The address that was bound. */
+    InetSocketAddress address();
+
+    /** The number of open connections. */
+    int connections();
+
+    int connectionsMax();
+
+    /** The message for a client above {@link #connectionsMax}, without its first word. */
+    String tooManyConnections();
+
+    /** The time after which a silent connection is closed; zero for never. */
+    Duration idle();
+
+    /** The longest bulk string of a request. */
+    int bulkMaxBytes();
+}

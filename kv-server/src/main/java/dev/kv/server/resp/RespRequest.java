@@ -1,0 +1,253 @@
+package dev.kv.server.resp;
+
+import dev.kv.router.Bytes;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One request of RESP, an array of bulk strings, while it arrives and when it is there. What has come of it is taken at once,
+ * so that however many pieces it comes in, no byte is searched twice or copied more than a few times. To be used again for the
+ * next request.
+ */
+public final class RespRequest {
+    /** A request has at most so many arguments, as in Redis. */
+    static final int ARGUMENTS_MAX = 1024 * 1024;
+
+    /** What clients that have not logged in may send, as in Redis. */
+    private static final int STRANGERS_ARGUMENTS_MAX = 10;
+
+    private static final int STRANGERS_BULK_MAX_BYTES = 16 * 1024;
+
+    /** A number takes less, with what stands before and behind it. */
+    private static final int NUMBER_MAX_BYTES = 64;
+
+    /** The first memory for a bulk string that has not come as a whole; what was promised need not come. */
+    private static final int PARTIAL_FIRST_BYTES = 64 * 1024;
+
+    private static final int ARGUMENT_OVERHEAD_BYTES = 48;
+    private static final int NO_BULK = -1;
+
+    private final int bulkMaxBytes;
+    private final List<Bytes> arguments = new ArrayList<>();
+    private Optional<RespCommand> command = Optional.empty();
+
+    private boolean begun;
+    private int count;
+
+    /** The length of the bulk string that comes; {@link #NO_BULK} before its length has. */
+    private int bulkBytes = NO_BULK;
+
+    /** What has come of it, where it did not come at once. */
+    private byte[] partial = new byte[0];
+
+    private int partialBytes;
+    private long heldBytes;
+
+    public RespRequest(int bulkMaxBytes) {
+        this.bulkMaxBytes = bulkMaxBytes;
+    }
+
+    /** What is no RESP; the connection cannot go on. */
+    public static final class Malformed extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        Malformed(String message) {
+            super("Protocol error: " + message, null, false, false);
+        }
+    }
+
+    /** Whether a part of a request has come. */
+    public boolean isBegun() {
+        return begun;
+    }
+
+    /** What has come takes so many bytes. */
+    public long heldBytes() {
+        return heldBytes;
+    }
+
+    /** Forgets the request. */
+    public void clear() {
+        arguments.clear();
+        command = Optional.empty();
+        begun = false;
+        bulkBytes = NO_BULK;
+        partial = new byte[0];
+        heldBytes = 0;
+    }
+
+    /** How many arguments it has, the name of the command included. */
+    public int count() {
+        return arguments.size();
+    }
+
+    /** An argument; that of 0 is the command's name, or empty if {@link #command} has it. */
+    Bytes at(int index) {
+        return arguments.get(index);
+    }
+
+    /** The arguments from one on. */
+    List<Bytes> from(int index) {
+        return arguments.subList(index, arguments.size());
+    }
+
+    /** The row of the command, if there is one of that name. */
+    Optional<RespCommand> command() {
+        return command;
+    }
+
+    /**
+     * Takes what the input has of the request.
+     *
+     * @param stranger whether the client has to log in first
+     * @return whether the request is there as a whole; one without arguments is nothing to be answered
+     */
+    public boolean take(ByteBuffer input, boolean stranger) throws Malformed {
+        if (!begun) {
+            long announced = number(input, "mbulk", "multibulk", stranger);
+            if (announced == Long.MIN_VALUE) {
+                return false;
+            }
+            begun = true;
+            count = (int) Math.max(0, announced);
+        }
+        while (arguments.size() < count) {
+            if (!takeArgument(input, stranger)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean takeArgument(ByteBuffer input, boolean stranger) throws Malformed {
+        if (bulkBytes == NO_BULK) {
+            if (!input.hasRemaining()) {
+                return false;
+            }
+            byte mark = input.get(input.position());
+            if (mark != '$') {
+                throw new Malformed("expected '$', got '" + (char) (mark & 0xFF) + "'");
+            }
+            long announced = number(input, "bulk", "bulk", stranger);
+            if (announced == Long.MIN_VALUE) {
+                return false;
+            }
+            bulkBytes = (int) announced;
+            partialBytes = 0;
+        }
+        if (partialBytes == 0 && input.remaining() >= bulkBytes + 2) {
+            add(input);
+            return true;
+        }
+        return takePartial(input);
+    }
+
+    private void add(ByteBuffer input) {
+        if (arguments.isEmpty()) {
+            int start = input.arrayOffset() + input.position();
+            command = RespCommand.find(input.array(), start, start + bulkBytes);
+        }
+        if (arguments.isEmpty() && command.isPresent()) {
+            arguments.add(Bytes.EMPTY);
+            input.position(input.position() + bulkBytes);
+        } else {
+            arguments.add(Bytes.read(input, bulkBytes));
+        }
+        added(input);
+    }
+
+    /** Behind each bulk string stand two bytes, which are CR and LF; nobody looks. */
+    private void added(ByteBuffer input) {
+        input.position(input.position() + 2);
+        heldBytes += ARGUMENT_OVERHEAD_BYTES + bulkBytes;
+        bulkBytes = NO_BULK;
+        partialBytes = 0;
+    }
+
+    private boolean takePartial(ByteBuffer input) {
+        int some = Math.min(bulkBytes - partialBytes, input.remaining());
+        if (some > 0) {
+            growPartial(partialBytes + some);
+            input.get(partial, partialBytes, some);
+            partialBytes += some;
+        }
+        if (partialBytes < bulkBytes || input.remaining() < 2) {
+            return false;
+        }
+        if (arguments.isEmpty()) {
+            command = RespCommand.find(partial, 0, bulkBytes);
+        }
+        arguments.add(
+                arguments.isEmpty() && command.isPresent()
+                        ? Bytes.EMPTY
+                        : Bytes.owning(partial.length == bulkBytes ? partial : Arrays.copyOf(partial, bulkBytes)));
+        heldBytes -= partial.length;
+        partial = new byte[0];
+        added(input);
+        return true;
+    }
+
+    private void growPartial(int bytes) {
+        if (bytes > partial.length) {
+            long size = Math.max(Math.max(PARTIAL_FIRST_BYTES, 2L * partial.length), bytes);
+            byte[] larger = Arrays.copyOf(partial, (int) Math.min(size, bulkBytes));
+            heldBytes += larger.length - partial.length;
+            partial = larger;
+        }
+    }
+
+    /**
+     * Takes a line with a number behind its first byte.
+     *
+     * @return {@link Long#MIN_VALUE} if the line has not come as a whole
+     */
+    private long number(ByteBuffer input, String counted, String what, boolean stranger) throws Malformed {
+        byte[] array = input.array();
+        int start = input.arrayOffset() + input.position();
+        int limit = input.arrayOffset() + input.limit();
+        int end = start + 1;
+        while (end < limit && array[end] != '\r') {
+            end++;
+            if (end - start > NUMBER_MAX_BYTES) {
+                throw new Malformed("too big " + counted + " count string");
+            }
+        }
+        // The LF belongs to it.
+        if (end + 1 >= limit) {
+            return Long.MIN_VALUE;
+        }
+        long number = number(array, start + 1, end);
+        boolean isBulk = array[start] == '$';
+        long max = isBulk ? bulkMaxBytes : ARGUMENTS_MAX;
+        if (number > max || number == Long.MIN_VALUE || (isBulk && number < 0)) {
+            throw new Malformed("invalid " + what + " length");
+        }
+        if (stranger && number > (isBulk ? STRANGERS_BULK_MAX_BYTES : STRANGERS_ARGUMENTS_MAX)) {
+            throw new Malformed("unauthenticated " + what + " length");
+        }
+        input.position(input.position() + end + 2 - start);
+        return number;
+    }
+
+    /** The number of the text; {@link Long#MIN_VALUE} if it is none, or has more digits than any that may stand here. */
+    private static long number(byte[] array, int start, int end) {
+        boolean negative = start < end && array[start] == '-';
+        int first = negative ? start + 1 : start;
+        int digits = end - first;
+        if (digits < 1 || digits > 18 || (array[first] == '0' && (digits > 1 || negative))) {
+            return Long.MIN_VALUE;
+        }
+        long number = 0;
+        for (int i = first; i < end; i++) {
+            int digit = array[i] - '0';
+            if (digit < 0 || digit > 9) {
+                return Long.MIN_VALUE;
+            }
+            number = number * 10 + digit;
+        }
+        return negative ? -number : number;
+    }
+}

@@ -1,0 +1,229 @@
+package dev.kv.server.resp;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import dev.kv.router.net.Connection;
+import dev.kv.server.reply.Piece;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * One reply in RESP while it is written: in version 2, or in version 3 after {@code HELLO 3}. To be used again for the next one.
+ */
+public final class RespWriter {
+    private static final int FIRST_BYTES = 64;
+    private static final int KEPT_MAX_BYTES = 1024;
+
+    /** A long reply is made of pieces of this size and more: one array for all of it would be copied each time that it grows. */
+    private static final int PIECE_BYTES = 1 << 20;
+
+    private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
+
+    private boolean version3;
+    private final List<Piece> pieces = new ArrayList<>(1);
+    private byte[] buffer = new byte[FIRST_BYTES];
+    private int size;
+
+    /** Takes the bytes of a reply. */
+    @FunctionalInterface
+    public interface Sink {
+        /** Takes a part of an array; one of at most {@link Connection#COPIED_MAX_BYTES} is written to again afterwards. */
+        void take(byte[] array, int length);
+    }
+
+    public RespWriter(boolean version3) {
+        this.version3 = version3;
+    }
+
+    boolean isVersion3() {
+        return version3;
+    }
+
+    /** What follows is written in the other version, or goes on in this one. */
+    public void speak(boolean asVersion3) {
+        version3 = asVersion3;
+    }
+
+    /** The reply: pieces to be sent, one after the other. */
+    public List<Piece> toPieces() {
+        endPiece();
+        List<Piece> all = List.copyOf(pieces);
+        pieces.clear();
+        return all;
+    }
+
+    /** Whether the reply is one array, so far. */
+    public boolean isOneArray() {
+        return pieces.isEmpty();
+    }
+
+    /** Hands over a reply that is one array, which is forgotten then. */
+    public void sendTo(Sink sink) {
+        sink.take(buffer, size);
+        if (buffer.length > KEPT_MAX_BYTES) {
+            buffer = new byte[FIRST_BYTES];
+        }
+        size = 0;
+    }
+
+    RespWriter ok() {
+        put(OK);
+        return this;
+    }
+
+    /** A word of the protocol, such as {@code QUEUED}. */
+    RespWriter simple(String word) {
+        return line('+', word);
+    }
+
+    /** An error; its line begins with a word for programs. Texts stand for bytes, one for each character. */
+    public RespWriter error(String line) {
+        return line('-', line.replace('\r', ' ').replace('\n', ' '));
+    }
+
+    public RespWriter error(Reply.Failed failed) {
+        return error(RespError.line(failed));
+    }
+
+    RespWriter number(long number) {
+        return head(':', number);
+    }
+
+    RespWriter bulk(Bytes value) {
+        head('$', value.size());
+        if (value.size() > Connection.COPIED_MAX_BYTES) {
+            endPiece();
+            pieces.add(new Piece.Array(value));
+        } else {
+            put(value.array());
+        }
+        room(2);
+        buffer[size++] = '\r';
+        buffer[size++] = '\n';
+        if (size >= PIECE_BYTES) {
+            endPiece();
+        }
+        return this;
+    }
+
+    /** A value that is sent from where it is held, and was found sound. */
+    RespWriter bulk(Held value) {
+        head('$', value.size());
+        endPiece();
+        pieces.add(new Piece.Large(value));
+        room(2);
+        buffer[size++] = '\r';
+        buffer[size++] = '\n';
+        return this;
+    }
+
+    RespWriter bulk(String text) {
+        return bulk(Bytes.of(text));
+    }
+
+    /** A text for people. */
+    RespWriter verbatim(String text) {
+        if (!version3) {
+            return bulk(text);
+        }
+        byte[] utf8 = text.getBytes(UTF_8);
+        head('=', 4 + utf8.length);
+        put("txt:".getBytes(US_ASCII));
+        put(utf8);
+        return line("");
+    }
+
+    /** There is no such thing. */
+    RespWriter nil() {
+        return version3 ? line("_") : line("$-1");
+    }
+
+    /** So many things follow. */
+    RespWriter array(int count) {
+        return head('*', count);
+    }
+
+    /** So many pairs follow. */
+    RespWriter map(int pairs) {
+        return version3 ? head('%', pairs) : head('*', 2L * pairs);
+    }
+
+    /** So many different things follow. */
+    RespWriter set(int count) {
+        return head(version3 ? '~' : '*', count);
+    }
+
+    /** All of these. */
+    RespWriter bulks(List<Bytes> values) {
+        array(values.size());
+        values.forEach(this::bulk);
+        return this;
+    }
+
+    private RespWriter line(char mark, String text) {
+        return line(mark + text);
+    }
+
+    private RespWriter line(String text) {
+        put(text.getBytes(ISO_8859_1));
+        room(2);
+        buffer[size++] = '\r';
+        buffer[size++] = '\n';
+        return this;
+    }
+
+    private RespWriter head(char mark, long number) {
+        room(24);
+        buffer[size++] = (byte) mark;
+        if (number >= 0 && number < 10) {
+            buffer[size++] = (byte) ('0' + number);
+        } else {
+            putDigits(number);
+        }
+        buffer[size++] = '\r';
+        buffer[size++] = '\n';
+        return this;
+    }
+
+    private void putDigits(long number) {
+        if (number < 0) {
+            buffer[size++] = '-';
+        }
+        int digits = 1;
+        for (long rest = number / 10; rest != 0; rest /= 10) {
+            digits++;
+        }
+        long rest = number;
+        for (int i = size + digits - 1; i >= size; i--) {
+            buffer[i] = (byte) ('0' + Math.abs(rest % 10));
+            rest /= 10;
+        }
+        size += digits;
+    }
+
+    private void put(byte[] bytes) {
+        room(bytes.length);
+        System.arraycopy(bytes, 0, buffer, size, bytes.length);
+        size += bytes.length;
+    }
+
+    private void room(int bytes) {
+        if (buffer.length - size < bytes) {
+            buffer = Arrays.copyOf(buffer, Math.max(2 * buffer.length, size + bytes));
+        }
+    }
+
+    private void endPiece() {
+        if (size > 0) {
+            pieces.add(new Piece.Array(Bytes.owning(size == buffer.length ? buffer : Arrays.copyOf(buffer, size))));
+            buffer = new byte[FIRST_BYTES];
+            size = 0;
+        }
+    }
+}

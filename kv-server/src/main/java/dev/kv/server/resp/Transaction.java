@@ -1,0 +1,128 @@
+package dev.kv.server.resp;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.net.Budget;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The requests of a client between {@code MULTI} and {@code EXEC}. What they ask of a bucket runs as one batch, so there is
+ * only one bucket.
+ */
+final class Transaction {
+    private static final Set<String> RUN_AT_ONCE = Set.of("multi", "exec", "discard", "watch", "quit", "reset");
+
+    /** As many as one request has arguments. */
+    private static final int REQUESTS_MAX = RespRequest.ARGUMENTS_MAX;
+
+    private static final int SHOWN_BUCKETS_MAX = 8;
+    private static final int SHOWN_NAME_BYTES = 256;
+
+    private final Budget budget;
+    private final List<Question> questions = new ArrayList<>();
+    private long bytes;
+    private boolean spoiled;
+
+    /**
+     * @param budget the memory for requests that wait
+     */
+    Transaction(Budget budget) {
+        this.budget = budget;
+    }
+
+    /** Whether the command runs between {@code MULTI} and {@code EXEC}, too. */
+    static boolean runsAtOnce(RespCommand row) {
+        return RUN_AT_ONCE.contains(row.name());
+    }
+
+    /** A request was refused: the transaction will not run. */
+    void spoil() {
+        spoiled = true;
+    }
+
+    /** Gives back the memory for what was queued. */
+    void close() {
+        budget.give(bytes);
+        bytes = 0;
+    }
+
+    /** Keeps what the request asks for until {@code EXEC}. */
+    Question queue(RespCommand row, RespRequest request, RespSession session) {
+        if (questions.size() == REQUESTS_MAX || !budget.take(request.heldBytes())) {
+            throw new RespError("ERR the transaction is too large (kv.server.buffer-max): send less before EXEC");
+        }
+        bytes += request.heldBytes();
+        Question question;
+        try {
+            question = row.handler().ask(request, session);
+        } catch (RespError e) {
+            // As in Redis, arguments are looked at when the transaction runs.
+            question = (Question.Here) out -> out.error(e.getMessage());
+        }
+        if (question instanceof Question.Steps || commands(question).stream().anyMatch(Transaction::isNotForBatches)) {
+            throw new RespError("ERR Command not allowed inside a transaction");
+        }
+        questions.add(question);
+        return (Question.Here) out -> out.simple("QUEUED");
+    }
+
+    private static boolean isNotForBatches(Command command) {
+        return !(command instanceof Command.Read || command instanceof Command.Write);
+    }
+
+    private static List<? extends Command> commands(Question question) {
+        return switch (question) {
+            case Question.One one -> List.of(one.command());
+            case Question.Each each -> each.commands();
+            case Question.Steps _, Question.Here _ -> List.of();
+        };
+    }
+
+    /**
+     * All of it as one question.
+     *
+     * @throws RespError if it cannot run
+     */
+    Question execute() {
+        if (spoiled) {
+            throw new RespError("EXECABORT Transaction discarded because of previous errors.");
+        }
+        List<Command> commands = new ArrayList<>();
+        questions.forEach(question -> commands.addAll(commands(question)));
+        Set<Bytes> buckets = new LinkedHashSet<>();
+        commands.forEach(command -> buckets.add(command.bucket()));
+        if (buckets.size() > 1) {
+            throw new RespError(
+                    "EXECABORT Transaction discarded because it is on several buckets, which nodes keep apart: "
+                            + names(buckets));
+        }
+        if (buckets.isEmpty()) {
+            return (Question.Here) out -> write(out, List.of());
+        }
+        return new Question.One(
+                new Command.Batch(buckets.iterator().next(), commands),
+                (out, reply) -> write(out, ((Reply.Many) reply).replies()));
+    }
+
+    private static String names(Set<Bytes> buckets) {
+        List<String> names = buckets.stream()
+                .limit(SHOWN_BUCKETS_MAX)
+                .map(bucket -> '"' + bucket.printable(SHOWN_NAME_BYTES) + '"')
+                .toList();
+        return String.join(", ", names) + (buckets.size() > SHOWN_BUCKETS_MAX ? ", ..." : "");
+    }
+
+    private void write(RespWriter out, List<Reply> replies) {
+        out.array(questions.size());
+        int next = 0;
+        for (Question question : questions) {
+            int count = commands(question).size();
+            Answers.write(out, question, replies.subList(next, next + count));
+            next += count;
+        }
+    }
+}
