@@ -1,7 +1,5 @@
 package dev.kv.server;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
-
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
@@ -9,42 +7,29 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
 import dev.kv.server.line.LineCommand;
+import dev.kv.server.line.LineReader;
 import dev.kv.server.line.LineReply;
 import dev.kv.server.line.Words;
 import dev.kv.server.reply.Piece;
 import dev.kv.server.resp.Answers;
+import dev.kv.server.resp.EachRun;
 import dev.kv.server.resp.Question;
 import dev.kv.server.resp.RespError;
 import dev.kv.server.resp.RespRequest;
 import dev.kv.server.resp.RespSession;
 import dev.kv.server.resp.RespWriter;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
 /**
- * One client. Its commands run as they are read, without waiting for earlier replies; the replies leave in the order of the
- * requests, whatever order they become ready in.
+ * One client: takes its requests, in either protocol, and runs their commands as they arrive, without waiting for earlier replies.
+ * The replies leave in the order of the requests ({@link AnsweringConnection}).
  */
 final class ClientConnection extends AnsweringConnection {
-    /*
-     * Any page can make the browser that shows it send an HTTP request to any address that the browser reaches, this one
-     * included, with a body of the page's choice, and each line of the body would run here as a command. What a page
-     * cannot choose is how the request begins: with the method, which is POST unless the page asks this host first, and
-     * then with the line Host, whatever the method.
-     */
-    /** So many commands of one request are run before others get their turn. */
-    private static final int COMMANDS_AT_ONCE = 512;
-
-    private static final byte[] HTTP_METHOD = "POST ".getBytes(US_ASCII);
-
-    private static final byte[] HTTP_HOST = "host:".getBytes(US_ASCII);
-    private static final int HTTP_LINES = 2;
-
-    /** What a request of RESP begins with, and no command of a line. */
+    /** The first byte of a request of RESP, and of no command of the line protocol. */
     private static final byte RESP_MARK = '*';
 
     private static final String NO_MEMORY_TO_READ =
@@ -53,29 +38,17 @@ final class ClientConnection extends AnsweringConnection {
     private final OpenDoor door;
     private final ServerSettings settings;
     private final Store store;
-    private final Words words = new Words();
+    private final LineReader lines;
     private final RespRequest request;
     private final RespSession session;
     private final RespWriter out = new RespWriter(false);
     private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
 
-    /** What the budget knows of the request that comes. */
+    /** Bytes that are charged to the budget for the request that arrives. */
     private long requestChargedBytes;
 
-    /** Whether what comes is of no interest any more. */
+    /** Whether further input is ignored. */
     private boolean deaf;
-
-    /** How much of the next line is known to hold no LF, so that a line in many packets is not searched again for each. */
-    private int searchedBytes;
-
-    /** Whether what comes is the rest of a line that is too long. */
-    private boolean skipping;
-
-    /** How many lines have ended; not counted beyond {@link #HTTP_LINES}. */
-    private int lines;
-
-    /** Whether the last request was one of RESP, behind which Redis and its clients take an empty line for nothing. */
-    private boolean isBehindRequest;
 
     /** Whether commands of the last request wait for their turn. */
     private boolean isAsking;
@@ -87,6 +60,7 @@ final class ClientConnection extends AnsweringConnection {
         this.settings = settings;
         this.store = store;
         this.session = session;
+        this.lines = new LineReader(settings.lineMaxBytes());
         this.request = new RespRequest(door.bulkMaxBytes());
     }
 
@@ -100,22 +74,19 @@ final class ClientConnection extends AnsweringConnection {
         return !isAsking && super.mayRead();
     }
 
-    /** Takes a request of either protocol, or a part of one: each request begins with what tells them apart. */
+    /** Takes a request of either protocol, or a part of one. The first byte of each request tells its protocol. */
     @Override
     protected boolean read(ByteBuffer input) {
         if (deaf) {
             input.position(input.limit());
             return false;
         }
-        boolean atRequest = searchedBytes == 0 && !skipping;
-        boolean isRequest = request.isBegun() || (atRequest && input.get(input.position()) == RESP_MARK);
+        boolean isRequest = request.isBegun() || (!lines.isBegun() && input.get(input.position()) == RESP_MARK);
         return isRequest ? readRequest(input) : readLine(input);
     }
 
     private boolean readRequest(ByteBuffer input) {
-        // No browser begins like this.
-        lines = HTTP_LINES;
-        isBehindRequest = true;
+        lines.afterRequest();
         try {
             if (!request.take(input, !session.login().isDone())) {
                 return chargeRequest() ? false : refuseRequest(input);
@@ -137,7 +108,7 @@ final class ClientConnection extends AnsweringConnection {
         return true;
     }
 
-    /** Takes memory for what has come of a request, if there is any left. */
+    /** Charges the unfinished request to the budget; returns false if there is too little left. */
     private boolean chargeRequest() {
         long more = request.heldBytes() - requestChargedBytes;
         if (more > 0 && !budget().take(more)) {
@@ -165,81 +136,39 @@ final class ClientConnection extends AnsweringConnection {
         return new RespWriter(session.isVersion3()).error(line).toPieces();
     }
 
-    /** Ends the connection once all is answered; what comes from here on is of no interest. */
+    /** Ignores further input, and closes the connection once all requests are answered. */
     private void endDeaf(ByteBuffer input) {
         deaf = true;
         input.position(input.limit());
         inputEnded();
     }
 
-    /** Takes one line, or a part of one that is too long. */
     private boolean readLine(ByteBuffer input) {
-        byte[] array = input.array();
-        int start = input.arrayOffset() + input.position();
-        int limit = input.arrayOffset() + input.limit();
-        int end = indexOfLf(array, start + searchedBytes, limit);
-        int length = end - start;
-        boolean ended = end < limit;
-        boolean fits = !skipping && length <= settings.lineMaxBytes();
-        if (!ended && fits) {
-            searchedBytes = length;
-            return false;
-        }
-        searchedBytes = 0;
-        input.position(input.position() + length + (ended ? 1 : 0));
-        if (lines < HTTP_LINES && !skipping && isHttp(array, start, end)) {
-            door.spokeHttp(this);
-            close();
-            return true;
-        }
-        skipping = !ended;
-        if (ended && fits && isBehindRequest && (length == 0 || (length == 1 && array[start] == '\r'))) {
-            return true;
-        }
-        if (ended) {
-            isBehindRequest = false;
-            session.countRequest();
-            lines = Math.min(lines + 1, HTTP_LINES);
-            if (fits) {
-                run(array, start, end);
+        LineReader.Found found = lines.take(input);
+        switch (found) {
+            case NOTHING, SKIPPED -> {}
+            case LINE -> {
+                session.countRequest();
+                run(lines.words());
                 if (session.isQuitting()) {
                     endDeaf(input);
                 }
-            } else {
+            }
+            case TOO_LONG -> {
+                session.countRequest();
                 fail(
                         Reply.Word.TOOLARGE,
                         "the line is longer than " + settings.lineMaxBytes() + " bytes (kv.server.line-max)");
             }
-        }
-        return true;
-    }
-
-    private static int indexOfLf(byte[] array, int from, int to) {
-        int at = from;
-        while (at < to && array[at] != '\n') {
-            at++;
-        }
-        return at;
-    }
-
-    private boolean isHttp(byte[] array, int start, int end) {
-        return begins(array, start, end, HTTP_HOST, 0x20) || (lines == 0 && begins(array, start, end, HTTP_METHOD, 0));
-    }
-
-    private static boolean begins(byte[] array, int start, int end, byte[] prefix, int caseBit) {
-        if (end - start < prefix.length) {
-            return false;
-        }
-        for (int i = 0; i < prefix.length; i++) {
-            if ((array[start + i] | caseBit) != prefix[i]) {
-                return false;
+            case HTTP -> {
+                door.spokeHttp(this);
+                close();
             }
         }
-        return true;
+        return found != LineReader.Found.NOTHING;
     }
 
-    private void run(byte[] array, int start, int end) {
-        words.split(array, start, end);
+    private void run(Words words) {
         if (LineCommand.isLogin(words)) {
             answer(Protocol.LINE, logIn(words.at(1)));
         } else if (!session.login().isDone()) {
@@ -267,6 +196,23 @@ final class ClientConnection extends AnsweringConnection {
                 });
     }
 
+    private void fail(Reply.Word word, String message) {
+        answer(Protocol.LINE, LineReply.of(new Reply.Failed(word, message)));
+    }
+
+    private void runLine(Command command) {
+        try {
+            settle(Protocol.LINE, () -> text(command), store.run(command).toCompletableFuture(), LineReply::of);
+        } catch (Throwable fault) {
+            fault(text(command), fault);
+        }
+    }
+
+    private static String text(Command command) {
+        return command.getClass().getSimpleName() + " in bucket "
+                + command.bucket().printable(256);
+    }
+
     private void ask(RespRequest asked) {
         boolean version3 = session.isVersion3();
         Question question;
@@ -284,7 +230,13 @@ final class ClientConnection extends AnsweringConnection {
         }
     }
 
-    /** Whether the reply may be long, in memory: it is not asked for while clients hold all there is of that. */
+    private static List<Piece> written(boolean version3, Question question, List<Reply> replies) {
+        RespWriter out = new RespWriter(version3);
+        Answers.write(out, question, replies);
+        return out.toPieces();
+    }
+
+    /** Whether the reply may take much memory: such a command is refused while clients hold all that there is. */
     private static boolean mayTakeMemory(Command command) {
         return switch (command) {
             case Command.Content _, Command.GetAll _, Command.Sample _, Command.Scan _, Command.Batch _ -> true;
@@ -298,6 +250,7 @@ final class ClientConnection extends AnsweringConnection {
         };
     }
 
+    /** Runs a command on one bucket. A reply that is ready at once, with none before it, is written without a future. */
     private void runOne(Question.One one, boolean version3) {
         Command command = one.command();
         if (mayTakeMemory(command) && budget().isSpent()) {
@@ -322,78 +275,35 @@ final class ClientConnection extends AnsweringConnection {
         }
     }
 
-    private static String text(Command command) {
-        return command.getClass().getSimpleName() + " in bucket "
-                + command.bucket().printable(256);
-    }
-
-    private static List<Piece> written(boolean version3, Question question, List<Reply> replies) {
-        RespWriter out = new RespWriter(version3);
-        Answers.write(out, question, replies);
-        return out.toPieces();
-    }
-
-    private void runLine(Command command) {
-        try {
-            settle(Protocol.LINE, () -> text(command), store.run(command).toCompletableFuture(), LineReply::of);
-        } catch (Throwable fault) {
-            fault(text(command), fault);
-        }
-    }
-
     private void runEach(Question.Each each, boolean version3) {
         Supplier<String> what = () -> "a request for " + each.commands().size() + " buckets";
         try {
-            List<CompletableFuture<Reply>> replies = new ArrayList<>();
-            CompletableFuture<Reply> all = new CompletableFuture<>();
-            if (runNext(each.commands(), replies)) {
-                completeWith(all, replies);
-            } else {
+            EachRun run = new EachRun(store, each.commands());
+            if (run.next()) {
                 isAsking = true;
-                loop().inTurns(() -> runInTurns(each.commands(), replies, all));
+                loop().inTurns(() -> runNext(run, what));
             }
-            settle(Protocol.RESP, what, all, many -> written(version3, each, ((Reply.Many) many).replies()));
+            settle(Protocol.RESP, what, run.replies(), many -> written(version3, each, ((Reply.Many) many).replies()));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
     }
 
-    /** Runs some of the commands that have not been run; tells whether those were the last. */
-    private boolean runNext(List<? extends Command> commands, List<CompletableFuture<Reply>> replies) {
-        int end = Math.min(commands.size(), replies.size() + COMMANDS_AT_ONCE);
-        for (Command command : commands.subList(replies.size(), end)) {
-            replies.add(store.run(command).toCompletableFuture());
-        }
-        return end == commands.size();
-    }
-
-    /** Runs some commands of a long request; nothing behind it is read before the last of them. Tells whether there are more. */
-    private boolean runInTurns(
-            List<? extends Command> commands, List<CompletableFuture<Reply>> replies, CompletableFuture<Reply> all) {
+    /** Runs some commands of a long request, and reads on after the last of them. Returns whether more are left. */
+    private boolean runNext(EachRun run, Supplier<String> what) {
         try {
-            if (!isClosed() && !runNext(commands, replies)) {
+            if (isClosed()) {
+                return false;
+            }
+            if (run.next()) {
                 return true;
             }
+            isAsking = false;
+            readOn();
         } catch (Throwable fault) {
-            fault("a request for " + commands.size() + " buckets", fault);
-            return false;
+            fault(what.get(), fault);
         }
-        isAsking = false;
-        completeWith(all, replies);
-        readOn();
         return false;
-    }
-
-    private static void completeWith(CompletableFuture<Reply> all, List<CompletableFuture<Reply>> replies) {
-        var _ = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
-                .whenComplete((done, fault) -> {
-                    if (fault == null) {
-                        all.complete(new Reply.Many(
-                                replies.stream().map(CompletableFuture::join).toList()));
-                    } else {
-                        all.completeExceptionally(fault);
-                    }
-                });
     }
 
     private void runSteps(Question.Steps steps, boolean version3) {
@@ -410,11 +320,7 @@ final class ClientConnection extends AnsweringConnection {
         }
     }
 
-    private void fail(Reply.Word word, String message) {
-        answer(Protocol.LINE, LineReply.of(new Reply.Failed(word, message)));
-    }
-
-    /** Answers what has been received as a whole, then closes the connection. */
+    /** Answers what has arrived as a whole, then closes the connection. */
     void finish() {
         endInput();
     }

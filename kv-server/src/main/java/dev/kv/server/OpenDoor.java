@@ -21,7 +21,6 @@ import dev.kv.server.resp.RespSession;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.Map;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;

@@ -1,94 +1,41 @@
 package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.net.Addresses;
 import dev.kv.server.resp.RespCommand.Handler;
 import dev.kv.server.resp.RespCommand.Keys;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.OptionalLong;
-import java.util.function.Predicate;
 
-/** The commands on the connection, the login and transactions. */
+/** The commands on the connection of the client that sends them, the login among them. */
 final class ConnectionCommands {
-    private static final Bytes DEFAULT_USER = Bytes.of("default");
-    private static final String WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
+    static final Bytes DEFAULT_USER = Bytes.of("default");
 
-    private static final Subcommands CLIENT = new Subcommands(
-            "client",
-            Map.of(
-                    "id", new Subcommands.Row(2, (request, session) -> here(out -> out.number(session.id()))),
-                    "getname",
-                            new Subcommands.Row(
-                                    2,
-                                    (request, session) -> here(out -> {
-                                        if (session.name().isEmpty()) {
-                                            out.nil();
-                                        } else {
-                                            out.bulk(session.name());
-                                        }
-                                    })),
-                    "setname",
-                            new Subcommands.Row(3, (request, session) -> {
-                                Bytes name = request.at(2);
-                                return here(out -> {
-                                    session.name(clientName(name));
-                                    out.ok();
-                                });
-                            }),
-                    "setinfo", new Subcommands.Row(4, ConnectionCommands::setInfo),
-                    "info",
-                            new Subcommands.Row(
-                                    2, (request, session) -> here(out -> out.verbatim(session.line() + "\n"))),
-                    "list", new Subcommands.Row(-2, ConnectionCommands::list),
-                    "kill", new Subcommands.Row(-3, ConnectionCommands::kill),
-                    "no-evict",
-                            new Subcommands.Row(3, (request, session) -> {
-                                if (!Keyword.is(request.at(2), "on") && !Keyword.is(request.at(2), "off")) {
-                                    throw RespError.syntax();
-                                }
-                                return here(RespWriter::ok);
-                            })));
+    private static final int SHOWN_BYTES = 128;
+    private static final String WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
+    private static final List<String> BEFORE_LOGIN = List.of("noscript", "loading", "stale", "fast", "no_auth");
 
     private ConnectionCommands() {}
 
     static List<RespCommand> rows() {
         return List.of(
-                row("ping", -1, List.of("fast"), "Answers", ConnectionCommands::ping),
-                row("echo", 2, List.of("fast"), "Says it again", (request, session) -> {
+                row("ping", -1, List.of("fast"), "Answers PONG, or its argument", ConnectionCommands::ping),
+                row("echo", 2, List.of("fast"), "Answers its argument", (request, session) -> {
                     Bytes said = request.at(1);
                     return here(out -> out.bulk(said));
                 }),
+                row("hello", -1, BEFORE_LOGIN, "Chooses the version of the protocol", ConnectionCommands::hello),
+                row("auth", -2, BEFORE_LOGIN, "Logs in", ConnectionCommands::auth),
                 row(
-                        "hello",
-                        -1,
-                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
-                        "Begins a conversation",
-                        ConnectionCommands::hello),
-                row(
-                        "auth",
-                        -2,
-                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
-                        "Logs in",
-                        ConnectionCommands::auth),
-                row("select", 2, List.of("loading", "stale", "fast"), "Chooses the database: 0", (request, session) -> {
-                    OptionalLong number = request.at(1).wholeNumber();
-                    return here(out -> {
-                        if (number.isEmpty()) {
-                            throw RespError.notAnInteger();
-                        }
-                        if (number.getAsLong() != 0) {
-                            throw new RespError("ERR DB index is out of range");
-                        }
-                        out.ok();
-                    });
-                }),
+                        "select",
+                        2,
+                        List.of("loading", "stale", "fast"),
+                        "Chooses the database, which is 0",
+                        ConnectionCommands::select),
                 row(
                         "quit",
                         -1,
-                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
-                        "Ends the connection",
+                        BEFORE_LOGIN,
+                        "Closes the connection",
                         (request, session) -> here(out -> {
                             session.quit();
                             out.ok();
@@ -96,47 +43,23 @@ final class ConnectionCommands {
                 row(
                         "reset",
                         1,
-                        List.of("noscript", "loading", "stale", "fast", "no_auth"),
-                        "Begins anew",
+                        BEFORE_LOGIN,
+                        "Resets the connection",
                         (request, session) -> here(out -> {
                             session.reset();
                             out.speak(false);
                             out.simple("RESET");
                         })),
-                row("client", -2, List.of("noscript", "loading", "stale"), "Tells of clients", CLIENT),
-                transaction("multi", 1, "Begins a transaction", (request, session) -> {
-                    if (session.transaction().isPresent()) {
-                        throw new RespError("ERR MULTI calls can not be nested");
-                    }
-                    session.beginTransaction();
-                    return here(RespWriter::ok);
-                }),
-                transaction("exec", 1, "Runs a transaction", (request, session) -> {
-                    Transaction transaction =
-                            session.transaction().orElseThrow(() -> new RespError("ERR EXEC without MULTI"));
-                    session.endTransaction();
-                    return transaction.execute();
-                }),
-                transaction("discard", 1, "Forgets a transaction", (request, session) -> {
-                    if (session.transaction().isEmpty()) {
-                        throw new RespError("ERR DISCARD without MULTI");
-                    }
-                    session.endTransaction();
-                    return here(RespWriter::ok);
-                }),
-                transaction("watch", -2, "Is refused", (request, session) -> {
-                    throw new RespError("ERR WATCH is not supported: use MULTI and EXEC on one bucket, or HSETNX");
-                }),
-                transaction("unwatch", 1, "Does nothing", (request, session) -> here(RespWriter::ok)));
+                row(
+                        "client",
+                        -2,
+                        List.of("noscript", "loading", "stale"),
+                        "Shows, names and closes connections of clients",
+                        ClientCommands.CLIENT));
     }
 
     private static RespCommand row(String name, int arity, List<String> flags, String summary, Handler handler) {
         return new RespCommand(name, arity, flags, Keys.NONE, "connection", summary, handler);
-    }
-
-    private static RespCommand transaction(String name, int arity, String summary, Handler handler) {
-        List<String> flags = List.of("noscript", "loading", "stale", "fast");
-        return new RespCommand(name, arity, flags, Keys.NONE, "transactions", summary, handler);
     }
 
     private static Question here(Question.Here answer) {
@@ -152,6 +75,19 @@ final class ConnectionCommands {
         }
         Bytes said = request.at(1);
         return here(out -> out.bulk(said));
+    }
+
+    private static Question select(RespRequest request, RespSession session) {
+        OptionalLong number = request.at(1).wholeNumber();
+        return here(out -> {
+            if (number.isEmpty()) {
+                throw RespError.notAnInteger();
+            }
+            if (number.getAsLong() != 0) {
+                throw new RespError("ERR DB index is out of range");
+            }
+            out.ok();
+        });
     }
 
     private static Question auth(RespRequest request, RespSession session) {
@@ -185,29 +121,20 @@ final class ConnectionCommands {
     private static Question hello(RespRequest request, RespSession session) {
         List<Bytes> words = List.copyOf(request.from(1));
         return here(out -> {
-            int at = 0;
-            boolean version3 = session.isVersion3();
-            if (!words.isEmpty()) {
-                OptionalLong version = words.get(at++).wholeNumber();
-                if (version.isEmpty()) {
-                    throw new RespError("ERR Protocol version is not an integer or out of range");
-                }
-                if (version.getAsLong() != 2 && version.getAsLong() != 3) {
-                    throw new RespError("NOPROTO unsupported protocol version");
-                }
-                version3 = version.getAsLong() == 3;
-            }
+            boolean version3 = words.isEmpty() ? session.isVersion3() : isVersion3(words.getFirst());
             String name = session.name();
+            int at = 1;
             while (at < words.size()) {
                 Bytes option = words.get(at);
                 if (Keyword.is(option, "auth") && at + 2 < words.size()) {
                     logIn(session, words.get(at + 1), words.get(at + 2));
                     at += 3;
                 } else if (Keyword.is(option, "setname") && at + 1 < words.size()) {
-                    name = clientName(words.get(at + 1));
+                    name = ClientCommands.clientName(words.get(at + 1));
                     at += 2;
                 } else {
-                    throw new RespError("ERR Syntax error in HELLO option '" + RespError.shown(option, 128) + "'");
+                    throw new RespError(
+                            "ERR Syntax error in HELLO option '" + RespError.shown(option, SHOWN_BYTES) + "'");
                 }
             }
             if (!session.login().isDone()) {
@@ -218,119 +145,30 @@ final class ConnectionCommands {
             session.name(name);
             session.speak(version3);
             out.speak(version3);
-            out.map(8);
-            out.bulk("server").bulk("redis");
-            out.bulk("version").bulk(ServerCommands.REDIS_VERSION);
-            out.bulk("proto").number(version3 ? 3 : 2);
-            out.bulk("id").number(session.id());
-            out.bulk("mode").bulk("standalone");
-            out.bulk("role").bulk("master");
-            out.bulk("modules").array(0);
-            out.bulk("kv_version").bulk(session.door().node().version());
+            describe(out, session);
         });
     }
 
-    private static String clientName(Bytes name) {
-        return plain(name, "Client names cannot contain spaces, newlines or special characters.");
+    private static boolean isVersion3(Bytes word) {
+        OptionalLong version = word.wholeNumber();
+        if (version.isEmpty()) {
+            throw new RespError("ERR Protocol version is not an integer or out of range");
+        }
+        if (version.getAsLong() != 2 && version.getAsLong() != 3) {
+            throw new RespError("NOPROTO unsupported protocol version");
+        }
+        return version.getAsLong() == 3;
     }
 
-    private static String plain(Bytes text, String otherwise) {
-        for (byte b : text.array()) {
-            if (b < '!' || b > '~') {
-                throw new RespError("ERR " + otherwise);
-            }
-        }
-        return text.text();
-    }
-
-    private static Question setInfo(RespRequest request, RespSession session) {
-        Bytes option = request.at(2);
-        String name = RespError.shown(option, 128).toLowerCase(Locale.ROOT);
-        Bytes value = request.at(3);
-        return here(out -> {
-            String text = plain(value, name + " cannot contain spaces, newlines or special characters.");
-            switch (name) {
-                case "lib-name" -> session.library(text);
-                case "lib-ver" -> session.libraryVersion(text);
-                default -> throw new RespError("ERR Unrecognized option '" + RespError.shown(option, 128) + "'");
-            }
-            out.ok();
-        });
-    }
-
-    private static Question list(RespRequest request, RespSession session) {
-        Predicate<RespSession> wanted = client -> true;
-        if (request.count() > 2) {
-            if (Keyword.is(request.at(2), "id") && request.count() > 3) {
-                List<Long> ids = request.from(3).stream()
-                        .map(id -> id.wholeNumber().orElseThrow(() -> new RespError("ERR Invalid client ID")))
-                        .toList();
-                wanted = client -> ids.contains(client.id());
-            } else if (Keyword.is(request.at(2), "type") && request.count() == 4) {
-                boolean normal = isNormal(request.at(3));
-                wanted = client -> normal;
-            } else {
-                throw RespError.syntax();
-            }
-        }
-        Predicate<RespSession> filter = wanted;
-        return here(out -> {
-            StringBuilder lines = new StringBuilder();
-            session.door()
-                    .clients()
-                    .matching(filter)
-                    .forEach(client -> lines.append(client.line()).append('\n'));
-            out.verbatim(lines.toString());
-        });
-    }
-
-    private static boolean isNormal(Bytes type) {
-        for (String known : List.of("normal", "master", "slave", "replica", "pubsub")) {
-            if (Keyword.is(type, known)) {
-                return known.equals("normal");
-            }
-        }
-        throw new RespError("ERR Unknown client type '" + RespError.shown(type, 128) + "'");
-    }
-
-    private static Question kill(RespRequest request, RespSession session) {
-        if (request.count() == 3) {
-            String address = request.at(2).text();
-            return here(out -> {
-                if (session.door().clients().kill(client -> client.remote().equals(address), session) == 0) {
-                    throw new RespError("ERR No such client");
-                }
-                out.ok();
-            });
-        }
-        if (request.count() % 2 != 0) {
-            throw RespError.syntax();
-        }
-        Predicate<RespSession> wanted = client -> true;
-        boolean skipSelf = true;
-        for (int i = 2; i < request.count(); i += 2) {
-            Bytes option = request.at(i);
-            Bytes value = request.at(i + 1);
-            if (Keyword.is(option, "id")) {
-                long id =
-                        value.wholeNumber().orElseThrow(() -> new RespError("ERR client-id should be greater than 0"));
-                wanted = wanted.and(client -> client.id() == id);
-            } else if (Keyword.is(option, "addr")) {
-                wanted = wanted.and(client -> client.remote().equals(value.text()));
-            } else if (Keyword.is(option, "laddr")) {
-                wanted = wanted.and(client -> Addresses.text(client.door().address()).equals(value.text()));
-            } else if (Keyword.is(option, "user")) {
-                wanted = wanted.and(client -> value.equals(DEFAULT_USER));
-            } else if (Keyword.is(option, "type")) {
-                boolean normal = isNormal(value);
-                wanted = wanted.and(client -> normal);
-            } else if (Keyword.is(option, "skipme") && (Keyword.is(value, "yes") || Keyword.is(value, "no"))) {
-                skipSelf = Keyword.is(value, "yes");
-            } else {
-                throw RespError.syntax();
-            }
-        }
-        Predicate<RespSession> filter = skipSelf ? wanted.and(client -> client != session) : wanted;
-        return here(out -> out.number(session.door().clients().kill(filter, session)));
+    private static void describe(RespWriter out, RespSession session) {
+        out.map(8);
+        out.bulk("server").bulk("redis");
+        out.bulk("version").bulk(ServerCommands.REDIS_VERSION);
+        out.bulk("proto").number(session.isVersion3() ? 3 : 2);
+        out.bulk("id").number(session.id());
+        out.bulk("mode").bulk("standalone");
+        out.bulk("role").bulk("master");
+        out.bulk("modules").array(0);
+        out.bulk("kv_version").bulk(session.door().node().version());
     }
 }

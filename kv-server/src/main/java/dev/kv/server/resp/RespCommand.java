@@ -22,7 +22,11 @@ import java.util.stream.Stream;
 record RespCommand(
         String name, int arity, List<String> flags, Keys keys, String group, String summary, Handler handler) {
     private static final List<RespCommand> TABLE = Stream.of(
-                    HashCommands.rows(), KeyCommands.rows(), ConnectionCommands.rows(), ServerCommands.rows())
+                    HashCommands.rows(),
+                    KeyCommands.rows(),
+                    ConnectionCommands.rows(),
+                    TransactionCommands.rows(),
+                    ServerCommands.rows())
             .flatMap(List::stream)
             .toList();
 
