@@ -125,7 +125,6 @@ final class Syncer {
         long now = System.nanoTime();
         boolean isDue = sync.interval().isPresent() && now - dueNanos >= 0;
         if (isDue || asked || !arrived.isEmpty()) {
-            asked = false;
             dueNanos = now + sync.interval().map(Duration::toNanos).orElse(0L);
             syncOnce();
             return 0;
@@ -139,6 +138,8 @@ final class Syncer {
 
     private void syncOnce() {
         takeArrived();
+        // After that, so that nothing which was asked for before a write that is acknowledged now is done once more.
+        asked = false;
         try {
             long from = System.nanoTime();
             if (log.sync()) {
