@@ -29,12 +29,17 @@ final class Folder implements AutoCloseable {
 
     private final Path path;
     private final FileChannel lock;
+
+    /** The folder itself, open so that its fsync needs no file descriptor: a process may have none left. */
+    private final FileChannel directory;
+
     private final Hash hash;
     private Format format;
 
-    private Folder(Path path, FileChannel lock, Format format) {
+    private Folder(Path path, FileChannel lock, FileChannel directory, Format format) {
         this.path = path;
         this.lock = lock;
+        this.directory = directory;
         this.hash = new Hash(format.seed());
         this.format = format;
     }
@@ -52,7 +57,8 @@ final class Folder implements AutoCloseable {
             if (!Files.exists(path.resolve(Format.FILE))) {
                 makeFormat(path);
             }
-            return new Folder(path, lock, Format.read(path));
+            Format format = Format.read(path);
+            return new Folder(path, lock, FileChannel.open(path, READ), format);
         } catch (IOException | RuntimeException e) {
             lock.close();
             throw e;
@@ -217,8 +223,9 @@ final class Folder implements AutoCloseable {
         return path.resolve(name + UNFINISHED);
     }
 
+    /** Forces onto the disk which files it has. */
     void sync() throws IOException {
-        sync(path);
+        directory.force(true);
     }
 
     /** Removes what an earlier process did not finish. */
@@ -240,6 +247,8 @@ final class Folder implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        lock.close();
+        try (directory) {
+            lock.close();
+        }
     }
 }
