@@ -3,6 +3,7 @@ package dev.kv.router;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -27,6 +28,7 @@ public abstract class OperatorError extends RuntimeException {
         return switch (e) {
             case AccessDeniedException _ -> "permission denied";
             case NoSuchFileException _ -> "no such file or folder";
+            case DirectoryNotEmptyException _ -> "the folder is not empty";
             case FileAlreadyExistsException _ -> "a file of this name is in the way";
             case FileSystemException failed when failed.getReason() != null -> failed.getReason();
             case ClosedByInterruptException _ -> "it was interrupted";

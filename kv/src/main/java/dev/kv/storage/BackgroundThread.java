@@ -49,9 +49,18 @@ final class BackgroundThread {
             long nanos = turn.run();
             troubles.over(name);
             return nanos;
-        } catch (RuntimeException | Error fault) {
-            troubles.fault(name, fault);
+        } catch (Throwable fault) {
+            tell(fault);
             return AFTER_FAULT.toNanos();
+        }
+    }
+
+    private void tell(Throwable fault) {
+        try {
+            troubles.fault(name, fault);
+        } catch (Throwable untold) {
+            // There may be no memory to tell it. The next turn goes on all the same.
+            fault.addSuppressed(untold);
         }
     }
 

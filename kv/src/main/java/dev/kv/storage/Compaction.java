@@ -105,6 +105,7 @@ final class Compaction {
         }
         failed.retain(sealed);
         failed.throwAny();
+        segments.throwUnremoved();
     }
 
     private boolean isSmall(Segment segment) {
@@ -234,6 +235,9 @@ final class Compaction {
             // There may be room for others, and for this one as soon as those were rewritten.
             full = e;
             return false;
+        } catch (RuntimeException | Error e) {
+            failed.add(only, new IOException(only + " could not be rewritten: " + e, e));
+            return false;
         }
         return isReplaced(old, copied);
     }
@@ -292,7 +296,7 @@ final class Compaction {
         segments.know(rewritten);
         try {
             copied.takeOver();
-        } catch (RuntimeException | InternalError e) {
+        } catch (RuntimeException | Error e) {
             // Some of what is needed is read from the old ones, and some from the new one: all of them stay.
             Damaged damage = new Damaged(rewritten.path(), 0, "what was just written cannot be read");
             damage.initCause(e);

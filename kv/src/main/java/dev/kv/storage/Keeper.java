@@ -58,7 +58,7 @@ final class Keeper {
     private synchronized void turn() {
         boolean isShort = log.isShort();
         Duration pinMax = pins.limit(isShort);
-        log.segments().closeRetired(pinMax);
+        tried("unmapping what was replaced", () -> log.segments().closeRetired(pinMax));
         tried("cutting off what was copied elsewhere", () -> log.segments().cut(pinMax));
         isShort |= !tried("room ahead", () -> log.prepare(isBusy));
         long nanos = System.nanoTime() - keptNanos;
@@ -141,7 +141,7 @@ final class Keeper {
             segment.damaged(Damaged.unreadable(segment.path(), sigbus));
         } catch (IOException e) {
             hintless.add(segment, e);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             hintless.add(segment, new IOException(segment + " gets no hint: " + e, e));
         }
     }

@@ -746,11 +746,8 @@ final class Segment implements AutoCloseable {
 
     /** Ends the mapping unless somebody has pinned it; returns whether it is ended. */
     boolean isClosedUnpinned() {
-        if (!PINS.compareAndSet(this, 0, CLOSED) && pins != CLOSED) {
-            return false;
-        }
-        close();
-        return true;
+        boolean isUnpinned = PINS.compareAndSet(this, 0, CLOSED) || pins == CLOSED;
+        return isUnpinned && (isClosed() || isCutOff());
     }
 
     /** Ends the mapping though somebody has pinned it; returns whether it was not ended before, and is now. */

@@ -1,6 +1,8 @@
 package dev.kv.storage;
 
+import dev.kv.router.OperatorError;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -34,8 +36,11 @@ final class Segments {
 
     private volatile List<Segment> live = List.of();
 
-    /** Segments whose files are to be removed, in that order. */
+    /** Segments whose files are to be removed. */
     private final Queue<Segment> retired = new ConcurrentLinkedQueue<>();
+
+    /** Those of them that could not be removed. */
+    private final SetAside unremoved = new SetAside();
 
     /** Segments without files that may still be read; guarded by itself. */
     private final ArrayDeque<Removed> removed = new ArrayDeque<>();
@@ -144,18 +149,40 @@ final class Segments {
         return !retired.isEmpty();
     }
 
-    /** Removes the files of segments that were retired, in that order. By one thread at a time. */
+    /**
+     * Removes the files of segments that were retired. One that cannot be removed is tried again later: {@link #throwUnremoved}
+     * tells why. By one thread at a time.
+     *
+     * @throws IOException if the folder cannot be forced onto the disk
+     */
     void removeRetired() throws IOException {
-        for (Segment segment = retired.peek(); segment != null; segment = retired.peek()) {
-            Files.deleteIfExists(folder.hint(segment.name()));
-            Files.deleteIfExists(segment.path());
+        for (Segment segment : List.copyOf(retired)) {
+            if (unremoved.has(segment)) {
+                continue;
+            }
+            try {
+                Files.deleteIfExists(folder.hint(segment.name()));
+                Files.deleteIfExists(segment.path());
+            } catch (IOException e) {
+                String file = e instanceof FileSystemException failed
+                        ? failed.getFile()
+                        : segment.path().toString();
+                unremoved.add(segment, new IOException(file + " cannot be removed: " + OperatorError.reason(e), e));
+                continue;
+            }
+            unremoved.remove(segment);
             folder.sync();
             synchronized (removed) {
                 removed.add(new Removed(segment, System.nanoTime()));
             }
-            retired.remove();
+            retired.remove(segment);
             closeRetired(FOREVER);
         }
+    }
+
+    /** Says why the file of a segment that was retired could not be removed, if one could not. */
+    void throwUnremoved() throws IOException {
+        unremoved.throwAny();
     }
 
     /**

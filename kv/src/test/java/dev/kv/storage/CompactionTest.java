@@ -1,7 +1,6 @@
 package dev.kv.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
@@ -333,7 +332,7 @@ class CompactionTest {
     }
 
     @Test
-    void aFileThatCannotBeRemovedEndsCompactionUntilItCan() throws Exception {
+    void aFileThatCannotBeRemovedHoldsUpNothingAndDoesNotCount() throws Exception {
         put("bucket-0", "key-1", "1");
         put("bucket-0", "key-2", "1");
         reopen(data);
@@ -347,7 +346,8 @@ class CompactionTest {
         Files.move(data.resolve(second.hint()), obstacle.resolve("hint"));
         Files.move(obstacle, data.resolve(second.hint()));
 
-        assertThatThrownBy(() -> storage.compact()).isInstanceOf(IOException.class);
+        storage.compact();
+        assertThat(data.resolve(second.log())).exists();
         delete("bucket-0", "key-3");
         storage.log().rollOver();
         long syncedFrom = System.nanoTime();
@@ -356,7 +356,7 @@ class CompactionTest {
                     .isLessThan(Duration.ofSeconds(20).toNanos());
             Thread.onSpinWait();
         }
-        assertThatThrownBy(() -> storage.compact()).isInstanceOf(IOException.class);
+        storage.compact();
         check();
         Files.delete(data.resolve(second.hint()).resolve("hint"));
         Files.delete(data.resolve(second.hint()));

@@ -122,6 +122,23 @@ class UnreadableTest {
     }
 
     @Test
+    void aFileThatCannotBeRemovedHoldsUpNoCompaction() throws Exception {
+        Segment stuck = filled("stuck");
+        Segment other = filled("other");
+        await(stuck::hasHint);
+        Path hint = storage.log().folder().hint(stuck.name());
+        Files.delete(hint);
+        Files.createDirectories(hint.resolve("in the way"));
+        drop("stuck");
+        drop("other");
+
+        storage.compact();
+
+        assertThat(other.path()).doesNotExist();
+        await(() -> state().equals("compaction: " + hint + " cannot be removed: the folder is not empty"));
+    }
+
+    @Test
     void whatADroppedBucketHadThereHoldsUpNoRescue() throws Exception {
         Segment unreadable = filled("unreadable");
         DataFolder.create(storage, "steady");
