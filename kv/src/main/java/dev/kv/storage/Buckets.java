@@ -7,9 +7,9 @@ import dev.kv.router.spi.Engine.BucketVisitor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.StampedLock;
-import java.util.function.BiConsumer;
 import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -161,7 +161,7 @@ final class Buckets {
      * @throws Lanes.Busy if a large change of it is under way
      */
     Frozen frozen(Bytes name) {
-        return frozen(name, Shard::check);
+        return frozen(name, _ -> {});
     }
 
     /**
@@ -171,20 +171,22 @@ final class Buckets {
      */
     LargeChange beginLarge(Bytes name) {
         Lanes.Lane[] lane = new Lanes.Lane[1];
-        Frozen frozen = frozen(name, (shard, bucket) -> {
-            shard.check(bucket);
-            lane[0] = shard.lane(bucket);
-        });
+        Frozen frozen = frozen(name, shard -> lane[0] = shard.lane(name));
         return new LargeChange(changes, frozen, lane[0]);
     }
 
-    private Frozen frozen(Bytes name, BiConsumer<Shard, Bytes> check) {
+    /**
+     * @param then is done under the lock of the shard, when nothing can fail any more
+     */
+    private Frozen frozen(Bytes name, Consumer<Shard> then) {
         int hash = fields.hash().of(name.array());
         Shard shard = shard(hash);
         long stamp = shard.lock.writeLock();
         try {
-            check.accept(shard, name);
-            return new Frozen(shard.find(hash, name.array()));
+            shard.check(name);
+            Frozen frozen = new Frozen(shard.find(hash, name.array()));
+            then.accept(shard);
+            return frozen;
         } finally {
             shard.lock.unlockWrite(stamp);
         }
@@ -213,6 +215,24 @@ final class Buckets {
             return Lanes.Place.WAITS;
         } finally {
             locks.unlock();
+        }
+    }
+
+    /** Has a command wait in the lane of its bucket, which is opened if there is none. */
+    Lanes.Opening parkOrOpen(Lanes lanes, Bytes name, Lanes.Parked command) {
+        Shard shard = shard(fields.hash().of(name.array()));
+        long stamp = shard.lock.writeLock();
+        try {
+            boolean isOpen = shard.openLane(name).isPresent();
+            Lanes.Lane lane = shard.lane(name);
+            Lanes.Place place = lanes.park(lane, command);
+            if (!isOpen && place == Lanes.Place.REFUSED) {
+                shard.remove(lane);
+                return new Lanes.Opening(place, Optional.empty());
+            }
+            return new Lanes.Opening(place, isOpen ? Optional.empty() : Optional.of(lane));
+        } finally {
+            shard.lock.unlockWrite(stamp);
         }
     }
 

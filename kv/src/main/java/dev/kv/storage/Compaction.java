@@ -2,6 +2,7 @@ package dev.kv.storage;
 
 import dev.kv.router.Bytes;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,6 +24,9 @@ final class Compaction {
 
     /** While there is no room for what is to be written, this is enough. */
     private static final long SHORT_DUE_BYTES = 256L << 10;
+
+    /** On a full disk, the pause after a pass that had no room to free anything. */
+    private static final Duration FULL_RETRY = Duration.ofSeconds(1);
 
     /** And more than this, so that a small log is left alone. */
     private static final long DUE_MIN_BYTES = 4L << 20;
@@ -60,6 +64,8 @@ final class Compaction {
     /** Why there was no room for a segment in this pass; null if there was. */
     private IOException full;
 
+    private long retryNanos = System.nanoTime();
+
     private final AtomicLong runs = new AtomicLong();
     private final AtomicLong freedBytes = new AtomicLong();
 
@@ -95,9 +101,10 @@ final class Compaction {
         long live = log.liveBytes().get();
         long busyDue = Math.max(BUSY_DUE_MIN_BYTES, live);
         boolean mayWait = isBusy && log.folder().usableBytes() > 2 * busyDue;
-        long due = isShort
-                ? Math.min(SHORT_DUE_BYTES, log.segmentBytes() / WORTH_PART)
-                : mayWait ? busyDue : Math.max(DUE_MIN_BYTES, live / DUE_PART);
+        long due = isShort ? shortDue() : mayWait ? busyDue : Math.max(DUE_MIN_BYTES, live / DUE_PART);
+        if (isShort && System.nanoTime() - retryNanos < 0) {
+            return;
+        }
         if (garbage + tombstones > due) {
             run(isShort || tombstones > due / WORTH_PART);
         } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
@@ -106,6 +113,10 @@ final class Compaction {
         failed.retain(sealed);
         failed.throwAny();
         segments.throwUnremoved();
+    }
+
+    private long shortDue() {
+        return log.isLacking() ? 0 : Math.min(SHORT_DUE_BYTES, log.segmentBytes() / WORTH_PART);
     }
 
     private boolean isSmall(Segment segment) {
@@ -127,6 +138,7 @@ final class Compaction {
         buckets.awaitChanges();
         buckets.countGone();
         runs.incrementAndGet();
+        long freedBefore = freedBytes.get();
         double worthPart = worthPart(sealed);
         boolean isClean = true;
         boolean isCleanBefore = true;
@@ -159,6 +171,7 @@ final class Compaction {
             isRewritten(together, live, isCleanBefore);
         }
         if (full != null) {
+            retryNanos = System.nanoTime() + (freedBytes.get() > freedBefore ? 0 : FULL_RETRY.toNanos());
             throw full;
         }
         failed.throwAny();
@@ -317,6 +330,7 @@ final class Compaction {
     private void retire(List<Segment> old) throws IOException {
         segments.retire(old);
         log.removeRetired();
+        log.refill();
     }
 
     /** What a rewritten segment takes from those before. */

@@ -15,10 +15,13 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,18 +40,26 @@ final class Execution implements Store {
     private final Lanes lanes;
     private final Semaphore places;
     private final ExecutorService threads;
+
+    /** The thread on which deletes wait for room on a full disk, with what comes behind them. */
+    private final ExecutorService roomThread;
+
+    private final Duration deleteWait;
     private volatile boolean isClosed;
 
     /**
-     * The section {@code kv.storage.large}.
+     * The section {@code kv.storage.large}, and {@code kv.storage.delete-wait}.
      *
      * @param turn what a command may touch that is no large one
      * @param waitingMax how many large commands run and wait for a thread at most
      * @param parkedMax how many commands wait for buckets at most
      * @param parkedMaxBytes what those hold at most
+     * @param deleteWait how long a delete waits on a full disk until compaction has made room
      */
-    record Limits(Turn.Limits turn, int threads, int waitingMax, int parkedMax, long parkedMaxBytes) {
-        static final Limits USUAL = new Limits(new Turn.Limits(1_000, 1L << 20), 1, 256, 10_000, 64L << 20);
+    record Limits(
+            Turn.Limits turn, int threads, int waitingMax, int parkedMax, long parkedMaxBytes, Duration deleteWait) {
+        static final Limits USUAL =
+                new Limits(new Turn.Limits(1_000, 1L << 20), 1, 256, 10_000, 64L << 20, Duration.ofSeconds(10));
     }
 
     /**
@@ -64,9 +75,22 @@ final class Execution implements Store {
         this.acknowledging = acknowledging;
         this.lanes = new Lanes(limits.parkedMax(), limits.parkedMaxBytes());
         this.places = new Semaphore(limits.waitingMax());
-        this.threads = Executors.newFixedThreadPool(
-                limits.threads(),
-                Thread.ofPlatform().name("kv-large-", 0).daemon().factory());
+        this.threads = threads(limits.threads(), "kv-large-");
+        this.roomThread = threads(1, "kv-room-");
+        this.deleteWait = limits.deleteWait();
+    }
+
+    /** Threads that are there from the start: a process may have none left when they are needed. */
+    private static ExecutorService threads(int count, String name) {
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(
+                count,
+                count,
+                0,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                Thread.ofPlatform().name(name, 0).daemon().factory());
+        threads.prestartAllCoreThreads();
+        return threads;
     }
 
     @Override
@@ -81,6 +105,8 @@ final class Execution implements Store {
                 } catch (Lanes.Busy e) {
                     busy = e.lane();
                 }
+            } catch (NoRoomYet e) {
+                return whenRoom(command);
             } catch (Lanes.Busy e) {
                 busy = e.lane();
             }
@@ -95,7 +121,7 @@ final class Execution implements Store {
         Reply reply;
         try {
             reply = commands.run(command);
-        } catch (Turn.TooMuch | Lanes.Busy later) {
+        } catch (Turn.TooMuch | Lanes.Busy | NoRoomYet later) {
             throw later;
         } catch (RuntimeException | InternalError e) {
             return failed(e);
@@ -105,8 +131,10 @@ final class Execution implements Store {
 
     private CompletionStage<Reply> ran(Command command, Large large) {
         Reply reply;
-        try {
+        try (large) {
             reply = large.run().get();
+        } catch (NoRoomYet later) {
+            throw later;
         } catch (RuntimeException | InternalError e) {
             return failed(e);
         }
@@ -139,22 +167,58 @@ final class Execution implements Store {
         }
         CompletableFuture<Reply> answer = new CompletableFuture<>();
         Optional<CommandThread> caller = CommandThread.current();
-        threads.execute(() -> {
-            try {
-                run(command, large, answer, caller);
-            } finally {
-                places.release();
-            }
+        onThread(threads, () -> {
+            large.lane().ifPresent(Lane::enter);
+            answer(answer, caller, reply(command, () -> ran(command, large)));
+            large.close();
+            large.lane().ifPresent(this::runParked);
+            places.release();
         });
         return answer;
     }
 
-    private void run(Command command, Large large, CompletableFuture<Reply> answer, Optional<CommandThread> caller) {
-        large.lane().ifPresent(Lane::enter);
-        try (large) {
-            answer(answer, caller, isClosed ? refused("this node stops") : ran(command, large));
+    /** Runs a task on a thread, or here if that cannot be: what waits in a lane has to be answered. */
+    private static void onThread(ExecutorService on, Runnable task) {
+        try {
+            on.execute(task);
+        } catch (RejectedExecutionException | OutOfMemoryError e) {
+            LOG.debug("no thread takes it", e);
+            task.run();
         }
-        large.lane().ifPresent(this::runParked);
+    }
+
+    /** Has a delete, for which a full disk has no room, wait for that in the lane of its bucket. */
+    private CompletionStage<Reply> whenRoom(Command command) {
+        CompletableFuture<Reply> answer = new CompletableFuture<>();
+        Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
+        Lanes.Opening opening = buckets.parkOrOpen(lanes, command.bucket(), parked);
+        opening.opened()
+                .ifPresent(lane -> onThread(roomThread, () -> {
+                    lane.enter();
+                    runParked(lane);
+                }));
+        return opening.place() == Lanes.Place.REFUSED ? tooManyWait() : answer;
+    }
+
+    /** The reply to a command on a bucket that is this thread's own; whatever fails, there is one. */
+    private CompletionStage<Reply> reply(Command command, Supplier<CompletionStage<Reply>> first) {
+        long start = System.nanoTime();
+        Supplier<CompletionStage<Reply>> attempt = first;
+        while (true) {
+            if (isClosed) {
+                return refused("this node stops");
+            }
+            try {
+                return attempt.get();
+            } catch (NoRoomYet e) {
+                if (System.nanoTime() - start > deleteWait.toNanos() || !e.awaitRoom(deleteWait)) {
+                    return CompletableFuture.completedFuture(e.reply());
+                }
+                attempt = () -> runOwn(command);
+            } catch (RuntimeException | Error fault) {
+                return CompletableFuture.failedFuture(fault);
+            }
+        }
     }
 
     /** Runs what waits in a lane, and in lanes that are entered with it, until nothing does. */
@@ -176,13 +240,8 @@ final class Execution implements Store {
     }
 
     private void runParked(Parked parked) {
-        CompletionStage<Reply> reply;
-        try {
-            reply = isClosed ? refused("this node stops") : runOwn(parked.command());
-        } catch (RuntimeException | Error fault) {
-            reply = CompletableFuture.failedFuture(fault);
-        }
-        answer(parked.answer(), parked.caller(), reply);
+        Command command = parked.command();
+        answer(parked.answer(), parked.caller(), reply(command, () -> runOwn(command)));
     }
 
     /** Runs a command on a bucket that is this thread's own. */
@@ -190,9 +249,7 @@ final class Execution implements Store {
         try {
             return now(command);
         } catch (Turn.TooMuch more) {
-            try (Large large = commands.large(command)) {
-                return ran(command, large);
-            }
+            return ran(command, commands.large(command));
         }
     }
 
@@ -221,18 +278,24 @@ final class Execution implements Store {
         return switch (place) {
             case WAITS -> Optional.of(answer);
             case ENDED -> Optional.empty();
-            case REFUSED ->
-                Optional.of(refused("too many requests wait behind large changes (kv.storage.large.parked-max and"
-                        + " parked-max-bytes): try again later"));
+            case REFUSED -> Optional.of(tooManyWait());
         };
+    }
+
+    private static CompletionStage<Reply> tooManyWait() {
+        return refused("too many requests wait behind large changes (kv.storage.large.parked-max and parked-max-bytes):"
+                + " try again later");
     }
 
     /** Ends the threads; what has not begun is answered with an error. */
     void close(Duration limit) {
         isClosed = true;
         threads.shutdown();
+        roomThread.shutdown();
+        long end = System.nanoTime() + limit.toNanos();
         try {
-            if (!threads.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+            if (!threads.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS)
+                    || !roomThread.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                 LOG.warn("a large request was still under way");
             }
         } catch (InterruptedException e) {

@@ -120,7 +120,7 @@ final class Import {
                 set(hidden, batch);
             }
             isPublished = Lanes.patiently(() -> buckets.publish(hidden, there -> replaces || !there.exists()));
-        } catch (Refused e) {
+        } catch (Refused | NoRoomYet e) {
             throw new EngineFailed(e.getMessage() + ". Nothing was imported", e);
         } finally {
             if (!isPublished) {

@@ -114,6 +114,13 @@ final class Lanes {
         REFUSED
     }
 
+    /**
+     * What became of a command that waits in the lane of its bucket.
+     *
+     * @param opened the lane, if there was none: the caller has a thread enter it
+     */
+    record Opening(Place place, Optional<Lane> opened) {}
+
     /** Has a command wait in a lane, behind those that wait there. */
     synchronized Place park(Lane lane, Parked command) {
         if (lane.end.isDone()) {

@@ -1,7 +1,5 @@
 package dev.kv.storage;
 
-import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
-
 import dev.kv.router.Reply.Word;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -43,17 +41,10 @@ final class Log {
     /** So much of a segment is cleared before others get their turn: those who wait for the disk, or for pages. */
     private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
 
-    /** Files that are allocated ahead for a full disk: for those who delete, for compaction, and for the list of segments. */
-    private static final String RESERVE = "reserve";
-
-    private static final String COMPACTION_RESERVE = "reserve-compaction";
-    private static final String LIST_RESERVE = "reserve-list";
     private static final String NEXT = "next";
 
-    /** A smaller reserve is none. */
-    private static final long RESERVE_LEAST_BYTES = 64L << 10;
-
     private final Folder folder;
+    private final Reserves reserves;
     private final Mark mark;
     private final long segmentMaxBytes;
     private final boolean isSyncedAlways;
@@ -61,6 +52,12 @@ final class Log {
 
     /** Whether much is written; for the thread that prepares. */
     private boolean isBusy;
+
+    /**
+     * Whether compaction writes into its reserve: what that leaves of it is not free until the segments are removed that it
+     * rewrites. For the thread that prepares.
+     */
+    private boolean isReserveInUse;
 
     private final AtomicLong liveBytes = new AtomicLong();
 
@@ -74,6 +71,9 @@ final class Log {
 
     /** Whether segments were sealed since it was written; for the thread that syncs. */
     private boolean hasNewSealed;
+
+    /** Whether the log of the node has it that it could not be written; for the thread that syncs. */
+    private boolean isUnlistedTold;
 
     /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
     private final List<Segment> unsynced = new ArrayList<>();
@@ -96,6 +96,15 @@ final class Log {
 
     /** Why there was no room for a segment; null if there was, or what is kept for a full disk has its room again. */
     private Refused noRoom;
+
+    /** How often there was room again for deletes that had found none. */
+    private long refills;
+
+    /** What a delete takes for which there was no room, and since when there is none; 0 if there is. */
+    private long lackingBytes;
+
+    private long lackingNanos;
+    private boolean isEnding;
 
     private String failure = "";
     private Runnable due = () -> {};
@@ -126,6 +135,7 @@ final class Log {
         this.isSyncedAlways = isSyncedAlways;
         this.pagesAheadBytes = isSyncedAlways ? 0 : PAGES_AHEAD_BYTES;
         this.folder = folder;
+        this.reserves = new Reserves(folder);
         this.segments = new Segments(folder);
         this.mark = mark;
         this.segmentMaxBytes = segmentMaxBytes;
@@ -237,7 +247,7 @@ final class Log {
      */
     long appendLarge(boolean frees, Draft... change) throws Refused {
         long length = length(change);
-        if (length < segmentMaxBytes / BESIDE_PART) {
+        if (length < segmentMaxBytes / BESIDE_PART || isShort()) {
             return append(frees, change);
         }
         Path file = folder.unfinished("large-" + Thread.currentThread().threadId());
@@ -394,53 +404,77 @@ final class Log {
             throw noRoom;
         }
         Segment.Name name = new Segment.Name(number + 1, 0);
-        try {
-            return Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
-        } catch (IOException e) {
-            noRoom = refusal(e);
-            if (frees) {
-                // Compaction has to make room now.
-                nearing.run();
-                return reserve(name, bytes);
+        if (!isFull()) {
+            try {
+                return Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
+            } catch (IOException e) {
+                noRoom = refusal(e);
             }
+        }
+        if (!frees || !isFull()) {
             throw noRoom;
         }
+        return reserve(name, bytes);
     }
 
+    private boolean isFull() {
+        return noRoom != null && noRoom.reply().word() == Word.NOSPACE;
+    }
+
+    /** A segment of what is kept for deletes. Any other room is left to compaction, which makes more of it. */
     private Segment reserve(Segment.Name name, long bytes) throws Refused {
         try {
-            if (takeReserve(RESERVE, folder.log(name), bytes)) {
-                Segment segment = Segment.allocated(folder.log(name), name);
-                reserved = segment;
-                LOG.warn("the disk is full: deleting goes on with what was kept for that");
-                return segment;
+            Optional<Segment> segment = reserves.takeForDeletes(name, bytes);
+            if (segment.isPresent()) {
+                reserved = segment.get();
+                return reserved;
             }
         } catch (IOException e) {
-            LOG.warn("what is kept for a full disk cannot be used", e);
+            throw refusal(e);
         }
-        return smaller(name, bytes);
+        if (active != null && active.end() > SegmentHeader.BYTES) {
+            // What is behind its end gives room, and compaction may rewrite it.
+            endActive();
+            due.run();
+        }
+        lackingNanos = lackingBytes == 0 ? System.nanoTime() : lackingNanos;
+        lackingBytes = Math.max(lackingBytes, bytes);
+        nearing.run();
+        throw new NoRoomYet(this, noRoom, refills);
     }
 
-    /** A segment of whatever room is left, for those who delete. */
-    private Segment smaller(Segment.Name name, long bytes) throws Refused {
-        for (long size = segmentBytes() / 2; size >= Math.max(bytes, RESERVE_LEAST_BYTES); size /= 2) {
-            try {
-                reserved = Segment.create(folder.log(name), name, size);
-                return reserved;
-            } catch (IOException e) {
-                LOG.debug("no room for {} bytes", size, e);
+    /**
+     * Waits until there is room for deletes. By a thread that holds no lock of a shard.
+     *
+     * @param seenRefills how often there was room again by the time at which a delete found none
+     * @param max how long compaction may take for that, from the first delete that found none
+     * @return whether there is room; false if that takes longer, or the node stops
+     */
+    synchronized boolean awaitRoom(long seenRefills, Duration max) {
+        try {
+            while (refills == seenRefills && !isEnding) {
+                long leftNanos = max.toNanos() - (System.nanoTime() - lackingNanos);
+                if (leftNanos <= 0) {
+                    return false;
+                }
+                wait(leftNanos / 1_000_000 + 1);
             }
-        }
-        throw noRoom;
-    }
-
-    private boolean takeReserve(String reserve, Path as, long bytes) throws IOException {
-        Path file = folder.path().resolve(reserve);
-        if (!Files.exists(file) || Files.size(file) < bytes) {
+            return !isEnding;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
             return false;
         }
-        Files.move(file, as, ATOMIC_MOVE);
-        return true;
+    }
+
+    /** Whether deletes have no room, so that compaction is due as soon as it frees anything. */
+    synchronized boolean isLacking() {
+        return lackingBytes > 0;
+    }
+
+    /** Ends every {@link #awaitRoom}, now and later: the node stops. */
+    synchronized void endWaits() {
+        isEnding = true;
+        notifyAll();
     }
 
     /** A segment to be written by compaction, in a file that is not finished; from what is kept for that where the disk is full. */
@@ -449,10 +483,9 @@ final class Log {
         try {
             return Segment.create(file, name, bytes);
         } catch (IOException e) {
-            if (!takeReserve(COMPACTION_RESERVE, file, bytes)) {
-                throw e;
-            }
-            return Segment.allocated(file, name);
+            Segment segment = reserves.takeForCompaction(file, name, bytes).orElseThrow(() -> e);
+            isReserveInUse = true;
+            return segment;
         }
     }
 
@@ -491,6 +524,7 @@ final class Log {
      */
     void prepare(boolean isBusyNow) throws IOException {
         isBusy = isBusyNow;
+        isReserveInUse = false;
         prepare();
     }
 
@@ -504,10 +538,11 @@ final class Log {
                 due = new Segment.Name(number + 1, 0);
             }
         }
-        long bytes = segmentBytes();
-        keepReserves(bytes);
+        if (!isReserveInUse) {
+            keepReserves();
+        }
         if (due != null) {
-            makeNext(due, bytes);
+            makeNext(due, segmentBytes());
         }
         synchronized (this) {
             if (grows != null && grows == active) {
@@ -601,47 +636,46 @@ final class Log {
     }
 
     /** Without these, what needs room is refused: deletes and compaction come first. */
-    private void keepReserves(long bytes) throws IOException {
-        try {
-            keepReserve(LIST_RESERVE, RESERVE_LEAST_BYTES);
-            keepReserve(COMPACTION_RESERVE, bytes);
-            keepReserve(RESERVE, bytes);
-        } catch (IOException e) {
-            synchronized (this) {
-                noRoom = refusal(e);
-            }
-            throw e;
-        }
+    private void keepReserves() throws IOException {
+        long deletesBytes;
         synchronized (this) {
-            noRoom = null;
+            deletesBytes = Math.max(segmentBytes(), lackingBytes);
         }
-    }
-
-    /** Makes a reserve, or a smaller one as long as there is no room; throws then, too. */
-    private void keepReserve(String reserve, long bytes) throws IOException {
-        Path file = folder.path().resolve(reserve);
-        long there = Files.exists(file) ? Files.size(file) : 0;
-        IOException full = null;
-        for (long size = bytes; size > there && size >= RESERVE_LEAST_BYTES; size /= 2) {
-            try {
-                makeReserve(file, size);
-                break;
-            } catch (IOException e) {
-                full = full == null ? e : full;
+        IOException failed = null;
+        try {
+            reserves.keep(deletesBytes, rewrittenMaxBytes());
+        } catch (IOException e) {
+            failed = e;
+        }
+        long kept = reserves.deletesBytes();
+        synchronized (this) {
+            noRoom = failed == null ? null : refusal(failed);
+            if (lackingBytes > 0 && kept >= lackingBytes) {
+                refills++;
+                lackingBytes = 0;
+                notifyAll();
             }
         }
-        if (full != null) {
-            throw full;
+        if (failed != null) {
+            throw failed;
         }
     }
 
-    private void makeReserve(Path file, long bytes) throws IOException {
-        Path unfinished = folder.unfinished(file.getFileName().toString());
-        try {
-            Allocation.allocate(unfinished, bytes);
-            Files.move(unfinished, file, ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(unfinished);
+    /** The most that compaction needs for one segment: those of a log that was larger may be larger than the next one. */
+    private long rewrittenMaxBytes() {
+        long largest = segments.live().stream().mapToLong(Segment::end).max().orElse(0);
+        return Math.max(segmentBytes(), Math.min(largest, segmentMaxBytes));
+    }
+
+    /** Turns room that compaction has just made on a full disk into reserves, before somebody else takes it. */
+    void refill() {
+        isReserveInUse = false;
+        if (isShort()) {
+            try {
+                keepReserves();
+            } catch (IOException e) {
+                LOG.debug("no room for the reserves", e);
+            }
         }
     }
 
@@ -738,7 +772,7 @@ final class Log {
                 folder.sync();
             }
             mark.set(new Mark.Position(reached.name().number(), end, currentGeneration));
-        } catch (IOException | RuntimeException | InternalError e) {
+        } catch (IOException | RuntimeException | Error e) {
             IOException failed = e instanceof IOException io ? io : new IOException(e);
             synchronized (this) {
                 fail(failed);
@@ -765,8 +799,12 @@ final class Log {
         try {
             list();
             hasNewSealed = false;
+            isUnlistedTold = false;
         } catch (IOException e) {
-            LOG.warn("the list of segments could not be written: {}", e.getMessage());
+            if (!isUnlistedTold) {
+                LOG.warn("the list of segments could not be written, and is tried again: {}", e.getMessage());
+            }
+            isUnlistedTold = true;
         }
     }
 
@@ -798,25 +836,11 @@ final class Log {
         listInAnyCase();
     }
 
-    /** On a full disk the little that it takes comes from what is kept for that, or for those who delete. */
+    /** On a full disk the little that it takes comes from a reserve. */
     private void listInAnyCase() throws IOException {
+        Reserves.writeInAnyCase(folder.path(), this::list);
         try {
-            list();
-            return;
-        } catch (IOException e) {
-            LOG.debug("the list of segments could not be written", e);
-        }
-        try {
-            Files.deleteIfExists(folder.path().resolve(LIST_RESERVE));
-            list();
-        } catch (IOException e) {
-            LOG.debug("the list of segments could not be written with its reserve", e);
-            Files.deleteIfExists(folder.path().resolve(RESERVE));
-            list();
-        }
-        try {
-            // The list before has given up its room: before somebody else takes it.
-            keepReserve(LIST_RESERVE, RESERVE_LEAST_BYTES);
+            reserves.keepList();
         } catch (IOException e) {
             LOG.debug("no room for the reserve of the list of segments", e);
         }
@@ -1035,7 +1059,7 @@ final class Log {
         segments.cut(Duration.ZERO);
         try {
             // What was cut off may have been the last room there was.
-            keepReserves(segmentBytes());
+            keepReserves();
         } catch (IOException e) {
             LOG.debug("no room for the reserves", e);
         }

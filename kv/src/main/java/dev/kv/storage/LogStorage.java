@@ -7,6 +7,7 @@ import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -16,6 +17,7 @@ public final class LogStorage implements Engine {
     private static final String SYNC = "kv.storage.sync";
     private static final String MAX_BYTES = "kv.storage.max-bytes";
     private static final String SEGMENT_MAX = "kv.storage.segment-max";
+    private static final String DELETE_WAIT = "kv.storage.delete-wait";
     private static final String LARGE = "kv.storage.large.";
     private static final long MIB = 1L << 20;
     private static final long TIB = 1L << 40;
@@ -58,7 +60,8 @@ public final class LogStorage implements Engine {
                 threads > 0 ? threads : Math.max(1, Runtime.getRuntime().availableProcessors() / 2),
                 settings.count(LARGE + "waiting-max", 1, 1_000_000),
                 settings.count(LARGE + "parked-max", 1, 10_000_000),
-                settings.size(LARGE + "parked-max-bytes", MIB, TIB));
+                settings.size(LARGE + "parked-max-bytes", MIB, TIB),
+                settings.duration(DELETE_WAIT, Duration.ZERO, Duration.ofHours(1)));
     }
 
     private record ReadyStorage(Settings settings, StorageSettings storage) implements Ready {

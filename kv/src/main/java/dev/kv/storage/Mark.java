@@ -115,7 +115,8 @@ final class Mark implements AutoCloseable {
                 newest.filter(place -> isOf(place, id)).map(Mark::position).equals(last);
         if (last.isPresent() && !isThere) {
             turn = 0;
-            Folder.writeWhole(file, place(last.get(), turn, id).array());
+            byte[] place = place(last.get(), turn, id).array();
+            Reserves.writeInAnyCase(folder, () -> Folder.writeWhole(file, place));
         }
         return new Mark(FileChannel.open(file, CREATE, READ, WRITE), id, turn, last);
     }

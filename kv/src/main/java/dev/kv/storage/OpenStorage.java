@@ -295,6 +295,7 @@ final class OpenStorage implements Engine.Open {
     /** All that was written is on the disk then, whatever the limit. */
     @Override
     public void stop(Duration limit) {
+        log.endWaits();
         turns.close(LARGE_END_MAX);
         keeper.end();
         syncer.end();

@@ -75,9 +75,9 @@ final class Recovery {
         }
         folder.sync();
         log.listFirst(chain.list());
-        mark.set(log.reached());
+        Reserves.writeInAnyCase(folder.path(), () -> mark.set(log.reached()));
         mark.sync();
-        folder.upgrade();
+        Reserves.writeInAnyCase(folder.path(), folder::upgrade);
         for (Segment.Name name : dropped.reversed()) {
             folder.remove(name);
         }

@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
@@ -25,6 +26,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -62,12 +64,39 @@ class ExecutionTest {
     }
 
     private OpenStorage open(Turn.Limits turn) throws IOException {
-        return open(new Execution.Limits(turn, 3, 10_000, 100_000, 1L << 30));
+        return open(new Execution.Limits(turn, 3, 10_000, 100_000, 1L << 30, Duration.ofSeconds(10)));
     }
 
     @AfterEach
     void stop() {
         opened.forEach(storage -> storage.stop(Duration.ZERO));
+    }
+
+    @Test
+    void aFaultOfALargeChangeEndsNeitherItsLaneNorItsThread() throws Exception {
+        OpenStorage storage = open(SHORT);
+        AtomicBoolean fails = new AtomicBoolean(true);
+        Execution execution = new Execution(
+                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
+                storage.buckets(),
+                (_, reply) -> {
+                    if (fails.getAndSet(false)) {
+                        throw new StackOverflowError("deep");
+                    }
+                    return CompletableFuture.completedFuture(reply);
+                },
+                new Execution.Limits(SHORT, 1, 1, 100, 1L << 20, Duration.ofSeconds(10)));
+        Command large = new Command.SetAll(Bytes.of("b"), pairs(new Random(1), 100), false);
+        Command small = new Command.Put(Bytes.of("b"), Bytes.of("key"), Bytes.of("value"));
+
+        CompletableFuture<Reply> first = execution.run(large).toCompletableFuture();
+        CompletableFuture<Reply> behind = execution.run(small).toCompletableFuture();
+
+        assertThatThrownBy(() -> first.get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(StackOverflowError.class);
+        assertThat(behind.get(10, TimeUnit.SECONDS)).isNotInstanceOf(Reply.Failed.class);
+        assertThat(execution.run(large).toCompletableFuture().get(10, TimeUnit.SECONDS))
+                .isNotInstanceOf(Reply.Failed.class);
+        execution.close(Duration.ofSeconds(10));
     }
 
     private static Reply join(OpenStorage storage, Command command) {
@@ -291,7 +320,7 @@ class ExecutionTest {
 
     @Test
     void whoCallsFromACommandThreadIsAnsweredThere() throws Exception {
-        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 10, 10, 1L << 20));
+        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10)));
         List<CompletableFuture<Reply>> replies = new ArrayList<>();
         Bytes bucket = Bytes.of("b");
         Slow caller = new Slow(() -> {
@@ -314,7 +343,7 @@ class ExecutionTest {
 
     @Test
     void whatIsMoreThanMayWaitIsAnsweredWithAnError() throws Exception {
-        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 1, 2, 1L << 20));
+        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 1, 2, 1L << 20, Duration.ofSeconds(10)));
         Bytes busy = Bytes.of("busy");
         Bytes free = Bytes.of("free");
         join(storage, new Command.SetAll(free, List.of(Bytes.of("k"), Bytes.of("v")), false));

@@ -119,7 +119,7 @@ class ModelTest {
 
     /** With turns so short that many changes and reads are large ones, or as long as usual. */
     private OpenStorage open(Path data) throws IOException {
-        Execution.Limits large = new Execution.Limits(turn, 1, 10, 10, MIB);
+        Execution.Limits large = new Execution.Limits(turn, 1, 10, 10, MIB, Duration.ofSeconds(10));
         return OpenStorage.open(
                 new LogStorage.StorageSettings(
                         data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB, DataFolder.PINS, large),

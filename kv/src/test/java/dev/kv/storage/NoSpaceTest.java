@@ -14,18 +14,28 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A disk that is full to the last byte, a small file system of its own: what is deleted is deleted, and makes room. */
 @Timeout(120)
 class NoSpaceTest {
     private static final long MIB = 1L << 20;
+
+    /** So many commands of a few connections are in flight. */
+    private static final int IN_FLIGHT = 4_000;
 
     @TempDir
     private Path folder;
@@ -34,6 +44,8 @@ class NoSpaceTest {
     private OpenStorage storage;
     private final ArrayDeque<String> keys = new ArrayDeque<>();
     private int number;
+    private int valueBytes = 1_000;
+    private Duration deleteWait = Duration.ofSeconds(10);
 
     @BeforeEach
     void mount() throws Exception {
@@ -58,20 +70,28 @@ class NoSpaceTest {
     }
 
     private void open() throws IOException {
+        Execution.Limits usual = Execution.Limits.USUAL;
         storage = OpenStorage.open(
                 new LogStorage.StorageSettings(
                         disk.resolve("data"),
                         new Sync(false, Optional.of(Duration.ofMillis(10))),
                         0,
                         MIB,
-                        DataFolder.PINS),
+                        DataFolder.PINS,
+                        new Execution.Limits(
+                                usual.turn(),
+                                1,
+                                usual.waitingMax(),
+                                usual.parkedMax(),
+                                usual.parkedMaxBytes(),
+                                deleteWait)),
                 MIB,
                 _ -> {});
     }
 
     private Reply put() {
         String key = "key-" + ++number;
-        Reply reply = storage.run(new Command.Put(Bytes.of("b"), Bytes.of(key), Bytes.of("x".repeat(1_000))))
+        Reply reply = storage.run(new Command.Put(Bytes.of("b"), Bytes.of(key), Bytes.of("x".repeat(valueBytes))))
                 .toCompletableFuture()
                 .join();
         if (reply.equals(Reply.OK)) {
@@ -133,12 +153,83 @@ class NoSpaceTest {
             fillToTheBrim();
             open();
         }
-        while (!keys.isEmpty()) {
-            // All at once are more than what is kept for them, until compaction has made room.
-            await(() -> isDeleted(keys.element()));
-            keys.remove();
-        }
+        deleteAll();
         await(() -> put().equals(Reply.OK));
+    }
+
+    /** All at once are more than what is kept for them, until compaction has made room. */
+    private void deleteAll() {
+        ArrayDeque<CompletableFuture<Reply>> inFlight = new ArrayDeque<>();
+        while (!keys.isEmpty() || !inFlight.isEmpty()) {
+            while (!keys.isEmpty() && inFlight.size() < IN_FLIGHT) {
+                Command delete = new Command.Delete(Bytes.of("b"), Bytes.of(keys.remove()));
+                inFlight.add(storage.run(delete).toCompletableFuture());
+            }
+            assertThat(inFlight.remove().join())
+                    .as("%d to go", keys.size() + inFlight.size())
+                    .isEqualTo(Reply.OK);
+        }
+    }
+
+    @ParameterizedTest(name = "values of {0} bytes, in any order: {1}, after a start: {2}")
+    @CsvSource({"10, false, false", "10, true, true", "1000, true, false", "1000, false, true", "100000, true, true"})
+    void deletesWaitForTheRoomThatCompactionMakes(int bytes, boolean isInAnyOrder, boolean isAfterStart)
+            throws Exception {
+        valueBytes = bytes;
+        fill();
+        int all = keys.size();
+        fillToTheBrim();
+        if (isAfterStart) {
+            storage.stop(Duration.ZERO);
+            fillToTheBrim();
+            open();
+        }
+        if (isInAnyOrder) {
+            List<String> shuffled = new ArrayList<>(keys);
+            Collections.shuffle(shuffled, new Random(1));
+            keys.clear();
+            keys.addAll(shuffled);
+        }
+
+        deleteAll();
+
+        await(() -> put().equals(Reply.OK) && keys.size() > all * 2 / 3);
+    }
+
+    @Test
+    void aDeleteForWhichNoRoomCanBeMadeIsRefusedWhenItHasWaited() throws Exception {
+        fill();
+        storage.stop(Duration.ZERO);
+        for (String reserve : List.of("reserve", "reserve-compaction")) {
+            Files.delete(disk.resolve("data").resolve(reserve));
+        }
+        fillToTheBrim();
+        deleteWait = Duration.ofSeconds(1);
+        open();
+        long from = System.nanoTime();
+        Command delete = new Command.Delete(Bytes.of("b"), Bytes.of(keys.element()));
+        CompletableFuture<Reply> reply = storage.run(delete).toCompletableFuture();
+        Command read = new Command.Get(Bytes.of("b"), Bytes.of(keys.element()));
+        CompletableFuture<Reply> behind = storage.run(read).toCompletableFuture();
+
+        assertThat(reply.join())
+                .isInstanceOfSatisfying(
+                        Reply.Failed.class, failed -> assertThat(failed.word()).isEqualTo(Word.NOSPACE));
+        assertThat(Duration.ofNanos(System.nanoTime() - from)).isBetween(deleteWait, deleteWait.multipliedBy(10));
+        assertThat(behind.join()).isInstanceOf(Reply.Value.class);
+        assertThat(isDeleted(keys.element())).isFalse();
+    }
+
+    @Test
+    void aStartWritesItsMarkOnADiskThatIsFullToTheBrim() throws Exception {
+        fill();
+        storage.stop(Duration.ZERO);
+        Files.delete(disk.resolve("data/mark"));
+        fillToTheBrim();
+
+        open();
+
+        delete(300);
     }
 
     @Test
