@@ -52,6 +52,7 @@ final class Backup implements AutoCloseable {
     static Backup begin(Path data, Path folder) throws IOException {
         refuseInside(data, folder);
         Folder.make(folder);
+        Folder.refuseIrregular(folder);
         FileChannel lock = Folder.lock(folder);
         try {
             Path own = folder.resolve(Format.FILE);

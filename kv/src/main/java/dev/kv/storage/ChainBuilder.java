@@ -16,6 +16,8 @@ import java.util.TreeSet;
 
 /** Puts a {@link Chain} together. */
 final class ChainBuilder {
+    private static final long SEGMENT_MAX_BYTES = SegmentHeader.BYTES + Layout.CHANGE_MAX_BYTES;
+
     private final Path folder;
     private final Format format;
     private Optional<SegmentList> list = Optional.empty();
@@ -71,7 +73,13 @@ final class ChainBuilder {
             Long end = ends.get(part.name().number());
             return part.isOpenEnded() && end != null ? part.endingAt(end) : part;
         });
+        parts.removeIf(part -> part.end() > SEGMENT_MAX_BYTES && faults.add(tooLong(part)));
         return new Chain(folder, format, list, mark, parts, others, cut, faults, lastNumber);
+    }
+
+    private Fault tooLong(Part part) {
+        String what = "it has %d bytes, and no segment has more than %d".formatted(part.end(), SEGMENT_MAX_BYTES);
+        return new Fault(Kind.FOREIGN, folder.resolve(part.name().log()), what);
     }
 
     private void readList(boolean hasSegments) throws IOException {

@@ -19,13 +19,19 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** The folder in which a node keeps its buckets, held so that no other process uses it. {@code docs/format.md} lists its files. */
 final class Folder implements AutoCloseable {
     static final String LOCK = "lock";
     static final String UNFINISHED = ".tmp";
+
+    /** The names of files that are read, or removed, in a data folder or a backup. */
+    private static final Pattern READ_FILES = Pattern.compile(
+            "format|lock|mark|segments|manifest|reserve(-list|-compaction)?|.*[.](log|hint|tmp|putback)");
 
     private final Path path;
     private final FileChannel lock;
@@ -52,6 +58,7 @@ final class Folder implements AutoCloseable {
      */
     static Folder hold(Path path) throws IOException {
         make(path);
+        refuseIrregular(path);
         FileChannel lock = lock(path);
         try {
             if (!Files.exists(path.resolve(Format.FILE))) {
@@ -72,6 +79,24 @@ final class Folder implements AutoCloseable {
             throw new BadStart(path + " holds no buckets: check kv.storage.dir");
         }
         return hold(path);
+    }
+
+    /**
+     * Refuses a folder in which a file that is read is no regular file: to open a FIFO, for one, does not end.
+     *
+     * @throws BadStart if there is such a one
+     */
+    static void refuseIrregular(Path path) throws IOException {
+        try (Stream<Path> files = Files.list(path)) {
+            Optional<Path> irregular = files.filter(file ->
+                            READ_FILES.matcher(file.getFileName().toString()).matches() && !Files.isRegularFile(file))
+                    .findFirst();
+            if (irregular.isPresent()) {
+                throw new BadStart(
+                        irregular.get() + " is no regular file: put back the file that was here, or remove it"
+                                + " and have `kv verify` look at the rest");
+            }
+        }
     }
 
     /** Makes a folder for its owner alone, unless it exists. */

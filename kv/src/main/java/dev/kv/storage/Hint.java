@@ -205,8 +205,7 @@ final class Hint {
         }
         try (FileChannel channel = FileChannel.open(file, READ)) {
             ByteBuffer header = headerOf(channel);
-            boolean mayBe = channel.size() <= Math.min(Integer.MAX_VALUE, 2 * segment.end());
-            if (!mayBe || !isOf(header, folder.format(), segment, channel.size())) {
+            if (!isLength(channel.size(), segment) || !isOf(header, folder.format(), segment, channel.size())) {
                 return false;
             }
             ByteBuffer body =
@@ -225,6 +224,11 @@ final class Hint {
         }
     }
 
+    /** Whether a hint of the segment may be so long. */
+    private static boolean isLength(long bytes, Segment segment) {
+        return bytes >= HEADER_BYTES && bytes <= Math.min(Integer.MAX_VALUE, 2 * segment.end());
+    }
+
     private static ByteBuffer headerOf(FileChannel channel) throws IOException {
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         channel.read(header);
@@ -234,6 +238,9 @@ final class Hint {
     /** Whether a file is the hint of a segment as it is. */
     static boolean isSound(Path file, Format format, Segment segment) throws IOException {
         try (FileChannel channel = FileChannel.open(file, READ)) {
+            if (!isLength(channel.size(), segment)) {
+                return false;
+            }
             ByteBuffer header = headerOf(channel);
             CRC32C crc = new CRC32C();
             ByteBuffer part = ByteBuffer.allocate(BUFFER_BYTES);

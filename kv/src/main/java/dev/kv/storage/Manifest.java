@@ -43,6 +43,11 @@ record Manifest(SortedMap<String, Content> files) {
             }
             return new Content(Files.size(file), (int) crc.getValue());
         }
+
+        /** Whether a file holds this. One of another length is not read. */
+        boolean isThatOf(Path file) throws IOException {
+            return Files.size(file) == bytes && of(file).equals(this);
+        }
     }
 
     /**

@@ -112,14 +112,20 @@ final class Segment implements AutoCloseable {
     record Name(long number, int rewrite) implements Comparable<Name> {
         private static final int HEX_DIGITS = 16;
 
+        /** Higher than any log gets; so the next numbers are numbers, whatever a file is called. */
+        private static final long NUMBER_MAX = 1L << 56;
+
         /** The segment of a file of this name; null if it is none. */
         static Name of(String file) {
             if (!file.matches("[0-9a-f]{16}-[0-9]{1,9}\\.log")) {
                 return null;
             }
-            return new Name(
+            Name name = new Name(
                     Long.parseUnsignedLong(file, 0, HEX_DIGITS, 16),
                     Integer.parseInt(file.substring(HEX_DIGITS + 1, file.length() - ".log".length())));
+            boolean isPossible =
+                    name.number >= 0 && name.number <= NUMBER_MAX && name.log().equals(file);
+            return isPossible ? name : null;
         }
 
         String log() {

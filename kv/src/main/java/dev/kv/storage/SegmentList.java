@@ -20,11 +20,13 @@ record SegmentList(long id, long through, List<Entry> segments) {
     static final String FILE = "segments";
 
     private static final String TITLE = "kv segments " + Layout.VERSION + "\n";
-    private static final Pattern TEXT = Pattern.compile(
-            TITLE
-                    + "folder ([0-9a-f]{16})\nthrough ([0-9a-f]{16})\n((?:[0-9a-f]{16}-[0-9]{1,9} [0-9]{1,18} [0-9a-f]{8}\n)*)");
-    private static final Pattern LINE = Pattern.compile("(\\S+) (\\S+) (\\S+)");
+    private static final Pattern HEAD = Pattern.compile(TITLE + "folder ([0-9a-f]{16})\nthrough ([0-9a-f]{16})\n");
+
+    /** One line at a time: a pattern for all lines would take a frame of the stack for each. */
+    private static final Pattern LINE = Pattern.compile("([0-9a-f]{16}-[0-9]{1,9}) ([0-9]{1,18}) ([0-9a-f]{8})");
+
     private static final int HEX = 16;
+    private static final String NOT_IT = "this is not the list of segments that was written";
 
     /**
      * A segment.
@@ -62,25 +64,24 @@ record SegmentList(long id, long through, List<Entry> segments) {
         if (!Files.exists(file)) {
             return Optional.empty();
         }
-        Matcher text = TEXT.matcher(SealedText.read(file).orElse(""));
-        if (!text.matches()) {
-            throw new Damaged(file, 0, "this is not the list of segments that was written");
+        String text = SealedText.read(file).orElse("");
+        Matcher head = HEAD.matcher(text);
+        if (!head.lookingAt()) {
+            throw new Damaged(file, 0, NOT_IT);
         }
         List<Entry> segments = new ArrayList<>();
-        text.group(3).lines().forEach(line -> segments.add(entry(line)));
+        text.substring(head.end()).lines().forEach(line -> segments.add(entry(file, line)));
         return Optional.of(new SegmentList(
-                Long.parseUnsignedLong(text.group(1), HEX), Long.parseUnsignedLong(text.group(2), HEX), segments));
+                Long.parseUnsignedLong(head.group(1), HEX), Long.parseUnsignedLong(head.group(2), HEX), segments));
     }
 
-    private static Entry entry(String line) {
+    private static Entry entry(Path file, String line) {
         Matcher words = LINE.matcher(line);
-        if (!words.matches()) {
-            throw new IllegalArgumentException(line);
+        Segment.Name name = words.matches() ? Segment.Name.of(words.group(1) + ".log") : null;
+        if (name == null) {
+            throw new Damaged(file, 0, NOT_IT);
         }
-        return new Entry(
-                Segment.Name.of(words.group(1) + ".log"),
-                Long.parseLong(words.group(2)),
-                Integer.parseUnsignedInt(words.group(3), HEX));
+        return new Entry(name, Long.parseLong(words.group(2)), Integer.parseUnsignedInt(words.group(3), HEX));
     }
 
     /** Writes it as a whole, in the place of the one before. */

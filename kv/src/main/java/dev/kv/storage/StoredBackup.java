@@ -24,6 +24,9 @@ final class StoredBackup {
     }
 
     private static Manifest manifest(Path backup) throws IOException {
+        if (Files.isDirectory(backup)) {
+            Folder.refuseIrregular(backup);
+        }
         return Manifest.read(backup)
                 .orElseThrow(
                         () -> new EngineFailed(backup + " holds no backup that was completed: choose another folder"));
@@ -52,14 +55,19 @@ final class StoredBackup {
         int files = 0;
         Manifest.Content ofFormat = manifest.files().get(Format.FILE);
         Path formatFile = backup.resolve(Format.FILE);
-        boolean hasFormat =
-                Files.exists(formatFile) && Manifest.Content.of(formatFile).equals(ofFormat);
+        boolean hasFormat = ofFormat != null && Files.exists(formatFile) && ofFormat.isThatOf(formatFile);
         Format format = hasFormat ? Format.read(backup) : Format.UNKNOWN;
         for (Map.Entry<String, Manifest.Content> file : manifest.files().entrySet()) {
             Path path = backup.resolve(file.getKey());
             doing.accept("file " + ++files + " of " + manifest.files().size());
             if (!Files.exists(path)) {
                 found.accept(new Damage(path, 0, file.getValue().bytes(), "it is missing"));
+                continue;
+            }
+            if (Files.size(path) != file.getValue().bytes()) {
+                String what = "it has %d bytes, and %d were copied"
+                        .formatted(Files.size(path), file.getValue().bytes());
+                found.accept(new Damage(path, 0, Files.size(path), what));
                 continue;
             }
             boolean[] isTold = new boolean[1];
@@ -77,7 +85,7 @@ final class StoredBackup {
                     records += Verification.verify(chain, part, told);
                 }
             }
-            if (!isTold[0] && !Manifest.Content.of(path).equals(file.getValue())) {
+            if (!isTold[0] && !file.getValue().isThatOf(path)) {
                 found.accept(new Damage(path, 0, Files.size(path), "it is not what was copied"));
             }
         }
@@ -142,7 +150,7 @@ final class StoredBackup {
 
     private static void restore(Path from, Path to, Manifest.Content content) throws IOException {
         Folder.copy(from, 0, content.bytes(), to);
-        if (!Manifest.Content.of(to).equals(content)) {
+        if (!content.isThatOf(to)) {
             throw new EngineFailed(
                     to + " is not what was just copied: check the disk, remove what is there, and try again");
         }
