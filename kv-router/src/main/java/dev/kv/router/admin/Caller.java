@@ -15,19 +15,21 @@ import java.util.Optional;
 
 /** A caller at the local socket: what it gives and takes before the document. By one thread at a time, but for {@link #close}. */
 public final class Caller implements Closeable {
-    /** How long the caller may take for a piece: it may be a pipe to a slow program. */
-    private static final Duration PIECE_MAX = Duration.ofMinutes(1);
-
-    /** So often the limit begins anew at most: there are many pieces. */
+    /** The least time between two timers: each is started for the pieces of this time, of which there are many. */
     private static final Duration RENEWED = Duration.ofSeconds(1);
 
     private final SocketChannel channel;
+    private final Duration pieceTimeout;
     private Optional<Cut> cut = Optional.empty();
     private long cutFromNanos;
     private volatile boolean isGone;
 
-    Caller(SocketChannel channel) {
+    /**
+     * @param pieceTimeout how long the caller may take for a piece; its connection is closed then
+     */
+    Caller(SocketChannel channel, Duration pieceTimeout) {
         this.channel = channel;
+        this.pieceTimeout = pieceTimeout;
     }
 
     /** Whether it went away, was too slow or was sent away: nobody waits for an answer any more. */
@@ -125,7 +127,7 @@ public final class Caller implements Closeable {
         long now = System.nanoTime();
         if (cut.isEmpty() || now - cutFromNanos > RENEWED.toNanos()) {
             end();
-            cut = Optional.of(new Cut(PIECE_MAX, channel));
+            cut = Optional.of(new Cut(pieceTimeout, channel));
             cutFromNanos = now;
         }
     }

@@ -27,9 +27,6 @@ final class LocalProtocol {
     static final char WANTED = '>';
     static final String REFUSAL = "refusal";
 
-    /** The longest name of a bucket with every byte escaped as {@code %HH}, 192 KiB, and a command. */
-    static final int LINE_MAX_BYTES = 256 * 1024;
-
     /** Sixteen times the longest routing table (4 MiB with every byte escaped), which is the most of an answer. */
     static final int DOCUMENT_MAX_BYTES = 64 * 1024 * 1024;
 

@@ -11,7 +11,6 @@ import java.io.InputStream;
 import java.net.StandardProtocolFamily;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -21,7 +20,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -31,20 +29,19 @@ import org.slf4j.LoggerFactory;
 /** The node's side of the {@linkplain LocalProtocol local socket}; only the owner of the node may use it. */
 public final class LocalServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LocalServer.class);
-    private static final int CONVERSATIONS_MAX = 16;
-
-    /** How long a caller may take to send its line, and to take the answer. */
-    private static final Duration TRANSFER_MAX = Duration.ofSeconds(5);
-
     private static final Duration FAREWELL_MAX = Duration.ofSeconds(1);
-    private static final Duration PAUSE = Duration.ofSeconds(1);
+
+    /** The time between two attempts to take a caller, while they fail. */
+    private static final Duration PAUSE = Duration.ofMillis(500);
+
     private static final int SHOWN_LINE_MAX = 256;
 
     private final Path path;
     private final ServerSocketChannel listening;
     private final Answering answers;
-    private final Semaphore free = new Semaphore(CONVERSATIONS_MAX);
-    private final ExecutorService conversations = Executors.newVirtualThreadPerTaskExecutor();
+    private final LocalSocketSettings settings;
+    private final Semaphore free;
+    private final ExecutorService conversations;
 
     /** Makes documents of lines. */
     @FunctionalInterface
@@ -58,10 +55,18 @@ public final class LocalServer implements AutoCloseable {
         Map<String, Object> to(String line, Caller caller) throws IOException;
     }
 
-    private LocalServer(Path path, ServerSocketChannel listening, Answering answers) {
+    private LocalServer(
+            Path path,
+            ServerSocketChannel listening,
+            LocalSocketSettings settings,
+            Answering answers,
+            ExecutorService conversations) {
         this.path = path;
         this.listening = listening;
+        this.settings = settings;
         this.answers = answers;
+        this.free = new Semaphore(settings.callersMax());
+        this.conversations = conversations;
     }
 
     /**
@@ -69,7 +74,17 @@ public final class LocalServer implements AutoCloseable {
      *
      * @param answers called by several threads at once
      */
-    public static LocalServer open(Path folder, Answering answers) throws IOException {
+    public static LocalServer open(Path folder, LocalSocketSettings settings, Answering answers) throws IOException {
+        return open(folder, settings, answers, Executors.newVirtualThreadPerTaskExecutor());
+    }
+
+    /**
+     * Likewise.
+     *
+     * @param conversations has a thread for each caller; it is shut down with the server
+     */
+    static LocalServer open(Path folder, LocalSocketSettings settings, Answering answers, ExecutorService conversations)
+            throws IOException {
         Path path = LocalProtocol.socket(folder);
         Files.deleteIfExists(path);
         ServerSocketChannel listening = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
@@ -80,44 +95,60 @@ public final class LocalServer implements AutoCloseable {
             listening.close();
             throw e;
         }
-        LocalServer server = new LocalServer(path, listening, answers);
+        LocalServer server = new LocalServer(path, listening, settings, answers, conversations);
         Thread.ofPlatform().name("kv-local-socket").daemon().start(server::listen);
         return server;
     }
 
+    /** Takes callers until the socket is closed. A caller that cannot be taken is left to the next attempt, and logged once. */
     private void listen() {
+        boolean isFailing = false;
         while (listening.isOpen()) {
             free.acquireUninterruptibly();
             try {
-                SocketChannel channel = listening.accept();
-                conversations.execute(() -> converse(channel));
-            } catch (ClosedChannelException | RejectedExecutionException e) {
-                // It was closed; the end of the process closes what was still accepted.
-                return;
-            } catch (IOException e) {
-                // Most likely no file descriptor is free.
-                LOG.warn("{} could not take a connection: {}", path, e.getMessage());
+                begin(listening.accept());
+                isFailing = false;
+            } catch (IOException | RuntimeException | Error fault) {
                 free.release();
+                if (!listening.isOpen()) {
+                    return;
+                }
+                if (!isFailing) {
+                    // Most likely there is no file descriptor or no thread left.
+                    LOG.error("{} cannot take callers; it tries again every {} ms", path, PAUSE.toMillis(), fault);
+                }
+                isFailing = true;
                 LockSupport.parkNanos(PAUSE.toNanos());
             }
         }
     }
 
+    private void begin(SocketChannel channel) throws IOException {
+        try {
+            conversations.execute(() -> converse(channel));
+        } catch (RuntimeException | Error e) {
+            channel.close();
+            throw e;
+        }
+    }
+
     private void converse(SocketChannel channel) {
         try (channel) {
-            Cut cut = new Cut(TRANSFER_MAX, channel);
+            Cut cut = new Cut(settings.timeout(), channel);
             String line = readLine(Channels.newInputStream(channel));
             cut.callOff();
-            Caller caller = new Caller(channel);
+            Caller caller = new Caller(channel, settings.pieceTimeout());
             byte[] answer = answer(line, caller);
             caller.end();
             // What was interrupted is over, and the same interrupt would cut off the answer to it.
             boolean _ = Thread.interrupted();
-            cut = new Cut(TRANSFER_MAX, channel);
+            cut = new Cut(settings.timeout(), channel);
             LocalProtocol.write(channel, ByteBuffer.wrap(answer));
             cut.callOff();
         } catch (IOException e) {
             LOG.debug("a conversation at {} broke off", path, e);
+        } catch (RuntimeException | Error fault) {
+            LOG.error("a conversation at {} failed", path, fault);
         } finally {
             free.release();
         }
@@ -160,10 +191,10 @@ public final class LocalServer implements AutoCloseable {
         return line.length() <= SHOWN_LINE_MAX ? line : line.substring(0, SHOWN_LINE_MAX) + "...";
     }
 
-    private static String readLine(InputStream input) throws IOException {
+    private String readLine(InputStream input) throws IOException {
         ByteArrayOutputStream line = new ByteArrayOutputStream();
         for (int b = input.read(); b != '\n'; b = input.read()) {
-            if (b < 0 || line.size() == LocalProtocol.LINE_MAX_BYTES) {
+            if (b < 0 || line.size() == settings.lineMaxBytes()) {
                 throw new IOException("no end of the line after " + line.size() + " bytes");
             }
             line.write(b);
@@ -171,11 +202,18 @@ public final class LocalServer implements AutoCloseable {
         return line.toString(UTF_8);
     }
 
-    /** Stops to answer; conversations that go on may end. */
+    /** Stops listening; conversations under way get a second to end. */
     @Override
     public void close() throws IOException {
-        Files.deleteIfExists(path);
-        listening.close();
+        try {
+            listening.close();
+            Files.deleteIfExists(path);
+        } finally {
+            end();
+        }
+    }
+
+    private void end() {
         conversations.shutdown();
         try {
             conversations.awaitTermination(FAREWELL_MAX.toMillis(), TimeUnit.MILLISECONDS);

@@ -5,6 +5,7 @@ import static java.time.temporal.ChronoUnit.SECONDS;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
+import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.dispatch.Router;
 import dev.kv.router.metrics.Metrics;
@@ -13,6 +14,7 @@ import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -36,12 +38,10 @@ public final class NodeAnswers implements LocalServer.Answering {
 
     private static final Logger LOG = LoggerFactory.getLogger(NodeAnswers.class);
 
-    /** How many backups, exports and imports may run at once. */
-    private static final int LONG_MAX = 4;
-
     private final NodeState node;
     private final Runnable stopAsked;
-    private final Semaphore free = new Semaphore(LONG_MAX);
+    private final int longMax;
+    private final Semaphore free;
 
     /** What ends each of those that run. */
     private final Set<Closeable> running = ConcurrentHashMap.newKeySet();
@@ -49,11 +49,14 @@ public final class NodeAnswers implements LocalServer.Answering {
     /**
      * The answers about a node.
      *
+     * @param longMax how many backups, exports and imports run at once; more are refused
      * @param stopAsked is run when somebody asks for the node to stop; it must not block
      */
-    public NodeAnswers(NodeState node, Runnable stopAsked) {
+    public NodeAnswers(NodeState node, int longMax, Runnable stopAsked) {
         this.node = node;
         this.stopAsked = stopAsked;
+        this.longMax = longMax;
+        this.free = new Semaphore(longMax);
     }
 
     @Override
@@ -65,7 +68,7 @@ public final class NodeAnswers implements LocalServer.Answering {
             case "stop" -> stop();
             case "route" -> route(argument(line));
             case "backup" -> {
-                Path to = Path.of(argument(line).text());
+                Path to = path(line);
                 Thread thread = Thread.currentThread();
                 yield ofStorage(storage -> document(storage.backup(to)), thread::interrupt);
             }
@@ -86,7 +89,28 @@ public final class NodeAnswers implements LocalServer.Answering {
     }
 
     private static Bytes argument(String line) {
-        return Bytes.ofPrintable(line.substring(line.indexOf(' ') + 1));
+        try {
+            return Bytes.ofPrintable(line.substring(line.indexOf(' ') + 1));
+        } catch (IllegalArgumentException e) {
+            throw new BadArgument("expected two hexadecimal digits behind each percent sign of its argument", e);
+        }
+    }
+
+    private static Path path(String line) {
+        try {
+            return Path.of(argument(line).text());
+        } catch (InvalidPathException e) {
+            throw new BadArgument("its argument is no path: " + e.getReason(), e);
+        }
+    }
+
+    /** A line whose argument is none that its command takes. */
+    private static final class BadArgument extends OperatorError {
+        private static final long serialVersionUID = 1L;
+
+        BadArgument(String line, Throwable cause) {
+            super(line, cause);
+        }
     }
 
     @FunctionalInterface
@@ -100,7 +124,9 @@ public final class NodeAnswers implements LocalServer.Answering {
             return refusal(node.identity().keepsData() ? "it is still starting" : "it keeps no data");
         }
         if (!free.tryAcquire()) {
-            return refusal(LONG_MAX + " backups, exports and imports run already: wait for one of them to end");
+            return refusal(
+                    longMax
+                            + " backups, exports and imports run already (kv.node.socket.long-max): wait for one of them to end");
         }
         running.add(cut);
         try {

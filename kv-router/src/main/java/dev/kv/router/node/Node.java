@@ -122,7 +122,7 @@ public final class Node {
         if (settings.zookeeper().isEmpty()) {
             settings.table().warnings().forEach(warning -> LOG.warn("kv.router.table: {}", warning));
         }
-        NodeAnswers answers = new NodeAnswers(state, stopAsked);
+        NodeAnswers answers = new NodeAnswers(state, settings.localSocket().longMax(), stopAsked);
         holdFolder(answers);
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
@@ -213,7 +213,7 @@ public final class Node {
                     .orElseThrow(() -> new BadStart("a node runs in " + settings.folder() + " already (process "
                             + NodeFolder.pid(settings.folder()) + "): stop it, or give this one another kv.node.dir"));
             started("folder", limit -> folder.close());
-            LocalServer socket = LocalServer.open(settings.folder(), answers);
+            LocalServer socket = LocalServer.open(settings.folder(), settings.localSocket(), answers);
             started("local socket", limit -> socket.close());
         } catch (IOException e) {
             throw ready.configuration.bad("kv.node.dir", "cannot be used: " + BadStart.reason(e));
@@ -271,7 +271,7 @@ public final class Node {
             state.turnTo("stopping: " + part.name());
             try {
                 part.stop().within(Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime())));
-            } catch (IOException | RuntimeException e) {
+            } catch (IOException | RuntimeException | Error e) {
                 LOG.error("{} could not be stopped in order", part.name(), e);
             }
         }

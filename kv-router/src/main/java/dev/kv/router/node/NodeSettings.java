@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Limits;
+import dev.kv.router.admin.LocalSocketSettings;
 import dev.kv.router.config.Settings;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.peer.PeerSettings;
@@ -28,6 +29,7 @@ import java.util.function.Function;
  * @param name this node's name
  * @param folder where it writes
  * @param drain how long it may take to stop
+ * @param localSocket the bounds of the local socket
  * @param level the least severe messages that are logged
  * @param loggers the same for single loggers
  * @param table the static routing table
@@ -46,6 +48,7 @@ public record NodeSettings(
         String name,
         Path folder,
         Duration drain,
+        LocalSocketSettings localSocket,
         Logging.Level level,
         Map<String, Logging.Level> loggers,
         RoutingTable table,
@@ -90,6 +93,7 @@ public record NodeSettings(
                 name,
                 folder(settings),
                 settings.duration("kv.node.drain", Duration.ZERO, HOUR),
+                LocalSocketSettings.of(settings),
                 settings.choice("kv.log.level", Logging.Level.class),
                 Map.copyOf(loggers),
                 table(settings, name, keepsData),

@@ -17,6 +17,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ThreadFactory;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,6 +47,7 @@ final class Peer {
     private final PeerSettings settings;
     private final Loop loop;
     private final Connector connector;
+    private final ThreadFactory lookUps;
     private final Report failures = new Report(LOG, REPORT_INTERVAL);
     private State state = new State.Idle();
 
@@ -115,7 +117,11 @@ final class Peer {
         }
     }
 
-    Peer(RoutingTable.Node node, PeerSettings settings, Loop loop, Connector connector) {
+    /**
+     * @param lookUps makes the threads that look up the host of the node
+     */
+    Peer(RoutingTable.Node node, PeerSettings settings, Loop loop, Connector connector, ThreadFactory lookUps) {
+        this.lookUps = lookUps;
         this.node = node;
         this.settings = settings;
         this.loop = loop;
@@ -161,23 +167,37 @@ final class Peer {
         Attempt attempt = new Attempt(pauseBefore);
         state = new State.Resolving(attempt);
         loop.after(settings.timeout(), () -> failed(attempt, "did not answer within " + text(settings.timeout())));
-        InetSocketAddress address = settings.addressOf(node);
-        // A look-up of a name can take long, and there is no way to end it: a thread of its own, one at a time.
-        Thread.ofPlatform().daemon().name("kv-resolve " + name()).start(() -> {
-            InetSocketAddress resolved = new InetSocketAddress(address.getHostString(), address.getPort());
-            loop.execute(() -> resolved(attempt, resolved));
-        });
+        lookUp(attempt, settings.addressOf(node));
         return attempt;
     }
 
-    /** The look-up of an attempt is over. */
-    private void resolved(Attempt of, InetSocketAddress address) {
+    /** A look-up of a name can take long, and there is no way to end it: it has a thread of its own, one at a time. */
+    private void lookUp(Attempt attempt, InetSocketAddress address) {
+        try {
+            Thread thread = lookUps.newThread(() -> {
+                InetSocketAddress found = new InetSocketAddress(address.getHostString(), address.getPort());
+                loop.execute(() -> resolved(attempt, found, "its host does not resolve"));
+            });
+            thread.setName("kv-resolve " + name());
+            thread.start();
+        } catch (OutOfMemoryError noThread) {
+            loop.execute(() -> resolved(attempt, address, noThread.getMessage()));
+        }
+    }
+
+    /**
+     * The look-up of an attempt is over.
+     *
+     * @param address unresolved if it found none
+     * @param why it found none, if so
+     */
+    private void resolved(Attempt of, InetSocketAddress address, String why) {
         switch (state) {
             case State.Resolving(Attempt attempt)
             when attempt == of -> {
                 state = new State.Connecting(attempt);
                 if (address.isUnresolved()) {
-                    failed(attempt, "cannot be found: its host does not resolve");
+                    failed(attempt, "cannot be found: " + why);
                 } else {
                     connector.connect(
                             address,

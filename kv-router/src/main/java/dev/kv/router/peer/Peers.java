@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ThreadFactory;
 
 /** The other nodes. Every I/O loop has links of its own to them, so that a request and its reply stay on one thread. */
 public final class Peers implements Router.Nodes, AutoCloseable {
@@ -19,9 +20,16 @@ public final class Peers implements Router.Nodes, AutoCloseable {
     private final Map<Loop, OfLoop> ofLoops = new HashMap<>();
 
     public Peers(Loops loops, PeerSettings settings) {
+        this(loops, settings, Thread.ofPlatform().daemon().factory());
+    }
+
+    /**
+     * @param lookUps makes the threads that look up hosts
+     */
+    Peers(Loops loops, PeerSettings settings, ThreadFactory lookUps) {
         this.loops = loops;
         for (Loop loop : loops.all()) {
-            ofLoops.put(loop, new OfLoop(loop, new Connector(loop, settings.timeout()), settings));
+            ofLoops.put(loop, new OfLoop(loop, new Connector(loop, settings.timeout()), settings, lookUps));
         }
     }
 
@@ -52,13 +60,18 @@ public final class Peers implements Router.Nodes, AutoCloseable {
     }
 
     /** The other nodes as one loop knows them; on that loop only. */
-    private record OfLoop(Loop loop, Connector connector, PeerSettings settings, Map<RoutingTable.Node, Peer> peers) {
-        OfLoop(Loop loop, Connector connector, PeerSettings settings) {
-            this(loop, connector, settings, new HashMap<>());
+    private record OfLoop(
+            Loop loop,
+            Connector connector,
+            PeerSettings settings,
+            ThreadFactory lookUps,
+            Map<RoutingTable.Node, Peer> peers) {
+        OfLoop(Loop loop, Connector connector, PeerSettings settings, ThreadFactory lookUps) {
+            this(loop, connector, settings, lookUps, new HashMap<>());
         }
 
         Peer peer(RoutingTable.Node node) {
-            return peers.computeIfAbsent(node, unknown -> new Peer(unknown, settings, loop, connector));
+            return peers.computeIfAbsent(node, unknown -> new Peer(unknown, settings, loop, connector, lookUps));
         }
     }
 }

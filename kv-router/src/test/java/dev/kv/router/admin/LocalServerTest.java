@@ -4,6 +4,9 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.typesafe.config.Config;
 import dev.kv.router.Limits;
 import dev.kv.router.spi.EngineFailed;
@@ -25,11 +28,15 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -38,16 +45,20 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 @Timeout(30)
 class LocalServerTest {
     private static final Duration LIMIT = Duration.ofSeconds(10);
 
+    private static final LocalSocketSettings BOUNDS =
+            new LocalSocketSettings(16, 256 * 1024, Duration.ofSeconds(5), Duration.ofMinutes(1), 4);
+
     @TempDir
     private Path folder;
 
     private LocalServer echo() throws IOException {
-        return LocalServer.open(folder, (line, _) -> Map.of("line", line));
+        return LocalServer.open(folder, BOUNDS, (line, _) -> Map.of("line", line));
     }
 
     private LocalAnswer ask(String line) {
@@ -73,7 +84,7 @@ class LocalServerTest {
     void aLongLineAndALongDocumentAreCarried() throws IOException {
         String line = "route " + "%00".repeat(64 * 1024);
         String text = "x".repeat(16 * 1024 * 1024);
-        try (LocalServer _ = LocalServer.open(folder, (asked, _) -> Map.of("line", asked, "text", text))) {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (asked, _) -> Map.of("line", asked, "text", text))) {
             Config answer = asked(line);
 
             assertThat(answer.getString("line")).isEqualTo(line);
@@ -86,7 +97,7 @@ class LocalServerTest {
         byte[] given = new byte[300_000];
         new Random(1).nextBytes(given);
         ByteArrayOutputStream taken = new ByteArrayOutputStream();
-        try (LocalServer _ = LocalServer.open(folder, (line, streams) -> {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (line, streams) -> {
             long passed = streams.input().transferTo(streams.output());
             return Map.of("line", line, "passed", passed);
         })) {
@@ -103,7 +114,9 @@ class LocalServerTest {
     @Test
     void aDocumentComesThoughNotAllBytesAreTaken() throws IOException {
         try (LocalServer _ = LocalServer.open(
-                folder, (line, streams) -> Map.of("first", streams.input().read()))) {
+                folder,
+                BOUNDS,
+                (line, streams) -> Map.of("first", streams.input().read()))) {
             Config answer = LocalClient.ask(
                             folder,
                             "read",
@@ -151,7 +164,7 @@ class LocalServerTest {
     @Test
     void aFolderWithALongPathIsReachedToo() throws IOException {
         Path deep = Files.createDirectories(folder.resolve("a".repeat(100)).resolve("b".repeat(200)));
-        try (LocalServer _ = LocalServer.open(deep, (line, _) -> Map.of("line", line))) {
+        try (LocalServer _ = LocalServer.open(deep, BOUNDS, (line, _) -> Map.of("line", line))) {
             assertThat(deep.resolve("socket")).exists();
             assertThat(LocalClient.ask(deep, "status", LIMIT).document()).isPresent();
         }
@@ -162,7 +175,7 @@ class LocalServerTest {
     void anAnswerThatTakesTooLongIsNotWaitedFor() throws IOException {
         CountDownLatch asked = new CountDownLatch(1);
         CountDownLatch answer = new CountDownLatch(1);
-        try (LocalServer _ = LocalServer.open(folder, (line, _) -> {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (line, _) -> {
             asked.countDown();
             await(answer);
             return Map.of();
@@ -177,7 +190,7 @@ class LocalServerTest {
     @Test
     void aSlowAnswerDelaysNoOther() throws Exception {
         CountDownLatch answer = new CountDownLatch(1);
-        try (LocalServer _ = LocalServer.open(folder, (line, _) -> {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (line, _) -> {
             if (line.equals("slow")) {
                 await(answer);
             }
@@ -211,6 +224,67 @@ class LocalServerTest {
     }
 
     @Test
+    void theBoundsAreThoseOfTheSettings() throws IOException {
+        Duration moment = Duration.ofMillis(100);
+        LocalSocketSettings tight = new LocalSocketSettings(2, 10, moment, moment, 1);
+        try (LocalServer _ = LocalServer.open(
+                folder,
+                tight,
+                (line, caller) ->
+                        Map.of("line", line.equals("read") ? "" + caller.input().read() : line))) {
+            assertThat(asked("0123456789").getString("line")).isEqualTo("0123456789");
+            assertThat(ask("0123456789a")).isInstanceOf(LocalAnswer.Broken.class);
+            try (SocketChannel first = connect(folder);
+                    SocketChannel second = connect(folder)) {
+                // Neither sends a line: both are sent away, and the next one has its turn.
+                assertThat(asked("third").getString("line")).isEqualTo("third");
+                assertThat(first.read(ByteBuffer.allocate(1))).isNegative();
+                assertThat(second.read(ByteBuffer.allocate(1))).isNegative();
+            }
+            try (SocketChannel slow = connect(folder)) {
+                slow.write(ByteBuffer.wrap("read\n".getBytes(UTF_8)));
+                assertThat(slow.read(ByteBuffer.allocate(1))).isOne();
+                // It gives no piece.
+                assertThat(slow.read(ByteBuffer.allocate(1))).isNegative();
+            }
+        }
+    }
+
+    @Test
+    void aFaultWhileACallerIsTakenIsLoggedOnceAndTheNextOneIsAnswered() throws Exception {
+        Queue<Throwable> faults = new ConcurrentLinkedQueue<>(List.of(
+                new OutOfMemoryError("unable to create native thread"), new IllegalStateException("on purpose")));
+        ThreadFactory failing = task -> {
+            Throwable fault = faults.poll();
+            if (fault instanceof Error error) {
+                throw error;
+            }
+            if (fault instanceof RuntimeException exception) {
+                throw exception;
+            }
+            return Thread.ofVirtual().unstarted(task);
+        };
+        Logger log = (Logger) LoggerFactory.getLogger(LocalServer.class);
+        ListAppender<ILoggingEvent> logged = new ListAppender<>();
+        logged.start();
+        log.addAppender(logged);
+        try (LocalServer _ = LocalServer.open(
+                folder, BOUNDS, (line, _) -> Map.of("line", line), Executors.newThreadPerTaskExecutor(failing))) {
+            assertThat(ask("status")).isInstanceOf(LocalAnswer.Broken.class);
+            assertThat(ask("status")).isInstanceOf(LocalAnswer.Broken.class);
+
+            assertThat(asked("status").getString("line")).isEqualTo("status");
+            assertThat(faults).isEmpty();
+            assertThat(logged.list)
+                    .singleElement()
+                    .asString()
+                    .contains(folder.resolve("socket") + " cannot take callers");
+        } finally {
+            log.detachAppender(logged);
+        }
+    }
+
+    @Test
     void aLineWithoutEndIsCutOff() throws IOException {
         try (LocalServer _ = echo();
                 SocketChannel channel = connect(folder)) {
@@ -227,7 +301,7 @@ class LocalServerTest {
     @MethodSource("faults")
     void aFaultOfTheNodeIsToldWithItsReasonAndEndsThatConversationAlone(Throwable fault, String why)
             throws IOException {
-        try (LocalServer _ = LocalServer.open(folder, (line, caller) -> {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (line, caller) -> {
             if (line.equals("status")) {
                 return Map.of();
             }
@@ -275,7 +349,7 @@ class LocalServerTest {
 
     @Test
     void anInterruptedCommandIsAnswered() throws IOException {
-        try (LocalServer _ = LocalServer.open(folder, (_, _) -> {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (_, _) -> {
             Thread.currentThread().interrupt();
             throw new EngineFailed("this node stops");
         })) {
@@ -286,7 +360,7 @@ class LocalServerTest {
     @Test
     void anAnswerThatIsTooLongIsRefused() throws IOException {
         String text = "x".repeat(64 * 1024 * 1024);
-        try (LocalServer _ = LocalServer.open(folder, (_, _) -> Map.of("text", text))) {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (_, _) -> Map.of("text", text))) {
             assertThat(ask("status"))
                     .isEqualTo(new LocalAnswer.Refused("the answer has 67108875 bytes, and at most 67108864 are sent"));
         }
@@ -295,7 +369,7 @@ class LocalServerTest {
     @Test
     void aCallerThatGoesAwayInTheMiddleFreesItsPlace() throws Exception {
         BlockingQueue<Boolean> ended = new LinkedBlockingQueue<>();
-        try (LocalServer _ = LocalServer.open(folder, (_, caller) -> {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (_, caller) -> {
             try {
                 int _ = caller.input().read();
                 return Map.of();
@@ -356,13 +430,18 @@ class LocalServerTest {
     void anyLineIsAnswered(String piece) throws IOException {
         NodeState state = new NodeState(new NodeState.Identity(
                 "foo@h", "server", "1", false, LIMIT, LIMIT, new Limits(16, 1024, 1024, 1024, 1024)));
-        try (LocalServer _ = LocalServer.open(folder, new NodeAnswers(state, () -> {}))) {
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, new NodeAnswers(state, 4, () -> {}))) {
             for (String command : List.of("", "route ", "backup ", "import ", "stats ")) {
                 assertThat(ask(command + piece.repeat(5000)))
                         .isNotInstanceOfAny(
                                 LocalAnswer.Silent.class, LocalAnswer.Absent.class, LocalAnswer.Broken.class);
             }
             assertThat(asked("status").getString("name")).isEqualTo("foo@h");
+            assertThat(ask("route a%"))
+                    .isEqualTo(new LocalAnswer.Refused(
+                            "expected two hexadecimal digits behind each percent sign of its argument"));
+            assertThat(ask("backup a%00b"))
+                    .isEqualTo(new LocalAnswer.Refused("its argument is no path: Nul character not allowed"));
         }
     }
 

@@ -48,6 +48,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 class NodeTest {
@@ -245,8 +246,9 @@ class NodeTest {
         start(combined(), Map.of());
     }
 
-    @Test
-    void aPartThatFailsToStopKeepsNoOtherFromIt() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aPartThatFailsToStopKeepsNoOtherFromIt(boolean isError) {
         Door failing = settings -> (stores, loops, facts) -> new Door.Open() {
             @Override
             public InetSocketAddress address() {
@@ -260,6 +262,9 @@ class NodeTest {
 
             @Override
             public void stop(Duration limit) {
+                if (isError) {
+                    throw new InternalError("a page of a mapped file cannot be read");
+                }
                 throw new IllegalStateException("on purpose");
             }
         };

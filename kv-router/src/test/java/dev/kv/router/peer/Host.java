@@ -16,18 +16,18 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 
 /** A node without its client door: a router, its way to others, and a map for buckets. */
 final class Host implements AutoCloseable {
     final String name;
-    final Map<String, InetSocketAddress> addresses = new HashMap<>();
+    final Map<String, InetSocketAddress> addresses = new ConcurrentHashMap<>();
     final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
     Store store = this::run;
     Duration timeout = Duration.ofSeconds(5);
@@ -39,6 +39,7 @@ final class Host implements AutoCloseable {
     long unsentMaxBytes = 64 << 20;
     long roomBytes = 129L << 20;
     long repliesBytes = 64L << 20;
+    ThreadFactory lookUps = Thread.ofPlatform().daemon().factory();
     int port;
 
     private Loops loops;
@@ -70,7 +71,7 @@ final class Host implements AutoCloseable {
                     65L << 20,
                     room,
                     new Room(repliesBytes));
-            peers = new Peers(loops, settings);
+            peers = new Peers(loops, settings, lookUps);
             router = new Router(
                     name,
                     Optional.of(command -> store.run(command)),

@@ -18,7 +18,9 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -98,6 +100,29 @@ class PeersTest {
         assertThat(foo.ask(get("nuts", "almond"))).isEqualTo(Reply.ABSENT);
         assertThat(bar.ask(create("apples"))).isEqualTo(Reply.OK);
         assertThat(foo.buckets).containsOnlyKeys(Bytes.of("apples"));
+    }
+
+    @Test
+    void aLookUpForWhichThereIsNoThreadFailsAtOnceAndIsFollowedByAnother() {
+        AtomicBoolean isFirst = new AtomicBoolean(true);
+        ThreadFactory system = foo.lookUps;
+        foo.lookUps = task -> {
+            if (isFirst.getAndSet(false)) {
+                throw new OutOfMemoryError("unable to create native thread");
+            }
+            return system.newThread(task);
+        };
+        startAll(HALVES, HALVES, HALVES);
+
+        assertThat(failed(foo.ask(create("nuts")), Word.UNREACHABLE).message())
+                .contains("bar@h at ", " cannot be found: unable to create native thread; the request was not run");
+
+        Reply reply = foo.ask(create("nuts"));
+        while (reply instanceof Failed failed && failed.word() == Word.UNREACHABLE) {
+            Thread.onSpinWait();
+            reply = foo.ask(create("nuts"));
+        }
+        assertThat(reply).isEqualTo(Reply.OK);
     }
 
     @Test
