@@ -2,7 +2,8 @@ package dev.kv.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.Cluster.Member;
+import dev.kv.acceptance.harness.Cluster;
+import dev.kv.acceptance.harness.Cluster.Member;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;

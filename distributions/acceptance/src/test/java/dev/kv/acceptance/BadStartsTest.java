@@ -3,8 +3,11 @@ package dev.kv.acceptance;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.NodeProcess.Signal;
-import dev.kv.acceptance.Release.Role;
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -23,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Starts that end with one line on standard error, which names what is wrong and where it stands. */
 @Timeout(60)
 class BadStartsTest {
-    private final Release combined = Release.of(Role.COMBINED);
+    private final UnpackedRelease combined = UnpackedRelease.of(Role.COMBINED);
 
     @TempDir
     private Path site;
@@ -189,7 +192,7 @@ class BadStartsTest {
 
     @Test
     void aServerDoesNotStartWithATableThatSendsBucketsToItself() throws Exception {
-        NodeProcess server = new NodeProcess(Release.of(Role.SERVER), site, "front");
+        NodeProcess server = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "front");
         server.set("kv.router.table", "a=foo@h,*=front@h");
         assertThat(complaint(server.kv("run")))
                 .startsWith("kv.router.table = \"a=foo@h,*=front@h\" (" + server.configuration() + ": ")
@@ -198,8 +201,8 @@ class BadStartsTest {
 
     @Test
     void whatIsForPartsThatAReleaseLacksIsIgnoredWithALine() throws Exception {
-        try (NodeProcess storage = new NodeProcess(Release.of(Role.STORAGE), site, "foo");
-                NodeProcess server = new NodeProcess(Release.of(Role.SERVER), site, "front")) {
+        try (NodeProcess storage = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "foo");
+                NodeProcess server = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "front")) {
             storage.set("kv.server.password", "secret");
             server.set("kv.storage.sync", "always");
             storage.start();

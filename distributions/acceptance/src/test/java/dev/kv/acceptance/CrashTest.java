@@ -2,6 +2,11 @@ package dev.kv.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NumberedChanges;
+import dev.kv.acceptance.harness.NumberedWrites;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.nio.file.Path;
@@ -48,7 +53,7 @@ class CrashTest {
                 .mapToObj(i -> new NumberedWrites("bucket-" + i))
                 .toList();
         NumberedChanges changer = new NumberedChanges("changed");
-        try (NodeProcess node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo")) {
+        try (NodeProcess node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo")) {
             node.set("kv.storage.sync", sync);
             node.set("kv.storage.segment-max", "1MiB");
             node.start();

@@ -4,9 +4,11 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigFactory;
-import dev.kv.acceptance.NodeProcess.Signal;
-import dev.kv.acceptance.Release.Role;
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -43,8 +45,8 @@ class DataCommandsTest {
 
     @BeforeEach
     void start() throws Exception {
-        foo = new NodeProcess(Release.of(Role.COMBINED), site, "foo");
-        bar = new NodeProcess(Release.of(Role.COMBINED), site, "bar");
+        foo = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
+        bar = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "bar");
         foo.start();
         foo.converse("""
                 > CREATE shopping
@@ -67,13 +69,6 @@ class DataCommandsTest {
         assertThat(foo.awaitEnd()).isZero();
     }
 
-    /** What a command that has to succeed prints; nothing but results is there, and nothing else anywhere. */
-    private static String results(Ended ended) {
-        assertThat(ended.status()).as(ended.err()).isZero();
-        assertThat(ended.err()).isEmpty();
-        return ended.out();
-    }
-
     private static void assertRefused(Ended ended, String line) {
         assertThat(ended).isEqualTo(new Ended(1, "", "kv: " + line + "\n"));
     }
@@ -84,17 +79,19 @@ class DataCommandsTest {
 
     @Test
     void aBackupOfARunningNodeIsRestoredToAnother() throws Exception {
-        assertThat(results(foo.kv("backup", backup().toString())))
+        assertThat(foo.kv("backup", backup().toString()).succeeded().out())
                 .startsWith("foo@h in " + backup() + ": files: ")
                 .containsPattern("verified: [1-9][0-9]* records");
         foo.converse("> PUT shopping milk 2\n< OK\n");
-        Config again = ConfigFactory.parseString(results(foo.kv("backup", backup().toString(), "--json")));
+        Config again =
+                foo.kv("backup", backup().toString(), "--json").succeeded().json();
         assertThat(again.getLong("kept")).isPositive();
         assertThat(again.getLong("records")).isPositive();
         foo.converse("> PUT shopping milk 3\n< OK\n");
-        assertThat(results(foo.kv("verify", backup().toString()))).endsWith(", damages: 0\n");
+        assertThat(foo.kv("verify", backup().toString()).succeeded().out()).endsWith(", damages: 0\n");
 
-        assertThat(results(bar.kv("restore", backup().toString()))).startsWith("bar@h from " + backup() + ": files: ");
+        assertThat(bar.kv("restore", backup().toString()).succeeded().out())
+                .startsWith("bar@h from " + backup() + ": files: ");
         bar.start();
         bar.converse(SHOPPING.replace("< 1\n", "< 2\n"));
         foo.converse(SHOPPING.replace("< 1\n", "< 3\n"));
@@ -103,8 +100,8 @@ class DataCommandsTest {
     @Test
     void aNodeThatDoesNotRunIsBackedUpToo() throws Exception {
         stop();
-        results(foo.kv("backup", backup().toString()));
-        results(bar.kv("restore", backup().toString()));
+        foo.kv("backup", backup().toString()).succeeded().out();
+        bar.kv("restore", backup().toString()).succeeded().out();
 
         bar.start();
         bar.converse(SHOPPING);
@@ -120,7 +117,7 @@ class DataCommandsTest {
                 foo.kv("backup", site.toString()),
                 "foo@h: " + site + " is not empty, and holds no backup: choose another folder");
         String running = "foo@h runs in " + foo.folder() + ": stop it first";
-        results(foo.kv("backup", backup().toString()));
+        foo.kv("backup", backup().toString()).succeeded().out();
         assertRefused(foo.kv("restore", backup().toString()), running);
         assertRefused(foo.kv("verify"), running);
         assertRefused(foo.kv("repair"), running);
@@ -140,7 +137,7 @@ class DataCommandsTest {
     @ValueSource(strings = {"backup x", "restore x", "verify", "repair", "export x", "import x"})
     void aServerReleaseSaysThatItKeepsNoData(String words) {
         assertRefused(
-                Release.of(Role.SERVER).kv(words.split(" ", -1)),
+                UnpackedRelease.of(Role.SERVER).kv(words.split(" ", -1)),
                 "this is a server release, which keeps no data: call this in the one of a node that does");
     }
 
@@ -150,7 +147,7 @@ class DataCommandsTest {
             assertThat(client.ask("PUT shopping bread a-loaf-of-it")).isEqualTo("OK");
         }
         stop();
-        assertThat(results(foo.kv("verify"))).endsWith(", damages: 0\n");
+        assertThat(foo.kv("verify").succeeded().out()).endsWith(", damages: 0\n");
         Path segment = only(foo.folder().resolve("data"), ".log");
         byte[] bytes = Files.readAllBytes(segment);
         bytes[new String(bytes, ISO_8859_1).indexOf("a-loaf-of-it")] = 'X';
@@ -163,7 +160,7 @@ class DataCommandsTest {
                 .startsWith(segment + ": ")
                 .contains(": this is not what was written; bucket shopping, key bread\n")
                 .endsWith(", damages: 1\n");
-        Config document = ConfigFactory.parseString(foo.kv("verify", "--json").out());
+        Config document = foo.kv("verify", "--json").json();
         assertThat(document.getConfigList("damages")).singleElement().satisfies(damage -> {
             assertThat(damage.getString("file")).isEqualTo(segment.toString());
             assertThat(damage.getString("bucket")).isEqualTo("shopping");
@@ -173,10 +170,10 @@ class DataCommandsTest {
         assertThat(start.status()).isEqualTo(1);
         assertThat(start.err()).contains("`kv repair` sets aside what is damaged");
 
-        assertThat(results(foo.kv("repair")))
+        assertThat(foo.kv("repair").succeeded().out())
                 .contains("bucket shopping, key bread\n")
                 .endsWith(", damages: 1\n");
-        assertThat(results(foo.kv("verify"))).endsWith(", damages: 0\n");
+        assertThat(foo.kv("verify").succeeded().out()).endsWith(", damages: 0\n");
         foo.start();
         foo.converse("""
                 > GET shopping milk
@@ -202,15 +199,17 @@ class DataCommandsTest {
         bar.start();
         Path stream = site.resolve("shopping.kv");
         Ended exported = Ended.of(shell(foo.command("export", "shopping"), "\"$@\" > '" + stream + "'"));
-        assertThat(results(exported)).isEmpty();
+        assertThat(exported.succeeded().out()).isEmpty();
 
-        assertThat(results(imported(bar, stream, "shopping"))).isEqualTo("shopping: 2 keys imported\n");
+        assertThat(imported(bar, stream, "shopping").succeeded().out()).isEqualTo("shopping: 2 keys imported\n");
         bar.converse(SHOPPING);
         assertRefused(
                 imported(bar, stream, "shopping"),
                 "bar@h: there is a bucket shopping already: --replace puts this one in its place");
         bar.converse("> PUT shopping milk 4\n< OK\n");
-        assertThat(results(imported(bar, stream, "shopping", "--replace", "--json")))
+        assertThat(imported(bar, stream, "shopping", "--replace", "--json")
+                        .succeeded()
+                        .out())
                 .containsPattern("\"keys\" : 2");
         bar.converse(SHOPPING);
 
@@ -232,7 +231,9 @@ class DataCommandsTest {
         bar.converse("> CREATE shopping\n< OK\n> PUT shopping milk 4\n< OK\n");
         foo.converse("> PUT shopping bread 1\n< OK\n");
         Path stream = site.resolve("shopping.kv");
-        results(Ended.of(shell(foo.command("export", "shopping"), "\"$@\" > '" + stream + "'")));
+        Ended.of(shell(foo.command("export", "shopping"), "\"$@\" > '" + stream + "'"))
+                .succeeded()
+                .out();
 
         Ended refused = imported(bar, stream, "shopping", "--replace");
         assertThat(refused.status()).isEqualTo(1);

@@ -3,6 +3,9 @@ package dev.kv.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -49,7 +52,7 @@ class DemoTest {
         for (String folder : List.of("config", "kv-router", "kv", "kv-server", "distributions/target")) {
             Files.createDirectories(clone.resolve(folder));
         }
-        Path tarball = Release.Role.COMBINED.tarball();
+        Path tarball = Role.COMBINED.tarball();
         Files.copy(tarball, clone.resolve("distributions/target").resolve(tarball.getFileName()));
     }
 

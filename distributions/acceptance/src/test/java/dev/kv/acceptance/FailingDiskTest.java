@@ -3,6 +3,13 @@ package dev.kv.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.NumberedWrites;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -42,7 +49,7 @@ class FailingDiskTest {
     @BeforeEach
     void makeNode() throws IOException {
         failing = Files.createDirectory(site.resolve("failing"));
-        node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo");
+        node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
         node.set("kv.storage.segment-max", "1MiB");
     }
 
@@ -176,7 +183,7 @@ class FailingDiskTest {
             fail("fsync", EIO);
             awaitRefused(client, "ERROR ERR the disk failed");
         }
-        node.signal(NodeProcess.Signal.TERM);
+        node.signal(Signal.TERM);
         node.awaitEnd();
         assertThat(node.err()).contains("the log could not be closed in order");
         recover("fsync");

@@ -1,8 +1,15 @@
 package dev.kv.acceptance;
 
+import static dev.kv.acceptance.harness.Elapsed.since;
+import static dev.kv.acceptance.harness.Requests.assertReplies;
+import static dev.kv.acceptance.harness.Requests.awaitServed;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.Cluster.Member;
+import dev.kv.acceptance.harness.Cluster;
+import dev.kv.acceptance.harness.Cluster.Member;
+import dev.kv.acceptance.harness.MeasuresTime;
+import dev.kv.acceptance.harness.SecretFile;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -19,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
  * request was run, on a connection that lives on, and in its place among the replies.
  */
 @Timeout(60)
+@MeasuresTime
 class FailuresBetweenNodesTest {
     private static final String THIRDS = "a..i=foo@h,j..r=bar@h,s..z=baz@h";
     private static final Duration TIMEOUT = Duration.ofSeconds(1);
@@ -47,24 +55,6 @@ class FailuresBetweenNodesTest {
 
     private static void assertSays(String reply, String beginning, String... contents) {
         assertThat(reply).startsWith(beginning).contains(contents);
-    }
-
-    /** Sends the requests at once and checks that the replies that follow are the ones expected. */
-    private static void assertReplies(LineClient client, String requests, String... replies) throws IOException {
-        client.send(requests.replace("|", "\r\n") + "\r\n");
-        for (String reply : replies) {
-            assertThat(client.line()).isEqualTo(reply);
-        }
-    }
-
-    private static void awaitServed(LineClient client, String bucket) throws Exception {
-        Await.until(
-                bucket + " is served again",
-                () -> client.ask("CREATE " + bucket).equals("OK"));
-    }
-
-    private static Duration since(long startNanos) {
-        return Duration.ofNanos(System.nanoTime() - startNanos);
     }
 
     @Test
@@ -286,7 +276,7 @@ class FailuresBetweenNodesTest {
 
     @Test
     void aNodeWithAnotherCookieIsUnreachableInBothDirections(@TempDir Path other) throws Exception {
-        Cluster.writeCookie(other.resolve("cookie"), "not the secret of all nodes here");
+        SecretFile.write(other.resolve("cookie"), "not the secret of all nodes here");
         foo.start(THIRDS);
         baz.start(THIRDS);
         bar.set("kv.router.cookie-file", other.resolve("cookie").toString());

@@ -5,6 +5,12 @@ import static java.nio.file.StandardOpenOption.CREATE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -48,7 +54,7 @@ class FullDiskTest {
         assumeTrue(
                 mount.status() == 0,
                 "left out: no file system can be mounted (" + mount.err().strip() + ")");
-        node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo");
+        node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
         node.set("kv.storage.dir", data.toString());
         node.set("kv.storage.segment-max", "1MiB");
         node.start();
@@ -228,7 +234,7 @@ class FullDiskTest {
             fill(client);
             delete(client, 10);
         }
-        node.signal(NodeProcess.Signal.TERM);
+        node.signal(Signal.TERM);
         assertThat(node.awaitEnd()).isZero();
         assertNoFault();
         node.start();

@@ -1,7 +1,15 @@
 package dev.kv.acceptance;
 
+import static dev.kv.acceptance.harness.Elapsed.since;
+import static dev.kv.acceptance.harness.Requests.assertLines;
+import static dev.kv.acceptance.harness.Requests.assertReplies;
+import static dev.kv.acceptance.harness.Requests.awaitServed;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.acceptance.harness.BareHost;
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.time.Duration;
@@ -42,9 +50,9 @@ class HostsTest {
         Network network = opened(Network.builder()
                 .createNetworkCmdModifier(command -> command.withInternal(true))
                 .build());
-        red = opened(new BareHost("red", Release.Role.STORAGE, network));
-        green = opened(new BareHost("green", Release.Role.STORAGE, network));
-        blue = opened(new BareHost("blue", Release.Role.SERVER, network));
+        red = opened(new BareHost("red", Role.STORAGE, network));
+        green = opened(new BareHost("green", Role.STORAGE, network));
+        blue = opened(new BareHost("blue", Role.SERVER, network));
         configure(red, "foo@red", HALVES);
         configure(green, "bar@green", HALVES);
         configure(blue, "front@blue", "x..z=foo@red," + HALVES);
@@ -87,28 +95,9 @@ class HostsTest {
         }
     }
 
-    private static void awaitServed(LineClient client, String bucket) throws Exception {
-        Await.until(bucket + " is served", () -> client.ask("CREATE " + bucket).equals("OK"));
-    }
-
     private static void assertServedBy(BareHost host, LineClient client, String bucket) throws IOException {
         assertReplies(client, "PUT " + bucket + " k v|GET " + bucket + " k", "OK", "v", "OK");
         assertThat(host.run("bin/kv status")).contains("running");
-    }
-
-    private static void assertReplies(LineClient client, String requests, String... replies) throws IOException {
-        client.send(requests.replace("|", "\r\n") + "\r\n");
-        assertLines(client, replies);
-    }
-
-    private static void assertLines(LineClient client, String... lines) throws IOException {
-        for (String line : lines) {
-            assertThat(client.line()).isEqualTo(line);
-        }
-    }
-
-    private static Duration since(long startNanos) {
-        return Duration.ofNanos(System.nanoTime() - startNanos);
     }
 
     /**

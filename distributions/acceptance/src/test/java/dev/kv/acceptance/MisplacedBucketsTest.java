@@ -4,6 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.ZooKeeperProcess;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -24,7 +30,7 @@ class MisplacedBucketsTest {
     @TempDir
     private Path site;
 
-    private final Release release = Release.of(Release.Role.COMBINED);
+    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private ZooKeeperProcess zookeeper;
     private NodeProcess foo;
@@ -38,7 +44,7 @@ class MisplacedBucketsTest {
         zookeeper.start();
         foo = node("foo");
         NodeProcess bar = node("bar");
-        zookeeper.ask("create", "/kv/table", HALVES);
+        zookeeper.create("/kv/table", HALVES);
         assertThat(bar.kv("table", "wait").status()).isZero();
         client = foo.connect();
         opened.push(client);
@@ -67,19 +73,13 @@ class MisplacedBucketsTest {
         return size.equals("NOT FOUND") ? size : size + " " + client.line();
     }
 
-    private Config said(String node) {
-        return zookeeper
-                .ask("get", "/kv/nodes/" + node)
-                .lines()
-                .filter(line -> line.startsWith("{"))
-                .map(ConfigFactory::parseString)
-                .findFirst()
-                .orElseThrow();
+    private Config said(String node) throws Exception {
+        return ConfigFactory.parseString(zookeeper.get("/kv/nodes/" + node));
     }
 
     @Test
     void aBucketThatARawSetSendsElsewhereIsToldOfEverywhereAndServedAgainWhenTheTableComesBack() throws Exception {
-        zookeeper.ask("set", "/kv/table", SHIFTED);
+        zookeeper.set("/kv/table", SHIFTED);
 
         Await.until("foo tells", () -> said("foo@h").getLong("misplaced.buckets") == 1);
         Config said = said("foo@h");
@@ -95,7 +95,7 @@ class MisplacedBucketsTest {
         assertThat(sizeOfHat()).isEqualTo("NOT FOUND");
         assertThat(said("bar@h").getLong("misplaced.buckets")).isZero();
 
-        zookeeper.ask("set", "/kv/table", HALVES);
+        zookeeper.set("/kv/table", HALVES);
         Await.until("hat is served again", () -> sizeOfHat().equals("58 OK"));
         Await.until("foo has no misplaced bucket", () -> said("foo@h").getLong("misplaced.buckets") == 0);
     }
@@ -138,9 +138,9 @@ class MisplacedBucketsTest {
     @Test
     void rollbackRefusesLikewise() throws Exception {
         // Back to a table of before the buckets were there: bar's then.
-        zookeeper.ask("set", "/kv/table", "a..z=bar@h");
+        zookeeper.set("/kv/table", "a..z=bar@h");
         assertThat(foo.kv("table", "wait").status()).isZero();
-        zookeeper.ask("set", "/kv/table", HALVES);
+        zookeeper.set("/kv/table", HALVES);
         assertThat(foo.kv("table", "wait").status()).isZero();
 
         Ended refused = foo.kv("table", "rollback");

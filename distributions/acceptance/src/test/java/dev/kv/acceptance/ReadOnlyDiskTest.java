@@ -3,6 +3,13 @@ package dev.kv.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.NumberedWrites;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -58,7 +65,7 @@ class ReadOnlyDiskTest {
         assumeTrue(
                 mounted.status() == 0,
                 "left out: no file system can be mounted (" + mounted.err().strip() + ")");
-        node = new NodeProcess(Release.of(Release.Role.COMBINED), site, "foo");
+        node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
         node.set("kv.storage.dir", disk.resolve("data").toString());
         node.set("kv.storage.segment-max", "1MiB");
         node.set("kv.storage.sync", "always");
@@ -68,7 +75,7 @@ class ReadOnlyDiskTest {
     /** Blocks that are given to pages late let a page be written that has no place; else that is a SIGBUS. */
     @ParameterizedTest(name = "mounted with {0}, ended by {1}")
     @CsvSource({"delalloc, KILL", "nodelalloc, TERM"})
-    void writesAreRefusedAndNothingThatWasAcknowledgedIsLost(String option, NodeProcess.Signal end) throws Exception {
+    void writesAreRefusedAndNothingThatWasAcknowledgedIsLost(String option, Signal end) throws Exception {
         String options = "loop," + option;
         makeNode(options);
         NumberedWrites before = new NumberedWrites("before");

@@ -3,6 +3,8 @@ package dev.kv.acceptance;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.acceptance.harness.Cluster;
+import dev.kv.acceptance.harness.RedisServer;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.io.InputStream;

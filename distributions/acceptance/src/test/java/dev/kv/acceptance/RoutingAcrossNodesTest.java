@@ -2,7 +2,9 @@ package dev.kv.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.Cluster.Member;
+import dev.kv.acceptance.harness.Cluster;
+import dev.kv.acceptance.harness.Cluster.Member;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,8 +1,16 @@
 package dev.kv.acceptance;
 
+import static dev.kv.acceptance.harness.Requests.awaitAnswer;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.NodeProcess.Signal;
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.Load;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.ZooKeeperProcess;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.Writer;
 import java.nio.file.Files;
@@ -29,7 +37,7 @@ class TablesInZooKeeperTest {
     @TempDir
     private Path site;
 
-    private final Release release = Release.of(Release.Role.COMBINED);
+    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
     private final List<AutoCloseable> running = new ArrayList<>();
     private ZooKeeperProcess zookeeper;
 
@@ -54,12 +62,6 @@ class TablesInZooKeeperTest {
         running.add(node);
         node.start();
         return node;
-    }
-
-    private static void awaitAnswer(LineClient client, String request, String answer) throws Exception {
-        Await.until(
-                request + " is answered with " + answer,
-                () -> client.ask(request).equals(answer));
     }
 
     @Test
@@ -109,9 +111,8 @@ class TablesInZooKeeperTest {
         assertThat(set.status()).isZero();
 
         Await.until(
-                "the nodes refuse it",
-                () -> zookeeper.ask("get", "/kv/nodes/foo@h").contains("\"state\":\"rejected\""));
-        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h"))
+                "the nodes refuse it", () -> zookeeper.get("/kv/nodes/foo@h").contains("\"state\":\"rejected\""));
+        assertThat(zookeeper.get("/kv/nodes/foo@h"))
                 .contains("line 1, column 11: expected an entry after this comma, found the end")
                 .contains("was the table cut at a blank?");
         try (LineClient client = running(0).connect()) {
@@ -162,7 +163,7 @@ class TablesInZooKeeperTest {
         Ended wait = foo.kv("table", "wait", "--timeout", "5s");
         assertThat(wait.status()).isEqualTo(3);
         assertThat(wait.out().lines()).hasSize(2);
-        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h"))
+        assertThat(zookeeper.get("/kv/nodes/foo@h"))
                 .contains("\"state\":\"rejected\"", "\"reason\":\"line 1, column ", told.getLast());
         assertThat(foo.kv("table", "history").out()).isEqualTo(good);
         try (LineClient client = foo.connect()) {
@@ -209,7 +210,8 @@ class TablesInZooKeeperTest {
     }
 
     private Process terminal() throws Exception {
-        return new ProcessBuilder(zookeeper.program(), "-server", zookeeper.address())
+        return zookeeper
+                .commandLine()
                 .redirectErrorStream(true)
                 .redirectOutput(site.resolve("terminal.out").toFile())
                 .start();
@@ -218,7 +220,7 @@ class TablesInZooKeeperTest {
     private void setUpTwoNodes() throws Exception {
         node("foo");
         node("bar");
-        zookeeper.ask("create", "/kv/table", "a..m=foo@h,n..z=bar@h");
+        zookeeper.create("/kv/table", "a..m=foo@h,n..z=bar@h");
         try (LineClient client = running(0).connect()) {
             awaitAnswer(client, "CREATE nuts", "OK");
         }
@@ -234,8 +236,7 @@ class TablesInZooKeeperTest {
         assertThat(terminal.waitFor()).isZero();
         assertThat(Files.readString(site.resolve("terminal.out"))).contains("a..z=bar@h");
         try (LineClient client = running(0).connect()) {
-            Await.until(
-                    "foo follows", () -> running(0).kv("route", "apples").out().contains("a..z=bar@h"));
+            Await.until("foo follows", () -> running(0).route("apples").contains("a..z=bar@h"));
             assertThat(client.ask("CREATE apples")).isEqualTo("OK");
         }
     }
@@ -265,7 +266,7 @@ class TablesInZooKeeperTest {
         }
 
         zookeeper.start();
-        zookeeper.ask("set", "/kv/table", "*=foo@h");
+        zookeeper.set("/kv/table", "*=foo@h");
         Await.until(
                 "foo is back", () -> foo.kv("table", "wait", "--timeout", "1s").status() == 0);
         assertThat(foo.kv("route", "zebras").out()).contains("*=foo@h");
@@ -276,20 +277,18 @@ class TablesInZooKeeperTest {
         node("foo");
         node("bar");
         node("baz");
-        zookeeper.ask("create", "/kv/table", "*=baz@h");
-        zookeeper.ask("create", "/kv/tables/foo@h", "*=bar@h");
+        zookeeper.create("/kv/table", "*=baz@h");
+        zookeeper.create("/kv/tables/foo@h", "*=bar@h");
         NodeProcess foo = running(0);
 
-        Await.until(
-                "foo has its own table",
-                () -> foo.kv("route", "x").out().lines().count() == 3);
+        Await.until("foo has its own table", () -> foo.route("x").contains("baz@h"));
         assertThat(foo.kv("route", "x").out().lines())
                 .satisfiesExactly(
                         hop -> assertThat(hop).startsWith("foo@h: table 0x").endsWith("*=bar@h"),
                         hop -> assertThat(hop).startsWith("bar@h: table 0x").endsWith("*=baz@h"),
                         hop -> assertThat(hop).startsWith("baz@h: table 0x").endsWith("*=baz@h"));
 
-        zookeeper.ask("create", "/kv/tables/baz@h", "*=foo@h");
+        zookeeper.create("/kv/tables/baz@h", "*=foo@h");
         try (LineClient client = foo.connect()) {
             awaitAnswer(client, "CREATE x", "ERROR CIRCLE foo@h -> bar@h -> baz@h -> foo@h");
         }

@@ -2,7 +2,11 @@ package dev.kv.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.Release.Role;
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.Transcript;
 import dev.kv.server.testing.Transcript.Pace;
@@ -27,9 +31,9 @@ class TarballTranscriptsTest {
 
     @BeforeAll
     static void start(@TempDir Path site) throws Exception {
-        combined = new NodeProcess(Release.of(Role.COMBINED), site, "foo");
-        storage = new NodeProcess(Release.of(Role.STORAGE), site, "bar");
-        server = new NodeProcess(Release.of(Role.SERVER), site, "front");
+        combined = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
+        storage = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "bar");
+        server = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "front");
         NodeProcess.introduce(combined, storage, server);
         for (NodeProcess node : new NodeProcess[] {combined, storage, server}) {
             node.set("kv.router.timeout", "20s");
@@ -65,8 +69,8 @@ class TarballTranscriptsTest {
     @Test
     void twoTarballsServeBothHalvesOfTheAlphabetThroughOneClientPort(@TempDir Path site) throws Exception {
         String table = "a..m=foo@h,n..z=bar@h";
-        try (NodeProcess foo = new NodeProcess(Release.of(Role.COMBINED), site, "foo");
-                NodeProcess bar = new NodeProcess(Release.of(Role.STORAGE), site, "bar")) {
+        try (NodeProcess foo = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
+                NodeProcess bar = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "bar")) {
             NodeProcess.introduce(foo, bar);
             foo.set("kv.router.table", table);
             bar.set("kv.router.table", table);
@@ -103,9 +107,9 @@ class TarballTranscriptsTest {
     @Test
     void aServerKeepsNothingAndTwoStoragesOfOneFolderKeepAHalfEach(@TempDir Path site) throws Exception {
         String table = "a..m=foo@h,n..z=bar@h";
-        try (NodeProcess front = new NodeProcess(Release.of(Role.SERVER), site, "front");
-                NodeProcess foo = new NodeProcess(Release.of(Role.STORAGE), site, "foo");
-                NodeProcess bar = new NodeProcess(Release.of(Role.STORAGE), site, "bar")) {
+        try (NodeProcess front = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "front");
+                NodeProcess foo = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "foo");
+                NodeProcess bar = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "bar")) {
             NodeProcess.introduce(front, foo, bar);
             for (NodeProcess node : new NodeProcess[] {front, foo, bar}) {
                 node.set("kv.router.table", table);

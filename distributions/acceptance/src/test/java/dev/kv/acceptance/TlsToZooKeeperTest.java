@@ -2,6 +2,12 @@ package dev.kv.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.FreePorts;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -32,7 +38,7 @@ class TlsToZooKeeperTest {
     @TempDir
     private Path site;
 
-    private final Release release = Release.of(Release.Role.COMBINED);
+    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private int port;
 
@@ -47,7 +53,7 @@ class TlsToZooKeeperTest {
         keytool("-importcert -noprompt -alias node -file " + site.resolve("node.cer"), "of-server");
         keytool("-importcert -noprompt -alias server -file " + site.resolve("server.cer"), "of-node");
 
-        port = ZooKeeperProcess.freePort();
+        port = FreePorts.next();
         Path configuration = Files.writeString(site.resolve("zoo.cfg"), """
                 dataDir=%s
                 secureClientPort=%d

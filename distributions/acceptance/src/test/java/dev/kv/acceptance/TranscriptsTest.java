@@ -1,6 +1,7 @@
 package dev.kv.acceptance;
 
-import dev.kv.acceptance.Cluster.Member;
+import dev.kv.acceptance.harness.Cluster;
+import dev.kv.acceptance.harness.Cluster.Member;
 import dev.kv.server.testing.Transcript;
 import dev.kv.server.testing.Transcript.Pace;
 import java.io.IOException;

@@ -1,8 +1,16 @@
 package dev.kv.acceptance;
 
+import static dev.kv.acceptance.harness.Requests.awaitAnswer;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.NodeProcess.Signal;
+import dev.kv.acceptance.harness.FreePorts;
+import dev.kv.acceptance.harness.Load;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.ZooKeeperProcess;
+import dev.kv.router.testing.Await;
 import dev.kv.router.testing.Firewall;
 import dev.kv.server.testing.LineClient;
 import java.nio.file.Files;
@@ -11,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -21,12 +30,13 @@ import org.junit.jupiter.api.io.TempDir;
 /** What nodes make of a real ZooKeeper server that they cannot reach, that forgets them, or that is gone. */
 @Timeout(180)
 class ZooKeeperOutagesTest {
+    private static final Duration PAUSE = Duration.ofMillis(2);
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
 
     @TempDir
     private Path site;
 
-    private final Release release = Release.of(Release.Role.COMBINED);
+    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
     private ZooKeeperProcess zookeeper;
     private Firewall firewall;
@@ -66,26 +76,17 @@ class ZooKeeperOutagesTest {
         return client;
     }
 
-    private static void awaitAnswer(LineClient client, String request, String answer) throws Exception {
-        Await.until(
-                request + " is answered with " + answer,
-                () -> client.ask(request).equals(answer));
-    }
-
     private static void awaitEntry(NodeProcess node, String bucket, String entry) throws Exception {
-        Await.until(
-                bucket + " goes by " + entry,
-                () -> node.kv("route", bucket).out().contains(entry));
+        Await.until(bucket + " goes by " + entry, () -> node.route(bucket).contains(entry));
     }
 
-    private boolean isRegistered(String node) {
-        return zookeeper.ask("ls", "/kv/nodes").contains(node);
+    private boolean isRegistered(String node) throws Exception {
+        return zookeeper.stat("/kv/nodes/" + node).isPresent();
     }
 
     @Test
     void aTableThatWasDeletedAndMadeAnewWhileANodeWasCutOffIsFollowed() throws Exception {
-        zookeeper.ask("create", "/kv", "");
-        zookeeper.ask("create", "/kv/table", HALVES);
+        zookeeper.create("/kv/table", HALVES);
         NodeProcess foo = nodeBehindTheFirewall("foo");
         // Longer than all that is typed here takes, so that the session and its watches live on.
         foo.set("kv.router.zookeeper.session-timeout", "30s");
@@ -93,29 +94,29 @@ class ZooKeeperOutagesTest {
         awaitEntry(foo, "apples", "a..m=foo@h");
 
         firewall.silence();
-        zookeeper.ask("delete", "/kv/table");
-        zookeeper.ask("create", "/kv/table", "a..z=foo@h");
-        assertThat(zookeeper.ask("stat", "/kv/table")).contains("dataVersion = 0");
+        zookeeper.delete("/kv/table");
+        zookeeper.create("/kv/table", "a..z=foo@h");
+        assertThat(zookeeper.stat("/kv/table").orElseThrow().getVersion()).isZero();
         assertThat(isRegistered("foo@h")).isTrue();
         firewall.cut();
         firewall.open();
 
         awaitEntry(foo, "apples", "a..z=foo@h");
-        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h")).contains("\"state\":\"applied\"");
+        assertThat(zookeeper.get("/kv/nodes/foo@h")).contains("\"state\":\"applied\"");
     }
 
     @Test
     void aNodeWhoseSessionExpiresWhileItIsCutOffRoutesOnAndRegistersAgain() throws Exception {
         NodeProcess foo = nodeBehindTheFirewall("foo");
         foo.start();
-        zookeeper.ask("create", "/kv/table", HALVES);
+        zookeeper.create("/kv/table", HALVES);
         LineClient client = connect(foo);
         awaitAnswer(client, "CREATE apples", "OK");
         Load load = Load.on(client, "apples");
 
         firewall.silence();
         Await.until("the server forgets foo", () -> !isRegistered("foo@h"));
-        zookeeper.ask("set", "/kv/table", "a..z=foo@h");
+        zookeeper.set("/kv/table", "a..z=foo@h");
         firewall.cut();
         firewall.open();
 
@@ -129,18 +130,18 @@ class ZooKeeperOutagesTest {
     void aNodeThatSleepsLongerThanItsSessionLastsWakesUpToTheTableThatIsThereThen() throws Exception {
         NodeProcess foo = nodeBehindTheFirewall("foo");
         foo.start();
-        zookeeper.ask("create", "/kv/table", HALVES);
+        zookeeper.create("/kv/table", HALVES);
         awaitEntry(foo, "apples", "a..m=foo@h");
         String instance = Files.readString(foo.folder().resolve("instance")).strip();
 
         foo.signal(Signal.STOP);
         Await.until("the server forgets foo", () -> !isRegistered("foo@h"));
-        zookeeper.ask("set", "/kv/table", "a..z=foo@h");
+        zookeeper.set("/kv/table", "a..z=foo@h");
         foo.signal(Signal.CONT);
 
         awaitEntry(foo, "apples", "a..z=foo@h");
         Await.until("foo is back", () -> isRegistered("foo@h"));
-        assertThat(zookeeper.ask("get", "/kv/nodes/foo@h")).contains(instance);
+        assertThat(zookeeper.get("/kv/nodes/foo@h")).contains(instance);
     }
 
     @Test
@@ -171,7 +172,7 @@ class ZooKeeperOutagesTest {
         NodeProcess bar = node(site, "bar", zookeeper.address());
         foo.start();
         bar.start();
-        zookeeper.ask("create", "/kv/table", HALVES);
+        zookeeper.create("/kv/table", HALVES);
         LineClient ofFoo = connect(foo);
         LineClient ofBar = connect(bar);
         awaitAnswer(ofFoo, "CREATE apples", "OK");
@@ -189,11 +190,12 @@ class ZooKeeperOutagesTest {
         while (System.nanoTime() - endNanos < 0) {
             assertThat(ofFoo.ask("CREATE olives")).isEqualTo("OK");
             assertThat(ofBar.ask("CREATE apricots")).isEqualTo("OK");
+            LockSupport.parkNanos(PAUSE.toNanos());
         }
         assertThat(loads).allMatch(Load::goesOn);
         zookeeper.start();
 
-        zookeeper.ask("set", "/kv/table", "apri*=bar@h," + HALVES);
+        zookeeper.set("/kv/table", "apri*=bar@h," + HALVES);
         awaitEntry(foo, "apricots", "apri*=bar@h");
         awaitEntry(bar, "apricots", "apri*=bar@h");
         assertThat(foo.kv("table", "wait").status()).isZero();
@@ -208,12 +210,12 @@ class ZooKeeperOutagesTest {
         NodeProcess bar = node(site, "bar", zookeeper.address());
         foo.start();
         bar.start();
-        zookeeper.ask("create", "/kv/table", HALVES);
+        zookeeper.create("/kv/table", HALVES);
         LineClient client = connect(foo);
         awaitAnswer(client, "CREATE nuts", "OK");
 
         bar.kill();
-        bar.set("kv.router.port", String.valueOf(ZooKeeperProcess.freePort()));
+        bar.set("kv.router.port", String.valueOf(FreePorts.next()));
         bar.start();
         awaitAnswer(client, "CREATE nuts", "OK");
     }
@@ -224,7 +226,7 @@ class ZooKeeperOutagesTest {
         NodeProcess old = nodeBehindTheFirewall("bar");
         foo.start();
         old.start();
-        zookeeper.ask("create", "/kv/table", HALVES);
+        zookeeper.create("/kv/table", HALVES);
         LineClient client = connect(foo);
         awaitAnswer(client, "CREATE nuts", "OK");
         assertThat(client.ask("PUT nuts where old")).isEqualTo("OK");

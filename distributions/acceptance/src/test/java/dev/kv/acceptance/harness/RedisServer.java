@@ -1,17 +1,17 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 
 /** A real Redis in a process of its own, on a free port of the loopback address. */
-final class RedisServer implements AutoCloseable {
+public final class RedisServer implements AutoCloseable {
     private final Process process;
     private final InetSocketAddress address;
 
@@ -21,13 +21,10 @@ final class RedisServer implements AutoCloseable {
     }
 
     /** Starts one; where none is installed, the test is left out. */
-    static RedisServer start(Path folder) throws Exception {
+    public static RedisServer start(Path folder) throws Exception {
         Assumptions.assumeTrue(
                 isInstalled("redis-server"), "no redis-server is installed (Debian's package redis-server)");
-        int port;
-        try (ServerSocket free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
+        int port = FreePorts.next();
         Process process = new ProcessBuilder(
                         "redis-server",
                         "--bind",
@@ -46,7 +43,7 @@ final class RedisServer implements AutoCloseable {
         return server;
     }
 
-    static boolean isInstalled(String program) {
+    public static boolean isInstalled(String program) {
         String path = System.getenv().getOrDefault("PATH", "");
         return Pattern.compile(":")
                 .splitAsStream(path)
@@ -61,7 +58,7 @@ final class RedisServer implements AutoCloseable {
         }
     }
 
-    InetSocketAddress address() {
+    public InetSocketAddress address() {
         return address;
     }
 

@@ -1,7 +1,12 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
 
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
+import com.typesafe.config.ConfigSyntax;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -17,15 +22,15 @@ import java.util.concurrent.TimeUnit;
  * @param out what it wrote to standard output
  * @param err what it wrote to standard error
  */
-record Ended(int status, String out, String err) {
+public record Ended(int status, String out, String err) {
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
-    static Ended of(String... command) {
+    public static Ended of(String... command) {
         return of(new ProcessBuilder(command));
     }
 
     /** Runs a process to its end, which has to come within a minute. */
-    static Ended of(ProcessBuilder command) {
+    public static Ended of(ProcessBuilder command) {
         try {
             // Files, and not pipes: what it leaves running in the background may hold them open.
             Path out = Files.createTempFile("kv", ".out");
@@ -52,8 +57,20 @@ record Ended(int status, String out, String err) {
         }
     }
 
+    /** Checks that it ended with success, and wrote nothing to standard error. */
+    public Ended succeeded() {
+        assertThat(status).as(err).isZero();
+        assertThat(err).isEmpty();
+        return this;
+    }
+
+    /** What it wrote to standard output, a document of JSON. */
+    public Config json() {
+        return ConfigFactory.parseString(out, ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON));
+    }
+
     /** The lines of standard error. */
-    List<String> complaints() {
+    public List<String> complaints() {
         return err.lines().toList();
     }
 }

@@ -1,6 +1,5 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.Logger;
@@ -22,7 +21,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -35,17 +33,17 @@ import org.slf4j.LoggerFactory;
  * Combined nodes in this process: whole ones, with their doors for clients and for each other, and a firewall on the way from
  * each to each other.
  */
-final class Cluster implements AutoCloseable {
+public final class Cluster implements AutoCloseable {
     private final Path folder;
     private final Map<String, Member> members = new LinkedHashMap<>();
     private final Logger nodesLog = (Logger) LoggerFactory.getLogger("dev.kv");
     private final ListAppender<ILoggingEvent> faults = listen(nodesLog);
 
     /** Nodes called {@code name@h}; none of them runs yet. */
-    Cluster(Path folder, String... names) throws IOException {
+    public Cluster(Path folder, String... names) throws IOException {
         this.folder = folder;
         Files.createDirectories(folder.resolve("home"));
-        writeCookie(folder.resolve("cookie"), "the secret of all nodes here");
+        SecretFile.write(folder.resolve("cookie"), SecretFile.SHARED);
         for (String name : names) {
             members.put(name, new Member(name + "@h"));
         }
@@ -56,33 +54,28 @@ final class Cluster implements AutoCloseable {
         }
     }
 
-    static void writeCookie(Path file, String secret) throws IOException {
-        Files.createFile(file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        Files.writeString(file, secret + "\n", UTF_8);
-    }
-
-    Member node(String name) {
+    public Member node(String name) {
         return members.get(name);
     }
 
-    List<Member> nodes() {
+    public List<Member> nodes() {
         return List.copyOf(members.values());
     }
 
     /** All ways between nodes. */
-    List<Firewall> links() {
+    public List<Firewall> links() {
         return members.values().stream()
                 .flatMap(from -> from.links.values().stream())
                 .toList();
     }
 
     /** Sets a key of the configuration of all nodes that start from now on. */
-    void set(String key, String value) {
+    public void set(String key, String value) {
         members.values().forEach(member -> member.set(key, value));
     }
 
     /** Starts all nodes with the same table. */
-    void start(String table) {
+    public void start(String table) {
         members.values().forEach(member -> member.start(table));
     }
 
@@ -108,7 +101,7 @@ final class Cluster implements AutoCloseable {
     }
 
     /** One of the nodes; it can be started and ended more than once. */
-    final class Member {
+    public final class Member {
         private final String name;
         private final Map<String, String> settings = new HashMap<>();
         private final Map<Member, Firewall> links = new LinkedHashMap<>();
@@ -128,26 +121,26 @@ final class Cluster implements AutoCloseable {
             set("kv.server.port", "0");
         }
 
-        String name() {
+        public String name() {
             return name;
         }
 
         /** The way from this node to another one. */
-        Firewall to(Member other) {
+        public Firewall to(Member other) {
             return links.get(other);
         }
 
         /** Sets a key of the configuration, from the next start on. */
-        void set(String key, String value) {
+        public void set(String key, String value) {
             settings.put(key, value);
         }
 
         /** Makes it a node of the server release, from the next start on. */
-        void keepNoData() {
+        public void keepNoData() {
             keepsData = false;
         }
 
-        void start(String table) {
+        public void start(String table) {
             Map<String, String> all = new HashMap<>();
             links.forEach((other, firewall) -> all.put(
                     "kv.router.peers.\"" + other.name + "\"",
@@ -163,12 +156,12 @@ final class Cluster implements AutoCloseable {
         }
 
         /** Ends at once and leaves undone what is in flight, as a crash does. */
-        void kill() {
+        public void kill() {
             end(Duration.ZERO);
         }
 
         /** Ends in order. */
-        void stop() {
+        public void stop() {
             end(Duration.ofSeconds(10));
         }
 
@@ -178,21 +171,21 @@ final class Cluster implements AutoCloseable {
         }
 
         /** Where other nodes reach it, or would if it ran. */
-        InetSocketAddress nodes() {
+        public InetSocketAddress nodes() {
             return nodes;
         }
 
         /** Where clients reach it. */
-        InetSocketAddress clients() {
+        public InetSocketAddress clients() {
             return running.orElseThrow().clientAddress().orElseThrow();
         }
 
-        LineClient connect() throws IOException {
+        public LineClient connect() throws IOException {
             return LineClient.connect(clients());
         }
 
         /** Holds the conversation of a {@link Transcript}, once with the replies awaited and once with all sent ahead. */
-        void converse(String transcript) throws IOException {
+        public void converse(String transcript) throws IOException {
             Transcript told = Transcript.parse("conversation with " + name, transcript);
             told.replay(clients(), Pace.TURNS);
             told.replay(clients(), Pace.AT_ONCE);

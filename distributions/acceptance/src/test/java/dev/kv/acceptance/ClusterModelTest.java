@@ -3,8 +3,11 @@ package dev.kv.acceptance;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.Cluster.Member;
-import dev.kv.acceptance.Model.Outcome;
+import dev.kv.acceptance.harness.Cluster;
+import dev.kv.acceptance.harness.Cluster.Member;
+import dev.kv.acceptance.harness.Model;
+import dev.kv.acceptance.harness.Model.Outcome;
+import dev.kv.router.testing.Await;
 import dev.kv.router.testing.Firewall;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
@@ -31,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
  * connections to all nodes that stay open to the end. {@code -Dkv.seed=NUMBER} has it send the same commands again.
  */
 @Timeout(600)
-class ModelTest {
+class ClusterModelTest {
     private static final long SEED = Long.getLong("kv.seed", new Random().nextLong());
     private static final int CLIENTS = 3;
     private static final int BUCKETS_PER_CLIENT = 8;
@@ -42,7 +45,7 @@ class ModelTest {
 
     @BeforeEach
     void makeNodes(@TempDir Path folder) throws IOException {
-        System.out.println("ModelTest: repeat with -Dkv.seed=" + SEED);
+        System.out.println("ClusterModelTest: repeat with -Dkv.seed=" + SEED);
         cluster = new Cluster(folder, "foo", "bar", "baz");
     }
 

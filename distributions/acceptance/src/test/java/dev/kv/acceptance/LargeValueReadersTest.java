@@ -4,7 +4,11 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.Release.Role;
+import dev.kv.acceptance.harness.MeasuresTime;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.InputStream;
@@ -24,13 +28,14 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Large values, clients that take them slowly or never, and everybody else. */
 @Timeout(180)
-class LargeValuesTest {
+@MeasuresTime
+class LargeValueReadersTest {
     private static final int MIB = 1024 * 1024;
 
     /** Far above what a turn of the I/O threads takes, and far below what one large value does. */
     private static final Duration WAIT_MAX = Duration.ofMillis(500);
 
-    private final Release release = Release.of(Role.COMBINED);
+    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
 
     @TempDir
     private Path site;
@@ -105,7 +110,7 @@ class LargeValuesTest {
                 longest = took.compareTo(longest) > 0 ? took : longest;
             }
             long grown = foo.ownBytes() - before;
-            System.out.println("LargeValuesTest: a bystander waited for " + longest.toMillis()
+            System.out.println("LargeValueReadersTest: a bystander waited for " + longest.toMillis()
                     + " ms at most, memory grew by " + grown / MIB + " MiB");
 
             assertThat(longest).isLessThan(WAIT_MAX);

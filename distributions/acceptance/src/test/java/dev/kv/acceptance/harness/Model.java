@@ -1,4 +1,4 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -13,7 +13,7 @@ import java.util.Set;
  * nothing fails, that set has one element. A write whose outcome is uncertain may come to pass at any later time, so what it
  * writes stays possible from then on.
  */
-final class Model {
+public final class Model {
     private final Map<String, Bucket> buckets = new HashMap<>();
 
     /** What can be known of one value, or of whether there is a bucket. */
@@ -55,14 +55,14 @@ final class Model {
     }
 
     /** What came of a request. */
-    enum Outcome {
+    public enum Outcome {
         OK,
         NOT_FOUND,
         NOT_RUN,
         UNCERTAIN
     }
 
-    void created(String bucket, Outcome outcome) {
+    public void created(String bucket, Outcome outcome) {
         switch (outcome) {
             case OK -> bucket(bucket).exists.is(true);
             case NOT_FOUND -> throw new AssertionError("CREATE was answered with NOT FOUND");
@@ -76,7 +76,7 @@ final class Model {
      *
      * @param value empty: removed
      */
-    void wrote(String bucket, String key, Optional<String> value, Outcome outcome) {
+    public void wrote(String bucket, String key, Optional<String> value, Outcome outcome) {
         switch (outcome) {
             case OK -> {
                 bucket(bucket).assertExists(true);
@@ -93,7 +93,7 @@ final class Model {
      *
      * @param value empty: there was none; without meaning unless the outcome is OK
      */
-    void read(String bucket, String key, Optional<String> value, Outcome outcome) {
+    public void read(String bucket, String key, Optional<String> value, Outcome outcome) {
         switch (outcome) {
             case OK -> {
                 bucket(bucket).assertExists(true);

@@ -1,14 +1,19 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 
-/** A client that puts and gets in a bucket, one request after the other, until it is told to stop. */
-final class Load {
+/** A client that puts and gets in a bucket, some hundred times a second, until it is told to stop. */
+public final class Load {
     private static final int KEYS = 100;
+
+    /** Leaves the processors to the nodes. */
+    private static final Duration PAUSE = Duration.ofMillis(2);
 
     private final LineClient client;
     private final String bucket;
@@ -25,17 +30,17 @@ final class Load {
     }
 
     /** Begins in a bucket that exists. */
-    static Load on(LineClient client, String bucket) {
+    public static Load on(LineClient client, String bucket) {
         return new Load(client, bucket);
     }
 
     /** Whether it still makes requests. */
-    boolean goesOn() {
+    public boolean goesOn() {
         return !wrong.isDone();
     }
 
     /** Ends it; answers what went wrong. */
-    List<String> stop() {
+    public List<String> stop() {
         enough = true;
         return wrong.join();
     }
@@ -50,6 +55,7 @@ final class Load {
                 if (!put.equals("OK") || !value.equals("v" + i) || !ok.equals("OK")) {
                     unexpected.add(put + " " + value + " " + ok);
                 }
+                LockSupport.parkNanos(PAUSE.toNanos());
             }
         } catch (IOException e) {
             unexpected.add(e.toString());

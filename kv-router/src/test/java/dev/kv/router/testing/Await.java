@@ -1,12 +1,12 @@
-package dev.kv.acceptance;
+package dev.kv.router.testing;
 
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 
-/** Waits for what happens elsewhere, and not for ever. */
-final class Await {
-    static final Duration TIMEOUT = Duration.ofSeconds(20);
+/** Polls for what another thread or process does, for {@link #TIMEOUT} at most. */
+public final class Await {
+    public static final Duration TIMEOUT = Duration.ofSeconds(20);
     private static final Duration PAUSE = Duration.ofMillis(5);
 
     private Await() {}
@@ -14,9 +14,10 @@ final class Await {
     /**
      * Returns when the condition holds.
      *
-     * @param what what is waited for, for the message of the failure
+     * @param what what the condition stands for, for the message of the failure
+     * @throws AssertionError if it does not hold within the timeout
      */
-    static void until(String what, Callable<Boolean> condition) throws Exception {
+    public static void until(String what, Callable<Boolean> condition) throws Exception {
         long start = System.nanoTime();
         while (!condition.call()) {
             if (System.nanoTime() - start > TIMEOUT.toNanos()) {

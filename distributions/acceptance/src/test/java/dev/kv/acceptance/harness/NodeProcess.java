@@ -1,14 +1,15 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import dev.kv.server.testing.Transcript;
 import dev.kv.server.testing.Transcript.Pace;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -22,33 +23,27 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A node of a release as a process of its own, by {@code bin/kv run}, on ports that stay its own; it can be started and ended
  * more than once.
  */
-final class NodeProcess implements AutoCloseable {
-    /** Below those that the kernel gives to outgoing connections, so that a node that returns finds its ports free. */
-    private static final AtomicInteger NEXT_PORT =
-            new AtomicInteger(ThreadLocalRandom.current().nextInt(10_000, 30_000));
-
+public final class NodeProcess implements AutoCloseable {
     private static final int PAGE_BYTES = 4096;
 
-    private final Release release;
+    private final UnpackedRelease release;
     private final Path site;
     private final String name;
-    private final InetSocketAddress clients = new InetSocketAddress(InetAddress.getLoopbackAddress(), freePort());
-    private final InetSocketAddress nodes = new InetSocketAddress(InetAddress.getLoopbackAddress(), freePort());
+    private final InetSocketAddress clients = new InetSocketAddress(InetAddress.getLoopbackAddress(), FreePorts.next());
+    private final InetSocketAddress nodes = new InetSocketAddress(InetAddress.getLoopbackAddress(), FreePorts.next());
     private final Map<String, String> settings = new LinkedHashMap<>();
     private final Map<String, String> environment = new HashMap<>();
     private OptionalInt descriptorsMax = OptionalInt.empty();
     private Optional<Process> running = Optional.empty();
 
     /** The signals that tests send. */
-    enum Signal {
+    public enum Signal {
         TERM,
         INT,
         HUP,
@@ -63,13 +58,13 @@ final class NodeProcess implements AutoCloseable {
      * @param site an existing folder, below which it writes; nodes of one site share its cookie
      * @param name the part of its name before {@code @h}
      */
-    NodeProcess(Release release, Path site, String name) throws IOException {
+    public NodeProcess(UnpackedRelease release, Path site, String name) throws IOException {
         this.release = release;
         this.site = site;
         this.name = name + "@h";
         Path cookie = site.resolve("cookie");
         if (!Files.exists(cookie)) {
-            Cluster.writeCookie(cookie, "the secret of all nodes here");
+            SecretFile.write(cookie, SecretFile.SHARED);
         }
         set("kv.node.name", this.name);
         set("kv.node.dir", folder().toString());
@@ -80,19 +75,8 @@ final class NodeProcess implements AutoCloseable {
         set("kv.server.port", String.valueOf(clients.getPort()));
     }
 
-    private static int freePort() {
-        while (true) {
-            int port = NEXT_PORT.getAndIncrement();
-            try (ServerSocket _ = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-                return port;
-            } catch (IOException taken) {
-                // The next one, then.
-            }
-        }
-    }
-
     /** Lets all of them find all others. */
-    static void introduce(NodeProcess... nodes) {
+    public static void introduce(NodeProcess... nodes) {
         for (NodeProcess from : nodes) {
             for (NodeProcess to : nodes) {
                 if (from != to) {
@@ -102,47 +86,47 @@ final class NodeProcess implements AutoCloseable {
         }
     }
 
-    String name() {
+    public String name() {
         return name;
     }
 
     /** Its {@code kv.node.dir}. */
-    Path folder() {
+    public Path folder() {
         return site.resolve(name);
     }
 
     /** Where clients reach it, or would if it ran. */
-    InetSocketAddress clients() {
+    public InetSocketAddress clients() {
         return clients;
     }
 
     /** Where other nodes reach it, likewise. */
-    InetSocketAddress nodes() {
+    public InetSocketAddress nodes() {
         return nodes;
     }
 
     /** Sets a key of the configuration, from the next start on. */
-    void set(String key, String value) {
+    public void set(String key, String value) {
         settings.put(key, value);
     }
 
     /** Gives its JVM flags that win over those of the release, from the next start on. */
-    void setJavaOptions(String options) {
+    public void setJavaOptions(String options) {
         environment.put("KV_JAVA_OPTIONS", options);
     }
 
     /** Sets a variable of the environment of its process, from the next start on. */
-    void setVariable(String variable, String value) {
+    public void setVariable(String variable, String value) {
         environment.put(variable, value);
     }
 
     /** Allows the process so many file descriptors, from the next start on. */
-    void limitDescriptors(int max) {
+    public void limitDescriptors(int max) {
         descriptorsMax = OptionalInt.of(max);
     }
 
     /** Allows the process that runs so many file descriptors from now on. */
-    void limitDescriptorsNow(long max) {
+    public void limitDescriptorsNow(long max) {
         Ended prlimit = Ended.of("prlimit", "--pid", Long.toString(pid()), "--nofile=" + max + ":");
         if (prlimit.status() != 0) {
             throw new AssertionError(prlimit.err());
@@ -150,7 +134,7 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** How many file descriptors the process that runs may have. */
-    long descriptorsLimit() throws IOException {
+    public long descriptorsLimit() throws IOException {
         String limits = Files.readString(Path.of("/proc/" + pid() + "/limits"), UTF_8);
         return limits.lines()
                 .filter(line -> line.startsWith("Max open files"))
@@ -160,7 +144,7 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** The file descriptors that the process that runs has open. */
-    Set<Integer> descriptors() throws IOException {
+    public Set<Integer> descriptors() throws IOException {
         Set<Integer> open = new HashSet<>();
         try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/" + pid() + "/fd"))) {
             descriptors.forEach(descriptor ->
@@ -170,7 +154,7 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** Starts it and waits until it answers at its doors. */
-    void start() throws Exception {
+    public void start() throws Exception {
         Process process = spawn();
         running = Optional.of(process);
         InetSocketAddress lastToOpen = Files.exists(serverJar()) ? clients : nodes;
@@ -204,7 +188,7 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** Its configuration as it is now, in a file. */
-    Path configuration() throws IOException {
+    public Path configuration() throws IOException {
         StringBuilder text = new StringBuilder();
         settings.forEach((key, value) ->
                 text.append(key).append(" = ").append(quoted(value)).append('\n'));
@@ -222,12 +206,12 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** Runs another command with this node's configuration to its end. */
-    Ended kv(String... words) throws IOException {
+    public Ended kv(String... words) throws IOException {
         return release.kv(environment, words(words));
     }
 
     /** Such a command, which does not run yet. */
-    ProcessBuilder command(String... words) throws IOException {
+    public ProcessBuilder command(String... words) throws IOException {
         return release.command(environment, words(words));
     }
 
@@ -235,16 +219,16 @@ final class NodeProcess implements AutoCloseable {
         return running.orElseThrow(() -> new AssertionError(name + " was not started"));
     }
 
-    long pid() {
+    public long pid() {
         return process().pid();
     }
 
-    boolean isAlive() {
+    public boolean isAlive() {
         return process().isAlive();
     }
 
     /** Sends it a signal; it is stopped then if that is {@link Signal#STOP}. */
-    void signal(Signal signal) throws Exception {
+    public void signal(Signal signal) throws Exception {
         signal(pid(), signal);
         if (signal == Signal.STOP) {
             Await.until("all threads of " + name + " are stopped", this::isStopped);
@@ -262,7 +246,7 @@ final class NodeProcess implements AutoCloseable {
         return true;
     }
 
-    static void signal(long pid, Signal signal) {
+    public static void signal(long pid, Signal signal) {
         Ended kill = Ended.of("sh", "-c", "kill -s " + signal + " " + pid);
         if (kill.status() != 0) {
             throw new AssertionError(kill.err());
@@ -270,7 +254,7 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** The exit status of the process, which has to end. */
-    int awaitEnd() throws IOException {
+    public int awaitEnd() throws IOException {
         try {
             if (!process().waitFor(Await.TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
                 throw new AssertionError(name + " does not end: " + err());
@@ -283,23 +267,23 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** Ends it as a crash does, even if it was stopped. */
-    void kill() throws IOException {
+    public void kill() throws IOException {
         process().destroyForcibly();
         awaitEnd();
     }
 
     /** What the process has written to standard output since it was started. */
-    String out() throws IOException {
+    public String out() throws IOException {
         return Files.readString(site.resolve(name + ".out"), UTF_8);
     }
 
     /** What the process has written to standard error since it was started: the log. */
-    String err() throws IOException {
+    public String err() throws IOException {
         return Files.readString(site.resolve(name + ".err"), UTF_8);
     }
 
     /** How much memory the process has for itself, without the files that it maps. */
-    long ownBytes() throws IOException {
+    public long ownBytes() throws IOException {
         String status = Files.readString(Path.of("/proc/" + pid() + "/status"), UTF_8);
         return status.lines()
                 .filter(line -> line.startsWith("RssAnon:"))
@@ -309,18 +293,25 @@ final class NodeProcess implements AutoCloseable {
     }
 
     /** How much memory of the host the process has. */
-    long residentBytes() throws IOException {
+    public long residentBytes() throws IOException {
         String pages =
                 Files.readString(Path.of("/proc/" + pid() + "/statm"), UTF_8).split(" ", -1)[1];
         return Long.parseLong(pages) * PAGE_BYTES;
     }
 
-    LineClient connect() throws IOException {
+    /** The way of a request for the bucket, as {@code KV.ROUTE} tells it: the nodes, and the entries that match. */
+    public String route(String bucket) throws IOException {
+        try (RespClient client = new RespClient(clients)) {
+            return client.ask("KV.ROUTE", bucket);
+        }
+    }
+
+    public LineClient connect() throws IOException {
         return LineClient.connect(clients);
     }
 
     /** Holds the conversation of a {@link Transcript}, once with the replies awaited and once with all sent ahead. */
-    void converse(String transcript) throws IOException {
+    public void converse(String transcript) throws IOException {
         Transcript told = Transcript.parse("conversation with " + name, transcript);
         told.replay(clients, Pace.TURNS);
         told.replay(clients, Pace.AT_ONCE);

@@ -1,10 +1,11 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.model.Capability;
 import com.github.dockerjava.api.model.ContainerNetwork;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,17 +25,17 @@ import org.testcontainers.utility.MountableFile;
  * A host of its own, with a shell and without Java: a container, on which a release is unpacked and run by hand. Others find
  * it by its name on the network that they share; the test reaches it without that network.
  */
-final class BareHost implements AutoCloseable {
+public final class BareHost implements AutoCloseable {
     private static final String IMAGE = "kv-bare-host";
     private static final int CLIENTS_PORT = 4040;
 
     private final String name;
-    private final Release.Role role;
+    private final Role role;
     private final Network network;
     private final GenericContainer<?> container;
 
     /** A host that runs, with a release unpacked and no node yet. */
-    BareHost(String name, Release.Role role, Network network) {
+    public BareHost(String name, Role role, Network network) {
         this.name = name;
         this.role = role;
         this.network = network;
@@ -53,7 +54,7 @@ final class BareHost implements AutoCloseable {
     }
 
     /** Makes the image of such hosts, from what this machine has. */
-    static void makeImage() {
+    public static void makeImage() {
         Path script = Path.of(System.getProperty("kv.root"), "distributions/acceptance/bare-host-image.sh");
         Ended made = Ended.of(script.toString(), IMAGE);
         if (made.status() != 0) {
@@ -62,12 +63,12 @@ final class BareHost implements AutoCloseable {
     }
 
     /** Adds to the release's {@code config/kv.conf}. */
-    void configure(String lines) {
+    public void configure(String lines) {
         run("cat >> config/kv.conf <<'END'\n" + lines + "\nEND\n");
     }
 
     /** Puts a file into the release's folder, which only its owner may read. */
-    void put(String file, String content) {
+    public void put(String file, String content) {
         container.copyFileToContainer(Transferable.of(content.getBytes(UTF_8), 0100600), folder() + "/" + file);
     }
 
@@ -76,7 +77,7 @@ final class BareHost implements AutoCloseable {
     }
 
     /** What a shell command prints that is run in the release's folder, and that has to succeed. */
-    String run(String command) {
+    public String run(String command) {
         Ended ended = tryTo(command);
         if (ended.status() != 0) {
             throw new AssertionError(
@@ -86,7 +87,7 @@ final class BareHost implements AutoCloseable {
     }
 
     /** Likewise, if it may fail. */
-    Ended tryTo(String command) {
+    public Ended tryTo(String command) {
         try {
             ExecResult result = container.execInContainer("sh", "-c", "cd " + folder() + " 2>&- || cd /; " + command);
             return new Ended(result.getExitCode(), result.getStdout(), result.getStderr());
@@ -99,7 +100,7 @@ final class BareHost implements AutoCloseable {
     }
 
     /** Connects a client to its node, on a way that stays when the host is unplugged. */
-    LineClient connect() throws IOException {
+    public LineClient connect() throws IOException {
         return LineClient.connect(new InetSocketAddress(container.getHost(), container.getMappedPort(CLIENTS_PORT)));
     }
 
@@ -108,23 +109,23 @@ final class BareHost implements AutoCloseable {
     }
 
     /** Stops all of its processes where they are, as a host does that hangs. */
-    void pause() {
+    public void pause() {
         docker().pauseContainerCmd(container.getContainerId()).exec();
     }
 
-    void resume() {
+    public void resume() {
         docker().unpauseContainerCmd(container.getContainerId()).exec();
     }
 
     /** Takes it off the network. */
-    void unplug() {
+    public void unplug() {
         docker().disconnectFromNetworkCmd()
                 .withContainerId(container.getContainerId())
                 .withNetworkId(network.getId())
                 .exec();
     }
 
-    void plugIn() {
+    public void plugIn() {
         docker().connectToNetworkCmd()
                 .withContainerId(container.getContainerId())
                 .withNetworkId(network.getId())
@@ -133,11 +134,11 @@ final class BareHost implements AutoCloseable {
     }
 
     /** Loses all packets from and to other hosts, without a word. */
-    void dropPackets() {
+    public void dropPackets() {
         run("iptables -A INPUT ! -i lo -j DROP && iptables -A OUTPUT ! -o lo -j DROP");
     }
 
-    void passPackets() {
+    public void passPackets() {
         run("iptables -F");
     }
 

@@ -3,12 +3,12 @@ package dev.kv.acceptance;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.typesafe.config.Config;
-import com.typesafe.config.ConfigFactory;
-import com.typesafe.config.ConfigParseOptions;
-import com.typesafe.config.ConfigSyntax;
-import dev.kv.acceptance.NodeProcess.Signal;
-import dev.kv.acceptance.Release.Role;
+import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -16,7 +16,6 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -30,12 +29,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The commands of {@code bin/kv}, as an operator and an operator's scripts use them. */
+/** The commands of {@code bin/kv} that run, start, stop and restart a node, and the log of that node. */
 @Timeout(120)
-class CommandsTest {
+class LifeCycleCommandsTest {
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
 
-    private final Release release = Release.of(Role.COMBINED);
+    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
     private final List<Long> background = new ArrayList<>();
 
     @TempDir
@@ -58,13 +57,6 @@ class CommandsTest {
         background.forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
     }
 
-    /** What a command that has to succeed prints; nothing but results is there, and nothing else anywhere. */
-    private static String results(Ended ended) {
-        assertThat(ended.status()).as(ended.err()).isZero();
-        assertThat(ended.err()).isEmpty();
-        return ended.out();
-    }
-
     /** What a command prints that has to start a node; how far the node has come is told on standard error. */
     private String started(Ended ended) {
         Matcher process = Pattern.compile("runs, process ([0-9]+)\n").matcher(ended.out());
@@ -75,12 +67,6 @@ class CommandsTest {
         assertThat(ended.complaints()).allMatch(line -> line.matches("foo@h: [a-z0-9: ]+"));
         return ended.out();
     }
-
-    private static Config json(String text) {
-        return ConfigFactory.parseString(text, ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON));
-    }
-
-    // run
 
     @ParameterizedTest
     @EnumSource(names = {"TERM", "INT"})
@@ -164,8 +150,6 @@ class CommandsTest {
         bar.start();
     }
 
-    // start, stop, restart, status
-
     @Test
     void aNodeIsStartedAskedAndStopped() throws Exception {
         assertThat(foo.kv("status")).isEqualTo(new Ended(3, "name   foo@h\nstate  not running\n", ""));
@@ -175,7 +159,7 @@ class CommandsTest {
         foo.converse("> CREATE x\n< OK\n");
         assertThat(started(foo.kv("start"))).isEqualTo(started.replace("runs, ", "runs already, "));
 
-        assertThat(results(foo.kv("status")))
+        assertThat(foo.kv("status").succeeded().out())
                 .containsPattern("name +foo@h\n")
                 .containsPattern("state +running\n")
                 .containsPattern("role +combined\n")
@@ -184,9 +168,9 @@ class CommandsTest {
                 .containsPattern("in force since 20[0-9T:-]+Z\n")
                 .contains("[*=foo@h]");
 
-        assertThat(results(foo.kv("stop"))).isEqualTo("foo@h has stopped\n");
+        assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h has stopped\n");
         assertThat(foo.kv("status").status()).isEqualTo(3);
-        assertThat(results(foo.kv("stop"))).isEqualTo("foo@h is not running\n");
+        assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h is not running\n");
     }
 
     @Test
@@ -223,7 +207,7 @@ class CommandsTest {
     }
 
     private long pid() throws IOException {
-        return json(results(foo.kv("status", "--json"))).getLong("pid");
+        return foo.kv("status", "--json").succeeded().json().getLong("pid");
     }
 
     @Test
@@ -236,11 +220,11 @@ class CommandsTest {
         // Another process may have got the number meanwhile.
         Files.writeString(foo.folder().resolve("pid"), ProcessHandle.current().pid() + "\n");
         assertThat(foo.kv("status").status()).isEqualTo(3);
-        assertThat(results(foo.kv("stop"))).isEqualTo("foo@h is not running\n");
+        assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h is not running\n");
 
         started(foo.kv("start"));
         foo.converse("> CREATE x\n< OK\n");
-        assertThat(results(foo.kv("stop"))).isEqualTo("foo@h has stopped\n");
+        assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h has stopped\n");
     }
 
     @Test
@@ -261,7 +245,7 @@ class CommandsTest {
     @Test
     void aNodeInTheBackgroundLogsToFilesInItsFolder() throws Exception {
         started(foo.kv("start"));
-        results(foo.kv("stop"));
+        foo.kv("stop").succeeded().out();
         Path log = foo.folder().resolve("log");
         assertThat(log.resolve("kv.log")).content(UTF_8).contains("foo@h runs: ", "foo@h stops", "foo@h has stopped");
         assertThat(log.resolve("console.log")).isEmptyFile();
@@ -284,78 +268,7 @@ class CommandsTest {
 
         NodeProcess.signal(pid(), Signal.HUP);
         foo.converse("> CREATE x\n< OK\n");
-        assertThat(results(foo.kv("stop"))).isEqualTo("foo@h has stopped\n");
-    }
-
-    // config, version, route, help
-
-    @Test
-    void everyLayerOfTheConfigurationWinsOverTheOneBelow() throws Exception {
-        Release server = Release.of(Role.SERVER);
-        List<String> reference = Files.readAllLines(
-                Path.of(System.getProperty("kv.root"), "kv-router/src/main/resources/reference.conf"), UTF_8);
-        int line = 1 + reference.indexOf("  table = \"\"");
-        assertThat(table(server.kv("config", "--json"))).containsExactly("", "reference.conf: " + line);
-        assertThat(table(release.kv("config", "--json", "-Dkv.node.name=foo@h")))
-                .first()
-                .as("config/kv.conf, which follows the name")
-                .isEqualTo("*=foo@h");
-
-        Path file = Files.writeString(site.resolve("site.conf"), "# ours\nkv.router.table = \"*=file@h\"\n");
-        assertThat(table(release.kv("config", "--json", "--config", file.toString())))
-                .containsExactly("*=file@h", file + ": 2");
-        Map<String, String> environment = Map.of("KV_TABLE", "*=environment@h");
-        assertThat(table(release.kv(environment, "config", "--json", "--config", file.toString())))
-                .containsExactly("*=environment@h", "environment KV_TABLE");
-        String option = "-Dkv.router.table=*=option@h";
-        assertThat(table(release.kv(environment, "config", "--json", option, "--config", file.toString())))
-                .containsExactly("*=option@h", "-Dkv.router.table");
-        assertThat(table(release.kv(Map.of("KV_TABLE", ""), "config", "--json", "--config", file.toString())))
-                .as("an empty variable")
-                .containsExactly("*=file@h", file + ": 2");
-    }
-
-    /** The value of {@code kv.router.table} and its origin. */
-    private static List<String> table(Ended config) {
-        Config table = json(results(config)).getConfig("\"kv.router.table\"");
-        return List.of(table.getString("value"), table.getString("origin"));
-    }
-
-    @Test
-    void everyVariableOfTheEnvironmentSetsItsKey() {
-        Map<String, String> variables = Map.of(
-                "KV_NODE", "foo@h",
-                "KV_DIR", "/nowhere/foo",
-                "KV_TABLE", "*=bar@h",
-                "KV_PEER_PORT", "1",
-                "KV_COOKIE_FILE", "/nowhere/cookie",
-                "KV_HOST", "127.0.0.2",
-                "KV_PORT", "2");
-        Config config = json(results(release.kv(variables, "config", "--json")));
-        Map.of(
-                        "kv.node.name", "KV_NODE",
-                        "kv.node.dir", "KV_DIR",
-                        "kv.router.table", "KV_TABLE",
-                        "kv.router.port", "KV_PEER_PORT",
-                        "kv.router.cookie-file", "KV_COOKIE_FILE",
-                        "kv.server.host", "KV_HOST",
-                        "kv.server.port", "KV_PORT")
-                .forEach((key, variable) -> {
-                    Config setting = config.getConfig("\"" + key + "\"");
-                    assertThat(setting.getString("value")).isEqualTo(variables.get(variable));
-                    assertThat(setting.getString("origin")).isEqualTo("environment " + variable);
-                });
-    }
-
-    @Test
-    void configPrintsALineForEveryKeyWithItsOrigin() {
-        String config = results(release.kv("config", "-Dkv.server.port=4140", "-Dkv.node.name=foo@h"));
-        assertThat(config.lines())
-                .allMatch(line -> line.matches("kv\\.[a-z.-]+(\\.\"[^\"]+\")? = .+  # .+"))
-                .isSorted()
-                .anyMatch(line -> line.matches("kv\\.server\\.port = \"4140\" +# -Dkv\\.server\\.port"))
-                .anyMatch(line -> line.matches("kv\\.node\\.dir = \"nodes/foo@h\" +# reference.conf.*"))
-                .anyMatch(line -> line.matches("kv\\.storage\\.max-bytes = 0 +# reference.conf.*"));
+        assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h has stopped\n");
     }
 
     @Test
@@ -366,100 +279,6 @@ class CommandsTest {
         assertThat(started(start)).startsWith("foo@h runs, process ");
         foo.converse("> CREATE x\n< OK\n");
     }
-
-    @Test
-    void versionTellsWhatThisIs() {
-        String version = results(release.kv("version"));
-        assertThat(version.lines().map(line -> line.replaceFirst(" .*", "")))
-                .containsExactly("version", "commit", "role", "runtime");
-        Config json = json(results(release.kv("version", "--json")));
-        assertThat(json.root()).containsOnlyKeys("version", "commit", "role", "runtime");
-        assertThat(json.getString("role")).isEqualTo("combined");
-        assertThat(json.getString("version")).isEqualTo(System.getProperty("kv.version"));
-    }
-
-    @Test
-    void statusAsJsonHasAllThatAScriptAsksFor() throws Exception {
-        Ended before = foo.kv("status", "--json");
-        assertThat(before.status()).isEqualTo(3);
-        assertThat(json(before.out()).getString("state")).isEqualTo("not running");
-
-        Instant start = Instant.now();
-        foo.start();
-        Config status = json(results(foo.kv("status", "--json")));
-        assertThat(status.getString("name")).isEqualTo("foo@h");
-        assertThat(status.getString("state")).isEqualTo("running");
-        assertThat(status.getString("role")).isEqualTo("combined");
-        assertThat(status.getLong("pid")).isEqualTo(foo.pid());
-        assertThat(status.getString("addresses.clients"))
-                .isEqualTo("127.0.0.1:" + foo.clients().getPort());
-        assertThat(status.getString("addresses.nodes"))
-                .isEqualTo("127.0.0.1:" + foo.nodes().getPort());
-        assertThat(status.getString("table.text")).isEqualTo("*=foo@h");
-        assertThat(Instant.parse(status.getString("table.since"))).isBetween(start.minusSeconds(1), Instant.now());
-    }
-
-    @Test
-    void routeTellsEveryNodeOnTheWayAndTheEntriesThatMatch() throws Exception {
-        foo.set("kv.router.table", "# who keeps what\na..m=foo@h\nshop-*=bar@h,n..q=bar@h");
-        bar.set("kv.router.table", "*=bar@h");
-        foo.start();
-        bar.start();
-
-        assertThat(results(foo.kv("route", "apples"))).isEqualTo("foo@h: table static, line 2, column 1: a..m=foo@h\n");
-        assertThat(results(foo.kv("route", "nuts"))).isEqualTo("""
-                foo@h: table static, line 3, column 14: n..q=bar@h
-                bar@h: table static, line 1, column 1: *=bar@h
-                """);
-        assertThat(results(foo.kv("route", "shop%2Dlist"))).contains("column 1: shop-*=bar@h\n");
-
-        Config way = json(results(foo.kv("route", "--json", "nuts")));
-        assertThat(way.getConfigList("hops")).hasSize(2);
-        Config hop = way.getConfigList("hops").getFirst();
-        assertThat(List.of(hop.getString("node"), hop.getString("table"), hop.getString("entry")))
-                .containsExactly("foo@h", "static", "n..q=bar@h");
-        assertThat(List.of(hop.getInt("line"), hop.getInt("column"))).containsExactly(3, 14);
-
-        Ended nowhere = foo.kv("route", "zucchini");
-        assertThat(nowhere.status()).isEqualTo(1);
-        assertThat(nowhere.complaints())
-                .singleElement()
-                .asString()
-                .contains("NOROUTE could not find entry for \"zucchini\"");
-        Ended jsonNowhere = foo.kv("route", "zucchini", "--json");
-        assertThat(jsonNowhere.status()).isEqualTo(1);
-        assertThat(json(jsonNowhere.out()).getString("failure.word")).isEqualTo("NOROUTE");
-
-        bar.kill();
-        Ended dead = foo.kv("route", "nuts");
-        assertThat(dead.status()).isEqualTo(1);
-        assertThat(dead.out()).startsWith("foo@h: table static, line 3, column 14");
-        assertThat(dead.complaints()).singleElement().asString().contains("UNREACHABLE bar@h");
-    }
-
-    @Test
-    void routeNeedsARunningNode() throws Exception {
-        Ended route = foo.kv("route", "nuts");
-        assertThat(route.status()).isEqualTo(1);
-        assertThat(route.out()).isEmpty();
-        assertThat(route.complaints()).containsExactly("kv: foo@h is not running in " + foo.folder());
-    }
-
-    @Test
-    void helpHasAnExampleForEveryCommand() {
-        String all = results(release.kv("help"));
-        assertThat(all).contains("Example:");
-        for (String command : List.of("run", "start", "stop", "restart", "status", "config", "version", "route")) {
-            assertThat(all).containsPattern("\n +" + command + " +[A-Z]");
-            assertThat(results(release.kv("help", command)))
-                    .contains("Usage: kv " + command)
-                    .contains("--config=FILE", "-D=KEY=VALUE")
-                    .containsPattern("Example:\n  bin/kv " + command);
-        }
-        assertThat(results(release.kv("route", "--help"))).isEqualTo(results(release.kv("help", "route")));
-    }
-
-    // the log
 
     @Test
     void theLevelOfTheLogAndOfSingleLoggersIsConfigured() throws Exception {

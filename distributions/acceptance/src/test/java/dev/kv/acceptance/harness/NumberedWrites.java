@@ -1,4 +1,4 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -14,7 +14,7 @@ import java.util.Random;
  * A client that writes numbered values to one bucket, one after the other, and remembers what was acknowledged. Each key then
  * has the last value that was, or one that was sent later and never answered. One thread at a time.
  */
-final class NumberedWrites {
+public final class NumberedWrites {
     private static final String ABSENT = "";
     private static final int KEYS = 200;
 
@@ -27,16 +27,16 @@ final class NumberedWrites {
 
     private long number;
 
-    NumberedWrites(String bucket) {
+    public NumberedWrites(String bucket) {
         this.bucket = bucket;
     }
 
-    void create(LineClient client) throws IOException {
+    public void create(LineClient client) throws IOException {
         assertThat(client.ask("CREATE " + bucket)).isEqualTo("OK");
     }
 
     /** Writes so often, or until the connection ends. */
-    void writeOn(LineClient client, int times) {
+    public void writeOn(LineClient client, int times) {
         try {
             for (int i = 0; i < times; i++) {
                 assertThat(write(client)).isEqualTo("OK");
@@ -47,17 +47,17 @@ final class NumberedWrites {
     }
 
     /** Sets or deletes a key, and returns the reply. */
-    String write(LineClient client) throws IOException {
+    public String write(LineClient client) throws IOException {
         String key = "key-" + random.nextInt(KEYS);
         return random.nextInt(5) == 0 ? delete(client, key) : put(client, key);
     }
 
-    String put(LineClient client, String key) throws IOException {
+    public String put(LineClient client, String key) throws IOException {
         String value = ++number + "-" + "abcdefghij".repeat(random.nextInt(400));
         return send(client, "PUT " + bucket + " " + key + " " + value, key, value);
     }
 
-    String delete(LineClient client, String key) throws IOException {
+    private String delete(LineClient client, String key) throws IOException {
         return send(client, "DELETE " + bucket + " " + key, key, ABSENT);
     }
 
@@ -74,7 +74,7 @@ final class NumberedWrites {
     }
 
     /** Reads all keys and compares; what they hold now counts as acknowledged. */
-    void check(LineClient client) throws IOException {
+    public void check(LineClient client) throws IOException {
         for (int i = 0; i < KEYS; i++) {
             check(client, "key-" + i);
         }

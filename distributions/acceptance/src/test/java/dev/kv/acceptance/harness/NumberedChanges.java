@@ -1,4 +1,4 @@
-package dev.kv.acceptance;
+package dev.kv.acceptance.harness;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
  * then holds what it held after the last change that was, or after one that was sent later: never a part of one. One thread at a
  * time.
  */
-final class NumberedChanges {
+public final class NumberedChanges {
     private static final int KEYS = 12;
     private static final int AHEAD_MAX = 4;
 
@@ -29,12 +29,12 @@ final class NumberedChanges {
 
     private long number;
 
-    NumberedChanges(String bucket) {
+    public NumberedChanges(String bucket) {
         this.bucket = bucket;
     }
 
     /** Changes the bucket until the connection ends. */
-    void writeOn(RespClient client) {
+    public void writeOn(RespClient client) {
         try {
             while (true) {
                 List<Integer> replies = new ArrayList<>();
@@ -119,7 +119,7 @@ final class NumberedChanges {
     }
 
     /** Reads the bucket and compares; what it holds now counts as acknowledged. */
-    void check(RespClient client) throws IOException {
+    public void check(RespClient client) throws IOException {
         List<String> words = new ArrayList<>(List.of("HMGET", bucket));
         IntStream.range(0, KEYS).forEach(i -> words.add("key-" + i));
         String held = client.ask(words.toArray(String[]::new));

@@ -1,0 +1,207 @@
+package dev.kv.acceptance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.acceptance.harness.Bystander;
+import dev.kv.acceptance.harness.HandmadePeer;
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Strangers at both doors of a node that connect without end, send without end or never read. */
+@Timeout(120)
+class GreedyClientsTest {
+    private static final int MIB = 1024 * 1024;
+
+    private final List<AutoCloseable> open = new ArrayList<>();
+
+    private NodeProcess node;
+    private Bystander bystander;
+
+    @BeforeEach
+    void start(@TempDir Path site) throws Exception {
+        node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
+        bystander = new Bystander(node);
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        for (AutoCloseable resource : open) {
+            resource.close();
+        }
+        bystander.close();
+    }
+
+    @Test
+    void thousandsOfHandshakesThatNobodyFinishesKeepNodesOutForTheTimeoutAtMost() throws Exception {
+        byte[] hello = HandmadePeer.hello();
+        List<Socket> strangers = new ArrayList<>();
+        bystander.during(() -> {
+            for (int i = 0; i < 3000; i++) {
+                Socket stranger =
+                        new Socket(node.nodes().getAddress(), node.nodes().getPort());
+                open.add(stranger);
+                strangers.add(stranger);
+                try {
+                    stranger.getOutputStream().write(hello, 0, i % 2 == 0 ? hello.length : i % hello.length);
+                } catch (IOException refused) {
+                    // There are more than kv.router.connections-max.
+                }
+            }
+            return null;
+        });
+        Await.until("a node gets in", () -> {
+            try (HandmadePeer _ = new HandmadePeer(node)) {
+                return true;
+            } catch (IOException refused) {
+                return false;
+            }
+        });
+        assertThat(strangers).hasSize(3000);
+    }
+
+    @Test
+    void framesThatAreTooLongEndTheirConnectionsBeforeTheyAreTaken() throws Exception {
+        bystander.during(() -> {
+            for (int length : new int[] {0, -1, Integer.MIN_VALUE, Integer.MAX_VALUE, 2049, 65_543}) {
+                byte[] header =
+                        ByteBuffer.allocate(5).putInt(length).put((byte) 1).array();
+                try (Socket stranger =
+                        new Socket(node.nodes().getAddress(), node.nodes().getPort())) {
+                    stranger.setSoTimeout((int) Await.TIMEOUT.toMillis());
+                    stranger.getOutputStream().write(header);
+                    assertThat(stranger.getInputStream().read()).isEqualTo(-1);
+                }
+                if (length != 2049) {
+                    try (HandmadePeer caller = new HandmadePeer(node)) {
+                        caller.send(header);
+                        caller.expectEnd();
+                    }
+                }
+            }
+            return null;
+        });
+    }
+
+    /** Bytes that are sent without end on a connection that waits for nothing, as far as it takes them. */
+    private long push(List<SocketChannel> channels, byte[] bytes, long bytesMaxEach) throws IOException {
+        long[] sent = new long[channels.size()];
+        long all = 0;
+        long progressNanos = System.nanoTime();
+        // Until nobody has taken anything for a second.
+        while (System.nanoTime() - progressNanos < Duration.ofSeconds(1).toNanos()) {
+            for (int i = 0; i < sent.length; i++) {
+                int length = (int) Math.min(bytes.length, bytesMaxEach - sent[i]);
+                if (length > 0 && channels.get(i).isOpen()) {
+                    try {
+                        int taken = channels.get(i).write(ByteBuffer.wrap(bytes, 0, length));
+                        sent[i] += taken;
+                        all += taken;
+                        progressNanos = taken > 0 ? System.nanoTime() : progressNanos;
+                    } catch (IOException closedMeanwhile) {
+                        channels.get(i).close();
+                    }
+                }
+            }
+        }
+        return all;
+    }
+
+    private List<SocketChannel> connect(int count) throws IOException {
+        List<SocketChannel> channels = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            SocketChannel channel = SocketChannel.open();
+            open.add(channel);
+            channel.setOption(StandardSocketOptions.SO_RCVBUF, 4096);
+            channel.connect(node.clients());
+            channel.configureBlocking(false);
+            channels.add(channel);
+        }
+        return channels;
+    }
+
+    @Test
+    void linesThatNeverEndFillNoMoreThanTheirBuffer() throws Exception {
+        List<SocketChannel> strangers = connect(1000);
+        byte[] line = "x".repeat(64 * 1024).getBytes(UTF_8);
+        bystander.during(() -> {
+            assertThat(push(strangers, line, MIB - 1)).isGreaterThan(Bystander.HEAP_MIB / 4 * (long) MIB);
+            return null;
+        });
+        assertThat(node.err()).contains("kv.server.buffer-max");
+    }
+
+    @Test
+    void clientsThatNeverReadAreHeldBack() throws Exception {
+        try (LineClient client = node.connect()) {
+            assertThat(client.ask("CREATE large")).isEqualTo("OK");
+            assertThat(client.ask("PUT large k " + "v".repeat(10_000))).isEqualTo("OK");
+        }
+        List<SocketChannel> strangers = connect(1500);
+        byte[] requests = "GET large k\r\n".repeat(200).getBytes(UTF_8);
+        bystander.during(() -> {
+            assertThat(push(strangers, requests, MIB)).isPositive();
+            return null;
+        });
+    }
+
+    @Test
+    void aClientThatAsksForLargeValuesOfAnotherNodeAndNeverReadsEndsNoNode(@TempDir Path site) throws Exception {
+        NodeProcess far = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "far");
+        NodeProcess near = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "near");
+        open.addAll(List.of(near, far));
+        far.set("kv.router.table", "*=far@h");
+        near.set("kv.router.table", "*=far@h");
+        // The witness comes by another loop, and so by another link: on the same one it waits for a gigabyte.
+        near.set("kv.router.io-threads", "2");
+        far.set("kv.router.io-threads", "2");
+        near.setJavaOptions("-Xmx" + Bystander.HEAP_MIB + "m");
+        NodeProcess.introduce(near, far);
+        far.start();
+        near.start();
+        try (LineClient greedy = near.connect();
+                LineClient witness = near.connect()) {
+            assertThat(greedy.ask("CREATE large")).isEqualTo("OK");
+            assertThat(greedy.ask("PUT large k " + "v".repeat(1_000_000))).isEqualTo("OK");
+            greedy.send("GET large k\n".repeat(1024));
+
+            assertThat(witness.ask("CREATE witness")).isEqualTo("OK");
+            for (int round = 0; round < 200; round++) {
+                Bystander.assertServed(witness, round);
+            }
+            int served = 0;
+            for (int reply = 0; reply < 1024; reply++) {
+                String line = greedy.line();
+                if (line.startsWith("ERROR ")) {
+                    assertThat(line)
+                            .containsAnyOf(
+                                    "kv.server.buffer-max", "kv.router.assembly-max", "ERROR UNCERTAIN far@h did not");
+                } else {
+                    assertThat(line).hasSize(1_000_000);
+                    assertThat(greedy.line()).isEqualTo("OK");
+                    served++;
+                }
+            }
+            assertThat(served).isPositive();
+            assertThat(greedy.ask("CREATE large")).isEqualTo("OK");
+        }
+        assertThat(near.isAlive()).isTrue();
+    }
+}

@@ -1,0 +1,105 @@
+package dev.kv.acceptance.harness;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.server.testing.LineClient;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A client that has to be served while strangers do what they like at a node in a process of its own, with little memory. The
+ * node lives, and takes no more of the host than a node does. Whatever is random comes from the seed that a failure tells.
+ */
+public final class Bystander implements AutoCloseable {
+    public static final int HEAP_MIB = 256;
+
+    /** The heap, and about twice what a JVM takes beside it when nothing happens. */
+    private static final long RESIDENT_MAX_BYTES = (HEAP_MIB + 192L) * 1024 * 1024;
+
+    private static final int STRANGERS_AT_ONCE = 4;
+    private static final long PAUSE_MILLIS = 2;
+
+    private final long seed = System.nanoTime();
+    private final NodeProcess node;
+
+    /** Starts the node, which is to have {@link #HEAP_MIB} of heap. */
+    public Bystander(NodeProcess node) throws Exception {
+        this.node = node;
+        node.setJavaOptions("-Xmx" + HEAP_MIB + "m");
+        node.set("kv.router.table", "*=foo@h");
+        node.set("kv.router.timeout", "1s");
+        node.start();
+    }
+
+    /** Something that a stranger does; with randomness of its own. */
+    @FunctionalInterface
+    public interface Deed {
+        void with(Random random) throws Exception;
+    }
+
+    /** Does the deed again and again, several at once, while this client has to be served. */
+    public void whileRepeating(Duration time, Deed deed) throws Exception {
+        long endNanos = System.nanoTime() + time.toNanos();
+        List<Callable<Void>> strangers = new ArrayList<>();
+        for (int i = 0; i < STRANGERS_AT_ONCE; i++) {
+            Random random = new Random(seed + i);
+            strangers.add(() -> {
+                while (System.nanoTime() < endNanos) {
+                    deed.with(random);
+                }
+                return null;
+            });
+        }
+        during(strangers);
+    }
+
+    /** Does the deed once, while this client has to be served. */
+    public void during(Callable<Void> deed) throws Exception {
+        during(List.of(deed));
+    }
+
+    private void during(List<Callable<Void>> deeds) throws Exception {
+        try (ExecutorService threads =
+                        Executors.newThreadPerTaskExecutor(Thread.ofPlatform().factory());
+                LineClient client = node.connect()) {
+            assertThat(client.ask("CREATE witness")).isEqualTo("OK");
+            List<Future<Void>> done = deeds.stream().map(threads::submit).toList();
+            int round = 0;
+            do {
+                assertServed(client, round++);
+                TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
+            } while (done.stream().anyMatch(deed -> !deed.isDone()));
+            for (Future<Void> deed : done) {
+                deed.get();
+            }
+            assertServed(client, round);
+            try (LineClient late = node.connect()) {
+                assertServed(late, round + 1);
+            }
+        } catch (IOException | ExecutionException e) {
+            throw new AssertionError("seed " + seed + ", alive: " + node.isAlive() + ", log: " + node.err(), e);
+        }
+        assertThat(node.residentBytes()).as("memory, seed %d", seed).isLessThan(RESIDENT_MAX_BYTES);
+        assertThat(node.err()).as("log, seed %d", seed).doesNotContain("ERROR").doesNotContain("fault in");
+    }
+
+    /** Writes a number to the bucket {@code witness}, which exists, and reads it. */
+    public static void assertServed(LineClient client, int round) throws IOException {
+        client.send("PUT witness k " + round + "\r\nGET witness k\r\n");
+        assertThat(List.of(client.line(), client.line(), client.line())).containsExactly("OK", "" + round, "OK");
+    }
+
+    @Override
+    public void close() throws IOException {
+        node.close();
+    }
+}
