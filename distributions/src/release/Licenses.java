@@ -15,14 +15,16 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.w3c.dom.Element;
 import org.w3c.dom.Node;
 
 /**
- * Gathers what the licences of a release ask for: {@code OUT/NOTICE}, which names the jars and the runtime with their licences, and
- * {@code OUT/licenses} with the texts and notices. They come from the jars, and from {@code distributions/src/licenses} for what
+ * Gathers what the licences of a release ask for: {@code OUT/NOTICE}, which names the jars, what they contain of others, and
+ * the runtime, each with its licence; and {@code OUT/licenses} with the texts and notices. They come from the jars, and from {@code distributions/src/licenses} for what
  * those leave out; the names of the licences come from the poms beside the jars and their parents. Ends with 1 if a jar or a module
  * of the runtime has no text.
  *
@@ -38,6 +40,15 @@ final class Licenses {
             "MIT", "MIT",
             "EPL", "EPL-2.0",
             "LGPL", "LGPL-2.1-only"));
+
+    /**
+     * Works that jars of somebody else contain: by the group of the pom that such a jar holds for them. Their licence is
+     * that of the jar, so that its text is there.
+     */
+    private static final Map<String, String> CONTAINED =
+            Map.of("com.google.guava", "Guava, " + APACHE, "org.jctools", "JCTools, " + APACHE);
+
+    private static final Pattern POM = Pattern.compile("META-INF/maven/([^/]+)/[^/]+/pom\\.xml");
 
     private final Path root;
     private final Path out;
@@ -122,7 +133,31 @@ final class Licenses {
             throw new Missing(file + " (" + String.join(" or ", licenses) + ") has no licence text: put it into "
                     + texts().resolve(name.replaceFirst("-[0-9].*", "")));
         }
-        return name + ", " + String.join(" or ", licenses) + ": licenses/" + name + "\n";
+        StringBuilder line = new StringBuilder(name + ", " + String.join(" or ", licenses) + ": licenses/" + name + "\n");
+        for (String work : contained(jar)) {
+            line.append("  it contains ").append(work).append('\n');
+        }
+        return line.toString();
+    }
+
+    /** The works of others that a jar contains, with their licences. */
+    private static Set<String> contained(Path jar) throws IOException {
+        Set<String> works = new TreeSet<>();
+        String own = jar.getParent().getParent().getParent().toString().replace(File.separatorChar, '.');
+        try (JarFile content = new JarFile(jar.toFile())) {
+            for (JarEntry entry : (Iterable<JarEntry>) content.stream()::iterator) {
+                Matcher pom = POM.matcher(entry.getName());
+                if (!pom.matches() || own.endsWith("." + pom.group(1))) {
+                    continue;
+                }
+                String work = CONTAINED.get(pom.group(1));
+                if (work == null) {
+                    throw new Missing(jar + " contains " + pom.group(1) + ", whose licence is not known here");
+                }
+                works.add(work);
+            }
+        }
+        return works;
     }
 
     private static void copyOwn(Path jar, Path folder) throws IOException {

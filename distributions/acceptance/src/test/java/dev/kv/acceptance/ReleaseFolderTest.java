@@ -95,7 +95,8 @@ class ReleaseFolderTest {
 
     @Test
     void theFirstStartMakesACacheOfClassesThatLaterOnesUse(@TempDir Path folder) throws Exception {
-        UnpackedRelease release = UnpackedRelease.unpack(Role.COMBINED, Files.createDirectory(folder.resolve("with blanks")));
+        UnpackedRelease release =
+                UnpackedRelease.unpack(Role.COMBINED, Files.createDirectory(folder.resolve("with blanks")));
         Path runtime = release.home().resolve("runtime");
         List<String> before = UnpackedRelease.names(runtime);
         Path cache = runtime.resolve("kv.aot");
