@@ -7,21 +7,15 @@ import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
-import com.typesafe.config.ConfigValueType;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
-import java.util.Collection;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -32,15 +26,6 @@ import java.util.function.Supplier;
  * {@code reference.conf} holds is a fault of the program.
  */
 public final class Settings {
-    /** The sections in which a site names the keys itself. */
-    private static final List<String> OPEN = List.of("kv.log.loggers", "kv.router.peers", "kv.router.zookeeper.client");
-
-    /** The sections of modules that a release may lack: one configuration serves hosts of all roles. */
-    private static final List<String> OPTIONAL = List.of("kv.server", "kv.storage");
-
-    /** Keys that were renamed, and what they are called now. */
-    private static final Map<String, String> RENAMED = Map.of("kv.router.patience", "kv.router.timeout");
-
     private static final String HIDDEN = "(hidden)";
     private static final int SHOWN_CHARACTERS_MAX = 256;
 
@@ -56,15 +41,10 @@ public final class Settings {
 
     /** The settings of {@code effective}, which holds the keys of {@code reference} with one value each, and no others. */
     static Settings checked(Path home, Config reference, Config effective) {
-        TreeSet<String> known = new TreeSet<>();
-        reference.entrySet().forEach(entry -> known.add(entry.getKey()));
-        List<String> ignored = OPTIONAL.stream()
-                .filter(section ->
-                        effective.hasPath(section) && known.stream().noneMatch(key -> isWithin(section, key)))
-                .toList();
+        KnownKeys known = new KnownKeys(reference);
+        List<String> ignored = known.ignored(effective);
         Settings settings = new Settings(home, without(ignored, effective), ignored);
-        settings.refuseUnknown(known);
-        settings.refuseMissing(known);
+        known.check(settings);
         return settings;
     }
 
@@ -75,68 +55,8 @@ public final class Settings {
         return config;
     }
 
-    private static boolean isWithin(String section, String key) {
+    static boolean isWithin(String section, String key) {
         return key.startsWith(section + ".");
-    }
-
-    private void refuseUnknown(Collection<String> known) {
-        leaves().forEach((key, value) -> {
-            Optional<String> open =
-                    OPEN.stream().filter(section -> isWithin(section, key)).findFirst();
-            if (OPEN.contains(key) || known.stream().anyMatch(other -> isWithin(key, other))) {
-                throw bad(key, "this is a section with keys of its own");
-            }
-            if (RENAMED.containsKey(key)) {
-                throw bad(key, "this key is now " + RENAMED.get(key));
-            }
-            if (open.isEmpty() && !known.contains(key)) {
-                throw bad(key, "no such key" + nearest(key, known));
-            }
-            if (open.isPresent() && ConfigUtil.splitPath(key).size() > 1 + parts(open.get())) {
-                throw bad(key, "put what follows " + open.get() + " in quotes: it is one name");
-            }
-            if (value.valueType() == ConfigValueType.LIST) {
-                throw bad(key, "expected a single value");
-            }
-        });
-    }
-
-    private void refuseMissing(Collection<String> known) {
-        for (String key : known) {
-            boolean isOpen = OPEN.stream().anyMatch(section -> isWithin(section, key));
-            if (!isOpen && !leaves().containsKey(key)) {
-                throw bad(key, "expected a single value");
-            }
-        }
-    }
-
-    private static int parts(String key) {
-        return ConfigUtil.splitPath(key).size();
-    }
-
-    private static String nearest(String key, Collection<String> known) {
-        int typingErrorsMax = 1 + key.length() / 8;
-        return known.stream()
-                .min(Comparator.comparingInt(other -> distance(key, other)))
-                .filter(other -> distance(key, other) <= typingErrorsMax)
-                .map(other -> "; did you mean " + other + "?")
-                .orElse("");
-    }
-
-    /** How many characters to insert, remove or replace to turn one text into the other (Levenshtein). */
-    private static int distance(String from, String to) {
-        int[] row = new int[to.length() + 1];
-        Arrays.setAll(row, i -> i);
-        for (int i = 1; i <= from.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= to.length(); j++) {
-                int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, 1 + Math.min(diagonal, row[j - 1]));
-            }
-        }
-        return row[to.length()];
     }
 
     /** The text of {@code key}, possibly empty. */
@@ -305,7 +225,8 @@ public final class Settings {
                 .replace(",", ", ");
     }
 
-    private SortedMap<String, ConfigValue> leaves() {
+    /** The values by their keys. */
+    SortedMap<String, ConfigValue> leaves() {
         SortedMap<String, ConfigValue> leaves = new TreeMap<>();
         effective.entrySet().forEach(entry -> leaves.put(entry.getKey(), entry.getValue()));
         return leaves;

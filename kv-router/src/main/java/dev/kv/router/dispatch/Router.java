@@ -1,6 +1,5 @@
 package dev.kv.router.dispatch;
 
-import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
@@ -24,7 +23,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -40,6 +38,7 @@ public final class Router {
     private final Optional<Store> local;
     private final Nodes others;
     private final Limits limits;
+    private final SizeCheck sizes;
     private final AtomicInteger streams = new AtomicInteger();
     private volatile Routing routing;
 
@@ -65,6 +64,7 @@ public final class Router {
         this.local = local;
         this.others = others;
         this.limits = limits;
+        this.sizes = new SizeCheck(limits);
         use(inForce);
     }
 
@@ -86,7 +86,7 @@ public final class Router {
 
     /** Runs a request by this node's table. */
     public CompletionStage<Reply> run(Request request) {
-        Optional<Failed> excess = excess(request.command());
+        Optional<Failed> excess = sizes.excess(request.command());
         if (excess.isPresent()) {
             return reply(excess.get());
         }
@@ -208,72 +208,5 @@ public final class Router {
     private static String way(Request request, String last) {
         return Stream.concat(request.path().stream().map(Visit::node), Stream.of(last))
                 .collect(Collectors.joining(" -> "));
-    }
-
-    private Optional<Failed> excess(Command command) {
-        Optional<Failed> excess = excessName(command.bucket());
-        if (excess.isPresent()) {
-            return excess;
-        }
-        return switch (command) {
-            case Command.Put put -> excessKey(put.key()).or(() -> excessValue(put.value()));
-            case Command.Get get -> excessKey(get.key());
-            case Command.Delete delete -> excessKey(delete.key());
-            case Command.SetAll set -> excessPairs(set.pairs());
-            case Command.DeleteAll delete -> excessKeys(delete.keys());
-            case Command.GetAll get -> excessKeys(get.keys());
-            case Command.Measure measure -> excessKey(measure.key());
-            case Command.Add add -> excessKey(add.key());
-            case Command.AddDecimal add -> excessKey(add.key());
-            case Command.Rename rename -> excessName(rename.to());
-            case Command.Batch batch -> first(batch.commands(), this::excess);
-            case Command.Create _,
-                    Command.Drop _,
-                    Command.Size _,
-                    Command.Content _,
-                    Command.Sample _,
-                    Command.Scan _,
-                    Command.Survey _,
-                    Command.Route _ -> excess;
-        };
-    }
-
-    private Optional<Failed> excessPairs(List<Bytes> pairs) {
-        for (int i = 0; i < pairs.size(); i += 2) {
-            Optional<Failed> excess = excessKey(pairs.get(i));
-            if (excess.isEmpty()) {
-                excess = excessValue(pairs.get(i + 1));
-            }
-            if (excess.isPresent()) {
-                return excess;
-            }
-        }
-        return Optional.empty();
-    }
-
-    private Optional<Failed> excessKeys(List<Bytes> keys) {
-        return first(keys, this::excessKey);
-    }
-
-    private static <T> Optional<Failed> first(List<T> all, Function<T, Optional<Failed>> check) {
-        for (T one : all) {
-            Optional<Failed> excess = check.apply(one);
-            if (excess.isPresent()) {
-                return excess;
-            }
-        }
-        return Optional.empty();
-    }
-
-    private Optional<Failed> excessName(Bytes bucket) {
-        return limits.excessOfName(bucket.size());
-    }
-
-    private Optional<Failed> excessValue(Bytes value) {
-        return limits.excessOfValue(value.size());
-    }
-
-    private Optional<Failed> excessKey(Bytes key) {
-        return limits.excessOfKey(key.size());
     }
 }

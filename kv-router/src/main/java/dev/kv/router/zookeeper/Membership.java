@@ -17,7 +17,6 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
-import org.apache.zookeeper.KeeperException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,12 +38,9 @@ public final class Membership implements AutoCloseable {
     /** After the time in which ZooKeeper forgets a node that has died. */
     private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
 
-    private static final Duration RETRY = Duration.ofMillis(500);
-
     private final ZooKeeperSettings settings;
     private final Self self;
-    private final Thread thread =
-            Thread.ofPlatform().name("kv-zookeeper").daemon().unstarted(this::run);
+    private final Rounds rounds;
 
     /** The thread's own, once it runs. */
     private final TableFollower table;
@@ -66,20 +62,14 @@ public final class Membership implements AutoCloseable {
     private volatile String clients = "";
     private volatile Optional<NodeDocument> document = Optional.empty();
 
-    /** Why the last round failed; empty if it did not. */
-    private volatile Optional<Trouble> trouble = Optional.empty();
+    /** How many buckets the last round told of. The thread's own. */
+    private List<Long> told = List.of();
 
-    /** Whether another round is due. Written under this object's monitor, as the following are read. */
-    private volatile boolean awake;
-
-    private boolean closed;
+    /** Whether this node has been registered. Under this object's monitor, as {@code rival} is. */
     private boolean joined;
 
     /** Where the other node is that has this one's name; empty if there is none. */
     private Optional<String> rival = Optional.empty();
-
-    /** What is wrong with ZooKeeper, in words that follow its name. */
-    private record Trouble(String what, Instant since) {}
 
     /**
      * What this node is.
@@ -103,6 +93,22 @@ public final class Membership implements AutoCloseable {
         this.holdings = new HoldingsCounter(self.name(), buckets);
         this.registration = new Registration(self.name(), self.instance(), settings.documentMaxBytes());
         this.description = new SelfDescription(settings, self, table, directory, holdings);
+        this.rounds = new Rounds(settings.connect(), settings.poll(), this::meanwhile, new Rounds.Work() {
+            @Override
+            public boolean round() throws Exception {
+                return Membership.this.round();
+            }
+
+            @Override
+            public long askNanos() {
+                return holdings.dueNanos();
+            }
+
+            @Override
+            public boolean isDueEarly() {
+                return count() && !holdings.numbers().equals(told);
+            }
+        });
     }
 
     /** The table to begin with: the last good one, from disk. */
@@ -126,14 +132,14 @@ public final class Membership implements AutoCloseable {
         this.follow = follow;
         this.moved = moved;
         CuratorFramework client = settings.open();
-        zookeeper = new ZooKeeperSession(client, settings.znodes(), event -> wake());
-        client.getConnectionStateListenable().addListener((framework, state) -> wake());
+        zookeeper = new ZooKeeperSession(client, settings.znodes(), event -> rounds.wake());
+        client.getConnectionStateListenable().addListener((framework, state) -> rounds.wake());
         String before = table.inForce()
                 .map(kept -> "by the last good table, which is of "
                         + table.inForceSince().truncatedTo(ChronoUnit.SECONDS) + " and may be old ("
                         + age(table.inForceSince()) + ")")
                 .orElse("and there is no table on disk: requests are answered with NOROUTE until one is read");
-        thread.start();
+        rounds.start();
         awaitJoined(before);
     }
 
@@ -163,7 +169,7 @@ public final class Membership implements AutoCloseable {
         LOG.warn(
                 "ZooKeeper at {} {}; starting without it, {}",
                 settings.connect(),
-                trouble.map(Trouble::what).orElse("does not answer"),
+                rounds.trouble().map(Rounds.Trouble::what).orElse("does not answer"),
                 before);
     }
 
@@ -177,7 +183,7 @@ public final class Membership implements AutoCloseable {
     /** Tells where clients reach this node. */
     public void clientsAt(String address) {
         clients = address;
-        wake();
+        rounds.wake();
     }
 
     /** Where the node registered that others reach it, now or last. Any thread. */
@@ -217,9 +223,9 @@ public final class Membership implements AutoCloseable {
     }
 
     private synchronized String state() {
+        Optional<Rounds.Trouble> trouble = rounds.trouble();
         if (trouble.isPresent()) {
-            return trouble.get().what() + ", since "
-                    + NodeDocument.text(trouble.get().since());
+            return trouble.get().text();
         }
         if (rival.isPresent()) {
             return "another node is registered as " + self.name() + ", " + rival.get();
@@ -230,112 +236,16 @@ public final class Membership implements AutoCloseable {
     /** Leaves: the node's registration is gone at once. */
     @Override
     public void close() {
-        synchronized (this) {
-            closed = true;
-            wake();
-        }
+        rounds.close();
         if (zookeeper != null) {
             zookeeper.client().close();
         }
-    }
-
-    private synchronized void wake() {
-        awake = true;
-        notifyAll();
-    }
-
-    private void run() {
-        try {
-            while (!isClosed()) {
-                awaitRound(isDone(this::round) ? settings.poll() : RETRY);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } finally {
-            if (!isClosed()) {
-                remember("is no longer followed: the thread that does it has ended; restart this node");
-                LOG.error("ZooKeeper at {} {}", settings.connect(), state());
-            }
-        }
-    }
-
-    /** Waits until something wakes this, for so long, or until there are other buckets here than the last round told of. */
-    private void awaitRound(Duration limit) throws InterruptedException {
-        long deadlineNanos = System.nanoTime() + limit.toNanos();
-        List<Long> told = holdings.numbers();
-        while (!sleep(Math.min(deadlineNanos - System.nanoTime(), holdings.dueNanos() - System.nanoTime()))
-                && System.nanoTime() - deadlineNanos < 0) {
-            if (isDone(() -> count() && !holdings.numbers().equals(told))) {
-                return;
-            }
-        }
-    }
-
-    private synchronized boolean isClosed() {
-        return closed;
-    }
-
-    /** Waits for so long, or until something wakes this; answers whether it did. */
-    private synchronized boolean sleep(long nanos) throws InterruptedException {
-        long deadlineNanos = System.nanoTime() + nanos;
-        while (!awake && !closed) {
-            long leftNanos = deadlineNanos - System.nanoTime();
-            if (leftNanos <= 0) {
-                return false;
-            }
-            wait(leftNanos / 1_000_000 + 1);
-        }
-        awake = false;
-        return true;
-    }
-
-    @FunctionalInterface
-    private interface Work {
-        /** Answers whether all of it went well. */
-        boolean run() throws Exception;
-    }
-
-    /** Answers whether all of it went well; what is thrown is told, and ends nothing but this work. */
-    private boolean isDone(Work work) throws InterruptedException {
-        try {
-            return work.run();
-        } catch (InterruptedException e) {
-            throw e;
-        } catch (KeeperException.NoAuthException e) {
-            lost("refuses what this node wants to read or write there (kv.router.zookeeper.auth): " + e.getMessage());
-        } catch (KeeperException e) {
-            lost("does not answer: " + e.code());
-        } catch (Throwable e) {
-            if (trouble.isEmpty() && !isClosed()) {
-                LOG.error("a fault while following ZooKeeper at {}; {}", settings.connect(), meanwhile(), e);
-            }
-            remember("cannot be followed: " + e);
-        }
-        return false;
-    }
-
-    private void lost(String what) {
-        if (trouble.isEmpty() && !isClosed()) {
-            LOG.warn("ZooKeeper at {} {}; {}", settings.connect(), what, meanwhile());
-        }
-        remember(what);
     }
 
     private String meanwhile() {
         return table.inForce().isPresent()
                 ? "requests go on by the last good table"
                 : "requests are answered with NOROUTE until a table is read";
-    }
-
-    private void remember(String what) {
-        trouble = Optional.of(new Trouble(what, trouble.map(Trouble::since).orElseGet(Instant::now)));
-    }
-
-    private void foundAgain() {
-        if (trouble.isPresent()) {
-            LOG.info("ZooKeeper at {} answers again", settings.connect());
-        }
-        trouble = Optional.empty();
     }
 
     /** Reads everything and brings everything up to date; answers whether this node is registered then. */
@@ -354,14 +264,15 @@ public final class Membership implements AutoCloseable {
         NodeDocument now = description.now(peer, clients);
         document = Optional.of(now);
         Optional<String> other = registration.register(zookeeper, now.json());
+        told = holdings.numbers();
         ignored.end();
         registered(other);
-        foundAgain();
+        rounds.succeeded();
         return other.isEmpty();
     }
 
     private boolean count() {
-        return holdings.count(table.inForce(), () -> awake);
+        return holdings.count(table.inForce(), rounds::isAwake);
     }
 
     private synchronized void registered(Optional<String> other) {

@@ -1,0 +1,86 @@
+package dev.kv.router.dispatch;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Limits;
+import dev.kv.router.Reply.Failed;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/** Holds the names, keys and values of a command against the limits of this node. Any thread. */
+final class SizeCheck {
+    private final Limits limits;
+
+    SizeCheck(Limits limits) {
+        this.limits = limits;
+    }
+
+    /** Why the command is not run, if something in it is too large. */
+    Optional<Failed> excess(Command command) {
+        Optional<Failed> excess = excessName(command.bucket());
+        if (excess.isPresent()) {
+            return excess;
+        }
+        return switch (command) {
+            case Command.Put put -> excessKey(put.key()).or(() -> excessValue(put.value()));
+            case Command.Get get -> excessKey(get.key());
+            case Command.Delete delete -> excessKey(delete.key());
+            case Command.SetAll set -> excessPairs(set.pairs());
+            case Command.DeleteAll delete -> excessKeys(delete.keys());
+            case Command.GetAll get -> excessKeys(get.keys());
+            case Command.Measure measure -> excessKey(measure.key());
+            case Command.Add add -> excessKey(add.key());
+            case Command.AddDecimal add -> excessKey(add.key());
+            case Command.Rename rename -> excessName(rename.to());
+            case Command.Batch batch -> first(batch.commands(), this::excess);
+            case Command.Create _,
+                    Command.Drop _,
+                    Command.Size _,
+                    Command.Content _,
+                    Command.Sample _,
+                    Command.Scan _,
+                    Command.Survey _,
+                    Command.Route _ -> excess;
+        };
+    }
+
+    private Optional<Failed> excessPairs(List<Bytes> pairs) {
+        for (int i = 0; i < pairs.size(); i += 2) {
+            Optional<Failed> excess = excessKey(pairs.get(i));
+            if (excess.isEmpty()) {
+                excess = excessValue(pairs.get(i + 1));
+            }
+            if (excess.isPresent()) {
+                return excess;
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Failed> excessKeys(List<Bytes> keys) {
+        return first(keys, this::excessKey);
+    }
+
+    private static <T> Optional<Failed> first(List<T> all, Function<T, Optional<Failed>> check) {
+        for (T one : all) {
+            Optional<Failed> excess = check.apply(one);
+            if (excess.isPresent()) {
+                return excess;
+            }
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Failed> excessName(Bytes bucket) {
+        return limits.excessOfName(bucket.size());
+    }
+
+    private Optional<Failed> excessValue(Bytes value) {
+        return limits.excessOfValue(value.size());
+    }
+
+    private Optional<Failed> excessKey(Bytes key) {
+        return limits.excessOfKey(key.size());
+    }
+}

@@ -1,0 +1,179 @@
+package dev.kv.router.zookeeper;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.apache.zookeeper.KeeperException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread that talks to ZooKeeper, in rounds. A round that fails, in whatever way, is logged once and tried again; nothing but
+ * {@link #close} ends the thread.
+ */
+final class Rounds {
+    private static final Logger LOG = LoggerFactory.getLogger(Rounds.class);
+    private static final Duration RETRY = Duration.ofMillis(500);
+
+    private final String servers;
+    private final Duration interval;
+    private final Supplier<String> meanwhile;
+    private final Work work;
+    private final Thread thread =
+            Thread.ofPlatform().name("kv-zookeeper").daemon().unstarted(this::run);
+
+    /** Why the last round failed; empty if it did not. */
+    private volatile Optional<Trouble> trouble = Optional.empty();
+
+    /** Whether another round is due. Written under this object's monitor, as {@code closed} is read. */
+    private volatile boolean awake;
+
+    private boolean closed;
+
+    /** What the thread does. On that thread alone. */
+    interface Work {
+        /** One round; false if it is to be tried again soon. */
+        boolean round() throws Exception;
+
+        /** When {@link #isDueEarly} is to be asked, by {@link System#nanoTime}. */
+        long askNanos();
+
+        /** Whether the next round is due before its time. */
+        boolean isDueEarly() throws Exception;
+    }
+
+    /** What is wrong with ZooKeeper, in words that follow its name. */
+    record Trouble(String what, Instant since) {
+        String text() {
+            return what + ", since " + NodeDocument.text(since);
+        }
+    }
+
+    /**
+     * @param servers those of ZooKeeper, for messages
+     * @param interval the longest time from one round to the next
+     * @param meanwhile what requests get while rounds fail, for messages
+     */
+    Rounds(String servers, Duration interval, Supplier<String> meanwhile, Work work) {
+        this.servers = servers;
+        this.interval = interval;
+        this.meanwhile = meanwhile;
+        this.work = work;
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Begins the next round at once. Any thread. */
+    synchronized void wake() {
+        awake = true;
+        notifyAll();
+    }
+
+    /** Whether the next round is due already, so that this one should be short. */
+    boolean isAwake() {
+        return awake;
+    }
+
+    /** Begins no further round. Any thread. */
+    synchronized void close() {
+        closed = true;
+        wake();
+    }
+
+    /** Why the last round failed; empty if it did not. Any thread. */
+    Optional<Trouble> trouble() {
+        return trouble;
+    }
+
+    private void run() {
+        try {
+            while (!isClosed()) {
+                awaitRound(isDone(work::round) ? interval : RETRY);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            if (!isClosed()) {
+                remember("is no longer followed: the thread that does it has ended; restart this node");
+                LOG.error(
+                        "ZooKeeper at {} {}",
+                        servers,
+                        trouble.map(Trouble::what).orElseThrow());
+            }
+        }
+    }
+
+    private void awaitRound(Duration limit) throws InterruptedException {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        while (!sleep(Math.min(deadlineNanos - System.nanoTime(), work.askNanos() - System.nanoTime()))
+                && System.nanoTime() - deadlineNanos < 0) {
+            if (isDone(work::isDueEarly)) {
+                return;
+            }
+        }
+    }
+
+    private synchronized boolean isClosed() {
+        return closed;
+    }
+
+    /** Waits until something wakes this, or for that long; returns whether it was woken. */
+    private synchronized boolean sleep(long nanos) throws InterruptedException {
+        long deadlineNanos = System.nanoTime() + nanos;
+        while (!awake && !closed) {
+            long leftNanos = deadlineNanos - System.nanoTime();
+            if (leftNanos <= 0) {
+                return false;
+            }
+            wait(leftNanos / 1_000_000 + 1);
+        }
+        awake = false;
+        return true;
+    }
+
+    @FunctionalInterface
+    private interface Part {
+        boolean run() throws Exception;
+    }
+
+    /** What the part returns; false if it fails, which is remembered and ends nothing else. */
+    private boolean isDone(Part part) throws InterruptedException {
+        try {
+            return part.run();
+        } catch (InterruptedException e) {
+            throw e;
+        } catch (KeeperException.NoAuthException e) {
+            lost("refuses what this node wants to read or write there (kv.router.zookeeper.auth): " + e.getMessage());
+        } catch (KeeperException e) {
+            lost("does not answer: " + e.code());
+        } catch (Throwable e) {
+            if (trouble.isEmpty() && !isClosed()) {
+                LOG.error("a fault while following ZooKeeper at {}; {}", servers, meanwhile.get(), e);
+            }
+            remember("cannot be followed: " + e);
+        }
+        return false;
+    }
+
+    private void lost(String what) {
+        if (trouble.isEmpty() && !isClosed()) {
+            LOG.warn("ZooKeeper at {} {}; {}", servers, what, meanwhile.get());
+        }
+        remember(what);
+    }
+
+    private void remember(String what) {
+        trouble = Optional.of(new Trouble(what, trouble.map(Trouble::since).orElseGet(Instant::now)));
+    }
+
+    /** A round has gone through all that ZooKeeper has. */
+    void succeeded() {
+        if (trouble.isPresent()) {
+            LOG.info("ZooKeeper at {} answers again", servers);
+        }
+        trouble = Optional.empty();
+    }
+}
