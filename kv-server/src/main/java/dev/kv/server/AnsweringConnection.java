@@ -5,6 +5,7 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
+import dev.kv.router.net.OpenSocket;
 import dev.kv.server.line.LineReply;
 import dev.kv.server.reply.HeldBudget;
 import dev.kv.server.reply.HeldCheck;
@@ -52,7 +53,7 @@ abstract class AnsweringConnection extends Connection {
     /** Whether all requests that will be run have been read. */
     private boolean finishing;
 
-    AnsweringConnection(Socket socket, OpenDoor door, ServerSettings settings, Budget buffers) {
+    AnsweringConnection(OpenSocket socket, OpenDoor door, ServerSettings settings, Budget buffers) {
         super(socket, settings.unsentMaxBytes(), buffers);
         this.door = door;
         this.settings = settings;

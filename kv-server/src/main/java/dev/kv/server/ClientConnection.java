@@ -6,6 +6,7 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
+import dev.kv.router.net.OpenSocket;
 import dev.kv.server.line.LineCommand;
 import dev.kv.server.line.LineReader;
 import dev.kv.server.line.LineReply;
@@ -54,7 +55,12 @@ final class ClientConnection extends AnsweringConnection {
     private boolean isAsking;
 
     ClientConnection(
-            Socket socket, OpenDoor door, ServerSettings settings, Store store, Budget buffers, RespSession session) {
+            OpenSocket socket,
+            OpenDoor door,
+            ServerSettings settings,
+            Store store,
+            Budget buffers,
+            RespSession session) {
         super(socket, door, settings, buffers);
         this.door = door;
         this.settings = settings;

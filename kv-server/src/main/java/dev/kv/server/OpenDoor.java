@@ -11,6 +11,7 @@ import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
 import dev.kv.router.net.Listener;
 import dev.kv.router.net.Loops;
+import dev.kv.router.net.OpenSocket;
 import dev.kv.router.net.Report;
 import dev.kv.router.spi.Door;
 import dev.kv.server.auth.Login;
@@ -105,7 +106,7 @@ final class OpenDoor implements Door.Open, RespDoor {
         return listener.address();
     }
 
-    private ClientConnection admit(Connection.Socket socket) {
+    private ClientConnection admit(OpenSocket socket) {
         Login login = new Login(settings.password(), socket::prove);
         RespSession session = new RespSession(clients.nextId(), this, socket, login, buffers);
         ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers, session);

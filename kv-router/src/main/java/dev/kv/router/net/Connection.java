@@ -5,8 +5,6 @@ import java.net.SocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
-import org.apache.mina.core.service.IoProcessor;
-import org.apache.mina.core.session.IoSession;
 import org.apache.mina.transport.socket.SocketSessionConfig;
 import org.apache.mina.transport.socket.nio.NioSession;
 
@@ -14,7 +12,6 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * One socket, seen as messages in and bytes out. Subclasses are the protocols.
  *
  * <p>Everything here runs on the connection's {@link #loop()}, and callers keep to it as well.
- * The file is long because the state of a socket, its input and the events of a subclass meet in each step.
  *
  * <p>Input: {@link #read} takes one message at a time while {@link #mayRead} allows it. When it does not, the socket is no
  * longer read, so that TCP holds the sender back, until {@link #readOn} finds it allowed again. Input ends where the other
@@ -32,17 +29,13 @@ public abstract class Connection {
      */
     private static final double SHARE_OF_BUDGET = 1.0 / 8;
 
-    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
-
     private final NioSession session;
     private final SocketAddress remote;
     private final Loop loop;
     private final long unsentMaxBytes;
     private final Budget budget;
 
-    /** Input that no message was made of yet, from 0 to its position; its capacity is charged to the budget. */
-    private ByteBuffer unread = NOTHING;
-
+    private final UnreadInput unread;
     private boolean paused;
     private boolean readOnDeferred;
     private boolean inputEnded;
@@ -65,55 +58,14 @@ public abstract class Connection {
      * @param budget the memory for unfinished messages and for output that waits, shared with other connections
      */
     @SuppressWarnings("this-escape") // the output is used once the connection is open
-    protected Connection(Socket socket, long unsentMaxBytes, Budget budget) {
-        this.session = socket.session;
+    protected Connection(OpenSocket socket, long unsentMaxBytes, Budget budget) {
+        this.session = socket.session();
         this.remote = session.getRemoteAddress();
-        this.loop = loopOf(socket.session);
+        this.loop = OpenSocket.loopOf(socket.session());
         this.unsentMaxBytes = unsentMaxBytes;
         this.budget = budget;
+        this.unread = new UnreadInput(budget);
         this.output = new Output(this, session, loop, budget);
-    }
-
-    private static Loop loopOf(NioSession session) {
-        IoProcessor<NioSession> processor = session.getProcessor();
-        return (Loop) processor;
-    }
-
-    /** A socket that was just opened, on its way to become a connection. */
-    public static final class Socket {
-        private final NioSession session;
-        private BooleanSupplier proof = () -> true;
-
-        Socket(IoSession session) {
-            this.session = (NioSession) session;
-        }
-
-        void proveBy(BooleanSupplier newProof) {
-            proof = newProof;
-        }
-
-        /**
-         * The other side has proved itself, as its listener demands: the connection takes a place among those that have.
-         *
-         * @return false if there is none left: the connection is to be closed
-         */
-        public boolean prove() {
-            return proof.getAsBoolean();
-        }
-
-        /** Closes the connection at once. Any thread. */
-        public void close() {
-            loopOf(session).execute(session::closeNow);
-        }
-
-        /** The address of the other side, as {@code host:port}. */
-        public String remote() {
-            return Addresses.text(session.getRemoteAddress());
-        }
-
-        void whenClosed(Runnable action) {
-            session.getCloseFuture().addListener(closed -> action.run());
-        }
     }
 
     /** The connection is open; nothing was read yet. */
@@ -243,9 +195,13 @@ public abstract class Connection {
         if (state == State.CLOSED) {
             return;
         }
-        output.flush();
-        if (state == State.SENDING_LAST && output.isHandedOn()) {
-            session.closeOnFlush();
+        try {
+            output.flush();
+            if (state == State.SENDING_LAST && output.isHandedOn()) {
+                session.closeOnFlush();
+            }
+        } catch (Throwable fault) {
+            fault("what it is sent", fault);
         }
     }
 
@@ -257,20 +213,34 @@ public abstract class Connection {
         }
     }
 
-    /** Does a part of some work; a fault in it ends the connection and the work. */
-    final boolean guarded(String what, BooleanSupplier work) {
+    /**
+     * Runs a task of this connection; a fault in it ends the connection, which may be in any state, and nothing else. For every task
+     * that is given to the loop.
+     *
+     * @param what what the task does, as the log calls it
+     */
+    protected final void guarded(String what, Runnable task) {
         try {
-            return work.getAsBoolean();
+            task.run();
+        } catch (Throwable fault) {
+            fault(what, fault);
+        }
+    }
+
+    /** Does a part of some work, unless the connection is closed; a fault in it ends the connection and the work. */
+    final boolean guardedTurn(String what, BooleanSupplier work) {
+        try {
+            return state != State.CLOSED && work.getAsBoolean();
         } catch (Throwable fault) {
             fault(what, fault);
             return false;
         }
     }
 
-    /** It may have been closed meanwhile, and must not take more for sent then. */
+    /** The connection may have been closed since this was deferred; nothing counts as sent then. */
     private void sentIfOpen() {
         if (state == State.OPEN) {
-            sent();
+            guarded("what it is sent", this::sent);
         }
     }
 
@@ -318,41 +288,33 @@ public abstract class Connection {
             readOnDeferred = true;
             loop.defer(() -> {
                 readOnDeferred = false;
-                if (paused && state == State.OPEN && mayRead()) {
-                    paused = false;
-                    try {
-                        consumeUnread();
-                    } catch (Throwable fault) {
-                        fault("reading on", fault);
-                    }
-                }
+                guarded("what it sent", this::consumeIfAllowed);
             });
+        }
+    }
+
+    private void consumeIfAllowed() {
+        if (paused && state == State.OPEN && mayRead()) {
+            paused = false;
+            consumeUnread();
         }
     }
 
     void received(ByteBuffer input) {
         if (paused) {
             keep(input);
-        } else if (unread.position() > 0) {
-            keep(input);
-            consumeUnread();
-        } else {
+        } else if (unread.isEmpty()) {
             consume(input);
             keep(input);
+        } else {
+            keep(input);
+            consumeUnread();
         }
     }
 
     private void consumeUnread() {
-        unread.flip();
-        consume(unread);
-        if (!unread.hasRemaining()) {
-            dropUnread();
-        } else if (unread.position() > 0) {
-            unread.compact();
-        } else {
-            // Nothing to move: a message that comes in many pieces would else be copied for each of them.
-            unread.position(unread.limit()).limit(unread.capacity());
-        }
+        consume(unread.beginReading());
+        unread.endReading();
         if (paused || state != State.OPEN) {
             return;
         }
@@ -361,11 +323,6 @@ public abstract class Connection {
         } else if (session.isReadSuspended()) {
             session.resumeRead();
         }
-    }
-
-    private void dropUnread() {
-        budget.give(unread.capacity());
-        unread = NOTHING;
     }
 
     private void consume(ByteBuffer input) {
@@ -390,20 +347,12 @@ public abstract class Connection {
         if (state != State.OPEN || inputEnded || !input.hasRemaining()) {
             return;
         }
-        if (unread.remaining() < input.remaining()) {
-            int size = Math.max(unread.position() + input.remaining(), 2 * unread.capacity());
-            if (!budget.take(size)) {
-                dropUnread();
-                paused = false;
-                inputEnded = true;
-                session.suspendRead();
-                inputOverBudget();
-                return;
-            }
-            budget.give(unread.capacity());
-            unread = ByteBuffer.allocate(size).put(unread.flip());
+        if (!unread.add(input)) {
+            paused = false;
+            inputEnded = true;
+            session.suspendRead();
+            inputOverBudget();
         }
-        unread.put(input);
     }
 
     void wrote(int bytes) {
@@ -414,8 +363,11 @@ public abstract class Connection {
 
     void ended() {
         state = State.CLOSED;
-        dropUnread();
-        output.end();
-        closed();
+        unread.drop();
+        try {
+            output.end();
+        } finally {
+            closed();
+        }
     }
 }

@@ -23,8 +23,8 @@ public final class Connector implements AutoCloseable {
         connector.setConnectTimeoutMillis(timeout.toMillis());
         connector.setConnectTimeoutCheckInterval(Math.clamp(timeout.toMillis() / 10, 1, 50));
         Sessions.configure(connector.getSessionConfig());
-        connector.setHandler(new Sessions(session ->
-                ((Listener.Protocol<?>) session.getAttribute(PROTOCOL)).connect(new Connection.Socket(session))));
+        connector.setHandler(new Sessions(
+                session -> ((Listener.Protocol<?>) session.getAttribute(PROTOCOL)).connect(new OpenSocket(session))));
     }
 
     /**

@@ -49,7 +49,7 @@ public final class Listener<C extends Connection> {
      */
     @FunctionalInterface
     public interface Protocol<C extends Connection> {
-        C connect(Connection.Socket socket);
+        C connect(OpenSocket socket);
     }
 
     /**
@@ -71,7 +71,7 @@ public final class Listener<C extends Connection> {
             Optional<Proof> proof) {}
 
     /**
-     * Bounds for connections that have not proved themselves ({@link Connection.Socket#prove}).
+     * Bounds for connections that have not proved themselves ({@link OpenSocket#prove}).
      *
      * @param connectionsMax how many there are at most; the oldest of them is closed for one more
      * @param connectionsKey the configuration key of that
@@ -105,7 +105,7 @@ public final class Listener<C extends Connection> {
         acceptor.setReuseAddress(true);
         Sessions.configure(acceptor.getSessionConfig());
         acceptor.setCloseOnDeactivation(false);
-        acceptor.setHandler(new Sessions(session -> admit(new Connection.Socket(session), protocol)));
+        acceptor.setHandler(new Sessions(session -> admit(new OpenSocket(session), protocol)));
         try {
             acceptor.bind(address);
         } catch (IOException e) {
@@ -122,18 +122,24 @@ public final class Listener<C extends Connection> {
     /** Closes those that have not proved themselves in time, from now on. */
     private void expireOn(Loop loop, Proof proof) {
         loop.after(places.timeLeft(), () -> {
-            places.expire().forEach(socket -> {
-                unproven.report(() -> "closed the connection of %s at %s: it did not prove itself within %d ms"
-                        .formatted(socket.remote(), options.door(), proof.time().toMillis()));
-                socket.close();
-            });
-            if (stopping.isEmpty()) {
-                expireOn(loop, proof);
+            try {
+                places.expire().forEach(socket -> {
+                    socket.close();
+                    unproven.report(() -> "closed the connection of %s at %s: it did not prove itself within %d ms"
+                            .formatted(
+                                    socket.remote(),
+                                    options.door(),
+                                    proof.time().toMillis()));
+                });
+            } finally {
+                if (stopping.isEmpty()) {
+                    expireOn(loop, proof);
+                }
             }
         });
     }
 
-    private void pushOut(Connection.Socket oldest) {
+    private void pushOut(OpenSocket oldest) {
         unproven.report(
                 () -> "closed the connection of %s at %s for a newer one: %s others have not proved themselves (%s)"
                         .formatted(
@@ -193,13 +199,13 @@ public final class Listener<C extends Connection> {
         for (C connection : connections) {
             connection.loop().execute(() -> {
                 if (!connection.isClosed()) {
-                    action.accept(connection);
+                    connection.guarded("its end", () -> action.accept(connection));
                 }
             });
         }
     }
 
-    private Connection admit(Connection.Socket socket, Protocol<C> protocol) {
+    private Connection admit(OpenSocket socket, Protocol<C> protocol) {
         Places.Place place = places.take(socket, this::pushOut);
         socket.whenClosed(place::leave);
         socket.proveBy(() -> place.prove() || reportFull(socket));
@@ -215,11 +221,12 @@ public final class Listener<C extends Connection> {
             }
         });
         // It was accepted before the door was closed, and comes too late to be asked like the others.
-        stopping.ifPresent(finish -> connection.loop().execute(() -> finish.accept(connection)));
+        stopping.ifPresent(finish ->
+                connection.loop().execute(() -> connection.guarded("its end", () -> finish.accept(connection))));
         return connection;
     }
 
-    private boolean reportFull(Connection.Socket socket) {
+    private boolean reportFull(OpenSocket socket) {
         acceptor.exhausted.report(() -> "refused %s: %s has its %d connections already (%s)"
                 .formatted(socket.remote(), options.door(), connectionsMax, options.connectionsKey()));
         return false;
@@ -229,7 +236,7 @@ public final class Listener<C extends Connection> {
     private static final class Refused extends Connection {
         private final Bytes why;
 
-        Refused(Socket socket, Bytes why) {
+        Refused(OpenSocket socket, Bytes why) {
             super(socket, Long.MAX_VALUE, new Budget(0));
             this.why = why;
         }
@@ -283,6 +290,10 @@ public final class Listener<C extends Connection> {
                 return session;
             } catch (IOException e) {
                 exhausted.report(() -> door + " could not accept a connection: " + e.getMessage());
+                return null;
+            } catch (Throwable fault) {
+                // An Error would end the acceptor's thread.
+                Faults.report(door + ", accepting a connection", fault);
                 return null;
             } finally {
                 if (session == null) {

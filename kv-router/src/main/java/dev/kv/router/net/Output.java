@@ -227,7 +227,7 @@ final class Output {
         if (!inTurns) {
             inTurns = true;
             loop.inTurns(() -> {
-                inTurns = !isEnded && connection.guarded("a large value", this::writeSlice);
+                inTurns = !isEnded && connection.guardedTurn("a large value", this::writeSlice);
                 return inTurns;
             });
         }
@@ -296,11 +296,14 @@ final class Output {
         List<Piece> copies = new ArrayList<>();
         ByteBuffer rest = oldest.bytes.duplicate();
         loop.inTurns(() -> {
-            if (isEnded) {
-                budget.give(left);
-                return false;
+            if (connection.guardedTurn("a large value", () -> copyNext(rest, copies))) {
+                return true;
             }
-            return connection.guarded("a large value", () -> copyNext(rest, copies) || settle(oldest, copies, left));
+            budget.give(left);
+            if (!connection.isClosed()) {
+                connection.guarded("a large value", () -> settle(oldest, copies, left));
+            }
+            return false;
         });
     }
 
@@ -312,8 +315,8 @@ final class Output {
         return rest.hasRemaining();
     }
 
-    /** Puts the copies in the place of what was held; nothing more is to be done then. */
-    private boolean settle(Piece piece, List<Piece> copies, long copiedBytes) {
+    /** Replaces what was held by its copies. */
+    private void settle(Piece piece, List<Piece> copies, long copiedBytes) {
         List<Piece> all = List.copyOf(ready);
         ready.clear();
         for (Piece one : all) {
@@ -324,11 +327,9 @@ final class Output {
             }
         }
         piece.held.ifPresent(Held::release);
-        budget.give(copiedBytes);
         heldBytes -= copiedBytes;
         charge();
         flushLater();
-        return false;
     }
 
     /** The connection is closed: nothing will be sent any more. */

@@ -52,7 +52,7 @@ final class Places {
      *
      * @param pushedOut gets the one that has to be closed for it, if there is one
      */
-    Place take(Connection.Socket socket, Consumer<Connection.Socket> pushedOut) {
+    Place take(OpenSocket socket, Consumer<OpenSocket> pushedOut) {
         Place place = new Place(socket);
         Place oldest = null;
         synchronized (this) {
@@ -68,8 +68,8 @@ final class Places {
     }
 
     /** Takes their places from those that have not proved themselves in time. */
-    synchronized List<Connection.Socket> expire() {
-        List<Connection.Socket> late = new ArrayList<>();
+    synchronized List<OpenSocket> expire() {
+        List<OpenSocket> late = new ArrayList<>();
         while (!unproven.isEmpty() && nanosOfOldest() <= 0) {
             late.add(unproven.removeFirst().socket);
         }
@@ -87,11 +87,11 @@ final class Places {
 
     /** The place of one connection. */
     final class Place {
-        private final Connection.Socket socket;
+        private final OpenSocket socket;
         private final long sinceNanos = System.nanoTime();
         private boolean isProven;
 
-        private Place(Connection.Socket socket) {
+        private Place(OpenSocket socket) {
             this.socket = socket;
         }
 

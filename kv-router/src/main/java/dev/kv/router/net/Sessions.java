@@ -2,6 +2,7 @@ package dev.kv.router.net;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.core.service.IoHandler;
@@ -38,17 +39,25 @@ final class Sessions implements IoHandler {
 
     @Override
     public void sessionCreated(IoSession session) {
-        session.setAttribute(CONNECTION, protocol.apply(session));
+        try {
+            session.setAttribute(CONNECTION, protocol.apply(session));
+        } catch (Throwable fault) {
+            Faults.report("the new connection of " + Addresses.text(session.getRemoteAddress()), fault);
+            session.closeNow();
+        }
     }
 
     @Override
     public void sessionOpened(IoSession session) {
-        guarded(session, () -> of(session).opened());
+        guarded(session, Connection::opened);
     }
 
     /** Hands on what a loop has read. */
     static void received(IoSession session, ByteBuffer input) {
         Connection connection = of(session);
+        if (connection == null) {
+            return;
+        }
         try {
             connection.received(input);
         } catch (Throwable fault) {
@@ -63,12 +72,12 @@ final class Sessions implements IoHandler {
 
     @Override
     public void messageSent(IoSession session, Object message) {
-        guarded(session, () -> of(session).wrote(((IoBuffer) message).limit()));
+        guarded(session, connection -> connection.wrote(((IoBuffer) message).limit()));
     }
 
     @Override
     public void inputClosed(IoSession session) {
-        guarded(session, () -> of(session).endInput());
+        guarded(session, Connection::endInput);
     }
 
     @Override
@@ -81,15 +90,12 @@ final class Sessions implements IoHandler {
 
     @Override
     public void sessionClosed(IoSession session) {
-        Connection connection = of(session);
-        if (connection != null) {
-            connection.ended();
-        }
+        guarded(session, Connection::ended);
     }
 
     @Override
     public void sessionIdle(IoSession session, IdleStatus status) {
-        guarded(session, () -> of(session).idle());
+        guarded(session, Connection::idle);
     }
 
     @Override
@@ -97,12 +103,16 @@ final class Sessions implements IoHandler {
         // No filter stands in the chain.
     }
 
-    /** An {@link Error} that reached MINA would end the loop and every session of it. */
-    private static void guarded(IoSession session, Runnable event) {
+    /** Hands on an event, unless the session has no connection. An {@link Error} that reached MINA would end the loop. */
+    private static void guarded(IoSession session, Consumer<Connection> event) {
+        Connection connection = of(session);
+        if (connection == null) {
+            return;
+        }
         try {
-            event.run();
+            event.accept(connection);
         } catch (Throwable fault) {
-            of(session).fault("an event", fault);
+            connection.fault("an event", fault);
         }
     }
 }

@@ -5,6 +5,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
 import dev.kv.router.dispatch.Router;
+import dev.kv.router.net.OpenSocket;
 import dev.kv.router.net.Report;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
@@ -25,7 +26,7 @@ import org.slf4j.LoggerFactory;
 final class InLink extends Link {
     private static final Logger LOG = LoggerFactory.getLogger(InLink.class);
 
-    private final Socket socket;
+    private final OpenSocket socket;
     private final PeerSettings settings;
     private final Router router;
     private final Report refusals;
@@ -52,7 +53,7 @@ final class InLink extends Link {
     /**
      * @param refusals where refused nodes are reported
      */
-    InLink(Socket socket, PeerSettings settings, Router router, Report refusals) {
+    InLink(OpenSocket socket, PeerSettings settings, Router router, Report refusals) {
         super(socket, REQUEST, settings.unsentMaxBytes(), settings);
         this.socket = socket;
         this.settings = settings;

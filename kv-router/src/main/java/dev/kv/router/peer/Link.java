@@ -2,6 +2,7 @@ package dev.kv.router.peer;
 
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
+import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.Received;
@@ -83,7 +84,7 @@ abstract class Link extends Connection {
      * @param incoming the kind of messages that the other side sends
      * @param unsentMaxBytes as in {@link Connection}
      */
-    Link(Socket socket, byte incoming, long unsentMaxBytes, PeerSettings settings) {
+    Link(OpenSocket socket, byte incoming, long unsentMaxBytes, PeerSettings settings) {
         // Frames are short, so unfinished ones need no budget.
         super(socket, unsentMaxBytes, new Budget(Long.MAX_VALUE));
         this.incoming = incoming;

@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.MessageReader;
@@ -55,7 +56,7 @@ final class OutLink extends Link {
     /**
      * @param whenOpened decides what becomes of the link: {@link #prove} or {@link #giveUp}
      */
-    OutLink(Socket socket, Peer peer, Consumer<OutLink> whenOpened, PeerSettings settings) {
+    OutLink(OpenSocket socket, Peer peer, Consumer<OutLink> whenOpened, PeerSettings settings) {
         super(socket, REPLY, Long.MAX_VALUE, settings);
         this.peer = peer;
         this.whenOpened = whenOpened;

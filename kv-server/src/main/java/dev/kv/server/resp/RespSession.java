@@ -3,7 +3,7 @@ package dev.kv.server.resp;
 import dev.kv.router.Bytes;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
-import dev.kv.router.net.Connection;
+import dev.kv.router.net.OpenSocket;
 import dev.kv.server.auth.Login;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,7 +19,7 @@ public final class RespSession {
 
     private final long id;
     private final RespDoor door;
-    private final Connection.Socket socket;
+    private final OpenSocket socket;
     private final String remote;
     private final Login login;
     private final Budget budget;
@@ -38,7 +38,7 @@ public final class RespSession {
      * @param id a number that no other client of the door has had
      * @param budget the memory for requests that wait for EXEC
      */
-    public RespSession(long id, RespDoor door, Connection.Socket socket, Login login, Budget budget) {
+    public RespSession(long id, RespDoor door, OpenSocket socket, Login login, Budget budget) {
         this.id = id;
         this.door = door;
         this.socket = socket;
