@@ -153,7 +153,10 @@ public final class Node {
         state.peersAt(peerDoor.address());
         membership.ifPresent(others -> {
             state.turnTo("reading ZooKeeper");
-            others.join(Advertised.address(settings, peerDoor.address()), routing::use, peers::moved);
+            others.join(
+                    Advertised.address(settings, peerDoor.address()),
+                    newer -> use(newer, routing, peers),
+                    peers::moved);
             state.turnTo("opening the ports");
         });
         ready.door.ifPresent(door -> {
@@ -218,6 +221,11 @@ public final class Node {
         } catch (IOException e) {
             throw ready.configuration.bad("kv.node.dir", "cannot be used: " + BadStart.reason(e));
         }
+    }
+
+    private static void use(TableInForce table, Router routing, Peers peers) {
+        routing.use(table);
+        peers.keepThoseOf(table.table());
     }
 
     private PeerDoor openPeerDoor(Loops loops, PeerSettings peerSettings, Router routing) {

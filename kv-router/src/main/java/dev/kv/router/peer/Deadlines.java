@@ -4,6 +4,7 @@ import dev.kv.router.net.Loop;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.function.Consumer;
 
 /** Watches the deadlines of requests, which move while there is progress, with one timer for all. On one loop only. */
@@ -43,13 +44,19 @@ final class Deadlines {
             return; // Armed anew for an earlier time, which has passed, or a later one, which has a timer of its own.
         }
         armed = false;
-        for (Pending request : new ArrayList<>(requests)) {
+        List<Pending> late = new ArrayList<>();
+        for (Pending request : requests) {
             if (!request.isAnswered()) {
                 if (now - request.deadlineNanos() >= 0) {
-                    expired.accept(request);
+                    late.add(request);
                 } else {
                     armFor(request.deadlineNanos());
                 }
+            }
+        }
+        for (Pending request : late) {
+            if (!request.isAnswered()) {
+                expired.accept(request);
             }
         }
     }

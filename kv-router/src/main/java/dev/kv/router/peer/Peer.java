@@ -35,8 +35,8 @@ import org.slf4j.LoggerFactory;
  * which takes longer with each failure, requests are answered at once with what went wrong. A link that leaves answers what
  * it was asked and closes by itself; the next request opens another one beside it.
  *
- * <p>What happens is told by one method for each event, which says what it means in each state. An event that belongs to an
- * attempt or to a link that was given up finds another one in the state, and changes nothing.
+ * <p>Each event is a method, which says in which state the event means something. An event of an attempt or a link that was given
+ * up finds another one in the state, or none, and changes nothing.
  */
 final class Peer {
     private static final Logger LOG = LoggerFactory.getLogger(Peer.class);
@@ -50,6 +50,9 @@ final class Peer {
     private final ThreadFactory lookUps;
     private final Report failures = new Report(LOG, REPORT_INTERVAL);
     private State state = new State.Idle();
+
+    /** Whether the table in force names the node no more: a link that becomes ready after that is closed when it has answered. */
+    private boolean isDropped;
 
     private sealed interface State {
         /** No link, and nobody who wants one. */
@@ -128,6 +131,10 @@ final class Peer {
         this.connector = connector;
     }
 
+    RoutingTable.Node node() {
+        return node;
+    }
+
     String name() {
         return node.name();
     }
@@ -152,14 +159,22 @@ final class Peer {
         return pending.reply();
     }
 
-    /** The node has another address now, unless the table says where it is: what is asked from now on goes there. */
+    /** The node has another address now, unless the table says where it is: later requests go there. */
     void moved() {
-        if (node.port() != 0) {
-            return;
+        if (node.port() == 0) {
+            leave();
         }
-        switch (state) {
-            case State.Ready(OutLink link) -> link.leave();
-            case State.Idle _, State.Resolving _, State.Connecting _, State.Proving _, State.BackingOff _ -> {}
+    }
+
+    /** The table in force does not name the node any more: the link closes when it has answered. */
+    void drop() {
+        isDropped = true;
+        leave();
+    }
+
+    private void leave() {
+        if (state instanceof State.Ready(OutLink link)) {
+            link.leave();
         }
     }
 
@@ -171,12 +186,17 @@ final class Peer {
         return attempt;
     }
 
-    /** A look-up of a name can take long, and there is no way to end it: it has a thread of its own, one at a time. */
+    /** A look-up of a name can take long, and nothing ends it: it has a thread of its own, one at a time. */
     private void lookUp(Attempt attempt, InetSocketAddress address) {
         try {
             Thread thread = lookUps.newThread(() -> {
-                InetSocketAddress found = new InetSocketAddress(address.getHostString(), address.getPort());
-                loop.execute(() -> resolved(attempt, found, "its host does not resolve"));
+                InetSocketAddress found = address;
+                try {
+                    found = new InetSocketAddress(address.getHostString(), address.getPort());
+                } finally {
+                    InetSocketAddress result = found;
+                    loop.execute(() -> resolved(attempt, result, "its host does not resolve"));
+                }
             });
             thread.setName("kv-resolve " + name());
             thread.start();
@@ -186,34 +206,24 @@ final class Peer {
     }
 
     /**
-     * The look-up of an attempt is over.
+     * The look-up of an attempt has ended.
      *
-     * @param address unresolved if it found none
-     * @param why it found none, if so
+     * @param address unresolved if the look-up failed
+     * @param why the reason, if it failed
      */
     private void resolved(Attempt of, InetSocketAddress address, String why) {
-        switch (state) {
-            case State.Resolving(Attempt attempt)
-            when attempt == of -> {
-                state = new State.Connecting(attempt);
-                if (address.isUnresolved()) {
-                    failed(attempt, "cannot be found: " + why);
-                } else {
-                    connector.connect(
-                            address,
-                            socket -> new OutLink(socket, this, link -> opened(attempt, link), settings),
-                            fault -> failed(attempt, reason(fault)));
-                }
+        if (state instanceof State.Resolving(Attempt attempt) && attempt == of) {
+            state = new State.Connecting(attempt);
+            if (address.isUnresolved()) {
+                failed(attempt, "cannot be found: " + why);
+            } else {
+                connector.connect(
+                        address,
+                        socket -> new OutLink(socket, this, link -> opened(attempt, link), settings),
+                        fault -> failed(attempt, reason(fault)));
             }
-            case State.BackingOff off
-            when off.failed() == of ->
-                state = new State.BackingOff(of, false, off.pause(), off.untilNanos(), off.why());
-            case State.Idle _,
-                    State.Resolving _,
-                    State.Connecting _,
-                    State.Proving _,
-                    State.Ready _,
-                    State.BackingOff _ -> {}
+        } else if (state instanceof State.BackingOff off && off.failed() == of) {
+            state = new State.BackingOff(of, false, off.pause(), off.untilNanos(), off.why());
         }
     }
 
@@ -225,96 +235,62 @@ final class Peer {
 
     /** The socket of an attempt is open. */
     private void opened(Attempt of, OutLink link) {
-        switch (state) {
-            case State.Connecting(Attempt attempt)
-            when attempt == of -> {
-                state = new State.Proving(attempt, link);
-                link.prove();
-            }
-            case State.Idle _,
-                    State.Resolving _,
-                    State.Connecting _,
-                    State.Proving _,
-                    State.Ready _,
-                    State.BackingOff _ -> link.giveUp();
+        if (state instanceof State.Connecting(Attempt attempt) && attempt == of) {
+            state = new State.Proving(attempt, link);
+            link.prove();
+        } else {
+            link.giveUp();
         }
     }
 
     /** Both nodes have proved themselves. */
     void proven(OutLink by) {
-        switch (state) {
-            case State.Proving(Attempt attempt, OutLink link)
-            when link == by -> {
-                state = new State.Ready(link);
-                LOG.info("connected to {} at {}", name(), link.remote());
-                attempt.takeAll().forEach(link::request);
+        if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == by) {
+            state = new State.Ready(link);
+            LOG.info("connected to {} at {}", name(), link.remote());
+            attempt.takeAll().forEach(link::request);
+            if (isDropped) {
+                link.leave();
             }
-            case State.Idle _,
-                    State.Resolving _,
-                    State.Connecting _,
-                    State.Proving _,
-                    State.Ready _,
-                    State.BackingOff _ -> by.giveUp();
+        } else {
+            by.giveUp();
         }
     }
 
     /** One of the nodes does not take the other for what it should be. */
     void refused(OutLink by, String why) {
-        switch (state) {
-            case State.Proving(Attempt attempt, OutLink link) when link == by -> failed(attempt, why);
-            case State.Idle _,
-                    State.Resolving _,
-                    State.Connecting _,
-                    State.Proving _,
-                    State.Ready _,
-                    State.BackingOff _ -> by.giveUp();
+        if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == by) {
+            failed(attempt, why);
+        } else {
+            by.giveUp();
         }
     }
 
     /** The link takes no more requests. */
     void leaves(OutLink leaving) {
-        switch (state) {
-            case State.Ready(OutLink link) when link == leaving -> state = new State.Idle();
-            case State.Idle _,
-                    State.Resolving _,
-                    State.Connecting _,
-                    State.Proving _,
-                    State.Ready _,
-                    State.BackingOff _ -> {}
+        if (state instanceof State.Ready(OutLink link) && link == leaving) {
+            state = new State.Idle();
         }
     }
 
     /** The link is closed. */
     void closed(OutLink closed) {
-        switch (state) {
-            case State.Ready(OutLink link) when link == closed -> state = new State.Idle();
-            case State.Proving(Attempt attempt, OutLink link)
-            when link == closed -> failed(attempt, "closed the connection before it was set up");
-            case State.Idle _,
-                    State.Resolving _,
-                    State.Connecting _,
-                    State.Proving _,
-                    State.Ready _,
-                    State.BackingOff _ -> {}
+        if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == closed) {
+            failed(attempt, "closed the connection before it was set up");
+        } else {
+            leaves(closed);
         }
     }
 
-    /** An attempt has come to nothing, or its time is over. */
+    /** An attempt has failed, or its time is over. */
     private void failed(Attempt of, String why) {
-        switch (state) {
-            case State.Resolving(Attempt attempt) when attempt == of -> backOff(attempt, true, why);
-            case State.Connecting(Attempt attempt) when attempt == of -> backOff(attempt, false, why);
-            case State.Proving(Attempt attempt, OutLink link)
-            when attempt == of -> {
-                backOff(attempt, false, why);
-                link.giveUp();
-            }
-            case State.Idle _,
-                    State.Resolving _,
-                    State.Connecting _,
-                    State.Proving _,
-                    State.Ready _,
-                    State.BackingOff _ -> {}
+        if (state instanceof State.Proving(Attempt attempt, OutLink link) && attempt == of) {
+            backOff(attempt, false, why);
+            link.giveUp();
+        } else if (state instanceof State.Connecting(Attempt attempt) && attempt == of) {
+            backOff(attempt, false, why);
+        } else if (state instanceof State.Resolving(Attempt attempt) && attempt == of) {
+            backOff(attempt, true, why);
         }
     }
 

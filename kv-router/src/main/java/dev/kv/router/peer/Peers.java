@@ -10,9 +10,11 @@ import dev.kv.router.table.RoutingTable;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
+import java.util.stream.Collectors;
 
 /** The other nodes. Every I/O loop has links of its own to them, so that a request and its reply stay on one thread. */
 public final class Peers implements Router.Nodes, AutoCloseable {
@@ -42,7 +44,13 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         // One loop for each stream keeps its requests in their order.
         Loop loop = loops.all().get(Math.floorMod(request.stream(), loops.all().size()));
         CompletableFuture<Reply> reply = new CompletableFuture<>();
-        loop.execute(() -> ofLoops.get(loop).peer(node).run(request).thenAccept(reply::complete));
+        loop.execute(() -> {
+            try {
+                ofLoops.get(loop).peer(node).run(request).thenAccept(reply::complete);
+            } catch (Throwable fault) {
+                reply.completeExceptionally(fault);
+            }
+        });
         return reply;
     }
 
@@ -51,6 +59,16 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         ofLoops.forEach((loop, ofLoop) -> loop.execute(() -> ofLoop.peers().values().stream()
                 .filter(peer -> peer.name().equals(node))
                 .forEach(Peer::moved)));
+    }
+
+    /**
+     * Drops the nodes that the table does not name: their links close when they have answered. A request that still goes by an older
+     * table opens a new link, which the next call drops. Any thread.
+     */
+    public void keepThoseOf(RoutingTable table) {
+        Set<RoutingTable.Node> named =
+                table.entries().stream().map(RoutingTable.Entry::node).collect(Collectors.toSet());
+        ofLoops.forEach((loop, ofLoop) -> loop.execute(() -> ofLoop.keep(named)));
     }
 
     /** Opens no more links. Those that are open close with their loops. */
@@ -72,6 +90,16 @@ public final class Peers implements Router.Nodes, AutoCloseable {
 
         Peer peer(RoutingTable.Node node) {
             return peers.computeIfAbsent(node, unknown -> new Peer(unknown, settings, loop, connector, lookUps));
+        }
+
+        void keep(Set<RoutingTable.Node> named) {
+            peers.values().removeIf(peer -> {
+                boolean isDropped = !named.contains(peer.node());
+                if (isDropped) {
+                    peer.drop();
+                }
+                return isDropped;
+            });
         }
     }
 }

@@ -88,6 +88,22 @@ final class Host implements AutoCloseable {
         }
     }
 
+    /** Routes by another table from now on. */
+    void use(String table) {
+        try {
+            TableInForce newer = new TableInForce(RoutingTable.parse(table), 1, "the test", Instant.now());
+            router.use(newer);
+            peers.keepThoseOf(newer.table());
+        } catch (RoutingTable.Malformed e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** How many links other nodes have to this one. */
+    int links() {
+        return door.links();
+    }
+
     private CompletionStage<Reply> run(Command command) {
         Map<Bytes, Bytes> bucket = buckets.get(command.bucket());
         if (bucket == null && !(command instanceof Command.Create)) {

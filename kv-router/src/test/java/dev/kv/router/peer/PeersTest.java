@@ -329,6 +329,41 @@ class PeersTest {
     }
 
     @Test
+    void theLinkToANodeThatTheTableNamesNoMoreClosesWhenItHasAnswered() {
+        startAll(HALVES, HALVES, "a..m=foo@h,n..z=baz@h");
+        CompletableFuture<Command> arrived = new CompletableFuture<>();
+        CompletableFuture<Reply> slow = new CompletableFuture<>();
+        bar.store = command -> {
+            arrived.complete(command);
+            return slow;
+        };
+        CompletionStage<Reply> inFlight = foo.client().run(get("nuts", "a"));
+        arrived.join();
+        foo.use("a..m=foo@h,n..z=baz@h");
+        assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
+        assertThat(baz.buckets).containsOnlyKeys(Bytes.of("nuts"));
+        assertThat(bar.links()).isEqualTo(1);
+        slow.complete(Reply.ABSENT);
+
+        assertThat(Host.await(inFlight)).isEqualTo(Reply.ABSENT);
+        while (bar.links() > 0) {
+            Thread.onSpinWait();
+        }
+        assertThat(baz.links()).isEqualTo(1);
+    }
+
+    @Test
+    void aNodeThatIsNamedAgainIsServedAgain() {
+        startAll(HALVES, HALVES, HALVES);
+        for (int i = 0; i < 20; i++) {
+            assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
+            foo.use("a..m=foo@h,n..z=baz@h");
+            foo.use(HALVES);
+        }
+        assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
+    }
+
+    @Test
     void aNodeThatStopsAnswersWhatItWasAsked() {
         startAll(HALVES, HALVES, HALVES);
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
