@@ -20,8 +20,8 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * A connection whose replies leave in the order of the requests, whatever order they become ready in. A reply that holds large
- * values leaves when all of them were found sound; one for which there is no memory becomes an error.
+ * A connection whose replies leave in the order of the requests, whatever order they become ready in. A reply with held values leaves
+ * when the checksums of all of them are right; a reply for which no memory is left becomes an error.
  */
 abstract class AnsweringConnection extends Connection {
     /** A reply of more values than this is put into bytes on another thread. */
@@ -31,13 +31,13 @@ abstract class AnsweringConnection extends Connection {
             Reply.Word.ERR,
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
 
-    /** What the client gets in place of a reply that there is no memory for. */
+    /** The reply in place of one for which no memory is left. */
     private static final List<Piece> NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
 
     private static final List<Piece> NO_MEMORY_RESP =
             new RespWriter(false).error(NO_MEMORY).toPieces();
 
-    /** What a request is written in, and so its reply. */
+    /** The protocol of a request and of its reply. */
     enum Protocol {
         LINE,
         RESP
@@ -47,10 +47,10 @@ abstract class AnsweringConnection extends Connection {
     private final ServerSettings settings;
     private final PendingReplies pending = new PendingReplies();
 
-    /** The size of large values that are being checked before they are sent. */
+    /** The bytes of large values that are being checked. */
     private long checkedBytes;
 
-    /** Whether all requests that will be run have been read. */
+    /** Whether no further request will be run. */
     private boolean finishing;
 
     AnsweringConnection(OpenSocket socket, OpenDoor door, ServerSettings settings, Budget buffers) {
@@ -70,7 +70,7 @@ abstract class AnsweringConnection extends Connection {
         return pending.isEmpty();
     }
 
-    /** Answers now, or in its turn when the reply has come and what it holds was found sound. */
+    /** Answers now, or in its turn when the reply is ready and its held values were checked. */
     final void settle(
             Protocol protocol,
             Supplier<String> what,
@@ -128,7 +128,7 @@ abstract class AnsweringConnection extends Connection {
         });
     }
 
-    /** Checks what is held for the reply, in turns with other connections, before any of it is sent. */
+    /** Checks the held values of the reply, in turns with other connections. */
     private void check(
             Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
         if (reply instanceof Reply.Failed) {
@@ -167,12 +167,12 @@ abstract class AnsweringConnection extends Connection {
         closeIfFinished();
     }
 
-    /** Answers a request of RESP that is not run because clients hold all memory for replies. */
+    /** Refuses a request of RESP because no memory is left for its reply. */
     final void refuseForMemory() {
         answer(Protocol.RESP, NO_MEMORY_RESP);
     }
 
-    /** Answers now, or behind the replies that are still to come. */
+    /** Answers now, or after the replies that are not ready yet. */
     final void answer(Protocol protocol, List<Piece> pieces) {
         if (pending.isEmpty()) {
             sendAll(pieces);
@@ -181,7 +181,7 @@ abstract class AnsweringConnection extends Connection {
         }
     }
 
-    /** Sends a reply whose turn it is. */
+    /** Sends a reply in its turn. */
     final void sendAll(List<Piece> reply) {
         for (Piece piece : reply) {
             switch (piece) {
@@ -191,7 +191,7 @@ abstract class AnsweringConnection extends Connection {
         }
     }
 
-    /** Holds a reply until those before it have come; one for which there is no memory becomes an error. */
+    /** Holds a reply until those before it are ready; it becomes an error if no memory is left for it. */
     private void hold(Protocol protocol, long number, List<Piece> reply) {
         if (budget().take(Piece.bytesInMemory(reply))) {
             pending.put(number, reply);
@@ -235,7 +235,7 @@ abstract class AnsweringConnection extends Connection {
         }
     }
 
-    /** A client that waits for a reply is not idle. */
+    /** Closes the connection, unless the client waits for a reply. */
     @Override
     protected final void idle() {
         if (pending.isEmpty()) {
@@ -243,7 +243,7 @@ abstract class AnsweringConnection extends Connection {
         }
     }
 
-    /** What is still in flight is answered to nobody. */
+    /** Drops the replies of a closed connection. */
     final void forgetReplies() {
         budget().give(pending.bytesInMemory());
         pending.release();

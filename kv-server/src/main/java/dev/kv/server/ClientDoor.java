@@ -6,7 +6,7 @@ import dev.kv.router.net.Addresses;
 import dev.kv.router.spi.Door;
 import java.io.IOException;
 
-/** The service by which a release that contains this module faces clients. */
+/** The service that opens the port for clients in a release that contains this module. */
 public final class ClientDoor implements Door {
     @Override
     public Ready configure(Settings settings) {

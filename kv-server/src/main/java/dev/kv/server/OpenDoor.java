@@ -28,7 +28,7 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The door while it is open: the port and the clients. */
+/** The open port for clients: its listener, its clients, and the bounds that they share. */
 final class OpenDoor implements Door.Open, RespDoor {
     private static final Logger LOG = LoggerFactory.getLogger(OpenDoor.class);
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
@@ -63,7 +63,7 @@ final class OpenDoor implements Door.Open, RespDoor {
             throws IOException {
         if (!settings.password().isNeeded() && !settings.address().getAddress().isLoopbackAddress()) {
             LOG.warn(
-                    "whoever reaches {} reads and writes all buckets: set kv.server.password, or listen on loopback"
+                    "everybody who reaches {} can read and write all buckets: set kv.server.password, or listen on loopback"
                             + " (kv.server.host)",
                     Addresses.text(settings.address()));
         }
@@ -91,9 +91,9 @@ final class OpenDoor implements Door.Open, RespDoor {
     }
 
     /**
-     * The memory for all clients.
+     * The memory for the buffers of all clients.
      *
-     * @param heapBytes the largest heap; a quarter of it where the setting leaves it to the node, but no less than lines need
+     * @param heapBytes the largest heap: the default is a quarter of it, and at least what one line needs
      */
     static long bufferMaxBytes(ServerSettings settings, long heapBytes) {
         return settings.bufferMaxBytes() != 0
@@ -148,10 +148,10 @@ final class OpenDoor implements Door.Open, RespDoor {
 
     void spokeHttp(ClientConnection client) {
         http.report(() -> "closed the connection of " + client.remote()
-                + ": it speaks HTTP, as a browser does; nothing of it was run from there on");
+                + ": it speaks HTTP, as a browser does; no further line of it was run");
     }
 
-    /** The bound for the large values that all clients are being sent. */
+    /** The bound for the large values that are held for all clients. */
     HeldBudget held() {
         return held;
     }
@@ -164,7 +164,8 @@ final class OpenDoor implements Door.Open, RespDoor {
 
     void overBudget(ClientConnection client) {
         overBudget.report(() -> "closed the connection of " + client.remote()
-                + ": what clients have sent and not taken fills " + bufferMaxBytes + " bytes (kv.server.buffer-max)");
+                + ": the buffers of all clients take " + bufferMaxBytes + " bytes, as many as they may"
+                + " (kv.server.buffer-max)");
     }
 
     @Override
@@ -176,7 +177,7 @@ final class OpenDoor implements Door.Open, RespDoor {
     public void stop(Duration limit) {
         int cutOff = listener.stop(limit, ClientConnection::finish);
         if (cutOff > 0) {
-            LOG.warn("cut off {} clients that had not got all their replies within {} ms", cutOff, limit.toMillis());
+            LOG.warn("cut off {} clients that still waited for replies after {} ms", cutOff, limit.toMillis());
         }
     }
 }

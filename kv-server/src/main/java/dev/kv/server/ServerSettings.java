@@ -9,14 +9,14 @@ import java.time.Duration;
 /**
  * The section {@code kv.server}; {@code reference.conf} says what the keys mean.
  *
- * @param address where the door listens
+ * @param address the address to listen on
  * @param idle zero for never
- * @param connectionsMax 0 for what the file descriptors allow
- * @param loginsMax how many clients may be connected that have not logged in, where there is a password
- * @param loginTimeout how long one of these may take
+ * @param connectionsMax 0 for as many as the file descriptors allow
+ * @param loginsMax the largest number of clients that have not logged in, with a password
+ * @param loginTimeout the time in which one of these must log in
  * @param bufferMaxBytes 0 for a part of the heap
- * @param heldMaxBytes how many bytes of large values may be held for clients
- * @param heldTime for how long each of them may be held
+ * @param heldMaxBytes the most bytes of large values that are held for clients
+ * @param heldTime the longest time for which a value is held
  */
 record ServerSettings(
         InetSocketAddress address,
@@ -35,7 +35,7 @@ record ServerSettings(
     private static final long KIB = 1024;
     private static final long GIB = 1024 * 1024 * KIB;
 
-    /** While it arrives, a line's buffer is at most twice its size, and is there twice while it grows. */
+    /** The buffer of an incomplete line is at most twice as long as the line, and exists twice while it grows. */
     static final int BUFFERS_PER_LINE = 4;
 
     static ServerSettings from(Settings settings) {

@@ -8,9 +8,9 @@ import java.util.function.Function;
 /**
  * A command of the line protocol.
  *
- * @param name its first word, exactly so
- * @param arity how many words it has, its name included
- * @param command what its words ask for
+ * @param name its first word, in upper case
+ * @param arity the number of its words, its name included
+ * @param command makes the command of the words
  */
 public record LineCommand(Bytes name, int arity, Function<Words, Command> command) {
     private static final LineCommand[] TABLE = {
@@ -31,7 +31,7 @@ public record LineCommand(Bytes name, int arity, Function<Words, Command> comman
         return words.count() == 2 && words.is(0, LOGIN);
     }
 
-    /** What the words of a line ask for, if the table has it. */
+    /** The command of the words; empty if the table has no row for them. */
     public static Optional<Command> parse(Words words) {
         for (LineCommand row : TABLE) {
             if (words.count() == row.arity && words.is(0, row.name)) {

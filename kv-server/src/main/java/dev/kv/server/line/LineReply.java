@@ -7,7 +7,7 @@ import dev.kv.server.reply.Piece;
 import java.util.Arrays;
 import java.util.List;
 
-/** How the line protocol writes what came of a request: the pieces to be sent, one after the other. */
+/** Writes replies in the line protocol, as pieces to be sent one after another. */
 public final class LineReply {
     public static final List<Piece> UNKNOWN_COMMAND = line("UNKNOWN COMMAND");
 
@@ -18,7 +18,7 @@ public final class LineReply {
     private static final Reply NOT_FOR_A_LINE = new Reply.Failed(
             Reply.Word.ERR, "this value cannot be told from the protocol's own lines: read it with HGET");
 
-    /** Values that a client would take for another outcome. */
+    /** Values that a client would take for another reply. */
     private static final Bytes LIKE_NOT_FOUND = Bytes.of("NOT FOUND");
 
     private static final Bytes LIKE_AN_ERROR = Bytes.of("ERROR ");
@@ -41,7 +41,7 @@ public final class LineReply {
         };
     }
 
-    /** Looks whether a line can carry a large value. */
+    /** Checks whether a line can carry a large value, while its checksum is checked. */
     public static final class Seen implements Held.Seen {
         private boolean fits = true;
         private boolean hasBegun;
@@ -55,7 +55,7 @@ public final class LineReply {
             fits = fits && !hasEnd(bytes, count);
         }
 
-        /** The reply that all of was seen of, or the error that takes its place. */
+        /** The reply whose value was seen as a whole, or an error if a line cannot carry it. */
         public Reply fitting(Reply reply) {
             if (fits || !(reply instanceof Reply.LargeValue)) {
                 return reply;

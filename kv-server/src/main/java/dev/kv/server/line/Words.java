@@ -3,9 +3,9 @@ package dev.kv.server.line;
 import dev.kv.router.Bytes;
 import java.util.Arrays;
 
-/** The words of one line, where they stand. To be used again for the next line. */
+/** The positions of the words of one line. One instance is used for all lines of a client. */
 public final class Words {
-    /** No command has so many words: what follows them cannot make a line right again. */
+    /** One more than the longest command has: further words do not matter. */
     private static final int COUNTED_MAX = 5;
 
     private final int[] starts = new int[COUNTED_MAX];
@@ -13,7 +13,7 @@ public final class Words {
     private byte[] array = new byte[0];
     private int count;
 
-    /** Takes the words of the line from {@code start} to {@code end}. The array is needed as long as they are. */
+    /** Finds the words of the line from {@code start} to {@code end}. They are valid until the array is changed. */
     public void split(byte[] array, int start, int end) {
         this.array = array;
         count = 0;
@@ -34,7 +34,7 @@ public final class Words {
         return b == ' ' || (b >= '\t' && b <= '\r');
     }
 
-    /** How many there are; 5 stands for more, too. */
+    /** The number of words, counted up to 5. */
     public int count() {
         return count;
     }

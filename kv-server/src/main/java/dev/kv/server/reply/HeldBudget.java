@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 
-/** The bound for all values that are held for clients: their segments take room on the disk, even when compaction has removed them. */
+/** The bound for large values that are held for clients: a held value keeps its segment on the disk after compaction has replaced it. */
 public final class HeldBudget {
     private final long maxBytes;
     private final Budget budget;
@@ -18,7 +18,8 @@ public final class HeldBudget {
     }
 
     /**
-     * The reply, which gives back its part of the budget when it is released; an error in its place if there is too little left.
+     * Charges the values of a reply; they give their part of the budget back when they are released. Returns an error, and releases
+     * the values, if too little is left.
      */
     public Reply take(Reply reply) {
         long bytes = bytes(reply);
@@ -32,7 +33,7 @@ public final class HeldBudget {
         return counted(reply);
     }
 
-    /** How many bytes are held for a reply. */
+    /** The bytes that are held for a reply. */
     public static long bytes(Reply reply) {
         if (reply instanceof Reply.LargeValue(Held value)) {
             return value.size();

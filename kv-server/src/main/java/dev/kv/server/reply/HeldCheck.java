@@ -7,9 +7,9 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 
-/** The check of all that is held for one reply, a part at a time: before it is over, nothing of the reply is sent. */
+/** Checks the checksums of all held values of a reply, a part at a time. Nothing of the reply is sent before the check is over. */
 public final class HeldCheck {
-    /** Some 50 us. */
+    /** Takes about 50 us. */
     private static final int PART_BYTES = 256 * 1024;
 
     private final Reply reply;
@@ -17,8 +17,8 @@ public final class HeldCheck {
     private final Deque<Held> unchecked = new ArrayDeque<>();
 
     /**
-     * @param reply what it holds belongs to the check until {@link #next} returns a reply
-     * @param seen is shown what is read
+     * @param reply the check owns its values until {@link #next} returns a reply
+     * @param seen is shown the bytes that are read
      */
     public HeldCheck(Reply reply, Held.Seen seen) {
         this.reply = reply;
@@ -34,7 +34,7 @@ public final class HeldCheck {
         }
     }
 
-    /** Checks the next part; returns the reply when all of it was found sound, or the error that takes its place. */
+    /** Checks the next part. Returns the reply when all values are sound, or an error in its place; empty while more is left. */
     public Optional<Reply> next() {
         Optional<Reply> checked = unchecked.getFirst().check(PART_BYTES, seen);
         if (checked.isPresent() && checked.get() instanceof Reply.Failed) {
@@ -47,7 +47,7 @@ public final class HeldCheck {
         return unchecked.isEmpty() ? Optional.of(reply) : Optional.empty();
     }
 
-    /** Nobody awaits the reply any more. */
+    /** Releases the values of a reply that nobody awaits any more. */
     public void release() {
         Held.releaseIn(reply);
     }

@@ -5,11 +5,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
-/** The replies of one connection that cannot leave yet, since one of them is still to come: they leave in their order. */
+/** The replies of one connection that wait for an older reply, in the order of their requests. */
 public final class PendingReplies {
     private static final int FIRST_CAPACITY = 8;
 
-    /** A ring, indexed by the number of a reply modulo its length, a power of two. Null: still to come. */
+    /** A ring, indexed by the number of a reply modulo its length, a power of two. Null: the reply is not ready. */
     private List<List<Piece>> ring = empty(FIRST_CAPACITY);
 
     private long oldest;
@@ -25,12 +25,12 @@ public final class PendingReplies {
         return (int) (next - oldest);
     }
 
-    /** The size of those that came and wait for an older one. */
+    /** The bytes of the replies that are ready and wait for an older one. */
     public long heldBytes() {
         return heldBytes;
     }
 
-    /** What of that is in memory. */
+    /** The part of these that is in memory. */
     public long bytesInMemory() {
         return bytesInMemory;
     }
@@ -39,7 +39,7 @@ public final class PendingReplies {
         return new ArrayList<>(Collections.nCopies(capacity, null));
     }
 
-    /** Keeps a place behind all others, and tells its number. */
+    /** Reserves the next place; returns its number. */
     public long reserve() {
         if (size() == ring.size()) {
             List<List<Piece>> larger = empty(2 * ring.size());
@@ -51,14 +51,14 @@ public final class PendingReplies {
         return next++;
     }
 
-    /** The reply in the place of that number has come. */
+    /** Puts a reply into the place of that number. */
     public void put(long number, List<Piece> pieces) {
         ring.set(slot(number), pieces);
         heldBytes += Piece.bytes(pieces);
         bytesInMemory += Piece.bytesInMemory(pieces);
     }
 
-    /** Takes the oldest reply away, if it has come. */
+    /** Removes and returns the oldest reply, if it is ready. */
     public Optional<List<Piece>> poll() {
         List<Piece> pieces = ring.get(slot(oldest));
         if (pieces == null) {
@@ -70,7 +70,7 @@ public final class PendingReplies {
         return Optional.of(pieces);
     }
 
-    /** Lets go of those that came. */
+    /** Releases the replies that are ready. */
     public void release() {
         for (List<Piece> reply : ring) {
             if (reply != null) {

@@ -4,7 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Held;
 import java.util.List;
 
-/** A part of a written reply; a reply is sent as its pieces, one after the other. */
+/** A part of a written reply, which is sent as a sequence of pieces. */
 public sealed interface Piece {
     /** The length in bytes. */
     int size();
@@ -17,7 +17,7 @@ public sealed interface Piece {
         }
     }
 
-    /** A value that is sent from where it is held; whoever drops the piece releases it. */
+    /** A held value. The owner of the piece sends it or releases it. */
     record Large(Held value) implements Piece {
         @Override
         public int size() {
@@ -25,7 +25,7 @@ public sealed interface Piece {
         }
     }
 
-    /** The length of a reply. */
+    /** The length of a reply in bytes. */
     static long bytes(List<Piece> reply) {
         long bytes = 0;
         for (Piece piece : reply) {
@@ -34,7 +34,7 @@ public sealed interface Piece {
         return bytes;
     }
 
-    /** What of a reply is in memory. */
+    /** The bytes of a reply that are in memory. */
     static long bytesInMemory(List<Piece> reply) {
         long bytes = 0;
         for (Piece piece : reply) {
@@ -43,7 +43,7 @@ public sealed interface Piece {
         return bytes;
     }
 
-    /** Lets go of a reply that will not be sent. */
+    /** Releases a reply that will not be sent. */
     static void release(List<Piece> reply) {
         for (Piece piece : reply) {
             if (piece instanceof Large(Held value)) {

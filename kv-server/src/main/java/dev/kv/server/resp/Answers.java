@@ -6,14 +6,14 @@ import dev.kv.router.Reply;
 import java.util.List;
 import java.util.Optional;
 
-/** How RESP writes what came of questions. */
+/** Writes the replies to questions in RESP. */
 public final class Answers {
     private Answers() {}
 
     /**
-     * Writes the answer.
+     * Writes the answer to a question.
      *
-     * @param replies to its commands, in their order
+     * @param replies to the commands of the question, in their order
      */
     public static void write(RespWriter out, Question question, List<Reply> replies) {
         switch (question) {
@@ -59,12 +59,12 @@ public final class Answers {
         }
     }
 
-    /** The number; 0 where there is nothing to count. */
+    /** The number of an amount; 0 for any other reply. */
     static void number(RespWriter out, Reply reply) {
         out.number(reply instanceof Reply.Amount(long amount) ? amount : 0);
     }
 
-    /** The value of a key, if there is one. */
+    /** The value of a key, or nil. */
     static void value(RespWriter out, Reply reply) {
         if (reply instanceof Reply.Value(Bytes value)) {
             out.bulk(value);
@@ -86,7 +86,7 @@ public final class Answers {
         out.bulks(valuesOf(reply));
     }
 
-    /** The first of the values, if there is one. */
+    /** The first of the values, or nil. */
     static void first(RespWriter out, Reply reply) {
         List<Bytes> values = valuesOf(reply);
         if (values.isEmpty()) {
@@ -103,7 +103,7 @@ public final class Answers {
         values.forEach(out::bulk);
     }
 
-    /** Keys with their values, of which the same may come more than once. */
+    /** Keys with their values, in which a key can occur more than once. */
     static void pairs(RespWriter out, Reply reply) {
         List<Bytes> values = valuesOf(reply);
         if (!out.isVersion3()) {
@@ -116,7 +116,7 @@ public final class Answers {
         }
     }
 
-    /** A page of a hash, behind where the next one begins. */
+    /** A page of a hash, after the cursor of the next page. */
     static void page(RespWriter out, Reply reply) {
         Reply.Page page = (Reply.Page) reply;
         out.array(2).bulk(Long.toString(page.next())).bulks(page.values());

@@ -26,7 +26,7 @@ final class HashCommands {
                         "hsetnx",
                         4,
                         true,
-                        "Sets a field that is not there yet",
+                        "Sets a field that does not exist",
                         (request, session) -> new Question.One(
                                 new Command.SetAll(request.at(1), List.of(request.at(2), request.at(3)), true),
                                 Answers::number)),
@@ -47,7 +47,7 @@ final class HashCommands {
                         "hincrby",
                         4,
                         true,
-                        "Adds to a whole number",
+                        "Adds to an integer",
                         (request, session) -> new Question.One(
                                 new Command.Add(request.at(1), request.at(2), whole(request.at(3))), Answers::number)),
                 write(
@@ -97,7 +97,7 @@ final class HashCommands {
                         "hexists",
                         3,
                         true,
-                        "Tells whether a field is there",
+                        "Shows whether a field exists",
                         (request, session) -> new Question.One(
                                 new Command.Measure(request.at(1), request.at(2)),
                                 (out, reply) -> out.number(reply instanceof Reply.Amount ? 1 : 0))),
@@ -105,17 +105,17 @@ final class HashCommands {
                         "hstrlen",
                         3,
                         true,
-                        "Tells the length of a value",
+                        "Shows the length of a value",
                         (request, session) ->
                                 new Question.One(new Command.Measure(request.at(1), request.at(2)), Answers::number)),
                 read(
                         "hlen",
                         2,
                         true,
-                        "Tells the number of fields",
+                        "Counts the fields",
                         (request, session) -> new Question.One(new Command.Size(request.at(1)), Answers::number)),
-                read("hrandfield", -2, false, "Reads fields by chance", (request, session) -> sample(request)),
-                read("hscan", -3, false, "Reads fields page by page", (request, session) -> scan(request)));
+                read("hrandfield", -2, false, "Returns random fields", (request, session) -> sample(request)),
+                read("hscan", -3, false, "Iterates over fields and values", (request, session) -> scan(request)));
     }
 
     private static RespCommand write(String name, int arity, boolean fast, String summary, Handler handler) {

@@ -12,7 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
-/** What {@code INFO} tells of a node. */
+/** The sections of {@code INFO}. */
 final class Info {
     private final Door.Facts node;
     private final RespDoor door;

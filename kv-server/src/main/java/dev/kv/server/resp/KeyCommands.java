@@ -14,12 +14,12 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 
-/** The commands on buckets as a whole, which Redis calls keys. */
+/** The commands on whole buckets, which are keys of Redis. */
 final class KeyCommands {
     private static final Bytes ANYTHING = Bytes.of("*");
     private static final Bytes HASH = Bytes.of("hash");
 
-    /** How many names, from a position by chance on, one is drawn from. */
+    /** RANDOMKEY draws from this many names behind a random position. */
     private static final int DRAWN_FROM = 64;
 
     private static final long POSITIONS = 1L << 32;
@@ -34,45 +34,45 @@ final class KeyCommands {
                         "rename",
                         3,
                         new Keys(1, 2, 1),
-                        "Gives a bucket another name",
+                        "Renames a bucket",
                         (request, session) -> new Question.One(
                                 new Command.Rename(request.at(1), request.at(2)), KeyCommands::renamed)),
-                read("exists", -2, Keys.ALL, "Counts the buckets that are there", each(Command.Size::new)),
+                read("exists", -2, Keys.ALL, "Counts the buckets that exist", each(Command.Size::new)),
                 read(
                         "type",
                         2,
                         Keys.FIRST,
-                        "Tells what a bucket is: a hash",
+                        "Shows the type of a bucket: hash",
                         ofSize((out, there) -> out.simple(there ? "hash" : "none"))),
                 read(
                         "ttl",
                         2,
                         Keys.FIRST,
-                        "Tells how long a bucket stays: for ever",
+                        "Shows the time to live of a bucket: none expires",
                         ofSize((out, there) -> out.number(there ? -1 : -2))),
                 read(
                         "pttl",
                         2,
                         Keys.FIRST,
-                        "Tells how long a bucket stays: for ever",
+                        "Shows the time to live of a bucket: none expires",
                         ofSize((out, there) -> out.number(there ? -1 : -2))),
                 read(
                         "dbsize",
                         1,
                         Keys.NONE,
-                        "Tells the number of buckets",
+                        "Counts all buckets",
                         (request, session) -> new Question.One(new Command.Count(NameSpace.ALL), Answers::number)),
                 read(
                         "scan",
                         -2,
                         Keys.NONE,
-                        "Reads the names of buckets page by page",
+                        "Iterates over the names of buckets",
                         (request, session) -> scan(ScanOptions.ofBuckets(request))),
                 read(
                         "keys",
                         2,
                         Keys.NONE,
-                        "Reads the names of buckets",
+                        "Lists the names of buckets that match a pattern",
                         (request, session) -> new Question.One(
                                 new Command.Names(NameSpace.ALL, 0, request.at(1), Long.MAX_VALUE),
                                 KeyCommands::allNames)),
@@ -80,13 +80,13 @@ final class KeyCommands {
                         "randomkey",
                         1,
                         Keys.NONE,
-                        "Reads the name of a bucket by chance",
+                        "Returns the name of a random bucket",
                         (request, session) -> new Question.Steps(KeyCommands::draw, KeyCommands::drawn)),
                 read(
                         "kv.route",
                         2,
                         Keys.FIRST,
-                        "Tells the way of a request, node by node",
+                        "Shows the nodes that a request for a bucket passes",
                         (request, session) -> new Question.One(new Command.Route(request.at(1)), KeyCommands::way)));
     }
 
@@ -98,7 +98,7 @@ final class KeyCommands {
         return new RespCommand(name, arity, List.of("readonly"), keys, "generic", summary, handler);
     }
 
-    /** A command on each bucket, answered by the number of those that have, or had, keys. */
+    /** A command on each bucket; the answer is the number of buckets that have, or had, keys. */
     private static Handler each(Function<Bytes, Command> command) {
         return (request, session) ->
                 new Question.Each(request.from(1).stream().map(command).toList(), KeyCommands::isThere);
@@ -153,7 +153,7 @@ final class KeyCommands {
         }
     }
 
-    /** Asks for both at once, so that what the client sends behind it runs later. */
+    /** Sends both commands before it returns, so that later requests of the client run after them. */
     private static CompletionStage<Reply> draw(Store store) {
         CompletionStage<Reply> some =
                 firstFrom(store, ThreadLocalRandom.current().nextLong(POSITIONS), DRAWN_FROM);
@@ -161,8 +161,8 @@ final class KeyCommands {
     }
 
     /**
-     * The first page from the position on that is not empty, if there is one: not every bucket has keys. Each page is twice as
-     * large as the one before, so that there are never many.
+     * The first page behind the position that is not empty, if there is one: empty buckets are not on a page. Each page is twice as
+     * large as the one before, which keeps their number low.
      */
     private static CompletionStage<Reply> firstFrom(Store store, long position, long count) {
         return store.run(new Command.Names(NameSpace.ALL, position, ANYTHING, count))

@@ -8,28 +8,28 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
-/** What a request of RESP comes down to once its arguments were found right. */
+/** The work that a request of RESP asks for; its arguments are right. */
 public sealed interface Question {
     /** A command on one bucket. */
     record One(Command command, Answer answer) implements Question {}
 
     /**
-     * A command on each of several buckets, answered by the number of those that it counts.
+     * A command on each of several buckets; the answer is the number of replies that count.
      *
      * @param commands not empty
      */
     record Each(List<? extends Command> commands, Predicate<Reply> counts) implements Question {}
 
-    /** Something that takes more than one step. */
+    /** Several commands, of which a later one depends on the reply of an earlier one. */
     record Steps(Function<Store, CompletionStage<Reply>> steps, Answer answer) implements Question {}
 
-    /** Something that this node answers at once. */
+    /** A question that this node answers at once, without a command. */
     @FunctionalInterface
     non-sealed interface Here extends Question {
         void write(RespWriter out);
     }
 
-    /** How a reply that is no failure is written. */
+    /** Writes a reply that is no failure. */
     @FunctionalInterface
     interface Answer {
         void write(RespWriter out, Reply reply);

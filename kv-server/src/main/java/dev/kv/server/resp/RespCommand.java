@@ -10,14 +10,14 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * A command of RESP, as a row of the table of all of them.
+ * A command of RESP: a row of the table of commands.
  *
- * @param name in small letters
- * @param arity how many words it has, its name included; if it is negative, so many at least
- * @param flags what Redis calls it: {@code write}, {@code readonly}, {@code fast} and so on
- * @param keys where names of buckets stand among the words
- * @param summary for people
- * @param handler what its words come down to
+ * @param name in lower case
+ * @param arity the number of its words, its name included; if negative, the least number
+ * @param flags those of Redis: {@code write}, {@code readonly}, {@code fast} and so on
+ * @param keys the positions of bucket names among the words
+ * @param summary shown by {@code COMMAND DOCS}
+ * @param handler makes a question of the words
  */
 record RespCommand(
         String name, int arity, List<String> flags, Keys keys, String group, String summary, Handler handler) {
@@ -30,14 +30,14 @@ record RespCommand(
             .flatMap(List::stream)
             .toList();
 
-    /** By a hash of the name, those that fall together one after the other; its length is a power of two. */
+    /** A hash table by name with linear probing; its length is a power of two. */
     private static final List<Optional<RespCommand>> BY_HASH = byHash();
 
     /**
-     * Where names of buckets stand among the words of a command.
+     * The positions of bucket names among the words of a command.
      *
-     * @param first 0 if there are none
-     * @param last counted from the end if it is negative
+     * @param first 0 if it has none
+     * @param last counted from the end if negative
      */
     record Keys(int first, int last, int step) {
         static final Keys NONE = new Keys(0, 0, 0);
@@ -45,13 +45,13 @@ record RespCommand(
         static final Keys ALL = new Keys(1, -1, 1);
     }
 
-    /** Finds out what a request asks for; the number of its words is right. */
+    /** Makes a question of a request whose number of words is right. */
     @FunctionalInterface
     interface Handler {
         /**
-         * What the request asks for.
+         * Makes the question.
          *
-         * @throws RespError if it is refused
+         * @throws RespError if an argument is wrong
          */
         Question ask(RespRequest request, RespSession session);
     }
@@ -60,7 +60,7 @@ record RespCommand(
         return flags.contains(flag);
     }
 
-    /** Whether it may have so many words. */
+    /** Whether the number of words is right. */
     boolean takes(int words) {
         return takes(arity, words);
     }
@@ -74,7 +74,7 @@ record RespCommand(
         return TABLE;
     }
 
-    /** The row of that name, in small or large letters. */
+    /** The row of that name, in either case. */
     static Optional<RespCommand> find(byte[] array, int start, int end) {
         for (int slot = hash(array, start, end); ; slot++) {
             Optional<RespCommand> row = BY_HASH.get(slot & (BY_HASH.size() - 1));
@@ -104,7 +104,7 @@ record RespCommand(
 
     private static int hash(byte[] array, int start, int end) {
         int hash = 0;
-        // No name is longer.
+        // No command has a longer name.
         for (int i = start; i < Math.min(end, start + 16); i++) {
             hash = 31 * hash + (array[i] | 0x20);
         }

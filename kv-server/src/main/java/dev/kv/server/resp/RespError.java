@@ -6,7 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import java.util.Arrays;
 
-/** Why a request of RESP is refused before it runs: the line that the client gets, its first word included. */
+/** A request of RESP is refused before it runs. The message is the error line for the client, its first word included. */
 public final class RespError extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -31,7 +31,7 @@ public final class RespError extends RuntimeException {
         return new RespError("ERR syntax error");
     }
 
-    /** The line for a command that failed: in the words of Redis where it has such. */
+    /** The error line for a command that failed; for a typed reason, it is the message of Redis. */
     static String line(Reply.Failed failed) {
         String text = switch (failed.reason()) {
             case IN_MESSAGE -> failed.message();

@@ -8,23 +8,22 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One request of RESP, an array of bulk strings, while it arrives and when it is there. What has come of it is taken at once,
- * so that however many pieces it comes in, no byte is searched twice or copied more than a few times. To be used again for the
- * next request.
+ * One request of RESP, an array of bulk strings, while it arrives and when it is complete. Arguments are taken as they arrive, so
+ * no byte is searched twice, however many packets the request is cut into. One instance is used for all requests of a client.
  */
 public final class RespRequest {
-    /** A request has at most so many arguments, as in Redis. */
+    /** The largest number of arguments, as in Redis. */
     static final int ARGUMENTS_MAX = 1024 * 1024;
 
-    /** What clients that have not logged in may send, as in Redis. */
+    /** The limits for clients that have not logged in, as in Redis. */
     private static final int STRANGERS_ARGUMENTS_MAX = 10;
 
     private static final int STRANGERS_BULK_MAX_BYTES = 16 * 1024;
 
-    /** A number takes less, with what stands before and behind it. */
+    /** The longest line with a number, as in Redis. */
     private static final int NUMBER_MAX_BYTES = 64;
 
-    /** The first memory for a bulk string that has not come as a whole; what was promised need not come. */
+    /** The first memory for an incomplete bulk string: its announced length may be a lie. */
     private static final int PARTIAL_FIRST_BYTES = 64 * 1024;
 
     private static final int ARGUMENT_OVERHEAD_BYTES = 48;
@@ -37,10 +36,10 @@ public final class RespRequest {
     private boolean begun;
     private int count;
 
-    /** The length of the bulk string that comes; {@link #NO_BULK} before its length has. */
+    /** The announced length of the bulk string that arrives; {@link #NO_BULK} before that is known. */
     private int bulkBytes = NO_BULK;
 
-    /** What has come of it, where it did not come at once. */
+    /** The part of an incomplete bulk string that has arrived. */
     private byte[] partial = new byte[0];
 
     private int partialBytes;
@@ -50,7 +49,7 @@ public final class RespRequest {
         this.bulkMaxBytes = bulkMaxBytes;
     }
 
-    /** What is no RESP; the connection cannot go on. */
+    /** The input is not RESP; the connection has to be closed. */
     public static final class Malformed extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -59,17 +58,17 @@ public final class RespRequest {
         }
     }
 
-    /** Whether a part of a request has come. */
+    /** Whether a part of a request has arrived. */
     public boolean isBegun() {
         return begun;
     }
 
-    /** What has come takes so many bytes. */
+    /** The memory that the request takes, in bytes. */
     public long heldBytes() {
         return heldBytes;
     }
 
-    /** Forgets the request. */
+    /** Drops the request, to take the next one. */
     public void clear() {
         arguments.clear();
         command = Optional.empty();
@@ -79,12 +78,12 @@ public final class RespRequest {
         heldBytes = 0;
     }
 
-    /** How many arguments it has, the name of the command included. */
+    /** The number of arguments that have arrived, the name of the command included. */
     public int count() {
         return arguments.size();
     }
 
-    /** An argument; that of 0 is the command's name, or empty if {@link #command} has it. */
+    /** An argument; argument 0 is the name of the command, or empty if {@link #command} knows it. */
     Bytes at(int index) {
         return arguments.get(index);
     }
@@ -94,16 +93,16 @@ public final class RespRequest {
         return arguments.subList(index, arguments.size());
     }
 
-    /** The row of the command, if there is one of that name. */
+    /** The row of the command, if the table has its name. */
     Optional<RespCommand> command() {
         return command;
     }
 
     /**
-     * Takes what the input has of the request.
+     * Takes the part of the request that the input holds.
      *
-     * @param stranger whether the client has to log in first
-     * @return whether the request is there as a whole; one without arguments is nothing to be answered
+     * @param stranger whether the client has not logged in
+     * @return whether the request is complete; a request without arguments gets no answer
      */
     public boolean take(ByteBuffer input, boolean stranger) throws Malformed {
         if (!begun) {
@@ -159,7 +158,7 @@ public final class RespRequest {
         added(input);
     }
 
-    /** Behind each bulk string stand two bytes, which are CR and LF; nobody looks. */
+    /** Skips the CR and LF after a bulk string, which are not checked, as in Redis. */
     private void added(ByteBuffer input) {
         input.position(input.position() + 2);
         heldBytes += ARGUMENT_OVERHEAD_BYTES + bulkBytes;
@@ -200,9 +199,9 @@ public final class RespRequest {
     }
 
     /**
-     * Takes a line with a number behind its first byte.
+     * Takes a line with a number after its first byte.
      *
-     * @return {@link Long#MIN_VALUE} if the line has not come as a whole
+     * @return {@link Long#MIN_VALUE} if the line is incomplete
      */
     private long number(ByteBuffer input, String counted, String what, boolean stranger) throws Malformed {
         byte[] array = input.array();
@@ -215,7 +214,7 @@ public final class RespRequest {
                 throw new Malformed("too big " + counted + " count string");
             }
         }
-        // The LF belongs to it.
+        // The line ends with the LF after the CR.
         if (end + 1 >= limit) {
             return Long.MIN_VALUE;
         }
@@ -232,7 +231,7 @@ public final class RespRequest {
         return number;
     }
 
-    /** The number of the text; {@link Long#MIN_VALUE} if it is none, or has more digits than any that may stand here. */
+    /** The number; {@link Long#MIN_VALUE} if the text is none, or has more than 18 digits. */
     private static long number(byte[] array, int start, int end) {
         boolean negative = start < end && array[start] == '-';
         int first = negative ? start + 1 : start;

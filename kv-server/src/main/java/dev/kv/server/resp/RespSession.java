@@ -10,11 +10,10 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What a node knows of one client. Written on the loop of the client's connection; what {@code CLIENT LIST} tells of it may
- * be read by any thread.
+ * The state of one client. It changes on the loop of the client's connection; any thread may read what {@code CLIENT LIST} shows.
  */
 public final class RespSession {
-    /** How much of a name and of arguments an error shows. */
+    /** The bytes of a name, and of all arguments, that an error shows. */
     private static final int SHOWN_BYTES = 128;
 
     private final long id;
@@ -133,7 +132,7 @@ public final class RespSession {
         transaction = Optional.empty();
     }
 
-    /** All is as for a client that has just come. */
+    /** Resets the state to that of a new client. */
     void reset() {
         endTransaction();
         name = "";
@@ -142,9 +141,9 @@ public final class RespSession {
     }
 
     /**
-     * What the request asks for.
+     * Makes the question of the request, or queues it in the transaction.
      *
-     * @throws RespError if it is refused
+     * @throws RespError if the request is refused
      */
     public Question ask(RespRequest request) {
         RespCommand row;

@@ -14,13 +14,13 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * One reply in RESP while it is written: in version 2, or in version 3 after {@code HELLO 3}. To be used again for the next one.
+ * Writes one reply in RESP: version 2, or version 3 after {@code HELLO 3}. One instance can write many replies, one after another.
  */
 public final class RespWriter {
     private static final int FIRST_BYTES = 64;
     private static final int KEPT_MAX_BYTES = 1024;
 
-    /** A long reply is made of pieces of this size and more: one array for all of it would be copied each time that it grows. */
+    /** The least size of the pieces of a long reply: a single array would be copied each time it grows. */
     private static final int PIECE_BYTES = 1 << 20;
 
     private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
@@ -30,10 +30,10 @@ public final class RespWriter {
     private byte[] buffer = new byte[FIRST_BYTES];
     private int size;
 
-    /** Takes the bytes of a reply. */
+    /** Receives the bytes of a reply. */
     @FunctionalInterface
     public interface Sink {
-        /** Takes a part of an array; one of at most {@link Connection#COPIED_MAX_BYTES} is written to again afterwards. */
+        /** Takes the beginning of an array. An array of up to {@link Connection#COPIED_MAX_BYTES} is used again after the call. */
         void take(byte[] array, int length);
     }
 
@@ -45,12 +45,12 @@ public final class RespWriter {
         return version3;
     }
 
-    /** What follows is written in the other version, or goes on in this one. */
+    /** Chooses the version of what follows. */
     public void speak(boolean asVersion3) {
         version3 = asVersion3;
     }
 
-    /** The reply: pieces to be sent, one after the other. */
+    /** The reply as pieces, to be sent one after another. */
     public List<Piece> toPieces() {
         endPiece();
         List<Piece> all = List.copyOf(pieces);
@@ -58,12 +58,12 @@ public final class RespWriter {
         return all;
     }
 
-    /** Whether the reply is one array, so far. */
+    /** Whether the whole reply is in one array. */
     public boolean isOneArray() {
         return pieces.isEmpty();
     }
 
-    /** Hands over a reply that is one array, which is forgotten then. */
+    /** Hands over a reply that is in one array, and begins the next one. */
     public void sendTo(Sink sink) {
         sink.take(buffer, size);
         if (buffer.length > KEPT_MAX_BYTES) {
@@ -82,7 +82,7 @@ public final class RespWriter {
         return line('+', word);
     }
 
-    /** An error; its line begins with a word for programs. Texts stand for bytes, one for each character. */
+    /** An error. Its line begins with a word for programs; each character is one byte. */
     public RespWriter error(String line) {
         return line('-', line.replace('\r', ' ').replace('\n', ' '));
     }
@@ -112,7 +112,7 @@ public final class RespWriter {
         return this;
     }
 
-    /** A value that is sent from where it is held, and was found sound. */
+    /** A held value whose checksum is right. */
     RespWriter bulk(Held value) {
         head('$', value.size());
         endPiece();
@@ -127,7 +127,7 @@ public final class RespWriter {
         return bulk(Bytes.of(text));
     }
 
-    /** A text for people. */
+    /** A text for people, in UTF-8. */
     RespWriter verbatim(String text) {
         if (!version3) {
             return bulk(text);
@@ -139,27 +139,27 @@ public final class RespWriter {
         return line("");
     }
 
-    /** There is no such thing. */
+    /** The reply for something that does not exist. */
     RespWriter nil() {
         return version3 ? line("_") : line("$-1");
     }
 
-    /** So many things follow. */
+    /** The head of an array; {@code count} replies follow. */
     RespWriter array(int count) {
         return head('*', count);
     }
 
-    /** So many pairs follow. */
+    /** The head of a map; {@code pairs} keys with their values follow. */
     RespWriter map(int pairs) {
         return version3 ? head('%', pairs) : head('*', 2L * pairs);
     }
 
-    /** So many different things follow. */
+    /** The head of a set; {@code count} replies follow. */
     RespWriter set(int count) {
         return head(version3 ? '~' : '*', count);
     }
 
-    /** All of these. */
+    /** An array of bulk strings. */
     RespWriter bulks(List<Bytes> values) {
         array(values.size());
         values.forEach(this::bulk);

@@ -9,11 +9,11 @@ import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
- * Where the next page of a scan of all buckets begins: below 2^63, and all that there is to know of the scan. Beside the
- * position it holds a mark of who keeps what, so that a scan does not go on, with names left out, where that has changed.
+ * The cursor of a scan over all buckets: a number below 2^63 that holds the whole state of the scan. It has a checksum of the owners
+ * of the names, so that a scan ends with an error, and not with missing names, when a routing table moved buckets.
  *
- * @param position in the order of all nodes' names
- * @param owners the mark; 31 bits
+ * @param position in the order of the names on all nodes
+ * @param owners the checksum of the owners; 31 bits
  */
 record ScanCursor(long position, int owners) {
     private static final int POSITION_BITS = 32;
@@ -25,12 +25,12 @@ record ScanCursor(long position, int owners) {
         return new ScanCursor(cursor & POSITION_MASK, (int) (cursor >>> POSITION_BITS));
     }
 
-    /** What a client sends for the page after this one; 0 if there is none. */
+    /** The cursor of the page after this one; 0 if this is the last. */
     static long next(Names page) {
         return page.next() == 0 ? 0 : (long) mark(page.owners()) << POSITION_BITS | page.next();
     }
 
-    /** Whether it was made where the same nodes kept the same names. */
+    /** Whether the same nodes own the same names as when the cursor was made. */
     boolean fits(List<Owner> now) {
         return position == 0 || owners == mark(now);
     }
@@ -39,7 +39,7 @@ record ScanCursor(long position, int owners) {
         CRC32C mark = new CRC32C();
         String before = "/";
         for (Owner owner : owners) {
-            // Where names are split without need says nothing. No node's name holds a slash.
+            // Adjacent spans of one owner count as one span. No node's name holds a slash.
             if (!owner.node().equals(before)) {
                 mark.update(ByteBuffer.allocate(Integer.BYTES)
                         .putInt(owner.from().size())

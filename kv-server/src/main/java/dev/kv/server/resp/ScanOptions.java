@@ -4,13 +4,13 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command.Part;
 
 /**
- * What a scan is to tell.
+ * The options of a scan.
  *
- * @param cursor where to begin
- * @param match a pattern for what is told
- * @param count about how much to look at
+ * @param cursor where the page begins
+ * @param match the pattern of names that are returned
+ * @param count about how many entries the page looks at
  * @param part keys, or pairs
- * @param type of buckets; empty for any
+ * @param type the type of buckets that are returned; empty for any
  */
 record ScanOptions(long cursor, Bytes match, long count, Part part, Bytes type) {
     private static final Bytes ANYTHING = Bytes.of("*");

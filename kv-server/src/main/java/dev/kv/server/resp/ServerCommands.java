@@ -13,9 +13,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** The commands on the node: what it is, and which commands it has. */
+/** The commands on the node, and on the table of commands. */
 final class ServerCommands {
-    /** The version of Redis whose commands on hashes these are. */
+    /** The version of Redis whose commands on hashes are implemented. */
     static final String REDIS_VERSION = "7.4.0";
 
     private static final String SINCE = "1.0.0";
@@ -54,21 +54,21 @@ final class ServerCommands {
 
     static List<RespCommand> rows() {
         return List.of(
-                row("command", -1, "Tells of commands", ServerCommands::command),
-                row("config", -2, "Tells settings that clients of Redis ask for", CONFIG),
-                row("info", -1, "Tells of this node", ServerCommands::info),
+                row("command", -1, "Describes the commands", ServerCommands::command),
+                row("config", -2, "Reads settings that clients of Redis ask for", CONFIG),
+                row("info", -1, "Describes this node", ServerCommands::info),
                 row(
                         "time",
                         1,
-                        "Tells the time",
+                        "Returns the time of this node",
                         (request, session) -> here(out -> {
                             Instant now = Instant.now();
                             out.array(2)
                                     .bulk(Long.toString(now.getEpochSecond()))
                                     .bulk(Integer.toString(now.getNano() / 1000));
                         })),
-                row("latency", -2, "Is there for clients that ask: nothing is recorded", LATENCY),
-                row("slowlog", -2, "Is there for clients that ask: nothing is recorded", SLOWLOG));
+                row("latency", -2, "Is always empty: nothing is recorded", LATENCY),
+                row("slowlog", -2, "Is always empty: nothing is recorded", SLOWLOG));
     }
 
     private static RespCommand row(String name, int arity, String summary, Handler handler) {
@@ -144,7 +144,7 @@ final class ServerCommands {
         out.number(row.keys().first());
         out.number(row.keys().last());
         out.number(row.keys().step());
-        // Categories of access lists, tips, specifications of keys, subcommands: there are none here.
+        // No categories of access lists, tips, specifications of keys, or subcommands.
         out.set(0);
         out.array(0);
         out.array(0);

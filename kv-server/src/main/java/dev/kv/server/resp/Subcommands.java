@@ -9,18 +9,18 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * A command whose second word says what is wanted.
+ * A command with subcommands.
  *
  * @param command its name
- * @param rows by the second words, in small letters
+ * @param rows the subcommands by their names, in lower case
  */
 record Subcommands(String command, Map<String, Row> rows) implements Handler {
     private static final int SHOWN_BYTES = 128;
 
     /**
-     * One of them.
+     * A subcommand.
      *
-     * @param arity how many words it has, as for {@link RespCommand}
+     * @param arity the number of its words, the command's name included, as in {@link RespCommand}
      */
     record Row(int arity, Handler handler) {}
 

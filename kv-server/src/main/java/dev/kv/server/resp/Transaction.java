@@ -10,13 +10,12 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The requests of a client between {@code MULTI} and {@code EXEC}. What they ask of a bucket runs as one batch, so there is
- * only one bucket.
+ * The queued requests of a client between {@code MULTI} and {@code EXEC}. Their commands run as one batch, which is on one bucket.
  */
 final class Transaction {
     private static final Set<String> RUN_AT_ONCE = Set.of("multi", "exec", "discard", "watch", "quit", "reset");
 
-    /** As many as one request has arguments. */
+    /** The same limit as for the arguments of one request. */
     private static final int REQUESTS_MAX = RespRequest.ARGUMENTS_MAX;
 
     private static final int SHOWN_BUCKETS_MAX = 8;
@@ -34,23 +33,23 @@ final class Transaction {
         this.budget = budget;
     }
 
-    /** Whether the command runs between {@code MULTI} and {@code EXEC}, too. */
+    /** Whether the command is not queued between {@code MULTI} and {@code EXEC}. */
     static boolean runsAtOnce(RespCommand row) {
         return RUN_AT_ONCE.contains(row.name());
     }
 
-    /** A request was refused: the transaction will not run. */
+    /** A request was refused: {@code EXEC} will not run the transaction. */
     void spoil() {
         spoiled = true;
     }
 
-    /** Gives back the memory for what was queued. */
+    /** Gives back the memory of the queued requests. */
     void close() {
         budget.give(bytes);
         bytes = 0;
     }
 
-    /** Keeps what the request asks for until {@code EXEC}. */
+    /** Queues the request until {@code EXEC}. */
     Question queue(RespCommand row, RespRequest request, RespSession session) {
         if (questions.size() == REQUESTS_MAX || !budget.take(request.heldBytes())) {
             throw new RespError("ERR the transaction is too large (kv.server.buffer-max): send less before EXEC");
@@ -60,7 +59,7 @@ final class Transaction {
         try {
             question = row.handler().ask(request, session);
         } catch (RespError e) {
-            // As in Redis, arguments are looked at when the transaction runs.
+            // As in Redis, wrong arguments are an error in the reply of EXEC.
             question = (Question.Here) out -> out.error(e.getMessage());
         }
         if (question instanceof Question.Steps || commands(question).stream().anyMatch(Transaction::isNotForBatches)) {
@@ -83,9 +82,9 @@ final class Transaction {
     }
 
     /**
-     * All of it as one question.
+     * All requests as one question.
      *
-     * @throws RespError if it cannot run
+     * @throws RespError if the transaction cannot run
      */
     Question execute() {
         if (spoiled) {
