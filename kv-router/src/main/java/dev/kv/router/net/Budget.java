@@ -10,7 +10,7 @@ public final class Budget {
         leftBytes = new AtomicLong(bytes);
     }
 
-    /** Takes that much, if it is there. */
+    /** Takes the bytes if they are free; returns whether they were. */
     public boolean take(long bytes) {
         if (leftBytes.addAndGet(-bytes) >= 0) {
             return true;
@@ -19,22 +19,22 @@ public final class Budget {
         return false;
     }
 
-    /** Takes that much, even if it is not there. */
+    /** Takes the bytes, even if fewer are free. */
     public void charge(long bytes) {
         leftBytes.addAndGet(-bytes);
     }
 
-    /** Gives back what was taken or charged. */
+    /** Gives back bytes that were taken or charged. */
     public void give(long bytes) {
         leftBytes.addAndGet(bytes);
     }
 
-    /** Whether nothing can be taken. */
+    /** Whether nothing is free. */
     public boolean isSpent() {
         return leftBytes.get() <= 0;
     }
 
-    /** How much can be taken; less than zero if more was charged. */
+    /** The free bytes; negative if more was charged than there is. */
     long leftBytes() {
         return leftBytes.get();
     }

@@ -9,23 +9,24 @@ import org.apache.mina.transport.socket.SocketSessionConfig;
 import org.apache.mina.transport.socket.nio.NioSession;
 
 /**
- * One socket, seen as messages in and bytes out. Subclasses are the protocols.
+ * One socket: messages in, bytes out. Each protocol is a subclass.
  *
  * <p>Everything here runs on the connection's {@link #loop()}, and callers keep to it as well.
  *
- * <p>Input: {@link #read} takes one message at a time while {@link #mayRead} allows it. When it does not, the socket is no
- * longer read, so that TCP holds the sender back, until {@link #readOn} finds it allowed again. Input ends where the other
- * side ends it, or by {@link #endInput}.
+ * <p>Input: {@link #read} takes one message at a time while {@link #mayRead} allows it. When it does not, the socket is not read, so
+ * that TCP holds the sender back, until {@link #readOn} finds it allowed again. Input ends where the other side ends it, or by {@link
+ * #endInput}.
  *
- * <p>Output: what is sent during an iteration of the loop leaves at its end in one write, or earlier where more may not wait.
+ * <p>Output: what is sent during an iteration of the loop leaves at its end in one write, or earlier when the bound for unsent output is
+ * reached.
  */
 public abstract class Connection {
     /** Output up to this size is gathered by copying; larger pieces are handed on as they are. */
     public static final int COPIED_MAX_BYTES = 16 * 1024;
 
     /**
-     * The part of the budget that is left which one connection may fill with output. So the more is taken the less any of them
-     * gets, and there is always some left, however many of them never read what they asked for.
+     * The share of the free budget that the output of one connection may take. As the budget fills, each connection gets less, and
+     * some is left however many clients never read their replies.
      */
     private static final double SHARE_OF_BUDGET = 1.0 / 8;
 
@@ -53,9 +54,8 @@ public abstract class Connection {
     }
 
     /**
-     * @param unsentMaxBytes no input is read while as much output waits for the other side to take it; less when little is left
-     *     of the budget
-     * @param budget the memory for unfinished messages and for output that waits, shared with other connections
+     * @param unsentMaxBytes no input is read while this much output is unsent; less when little of the budget is left
+     * @param budget the memory for incomplete messages and for unsent output, shared with other connections
      */
     @SuppressWarnings("this-escape") // the output is used once the connection is open
     protected Connection(OpenSocket socket, long unsentMaxBytes, Budget budget) {
@@ -72,11 +72,10 @@ public abstract class Connection {
     protected void opened() {}
 
     /**
-     * Takes one message from the buffer, if it holds a whole one, and handles it.
+     * Takes and handles one message, if the buffer holds a complete one.
      *
-     * @param input the bytes that were received and not taken so far, backed by an array; bytes up to its position count as
-     *     taken afterwards
-     * @return whether something was taken; else this is called again when more has been received
+     * @param input the bytes that were received and not taken, backed by an array; bytes up to its position are taken
+     * @return whether something was taken; if not, this is called again when more is received
      */
     protected abstract boolean read(ByteBuffer input);
 
@@ -85,13 +84,13 @@ public abstract class Connection {
         return unsentBytes() < unsentMaxBytes();
     }
 
-    /** How much output may wait by now: at least one byte, so that who takes all of it is always served. */
+    /** The bound for unsent output now: at least one byte, so that a client that takes all of its output is always served. */
     protected final long unsentMaxBytes() {
         return Math.clamp((long) (budget.leftBytes() * SHARE_OF_BUDGET), 1, unsentMaxBytes);
     }
 
     /**
-     * There was no memory left for the unfinished message: it is dropped, and no more is read. Closes the connection unless
+     * No memory is left for the incomplete message: it is dropped, and nothing more is read. Closes the connection unless
      * overridden.
      */
     protected void inputOverBudget() {
@@ -107,37 +106,37 @@ public abstract class Connection {
     }
 
     /**
-     * No more input will come, and all messages that came have been read. Closes the connection unless overridden. May be
-     * called again by another {@link #endInput}.
+     * The input has ended, and all messages in it have been read. Closes the connection unless overridden. Another {@link #endInput}
+     * calls it again.
      */
     protected void inputEnded() {
         close();
     }
 
-    /** The connection is closed, whoever closed it; called once. Nothing can be sent any more. */
+    /** The connection is closed, by either side; called once. Nothing can be sent any more. */
     protected abstract void closed();
 
-    /** Nothing came or went for the time of {@link #idleAfter}. Closes the connection unless overridden. */
+    /** Nothing was received or sent for the time of {@link #idleAfter}. Closes the connection unless overridden. */
     protected void idle() {
         close();
     }
 
-    /** Has {@link #idle} called when nothing comes or goes for so long; in whole seconds, zero for never. */
+    /** Calls {@link #idle} when nothing is received or sent for this time; in whole seconds, zero for never. */
     protected final void idleAfter(Duration time) {
         session.getConfig().setBothIdleTime((int) time.toSeconds());
     }
 
-    /** Has the kernel take at most so many bytes ahead of the network. */
+    /** Limits the bytes that the kernel buffers for the network. */
     protected final void sendBuffer(int bytes) {
         ((SocketSessionConfig) session.getConfig()).setSendBufferSize(bytes);
     }
 
-    /** The memory that this connection shares with others, for what a subclass holds for it. */
+    /** The memory that this connection shares with others; a subclass charges what it holds. */
     protected final Budget budget() {
         return budget;
     }
 
-    /** Bytes from here on that the other side has not taken. */
+    /** Bytes that were sent and that the kernel has not taken. */
     protected final long unsentBytes() {
         return output.unsentBytes();
     }
@@ -151,7 +150,7 @@ public abstract class Connection {
         return Addresses.text(remote);
     }
 
-    /** Whether nothing can be sent any more, not even what was sent already and has not left. */
+    /** Whether the connection is closed: nothing more leaves, not even output that was sent before. */
     public final boolean isClosed() {
         return state == State.CLOSED;
     }
@@ -170,9 +169,9 @@ public abstract class Connection {
     }
 
     /**
-     * Sends a value that was found sound, from where it is held, and releases it when it has left or nobody awaits it any more.
+     * Sends a held value whose checksum was checked, and releases it when it has left or the connection is closed.
      *
-     * @param heldMax for how long it may be held: what is left then is copied, or the connection {@link #heldTooLong}
+     * @param heldMax the longest time for which it is held: then the rest is copied, or {@link #heldTooLong} is called
      */
     protected final void send(Held value, Duration heldMax) {
         if (state == State.OPEN) {
@@ -183,14 +182,13 @@ public abstract class Connection {
     }
 
     /**
-     * A value has been held for as long as it may, and there is no memory for what is left of it. Closes the connection unless
-     * overridden.
+     * A value was held for its longest time, and no memory is left for the rest of it. Closes the connection unless overridden.
      */
     protected void heldTooLong() {
         close();
     }
 
-    /** Writes the output, at the end of the loop's iteration, or before. */
+    /** Writes the output; at the end of an iteration of the loop. */
     final void flush() {
         if (state == State.CLOSED) {
             return;
@@ -244,7 +242,7 @@ public abstract class Connection {
         }
     }
 
-    /** Closes the connection when all that was sent has left; what is sent or received from now on is ignored. */
+    /** Closes the connection when all output has left; what is sent or received from now on is ignored. */
     protected final void closeAfterSent() {
         if (state != State.OPEN) {
             return;
@@ -260,7 +258,7 @@ public abstract class Connection {
         session.closeNow();
     }
 
-    /** Takes nothing any more that was not received by now, as if the other side had ended its input here. */
+    /** Ignores further input, as if the other side had ended it here. */
     protected final void endInput() {
         if (state != State.OPEN) {
             return;
@@ -273,16 +271,16 @@ public abstract class Connection {
     }
 
     /**
-     * Something is wrong with this node: tells it once in the log, and closes the connection.
+     * Logs a fault of this node once, and closes the connection.
      *
-     * @param what what was going on, as the log should call it
+     * @param what the operation that failed, for the log
      */
     protected final void fault(String what, Throwable fault) {
         Faults.report(what + " for " + remote(), fault);
         close();
     }
 
-    /** Reads on, if reading was held back and {@link #mayRead} now allows it. */
+    /** Reads on, if reading was paused and {@link #mayRead} now allows it. */
     protected final void readOn() {
         if (paused && !readOnDeferred && mayRead()) {
             readOnDeferred = true;
@@ -329,7 +327,7 @@ public abstract class Connection {
         while (input.hasRemaining() && state == State.OPEN) {
             if (!mayRead()) {
                 if (output.isWritable()) {
-                    // What the other side takes now is not in the way of its next message.
+                    // Output that the kernel takes now no longer counts as unsent.
                     output.write();
                     continue;
                 }

@@ -15,7 +15,7 @@ public final class Connector implements AutoCloseable {
     private final NioSocketConnector connector;
 
     /**
-     * @param timeout how long an attempt may take, at least 1 ms
+     * @param timeout the longest time for an attempt, at least 1 ms
      */
     public Connector(Loop loop, Duration timeout) {
         this.loop = loop;
@@ -28,7 +28,7 @@ public final class Connector implements AutoCloseable {
     }
 
     /**
-     * Starts to connect. On the loop's thread, either {@code protocol} makes the connection or {@code failed} hears why not.
+     * Starts an attempt. On the loop's thread, either {@code protocol} makes the connection or {@code failed} gets the reason.
      */
     public void connect(InetSocketAddress address, Listener.Protocol<?> protocol, Consumer<Throwable> failed) {
         ConnectFuture future =

@@ -4,9 +4,8 @@ import com.sun.management.UnixOperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 
 /**
- * The file descriptors of this process. A part is reserved for what is no accepted connection: the log and its fsyncs, links
- * to other nodes, ZooKeeper, the local socket, the JVM. Listeners share what is left, so that no peer can take the reserve.
- * Any thread.
+ * The file descriptors of this process. A part is reserved for everything but accepted connections: the log and its fsyncs, links to
+ * other nodes, ZooKeeper, the local socket, the JVM. Listeners share the rest. Any thread.
  */
 final class Descriptors {
     /** Reserved: a quarter of all, within these bounds; of very few, half. */
@@ -17,7 +16,7 @@ final class Descriptors {
     private int left;
 
     /**
-     * @param limit how many this process may have open
+     * @param limit the number that this process may have open
      */
     Descriptors(long limit) {
         long reserved = Math.clamp(limit / 4, Math.min(RESERVED_MIN, limit / 2), RESERVED_MAX);
@@ -33,8 +32,8 @@ final class Descriptors {
     /**
      * Takes descriptors for a listener, for as long as the process runs.
      *
-     * @param share the part of what is left that it may have, above 0 and up to 1
-     * @return how many it gets: no more than {@code wanted}, at least one
+     * @param share the part of the free descriptors that it may have, above 0 and up to 1
+     * @return the number that it gets: at most {@code wanted}, at least one
      */
     synchronized int grant(int wanted, double share) {
         int granted = Math.clamp((long) (left * share), 1, wanted);

@@ -3,7 +3,7 @@ package dev.kv.router.net;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The last resort for what went wrong on an I/O loop: it is told once, and the loop goes on. */
+/** Logs a fault on an I/O loop; the loop continues. */
 final class Faults {
     private static final Logger LOG = LoggerFactory.getLogger(Faults.class);
 

@@ -25,12 +25,12 @@ import org.slf4j.LoggerFactory;
 public final class Listener<C extends Connection> {
     private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
 
-    /** How many connections the kernel keeps ready before they are accepted; its own limit is net.core.somaxconn. */
+    /** The connections that the kernel queues before they are accepted; its own limit is net.core.somaxconn. */
     private static final int BACKLOG = 1024;
 
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
-    /** How long the acceptor waits for a socket to be closed before it lets its selector ask again. */
+    /** The time that the acceptor waits for a place before it selects again. */
     private static final Duration SOCKET_WAIT = Duration.ofMillis(100);
 
     private final Options options;
@@ -43,7 +43,7 @@ public final class Listener<C extends Connection> {
     private volatile Optional<Consumer<C>> stopping = Optional.empty();
 
     /**
-     * Makes the connection of a socket that was just opened, on its loop.
+     * Makes the connection of an open socket, on its loop.
      *
      * @param <C> the connection
      */
@@ -53,14 +53,14 @@ public final class Listener<C extends Connection> {
     }
 
     /**
-     * How a door treats those who come.
+     * The bounds of a listener.
      *
-     * @param door what logs call this door
-     * @param connectionsMax how many connections are open at most: of those that have proved themselves, where they must
-     * @param connectionsKey the configuration key of that
+     * @param door the name of the listener in logs
+     * @param connectionsMax the largest number of connections; of proven ones, if connections must prove themselves
+     * @param connectionsKey the configuration key of {@code connectionsMax}
      * @param descriptorsShare the part of the free file descriptors that this listener may take, above 0 and up to 1
-     * @param refusal what one above {@code connectionsMax} is told before it is closed, by how many there may be
-     * @param proof whether connections must prove themselves, and how many may be about it for how long
+     * @param refusal the message that a connection above {@code connectionsMax} gets before it is closed; its argument is the bound
+     * @param proof the bounds for unproven connections; empty if connections need not prove themselves
      */
     public record Options(
             String door,
@@ -73,12 +73,12 @@ public final class Listener<C extends Connection> {
     /**
      * Bounds for connections that have not proved themselves ({@link OpenSocket#prove}).
      *
-     * @param connectionsMax how many there are at most; the oldest of them is closed for one more
-     * @param connectionsKey the configuration key of that
-     * @param time how long one may take; it is closed then
+     * @param connectionsMax their largest number; the oldest of them is closed for one more
+     * @param connectionsKey the configuration key of {@code connectionsMax}
+     * @param time the time in which one must prove itself; it is closed then
      */
     public record Proof(int connectionsMax, String connectionsKey, Duration time) {
-        /** So that those that prove themselves have the greater part of the places. */
+        /** The largest share of the places for unproven connections. */
         private static final double SHARE_MAX = 1.0 / 3;
     }
 
@@ -110,16 +110,16 @@ public final class Listener<C extends Connection> {
             acceptor.bind(address);
         } catch (IOException e) {
             acceptor.dispose();
-            // MINA's own says only where it could not bind.
+            // MINA's exception names only the address.
             throw e.getCause() instanceof IOException why ? why : e;
         }
-        // As it was asked for: the kernel tells an IPv4 wildcard as the one of IPv6.
+        // The address as it was configured: the kernel reports an IPv4 wildcard as that of IPv6.
         this.address = new InetSocketAddress(
                 address.getAddress(), acceptor.getLocalAddress().getPort());
         options.proof().ifPresent(proof -> expireOn(loops.next(), proof));
     }
 
-    /** Closes those that have not proved themselves in time, from now on. */
+    /** Closes connections that have not proved themselves in time, from now on. */
     private void expireOn(Loop loop, Proof proof) {
         loop.after(places.timeLeft(), () -> {
             try {
@@ -150,27 +150,27 @@ public final class Listener<C extends Connection> {
         oldest.close();
     }
 
-    /** The address that was bound, with the port that was given where any free one was asked for. */
+    /** The address that was bound; its port is the real one if port 0 was configured. */
     public InetSocketAddress address() {
         return address;
     }
 
-    /** How many connections are open at most: of those that have proved themselves, where they must. */
+    /** The largest number of connections; of proven ones, if connections must prove themselves. */
     public int connectionsMax() {
         return connectionsMax;
     }
 
-    /** How many connections are open. */
+    /** The number of open connections. */
     public int connections() {
         return connections.size();
     }
 
     /**
-     * Lets nobody in any more, has every open connection finish, and waits until all are closed, at most for {@code limit};
-     * then closes those that are left.
+     * Closes the port, asks every connection to finish, and waits until all are closed, at most for {@code limit}; then closes the
+     * rest.
      *
      * @param finish asks a connection to answer what is in flight and to close; on the connection's loop
-     * @return how many were left
+     * @return the number of connections that were left
      */
     public int stop(Duration limit, Consumer<C> finish) {
         long deadlineNanos = System.nanoTime() + limit.toNanos();
@@ -220,7 +220,7 @@ public final class Listener<C extends Connection> {
                 connections.notifyAll();
             }
         });
-        // It was accepted before the door was closed, and comes too late to be asked like the others.
+        // It was accepted before the port was closed, after the others were asked to finish.
         stopping.ifPresent(finish ->
                 connection.loop().execute(() -> connection.guarded("its end", () -> finish.accept(connection))));
         return connection;
@@ -232,7 +232,7 @@ public final class Listener<C extends Connection> {
         return false;
     }
 
-    /** A connection that hears why it is not served, and is closed. */
+    /** A connection that gets the reason of its refusal, and is closed. */
     private static final class Refused extends Connection {
         private final Bytes why;
 
@@ -258,8 +258,8 @@ public final class Listener<C extends Connection> {
     }
 
     /**
-     * MINA's acceptor, spreading what it accepts over the loops. It accepts no more sockets than have places, so that those
-     * which are being closed still count, and survives a lack of file descriptors quietly.
+     * MINA's acceptor, which spreads sockets over the loops. It accepts only sockets for which a place is free; a socket that is being
+     * closed still has its place. A lack of file descriptors is logged at most every 10 s.
      */
     private static final class Acceptor extends NioSocketAcceptor {
         private final Loops loops;

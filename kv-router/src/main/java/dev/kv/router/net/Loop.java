@@ -57,7 +57,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         return new Loop(self, oneThread(task -> new LoopThread(task, threadName, self)), timer, turnsMax);
     }
 
-    /** What comes after the loop was closed is dropped: its connections are gone. */
+    /** Drops tasks that are given to a closed loop: its connections are closed. */
     private static ExecutorService oneThread(ThreadFactory factory) {
         return new ThreadPoolExecutor(
                 1,
@@ -94,7 +94,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         return Thread.currentThread() instanceof LoopThread thread && thread.loop.get() == this;
     }
 
-    /** Runs the task on this loop's thread, after what was given to it before. Any thread. */
+    /** Runs the task on this loop's thread, after the tasks that were given to it before. Any thread. */
     @Override
     public void execute(Runnable task) {
         tasks.add(task);
@@ -110,7 +110,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         wakeup();
     }
 
-    /** Runs the task on this loop's thread when the time has passed. Any thread. */
+    /** Runs the task on this loop's thread after the time. Any thread. */
     public void after(Duration time, Runnable task) {
         var _ = timer.schedule(() -> execute(task), time.toNanos(), TimeUnit.NANOSECONDS);
     }
@@ -121,22 +121,22 @@ public final class Loop extends SocketProcessor implements CommandThread {
         deferred.add(task);
     }
 
-    /** Work that takes many turns. */
+    /** Work that is done in parts. */
     @FunctionalInterface
     public interface Turns {
-        /** Does the next part, of some 100 us at most, and returns whether there is more. */
+        /** Does the next part, which takes at most about 100 us; returns whether more is left. */
         boolean next();
     }
 
     /**
-     * Does the work a part at a time, in turns with other such work, after what else an iteration has to do; all of it takes a
-     * bounded part of each iteration. On this loop's thread only.
+     * Does the work in parts, in turns with other such work, at the end of each iteration. All such work together takes a bounded time
+     * of an iteration (kv.router.io-turn-max). On this loop's thread only.
      */
     public void inTurns(Turns work) {
         inTurns.add(work);
     }
 
-    /** Has the connection flushed at the end of this iteration. On this loop's thread only. */
+    /** Flushes the connection at the end of this iteration. On this loop's thread only. */
     void flushLater(Connection connection) {
         unflushed.add(connection);
     }
@@ -155,7 +155,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
     }
 
     private int selectNow() throws Exception {
-        // Else ten of these with nothing selected look to MINA like a broken selector.
+        // Without it, MINA takes ten of these calls without a selected key for a broken selector.
         wakeupCalled.set(true);
         selectorLock.readLock().lock();
         try {
@@ -165,7 +165,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         }
     }
 
-    /** The selected sessions; when MINA has gone through all of them, the iteration's reads are over. */
+    /** The selected sessions; the reads of an iteration are over when MINA has gone through all of them. */
     @Override
     protected Iterator<NioSession> selectedSessions() {
         Iterator<NioSession> sessions = super.selectedSessions();
@@ -191,7 +191,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         };
     }
 
-    /** From its own thread the loop is not asleep: it only must not fall asleep. */
+    /** On its own thread the loop is awake: a flag keeps it from waiting in the next select. */
     @Override
     protected void wakeup() {
         if (!isCurrent()) {
@@ -208,12 +208,11 @@ public final class Loop extends SocketProcessor implements CommandThread {
     }
 
     private void endIteration() {
-        // Not until it is empty: what these defer waits for the next iteration, so that no connection starves the
-        // others.
+        // Tasks that these defer wait for the next iteration, so that no connection starves the others.
         for (int n = deferred.size(); n > 0; n--) {
             run(deferred.poll());
         }
-        // MINA writes right after this, so the wake-ups by these flushes may be left out.
+        // MINA writes right after this, so wake-ups by these flushes are unnecessary.
         flushing = true;
         try {
             for (Connection connection = unflushed.poll(); connection != null; connection = unflushed.poll()) {

@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.apache.mina.util.ExceptionMonitor;
 
-/** The I/O loops of a node, shared by its doors and its connections to other nodes. */
+/** The I/O loops of a node, shared by its listeners and its connections to other nodes. */
 public final class Loops implements AutoCloseable {
     private final List<Loop> loops;
     private final Descriptors descriptors = Descriptors.ofThisProcess();
@@ -32,7 +32,7 @@ public final class Loops implements AutoCloseable {
         ExceptionMonitor.setInstance(new ExceptionMonitor() {
             @Override
             public void exceptionCaught(Throwable cause) {
-                // Mostly a socket that its owner reset before it was set up.
+                // An IOException is mostly a socket that was reset before it was set up.
                 if (!(cause instanceof IOException)) {
                     Faults.report("MINA", cause);
                 }
@@ -48,7 +48,7 @@ public final class Loops implements AutoCloseable {
         return loops;
     }
 
-    /** One of the loops, each in its turn. */
+    /** One of the loops, in turn. */
     public Loop next() {
         return loops.get(Math.floorMod(turn.getAndIncrement(), loops.size()));
     }
@@ -57,7 +57,7 @@ public final class Loops implements AutoCloseable {
         return descriptors;
     }
 
-    /** Opens a door: connections to the address are spread over the loops. */
+    /** Listens at the address, and spreads the connections over the loops. */
     public <C extends Connection> Listener<C> listen(
             InetSocketAddress address, Listener.Options options, Listener.Protocol<C> protocol) throws IOException {
         return new Listener<>(this, address, options, protocol);

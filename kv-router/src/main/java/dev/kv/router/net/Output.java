@@ -12,18 +12,17 @@ import org.apache.mina.core.buffer.IoBuffer;
 import org.apache.mina.transport.socket.nio.NioSession;
 
 /**
- * What one connection has to send, in order. Small pieces are gathered in one array; larger arrays are handed on as they are; a
- * value that is held goes from where it stands to the socket in slices, as the socket takes them and in turns with the other
- * connections of the loop. On the loop's thread only.
+ * The unsent output of one connection, in order. Small pieces are gathered in one array; larger arrays are written without a copy; a held
+ * value is written in slices, in turns with the other connections of the loop. On the loop's thread only.
  */
 final class Output {
-    /** The most of a held value that leaves in one turn: some 50 us. */
+    /** The most bytes of a held value that are written in one turn; it takes about 50 us. */
     private static final int SLICE_BYTES = 256 * 1024;
 
-    /** What of a held value is copied for MINA, which tells when the socket takes more. */
+    /** The bytes of a held value that are copied for MINA when the socket is full: MINA waits until it takes more. */
     private static final int COPIED_SLICE_BYTES = 64 * 1024;
 
-    /** How far what is charged to the budget may be from what it is, so that small replies leave alone what all loops share. */
+    /** The largest difference between the charged and the real memory: small replies do not touch the counter that all loops share. */
     private static final int CHARGE_STEP_BYTES = 16 * 1024;
 
     private static final byte[] NO_BYTES = new byte[0];
@@ -33,12 +32,12 @@ final class Output {
     private final Loop loop;
     private final Budget budget;
 
-    /** Small output, in memory of the loop; empty if there is none. */
+    /** Gathered small output, in an array of the loop; empty if there is none. */
     private byte[] gathered = NO_BYTES;
 
     private int gatheredBytes;
 
-    /** Output before that, which MINA does not have yet. */
+    /** Output before the gathered bytes that MINA does not have yet. */
     private final ArrayDeque<Piece> ready = new ArrayDeque<>();
 
     private boolean flushDeferred;
@@ -47,22 +46,22 @@ final class Output {
     private boolean isExpiryDue;
     private long heldMaxNanos;
 
-    /** All that the other side has not taken. */
+    /** Bytes that the kernel has not taken. */
     private long unsentBytes;
 
-    /** The part of it that is held, and so takes no memory of this connection. */
+    /** The part of these that belongs to held values, which take no memory of this connection. */
     private long heldBytes;
 
-    /** What the budget knows of the rest. */
+    /** The part of the rest that is charged to the budget. */
     private long chargedBytes;
 
-    /** A run of bytes to be sent; {@code held} is what keeps them in place, if anything has to. */
+    /** A run of bytes to be sent; {@code held} is the held value that they belong to, if there is one. */
     private static final class Piece {
         private final ByteBuffer bytes;
         private final Optional<Held> held;
         private final long sinceNanos = System.nanoTime();
 
-        /** Whether it is being copied, because it has been held for too long; nothing of it leaves meanwhile. */
+        /** Whether it is being copied, because it was held for its longest time; nothing of it is written meanwhile. */
         private boolean isCopied;
 
         Piece(ByteBuffer bytes, Optional<Held> held) {
@@ -102,7 +101,7 @@ final class Output {
         flushLater();
     }
 
-    /** Sends a value and releases it; what is left of it after that time is copied, or the connection ends. */
+    /** Sends a held value and releases it. After {@code heldMax} the rest is copied, or the connection is closed. */
     void send(Held value, Duration heldMax) {
         unsentBytes += value.size();
         heldBytes += value.size();
@@ -152,24 +151,24 @@ final class Output {
         }
     }
 
-    /** Writes what can be written; at the end of the loop's iteration. */
+    /** Writes what the kernel takes; at the end of an iteration of the loop. */
     void flush() {
         flushDeferred = false;
         write();
     }
 
-    /** Whether {@link #write} would write or hand on something at once. */
+    /** Whether {@link #write} would write something, or hand it on to MINA. */
     boolean isWritable() {
         Piece next = ready.peek();
         return next == null ? gatheredBytes > 0 : !next.isHeld();
     }
 
-    /** Whether all of it was written, or is left to MINA. */
+    /** Whether all output was written, or handed on to MINA. */
     boolean isHandedOn() {
         return ready.isEmpty() && gatheredBytes == 0;
     }
 
-    /** Writes what the kernel takes, and hands to MINA what it does not take yet; all up to what is held. */
+    /** Writes what the kernel takes, and hands the rest on to MINA, up to the next held value. */
     void write() {
         if (isMinaIdle()) {
             writeNow();
@@ -233,7 +232,7 @@ final class Output {
         }
     }
 
-    /** Writes one slice of what is held; returns whether the socket takes more of it. */
+    /** Writes one slice of the held value; returns whether the socket takes more of it. */
     private boolean writeSlice() {
         Piece next = ready.peek();
         if (next == null || !next.isHeld() || next.isCopied || !isMinaIdle()) {
@@ -263,7 +262,7 @@ final class Output {
         session.write(IoBuffer.wrap(copy));
     }
 
-    /** MINA has written so much. */
+    /** MINA has written this many bytes. */
     void wrote(int bytes) {
         unsentBytes -= bytes;
         charge();
@@ -280,7 +279,7 @@ final class Output {
         });
     }
 
-    /** Copies what is left of the oldest piece that is held, or ends the connection, if it has been held for too long. */
+    /** Copies the rest of the oldest held value if its time is over; closes the connection if no memory is left for it. */
     private void expire(Piece oldest) {
         long nanosLeft = oldest.sinceNanos + heldMaxNanos - System.nanoTime();
         expireAfter(nanosLeft > 0 ? nanosLeft : heldMaxNanos);
@@ -307,7 +306,7 @@ final class Output {
         });
     }
 
-    /** Copies a part of the rest; returns whether there is more. */
+    /** Copies a part of the rest; returns whether more is left. */
     private static boolean copyNext(ByteBuffer rest, List<Piece> copies) {
         byte[] copy = new byte[Math.min(SLICE_BYTES, rest.remaining())];
         rest.get(copy);
@@ -315,7 +314,7 @@ final class Output {
         return rest.hasRemaining();
     }
 
-    /** Replaces what was held by its copies. */
+    /** Replaces a held value by its copies. */
     private void settle(Piece piece, List<Piece> copies, long copiedBytes) {
         List<Piece> all = List.copyOf(ready);
         ready.clear();
@@ -332,7 +331,7 @@ final class Output {
         flushLater();
     }
 
-    /** The connection is closed: nothing will be sent any more. */
+    /** The connection is closed: drops all output. */
     void end() {
         isEnded = true;
         ready.forEach(piece -> piece.held.ifPresent(Held::release));

@@ -9,12 +9,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * The places of a listener. Connections that have not proved themselves have a few of their own and keep them for a bounded
- * time; when these are taken, the oldest of them is closed for a newcomer. So strangers keep out neither those who prove
- * themselves nor each other. Any thread.
+ * The places for the connections of a listener. Unproven connections have places of their own, and keep them for a bounded time; if
+ * these are taken, the oldest unproven connection is closed for a new one. So strangers keep out neither proven connections nor each
+ * other. Any thread.
  */
 final class Places {
-    /** Sockets above the places, which live until they have been refused. */
+    /** Sockets in addition to the places, which are open while they are refused. */
     private static final int REFUSED_MAX = 16;
 
     private final int provenMax;
@@ -48,9 +48,9 @@ final class Places {
     }
 
     /**
-     * Takes a place for a connection that has not proved itself.
+     * Takes a place for an unproven connection.
      *
-     * @param pushedOut gets the one that has to be closed for it, if there is one
+     * @param pushedOut is given the connection that has to be closed for it, if there is one
      */
     Place take(OpenSocket socket, Consumer<OpenSocket> pushedOut) {
         Place place = new Place(socket);
@@ -67,7 +67,7 @@ final class Places {
         return place;
     }
 
-    /** Takes their places from those that have not proved themselves in time. */
+    /** Frees the places of connections that have not proved themselves in time, and returns their sockets. */
     synchronized List<OpenSocket> expire() {
         List<OpenSocket> late = new ArrayList<>();
         while (!unproven.isEmpty() && nanosOfOldest() <= 0) {
@@ -76,7 +76,7 @@ final class Places {
         return late;
     }
 
-    /** How long the oldest that has not proved itself may still take; all the time there is without one. */
+    /** The time that the oldest unproven connection has left; the whole time if there is none. */
     synchronized Duration timeLeft() {
         return Duration.ofNanos(unproven.isEmpty() ? unprovenMaxNanos : Math.max(0, nanosOfOldest()));
     }
@@ -95,7 +95,7 @@ final class Places {
             this.socket = socket;
         }
 
-        /** The connection has proved itself; false if there is no place for it among those that have. */
+        /** The connection has proved itself; returns false if no place for proven connections is free. */
         boolean prove() {
             synchronized (Places.this) {
                 if (!isProven && proven < provenMax && unproven.remove(this)) {

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 
-/** A warning that is logged at most once an interval, however often its cause occurs. Any thread. */
+/** A warning that is logged at most once in an interval, however often its cause occurs. Any thread. */
 public final class Report {
     private final Logger log;
     private final long intervalNanos;
@@ -17,7 +17,7 @@ public final class Report {
         this.intervalNanos = interval.toNanos();
     }
 
-    /** Logs the line, or counts it for the next one that is logged. */
+    /** Logs the line, or counts it; the next line that is logged tells the count. */
     public void report(Supplier<String> line) {
         long now = System.nanoTime();
         long next = nextNanos.get();

@@ -11,7 +11,7 @@ import org.apache.mina.core.session.IoSession;
 import org.apache.mina.filter.FilterEvent;
 import org.apache.mina.transport.socket.SocketSessionConfig;
 
-/** Turns MINA's events of a session into those of its {@link Connection}. */
+/** Hands the events of a MINA session on to its {@link Connection}. */
 final class Sessions implements IoHandler {
     private static final String CONNECTION = "connection";
     private static final int UNUSED_READ_BYTES = 16;
@@ -26,10 +26,10 @@ final class Sessions implements IoHandler {
     static void configure(SocketSessionConfig config) {
         config.setTcpNoDelay(true);
         config.setKeepAlive(true);
-        // MINA has memory made of this size for each read, which a loop does not use.
+        // MINA allocates a buffer of this size for each read, which a loop does not use.
         config.setMinReadBufferSize(UNUSED_READ_BYTES);
         config.setReadBufferSize(UNUSED_READ_BYTES);
-        // Two thirds of what MINA writes for a session at once.
+        // MINA writes at most one and a half times this for a session at once.
         config.setMaxReadBufferSize(WRITE_BYTES);
     }
 
@@ -52,7 +52,7 @@ final class Sessions implements IoHandler {
         guarded(session, Connection::opened);
     }
 
-    /** Hands on what a loop has read. */
+    /** Hands on input that a loop has read. */
     static void received(IoSession session, ByteBuffer input) {
         Connection connection = of(session);
         if (connection == null) {

@@ -14,12 +14,12 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * that would drop output on its way. On the loop's thread only.
  */
 abstract class SocketProcessor extends NioProcessor {
-    /** The most that one read takes, and that one write hands to the kernel. */
+    /** The most bytes that one read takes, and that one write gives to the kernel. */
     private static final int INPUT_BYTES = 64 * 1024;
 
     private static final int OUTPUT_BYTES = 128 * 1024;
 
-    /** Memory for small output, which connections take and give back: of this size, and how much is kept. */
+    /** The size of the arrays for small output, which connections take and give back, and the number that is kept. */
     private static final int GATHER_BYTES = 4 * 1024;
 
     private static final int GATHER_KEPT_MAX = 256;
@@ -37,9 +37,9 @@ abstract class SocketProcessor extends NioProcessor {
     }
 
     /**
-     * One read per readiness event, into the same memory each time: MINA asks again until nothing comes, where a
-     * level-triggered selector tells anyway, and has a buffer made for each read. So what was read is handed on here, and MINA
-     * hears that there was nothing. A connection that was broken off is closed here, since MINA would log each as an error.
+     * Reads once per readiness event, into the same memory each time. MINA would read until nothing is left, which a level-triggered
+     * selector makes unnecessary, and would allocate a buffer for each read. So the input is handed on here, and MINA gets 0 as
+     * the number of bytes. A connection that the other side broke off is closed here: MINA would log each as an error.
      */
     @Override
     protected int read(NioSession session, IoBuffer unused) throws Exception {
@@ -60,10 +60,9 @@ abstract class SocketProcessor extends NioProcessor {
     }
 
     /**
-     * Writes as much as the kernel takes at once, past MINA, which has nothing to write for the session and no filters in its
-     * chain. On this loop's thread only.
+     * Writes as much as the kernel takes at once, past MINA's queue, which has to be empty; no filter stands in its chain.
      *
-     * @return how much it was; what is left begins at the position of {@code bytes}
+     * @return the number of bytes that were written; the rest begins at the position of {@code bytes}
      */
     int writeNow(NioSession session, ByteBuffer bytes) {
         int from = bytes.position();
@@ -83,9 +82,9 @@ abstract class SocketProcessor extends NioProcessor {
     }
 
     /**
-     * Writes a part of what may be mapped memory, as it is, once.
+     * Writes a part of the bytes, which may be mapped memory, with one system call and no copy of this process.
      *
-     * @return how much the kernel took, by which the position has moved on
+     * @return the number of bytes that the kernel took; the position moves on by it
      */
     int writeSlice(NioSession session, ByteBuffer bytes, int length) {
         try {
@@ -99,8 +98,8 @@ abstract class SocketProcessor extends NioProcessor {
     }
 
     /**
-     * Called when reading is suspended or resumed. MINA looks only into its queue for whether there is something to write, and so
-     * would never go on with what it has taken out of there and written in part.
+     * Called when reading is suspended or resumed. MINA decides by its queue whether something is to be written, and would never
+     * continue a request that it took out of the queue and wrote in part.
      */
     @Override
     public void updateTrafficControl(NioSession session) {
@@ -114,13 +113,13 @@ abstract class SocketProcessor extends NioProcessor {
         }
     }
 
-    /** Memory for output, to be given back with {@link #giveBack} or kept. On this loop's thread only. */
+    /** An array for output, to be given back with {@link #giveBack} or kept. */
     byte[] takeSpare() {
         byte[] memory = spare.poll();
         return memory == null ? new byte[GATHER_BYTES] : memory;
     }
 
-    /** Takes memory back that nobody will read or write any more. On this loop's thread only. */
+    /** Takes an array back that is not used any more. */
     void giveBack(byte[] memory) {
         if (memory.length == GATHER_BYTES && spare.size() < GATHER_KEPT_MAX) {
             spare.push(memory);
@@ -138,8 +137,8 @@ abstract class SocketProcessor extends NioProcessor {
     }
 
     /**
-     * Closes the socket. A kernel that has input which nobody read resets the connection in place of ending it, and drops
-     * the output that is still on its way: so what is there is read first.
+     * Closes the socket. If it has unread input, the kernel resets the connection, and drops output that is on its way: so the input
+     * is read first, up to a bound.
      */
     @Override
     protected void destroy(NioSession session) throws Exception {
@@ -150,7 +149,7 @@ abstract class SocketProcessor extends NioProcessor {
         try {
             super.destroy(session);
         } finally {
-            // MINA leaves it open where the session could not be set up.
+            // MINA leaves the future open if the session could not be set up.
             session.getCloseFuture().setClosed();
         }
     }

@@ -7,7 +7,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Watches the deadlines of requests, which move while there is progress, with one timer for all. On one loop only. */
+/** Watches the deadlines of requests, which move with each progress, with one timer for all. On one loop only. */
 final class Deadlines {
     private final Loop loop;
     private final Collection<Pending> requests;
@@ -16,8 +16,8 @@ final class Deadlines {
     private long armedForNanos;
 
     /**
-     * @param requests those to watch, as they are when the timer runs out
-     * @param expired hears of those that were not answered by their deadline; may remove them
+     * @param requests the requests to watch; read when the timer ends
+     * @param expired is given each request that was not answered by its deadline; may remove it
      */
     Deadlines(Loop loop, Collection<Pending> requests, Consumer<Pending> expired) {
         this.loop = loop;
@@ -25,7 +25,7 @@ final class Deadlines {
         this.expired = expired;
     }
 
-    /** Sees to it that the request's deadline is kept; the request is among those to watch. */
+    /** Watches the deadline of the request, which is one of the requests to watch. */
     void watch(Pending request) {
         armFor(request.deadlineNanos());
     }
@@ -41,7 +41,7 @@ final class Deadlines {
     private void check() {
         long now = System.nanoTime();
         if (!armed || now - armedForNanos < 0) {
-            return; // Armed anew for an earlier time, which has passed, or a later one, which has a timer of its own.
+            return; // The timer was armed again: for an earlier time, which was handled, or for a later one with its own task.
         }
         armed = false;
         List<Pending> late = new ArrayList<>();

@@ -14,8 +14,8 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * How two nodes make sure of each other before anything else travels: mutual challenge and response with HMAC-SHA-256 (RFC
- * 2104) keyed with the cookie, which itself never travels.
+ * The messages by which two nodes prove to each other that they have the same cookie: mutual challenge and response with HMAC-SHA-256
+ * (RFC 2104), keyed with the cookie, which itself is never sent.
  *
  * <pre>
  * caller  HELLO      magic, versions, capabilities, nonce, the caller's name, the name it asks for
@@ -24,8 +24,8 @@ import javax.crypto.spec.SecretKeySpec;
  * called  WELCOME    HMAC of "called", HELLO and CHALLENGE
  * </pre>
  *
- * The MAC covers both nonces, both names, and both ranges of versions and capabilities; the side in it keeps a proof from
- * being sent back as a welcome. The caller proves itself first, so that a stranger learns nothing to guess the cookie by.
+ * The MAC covers both nonces, both names, and both ranges of versions and capabilities; it covers the side, so that a proof cannot be
+ * sent back as a welcome. The caller proves itself first, so that a stranger gets no MAC to test guesses of the cookie with.
  */
 final class Handshake {
     /** The versions of the protocol that this node speaks. */
@@ -33,7 +33,7 @@ final class Handshake {
 
     static final int VERSION_MAX = 2;
 
-    /** What this node can do beyond its version, a bit each; unknown bits of the other side are ignored. */
+    /** The capabilities of this node beyond its version, a bit each; unknown bits of the other side are ignored. */
     static final long CAPABILITIES = 0;
 
     private static final byte[] MAGIC = "kvpeer\r\n".getBytes(US_ASCII);
@@ -43,11 +43,11 @@ final class Handshake {
 
     private Handshake() {}
 
-    /** Why a node does not let another in. */
+    /** The reason for which a node refuses another. */
     enum Refusal {
-        /** It is not the node that was asked for; its text is its name. */
+        /** This is another node than the one that was called; the text is its name. */
         NAME(1),
-        /** No common version; its text is the range of the versions it speaks. */
+        /** No common version; the text is the range of its versions. */
         VERSION(2),
         /** The proof is wrong. */
         COOKIE(3);
@@ -68,7 +68,7 @@ final class Handshake {
         }
     }
 
-    /** What the caller says first. */
+    /** The first message of the caller. */
     record Hello(int versionMin, int versionMax, long capabilities, String caller, String called) {
         static Hello read(byte[] content) throws MalformedMessage {
             MessageReader in = new MessageReader(ByteBuffer.wrap(content));
@@ -83,7 +83,7 @@ final class Handshake {
         }
     }
 
-    /** What the called node answers. */
+    /** The answer of the called node. */
     record Challenge(int versionMin, int versionMax, long capabilities, String called) {
         static Challenge read(byte[] content) throws MalformedMessage {
             MessageReader in = new MessageReader(ByteBuffer.wrap(content));
@@ -147,7 +147,7 @@ final class Handshake {
         return Math.max(VERSION_MIN, versionMin) <= highest ? highest : 0;
     }
 
-    /** What a side proves that it knows the cookie with, after this exchange. */
+    /** The proof of a side that it knows the cookie, for this exchange. */
     static byte[] proof(byte[] cookie, Side side, byte[] hello, byte[] challenge) {
         try {
             Mac mac = Mac.getInstance(MAC);

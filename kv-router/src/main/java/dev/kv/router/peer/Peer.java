@@ -31,9 +31,9 @@ import org.slf4j.LoggerFactory;
  *                       +---- no success within the timeout, or refused ----> BackingOff --request, once it is over--> Resolving
  * </pre>
  *
- * A request waits for the attempt under way. A failed attempt answers all that wait for it, and while the node backs off,
- * which takes longer with each failure, requests are answered at once with what went wrong. A link that leaves answers what
- * it was asked and closes by itself; the next request opens another one beside it.
+ * A request waits for the attempt under way. When an attempt fails, all requests that wait for it fail. While the peer backs off, for a
+ * time that grows with each failure, requests fail at once with the reason of the last failure. A link that leaves closes when its
+ * requests are answered; the next request opens another link.
  *
  * <p>Each event is a method, which says in which state the event means something. An event of an attempt or a link that was given
  * up finds another one in the state, or none, and changes nothing.
@@ -55,16 +55,16 @@ final class Peer {
     private boolean isDropped;
 
     private sealed interface State {
-        /** No link, and nobody who wants one. */
+        /** No link, and no request that needs one. */
         record Idle() implements State {}
 
-        /** The host of the node's address is looked up. */
+        /** The host name of the node's address is being resolved. */
         record Resolving(Attempt attempt) implements State {}
 
         /** The socket is being opened. */
         record Connecting(Attempt attempt) implements State {}
 
-        /** The nodes prove to each other who they are. */
+        /** The handshake is under way. */
         record Proving(Attempt attempt, OutLink link) implements State {}
 
         /** The link takes requests. */
@@ -73,16 +73,16 @@ final class Peer {
         /**
          * The last attempt failed.
          *
-         * @param isLookingUp whether its look-up still runs: nothing ends one, and there is one at a time
-         * @param untilNanos no attempt begins before, by {@link System#nanoTime}
+         * @param isLookingUp whether its look-up still runs: it cannot be interrupted, and only one runs at a time
+         * @param untilNanos the time before which no attempt begins, by {@link System#nanoTime}
          */
         record BackingOff(Attempt failed, boolean isLookingUp, Duration pause, long untilNanos, String why)
                 implements State {}
     }
 
-    /** What is done to get a link, once, and the requests that wait for it. */
+    /** One attempt to open a link, and the requests that wait for it. */
     private final class Attempt {
-        /** How long the node had backed off before. */
+        /** The time that the peer had backed off before. */
         private final Duration pauseBefore;
 
         private final Set<Pending> waiting = new LinkedHashSet<>();
@@ -139,7 +139,7 @@ final class Peer {
         return node.name();
     }
 
-    /** Has the node run the request. */
+    /** Sends the request to the node. */
     CompletionStage<Reply> run(Request request) {
         Pending pending = new Pending(request, settings.timeout());
         switch (state) {
@@ -257,7 +257,7 @@ final class Peer {
         }
     }
 
-    /** One of the nodes does not take the other for what it should be. */
+    /** One of the nodes refused the other in the handshake. */
     void refused(OutLink by, String why) {
         if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == by) {
             failed(attempt, why);
@@ -305,12 +305,12 @@ final class Peer {
         attempt.takeAll().forEach(pending -> pending.unreachable(failure));
     }
 
-    /** Logs it, unless it has just logged something of the kind. */
+    /** Logs the line, at most one every 10 s. */
     void warn(Supplier<String> line) {
         failures.report(line);
     }
 
-    /** A duration for people, in hundredths of a second at the finest, such as {@code 4.75 s}. */
+    /** The duration in seconds with at most two decimals, such as {@code 4.75 s}. */
     static String text(Duration duration) {
         return BigDecimal.valueOf(duration.toMillis(), 3)
                         .setScale(2, RoundingMode.HALF_UP)

@@ -8,21 +8,21 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * What the way to other nodes needs to know.
+ * The settings of the links between nodes.
  *
  * @param self this node's name
  * @param cookie the secret that the nodes share
- * @param addresses where a node is, by its name, if that is known; unresolved; any thread may ask
- * @param timeout how long to wait for another node without any progress
+ * @param addresses the known address of a node by its name, unresolved; any thread
+ * @param timeout the longest time without progress of another node
  * @param reconnectMax the longest pause between two attempts to connect
- * @param connectionsMax how many links other nodes may open to this one
- * @param handshakesMax how many connections to this node may be about their handshake
- * @param handshakeTimeout how long a handshake may take
- * @param inFlightMax how many requests of one link may wait for their replies
- * @param unsentMaxBytes how much may wait to be sent on one link
+ * @param connectionsMax the most links of other nodes to this one
+ * @param handshakesMax the most connections to this node that are in their handshake
+ * @param handshakeTimeout the longest time for a handshake
+ * @param inFlightMax the most requests of one link that wait for their replies
+ * @param unsentMaxBytes the most bytes that wait to be sent on one link
  * @param messageMaxBytes the longest request or reply
- * @param room the memory for long requests and replies of other nodes, on all links
- * @param replies the memory for long replies to other nodes that were built whole and wait to be sent, on all links
+ * @param room the memory for long requests and replies from other nodes, on all links
+ * @param replies the memory for long replies to other nodes that are in memory until they are sent, on all links
  */
 public record PeerSettings(
         String self,
@@ -38,10 +38,10 @@ public record PeerSettings(
         long messageMaxBytes,
         Room room,
         Room replies) {
-    /** The port of the door for other nodes, where nothing else is said. */
+    /** The default port for other nodes. */
     public static final int DEFAULT_PORT = 4041;
 
-    /** Where the node is, unresolved: the port in the table, then what is known of it, then the host of its name. */
+    /** The address of the node, unresolved: with the port in the table, else its known address, else the host of its name. */
     InetSocketAddress addressOf(RoutingTable.Node node) {
         if (node.port() != 0) {
             return InetSocketAddress.createUnresolved(node.host(), node.port());

@@ -16,7 +16,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
 import java.util.stream.Collectors;
 
-/** The other nodes. Every I/O loop has links of its own to them, so that a request and its reply stay on one thread. */
+/** The other nodes. Each I/O loop has its own links to them, so that a request and its reply stay on one thread. */
 public final class Peers implements Router.Nodes, AutoCloseable {
     private final Loops loops;
     private final Map<Loop, OfLoop> ofLoops = new HashMap<>();
@@ -54,7 +54,7 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         return reply;
     }
 
-    /** The node's address is another one than before. Any thread. */
+    /** The address of the node has changed. Any thread. */
     public void moved(String node) {
         ofLoops.forEach((loop, ofLoop) -> loop.execute(() -> ofLoop.peers().values().stream()
                 .filter(peer -> peer.name().equals(node))

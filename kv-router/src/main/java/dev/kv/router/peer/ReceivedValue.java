@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** A large value that came from another node; the memory for it is taken out of {@link Room} until it is released. */
+/** A large value that came from another node; its memory is charged to {@link Room} until it is released. */
 final class ReceivedValue implements Held {
     private final Bytes value;
     private final Runnable release;
@@ -24,7 +24,7 @@ final class ReceivedValue implements Held {
         return value.size();
     }
 
-    /** It was checked by the node that keeps it, and TCP kept it from harm. */
+    /** The node that keeps the value has checked it, so this shows it only. */
     @Override
     public Optional<Reply> check(int maxBytes, Seen seen) {
         if (seen.equals(Seen.NOTHING)) {

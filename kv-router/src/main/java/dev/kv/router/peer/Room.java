@@ -6,23 +6,23 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The memory for long messages of other nodes, on all links: from before their first part comes until nobody holds what came of
- * them. Who finds none waits in line. Any thread.
+ * A bounded amount of memory for the long messages of all links. A message claims its memory before its first part arrives, and gives it
+ * back when nobody uses the message any more. Claims that find no free memory wait in line. Any thread.
  *
- * <p>A reply that this node passes on is held until the node before it has room. So that two nodes that pass on replies to each
- * other never wait for one another, what is passed on gets half of the memory, what the next node passes on again a quarter,
- * and so on: what is for clients of this node always finds room, after it what is for clients of the node before, and so
- * forth.
+ * <p>A reply that this node passes on keeps its memory until the next node on the way has room for it. So that two nodes that pass
+ * replies to each other never wait for one another, the memory is limited by the number of nodes between here and the client: a
+ * reply for a client of this node may take all of it, for a client of the next node half, of the node after that a quarter, and so on.
+ * Replies for clients of this node always find room in the end, then those for clients of the next node, and so on.
  */
 public final class Room {
-    /** How many nodes away the client can be until it makes no further difference. */
+    /** The number of distances to the client that are told apart. */
     private static final int DEPTHS = 4;
 
     private final long bytes;
     private final long[] takenBytes = new long[DEPTHS];
     private final List<ArrayDeque<Claim>> lines = new ArrayList<>();
 
-    /** Asked without the lock, once for many a request. */
+    /** Read without the lock by requests. */
     private volatile boolean isFull;
 
     public Room(long bytes) {
@@ -32,22 +32,22 @@ public final class Room {
         }
     }
 
-    /** How much there is when nobody has any. */
+    /** The whole amount. */
     long bytes() {
         return bytes;
     }
 
-    /** How much is taken. */
+    /** The amount that is taken. */
     synchronized long takenBytes() {
         return takenFrom(0);
     }
 
-    /** Whether somebody waits in line. */
+    /** Whether a claim waits in line. */
     synchronized boolean isWaitedFor() {
         return lines.stream().anyMatch(line -> !line.isEmpty());
     }
 
-    /** Whether nothing is left. */
+    /** Whether nothing is free. */
     boolean isFull() {
         return isFull;
     }
@@ -60,13 +60,13 @@ public final class Room {
         return taken;
     }
 
-    /** One message always fits, so that each is served in the end. */
+    /** One message always fits when nothing is taken, so that each message is served in the end. */
     private boolean fits(long wanted, int depth) {
         long taken = takenFrom(depth);
         return taken == 0 || taken + wanted <= bytes >> depth;
     }
 
-    /** Takes that much, if it is there and nobody waits. */
+    /** Takes the bytes if they are free and no claim waits. */
     synchronized boolean take(long wanted) {
         if (!lines.getFirst().isEmpty() || takenFrom(0) + wanted > bytes) {
             return false;
@@ -75,7 +75,7 @@ public final class Room {
         return true;
     }
 
-    /** Takes that much, even if it is not there. */
+    /** Takes the bytes, even if fewer are free. */
     synchronized void charge(long charged) {
         add(charged, 0);
     }
@@ -85,7 +85,7 @@ public final class Room {
         isFull = takenFrom(0) >= bytes;
     }
 
-    /** Gives back what was taken. */
+    /** Gives back bytes that were taken. */
     void give(long given) {
         give(given, 0);
     }
@@ -103,10 +103,10 @@ public final class Room {
     }
 
     /**
-     * Takes that much as soon as it is there and those in line before were served.
+     * Takes the bytes as soon as they are free and the claims in line before were granted.
      *
-     * @param nodes how many nodes the message is passed on to from here
-     * @param whenGranted to be run on the loop, unless it was granted at once
+     * @param nodes the number of nodes between this one and the client
+     * @param whenGranted is run on the loop, unless the claim is granted at once
      */
     synchronized Claim claim(long wanted, int nodes, Loop loop, Runnable whenGranted) {
         int depth = Math.min(nodes, DEPTHS - 1);
@@ -119,7 +119,7 @@ public final class Room {
         return claim;
     }
 
-    /** A part of the room, or a place in the line for it. */
+    /** A part of the memory, or a place in the line for it. */
     final class Claim {
         private final long wanted;
         private final int depth;
@@ -146,7 +146,7 @@ public final class Room {
             }
         }
 
-        /** Gives it back, or leaves the line. Does nothing the second time. */
+        /** Gives the memory back, or leaves the line. Has no effect the second time. */
         void release() {
             synchronized (Room.this) {
                 if (!released) {
