@@ -123,7 +123,7 @@ final class Backup implements AutoCloseable {
     }
 
     /** Takes in what a segment holds up to its end, and its hint. They must not go meanwhile. */
-    void take(Segment.Name name, long bytes) throws IOException {
+    void take(SegmentName name, long bytes) throws IOException {
         take(name.log(), bytes, copy -> Folder.copy(data.resolve(name.log()), 0, bytes, copy));
         takeHint(name);
     }
@@ -138,7 +138,7 @@ final class Backup implements AutoCloseable {
         }
     }
 
-    private void takeHint(Segment.Name name) throws IOException {
+    private void takeHint(SegmentName name) throws IOException {
         Path hint = data.resolve(name.hint());
         if (Files.exists(hint)) {
             long bytes = Files.size(hint);
@@ -203,18 +203,18 @@ final class Backup implements AutoCloseable {
 
     private void check(String file) throws IOException {
         Path path = folder.resolve(file);
-        Segment.Name name = Segment.Name.of(file);
+        SegmentName name = SegmentName.of(file);
         if (name != null) {
             records += records(path, name);
         }
         files.put(file, Manifest.Content.of(path));
     }
 
-    private static long records(Path path, Segment.Name name) throws IOException {
+    private static long records(Path path, SegmentName name) throws IOException {
         long records = 0;
         try (Segment segment = Segment.openToRead(path, name)) {
             segment.header();
-            Scan scan = Scan.of(segment);
+            Scan scan = segment.scan();
             while (scan.next()) {
                 records++;
             }
@@ -242,7 +242,7 @@ final class Backup implements AutoCloseable {
     }
 
     private boolean isOurs(String file) {
-        boolean isOfSegment = Segment.Name.of(file.replaceFirst("[.](hint|(log|hint)[.]tmp)$", ".log")) != null;
+        boolean isOfSegment = SegmentName.of(file.replaceFirst("[.](hint|(log|hint)[.]tmp)$", ".log")) != null;
         return isOfSegment && !files.containsKey(file);
     }
 

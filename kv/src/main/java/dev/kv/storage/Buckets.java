@@ -13,13 +13,14 @@ import java.util.concurrent.locks.StampedLock;
 import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.LongConsumer;
 import java.util.function.Predicate;
 
 /**
  * The buckets on this node by name, in memory as far as they have to be: where their fields are in the log. Any thread may
  * call; who changes buckets of one shard waits for its turn, who reads does not.
  */
-final class Buckets {
+final class Buckets implements Log.Moves {
     /** So many that threads seldom meet in one, and few enough to go through all of them for a question about all buckets. */
     private static final int SHARD_BITS = 10;
 
@@ -478,16 +479,20 @@ final class Buckets {
         gone.count();
     }
 
-    /** Waits until every change has come to its end that had begun by now. */
-    void awaitChanges() {
+    @Override
+    public void settle() {
         changes.awaitLarge();
         for (Shard shard : shards) {
             shard.lock.unlockWrite(shard.lock.writeLock());
         }
+        countGone();
     }
 
-    /** Adds where all that is needed stands; what is changed meanwhile may be left out, or be there and no longer needed. */
-    void addTo(Live live) {
+    /**
+     * Shows where all that is needed stands, {@link Index#NONE} among it; what is changed meanwhile may be left out, or be shown and
+     * no longer needed.
+     */
+    void forEachLocation(LongConsumer visitor) {
         for (Shard shard : shards) {
             List<Bucket> buckets = new ArrayList<>();
             long stamp = shard.lock.readLock();
@@ -496,13 +501,13 @@ final class Buckets {
             } finally {
                 shard.lock.unlockRead(stamp);
             }
-            addTo(live, buckets);
+            forEachLocation(buckets, visitor);
         }
         // Hidden ones; and those that had another name, in a shard that was not seen yet, while this one was.
-        addTo(live, List.copyOf(byGeneration.values()));
+        forEachLocation(List.copyOf(byGeneration.values()), visitor);
     }
 
-    private void addTo(Live live, List<Bucket> buckets) {
+    private void forEachLocation(List<Bucket> buckets, LongConsumer visitor) {
         int next = 0;
         long position = 0;
         while (next < buckets.size()) {
@@ -516,11 +521,11 @@ final class Buckets {
                         // It has another name now, and is guarded by another lock.
                         break;
                     }
-                    live.add(bucket.keptBy);
+                    visitor.accept(bucket.keptBy);
                     if (bucket.publication != null) {
-                        bucket.publication.addTo(live);
+                        bucket.publication.forEachLocation(visitor);
                     }
-                    position = bucket.index.addTable(position, live);
+                    position = bucket.index.forEachLocation(position, visitor);
                     if (position > Index.POSITION_MAX) {
                         position = 0;
                         next++;
@@ -532,8 +537,8 @@ final class Buckets {
         }
     }
 
-    /** See {@link Log.Moves}. */
-    boolean move(Scan scan, Segment to, long fromLocation, long toLocation) {
+    @Override
+    public boolean move(Scan scan, Segment to, long fromLocation, long toLocation) {
         byte[] name = scan.name();
         int hash = fields.hash().of(name);
         Shard shard = shard(hash);

@@ -25,8 +25,8 @@ record Chain(
         Optional<SegmentList> list,
         Optional<Mark.Position> mark,
         List<Part> parts,
-        List<Segment.Name> others,
-        List<Segment.Name> cut,
+        List<SegmentName> others,
+        List<SegmentName> cut,
         List<Fault> faults,
         long lastNumber) {
     /**
@@ -36,7 +36,7 @@ record Chain(
      * @param isOpenEnded whether it may end earlier
      * @param damage what is wrong with its header
      */
-    record Part(Segment.Name name, long end, boolean isOpenEnded, Optional<Damaged> damage) {
+    record Part(SegmentName name, long end, boolean isOpenEnded, Optional<Damaged> damage) {
         Part endingAt(long offset) {
             return new Part(name, offset, false, damage);
         }
@@ -69,7 +69,7 @@ record Chain(
      *
      * @param is the segment that it is, if it is {@link Kind#MISPLACED}
      */
-    record Fault(Kind kind, Path file, String what, Optional<Segment.Name> is) {
+    record Fault(Kind kind, Path file, String what, Optional<SegmentName> is) {
         Fault(Kind kind, Path file, String what) {
             this(kind, file, what, Optional.empty());
         }
@@ -89,7 +89,7 @@ record Chain(
     }
 
     /** The chain of segments that are known to be on the disk as they are, in their order. */
-    static Chain whole(Path folder, Format format, List<Segment.Name> names) throws IOException {
+    static Chain whole(Path folder, Format format, List<SegmentName> names) throws IOException {
         return new ChainBuilder(folder, format).whole(names);
     }
 

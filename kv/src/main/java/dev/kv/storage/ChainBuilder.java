@@ -23,8 +23,8 @@ final class ChainBuilder {
     private Optional<SegmentList> list = Optional.empty();
     private Optional<Mark.Position> mark = Optional.empty();
     private final List<Part> parts = new ArrayList<>();
-    private final List<Segment.Name> others = new ArrayList<>();
-    private final List<Segment.Name> cut = new ArrayList<>();
+    private final List<SegmentName> others = new ArrayList<>();
+    private final List<SegmentName> cut = new ArrayList<>();
     private final List<Fault> faults = new ArrayList<>();
 
     /** Where segments end by what the one after them says. */
@@ -38,8 +38,8 @@ final class ChainBuilder {
         this.format = format;
     }
 
-    Chain whole(List<Segment.Name> names) throws IOException {
-        for (Segment.Name name : names) {
+    Chain whole(List<SegmentName> names) throws IOException {
+        for (SegmentName name : names) {
             add(name, false);
         }
         parts.replaceAll(part -> part.endingAt(part.end()));
@@ -47,12 +47,12 @@ final class ChainBuilder {
     }
 
     Chain dataFolder() throws IOException {
-        Set<Segment.Name> names = new TreeSet<>(Folder.segments(folder));
+        Set<SegmentName> names = new TreeSet<>(Folder.segments(folder));
         if (format.hasIds()) {
             readList(!names.isEmpty());
         }
         readMark();
-        long lastNumber = names.stream().mapToLong(Segment.Name::number).max().orElse(0);
+        long lastNumber = names.stream().mapToLong(SegmentName::number).max().orElse(0);
         if (list.isPresent()) {
             takeListed(names);
             long through = list.get().through();
@@ -110,7 +110,7 @@ final class ChainBuilder {
     }
 
     /** Takes the segments on the list, and takes them out of the names. */
-    private void takeListed(Set<Segment.Name> names) throws IOException {
+    private void takeListed(Set<SegmentName> names) throws IOException {
         for (SegmentList.Entry entry : list.orElseThrow().segments()) {
             Path file = folder.resolve(entry.name().log());
             if (!names.remove(entry.name())) {
@@ -132,9 +132,9 @@ final class ChainBuilder {
     }
 
     /** Takes the segments behind the list. Each says which one was written before it, and where that ends. */
-    private void takeTail(Set<Segment.Name> names, long through) throws IOException {
+    private void takeTail(Set<SegmentName> names, long through) throws IOException {
         long before = through;
-        for (Segment.Name name : names) {
+        for (SegmentName name : names) {
             if (name.rewrite() > 0) {
                 // The list never came to speak for it.
                 others.add(name);
@@ -161,20 +161,20 @@ final class ChainBuilder {
     }
 
     private void missing(long number, String why) {
-        Path file = folder.resolve(new Segment.Name(number, 0).log());
+        Path file = folder.resolve(new SegmentName(number, 0).log());
         faults.add(new Fault(Kind.MISSING, file, "it is missing: " + why));
     }
 
     /** Where no list says what counts: of each number the segment that was rewritten last. */
-    private void takeNewest(Set<Segment.Name> names) throws IOException {
-        List<Segment.Name> newest = new ArrayList<>();
-        for (Segment.Name name : names) {
+    private void takeNewest(Set<SegmentName> names) throws IOException {
+        List<SegmentName> newest = new ArrayList<>();
+        for (SegmentName name : names) {
             if (!newest.isEmpty() && newest.getLast().number() == name.number()) {
                 others.add(newest.removeLast());
             }
             newest.add(name);
         }
-        for (Segment.Name name : newest) {
+        for (SegmentName name : newest) {
             int before = parts.size();
             Optional<SegmentHeader> header = add(name, false);
             if (isCut(name, header, before)) {
@@ -187,14 +187,14 @@ final class ChainBuilder {
     }
 
     /** Whether the header of a segment never reached the disk. */
-    private boolean isCut(Segment.Name name, Optional<SegmentHeader> header, int partsBefore) {
+    private boolean isCut(SegmentName name, Optional<SegmentHeader> header, int partsBefore) {
         boolean isDamaged = header.isEmpty() && parts.size() > partsBefore;
         return isDamaged && mark.isPresent() && !mark.get().isBehind(name.number(), 0);
     }
 
-    private void cutOff(Segment.Name from, Iterable<Segment.Name> names) {
+    private void cutOff(SegmentName from, Iterable<SegmentName> names) {
         parts.removeLast();
-        for (Segment.Name name : names) {
+        for (SegmentName name : names) {
             if (name.compareTo(from) >= 0) {
                 cut.add(name);
             }
@@ -217,7 +217,7 @@ final class ChainBuilder {
      * @param isTail whether it is behind the list, and so was written in this folder
      * @return what it says of itself, as far as that is sound and it was added
      */
-    private Optional<SegmentHeader> add(Segment.Name name, boolean isTail) throws IOException {
+    private Optional<SegmentHeader> add(SegmentName name, boolean isTail) throws IOException {
         Path file = folder.resolve(name.log());
         try (Segment segment = Segment.openToRead(file, name)) {
             boolean isOpenEnded = name.rewrite() == 0;

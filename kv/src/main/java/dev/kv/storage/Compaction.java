@@ -135,8 +135,7 @@ final class Compaction {
         failed.retain(sealed);
         log.removeRetired();
         // What stands in them must have come into force: a deleted field might seem to be needed still.
-        buckets.awaitChanges();
-        buckets.countGone();
+        buckets.settle();
         runs.incrementAndGet();
         long freedBefore = freedBytes.get();
         double worthPart = worthPart(sealed);
@@ -200,7 +199,7 @@ final class Compaction {
             }
         }
         Live live = new Live(seen);
-        buckets.addTo(live);
+        buckets.forEachLocation(live::add);
         return live;
     }
 
@@ -279,11 +278,11 @@ final class Compaction {
 
     /** Writes what is needed of the segments into a new one, which has its name then. */
     private Copied copied(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
-        Segment.Name first = old.getFirst().name();
+        SegmentName first = old.getFirst().name();
         long bytes =
                 SegmentHeader.BYTES + old.stream().mapToLong(live::keptBytes).sum();
         Segment rewritten =
-                log.createRewritten(new Segment.Name(first.number(), first.rewrite() + 1), Layout.padded(bytes));
+                log.createRewritten(new SegmentName(first.number(), first.rewrite() + 1), Layout.padded(bytes));
         Copied copied = new Copied(rewritten, live, isCleanBefore);
         try {
             rewritten.begin(log.folder().format().id(), 0, 0);
@@ -349,10 +348,10 @@ final class Compaction {
         }
 
         void copy(Segment segment) throws IOException {
-            Scan scan = Scan.of(segment);
+            Scan scan = segment.scan();
             boolean isTombstoneKept = !isCleanBefore && segment.tombstoneBytes() > 0;
             int needed = 0;
-            while (isTombstoneKept ? scan.next() : scan.next(live)) {
+            while (isTombstoneKept ? scan.next() : scan.next((start, end) -> live.hasAny(segment, start, end))) {
                 int entries = 0;
                 int kept = 0;
                 int before = count;
@@ -434,7 +433,7 @@ final class Compaction {
 
         /** Has what is still needed read from the copy from now on. */
         void takeOver() {
-            Scan scan = Scan.ofWritten(to);
+            Scan scan = to.scanWritten();
             int next = 0;
             while (scan.next()) {
                 while (scan.nextEntry()) {

@@ -167,18 +167,18 @@ final class Draft {
         if (Layout.recordChecksum(memory, at) != (int) Layout.ARRAY_INT.get(head, Layout.RECORD_CHECKSUM)) {
             return false;
         }
-        boolean isOnOnePage = at / Segment.PAGE_MIN_BYTES == (at + length - 1) / Segment.PAGE_MIN_BYTES;
+        boolean isOnOnePage = at / Mapped.PAGE_MIN_BYTES == (at + length - 1) / Mapped.PAGE_MIN_BYTES;
         return isOnOnePage || standsWholly(memory, at);
     }
 
     private boolean standsWholly(MemorySegment memory, long at) {
-        boolean stands = Segment.isAt(memory, at, head, 0, headBytes);
+        boolean stands = Mapped.isAt(memory, at, head, 0, headBytes);
         for (int i = 0; stands && i < fields; i++) {
             long field = at + offsets[i];
             long content = field + Layout.FIELD_KEY;
-            stands = Segment.isAt(memory, field, headers, i * Layout.FIELD_KEY, Layout.FIELD_KEY)
-                    && Segment.isAt(memory, content, keys[i], 0, keys[i].length)
-                    && Segment.isAt(memory, content + keys[i].length, values[i], 0, values[i].length);
+            stands = Mapped.isAt(memory, field, headers, i * Layout.FIELD_KEY, Layout.FIELD_KEY)
+                    && Mapped.isAt(memory, content, keys[i], 0, keys[i].length)
+                    && Mapped.isAt(memory, content + keys[i].length, values[i], 0, values[i].length);
         }
         return stands;
     }

@@ -143,8 +143,8 @@ final class Execution implements Store {
 
     private static CompletionStage<Reply> failed(Throwable e) {
         return switch (e) {
-            case Damaged damage -> CompletableFuture.completedFuture(OpenStorage.told(damage));
-            case InternalError sigbus -> CompletableFuture.completedFuture(OpenStorage.told(sigbus));
+            case Damaged damage -> CompletableFuture.completedFuture(ReadFailure.reply(damage));
+            case InternalError sigbus -> CompletableFuture.completedFuture(ReadFailure.reply(sigbus));
             default -> CompletableFuture.failedFuture(e);
         };
     }

@@ -188,9 +188,9 @@ final class Folder implements AutoCloseable {
     }
 
     /** The segments in the folder, in their order, rewritten ones of one number after each other. */
-    static List<Segment.Name> segments(Path path) throws IOException {
+    static List<SegmentName> segments(Path path) throws IOException {
         try (Stream<Path> files = Files.list(path)) {
-            return files.map(file -> Segment.Name.of(file.getFileName().toString()))
+            return files.map(file -> SegmentName.of(file.getFileName().toString()))
                     .filter(Objects::nonNull)
                     .sorted()
                     .toList();
@@ -231,15 +231,15 @@ final class Folder implements AutoCloseable {
         }
     }
 
-    List<Segment.Name> segments() throws IOException {
+    List<SegmentName> segments() throws IOException {
         return segments(path);
     }
 
-    Path log(Segment.Name name) {
+    Path log(SegmentName name) {
         return path.resolve(name.log());
     }
 
-    Path hint(Segment.Name name) {
+    Path hint(SegmentName name) {
         return path.resolve(name.hint());
     }
 
@@ -265,7 +265,7 @@ final class Folder implements AutoCloseable {
     }
 
     /** Removes a segment and what belongs to it. */
-    void remove(Segment.Name name) throws IOException {
+    void remove(SegmentName name) throws IOException {
         Files.deleteIfExists(hint(name));
         Files.deleteIfExists(log(name));
     }

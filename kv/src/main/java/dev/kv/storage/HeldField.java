@@ -40,7 +40,7 @@ final class HeldField implements Held {
     public Optional<Reply> check(int maxBytes, Seen seen) {
         try {
             if (checkedBytes == 0) {
-                part = new byte[Math.min(valueBytes, Segment.PART_BYTES)];
+                part = new byte[Math.min(valueBytes, Mapped.PART_BYTES)];
                 segment.checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + keyBytes);
             }
             int count = Math.min(maxBytes, valueBytes - checkedBytes);
@@ -51,11 +51,11 @@ final class HeldField implements Held {
             }
             part = new byte[0];
             if (segment.checksum(field) != (int) crc.getValue()) {
-                return Optional.of(OpenStorage.told(segment.damaged(field)));
+                return Optional.of(ReadFailure.reply(segment.damaged(field)));
             }
             return Optional.of(Reply.OK);
         } catch (InternalError e) {
-            return Optional.of(OpenStorage.told(e));
+            return Optional.of(ReadFailure.reply(e));
         } catch (IllegalStateException isCutOff) {
             return Optional.of(
                     new Reply.Failed(Reply.Word.ERR, "the value was replaced and took too long to be read; ask again"));

@@ -22,8 +22,11 @@ import java.util.zip.CRC32C;
 /**
  * What a segment holds without its keys and values, in a file beside it, so that a start need not read the segment itself. One
  * that is missing, or not sound, costs time and nothing else.
+ *
+ * @param of the header of the segment
+ * @param end where the segment ends
  */
-final class Hint {
+record Hint(SegmentHeader of, long end) {
     private static final byte[] MAGIC = "kv-hnt\r\n".getBytes(US_ASCII);
     private static final int HEADER_BYTES = 64;
     private static final int VERSION = 8;
@@ -40,8 +43,6 @@ final class Hint {
 
     private static final int KIND_SHIFT = 24;
     private static final int NUMBER_MASK = (1 << KIND_SHIFT) - 1;
-
-    private Hint() {}
 
     /** Takes what a segment holds, entry by entry. */
     interface Reader {
@@ -62,55 +63,58 @@ final class Hint {
     /** Which bucket, of which generation, and whether it is found by that alone. */
     private record Named(Bytes name, long generation, boolean isHidden) {}
 
-    /** Writes the hint of a segment that does not change any more, unless that holds too many buckets for one. */
-    static void write(Folder folder, Segment segment) throws IOException {
-        Path unfinished = folder.unfinished(segment.name().hint());
+    /**
+     * Writes the hint, unless the segment holds too many buckets for one.
+     *
+     * @param scan of the whole segment, which does not change any more
+     */
+    void write(Folder folder, Scan scan) throws IOException {
+        Path unfinished = folder.unfinished(of.name().hint());
         Files.deleteIfExists(unfinished);
         try {
-            if (write(folder, segment, unfinished)) {
-                Files.move(unfinished, folder.hint(segment.name()), StandardCopyOption.ATOMIC_MOVE);
+            if (write(folder, scan, unfinished)) {
+                Files.move(unfinished, folder.hint(of.name()), StandardCopyOption.ATOMIC_MOVE);
             }
         } finally {
             Files.deleteIfExists(unfinished);
         }
     }
 
-    private static boolean write(Folder folder, Segment segment, Path unfinished) throws IOException {
+    private boolean write(Folder folder, Scan scan, Path unfinished) throws IOException {
         try (FileChannel channel = FileChannel.open(
                 unfinished,
                 Set.of(CREATE_NEW, WRITE),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            Writer writer = new Writer(channel, folder, segment);
+            Writer writer = new Writer(channel, folder, scan);
             return writer.write();
         }
     }
 
-    private static final class Writer {
+    private final class Writer {
         private final FileChannel channel;
         private final Folder folder;
         private final Hash hash;
-        private final Segment segment;
+        private final Scan scan;
         private final CRC32C crc = new CRC32C();
         private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         private final Map<Named, Integer> numbers = new HashMap<>();
 
-        Writer(FileChannel channel, Folder folder, Segment segment) {
+        Writer(FileChannel channel, Folder folder, Scan scan) {
             this.channel = channel;
             this.folder = folder;
             this.hash = folder.hash();
-            this.segment = segment;
+            this.scan = scan;
         }
 
         /** Returns false if there are too many buckets. */
         boolean write() throws IOException {
             channel.position(HEADER_BYTES);
-            Scan scan = Scan.of(segment);
             while (scan.next()) {
                 int number = number(scan.name(), scan.generation(), scan.isHidden());
                 while (scan.nextEntry()) {
                     int kind = scan.kind();
                     int third = switch (kind) {
-                        case Layout.SET, Layout.DELETE -> hash.of(segment.key(scan.entry()));
+                        case Layout.SET, Layout.DELETE -> hash.of(scan.key());
                         case Layout.PUBLISH -> number(scan.recordName(), scan.generation(), scan.isHidden());
                         default -> 0;
                     };
@@ -125,11 +129,8 @@ final class Hint {
                 }
             }
             flush();
-            SegmentHeader of = segment.header();
-            channel.write(
-                    header(Layout.VERSION, folder.format().id(), of.checksum(), segment, channel.position(), (int)
-                            crc.getValue()),
-                    0);
+            int checksum = (int) crc.getValue();
+            channel.write(header(Layout.VERSION, folder.format().id(), channel.position(), checksum), 0);
             return true;
         }
 
@@ -168,27 +169,25 @@ final class Hint {
         }
     }
 
-    private static ByteBuffer header(
-            int version, long folder, int headerChecksum, Segment segment, long bytes, int checksum) {
+    private ByteBuffer header(int version, long folder, long bytes, int checksum) {
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         header.put(MAGIC).putInt(version).putInt(checksum);
-        header.putLong(segment.name().number()).putInt(segment.name().rewrite()).putInt(0);
-        header.putLong(segment.end()).putLong(bytes);
+        header.putLong(of.name().number()).putInt(of.name().rewrite()).putInt(0);
+        header.putLong(end).putLong(bytes);
         if (version > 1) {
-            header.putLong(folder).putInt(headerChecksum);
+            header.putLong(folder).putInt(of.checksum());
         }
         return header.clear();
     }
 
     /** Whether what a hint says of itself is what one of the segment would say; its entries aside. */
-    private static boolean isOf(ByteBuffer header, Format format, Segment segment, long bytes) {
+    private boolean is(ByteBuffer header, Format format, long bytes) {
         if (header.remaining() < HEADER_BYTES) {
             return false;
         }
-        SegmentHeader of = segment.header();
         int version = header.getInt(VERSION);
         long folder = header.getLong(FOLDER);
-        ByteBuffer expected = header(version, folder, of.checksum(), segment, bytes, header.getInt(CHECKSUM));
+        ByteBuffer expected = header(version, folder, bytes, header.getInt(CHECKSUM));
         boolean isVersion = version >= of.version() && version <= Layout.VERSION;
         return isVersion && header.equals(expected) && (version == 1 || format.isOwn(folder));
     }
@@ -198,14 +197,14 @@ final class Hint {
      *
      * @return false if there is no sound hint for the segment as it is; nothing was told then
      */
-    static boolean read(Folder folder, Segment segment, Reader reader) throws IOException {
-        Path file = folder.hint(segment.name());
+    boolean read(Folder folder, Reader reader) throws IOException {
+        Path file = folder.hint(of.name());
         if (!Files.exists(file)) {
             return false;
         }
         try (FileChannel channel = FileChannel.open(file, READ)) {
             ByteBuffer header = headerOf(channel);
-            if (!isLength(channel.size(), segment) || !isOf(header, folder.format(), segment, channel.size())) {
+            if (!isLength(channel.size()) || !is(header, folder.format(), channel.size())) {
                 return false;
             }
             ByteBuffer body =
@@ -225,8 +224,8 @@ final class Hint {
     }
 
     /** Whether a hint of the segment may be so long. */
-    private static boolean isLength(long bytes, Segment segment) {
-        return bytes >= HEADER_BYTES && bytes <= Math.min(Integer.MAX_VALUE, 2 * segment.end());
+    private boolean isLength(long bytes) {
+        return bytes >= HEADER_BYTES && bytes <= Math.min(Integer.MAX_VALUE, 2 * end);
     }
 
     private static ByteBuffer headerOf(FileChannel channel) throws IOException {
@@ -235,10 +234,10 @@ final class Hint {
         return header.flip();
     }
 
-    /** Whether a file is the hint of a segment as it is. */
-    static boolean isSound(Path file, Format format, Segment segment) throws IOException {
+    /** Whether a file is the hint of the segment as it is. */
+    boolean isSound(Path file, Format format) throws IOException {
         try (FileChannel channel = FileChannel.open(file, READ)) {
-            if (!isLength(channel.size(), segment)) {
+            if (!isLength(channel.size())) {
                 return false;
             }
             ByteBuffer header = headerOf(channel);
@@ -248,7 +247,7 @@ final class Hint {
                 crc.update(part.flip());
                 part.clear();
             }
-            return isOf(header, format, segment, channel.size()) && (int) crc.getValue() == header.getInt(CHECKSUM);
+            return is(header, format, channel.size()) && (int) crc.getValue() == header.getInt(CHECKSUM);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 import java.util.random.RandomGenerator;
 
 /**
@@ -13,7 +14,7 @@ import java.util.random.RandomGenerator;
  * enough, the index is that table itself.
  *
  * <p>One thread at a time changes it. Who reads meanwhile may get a wrong answer or a {@link RuntimeException}, and must be able
- * to tell (see {@link Buckets}); it always gets one.
+ * to tell (see {@code Buckets.get}); it always gets one.
  */
 final class Index extends Slots {
     /** No location: the log never has one of this value. */
@@ -146,14 +147,14 @@ final class Index extends Slots {
     }
 
     /**
-     * Adds the locations of one table.
+     * Shows the locations of one table.
      *
      * @param position a hash in it, as an unsigned number
      * @return the position that the next table begins at, beyond {@link #POSITION_MAX} after the last
      */
-    long addTable(long position, Live live) {
+    long forEachLocation(long position, LongConsumer visitor) {
         Slots table = table((int) position);
-        table.addTo(live);
+        table.forEachLocation(visitor);
         return behind(table, position);
     }
 

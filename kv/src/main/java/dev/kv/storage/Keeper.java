@@ -132,7 +132,7 @@ final class Keeper {
 
     private void writeHint(Segment segment) {
         try {
-            Hint.write(log.folder(), segment);
+            segment.hint().write(log.folder(), segment.scan());
             segment.gotHint();
             hintless.remove(segment);
         } catch (Damaged e) {

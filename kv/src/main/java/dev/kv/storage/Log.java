@@ -113,9 +113,11 @@ final class Log {
     /** Where in the segment that grows there has to be more room ahead; {@link Long#MAX_VALUE} once that was told. */
     private long nearingAt;
 
-    /** Whom to tell that entries stand somewhere else now. */
-    @FunctionalInterface
+    /** Whom to tell that entries stand somewhere else now: who finds them by their locations. */
     interface Moves {
+        /** Waits until every change is in force that has begun by now, and counts as dead what those have dropped. */
+        void settle();
+
         /**
          * An entry was copied.
          *
@@ -252,7 +254,7 @@ final class Log {
         }
         Path file = folder.unfinished("large-" + Thread.currentThread().threadId());
         long end;
-        try (Segment beside = Segment.create(file, new Segment.Name(Long.MAX_VALUE, 0), SegmentHeader.BYTES + length)) {
+        try (Segment beside = Segment.create(file, new SegmentName(Long.MAX_VALUE, 0), SegmentHeader.BYTES + length)) {
             beside.append(change);
             end = beside.end();
         } catch (IOException e) {
@@ -290,7 +292,7 @@ final class Log {
             drop(prepared);
             prepared = null;
         }
-        Segment.Name name = new Segment.Name(number + 1, 0);
+        SegmentName name = new SegmentName(number + 1, 0);
         Segment segment;
         try {
             segment = Segment.allocated(file, name);
@@ -403,7 +405,7 @@ final class Log {
         if (noRoom != null && !frees) {
             throw noRoom;
         }
-        Segment.Name name = new Segment.Name(number + 1, 0);
+        SegmentName name = new SegmentName(number + 1, 0);
         if (!isFull()) {
             try {
                 return Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
@@ -422,7 +424,7 @@ final class Log {
     }
 
     /** A segment of what is kept for deletes. Any other room is left to compaction, which makes more of it. */
-    private Segment reserve(Segment.Name name, long bytes) throws Refused {
+    private Segment reserve(SegmentName name, long bytes) throws Refused {
         try {
             Optional<Segment> segment = reserves.takeForDeletes(name, bytes);
             if (segment.isPresent()) {
@@ -478,7 +480,7 @@ final class Log {
     }
 
     /** A segment to be written by compaction, in a file that is not finished; from what is kept for that where the disk is full. */
-    Segment createRewritten(Segment.Name name, long bytes) throws IOException {
+    Segment createRewritten(SegmentName name, long bytes) throws IOException {
         Path file = folder.unfinished(name.toString());
         try {
             return Segment.create(file, name, bytes);
@@ -531,11 +533,11 @@ final class Log {
     private void prepare() throws IOException {
         touchAhead();
         Segment grows;
-        Segment.Name due = null;
+        SegmentName due = null;
         synchronized (this) {
             grows = active;
             if (grows != null && grows.end() >= grows.capacity() / 2 && prepared == null && !isClosed) {
-                due = new Segment.Name(number + 1, 0);
+                due = new SegmentName(number + 1, 0);
             }
         }
         if (!isReserveInUse) {
@@ -604,7 +606,7 @@ final class Log {
         }
     }
 
-    private void makeNext(Segment.Name name, long bytes) throws IOException {
+    private void makeNext(SegmentName name, long bytes) throws IOException {
         Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
         try {
             if (isSyncedAlways || isBusy) {
@@ -625,7 +627,7 @@ final class Log {
     }
 
     private void clear(Segment next) throws IOException {
-        int pieceBytes = isSyncedAlways ? Segment.PAGE_MIN_BYTES : Segment.PIECE_MAX_BYTES;
+        int pieceBytes = isSyncedAlways ? Mapped.PAGE_MIN_BYTES : Segment.PIECE_MAX_BYTES;
         for (long at = 0; at < next.capacity(); at += CLEARED_AT_ONCE_BYTES) {
             next.clear(at + CLEARED_AT_ONCE_BYTES, pieceBytes);
             if (isSyncedAlways) {
@@ -911,6 +913,7 @@ final class Log {
      * @throws IOException if that failed, too; the log is as it was then, and this can be called again
      */
     void rescue(Moves moves) throws IOException {
+        moves.settle();
         List<Segment> doubtful = doubtful();
         List<Segment> fresh = new ArrayList<>();
         synchronized (listing) {
@@ -972,7 +975,7 @@ final class Log {
 
     private Segment copied(Segment doubtful, int index) throws IOException {
         // No segment behind the list has been rewritten: so it does not count before it is on the list.
-        Segment.Name name = new Segment.Name(number + 1 + index, 1);
+        SegmentName name = new SegmentName(number + 1 + index, 1);
         long from = synced(doubtful);
         Path file = folder.unfinished(name.toString());
         Segment copy = Segment.create(file, name, SegmentHeader.BYTES + doubtful.end() - from);
@@ -990,7 +993,7 @@ final class Log {
 
     /** What is moved must not break off half-way. */
     private static void check(Segment copy) {
-        Scan scan = Scan.of(copy);
+        Scan scan = copy.scan();
         while (scan.next()) {
             // Each record is checked.
         }
@@ -1027,7 +1030,7 @@ final class Log {
 
     private void moveAll(Segment from, long start, Segment to, Moves moves) {
         long shift = start - SegmentHeader.BYTES;
-        Scan scan = Scan.ofWritten(to);
+        Scan scan = to.scanWritten();
         while (scan.next()) {
             while (scan.nextEntry()) {
                 int kind = scan.kind();

@@ -4,7 +4,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
-import dev.kv.router.Reply.Word;
 import dev.kv.router.metrics.Counter;
 import dev.kv.router.metrics.Gauge;
 import dev.kv.router.metrics.Metric;
@@ -15,7 +14,6 @@ import dev.kv.router.spi.EngineFailed;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -92,7 +90,9 @@ final class OpenStorage implements Engine.Open {
                     folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
             Buckets buckets = new Buckets(
                     log, folder.hash(), settings.maxBytes(), settings.large().turn());
-            Recovery.Figures figures = new Recovery(folder, chain, mark, log, buckets, doing).run();
+            Replay replay = new Replay(buckets, log);
+            Recovery.Figures figures = new Recovery(folder, chain, mark, log, replay::of, doing).run();
+            replay.end();
             reserveRoom(log);
             Duration took = Duration.ofNanos(System.nanoTime() - from);
             return new OpenStorage(log, buckets, settings, replyMaxBytes, figures, took);
@@ -145,18 +145,6 @@ final class OpenStorage implements Engine.Open {
         return command instanceof Command.Read || (command instanceof Command.Batch batch && batch.isRead());
     }
 
-    /** Tells the log of a file that does not hold what was written to it, and returns what the client hears. */
-    static Reply.Failed told(Damaged damage) {
-        LOG.error("{}", damage.getMessage());
-        return new Reply.Failed(Word.ERR, damage.getMessage() + "; `kv verify` tells more");
-    }
-
-    /** The same for what the JVM makes of a SIGBUS: a page of a mapped file could not be read from the disk, or written to it. */
-    static Reply.Failed told(InternalError unreachable) {
-        LOG.error("a page of the log could not be reached", unreachable);
-        return new Reply.Failed(Word.ERR, "the disk failed: a part of the log could not be read or written");
-    }
-
     @Override
     public void forEachBucket(Engine.BucketVisitor visitor) {
         buckets.forEachBucket(visitor);
@@ -197,32 +185,7 @@ final class OpenStorage implements Engine.Open {
 
     @Override
     public long exportTo(Bytes name, OutputStream stream) throws IOException {
-        try (Buckets.Frozen bucket = Lanes.patiently(() -> buckets.frozen(name))) {
-            if (!bucket.exists()) {
-                throw new EngineFailed(
-                        "there is no bucket " + name + " on this node: `kv route` tells where it would be");
-            }
-            return exportTo(bucket, new BucketStream.Writer(stream, name, bucket.isKept()));
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        } catch (Damaged e) {
-            throw new EngineFailed(e.getMessage() + "; `kv verify` tells more", e);
-        }
-    }
-
-    private long exportTo(Buckets.Frozen bucket, BucketStream.Writer writer) throws IOException {
-        try {
-            bucket.view().forEach(0, (_, key, value) -> {
-                writer.write(key, value);
-                return true;
-            });
-            return writer.end();
-        } catch (IllegalStateException | Damaged | InternalError e) {
-            if (bucket.isCutOff()) {
-                throw new EngineFailed(pins.cutOff("the export"), e);
-            }
-            throw e;
-        }
+        return new Export(buckets, name, pins).run(stream);
     }
 
     @Override

@@ -1,5 +1,7 @@
 package dev.kv.storage;
 
+import java.util.function.LongConsumer;
+
 /**
  * How a bucket came to its name that is found by its generation, and not by the name in its records. Guarded by the lock of the
  * bucket's {@link Shard}.
@@ -38,9 +40,10 @@ final class Publication {
         publishedCost = cost;
     }
 
-    void addTo(Live live) {
-        live.add(leftBy);
-        live.add(publishedBy);
+    /** Shows where the two stand. */
+    void forEachLocation(LongConsumer visitor) {
+        visitor.accept(leftBy);
+        visitor.accept(publishedBy);
     }
 
     /** The records are needed no longer. */

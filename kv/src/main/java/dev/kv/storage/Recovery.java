@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,11 +21,11 @@ final class Recovery {
     private final Chain chain;
     private final Mark mark;
     private final Log log;
-    private final Replay replay;
+    private final Function<Segment, Reader> replay;
     private final Consumer<String> doing;
 
     /** What stays of files is removed when the list of segments says that it no longer counts. */
-    private final List<Segment.Name> dropped = new ArrayList<>();
+    private final List<SegmentName> dropped = new ArrayList<>();
 
     private long readBytes;
     private long hintedBytes;
@@ -32,15 +33,22 @@ final class Recovery {
     /**
      * @param chain that of the folder
      * @param mark that of the chain
+     * @param replay takes in what a segment holds, which is a part of the log from then on
      * @param doing is told from time to time how far it is, for people
      */
-    Recovery(Folder folder, Chain chain, Mark mark, Log log, Buckets buckets, Consumer<String> doing) {
+    Recovery(Folder folder, Chain chain, Mark mark, Log log, Function<Segment, Reader> replay, Consumer<String> doing) {
         this.folder = folder;
         this.chain = chain;
         this.mark = mark;
         this.log = log;
-        this.replay = new Replay(buckets, log);
+        this.replay = replay;
         this.doing = doing;
+    }
+
+    /** Takes in what a segment holds: by its hint, or record by record. */
+    interface Reader extends Hint.Reader {
+        /** Takes in the record with which a scan is. */
+        void record(Scan scan);
     }
 
     /** What it took. */
@@ -54,7 +62,7 @@ final class Recovery {
     Figures run() throws IOException {
         log.startAfter(chain.lastNumber());
         chain.mark().ifPresent(position -> log.sawGeneration(position.generation()));
-        for (Segment.Name name : chain.others()) {
+        for (SegmentName name : chain.others()) {
             LOG.info("{} does not count any more, and is removed", folder.log(name));
             dropped.add(name);
         }
@@ -69,24 +77,20 @@ final class Recovery {
             }
         }
         cutOff(chain.cut());
-        long incomplete = replay.end();
-        if (incomplete > 0) {
-            LOG.info("{} buckets that were not complete when the process ended are dropped", incomplete);
-        }
         folder.sync();
         log.listFirst(chain.list());
         Reserves.writeInAnyCase(folder.path(), () -> mark.set(log.reached()));
         mark.sync();
         Reserves.writeInAnyCase(folder.path(), folder::upgrade);
-        for (Segment.Name name : dropped.reversed()) {
+        for (SegmentName name : dropped.reversed()) {
             folder.remove(name);
         }
         folder.sync();
         return new Figures(readBytes, hintedBytes);
     }
 
-    private void cutOff(List<Segment.Name> names) {
-        for (Segment.Name name : names) {
+    private void cutOff(List<SegmentName> names) {
+        for (SegmentName name : names) {
             LOG.warn("{} is cut off: it follows what is not whole", folder.log(name));
             dropped.add(name);
         }
@@ -114,9 +118,9 @@ final class Recovery {
     }
 
     private boolean read(Chain.Part part, Segment segment) throws IOException {
-        Replayed replayed = new Replayed(segment);
+        Reader reader = replay.apply(segment);
         boolean mayBeHinted = segment.capacity() == part.end() && part.end() >= chain.known(part);
-        if (mayBeHinted && Hint.read(folder, segment, replayed)) {
+        if (mayBeHinted && segment.hint().read(folder, reader)) {
             hintedBytes += part.end();
             segment.gotHint();
             return true;
@@ -124,7 +128,7 @@ final class Recovery {
         Walk walk = new Walk(chain, part, segment);
         Walk.Step step = walk.next();
         while (step == Walk.Step.CHANGE) {
-            walk.records(replayed::record);
+            walk.records(reader::record);
             step = walk.next();
         }
         readBytes += walk.at();
@@ -156,85 +160,6 @@ final class Recovery {
             log.segments().remove(List.of(segment));
             segment.close();
             dropped.add(segment.name());
-        }
-    }
-
-    /** A bucket of a generation, as a segment names it. */
-    private static final class Named {
-        private final byte[] name;
-        private final int hash;
-        private final long generation;
-        private final boolean isHidden;
-        private Bucket bucket;
-
-        Named(byte[] name, int hash, long generation, boolean isHidden) {
-            this.name = name;
-            this.hash = hash;
-            this.generation = generation;
-            this.isHidden = isHidden;
-        }
-    }
-
-    /** Has the buckets take in what a segment holds. */
-    private final class Replayed implements Hint.Reader {
-        private final List<Named> named = new ArrayList<>();
-        private final Segment segment;
-
-        Replayed(Segment segment) {
-            this.segment = segment;
-        }
-
-        /** Takes in the record with which the scan is. */
-        void record(Scan scan) {
-            named.clear();
-            bucket(scan.name(), scan.generation(), scan.isHidden());
-            if (scan.type() == Layout.PUBLISH) {
-                bucket(scan.recordName(), scan.generation(), scan.isHidden());
-            }
-            while (scan.nextEntry()) {
-                int kind = scan.kind();
-                int third = switch (kind) {
-                    case Layout.SET, Layout.DELETE -> folder.hash().of(segment.key(scan.entry()));
-                    case Layout.PUBLISH -> 1;
-                    default -> 0;
-                };
-                entry(0, kind, third, scan.entry(), scan.cost());
-            }
-        }
-
-        @Override
-        public void bucket(byte[] name, long generation, boolean isHidden) {
-            named.add(new Named(name, folder.hash().of(name), generation, isHidden));
-        }
-
-        @Override
-        public void entry(int number, int kind, int keyHash, long offset, long cost) {
-            segment.count(kind, cost);
-            Named of = named.get(number);
-            if (kind == Layout.DROP) {
-                replay.drop(of.name, of.hash, of.generation);
-                return;
-            }
-            if (kind == Layout.PUBLISH) {
-                long location = Log.location(segment, offset);
-                byte[] recordName = named.get(keyHash).name;
-                replay.publish(of.name, of.hash, of.generation, recordName, !of.isHidden, location, cost);
-                return;
-            }
-            if (of.bucket == null || of.bucket.isGone()) {
-                of.bucket = of.isHidden
-                        ? replay.hidden(of.name, of.hash, of.generation)
-                        : replay.bucket(of.name, of.hash, of.generation);
-            }
-            if (of.bucket == null) {
-                segment.died(kind, cost);
-                return;
-            }
-            switch (kind) {
-                case Layout.SET -> replay.set(of.bucket, keyHash, segment, offset, cost);
-                case Layout.BUCKET -> replay.keep(of.bucket, Log.location(segment, offset), cost);
-                default -> replay.delete(of.bucket, keyHash, segment, offset);
-            }
         }
     }
 }

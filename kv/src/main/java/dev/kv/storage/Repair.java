@@ -33,7 +33,7 @@ final class Repair {
     private final Consumer<Damage> found;
     private Chain chain;
     private final List<SegmentList.Entry> sound = new ArrayList<>();
-    private final List<Segment.Name> dropped = new ArrayList<>();
+    private final List<SegmentName> dropped = new ArrayList<>();
     private long files;
     private long bytes;
     private long records;
@@ -152,7 +152,7 @@ final class Repair {
             setAside(part, range);
         }
         long soundBytes = survey.sound().stream().mapToLong(Survey.Range::bytes).sum();
-        Segment.Name name = new Segment.Name(part.name().number(), part.name().rewrite() + 1);
+        SegmentName name = new SegmentName(part.name().number(), part.name().rewrite() + 1);
         Path unfinished = folder.unfinished(name.toString());
         Files.deleteIfExists(unfinished);
         try (Segment rewritten = Segment.create(unfinished, name, SegmentHeader.BYTES + soundBytes)) {
@@ -202,7 +202,7 @@ final class Repair {
         folder.upgrade();
         dropped.addAll(chain.others());
         dropped.addAll(chain.cut());
-        for (Segment.Name name : dropped.reversed()) {
+        for (SegmentName name : dropped.reversed()) {
             folder.remove(name);
         }
         folder.sync();

@@ -1,6 +1,8 @@
 package dev.kv.storage;
 
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the log says, entry by entry in its order, when it is opened; the buckets are as they were written then. By one thread,
@@ -11,6 +13,8 @@ import java.util.Map;
  * generation is never gone before {@link #end}.
  */
 final class Replay {
+    private static final Logger LOG = LoggerFactory.getLogger(Replay.class);
+
     private final Buckets buckets;
     private final Fields fields;
     private final Log log;
@@ -21,6 +25,11 @@ final class Replay {
         this.fields = buckets.fields();
         this.log = log;
         this.byGeneration = buckets.byGeneration();
+    }
+
+    /** Takes in what a segment holds. */
+    Recovery.Reader of(Segment segment) {
+        return new ReplayedSegment(this, fields.hash(), segment);
     }
 
     private Shard shard(int hash) {
@@ -148,12 +157,8 @@ final class Replay {
         }
     }
 
-    /**
-     * Drops the buckets that have no name in the end.
-     *
-     * @return how many of them never had one: whoever wrote them was ended before they were complete
-     */
-    long end() {
+    /** Drops the buckets that have no name in the end: those that never had one were not complete when the process ended. */
+    void end() {
         long incomplete = 0;
         for (Bucket bucket : byGeneration.values()) {
             if (bucket.isHidden() || bucket.isVain()) {
@@ -162,6 +167,8 @@ final class Replay {
             }
         }
         buckets.countGone();
-        return incomplete;
+        if (incomplete > 0) {
+            LOG.info("{} buckets that were not complete when the process ended are dropped", incomplete);
+        }
     }
 }

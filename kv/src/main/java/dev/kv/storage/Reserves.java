@@ -108,7 +108,7 @@ final class Reserves {
      *
      * @return empty if the reserve is smaller
      */
-    Optional<Segment> takeForDeletes(Segment.Name name, long bytes) throws IOException {
+    Optional<Segment> takeForDeletes(SegmentName name, long bytes) throws IOException {
         return take(DELETES, folder.log(name), name, bytes);
     }
 
@@ -117,11 +117,11 @@ final class Reserves {
      *
      * @return empty if the reserve is smaller
      */
-    Optional<Segment> takeForCompaction(Path as, Segment.Name name, long bytes) throws IOException {
+    Optional<Segment> takeForCompaction(Path as, SegmentName name, long bytes) throws IOException {
         return take(COMPACTION, as, name, bytes);
     }
 
-    private Optional<Segment> take(String reserve, Path as, Segment.Name name, long bytes) throws IOException {
+    private Optional<Segment> take(String reserve, Path as, SegmentName name, long bytes) throws IOException {
         Path file = folder.path().resolve(reserve);
         if (size(file) < bytes) {
             return Optional.empty();

@@ -2,10 +2,11 @@ package dev.kv.storage;
 
 import dev.kv.router.config.BadStart;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.zip.CRC32C;
 
 /**
- * Goes through the records of a segment, and checks every one of them unless it was {@linkplain #ofWritten just written}.
+ * Goes through the records of a segment, and checks every one of them unless it was {@linkplain #unchecked just written}.
  *
  * <pre>
  * while (scan.next()) {
@@ -19,8 +20,8 @@ import java.util.zip.CRC32C;
  * An <em>entry</em> is what the log is about: a field of a {@link Layout#WRITE}, or any other record as a whole.
  */
 final class Scan {
-    private final Segment segment;
     private final MemorySegment memory;
+    private final Path path;
     private final long to;
     private final boolean isChecked;
     private final CRC32C crc = new CRC32C();
@@ -36,26 +37,27 @@ final class Scan {
     private long nextEntry;
 
     /** From an offset at which a record begins to one at which one ends, or to where there are no more. */
-    Scan(Segment segment, long from, long to) {
-        this(segment, from, to, true);
+    Scan(MemorySegment memory, Path path, long from, long to) {
+        this(memory, path, from, to, true);
     }
 
-    private Scan(Segment segment, long from, long to, boolean isChecked) {
-        this.segment = segment;
-        this.memory = segment.memory();
+    private Scan(MemorySegment memory, Path path, long from, long to, boolean isChecked) {
+        this.memory = memory;
+        this.path = path;
         this.next = from;
         this.to = to;
         this.isChecked = isChecked;
     }
 
-    /** All of a segment up to its end. */
-    static Scan of(Segment segment) {
-        return new Scan(segment, SegmentHeader.BYTES, segment.end());
+    /** The same without checksums, for who has just written what is read. */
+    static Scan unchecked(MemorySegment memory, Path path, long from, long to) {
+        return new Scan(memory, path, from, to, false);
     }
 
-    /** All of a segment that the caller has written, without its checksums. */
-    static Scan ofWritten(Segment segment) {
-        return new Scan(segment, SegmentHeader.BYTES, segment.end(), false);
+    /** Says of ranges of the segment whether an entry of them is needed. */
+    @FunctionalInterface
+    interface Needed {
+        boolean hasAny(long from, long to);
     }
 
     /**
@@ -71,7 +73,7 @@ final class Scan {
         }
         String wrong = wrong();
         if (wrong != null) {
-            throw new Damaged(segment.path(), at, wrong);
+            throw new Damaged(path, at, wrong);
         }
         type = Layout.type(memory, at);
         flags = Layout.flags(memory, at);
@@ -89,10 +91,10 @@ final class Scan {
      *
      * @throws Damaged as {@link #next()} does
      */
-    boolean next(Live live) throws Damaged {
+    boolean next(Needed needed) throws Damaged {
         while (to - next >= Layout.RECORD_NAME) {
             int length = Layout.recordLength(memory, next);
-            if (!isLength(length, to - next) || live.hasAny(segment, next, next + length)) {
+            if (!isLength(length, to - next) || needed.hasAny(next, next + length)) {
                 break;
             }
             next += length;
@@ -141,23 +143,23 @@ final class Scan {
     private boolean isSound(long head) {
         crc.reset();
         checkedBytes += head;
-        segment.checksum(crc, at + Integer.BYTES, (int) head - Integer.BYTES);
+        Mapped.checksum(memory, crc, at + Integer.BYTES, (int) head - Integer.BYTES);
         long offset = at + head;
         while (offset < end) {
             if (end - offset < Layout.FIELD_KEY) {
                 return false;
             }
-            int key = segment.keyBytes(offset);
-            int value = segment.valueBytes(offset);
+            int key = Layout.keyBytes(memory, offset);
+            int value = Layout.valueBytes(memory, offset);
             if (key < 0 || value < 0) {
                 return false;
             }
             long content = Layout.fieldLength(key, value);
             checkedBytes += content;
-            if (content > end - offset || !segment.isSound(offset, key, value)) {
+            if (content > end - offset || !Mapped.isSoundField(memory, offset, key, value)) {
                 return false;
             }
-            segment.checksum(crc, offset, Layout.FIELD_KEY);
+            Mapped.checksum(memory, crc, offset, Layout.FIELD_KEY);
             offset += content;
         }
         return Layout.recordChecksum(memory, at) == (int) crc.getValue();
@@ -181,7 +183,7 @@ final class Scan {
             fields++;
         }
         if (!isKnown || (type == Layout.PUBLISH && fields != 1)) {
-            throw new BadStart(segment.path() + " holds a record at byte " + at
+            throw new BadStart(path + " holds a record at byte " + at
                     + " that this release does not know: a newer one wrote it, use that one");
         }
     }
@@ -226,7 +228,7 @@ final class Scan {
 
     /** Of a {@link Layout#PUBLISH}: the name that the records of its bucket carry. */
     byte[] recordName() {
-        return segment.key(fields());
+        return key(fields());
     }
 
     long generation() {
@@ -238,7 +240,7 @@ final class Scan {
     }
 
     byte[] name() {
-        return segment.bytes(at + Layout.RECORD_NAME, nameBytes);
+        return Mapped.bytes(memory, at + Layout.RECORD_NAME, nameBytes);
     }
 
     /** Goes on to the next entry of the record; false if there is none. */
@@ -249,6 +251,15 @@ final class Scan {
         }
         nextEntry = type == Layout.WRITE ? entry + sizeOf(entry) : end;
         return true;
+    }
+
+    /** The key of the entry, which is a field. */
+    byte[] key() {
+        return key(entry);
+    }
+
+    private byte[] key(long field) {
+        return Mapped.bytes(memory, field + Layout.FIELD_KEY, Layout.keyBytes(memory, field));
     }
 
     /** Where the entry begins. */

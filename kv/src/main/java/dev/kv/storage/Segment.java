@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
@@ -43,13 +42,8 @@ final class Segment implements AutoCloseable {
     private static final AtomicLongFieldUpdater<Segment> OUTLIVED_BYTES =
             AtomicLongFieldUpdater.newUpdater(Segment.class, "outlivedBytes");
 
-    /** The smallest and the largest page of a system that kv runs on. */
-    static final int PAGE_MIN_BYTES = 4096;
-
+    /** The largest page of a system that kv runs on. */
     private static final long PAGE_MAX_BYTES = 64 * 1024;
-
-    /** How much is copied at once for a checksum. */
-    static final int PART_BYTES = 64 * 1024;
 
     /** The largest piece in which a file is cleared. */
     static final int PIECE_MAX_BYTES = 512 * 1024;
@@ -64,7 +58,7 @@ final class Segment implements AutoCloseable {
     private static final AtomicInteger IDS = new AtomicInteger();
 
     private final int id;
-    private final Name name;
+    private final SegmentName name;
     private volatile Path path;
     private final Arena arena;
     private final MemorySegment memory;
@@ -103,52 +97,8 @@ final class Segment implements AutoCloseable {
     /** Of records that gave a bucket a name which it no longer has: they only say that something older is gone. */
     private volatile long outlivedBytes;
 
-    /**
-     * Which segment a file is.
-     *
-     * @param number its place in the log: what stands in a segment of a higher number was written later
-     * @param rewrite how often compaction has rewritten it; the highest is the one that counts
-     */
-    record Name(long number, int rewrite) implements Comparable<Name> {
-        private static final int HEX_DIGITS = 16;
-
-        /** Higher than any log gets; so the next numbers are numbers, whatever a file is called. */
-        private static final long NUMBER_MAX = 1L << 56;
-
-        /** The segment of a file of this name; null if it is none. */
-        static Name of(String file) {
-            if (!file.matches("[0-9a-f]{16}-[0-9]{1,9}\\.log")) {
-                return null;
-            }
-            Name name = new Name(
-                    Long.parseUnsignedLong(file, 0, HEX_DIGITS, 16),
-                    Integer.parseInt(file.substring(HEX_DIGITS + 1, file.length() - ".log".length())));
-            boolean isPossible =
-                    name.number >= 0 && name.number <= NUMBER_MAX && name.log().equals(file);
-            return isPossible ? name : null;
-        }
-
-        String log() {
-            return this + ".log";
-        }
-
-        String hint() {
-            return this + ".hint";
-        }
-
-        @Override
-        public int compareTo(Name other) {
-            int byNumber = Long.compareUnsigned(number, other.number);
-            return byNumber != 0 ? byNumber : Integer.compare(rewrite, other.rewrite);
-        }
-
-        @Override
-        public String toString() {
-            return "%016x-%d".formatted(number, rewrite);
-        }
-    }
-
-    private Segment(int id, Name name, Path path, Arena arena, MemorySegment memory, FileChannel channel, long end) {
+    private Segment(
+            int id, SegmentName name, Path path, Arena arena, MemorySegment memory, FileChannel channel, long end) {
         this.id = id;
         this.name = name;
         this.path = path;
@@ -159,7 +109,7 @@ final class Segment implements AutoCloseable {
     }
 
     /** Makes the file with all its blocks allocated and maps it; it has no header yet. */
-    static Segment create(Path path, Name name, long bytes) throws IOException {
+    static Segment create(Path path, SegmentName name, long bytes) throws IOException {
         try {
             Allocation.allocate(path, bytes);
             return allocated(path, name);
@@ -170,18 +120,18 @@ final class Segment implements AutoCloseable {
     }
 
     /** Maps a file that has all its blocks; it has no header yet. */
-    static Segment allocated(Path path, Name name) throws IOException {
+    static Segment allocated(Path path, SegmentName name) throws IOException {
         return map(path, name, Files.size(path), SegmentHeader.BYTES, Set.of(READ, WRITE));
     }
 
     /** Maps a file that is there, with {@link #end} at its end. It takes no file descriptor until {@link #seal}. */
-    static Segment open(Path path, Name name) throws IOException {
+    static Segment open(Path path, SegmentName name) throws IOException {
         long bytes = Files.size(path);
         return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ, WRITE)));
     }
 
     /** Likewise, for reading alone. */
-    static Segment openToRead(Path path, Name name) throws IOException {
+    static Segment openToRead(Path path, SegmentName name) throws IOException {
         long bytes = Files.size(path);
         return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ)));
     }
@@ -192,7 +142,7 @@ final class Segment implements AutoCloseable {
     }
 
     @SuppressWarnings("MustBeClosed") // closed with the segment
-    private static Segment map(Path path, Name name, long bytes, long end, Set<StandardOpenOption> access)
+    private static Segment map(Path path, SegmentName name, long bytes, long end, Set<StandardOpenOption> access)
             throws IOException {
         FileChannel channel = FileChannel.open(path, access);
         Arena arena = Arena.ofShared();
@@ -212,7 +162,7 @@ final class Segment implements AutoCloseable {
         return id;
     }
 
-    Name name() {
+    SegmentName name() {
         return name;
     }
 
@@ -228,6 +178,26 @@ final class Segment implements AutoCloseable {
 
     MemorySegment memory() {
         return memory;
+    }
+
+    /** Reads all records up to {@link #end}. */
+    Scan scan() {
+        return scan(SegmentHeader.BYTES, end);
+    }
+
+    /** Reads the records from an offset at which one begins to one at which one ends, or to where there are no more. */
+    Scan scan(long from, long to) {
+        return new Scan(memory, path, from, to);
+    }
+
+    /** Reads all records up to {@link #end}, which the caller has just written, without their checksums. */
+    Scan scanWritten() {
+        return Scan.unchecked(memory, path, SegmentHeader.BYTES, end);
+    }
+
+    /** What its hint is made of, and read by. */
+    Hint hint() throws Damaged {
+        return new Hint(header(), end);
     }
 
     long capacity() {
@@ -301,7 +271,7 @@ final class Segment implements AutoCloseable {
      * and whenever they are written to the disk or given up; but they are also written to the disk as a whole, however little of
      * them has changed, so that they are for a segment that will soon be full.
      *
-     * @param pieceBytes from {@link #PAGE_MIN_BYTES} to {@link #PIECE_MAX_BYTES}
+     * @param pieceBytes from {@link Mapped#PAGE_MIN_BYTES} to {@link #PIECE_MAX_BYTES}
      * @throws IOException if the system does not take them
      */
     void clear(long offset, int pieceBytes) throws IOException {
@@ -629,58 +599,25 @@ final class Segment implements AutoCloseable {
 
     /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
     boolean isSound(long field, int key, int value) {
-        CRC32C crc = new CRC32C();
-        checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + key + value);
-        return checksum(field) == (int) crc.getValue();
+        return Mapped.isSoundField(memory, field, key, value);
     }
 
-    /**
-     * Adds a part to a checksum, as it was copied: the JVM itself ends when it comes upon a page that cannot be read while it
-     * makes a checksum, or compares at length, and not so when it copies.
-     */
+    /** See {@link Mapped#checksum}. */
     void checksum(CRC32C crc, long offset, int length) {
-        checksum(crc, offset, length, new byte[Math.min(length, PART_BYTES)], Held.Seen.NOTHING);
+        Mapped.checksum(memory, crc, offset, length);
     }
 
-    /**
-     * The same, and shows what was copied.
-     *
-     * @param part what it is copied to, a part at a time
-     */
+    /** See {@link Mapped#checksum}. */
     void checksum(CRC32C crc, long offset, int length, byte[] part, Held.Seen seen) {
-        for (int done = 0; done < length; ) {
-            int count = Math.min(length - done, part.length);
-            MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, offset + done, part, 0, count);
-            crc.update(part, 0, count);
-            seen.part(part, count);
-            done += count;
-        }
+        Mapped.checksum(memory, crc, offset, length, part, seen);
     }
 
     byte[] bytes(long offset, int length) {
-        byte[] bytes = new byte[length];
-        MemorySegment.copy(memory, ValueLayout.JAVA_BYTE, offset, bytes, 0, length);
-        return bytes;
+        return Mapped.bytes(memory, offset, length);
     }
 
     private boolean isAt(long offset, byte[] expected) {
-        return isAt(memory, offset, expected, 0, expected.length);
-    }
-
-    /** Whether bytes of an array stand in memory. */
-    static boolean isAt(MemorySegment memory, long offset, byte[] expected, int from, int count) {
-        int i = 0;
-        for (; i + Long.BYTES <= count; i += Long.BYTES) {
-            if (memory.get(Layout.LONG, offset + i) != (long) Layout.ARRAY_LONG.get(expected, from + i)) {
-                return false;
-            }
-        }
-        for (; i < count; i++) {
-            if (memory.get(ValueLayout.JAVA_BYTE, offset + i) != expected[from + i]) {
-                return false;
-            }
-        }
-        return true;
+        return Mapped.isAt(memory, offset, expected, 0, expected.length);
     }
 
     /** Forces what was written onto the disk. Blocks for as long as that takes. By one thread at a time, as {@link #seal}. */

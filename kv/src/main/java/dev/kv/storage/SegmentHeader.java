@@ -18,7 +18,7 @@ import java.util.zip.CRC32C;
  * @param previousEnd where that one ends: nothing behind it counts, nor do segments between the two
  * @param checksum of all this
  */
-record SegmentHeader(int version, long folder, Segment.Name name, long previous, long previousEnd, int checksum) {
+record SegmentHeader(int version, long folder, SegmentName name, long previous, long previousEnd, int checksum) {
     static final int BYTES = 64;
 
     private static final byte[] MAGIC = "kv-log\r\n".getBytes(US_ASCII);
@@ -33,7 +33,7 @@ record SegmentHeader(int version, long folder, Segment.Name name, long previous,
     /**
      * Writes a header of the newest version at the beginning of a segment in which nothing stands there; tells its checksum.
      */
-    static int write(MemorySegment memory, long folder, Segment.Name name, long previous, long previousEnd) {
+    static int write(MemorySegment memory, long folder, SegmentName name, long previous, long previousEnd) {
         MemorySegment.copy(MAGIC, 0, memory, ValueLayout.JAVA_BYTE, 0, MAGIC.length);
         memory.set(Layout.INT, VERSION, Layout.VERSION);
         memory.set(Layout.LONG, NUMBER, name.number());
@@ -58,7 +58,7 @@ record SegmentHeader(int version, long folder, Segment.Name name, long previous,
      * @throws BadStart if a newer release wrote it
      */
     static SegmentHeader of(MemorySegment memory, Path path) throws Damaged {
-        if (memory.byteSize() < BYTES || !Segment.isAt(memory, 0, MAGIC, 0, MAGIC.length)) {
+        if (memory.byteSize() < BYTES || !Mapped.isAt(memory, 0, MAGIC, 0, MAGIC.length)) {
             throw new Damaged(path, 0, "this is no segment of kv's log");
         }
         if (!isSound(memory)) {
@@ -72,7 +72,7 @@ record SegmentHeader(int version, long folder, Segment.Name name, long previous,
         return new SegmentHeader(
                 version,
                 memory.get(Layout.LONG, FOLDER),
-                new Segment.Name(memory.get(Layout.LONG, NUMBER), memory.get(Layout.INT, REWRITE)),
+                new SegmentName(memory.get(Layout.LONG, NUMBER), memory.get(Layout.INT, REWRITE)),
                 memory.get(Layout.LONG, PREVIOUS),
                 memory.get(Layout.LONG, PREVIOUS_END),
                 memory.get(Layout.INT, CHECKSUM));

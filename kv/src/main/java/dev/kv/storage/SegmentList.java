@@ -34,7 +34,7 @@ record SegmentList(long id, long through, List<Entry> segments) {
      * @param bytes where it ends; its file may be longer
      * @param headerChecksum that of its header, which tells it from another one of the same name
      */
-    record Entry(Segment.Name name, long bytes, int headerChecksum) {
+    record Entry(SegmentName name, long bytes, int headerChecksum) {
         Entry endingAt(long offset) {
             return new Entry(name, offset, headerChecksum);
         }
@@ -77,7 +77,7 @@ record SegmentList(long id, long through, List<Entry> segments) {
 
     private static Entry entry(Path file, String line) {
         Matcher words = LINE.matcher(line);
-        Segment.Name name = words.matches() ? Segment.Name.of(words.group(1) + ".log") : null;
+        SegmentName name = words.matches() ? SegmentName.of(words.group(1) + ".log") : null;
         if (name == null) {
             throw new Damaged(file, 0, NOT_IT);
         }

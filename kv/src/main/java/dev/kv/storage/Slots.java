@@ -1,6 +1,7 @@
 package dev.kv.storage;
 
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 import java.util.random.RandomGenerator;
 
 /**
@@ -235,11 +236,11 @@ class Slots {
         }
     }
 
-    /** Adds all locations. */
-    final void addTo(Live live) {
+    /** Shows all locations. */
+    final void forEachLocation(LongConsumer visitor) {
         for (int at = 0; at < slots.length; at += WIDTH) {
             if (slots[at + 1] != 0) {
-                live.add(location(slots, at));
+                visitor.accept(location(slots, at));
             }
         }
     }

@@ -71,7 +71,7 @@ final class StoredBackup {
                 continue;
             }
             boolean[] isTold = new boolean[1];
-            Segment.Name name = Segment.Name.of(file.getKey());
+            SegmentName name = SegmentName.of(file.getKey());
             if (name != null) {
                 Consumer<Damage> told = damage -> {
                     isTold[0] = true;
@@ -134,7 +134,7 @@ final class StoredBackup {
     /** All of the log there is on the disk. */
     private static void listAll(Path data, long id) throws IOException {
         List<SegmentList.Entry> entries = new ArrayList<>();
-        for (Segment.Name name : Folder.segments(data)) {
+        for (SegmentName name : Folder.segments(data)) {
             try (Segment segment = Segment.openToRead(data.resolve(name.log()), name)) {
                 segment.header();
                 entries.add(segment.entry());

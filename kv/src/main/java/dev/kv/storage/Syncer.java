@@ -36,7 +36,7 @@ final class Syncer {
     private static final String STILL_FAILS = "the disk still fails";
 
     private final Log log;
-    private final Buckets buckets;
+    private final Log.Moves moves;
     private final Sync sync;
     private final Queue<Waiting> arrived = new ConcurrentLinkedQueue<>();
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
@@ -63,9 +63,9 @@ final class Syncer {
         }
     }
 
-    Syncer(Log log, Buckets buckets, Sync sync, Troubles troubles) {
+    Syncer(Log log, Log.Moves moves, Sync sync, Troubles troubles) {
         this.log = log;
-        this.buckets = buckets;
+        this.moves = moves;
         this.sync = sync;
         this.troubles = troubles;
         this.thread = new BackgroundThread("kv-sync", troubles, this::turn);
@@ -209,9 +209,7 @@ final class Syncer {
         // Again and again: some were written before the failure, and come to wait now.
         fail(failure);
         try {
-            buckets.awaitChanges();
-            buckets.countGone();
-            log.rescue(buckets::move);
+            log.rescue(moves);
         } catch (IOException e) {
             troubles.warn(STILL_FAILS, String.valueOf(e.getMessage()));
             return false;

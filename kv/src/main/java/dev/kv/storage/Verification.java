@@ -88,7 +88,7 @@ final class Verification {
     /** What is wrong with the hint of a part; nothing is lost with it. */
     static Optional<Damage> damageOfHint(Chain chain, Chain.Part part, Segment segment) throws IOException {
         Optional<Path> hint = chain.hint(part);
-        if (hint.isEmpty() || part.damage().isPresent() || Hint.isSound(hint.get(), chain.format(), segment)) {
+        if (hint.isEmpty() || part.damage().isPresent() || segment.hint().isSound(hint.get(), chain.format())) {
             return Optional.empty();
         }
         return Optional.of(new Damage(

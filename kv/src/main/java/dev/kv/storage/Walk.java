@@ -39,7 +39,7 @@ final class Walk {
         this.chain = chain;
         this.part = part;
         this.segment = segment;
-        this.scan = Scan.of(segment);
+        this.scan = segment.scan();
     }
 
     /**
@@ -75,7 +75,7 @@ final class Walk {
 
     /** Whether all records are there of the change with whose first record the scan is. */
     private boolean isWhole() {
-        Scan ahead = new Scan(segment, scan.at(), segment.end());
+        Scan ahead = segment.scan(scan.at(), segment.end());
         boolean hasMore = true;
         while (hasMore) {
             try {

@@ -174,7 +174,7 @@ class BackupTest {
         });
         try (Folder _ = Folder.hold(data.path());
                 Backup begun = Backup.begin(data.path(), backup)) {
-            for (Segment.Name name : Folder.segments(data.path())) {
+            for (SegmentName name : Folder.segments(data.path())) {
                 begun.take(name, Files.size(data.path().resolve(name.log())));
             }
         }

@@ -176,7 +176,7 @@ class CompactionTest {
         }
     }
 
-    private static List<Segment.Name> segments(Path of) throws IOException {
+    private static List<SegmentName> segments(Path of) throws IOException {
         return Folder.segments(of);
     }
 
@@ -235,25 +235,25 @@ class CompactionTest {
         storage = open(data);
         storage.compact();
         storage.stop(Duration.ZERO);
-        List<Segment.Name> old = segments(before);
-        List<Segment.Name> compacted = segments(data);
+        List<SegmentName> old = segments(before);
+        List<SegmentName> compacted = segments(data);
         assertThat(compacted.size()).isLessThan(old.size());
 
         Path step = before;
         int steps = 0;
         for (int i = 0; i < compacted.size(); i++) {
-            Segment.Name made = compacted.get(i);
+            SegmentName made = compacted.get(i);
             if (old.contains(made)) {
                 continue;
             }
             long next = i + 1 < compacted.size() ? compacted.get(i + 1).number() : Long.MAX_VALUE;
             Files.copy(data.resolve(made.log()), step.resolve(made.log()));
             opensAsItWas(step);
-            List<Segment.Name> listed = new ArrayList<>(compacted.subList(0, i + 1));
+            List<SegmentName> listed = new ArrayList<>(compacted.subList(0, i + 1));
             old.stream().filter(name -> name.number() >= next).forEach(listed::add);
             DataFolder.list(step, listed);
             opensAsItWas(step);
-            for (Segment.Name name : old) {
+            for (SegmentName name : old) {
                 if (name.number() >= made.number() && name.number() < next) {
                     Files.delete(step.resolve(name.log()));
                     Files.deleteIfExists(step.resolve(name.hint()));
@@ -341,7 +341,7 @@ class CompactionTest {
         reopen(data);
         put("bucket-0", "key-1", "3");
         reopen(data);
-        Segment.Name second = segments(data).get(1);
+        SegmentName second = segments(data).get(1);
         Path obstacle = Files.createDirectories(data.resolve(second.hint()).resolveSibling(second.hint() + ".old"));
         Files.move(data.resolve(second.hint()), obstacle.resolve("hint"));
         Files.move(obstacle, data.resolve(second.hint()));

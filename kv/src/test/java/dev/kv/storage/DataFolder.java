@@ -70,9 +70,9 @@ record DataFolder(Path path) {
     }
 
     /** Writes a list of segments, as compaction does when they are to count and no others. */
-    static void list(Path folder, List<Segment.Name> names) throws IOException {
+    static void list(Path folder, List<SegmentName> names) throws IOException {
         List<SegmentList.Entry> entries = new ArrayList<>();
-        for (Segment.Name name : names) {
+        for (SegmentName name : names) {
             try (Segment segment = Segment.openToRead(folder.resolve(name.log()), name)) {
                 segment.header();
                 entries.add(segment.entry());

@@ -120,7 +120,7 @@ class LimitsTest {
     @ValueSource(ints = {0, 1})
     void aSegmentOfTooManyBucketsForAHintHasNone(int more) throws Exception {
         try (Folder other = Folder.hold(folder.resolve("other"))) {
-            Segment.Name name = new Segment.Name(1, 0);
+            SegmentName name = new SegmentName(1, 0);
             try (Segment segment = Segment.create(other.log(name), name, 64 * MIB)) {
                 segment.begin(1, 0, 0);
                 Draft record = new Draft();
@@ -128,7 +128,7 @@ class LimitsTest {
                     record.begin(Layout.DROP, 0, i, Bytes.of("b").array()).end();
                     segment.append(record);
                 }
-                Hint.write(other, segment);
+                segment.hint().write(other, segment.scan());
             }
             assertThat(Files.exists(other.hint(name))).isEqualTo(more == 0);
         }
@@ -243,7 +243,7 @@ class LimitsTest {
         run(new Command.Create(Bytes.of("b")));
         put(Bytes.of("b"), Bytes.of("key"), Bytes.of("value"));
         close();
-        List<Segment.Name> names = Folder.segments(folder.resolve("data"));
+        List<SegmentName> names = Folder.segments(folder.resolve("data"));
         Path log = folder.resolve("data").resolve(names.getLast().log());
         byte[] sound = Files.readAllBytes(log);
         Files.delete(folder.resolve("data").resolve(names.getLast().hint()));
@@ -294,7 +294,7 @@ class LimitsTest {
     @Test
     void aSegmentIsUnmappedThoughAChecksumOfItIsBeingMade() throws Exception {
         Path file = folder.resolve("segment");
-        Segment segment = Segment.create(file, new Segment.Name(1, 0), 256 * MIB);
+        Segment segment = Segment.create(file, new SegmentName(1, 0), 256 * MIB);
         try (ExecutorService threads = Executors.newCachedThreadPool()) {
             AtomicInteger begun = new AtomicInteger();
             Future<Void> reading = threads.submit(() -> {

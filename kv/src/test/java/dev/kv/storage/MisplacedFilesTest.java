@@ -344,10 +344,10 @@ class MisplacedFilesTest {
         DataFolder data = several();
         Map<String, Map<String, String>> content = data.content();
         Path last = data.files(".log").getLast();
-        Segment.Name name = Segment.Name.of(last.getFileName().toString());
-        List<Segment.Name> leftovers = List.of(
-                new Segment.Name(name.number(), 7), new Segment.Name(name.number() + 1, 1), new Segment.Name(0, 3));
-        for (Segment.Name leftover : leftovers) {
+        SegmentName name = SegmentName.of(last.getFileName().toString());
+        List<SegmentName> leftovers = List.of(
+                new SegmentName(name.number(), 7), new SegmentName(name.number() + 1, 1), new SegmentName(0, 3));
+        for (SegmentName leftover : leftovers) {
             Path file = data.path().resolve(leftover.log());
             try (Segment segment = Segment.create(file, leftover, 4096)) {
                 segment.begin(Format.read(data.path()).id(), 0, 0);
@@ -378,8 +378,8 @@ class MisplacedFilesTest {
         byte[] longer = Arrays.copyOf(listed, listed.length + 8_000);
         Arrays.fill(longer, listed.length, longer.length, (byte) 7);
         Files.write(last, longer);
-        Segment.Name name = Segment.Name.of(last.getFileName().toString());
-        Path next = data.path().resolve(new Segment.Name(name.number() + 1, 0).log());
+        SegmentName name = SegmentName.of(last.getFileName().toString());
+        Path next = data.path().resolve(new SegmentName(name.number() + 1, 0).log());
         Files.write(next, new byte[8_192]);
 
         assertThat(data.damages()).isEmpty();

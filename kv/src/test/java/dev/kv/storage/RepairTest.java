@@ -249,8 +249,8 @@ class RepairTest {
         int end = (int) Layout.padded(find(torn, "six") + "six".length() + 1);
         bytes[end + 4] = 64;
         Files.write(torn, bytes);
-        Segment.Name next =
-                new Segment.Name(Segment.Name.of(torn.getFileName().toString()).number() + 1, 0);
+        SegmentName next =
+                new SegmentName(SegmentName.of(torn.getFileName().toString()).number() + 1, 0);
         try (Segment following = Segment.create(crashed.path().resolve(next.log()), next, 4096)) {
             following.begin(Format.read(crashed.path()).id(), next.number() - 1, end + 64);
             following.append(new Draft()

@@ -112,10 +112,10 @@ class StrangeFilesTest {
 
     @Test
     void aSegmentBehindTheListThatIsLongerThanAnySegmentIsRefused() throws Exception {
-        long last = Segment.Name.of(data.files(".log").getLast().getFileName().toString())
+        long last = SegmentName.of(data.files(".log").getLast().getFileName().toString())
                 .number();
-        Path next = data.path().resolve(new Segment.Name(last + 1, 0).log());
-        try (Segment segment = Segment.create(next, new Segment.Name(last + 1, 0), 4096)) {
+        Path next = data.path().resolve(new SegmentName(last + 1, 0).log());
+        try (Segment segment = Segment.create(next, new SegmentName(last + 1, 0), 4096)) {
             segment.begin(
                     Format.read(data.path()).id(),
                     last,
@@ -153,7 +153,7 @@ class StrangeFilesTest {
     @Test
     void aListOfManySegmentsIsRead() throws Exception {
         List<SegmentList.Entry> entries = LongStream.rangeClosed(1, 50_000)
-                .mapToObj(number -> new SegmentList.Entry(new Segment.Name(number, 1), 64L << 20, (int) number))
+                .mapToObj(number -> new SegmentList.Entry(new SegmentName(number, 1), 64L << 20, (int) number))
                 .toList();
         SegmentList list = new SegmentList(7, 50_000, entries);
 
