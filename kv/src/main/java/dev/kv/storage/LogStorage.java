@@ -4,6 +4,15 @@ import dev.kv.router.OperatorError;
 import dev.kv.router.config.Settings;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.engine.Execution;
+import dev.kv.storage.engine.Turn;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.log.PinLimits;
+import dev.kv.storage.log.Sync;
+import dev.kv.storage.tools.Backup;
+import dev.kv.storage.tools.Repair;
+import dev.kv.storage.tools.StoredBackup;
+import dev.kv.storage.tools.Verification;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
@@ -31,10 +40,10 @@ public final class LogStorage implements Engine {
      * @param pins how long readers may hold what compaction has replaced
      * @param large how large commands run
      */
-    record StorageSettings(
+    public record StorageSettings(
             Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins, Execution.Limits large) {
         /** With the bounds for large commands that {@code reference.conf} has. */
-        StorageSettings(Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins) {
+        public StorageSettings(Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins) {
             this(dir, sync, maxBytes, segmentMaxBytes, pins, Execution.Limits.USUAL);
         }
     }

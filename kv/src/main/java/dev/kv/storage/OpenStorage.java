@@ -11,6 +11,27 @@ import dev.kv.router.metrics.State;
 import dev.kv.router.metrics.Unit;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.engine.Commands;
+import dev.kv.storage.engine.Execution;
+import dev.kv.storage.engine.Replay;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.format.Mark;
+import dev.kv.storage.log.Chain;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Pin;
+import dev.kv.storage.log.PinLimits;
+import dev.kv.storage.log.Recovery;
+import dev.kv.storage.log.Refused;
+import dev.kv.storage.log.Reserves;
+import dev.kv.storage.log.Segment;
+import dev.kv.storage.log.Syncer;
+import dev.kv.storage.log.Troubles;
+import dev.kv.storage.maintenance.Compaction;
+import dev.kv.storage.maintenance.Keeper;
+import dev.kv.storage.tools.Backup;
+import dev.kv.storage.tools.Export;
+import dev.kv.storage.tools.Import;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -29,7 +50,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The buckets on this node while it runs; {@link Execution} says which thread runs a command. */
-final class OpenStorage implements Engine.Open {
+public final class OpenStorage implements Engine.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenStorage.class);
 
     /** How long the disk may take for what was written to it. */
@@ -77,7 +98,7 @@ final class OpenStorage implements Engine.Open {
      * @param replyMaxBytes what one reply may hold
      * @param doing is told how far it is, for people
      */
-    static OpenStorage open(LogStorage.StorageSettings settings, long replyMaxBytes, Consumer<String> doing)
+    public static OpenStorage open(LogStorage.StorageSettings settings, long replyMaxBytes, Consumer<String> doing)
             throws IOException {
         long from = System.nanoTime();
         Folder folder = Folder.hold(settings.dir());
@@ -85,7 +106,7 @@ final class OpenStorage implements Engine.Open {
             folder.removeUnfinished();
             Chain chain = Chain.of(folder.path(), folder.format());
             chain.refuseFaults();
-            Mark mark = Mark.open(folder.path(), folder.format().id(), chain.mark());
+            Mark mark = openMark(folder, chain);
             Log log = new Log(
                     folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
             Buckets buckets = new Buckets(
@@ -102,6 +123,14 @@ final class OpenStorage implements Engine.Open {
         }
     }
 
+    private static Mark openMark(Folder folder, Chain chain) throws IOException {
+        long id = folder.format().id();
+        // Written as a whole first if it is not there as the chain has it; then there is nothing left to write.
+        Reserves.writeInAnyCase(
+                folder.path(), () -> Mark.open(folder.path(), id, chain.mark()).close());
+        return Mark.open(folder.path(), id, chain.mark());
+    }
+
     /** Deletes and compaction get room before anybody takes it. */
     private static void reserveRoom(Log log) {
         try {
@@ -111,21 +140,21 @@ final class OpenStorage implements Engine.Open {
         }
     }
 
-    Buckets buckets() {
+    public Buckets buckets() {
         return buckets;
     }
 
-    Log log() {
+    public Log log() {
         return log;
     }
 
     /** Compacts the log as far as that is possible. */
-    void compact() throws IOException {
+    public void compact() throws IOException {
         compact(true);
     }
 
     /** See {@link Compaction#run}. */
-    void compact(boolean isThorough) throws IOException {
+    public void compact(boolean isThorough) throws IOException {
         keeper.compact(isThorough);
     }
 

@@ -1,2 +1,2 @@
-/** Storage: a registry of buckets, and what they hold. */
+/** Storage as a release plugs it in: the settings, and the parts put together. */
 package dev.kv.storage;

@@ -9,6 +9,16 @@ import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
+import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.format.SegmentList;
+import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.PinLimits;
+import dev.kv.storage.log.Segment;
+import dev.kv.storage.log.Sync;
+import dev.kv.storage.tools.Backup;
+import dev.kv.storage.tools.Repair;
+import dev.kv.storage.tools.Verification;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -26,24 +36,24 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** A data folder, and what operators do with it while no node runs there. */
-record DataFolder(Path path) {
+public record DataFolder(Path path) {
     private static final Sync EACH_SECOND = new Sync(false, Optional.of(Duration.ofSeconds(1)));
 
     /** More than any test takes. */
-    static final PinLimits PINS = new PinLimits(Duration.ofHours(1), Duration.ofHours(1));
+    public static final PinLimits PINS = new PinLimits(Duration.ofHours(1), Duration.ofHours(1));
 
     @FunctionalInterface
-    interface Work {
+    public interface Work {
         void with(OpenStorage storage) throws Exception;
     }
 
-    OpenStorage open() throws IOException {
+    public OpenStorage open() throws IOException {
         return OpenStorage.open(
                 new LogStorage.StorageSettings(path, EACH_SECOND, 0, 1L << 20, PINS), 1L << 20, _ -> {});
     }
 
     /** Opens it for so long, and closes it in order. */
-    void open(Work work) throws Exception {
+    public void open(Work work) throws Exception {
         OpenStorage storage = open();
         try {
             work.with(storage);
@@ -52,16 +62,16 @@ record DataFolder(Path path) {
         }
     }
 
-    static void create(OpenStorage storage, String bucket) {
+    public static void create(OpenStorage storage, String bucket) {
         assertThat(reply(storage, new Command.Create(Bytes.of(bucket)))).isEqualTo(Reply.OK);
     }
 
-    static void put(OpenStorage storage, String bucket, String key, String value) {
+    public static void put(OpenStorage storage, String bucket, String key, String value) {
         assertThat(reply(storage, new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
                 .isEqualTo(Reply.OK);
     }
 
-    static Reply get(OpenStorage storage, String bucket, String key) {
+    public static Reply get(OpenStorage storage, String bucket, String key) {
         return reply(storage, new Command.Get(Bytes.of(bucket), Bytes.of(key)));
     }
 
@@ -70,7 +80,7 @@ record DataFolder(Path path) {
     }
 
     /** Writes a list of segments, as compaction does when they are to count and no others. */
-    static void list(Path folder, List<SegmentName> names) throws IOException {
+    public static void list(Path folder, List<SegmentName> names) throws IOException {
         List<SegmentList.Entry> entries = new ArrayList<>();
         for (SegmentName name : names) {
             try (Segment segment = Segment.openToRead(folder.resolve(name.log()), name)) {
@@ -83,7 +93,7 @@ record DataFolder(Path path) {
     }
 
     /** All that is there: by bucket, values by key. */
-    static Map<String, Map<String, String>> content(OpenStorage storage) {
+    public static Map<String, Map<String, String>> content(OpenStorage storage) {
         Map<String, Map<String, String>> content = new TreeMap<>();
         storage.forEachBucket((name, _) -> {
             Map<String, String> values = content.computeIfAbsent(name.text(), _ -> new TreeMap<>());
@@ -97,32 +107,32 @@ record DataFolder(Path path) {
         return content;
     }
 
-    Map<String, Map<String, String>> content() throws Exception {
+    public Map<String, Map<String, String>> content() throws Exception {
         Map<String, Map<String, String>> content = new TreeMap<>();
         open(storage -> content.putAll(content(storage)));
         return content;
     }
 
-    Copied backup(Path to) throws IOException {
+    public Copied backup(Path to) throws IOException {
         try (Folder folder = Folder.holdExisting(path)) {
             return Backup.of(folder, to);
         }
     }
 
-    Checked verify(Consumer<Damage> found) throws IOException {
+    public Checked verify(Consumer<Damage> found) throws IOException {
         try (Folder folder = Folder.holdExisting(path)) {
             return Verification.of(folder, _ -> {}, found);
         }
     }
 
-    List<Damage> damages() throws IOException {
+    public List<Damage> damages() throws IOException {
         List<Damage> damages = new ArrayList<>();
         Checked checked = verify(damages::add);
         assertThat(checked.damages()).isEqualTo(damages.size());
         return damages;
     }
 
-    List<Damage> repair() throws IOException {
+    public List<Damage> repair() throws IOException {
         List<Damage> damages = new ArrayList<>();
         try (Folder folder = Folder.holdExisting(path)) {
             Checked checked = Repair.of(folder, _ -> {}, damages::add);
@@ -131,11 +141,11 @@ record DataFolder(Path path) {
         return damages;
     }
 
-    List<Path> files(String suffix) throws IOException {
+    public List<Path> files(String suffix) throws IOException {
         return files(path, suffix);
     }
 
-    static List<Path> files(Path folder, String suffix) throws IOException {
+    public static List<Path> files(Path folder, String suffix) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             return files.filter(file -> file.toString().endsWith(suffix))
                     .sorted()
@@ -144,7 +154,7 @@ record DataFolder(Path path) {
     }
 
     /** Execution one bit of a file. */
-    static void flip(Path file, long offset) throws IOException {
+    public static void flip(Path file, long offset) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer one = ByteBuffer.allocate(1);
             channel.read(one, offset);
@@ -154,7 +164,7 @@ record DataFolder(Path path) {
     }
 
     /** A copy of a folder, with the folders in it. */
-    static Path copy(Path from, Path to) throws IOException {
+    public static Path copy(Path from, Path to) throws IOException {
         try (Stream<Path> files = Files.walk(from)) {
             for (Path file : files.toList()) {
                 Files.copy(file, to.resolve(from.relativize(file).toString()));
@@ -164,7 +174,7 @@ record DataFolder(Path path) {
     }
 
     /** Copies the files of a folder in use as they are at one moment: anew, if something was made, cut or removed meanwhile. */
-    static void image(Path from, Path to) throws IOException {
+    public static void image(Path from, Path to) throws IOException {
         Map<String, Long> before;
         do {
             before = sizes(from);

@@ -1,0 +1,367 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.storage.index.Index;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.random.RandomGenerator;
+
+/**
+ * A change of one bucket while it is made; {@link Buckets} puts it into force. To be used again for the next one. One thread at a
+ * time.
+ */
+final class Change implements Edit {
+    /** Up to so many keys are looked for one after the other. */
+    private static final int FEW = 8;
+
+    private final Fields fields;
+    private final Turn turn = new Turn(Turn.Limits.NONE);
+    private byte[] name;
+    private int hash;
+
+    /** The bucket that is there, and what of it is not dropped; null if there is none, or no longer. */
+    private Bucket bucket;
+
+    /** What is looked up in: that of the bucket, or a frozen one. */
+    private Index index;
+
+    private Bucket dropped;
+    private long generation;
+    private boolean isKept;
+    private boolean hasDeletes;
+    private long size;
+
+    /** In the order in which the keys were first changed; what is behind them is there to be used again. */
+    private final List<Pending> pending = new ArrayList<>(1);
+
+    private int count;
+
+    /** The same by key, if there are more than a few. */
+    private Map<Bytes, Pending> byKey;
+
+    /** What becomes of a key. */
+    static final class Pending {
+        Bytes key;
+        int hash;
+
+        /** Where it is now; {@link Index#NONE} if it is not there. */
+        long before;
+
+        /** What it takes in the log there. */
+        long costBefore;
+
+        /** Null if the key is removed. */
+        Bytes value;
+
+        /** Whether nothing comes of it. */
+        boolean isVain() {
+            return value == null && before == Index.NONE;
+        }
+
+        private long position() {
+            return Integer.toUnsignedLong(hash);
+        }
+    }
+
+    Change(Fields fields) {
+        this.fields = fields;
+    }
+
+    /** Begins a change that may touch as much as it takes. */
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket) {
+        return of(ofName, ofHash, ofBucket, Turn.Limits.NONE);
+    }
+
+    /**
+     * Begins a change under the lock of the shard.
+     *
+     * @param ofBucket what is there of that name; null if there is none
+     */
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket, Turn.Limits limits) {
+        return of(ofName, ofHash, ofBucket, ofBucket == null ? null : ofBucket.index, limits);
+    }
+
+    /** Begins a change of a bucket that is read in an index that was frozen: nothing else changes the bucket meanwhile. */
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket, Index ofIndex, Turn.Limits limits) {
+        turn.begin(limits);
+        name = ofName;
+        hash = ofHash;
+        bucket = ofBucket;
+        index = ofIndex;
+        dropped = null;
+        generation = 0;
+        isKept = ofBucket != null && ofBucket.isKept();
+        hasDeletes = false;
+        size = ofBucket == null ? 0 : ofIndex.size();
+        count = 0;
+        byKey = null;
+        return this;
+    }
+
+    /** Lets go of what was changed. */
+    void forget() {
+        byKey = null;
+        bucket = null;
+        index = null;
+        dropped = null;
+        if (pending.size() > FEW) {
+            pending.subList(FEW, pending.size()).clear();
+        }
+        for (Pending change : pending) {
+            change.key = null;
+            change.value = null;
+        }
+        count = 0;
+    }
+
+    /** The name of the bucket. */
+    byte[] name() {
+        return name;
+    }
+
+    /** The hash of the name. */
+    int hash() {
+        return hash;
+    }
+
+    /** Whether it neither keeps the bucket nor drops it. */
+    boolean isOfFieldsAlone() {
+        return dropped == null && !keeps();
+    }
+
+    /** Leaves out what nothing comes of. */
+    void forgetVain() {
+        if (hasDeletes) {
+            pending.subList(count, pending.size()).clear();
+            pending.removeIf(Pending::isVain);
+            count = pending.size();
+        }
+    }
+
+    /** Whether the bucket is kept from now on, and was not before. */
+    boolean keeps() {
+        return isKept && (bucket == null || !bucket.isKept());
+    }
+
+    /** The generation of the bucket from now on. */
+    long generation() {
+        return generation;
+    }
+
+    void begin(long ofGeneration) {
+        generation = ofGeneration;
+    }
+
+    /** The bucket that stays and is changed; null if there is none. */
+    Bucket bucket() {
+        return bucket;
+    }
+
+    /** The bucket that goes; null if there is none. */
+    Bucket dropped() {
+        return dropped;
+    }
+
+    /** Of how many keys something becomes. */
+    int count() {
+        return count;
+    }
+
+    /** What becomes of a key. */
+    Pending pending(int index) {
+        return pending.get(index);
+    }
+
+    @Override
+    public boolean exists() {
+        return size > 0 || isKept;
+    }
+
+    @Override
+    public boolean isKept() {
+        return isKept;
+    }
+
+    @Override
+    public long size() {
+        return size;
+    }
+
+    @Override
+    public Bytes get(Bytes key) {
+        Pending change = known(key);
+        if (change != null) {
+            return change.value;
+        }
+        return bucket == null ? null : fields.get(index, key, turn);
+    }
+
+    @Override
+    public Reply read(Bytes key) {
+        Pending change = known(key);
+        if (change != null) {
+            return change.value == null ? Reply.ABSENT : new Reply.Value(change.value);
+        }
+        return bucket == null ? Reply.ABSENT : fields.read(index, key, turn);
+    }
+
+    private Pending known(Bytes key) {
+        if (byKey != null) {
+            return byKey.get(key);
+        }
+        for (int i = 0; i < count; i++) {
+            if (pending.get(i).key.equals(key)) {
+                return pending.get(i);
+            }
+        }
+        return null;
+    }
+
+    @Override
+    public void forEach(long fromPosition, Visitor visitor) {
+        Iterator<Pending> changed = pending.subList(0, count).stream()
+                .filter(change -> change.value != null && change.position() >= fromPosition)
+                .sorted(Comparator.comparingLong(Pending::position))
+                .iterator();
+        Merge merge = new Merge(changed, visitor);
+        if (bucket != null) {
+            fields.forEach(index, fromPosition, turn, merge);
+        }
+        merge.showUpTo(Long.MAX_VALUE);
+    }
+
+    @Override
+    public void draw(Visitor visitor) {
+        RandomGenerator random = ThreadLocalRandom.current();
+        long stored = bucket == null ? 0 : index.size();
+        if (size < stored / 2) {
+            drawOfAll(random.nextLong(size), visitor);
+            return;
+        }
+        boolean[] isShown = {false};
+        while (!isShown[0]) {
+            long place = random.nextLong(stored + count);
+            if (place >= stored) {
+                Pending change = pending.get((int) (place - stored));
+                isShown[0] = change.value != null;
+                if (isShown[0]) {
+                    boolean _ = visitor.visit(change.position(), change.key, change.value);
+                }
+            } else {
+                fields.draw(index, random, turn, (position, key, value) -> {
+                    isShown[0] = known(key) == null;
+                    return isShown[0] && visitor.visit(position, key, value);
+                });
+            }
+        }
+    }
+
+    private void drawOfAll(long place, Visitor visitor) {
+        long[] left = {place};
+        forEach(0, (position, key, value) -> {
+            if (left[0]-- > 0) {
+                return true;
+            }
+            boolean _ = visitor.visit(position, key, value);
+            return false;
+        });
+    }
+
+    /** Shows the pairs of the bucket that are not changed, and those that are, together in order. */
+    private final class Merge implements Visitor {
+        private final Iterator<Pending> changed;
+        private final Visitor visitor;
+        private Pending next;
+        private boolean wantsMore = true;
+
+        Merge(Iterator<Pending> changed, Visitor visitor) {
+            this.changed = changed;
+            this.visitor = visitor;
+            this.next = changed.hasNext() ? changed.next() : null;
+        }
+
+        @Override
+        public boolean visit(long position, Bytes key, Bytes value) {
+            showUpTo(position);
+            if (wantsMore && known(key) == null) {
+                wantsMore = visitor.visit(position, key, value);
+            }
+            return wantsMore;
+        }
+
+        void showUpTo(long position) {
+            while (wantsMore && next != null && next.position() <= position) {
+                wantsMore = visitor.visit(next.position(), next.key, next.value);
+                next = changed.hasNext() ? changed.next() : null;
+            }
+        }
+    }
+
+    @Override
+    public void set(Bytes key, Bytes value) {
+        turn.take(value.size());
+        Pending change = known(key);
+        if (change == null) {
+            change = added(key);
+            size += change.before == Index.NONE ? 1 : 0;
+        } else {
+            size += change.value == null ? 1 : 0;
+        }
+        change.value = value;
+    }
+
+    @Override
+    public void delete(Bytes key) {
+        turn.take(0);
+        Pending change = known(key);
+        if (change == null) {
+            change = added(key);
+            size -= change.before == Index.NONE ? 0 : 1;
+        } else {
+            size -= change.value == null ? 0 : 1;
+        }
+        hasDeletes = true;
+        change.value = null;
+    }
+
+    private Pending added(Bytes key) {
+        if (count == pending.size()) {
+            pending.add(new Pending());
+        }
+        Pending change = pending.get(count++);
+        change.key = key;
+        change.hash = fields.hash().of(key.array());
+        change.before = bucket == null ? Index.NONE : fields.find(index, change.hash, key);
+        change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
+        if (byKey != null) {
+            byKey.put(key, change);
+        } else if (count > FEW) {
+            byKey = new HashMap<>();
+            pending.subList(0, count).forEach(each -> byKey.put(each.key, each));
+        }
+        return change;
+    }
+
+    @Override
+    public void keep() {
+        isKept = true;
+    }
+
+    @Override
+    public void drop() {
+        count = 0;
+        byKey = null;
+        if (bucket != null) {
+            dropped = bucket;
+        }
+        bucket = null;
+        isKept = false;
+        size = 0;
+    }
+}

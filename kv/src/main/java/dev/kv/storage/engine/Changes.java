@@ -1,0 +1,330 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Reply.Word;
+import dev.kv.storage.format.Draft;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Refused;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.concurrent.locks.StampedLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Writes changes of buckets to the log, and puts them into force: into the indexes of the buckets. */
+final class Changes {
+    private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
+
+    /** How long a large change holds the lock of a shard, and then leaves it to others; looked at every so many fields. */
+    private static final long SLICE_NANOS = 1_000_000;
+
+    private static final long PAUSE_NANOS = 100_000;
+    private static final int FIELDS_AT_ONCE = 16;
+
+    private final Log log;
+    private final Fields fields;
+    private final Buckets buckets;
+    private final long maxBytes;
+
+    /** Held for reading while a large change is in the log and not wholly in force. */
+    private final ReentrantReadWriteLock underWay = new ReentrantReadWriteLock();
+
+    /**
+     * @param maxBytes what all buckets together may take in the log; 0 for any
+     */
+    Changes(Log log, Fields fields, Buckets buckets, long maxBytes) {
+        this.log = log;
+        this.fields = fields;
+        this.buckets = buckets;
+        this.maxBytes = maxBytes;
+    }
+
+    /** Writes the fields of one bucket, which is what most changes come down to; under the lock of its shard. */
+    void write(Shard shard, Change change) throws Refused {
+        change.forgetVain();
+        if (change.count() == 0) {
+            return;
+        }
+        change.begin(change.bucket() == null ? log.nextGeneration() : change.bucket().generation);
+        Draft record = shard.draft;
+        long growth = draftFields(change, record);
+        boolean frees = record.end().sets() == 0;
+        if (!frees) {
+            checkRoom(growth);
+        }
+        long location = log.append(frees, record);
+        Bucket bucket = bucket(shard, change);
+        long costBefore = bucket.cost();
+        for (int i = 0; i < change.count(); i++) {
+            put(bucket, change.pending(i), location + record.offset(i) / Layout.ALIGNMENT, record.fieldCost(i));
+        }
+        settle(shard, bucket, costBefore);
+        record.forget();
+    }
+
+    /** Writes a change; under the lock of its shard. */
+    void commit(Change change) throws Refused {
+        Records records = records(change);
+        if (!records.drafts().isEmpty()) {
+            apply(change, records.drafts().iterator(), append(records, log::append), Slices.NONE);
+        }
+    }
+
+    /**
+     * Writes a change that was made of what was frozen, of a bucket that nobody else changes until all of it is in force. Others use
+     * the shard meanwhile; so it is not called under its lock.
+     */
+    void commitLarge(Change change) throws Refused {
+        Records records = records(change);
+        if (records.drafts().isEmpty()) {
+            return;
+        }
+        underWay.readLock().lock();
+        try {
+            long location = append(records, log::appendLarge);
+            try (Slices slices = new Slices(buckets.shard(change.hash()).lock)) {
+                apply(change, records.drafts().iterator(), location, slices);
+            }
+        } finally {
+            underWay.readLock().unlock();
+        }
+    }
+
+    /** Waits until every large change is wholly in force that is in the log by now. */
+    void awaitLarge() {
+        underWay.writeLock().lock();
+        try {
+            LOG.trace("no large change is under way");
+        } finally {
+            underWay.writeLock().unlock();
+        }
+    }
+
+    /** Holds a lock, but not for long at a time. */
+    private static final class Slices implements AutoCloseable {
+        /** For who holds the lock to the end. */
+        static final Slices NONE = new Slices(null);
+
+        private final StampedLock lock;
+        private long stamp;
+        private long until;
+
+        Slices(StampedLock lock) {
+            this.lock = lock;
+            begin();
+        }
+
+        private void begin() {
+            if (lock != null) {
+                stamp = lock.writeLock();
+                until = System.nanoTime() + SLICE_NANOS;
+            }
+        }
+
+        /** Whether others may have had the lock since the change was made. */
+        boolean areUsed() {
+            return lock != null;
+        }
+
+        void next(int fieldsDone) {
+            if (lock != null && fieldsDone % FIELDS_AT_ONCE == 0 && System.nanoTime() - until > 0) {
+                lock.unlockWrite(stamp);
+                // Who waits for the lock would not get it if it were taken again at once.
+                LockSupport.parkNanos(PAUSE_NANOS);
+                begin();
+            }
+        }
+
+        @Override
+        public void close() {
+            lock.unlockWrite(stamp);
+        }
+    }
+
+    /**
+     * What is written of a change.
+     *
+     * @param frees whether it makes room
+     * @param growth by how much more is needed of the log then
+     */
+    private record Records(List<Draft> drafts, boolean frees, long growth) {}
+
+    private Records records(Change change) {
+        List<Draft> drafts = new ArrayList<>(1);
+        change.forgetVain();
+        long growth = draft(change, drafts);
+        boolean frees = !change.keeps();
+        for (int i = 0; i < drafts.size(); i++) {
+            Draft draft = i < drafts.size() - 1 ? drafts.get(i).continued() : drafts.get(i);
+            frees &= draft.end().sets() == 0;
+        }
+        return new Records(drafts, frees, growth);
+    }
+
+    @FunctionalInterface
+    private interface Append {
+        long append(boolean frees, Draft... change) throws Refused;
+    }
+
+    private long append(Records records, Append append) throws Refused {
+        if (!records.frees()) {
+            checkRoom(records.growth());
+        }
+        return append.append(records.frees(), records.drafts().toArray(Draft[]::new));
+    }
+
+    void checkRoom(long growth) throws Refused {
+        if (maxBytes > 0 && growth > 0 && log.liveBytes().get() + growth > maxBytes) {
+            throw new Refused(
+                    Word.NOSPACE,
+                    "the buckets on this node take %d of at most %d bytes, and this does not fit: delete keys, or raise"
+                                    .formatted(log.liveBytes().get(), maxBytes)
+                            + " kv.storage.max-bytes");
+        }
+    }
+
+    /** Adds the records for a change, and returns by how much more is needed of the log then. */
+    private long draft(Change change, List<Draft> drafts) {
+        if (change.count() == 0 && !change.keeps() && change.dropped() == null) {
+            return 0;
+        }
+        long growth = change.dropped() == null ? 0 : -change.dropped().cost();
+        // What is kept for a bucket that is dropped and made anew has a generation of its own.
+        long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
+        change.begin(generation);
+        if (change.keeps()) {
+            Draft record = begin(new Draft(), Layout.BUCKET, Layout.KEPT, change);
+            growth += record.cost();
+            drafts.add(record);
+        }
+        if (change.count() > 0) {
+            Draft record = new Draft();
+            growth += draftFields(change, record);
+            drafts.add(record);
+        } else if (!change.keeps()) {
+            drafts.add(new Draft().begin(Layout.DROP, 0, generation, change.name()));
+        }
+        return growth;
+    }
+
+    /** Begins a record with the fields of a change, and returns by how much more is needed of the log then. */
+    private long draftFields(Change change, Draft record) {
+        begin(record, Layout.WRITE, 0, change);
+        long growth = 0;
+        for (int i = 0; i < change.count(); i++) {
+            Change.Pending pending = change.pending(i);
+            if (pending.value == null) {
+                record.delete(pending.key);
+            } else {
+                record.set(pending.key, pending.value);
+                growth += record.fieldCost(record.fields() - 1);
+            }
+            growth -= pending.costBefore;
+        }
+        return growth;
+    }
+
+    private static Draft begin(Draft record, int type, int flags, Change change) {
+        Bucket bucket = change.bucket();
+        return bucket == null
+                ? record.begin(type, flags, change.generation(), change.name())
+                : record.begin(type, flags | bucket.flags(), change.generation(), bucket.recordName);
+    }
+
+    /** Puts a change into force of which the records stand at a location. */
+    private void apply(Change change, Iterator<Draft> written, long location, Slices slices) {
+        Shard shard = buckets.shard(change.hash());
+        if (change.dropped() != null) {
+            buckets.forget(shard, change.dropped());
+        }
+        if (change.count() == 0 && !change.keeps()) {
+            return;
+        }
+        Bucket bucket = bucket(shard, change);
+        long costBefore = bucket.cost();
+        long next = location;
+        if (change.keeps()) {
+            bucket.keptBy = next;
+            next += written.next().length() / Layout.ALIGNMENT;
+        }
+        if (change.count() > 0) {
+            applyFields(bucket, change, written.next(), next, slices);
+        }
+        settle(shard, bucket, costBefore);
+    }
+
+    /** The bucket that a change is about, made if there is none. */
+    private static Bucket bucket(Shard shard, Change change) {
+        Bucket bucket = change.bucket();
+        if (bucket == null) {
+            bucket = new Bucket(change.name(), change.hash(), change.generation());
+            shard.add(bucket);
+        }
+        return bucket;
+    }
+
+    private void applyFields(Bucket bucket, Change change, Draft record, long location, Slices slices) {
+        for (int i = 0; i < change.count(); i++) {
+            slices.next(i);
+            Change.Pending pending = change.pending(i);
+            if (slices.areUsed()) {
+                pending.before = now(bucket, pending);
+            }
+            put(bucket, pending, location + record.offset(i) / Layout.ALIGNMENT, record.fieldCost(i));
+        }
+    }
+
+    /** Where a key is that was somewhere else, perhaps, before compaction ran. */
+    private long now(Bucket bucket, Change.Pending pending) {
+        long at = pending.before == Index.NONE ? Index.NONE : bucket.index.next(pending.hash, Index.NONE);
+        while (at != Index.NONE && at != pending.before) {
+            at = bucket.index.next(pending.hash, at);
+        }
+        return at == pending.before ? at : fields.find(bucket.index, pending.hash, pending.key);
+    }
+
+    private void settle(Shard shard, Bucket bucket, long costBefore) {
+        if (bucket.cost() != costBefore) {
+            log.liveBytes().addAndGet(bucket.cost() - costBefore);
+        }
+        if (bucket.isHidden()) {
+            return;
+        }
+        shard.countFilled(bucket);
+        if (bucket.isVain()) {
+            forgetVain(shard, bucket);
+        }
+    }
+
+    private void forgetVain(Shard shard, Bucket bucket) {
+        if (bucket.publication == null) {
+            shard.remove(bucket);
+        } else {
+            buckets.forget(shard, bucket);
+        }
+    }
+
+    private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
+        long growth = (pending.value == null ? 0 : cost) - pending.costBefore;
+        if (growth != 0) {
+            // What does not change is not written: another thread's bucket may stand in the same line of the cache.
+            bucket.bytes += growth;
+        }
+        if (pending.before != Index.NONE) {
+            log.segment(pending.before).died(pending.costBefore);
+        }
+        if (pending.value == null) {
+            bucket.index.remove(pending.hash, pending.before);
+            return;
+        }
+        if (pending.before == Index.NONE) {
+            bucket.index.add(pending.hash, location);
+        } else {
+            bucket.index.replace(pending.hash, pending.before, location);
+        }
+    }
+}

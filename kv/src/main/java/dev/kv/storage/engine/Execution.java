@@ -1,0 +1,308 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Word;
+import dev.kv.router.Store;
+import dev.kv.storage.engine.Lanes.Lane;
+import dev.kv.storage.engine.Lanes.Parked;
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.log.NoRoomYet;
+import dev.kv.storage.log.ReadFailure;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs each command in its turn: at once, on the thread that calls, if it touches little; else on a thread for large commands, while
+ * the caller goes on. What a large one reads is as it was in its turn, and a bucket that it changes is its own until all of that is
+ * in force: who comes for it meanwhile waits in a {@linkplain Lanes lane}. So commands on one bucket that come from one thread run in
+ * their order, and a large one keeps nobody waiting but who comes for a bucket that it changes.
+ */
+public final class Execution implements Store {
+    private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
+
+    private final Commands commands;
+    private final Buckets buckets;
+    private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
+    private final Lanes lanes;
+    private final Semaphore places;
+    private final ExecutorService threads;
+
+    /** The thread on which deletes wait for room on a full disk, with what comes behind them. */
+    private final ExecutorService roomThread;
+
+    private final Duration deleteWait;
+    private volatile boolean isClosed;
+
+    /**
+     * The section {@code kv.storage.large}, and {@code kv.storage.delete-wait}.
+     *
+     * @param turn what a command may touch that is no large one
+     * @param waitingMax how many large commands run and wait for a thread at most
+     * @param parkedMax how many commands wait for buckets at most
+     * @param parkedMaxBytes what those hold at most
+     * @param deleteWait how long a delete waits on a full disk until compaction has made room
+     */
+    public record Limits(
+            Turn.Limits turn, int threads, int waitingMax, int parkedMax, long parkedMaxBytes, Duration deleteWait) {
+        public static final Limits USUAL =
+                new Limits(new Turn.Limits(1_000, 1L << 20), 1, 256, 10_000, 64L << 20, Duration.ofSeconds(10));
+    }
+
+    /**
+     * @param acknowledging when the reply to a command that was run may be told
+     */
+    public Execution(
+            Commands commands,
+            Buckets buckets,
+            BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging,
+            Limits limits) {
+        this.commands = commands;
+        this.buckets = buckets;
+        this.acknowledging = acknowledging;
+        this.lanes = new Lanes(limits.parkedMax(), limits.parkedMaxBytes());
+        this.places = new Semaphore(limits.waitingMax());
+        this.threads = threads(limits.threads(), "kv-large-");
+        this.roomThread = threads(1, "kv-room-");
+        this.deleteWait = limits.deleteWait();
+    }
+
+    /** Threads that are there from the start: a process may have none left when they are needed. */
+    private static ExecutorService threads(int count, String name) {
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(
+                count,
+                count,
+                0,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                Thread.ofPlatform().name(name, 0).daemon().factory());
+        threads.prestartAllCoreThreads();
+        return threads;
+    }
+
+    @Override
+    public CompletionStage<Reply> run(Command command) {
+        while (true) {
+            Lane busy;
+            try {
+                return now(command);
+            } catch (Turn.TooMuch more) {
+                try {
+                    return elsewhere(command);
+                } catch (Lanes.Busy e) {
+                    busy = e.lane();
+                }
+            } catch (NoRoomYet e) {
+                return whenRoom(command);
+            } catch (Lanes.Busy e) {
+                busy = e.lane();
+            }
+            Optional<CompletionStage<Reply>> answer = parked(busy, command);
+            if (answer.isPresent()) {
+                return answer.get();
+            }
+        }
+    }
+
+    private CompletionStage<Reply> now(Command command) {
+        Reply reply;
+        try {
+            reply = commands.run(command);
+        } catch (Turn.TooMuch | Lanes.Busy | NoRoomYet later) {
+            throw later;
+        } catch (RuntimeException | InternalError e) {
+            return failed(e);
+        }
+        return acknowledging.apply(command, reply);
+    }
+
+    private CompletionStage<Reply> ran(Command command, Large large) {
+        Reply reply;
+        try (large) {
+            reply = large.run().get();
+        } catch (NoRoomYet later) {
+            throw later;
+        } catch (RuntimeException | InternalError e) {
+            return failed(e);
+        }
+        return acknowledging.apply(command, reply);
+    }
+
+    private static CompletionStage<Reply> failed(Throwable e) {
+        return switch (e) {
+            case Damaged damage -> CompletableFuture.completedFuture(ReadFailure.reply(damage));
+            case InternalError sigbus -> CompletableFuture.completedFuture(ReadFailure.reply(sigbus));
+            default -> CompletableFuture.failedFuture(e);
+        };
+    }
+
+    private static CompletionStage<Reply> refused(String message) {
+        return CompletableFuture.completedFuture(new Reply.Failed(Word.ERR, message));
+    }
+
+    /** Begins a large command in its turn, and has it run by another thread. */
+    private CompletionStage<Reply> elsewhere(Command command) {
+        if (!places.tryAcquire()) {
+            return refused("too many large requests are under way (kv.storage.large.waiting-max): try again later");
+        }
+        Large large;
+        try {
+            large = commands.large(command);
+        } catch (RuntimeException | Error e) {
+            places.release();
+            throw e;
+        }
+        CompletableFuture<Reply> answer = new CompletableFuture<>();
+        Optional<CommandThread> caller = CommandThread.current();
+        onThread(threads, () -> {
+            large.lane().ifPresent(Lane::enter);
+            answer(answer, caller, reply(command, () -> ran(command, large)));
+            large.close();
+            large.lane().ifPresent(this::runParked);
+            places.release();
+        });
+        return answer;
+    }
+
+    /** Runs a task on a thread, or here if that cannot be: what waits in a lane has to be answered. */
+    private static void onThread(ExecutorService on, Runnable task) {
+        try {
+            on.execute(task);
+        } catch (RejectedExecutionException | OutOfMemoryError e) {
+            LOG.debug("no thread takes it", e);
+            task.run();
+        }
+    }
+
+    /** Has a delete, for which a full disk has no room, wait for that in the lane of its bucket. */
+    private CompletionStage<Reply> whenRoom(Command command) {
+        CompletableFuture<Reply> answer = new CompletableFuture<>();
+        Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
+        Lanes.Opening opening = buckets.parkOrOpen(lanes, command.bucket(), parked);
+        opening.opened()
+                .ifPresent(lane -> onThread(roomThread, () -> {
+                    lane.enter();
+                    runParked(lane);
+                }));
+        return opening.place() == Lanes.Place.REFUSED ? tooManyWait() : answer;
+    }
+
+    /** The reply to a command on a bucket that is this thread's own; whatever fails, there is one. */
+    private CompletionStage<Reply> reply(Command command, Supplier<CompletionStage<Reply>> first) {
+        long start = System.nanoTime();
+        Supplier<CompletionStage<Reply>> attempt = first;
+        while (true) {
+            if (isClosed) {
+                return refused("this node stops");
+            }
+            try {
+                return attempt.get();
+            } catch (NoRoomYet e) {
+                if (System.nanoTime() - start > deleteWait.toNanos() || !e.awaitRoom(deleteWait)) {
+                    return CompletableFuture.completedFuture(e.reply());
+                }
+                attempt = () -> runOwn(command);
+            } catch (RuntimeException | Error fault) {
+                return CompletableFuture.failedFuture(fault);
+            }
+        }
+    }
+
+    /** Runs what waits in a lane, and in lanes that are entered with it, until nothing does. */
+    private void runParked(Lane lane) {
+        Deque<Lane> own = new ArrayDeque<>(List.of(lane));
+        while (!own.isEmpty()) {
+            if (buckets.end(lanes, own.peek())) {
+                own.remove();
+                continue;
+            }
+            Lanes.Next next = lanes.next(own.peek());
+            next.entered().ifPresent(own::add);
+            if (next.command().isEmpty()) {
+                own.remove();
+            } else {
+                runParked(next.command().get());
+            }
+        }
+    }
+
+    private void runParked(Parked parked) {
+        Command command = parked.command();
+        answer(parked.answer(), parked.caller(), reply(command, () -> runOwn(command)));
+    }
+
+    /** Runs a command on a bucket that is this thread's own. */
+    private CompletionStage<Reply> runOwn(Command command) {
+        try {
+            return now(command);
+        } catch (Turn.TooMuch more) {
+            return ran(command, commands.large(command));
+        }
+    }
+
+    private static void answer(
+            CompletableFuture<Reply> answer, Optional<CommandThread> caller, CompletionStage<Reply> reply) {
+        var _ = reply.whenComplete((value, fault) -> {
+            Runnable complete = () -> {
+                if (fault == null) {
+                    answer.complete(value);
+                } else {
+                    answer.completeExceptionally(fault);
+                }
+            };
+            caller.ifPresentOrElse(there -> there.execute(complete), complete);
+        });
+    }
+
+    /** The answer to a command that waits in a lane; empty if the lane has ended. */
+    private Optional<CompletionStage<Reply>> parked(Lane lane, Command command) {
+        CompletableFuture<Reply> answer = new CompletableFuture<>();
+        Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
+        Lanes.Place place =
+                command instanceof Command.Rename rename && !rename.bucket().equals(rename.to())
+                        ? buckets.park(lanes, rename.bucket(), rename.to(), parked)
+                        : lanes.park(lane, parked);
+        return switch (place) {
+            case WAITS -> Optional.of(answer);
+            case ENDED -> Optional.empty();
+            case REFUSED -> Optional.of(tooManyWait());
+        };
+    }
+
+    private static CompletionStage<Reply> tooManyWait() {
+        return refused("too many requests wait behind large changes (kv.storage.large.parked-max and parked-max-bytes):"
+                + " try again later");
+    }
+
+    /** Ends the threads; what has not begun is answered with an error. */
+    public void close(Duration limit) {
+        isClosed = true;
+        threads.shutdown();
+        roomThread.shutdown();
+        long end = System.nanoTime() + limit.toNanos();
+        try {
+            if (!threads.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS)
+                    || !roomThread.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                LOG.warn("a large request was still under way");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.format.Hash;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Segment;
+import java.util.random.RandomGenerator;
+
+/** Reads the fields of buckets, which an {@link Index} finds in the {@link Log}. */
+final class Fields {
+    /**
+     * From here on a value is sent from where it stands. Below, a copy costs less than the system call that each value sent by
+     * itself takes.
+     */
+    static final int LARGE_MIN_BYTES = 64 * 1024;
+
+    private final Log log;
+    private final Hash hash;
+
+    Fields(Log log, Hash hash) {
+        this.log = log;
+        this.hash = hash;
+    }
+
+    Hash hash() {
+        return hash;
+    }
+
+    /** Where the key of that hash is; {@link Index#NONE} if it is not there. */
+    long find(Index index, int keyHash, Bytes key) {
+        long location = index.next(keyHash, Index.NONE);
+        while (location != Index.NONE && !log.segment(location).hasKey(Log.offset(location), key.array())) {
+            location = index.next(keyHash, location);
+        }
+        return location;
+    }
+
+    /** Where the key of that hash is which stands in a field of the log. */
+    long find(Index index, int keyHash, Segment segment, long field) {
+        long location = index.next(keyHash, Index.NONE);
+        while (location != Index.NONE && !segment.hasKeyOf(field, log.segment(location), Log.offset(location))) {
+            location = index.next(keyHash, location);
+        }
+        return location;
+    }
+
+    /**
+     * The value of the key as a reply, held where it stands if it is large; {@link Reply#ABSENT} if it is not there.
+     *
+     * @throws Damaged if it is not what was written, and is not held
+     * @throws Turn.TooMuch if it alone is more than a turn
+     */
+    Reply read(Index index, Bytes key, Turn.Limits limits) {
+        long location = find(index, hash.of(key.array()), key);
+        if (location == Index.NONE) {
+            return Reply.ABSENT;
+        }
+        Segment segment = log.segment(location);
+        if (isLarge(segment, location)) {
+            return new Reply.LargeValue(segment.held(Log.offset(location), key.array()));
+        }
+        Turn.check(segment.valueBytes(Log.offset(location)), limits);
+        return new Reply.Value(Bytes.owning(segment.value(Log.offset(location), key.array())));
+    }
+
+    /** The same as a part of a turn. */
+    Reply read(Index index, Bytes key, Turn turn) {
+        long location = find(index, hash.of(key.array()), key);
+        if (location != Index.NONE && isLarge(log.segment(location), location)) {
+            turn.take(0);
+            return new Reply.LargeValue(log.segment(location).held(Log.offset(location), key.array()));
+        }
+        Bytes value = get(index, key, turn);
+        return value == null ? Reply.ABSENT : new Reply.Value(value);
+    }
+
+    private static boolean isLarge(Segment segment, long location) {
+        return segment.valueBytes(Log.offset(location)) >= LARGE_MIN_BYTES;
+    }
+
+    /**
+     * The value of the key as a part of a turn; null if it is not there.
+     *
+     * @throws Damaged if it is not what was written
+     */
+    Bytes get(Index index, Bytes key, Turn turn) {
+        long location = find(index, hash.of(key.array()), key);
+        if (location == Index.NONE) {
+            turn.take(0);
+            return null;
+        }
+        Segment segment = log.segment(location);
+        turn.take(segment.valueBytes(Log.offset(location)));
+        return Bytes.owning(segment.value(Log.offset(location), key.array()));
+    }
+
+    /** What the field takes in the log in a record of its own. */
+    long cost(Bucket bucket, long location) {
+        return Layout.fieldCost(bucket.recordName.length, log.segment(location).memory(), Log.offset(location));
+    }
+
+    /** Shows pairs as {@link View#forEach} does. */
+    void forEach(Index index, long fromPosition, Turn turn, View.Visitor visitor) {
+        if (fromPosition > Index.POSITION_MAX) {
+            return;
+        }
+        index.forEach((int) fromPosition, (keyHash, location) -> show(keyHash, location, turn, visitor));
+    }
+
+    /** Shows a pair as {@link View#draw} does. */
+    void draw(Index index, RandomGenerator random, Turn turn, View.Visitor visitor) {
+        long location = index.draw(random);
+        Segment segment = log.segment(location);
+        boolean _ = show(hash.of(segment.key(Log.offset(location))), location, turn, visitor);
+    }
+
+    private boolean show(int keyHash, long location, Turn turn, View.Visitor visitor) {
+        Segment segment = log.segment(location);
+        long field = Log.offset(location);
+        turn.take(segment.valueBytes(field));
+        // The value first: whoever reads it checks the key, too.
+        Bytes value = Bytes.owning(segment.value(field));
+        return visitor.visit(Integer.toUnsignedLong(keyHash), Bytes.owning(segment.key(field)), value);
+    }
+
+    /** The field is no longer needed. */
+    void died(Bucket bucket, long location) {
+        log.segment(location).died(cost(bucket, location));
+    }
+}

@@ -1,0 +1,108 @@
+package dev.kv.storage.engine;
+
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Segment;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
+
+/** Buckets that are gone, and whose fields still count as needed in the log. Any thread adds. */
+final class GoneBuckets {
+    /** The JVM tells some fields late that a page could not be read. */
+    private static final int SUSPECTS = 8;
+
+    private final Log log;
+    private final Consumer<Bucket> published;
+    private final Queue<Bucket> gone = new ConcurrentLinkedQueue<>();
+
+    /**
+     * @param published is told of each that was published, when it was counted
+     */
+    GoneBuckets(Log log, Consumer<Bucket> published) {
+        this.log = log;
+        this.published = published;
+    }
+
+    void add(Bucket bucket) {
+        gone.add(bucket);
+    }
+
+    /** Counts in the log what they held. What cannot be read for that sets its segment aside, and nothing else. */
+    synchronized void count() {
+        for (Bucket bucket = gone.poll(); bucket != null; bucket = gone.poll()) {
+            Counting counting = new Counting(bucket);
+            while (!counting.isDone()) {
+                counting.goOn();
+            }
+        }
+    }
+
+    /** Goes through the fields of a bucket, again behind one that could not be read. */
+    private final class Counting implements Index.Visitor {
+        private final Bucket bucket;
+        private final long[] suspects = new long[SUSPECTS];
+        private long counted;
+        private long visited;
+        private boolean isDone;
+
+        Counting(Bucket bucket) {
+            this.bucket = bucket;
+        }
+
+        boolean isDone() {
+            return isDone;
+        }
+
+        void goOn() {
+            visited = 0;
+            try {
+                bucket.index.forEach(0, this);
+                countRecords();
+                isDone = true;
+            } catch (InternalError sigbus) {
+                setAside(sigbus);
+            }
+        }
+
+        @Override
+        public boolean visit(int hash, long location) {
+            if (visited++ < counted) {
+                return true;
+            }
+            suspects[(int) (counted % SUSPECTS)] = location;
+            counted++;
+            Segment segment = log.segment(location);
+            if (segment != null && !segment.isDamaged()) {
+                try {
+                    segment.died(Layout.fieldCost(bucket.recordName.length, segment.memory(), Log.offset(location)));
+                } catch (IllegalStateException closedMeanwhile) {
+                    return true;
+                }
+            }
+            return true;
+        }
+
+        private void countRecords() {
+            Segment segment = bucket.isKept() ? log.segment(bucket.keptBy) : null;
+            if (segment != null) {
+                segment.died(Layout.recordCost(bucket.recordName.length));
+            }
+            if (bucket.publication != null) {
+                bucket.publication.died(log);
+                published.accept(bucket);
+            }
+        }
+
+        private void setAside(InternalError sigbus) {
+            for (long location : suspects) {
+                Segment segment = location == Index.NONE ? null : log.segment(location);
+                if (segment != null && !segment.isDamaged() && !segment.canRead(Log.offset(location))) {
+                    segment.damaged(Damaged.unreadable(segment.path(), sigbus));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
+import dev.kv.router.Reply;
+import java.util.ArrayDeque;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Where commands wait, in their order, for buckets of which a large change is under way. The thread that makes the change runs them
+ * when it is done. Any thread.
+ */
+public final class Lanes {
+    private final int parkedMax;
+    private final long parkedMaxBytes;
+
+    /** Guarded by this, as is what waits in the lanes. */
+    private int parked;
+
+    private long parkedBytes;
+
+    /**
+     * @param parkedMax how many commands wait at most, in all lanes together
+     * @param parkedMaxBytes what they hold at most
+     */
+    Lanes(int parkedMax, long parkedMaxBytes) {
+        this.parkedMax = parkedMax;
+        this.parkedMaxBytes = parkedMaxBytes;
+    }
+
+    /**
+     * A command that waits.
+     *
+     * @param caller where the answer is awaited; empty if anywhere
+     */
+    record Parked(Command command, long bytes, CompletableFuture<Reply> answer, Optional<CommandThread> caller) {}
+
+    /** The bucket of a command is being changed by another thread: the command has changed nothing, and waits in the lane. */
+    static final class Busy extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient Lane lane;
+
+        private Busy(Lane lane) {
+            super("a large change is under way", null, false, false);
+            this.lane = lane;
+        }
+
+        Lane lane() {
+            return lane;
+        }
+    }
+
+    /** The lane of one bucket, from the beginning of a large change until nothing waits behind it. */
+    static final class Lane {
+        private final Bytes bucket;
+        private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+        private final CompletableFuture<Void> end = new CompletableFuture<>();
+        private volatile Thread owner;
+
+        Lane(Bytes bucket) {
+            this.bucket = bucket;
+        }
+
+        Bytes bucket() {
+            return bucket;
+        }
+
+        /** From now on the calling thread alone touches the bucket, and runs what waits here. */
+        void enter() {
+            owner = Thread.currentThread();
+        }
+
+        private void leave() {
+            owner = null;
+        }
+
+        /**
+         * Lets the owner pass.
+         *
+         * @throws Busy for every other thread
+         */
+        void check() {
+            if (owner != Thread.currentThread()) {
+                throw new Busy(this);
+            }
+        }
+    }
+
+    /** A command at its place in a lane. */
+    private record Waiting(Parked command, Optional<Meeting> meeting) {}
+
+    /** Where the owners of two lanes meet: the command runs when both have come to it, by the one who comes last. */
+    private static final class Meeting {
+        private final List<Lane> lanes;
+        private int missing;
+
+        Meeting(List<Lane> lanes, int missing) {
+            this.lanes = lanes;
+            this.missing = missing;
+        }
+    }
+
+    /** Whether a command waits now. */
+    enum Place {
+        WAITS,
+        /** The lane has ended: the command is to be run again. */
+        ENDED,
+        /** Too much waits. */
+        REFUSED
+    }
+
+    /**
+     * What became of a command that waits in the lane of its bucket.
+     *
+     * @param opened the lane, if there was none: the caller has a thread enter it
+     */
+    record Opening(Place place, Optional<Lane> opened) {}
+
+    /** Has a command wait in a lane, behind those that wait there. */
+    synchronized Place park(Lane lane, Parked command) {
+        if (lane.end.isDone()) {
+            return Place.ENDED;
+        }
+        if (!hasRoom(command)) {
+            return Place.REFUSED;
+        }
+        count(command, 1);
+        lane.waiting.add(new Waiting(command, Optional.empty()));
+        return Place.WAITS;
+    }
+
+    /** Whether there is room for a command to wait. */
+    synchronized boolean hasRoom(Parked command) {
+        return parked < parkedMax && parkedBytes + command.bytes() <= parkedMaxBytes;
+    }
+
+    /**
+     * Has a command wait in the lanes of two buckets, under the locks of both shards.
+     *
+     * @param lanes those where others go before it; a lane that is not among them was made for this command
+     */
+    synchronized void parkInBoth(List<Lane> both, List<Lane> lanes, Parked command) {
+        count(command, 1);
+        Waiting waiting = new Waiting(command, Optional.of(new Meeting(both, lanes.size())));
+        lanes.forEach(lane -> lane.waiting.add(waiting));
+    }
+
+    private void count(Parked command, int sign) {
+        parked += sign;
+        parkedBytes += sign * command.bytes();
+    }
+
+    /**
+     * What the owner of a lane has to do next.
+     *
+     * @param command to be run by it; empty if it has to leave the lane to the owner of another one
+     * @param entered the lane that it owns, too, from now on
+     */
+    record Next(Optional<Parked> command, Optional<Lane> entered) {}
+
+    /** Takes the next command out of a lane, in which there is one. By its owner. */
+    synchronized Next next(Lane lane) {
+        Waiting next = lane.waiting.remove();
+        if (next.meeting().isPresent()) {
+            Meeting meeting = next.meeting().get();
+            meeting.missing--;
+            if (meeting.missing > 0) {
+                lane.leave();
+                return new Next(Optional.empty(), Optional.empty());
+            }
+        }
+        count(next.command(), -1);
+        Optional<Lane> entered = next.meeting()
+                .flatMap(meeting ->
+                        meeting.lanes.stream().filter(other -> other != lane).findFirst());
+        entered.ifPresent(Lane::enter);
+        return new Next(Optional.of(next.command()), entered);
+    }
+
+    /** Ends a lane in which nothing waits; false if something does. */
+    synchronized boolean end(Lane lane) {
+        return lane.waiting.isEmpty() && lane.end.complete(null);
+    }
+
+    /** Something that is done with buckets, by a thread that may wait. */
+    @FunctionalInterface
+    public interface Patient<T, E extends Exception> {
+        T run() throws E;
+    }
+
+    /** Does something as soon as no large change is in its way. */
+    public static <T, E extends Exception> T patiently(Patient<T, E> work) throws E {
+        while (true) {
+            try {
+                return work.run();
+            } catch (Busy e) {
+                e.lane().end.join();
+            }
+        }
+    }
+
+    /** What a command holds while it waits: names and values, and the objects for them. */
+    static long bytes(Command command) {
+        return switch (command) {
+            case Command.Put put -> bytes(List.of(put.bucket(), put.key(), put.value()));
+            case Command.SetAll set -> bytes(set.pairs());
+            case Command.DeleteAll delete -> bytes(delete.keys());
+            case Command.GetAll get -> bytes(get.keys());
+            case Command.Batch batch ->
+                batch.commands().stream().mapToLong(Lanes::bytes).sum();
+            case Command.Rename rename -> bytes(List.of(rename.bucket(), rename.to()));
+            case Command.Get get -> bytes(List.of(get.bucket(), get.key()));
+            case Command.Delete delete -> bytes(List.of(delete.bucket(), delete.key()));
+            case Command.Measure measure -> bytes(List.of(measure.bucket(), measure.key()));
+            case Command.Add add -> bytes(List.of(add.bucket(), add.key()));
+            case Command.AddDecimal add -> bytes(List.of(add.bucket(), add.key()));
+            case Command.Scan scan -> bytes(List.of(scan.bucket(), scan.match()));
+            case Command.Names names -> bytes(List.of(names.match()));
+            case Command.Create _,
+                    Command.Drop _,
+                    Command.Size _,
+                    Command.Content _,
+                    Command.Sample _,
+                    Command.Count _,
+                    Command.Route _ -> bytes(List.of(command.bucket()));
+        };
+    }
+
+    private static long bytes(Collection<Bytes> parts) {
+        long bytes = OBJECT_BYTES;
+        for (Bytes part : parts) {
+            bytes += OBJECT_BYTES + part.size();
+        }
+        return bytes;
+    }
+
+    /** What an object takes beside what it holds, roughly. */
+    private static final int OBJECT_BYTES = 48;
+}

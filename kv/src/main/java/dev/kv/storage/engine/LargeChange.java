@@ -1,0 +1,40 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Reply;
+import dev.kv.storage.log.Refused;
+import java.util.function.Function;
+
+/** A change of a bucket that takes more than a turn, and has the bucket for itself. By one thread, which has entered the lane. */
+final class LargeChange implements AutoCloseable {
+    private final Changes changes;
+    private final Buckets.Frozen bucket;
+    private final Lanes.Lane lane;
+
+    LargeChange(Changes changes, Buckets.Frozen bucket, Lanes.Lane lane) {
+        this.changes = changes;
+        this.bucket = bucket;
+        this.lane = lane;
+    }
+
+    /** Where commands wait for the bucket. */
+    Lanes.Lane lane() {
+        return lane;
+    }
+
+    /**
+     * Has a command change the bucket.
+     *
+     * @throws Refused if the change could not be written: nothing is changed then
+     */
+    Reply run(Function<Edit, Reply> command) throws Refused {
+        Change change = bucket.change(lane.bucket());
+        Reply reply = command.apply(change);
+        changes.commitLarge(change);
+        return reply;
+    }
+
+    @Override
+    public void close() {
+        bucket.close();
+    }
+}

@@ -1,0 +1,69 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.storage.index.Index;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** A bucket for a command that leaves it as it is: under the lock of its shard, or as it was when its index was frozen. */
+final class Reading implements View {
+    private static final Index NOTHING = new Index();
+
+    private final Fields fields;
+    private final Index index;
+    private final boolean isKept;
+    private final Turn turn;
+
+    Reading(Fields fields, Index index, boolean isKept, Turn turn) {
+        this.fields = fields;
+        this.index = index;
+        this.isKept = isKept;
+        this.turn = turn;
+    }
+
+    /**
+     * A bucket as it is, under the lock of its shard.
+     *
+     * @param bucket null if there is none of the name
+     */
+    static Reading of(Fields fields, Bucket bucket, Turn turn) {
+        return bucket == null
+                ? new Reading(fields, NOTHING, false, turn)
+                : new Reading(fields, bucket.index, bucket.isKept(), turn);
+    }
+
+    @Override
+    public boolean exists() {
+        return isKept || size() > 0;
+    }
+
+    @Override
+    public boolean isKept() {
+        return isKept;
+    }
+
+    @Override
+    public long size() {
+        return index.size();
+    }
+
+    @Override
+    public Bytes get(Bytes key) {
+        return fields.get(index, key, turn);
+    }
+
+    @Override
+    public Reply read(Bytes key) {
+        return fields.read(index, key, turn);
+    }
+
+    @Override
+    public void forEach(long fromPosition, Visitor visitor) {
+        fields.forEach(index, fromPosition, turn, visitor);
+    }
+
+    @Override
+    public void draw(Visitor visitor) {
+        fields.draw(index, ThreadLocalRandom.current(), turn, visitor);
+    }
+}

@@ -1,0 +1,165 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Glob;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+
+/** What each command reads of its bucket. */
+final class Reads {
+    private Reads() {}
+
+    static Reply look(View bucket, Command.Read command, ReplyRoom room) {
+        return switch (command) {
+            case Command.Get get -> bucket.exists() ? read(bucket, get.key(), room) : Reply.NOT_FOUND;
+            case Command.GetAll get -> many(get.keys(), key -> read(bucket, key, room));
+            case Command.Measure measure -> {
+                Bytes value = bucket.get(measure.key());
+                yield value == null ? Reply.ABSENT : new Reply.Amount(value.size());
+            }
+            case Command.Size _ -> new Reply.Amount(bucket.size());
+            case Command.Content content -> content(bucket, content.part(), room);
+            case Command.Sample sample -> sample(bucket, sample, room);
+            case Command.Scan scan -> scan(bucket, scan, room);
+        };
+    }
+
+    /** A reply for each of several things; what the first of them hold is released if one fails. */
+    static <T> Reply many(List<T> asked, Function<T, Reply> answer) {
+        List<Reply> replies = new ArrayList<>(asked.size());
+        try {
+            for (T one : asked) {
+                replies.add(answer.apply(one));
+            }
+            return new Reply.Many(replies);
+        } catch (RuntimeException | Error e) {
+            replies.forEach(Held::releaseIn);
+            throw e;
+        }
+    }
+
+    private static Reply read(View bucket, Bytes key, ReplyRoom room) {
+        Reply reply = bucket.read(key);
+        try {
+            if (reply instanceof Reply.Value(Bytes value)) {
+                room.take(value);
+            } else if (reply instanceof Reply.LargeValue(Held value)) {
+                room.take(value.size());
+            }
+            return reply;
+        } catch (ReplyRoom.TooLarge e) {
+            Held.releaseIn(reply);
+            throw e;
+        }
+    }
+
+    private static Reply content(View bucket, Command.Part part, ReplyRoom room) {
+        Gathered gathered = new Gathered(part, room);
+        bucket.forEach(0, (_, key, value) -> gathered.add(key, value));
+        return gathered.values();
+    }
+
+    /** Keys or values of a bucket, on their way into a reply. */
+    private static final class Gathered {
+        private final List<Bytes> values = new ArrayList<>();
+        private final Command.Part part;
+        private final ReplyRoom room;
+
+        Gathered(Command.Part part, ReplyRoom room) {
+            this.part = part;
+            this.room = room;
+        }
+
+        /** Returns true, as a visitor that wants to see more. */
+        boolean add(Bytes key, Bytes value) {
+            if (part != Command.Part.VALUES) {
+                room.take(key);
+                values.add(key);
+            }
+            if (part != Command.Part.KEYS) {
+                room.take(value);
+                values.add(value);
+            }
+            return true;
+        }
+
+        boolean add(View bucket, Bytes key) {
+            return add(key, part == Command.Part.KEYS ? Bytes.EMPTY : bucket.get(key));
+        }
+
+        Reply values() {
+            return new Reply.Values(values);
+        }
+    }
+
+    private static Reply sample(View bucket, Command.Sample sample, ReplyRoom room) {
+        Gathered gathered = new Gathered(sample.part(), room);
+        if (bucket.size() == 0 || sample.count() == 0) {
+            return gathered.values();
+        }
+        if (sample.count() >= bucket.size()) {
+            return content(bucket, sample.part(), room);
+        }
+        if (!room.holds(Math.abs(sample.count()))) {
+            throw new ReplyRoom.TooLarge();
+        }
+        if (sample.count() > bucket.size() / 2) {
+            drawMost(bucket, (int) sample.count()).forEach(key -> gathered.add(bucket, key));
+        } else if (sample.count() > 0) {
+            drawDifferent(bucket, sample.count(), gathered);
+        } else {
+            for (long i = sample.count(); i < 0; i++) {
+                bucket.draw((_, key, value) -> gathered.add(key, value));
+            }
+        }
+        return gathered.values();
+    }
+
+    /** Draws until so many keys were met, which are at most half of all. */
+    private static void drawDifferent(View bucket, long count, Gathered gathered) {
+        Set<Bytes> drawn = new HashSet<>();
+        while (drawn.size() < count) {
+            bucket.draw((_, key, value) -> !drawn.add(key) || gathered.add(key, value));
+        }
+    }
+
+    /** Each choice of so many keys is as likely as any other (Vitter's algorithm R). */
+    private static List<Bytes> drawMost(View bucket, int count) {
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        List<Bytes> drawn = new ArrayList<>();
+        long[] seen = {0};
+        bucket.forEach(0, (_, key, _) -> {
+            seen[0]++;
+            if (drawn.size() < count) {
+                drawn.add(key);
+            } else {
+                long place = random.nextLong(seen[0]);
+                if (place < count) {
+                    drawn.set((int) place, key);
+                }
+            }
+            return true;
+        });
+        return drawn;
+    }
+
+    private static Reply scan(View bucket, Command.Scan scan, ReplyRoom room) {
+        Gathered gathered = new Gathered(scan.part(), room);
+        Glob match = new Glob(scan.match());
+        ReplyRoom.Page page = new ReplyRoom.Page(scan.count(), room);
+        bucket.forEach(scan.position(), (position, key, value) -> {
+            if (page.endsBefore(position)) {
+                return false;
+            }
+            return !match.matches(key) || gathered.add(key, value);
+        });
+        return new Reply.Page(page.next(), gathered.values);
+    }
+}

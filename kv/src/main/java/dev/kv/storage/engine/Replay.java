@@ -1,0 +1,178 @@
+package dev.kv.storage.engine;
+
+import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Recovery;
+import dev.kv.storage.log.Segment;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What the log says, entry by entry in its order, when it is opened; the buckets are as they were written then. By one thread,
+ * before anybody else.
+ *
+ * <p>A record that made a bucket known by another name may be gone when a later one did so again. Until that is read, the bucket
+ * stands under a name that it no longer had, and may have to give it up to another one: so a bucket that is found by its
+ * generation is never gone before {@link #end}.
+ */
+public final class Replay {
+    private static final Logger LOG = LoggerFactory.getLogger(Replay.class);
+
+    private final Buckets buckets;
+    private final Fields fields;
+    private final Log log;
+    private final Map<Long, Bucket> byGeneration;
+
+    public Replay(Buckets buckets, Log log) {
+        this.buckets = buckets;
+        this.fields = buckets.fields();
+        this.log = log;
+        this.byGeneration = buckets.byGeneration();
+    }
+
+    /** Takes in what a segment holds. */
+    public Recovery.Reader of(Segment segment) {
+        return new ReplayedSegment(this, fields.hash(), segment);
+    }
+
+    private Shard shard(int hash) {
+        return buckets.shard(hash);
+    }
+
+    /** The bucket of that generation, made if there is none; null if there is one of a later generation. */
+    Bucket bucket(byte[] name, int hash, long generation) {
+        log.sawGeneration(generation);
+        Shard shard = shard(hash);
+        Bucket bucket = shard.find(hash, name);
+        if (bucket != null && bucket.generation < generation) {
+            displace(bucket);
+            bucket = null;
+        }
+        if (bucket == null) {
+            bucket = new Bucket(name, hash, generation);
+            shard.add(bucket);
+        }
+        return bucket.generation == generation ? bucket : null;
+    }
+
+    /**
+     * The bucket of that generation, whatever its name; made, and seen by nobody, if there is none. One that was found by the name
+     * in its records leaves it; it keeps it only if the record is lost that says so.
+     */
+    Bucket hidden(byte[] recordName, int hash, long generation) {
+        log.sawGeneration(generation);
+        Bucket bucket = byGeneration.get(generation);
+        if (bucket == null) {
+            Bucket there = shard(hash).find(hash, recordName);
+            boolean isIt = there != null && there.generation == generation;
+            bucket = isIt ? there : new Bucket(recordName, hash, generation);
+            bucket.publication = new Publication();
+            bucket.publication.isVisible = isIt;
+            byGeneration.put(generation, bucket);
+        }
+        return bucket;
+    }
+
+    void set(Bucket bucket, int keyHash, Segment segment, long field, long cost) {
+        long location = Log.location(segment, field);
+        long before = fields.find(bucket.index, keyHash, segment, field);
+        bucket.bytes += cost;
+        log.liveBytes().addAndGet(cost);
+        if (before == Index.NONE) {
+            bucket.index.add(keyHash, location);
+            countFilled(bucket);
+        } else {
+            died(bucket, before);
+            bucket.index.replace(keyHash, before, location);
+        }
+    }
+
+    void delete(Bucket bucket, int keyHash, Segment segment, long field) {
+        long before = fields.find(bucket.index, keyHash, segment, field);
+        if (before != Index.NONE) {
+            died(bucket, before);
+            bucket.index.remove(keyHash, before);
+            countFilled(bucket);
+        }
+        if (bucket.isVain() && bucket.publication == null) {
+            shard(bucket.hash).remove(bucket);
+        }
+    }
+
+    private void countFilled(Bucket bucket) {
+        if (!bucket.isHidden()) {
+            shard(bucket.hash).countFilled(bucket);
+        }
+    }
+
+    private void died(Bucket bucket, long location) {
+        long cost = fields.cost(bucket, location);
+        bucket.bytes -= cost;
+        log.liveBytes().addAndGet(-cost);
+        fields.died(bucket, location);
+    }
+
+    void keep(Bucket bucket, long location, long cost) {
+        if (bucket.isKept()) {
+            log.segment(bucket.keptBy).died(cost);
+        } else {
+            log.liveBytes().addAndGet(cost);
+        }
+        bucket.keptBy = location;
+    }
+
+    void drop(byte[] name, int hash, long generation) {
+        log.sawGeneration(generation);
+        Bucket bucket = shard(hash).find(hash, name);
+        if (bucket != null && bucket.generation < generation) {
+            displace(bucket);
+        }
+    }
+
+    /**
+     * A bucket has this name from now on.
+     *
+     * @param recordName the name in its records
+     * @param leaves whether it was found by that name before
+     */
+    void publish(byte[] name, int hash, long generation, byte[] recordName, boolean leaves, long location, long cost) {
+        Bucket bucket = hidden(recordName, fields.hash().of(recordName), generation);
+        if (!bucket.isHidden()) {
+            shard(bucket.hash).take(bucket);
+        }
+        Bucket there = shard(hash).find(hash, name);
+        if (there != null) {
+            displace(there);
+        }
+        buckets.name(bucket, name, hash);
+        buckets.published(bucket, leaves, location, cost);
+    }
+
+    /** Another bucket stands here from now on, or none. */
+    private void displace(Bucket bucket) {
+        Shard shard = shard(bucket.hash);
+        if (bucket.publication == null) {
+            buckets.forget(shard, bucket);
+            buckets.countGone();
+        } else {
+            shard.take(bucket);
+            bucket.publication.isVisible = false;
+        }
+    }
+
+    /** Drops the buckets that have no name in the end: those that never had one were not complete when the process ended. */
+    public void end() {
+        long incomplete = 0;
+        for (Bucket bucket : byGeneration.values()) {
+            if (bucket.isHidden() || bucket.isVain()) {
+                incomplete += bucket.publication.wasPublished() ? 0 : 1;
+                buckets.forget(shard(bucket.hash), bucket);
+            }
+        }
+        buckets.countGone();
+        if (incomplete > 0) {
+            LOG.info("{} buckets that were not complete when the process ended are dropped", incomplete);
+        }
+    }
+}

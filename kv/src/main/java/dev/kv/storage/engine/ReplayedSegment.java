@@ -1,0 +1,93 @@
+package dev.kv.storage.engine;
+
+import dev.kv.storage.format.Hash;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Scan;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Recovery;
+import dev.kv.storage.log.Segment;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Has the buckets take in what a segment holds. */
+final class ReplayedSegment implements Recovery.Reader {
+    private final List<Named> named = new ArrayList<>();
+    private final Replay replay;
+    private final Hash hash;
+    private final Segment segment;
+
+    /** A bucket of a generation, as a segment names it. */
+    private static final class Named {
+        private final byte[] name;
+        private final int hash;
+        private final long generation;
+        private final boolean isHidden;
+        private Bucket bucket;
+
+        Named(byte[] name, int hash, long generation, boolean isHidden) {
+            this.name = name;
+            this.hash = hash;
+            this.generation = generation;
+            this.isHidden = isHidden;
+        }
+    }
+
+    ReplayedSegment(Replay replay, Hash hash, Segment segment) {
+        this.replay = replay;
+        this.hash = hash;
+        this.segment = segment;
+    }
+
+    @Override
+    public void record(Scan scan) {
+        named.clear();
+        bucket(scan.name(), scan.generation(), scan.isHidden());
+        if (scan.type() == Layout.PUBLISH) {
+            bucket(scan.recordName(), scan.generation(), scan.isHidden());
+        }
+        while (scan.nextEntry()) {
+            int kind = scan.kind();
+            int third = switch (kind) {
+                case Layout.SET, Layout.DELETE -> hash.of(scan.key());
+                case Layout.PUBLISH -> 1;
+                default -> 0;
+            };
+            entry(0, kind, third, scan.entry(), scan.cost());
+        }
+    }
+
+    @Override
+    public void bucket(byte[] name, long generation, boolean isHidden) {
+        named.add(new Named(name, hash.of(name), generation, isHidden));
+    }
+
+    @Override
+    public void entry(int number, int kind, int keyHash, long offset, long cost) {
+        segment.count(kind, cost);
+        Named of = named.get(number);
+        if (kind == Layout.DROP) {
+            replay.drop(of.name, of.hash, of.generation);
+            return;
+        }
+        if (kind == Layout.PUBLISH) {
+            long location = Log.location(segment, offset);
+            byte[] recordName = named.get(keyHash).name;
+            replay.publish(of.name, of.hash, of.generation, recordName, !of.isHidden, location, cost);
+            return;
+        }
+        if (of.bucket == null || of.bucket.isGone()) {
+            of.bucket = of.isHidden
+                    ? replay.hidden(of.name, of.hash, of.generation)
+                    : replay.bucket(of.name, of.hash, of.generation);
+        }
+        if (of.bucket == null) {
+            segment.died(kind, cost);
+            return;
+        }
+        switch (kind) {
+            case Layout.SET -> replay.set(of.bucket, keyHash, segment, offset, cost);
+            case Layout.BUCKET -> replay.keep(of.bucket, Log.location(segment, offset), cost);
+            default -> replay.delete(of.bucket, keyHash, segment, offset);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+
+/** What a reply may still hold. */
+final class ReplyRoom {
+    /** What a value takes beside its bytes, on the way to another node and to a client. */
+    private static final int OVERHEAD_BYTES = 16;
+
+    private final long maxBytes;
+    private long leftBytes;
+
+    ReplyRoom(long maxBytes) {
+        this.maxBytes = maxBytes;
+        this.leftBytes = maxBytes;
+    }
+
+    void take(Bytes value) {
+        take(value.size());
+    }
+
+    void take(int valueBytes) {
+        leftBytes -= OVERHEAD_BYTES + valueBytes;
+        if (leftBytes < 0) {
+            throw new TooLarge();
+        }
+    }
+
+    /** Whether so many values fit, if they are short. */
+    boolean holds(long values) {
+        return values <= leftBytes / OVERHEAD_BYTES;
+    }
+
+    /** Whether half of it is taken: a page can end here. */
+    boolean isScarce() {
+        return leftBytes < maxBytes / 2;
+    }
+
+    /** How far a page goes: things at one position stay together, since the next page begins at a position. */
+    static final class Page {
+        private final long count;
+        private final ReplyRoom room;
+        private long seen;
+        private long last = -1;
+
+        /** The position that the next page begins at; 0 if there is none. */
+        private long next;
+
+        Page(long count, ReplyRoom room) {
+            this.count = count;
+            this.room = room;
+        }
+
+        long next() {
+            return next;
+        }
+
+        boolean endsBefore(long position) {
+            if (position != last && (seen >= count || room.isScarce())) {
+                next = position;
+                return true;
+            }
+            seen++;
+            last = position;
+            return false;
+        }
+    }
+
+    /** A reply that would be larger than replies may be; it ends the command, which has changed nothing then. */
+    static final class TooLarge extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        TooLarge() {
+            super("reply too large", null, false, false);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+import dev.kv.storage.format.Draft;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.StampedLock;
+import java.util.function.Consumer;
+
+/**
+ * A part of the buckets, those whose names' hashes begin alike, and the lock for all that is in them. The buckets are in the
+ * order of the hashes.
+ *
+ * <p>Whoever calls holds the lock, or reads optimistically and takes what it got for void unless the stamp is valid.
+ */
+final class Shard {
+    private static final int CAPACITY_MIN = 4;
+
+    final StampedLock lock = new StampedLock();
+
+    /** For whoever holds the lock for writing. */
+    final Draft draft = new Draft();
+
+    /** Likewise. */
+    final Change change;
+
+    private final int bits;
+    private Bucket[] slots = new Bucket[CAPACITY_MIN];
+
+    /** Of the buckets in {@link #slots}, so that a look at any other than the one that is wanted costs no cache miss. */
+    private int[] hashes = new int[CAPACITY_MIN];
+
+    private int count;
+    private int filled;
+
+    /** Of the buckets of which a large change is under way; null if there are none. */
+    private Map<Bytes, Lanes.Lane> lanes;
+
+    /**
+     * @param bits how many of the first bits of the hashes are the same
+     */
+    Shard(int bits, Fields fields) {
+        this.bits = bits;
+        this.change = new Change(fields);
+    }
+
+    int count() {
+        return count;
+    }
+
+    /** Whether a large change of any bucket is under way. */
+    boolean hasLanes() {
+        return lanes != null;
+    }
+
+    /**
+     * Lets a command pass if no large change of its bucket is under way, or this thread makes it.
+     *
+     * @throws Lanes.Busy if it has to wait
+     */
+    void check(Bytes bucket) {
+        Lanes.Lane lane = lanes == null ? null : lanes.get(bucket);
+        if (lane != null) {
+            lane.check();
+        }
+    }
+
+    /** The lane of a bucket, if there is one. */
+    Optional<Lanes.Lane> openLane(Bytes bucket) {
+        return lanes == null ? Optional.empty() : Optional.ofNullable(lanes.get(bucket));
+    }
+
+    /** The lane of a bucket, made if there is none. */
+    Lanes.Lane lane(Bytes bucket) {
+        if (lanes == null) {
+            lanes = new HashMap<>();
+        }
+        return lanes.computeIfAbsent(bucket, Lanes.Lane::new);
+    }
+
+    /** The lane has ended. */
+    void remove(Lanes.Lane lane) {
+        lanes.remove(lane.bucket());
+        if (lanes.isEmpty()) {
+            lanes = null;
+        }
+    }
+
+    /** How many of them have keys. */
+    int filled() {
+        return filled;
+    }
+
+    /** Counts a bucket, which is here, as one that has keys, or has none. */
+    void countFilled(Bucket bucket) {
+        boolean hasKeys = bucket.index.size() > 0;
+        if (hasKeys != bucket.isFilled) {
+            bucket.isFilled = hasKeys;
+            filled += hasKeys ? 1 : -1;
+        }
+    }
+
+    /** The bucket of the name; null if there is none. */
+    Bucket find(int hash, byte[] name) {
+        Bucket[] now = slots;
+        int[] nowHashes = hashes;
+        int at = home(hash, now.length);
+        for (int n = 0; n < now.length; n++) {
+            Bucket bucket = now[at];
+            if (bucket == null) {
+                return null;
+            }
+            if (nowHashes[at] == hash && Arrays.equals(bucket.name, name)) {
+                return bucket;
+            }
+            at = at + 1 == now.length ? 0 : at + 1;
+        }
+        return null;
+    }
+
+    /** Adds a bucket of a name that has none. */
+    void add(Bucket bucket) {
+        if (count >= slots.length - slots.length / 4) {
+            resize(slots.length + slots.length / 2);
+        }
+        insert(bucket);
+        count++;
+    }
+
+    private void resize(int capacity) {
+        Bucket[] old = slots;
+        slots = new Bucket[capacity];
+        hashes = new int[capacity];
+        for (Bucket bucket : old) {
+            if (bucket != null) {
+                insert(bucket);
+            }
+        }
+    }
+
+    private void insert(Bucket bucket) {
+        int at = home(bucket.hash, slots.length);
+        while (slots[at] != null) {
+            at = at + 1 == slots.length ? 0 : at + 1;
+        }
+        slots[at] = bucket;
+        hashes[at] = bucket.hash;
+    }
+
+    /** Removes a bucket, which is there, for good. */
+    void remove(Bucket bucket) {
+        bucket.goes();
+        take(bucket);
+    }
+
+    /** Takes out a bucket, which is there, and moves back what would no longer be found. */
+    void take(Bucket bucket) {
+        int gap = home(bucket.hash, slots.length);
+        while (slots[gap] != bucket) {
+            gap = gap + 1 == slots.length ? 0 : gap + 1;
+        }
+        int next = gap;
+        for (int n = 1; n < slots.length; n++) {
+            next = next + 1 == slots.length ? 0 : next + 1;
+            if (slots[next] == null) {
+                break;
+            }
+            int home = home(hashes[next], slots.length);
+            boolean isBetween = gap <= next ? gap < home && home <= next : gap < home || home <= next;
+            if (!isBetween) {
+                slots[gap] = slots[next];
+                hashes[gap] = hashes[next];
+                gap = next;
+            }
+        }
+        slots[gap] = null;
+        count--;
+        filled -= bucket.isFilled ? 1 : 0;
+        bucket.isFilled = false;
+        if (slots.length > CAPACITY_MIN && count < slots.length / 4) {
+            resize(Math.max(CAPACITY_MIN, slots.length / 2));
+        }
+    }
+
+    /** Shows all buckets. */
+    void forEach(Consumer<Bucket> visitor) {
+        for (Bucket bucket : slots) {
+            if (bucket != null) {
+                visitor.accept(bucket);
+            }
+        }
+    }
+
+    /** The number of keys in all buckets. */
+    long keys() {
+        long keys = 0;
+        for (Bucket bucket : slots) {
+            keys += bucket == null ? 0 : bucket.index.size();
+        }
+        return keys;
+    }
+
+    private int home(int hash, int capacity) {
+        return (int) ((Integer.toUnsignedLong(hash << bits) * capacity) >>> Integer.SIZE);
+    }
+}

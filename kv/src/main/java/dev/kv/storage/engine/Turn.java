@@ -1,0 +1,59 @@
+package dev.kv.storage.engine;
+
+/**
+ * What one command may touch on the thread that called, so that others wait a bounded time: keys, and bytes of values. A command
+ * that touches more ends with {@link TooMuch}, has changed nothing then, and begins anew on a thread for such commands.
+ */
+public final class Turn {
+    private long keys;
+    private long bytes;
+
+    /**
+     * The bounds of a turn.
+     *
+     * @param keys how many keys or buckets it touches at most
+     * @param bytes how many bytes of values
+     */
+    public record Limits(int keys, long bytes) {
+        static final Limits NONE = new Limits(Integer.MAX_VALUE, Long.MAX_VALUE);
+    }
+
+    /** A command touches more than its turn has. */
+    static final class TooMuch extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private TooMuch() {
+            super("more than one turn", null, false, false);
+        }
+    }
+
+    Turn(Limits limits) {
+        begin(limits);
+    }
+
+    /** Begins a turn. */
+    void begin(Limits limits) {
+        keys = limits.keys == Integer.MAX_VALUE ? Long.MAX_VALUE : limits.keys;
+        bytes = limits.bytes;
+    }
+
+    /**
+     * A key is touched, and a value of so many bytes.
+     *
+     * @throws TooMuch if the turn has no room for it
+     */
+    void take(long valueBytes) {
+        keys--;
+        bytes -= valueBytes;
+        if ((keys | bytes) < 0) {
+            throw new TooMuch();
+        }
+    }
+
+    /** Ends the command if one value alone is more than a turn. */
+    static void check(long valueBytes, Limits limits) {
+        if (valueBytes > limits.bytes) {
+            throw new TooMuch();
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/** The buckets, and what commands do to them. */
+package dev.kv.storage.engine;

@@ -1,0 +1,41 @@
+package dev.kv.storage.format;
+
+import java.nio.file.Path;
+
+/** A file of the log does not hold what was written to it. */
+public final class Damaged extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final transient Path file;
+    private final long offset;
+    private final String what;
+
+    /**
+     * @param offset the first byte of what is wrong
+     */
+    public Damaged(Path file, long offset, String what) {
+        super("%s is damaged at byte %d: %s".formatted(file, offset, what));
+        this.file = file;
+        this.offset = offset;
+        this.what = what;
+    }
+
+    /** What becomes of a file when the system cannot read a page of it, a SIGBUS, of which the JVM makes an error. */
+    public static Damaged unreadable(Path file, InternalError sigbus) {
+        Damaged damaged = new Damaged(file, 0, "a part of it cannot be read");
+        damaged.initCause(sigbus);
+        return damaged;
+    }
+
+    public Path file() {
+        return file;
+    }
+
+    public long offset() {
+        return offset;
+    }
+
+    public String what() {
+        return what;
+    }
+}

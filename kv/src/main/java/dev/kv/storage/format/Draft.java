@@ -1,0 +1,198 @@
+package dev.kv.storage.format;
+
+import dev.kv.router.Bytes;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import java.util.zip.CRC32C;
+
+/**
+ * A record while it is put together, to be used again for the next one. The arrays that it is given are read when it is
+ * written. One thread at a time.
+ */
+public final class Draft {
+    private static final byte[] NOTHING = new byte[0];
+    private static final int FIELDS_KEPT_MAX = 1024;
+
+    private final CRC32C crc = new CRC32C();
+
+    /** The header and the name, with the padding behind it. */
+    private byte[] head = new byte[64];
+
+    private int headBytes;
+    private int nameBytes;
+
+    private int fields;
+    private byte[] headers = new byte[Layout.FIELD_KEY];
+    private byte[][] keys = new byte[1][];
+    private byte[][] values = new byte[1][];
+    private long[] offsets = new long[1];
+    private long length;
+    private int sets;
+    private long cost;
+    private long tombstoneBytes;
+
+    /** Begins a record without fields so far. */
+    public Draft begin(int type, int flags, long generation, byte[] name) {
+        nameBytes = name.length;
+        headBytes = (int) Layout.recordCost(name.length);
+        if (head.length < headBytes) {
+            head = new byte[headBytes];
+        }
+        Layout.ARRAY_LONG.set(head, Layout.RECORD_GENERATION, generation);
+        Layout.ARRAY_INT.set(head, Layout.RECORD_TYPE, Layout.typeAndFlags(type, flags));
+        Layout.ARRAY_INT.set(head, Layout.RECORD_NAME_BYTES, name.length);
+        System.arraycopy(name, 0, head, Layout.RECORD_NAME, name.length);
+        Arrays.fill(head, Layout.RECORD_NAME + name.length, headBytes, (byte) 0);
+        fields = 0;
+        sets = 0;
+        length = headBytes;
+        cost = type == Layout.WRITE ? 0 : headBytes;
+        tombstoneBytes = type == Layout.DROP ? headBytes : 0;
+        return this;
+    }
+
+    public Draft set(Bytes key, Bytes value) {
+        field(Layout.SET, key.array(), value.array());
+        sets++;
+        return this;
+    }
+
+    public Draft delete(Bytes key) {
+        field(Layout.DELETE, key.array(), NOTHING);
+        tombstoneBytes += fieldCost(fields - 1);
+        return this;
+    }
+
+    /** Says which name the records of a bucket carry that is published. */
+    public Draft recordName(byte[] name) {
+        field(Layout.RECORD_NAMES, name, NOTHING);
+        cost = length;
+        return this;
+    }
+
+    private void field(int kind, byte[] key, byte[] value) {
+        if (fields == keys.length) {
+            int size = 2 * fields;
+            keys = Arrays.copyOf(keys, size);
+            values = Arrays.copyOf(values, size);
+            offsets = Arrays.copyOf(offsets, size);
+            headers = Arrays.copyOf(headers, size * Layout.FIELD_KEY);
+        }
+        int at = fields * Layout.FIELD_KEY;
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_KEY_BYTES, key.length);
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_VALUE_BYTES, value.length);
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_KIND, kind);
+        crc.reset();
+        crc.update(headers, at + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
+        crc.update(key, 0, key.length);
+        crc.update(value, 0, value.length);
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_CHECKSUM, (int) crc.getValue());
+        keys[fields] = key;
+        values[fields] = value;
+        offsets[fields] = length;
+        length += Layout.fieldLength(key.length, value.length);
+        cost += Layout.fieldCost(nameBytes, key.length, value.length);
+        fields++;
+    }
+
+    /** Says that the next record belongs to the same change. */
+    public Draft continued() {
+        int word = (int) Layout.ARRAY_INT.get(head, Layout.RECORD_TYPE);
+        Layout.ARRAY_INT.set(head, Layout.RECORD_TYPE, word | Layout.typeAndFlags(0, Layout.MORE));
+        return this;
+    }
+
+    /** Completes the record: nothing can be added any more. */
+    public Draft end() {
+        Layout.ARRAY_INT.set(head, Layout.RECORD_LENGTH, (int) length);
+        crc.reset();
+        crc.update(head, Integer.BYTES, headBytes - Integer.BYTES);
+        crc.update(headers, 0, fields * Layout.FIELD_KEY);
+        Layout.ARRAY_INT.set(head, Layout.RECORD_CHECKSUM, (int) crc.getValue());
+        return this;
+    }
+
+    /** What it takes in the log. */
+    public long length() {
+        return length;
+    }
+
+    public int fields() {
+        return fields;
+    }
+
+    public int sets() {
+        return sets;
+    }
+
+    /** Where a field begins, from the beginning of the record. */
+    public long offset(int field) {
+        return offsets[field];
+    }
+
+    /** What a field would take in a record of its own. */
+    public long fieldCost(int field) {
+        return Layout.fieldCost(nameBytes, keys[field].length, values[field].length);
+    }
+
+    /** What all of it would take, each field in a record of its own. */
+    public long cost() {
+        return cost;
+    }
+
+    /** The part of the cost for what only says that something older is gone. */
+    public long tombstoneBytes() {
+        return tombstoneBytes;
+    }
+
+    public void writeTo(MemorySegment memory, long at) {
+        MemorySegment.copy(head, 0, memory, ValueLayout.JAVA_BYTE, at, headBytes);
+        for (int i = 0; i < fields; i++) {
+            long field = at + offsets[i];
+            byte[] key = keys[i];
+            byte[] value = values[i];
+            MemorySegment.copy(headers, i * Layout.FIELD_KEY, memory, ValueLayout.JAVA_BYTE, field, Layout.FIELD_KEY);
+            long content = field + Layout.FIELD_KEY;
+            MemorySegment.copy(key, 0, memory, ValueLayout.JAVA_BYTE, content, key.length);
+            MemorySegment.copy(value, 0, memory, ValueLayout.JAVA_BYTE, content + key.length, value.length);
+        }
+    }
+
+    /** Whether it stands in memory as it was written there: a page has taken all of what is on it, or nothing. */
+    public boolean standsIn(MemorySegment memory, long at) {
+        // It is to be read again, and not known by what was written.
+        VarHandle.acquireFence();
+        if (Layout.recordChecksum(memory, at) != (int) Layout.ARRAY_INT.get(head, Layout.RECORD_CHECKSUM)) {
+            return false;
+        }
+        boolean isOnOnePage = at / Mapped.PAGE_MIN_BYTES == (at + length - 1) / Mapped.PAGE_MIN_BYTES;
+        return isOnOnePage || standsWholly(memory, at);
+    }
+
+    private boolean standsWholly(MemorySegment memory, long at) {
+        boolean stands = Mapped.isAt(memory, at, head, 0, headBytes);
+        for (int i = 0; stands && i < fields; i++) {
+            long field = at + offsets[i];
+            long content = field + Layout.FIELD_KEY;
+            stands = Mapped.isAt(memory, field, headers, i * Layout.FIELD_KEY, Layout.FIELD_KEY)
+                    && Mapped.isAt(memory, content, keys[i], 0, keys[i].length)
+                    && Mapped.isAt(memory, content + keys[i].length, values[i], 0, values[i].length);
+        }
+        return stands;
+    }
+
+    /** Lets go of the values, and of room that only a very large record needed. */
+    public void forget() {
+        if (keys.length > FIELDS_KEPT_MAX) {
+            keys = new byte[1][];
+            values = new byte[1][];
+            offsets = new long[1];
+            headers = new byte[Layout.FIELD_KEY];
+        } else {
+            Arrays.fill(keys, 0, fields, null);
+            Arrays.fill(values, 0, fields, null);
+        }
+    }
+}

@@ -1,0 +1,279 @@
+package dev.kv.storage.format;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import dev.kv.router.config.BadStart;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** The folder in which a node keeps its buckets, held so that no other process uses it. {@code docs/format.md} lists its files. */
+public final class Folder implements AutoCloseable {
+    static final String LOCK = "lock";
+    public static final String UNFINISHED = ".tmp";
+
+    /** The names of files that are read, or removed, in a data folder or a backup. */
+    private static final Pattern READ_FILES = Pattern.compile(
+            "format|lock|mark|segments|manifest|reserve(-list|-compaction)?|.*[.](log|hint|tmp|putback)");
+
+    private final Path path;
+    private final FileChannel lock;
+
+    /** The folder itself, open so that its fsync needs no file descriptor: a process may have none left. */
+    private final FileChannel directory;
+
+    private final Hash hash;
+    private Format format;
+
+    private Folder(Path path, FileChannel lock, FileChannel directory, Format format) {
+        this.path = path;
+        this.lock = lock;
+        this.directory = directory;
+        this.hash = new Hash(format.seed());
+        this.format = format;
+    }
+
+    /**
+     * Takes the folder, which is made for its owner alone if there is none.
+     *
+     * @throws BadStart if another process holds it, or it is not of a format that this release knows
+     * @throws IOException if it cannot be read or written
+     */
+    public static Folder hold(Path path) throws IOException {
+        make(path);
+        refuseIrregular(path);
+        FileChannel lock = lock(path);
+        try {
+            if (!Files.exists(path.resolve(Format.FILE))) {
+                makeFormat(path);
+            }
+            Format format = Format.read(path);
+            return new Folder(path, lock, FileChannel.open(path, READ), format);
+        } catch (IOException | RuntimeException e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    /** As {@link #hold}, where there has to be one. */
+    public static Folder holdExisting(Path path) throws IOException {
+        if (!Files.exists(path.resolve(Format.FILE))
+                && (!Files.isDirectory(path) || segments(path).isEmpty())) {
+            throw new BadStart(path + " holds no buckets: check kv.storage.dir");
+        }
+        return hold(path);
+    }
+
+    /**
+     * Refuses a folder in which a file that is read is no regular file: to open a FIFO, for one, does not end.
+     *
+     * @throws BadStart if there is such a one
+     */
+    public static void refuseIrregular(Path path) throws IOException {
+        try (Stream<Path> files = Files.list(path)) {
+            Optional<Path> irregular = files.filter(file ->
+                            READ_FILES.matcher(file.getFileName().toString()).matches() && !Files.isRegularFile(file))
+                    .findFirst();
+            if (irregular.isPresent()) {
+                throw new BadStart(
+                        irregular.get() + " is no regular file: put back the file that was here, or remove it"
+                                + " and have `kv verify` look at the rest");
+            }
+        }
+    }
+
+    /** Makes a folder for its owner alone, unless it exists. */
+    public static void make(Path path) throws IOException {
+        Files.createDirectories(
+                path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+
+    /** Keeps other processes from a folder until it is closed. */
+    public static FileChannel lock(Path path) throws IOException {
+        FileChannel lock = FileChannel.open(path.resolve(LOCK), CREATE, READ, WRITE);
+        if (!isFree(lock)) {
+            lock.close();
+            throw new BadStart(path + " is in use by another process: stop that, or choose another folder");
+        }
+        return lock;
+    }
+
+    private static boolean isFree(FileChannel lock) throws IOException {
+        try {
+            return lock.tryLock() != null;
+        } catch (OverlappingFileLockException heldInThisProcess) {
+            return false;
+        }
+    }
+
+    private static void makeFormat(Path path) throws IOException {
+        if (!segments(path).isEmpty()) {
+            throw new BadStart(
+                    path.resolve(Format.FILE) + " is missing, and there are segments: restore it from a backup");
+        }
+        Format.fresh().write(path);
+    }
+
+    /** Keeps nodes from a folder until {@link Format#write}. */
+    public static void beginRestored(Path path) throws IOException {
+        writeWhole(path.resolve(Format.FILE), "not restored to the end\n".getBytes(US_ASCII));
+    }
+
+    /** The first bytes of a file, and no more than that, whatever is there. */
+    static byte[] read(Path file, int maxBytes) throws IOException {
+        try (InputStream bytes = Files.newInputStream(file)) {
+            return bytes.readNBytes(maxBytes);
+        }
+    }
+
+    /** Writes a file as a whole: after a crash it is there with all of this, or as it was before. */
+    public static void writeWhole(Path file, byte[] content) throws IOException {
+        Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);
+        Files.deleteIfExists(unfinished);
+        try (FileChannel channel = FileChannel.open(
+                unfinished,
+                Set.of(CREATE_NEW, WRITE),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            ByteBuffer bytes = ByteBuffer.wrap(content);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        }
+        Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+        sync(file.getParent());
+    }
+
+    /** Copies bytes of a file into one that is made for its owner alone, and forces that onto the disk. */
+    public static void copy(Path from, long offset, long bytes, Path to) throws IOException {
+        Files.deleteIfExists(to);
+        try (FileChannel source = FileChannel.open(from, READ);
+                FileChannel target = FileChannel.open(
+                        to,
+                        Set.of(CREATE_NEW, WRITE),
+                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            for (long at = 0; at < bytes; ) {
+                long more = source.transferTo(offset + at, bytes - at, target);
+                if (more <= 0) {
+                    throw new IOException(from + " ends before byte " + (offset + bytes));
+                }
+                at += more;
+            }
+            target.force(true);
+        }
+    }
+
+    /** Forces onto the disk which files a folder has. */
+    public static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, READ)) {
+            channel.force(true);
+        }
+    }
+
+    /** The segments in the folder, in their order, rewritten ones of one number after each other. */
+    public static List<SegmentName> segments(Path path) throws IOException {
+        try (Stream<Path> files = Files.list(path)) {
+            return files.map(file -> SegmentName.of(file.getFileName().toString()))
+                    .filter(Objects::nonNull)
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    /** Whether a folder holds nothing but what has to be there. */
+    public static boolean isEmpty(Path path) throws IOException {
+        try (Stream<Path> files = Files.list(path)) {
+            return files.map(file -> file.getFileName().toString())
+                    .allMatch(List.of(LOCK, Format.FILE + UNFINISHED, "lost+found")::contains);
+        }
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    /** How much room the file system has left. */
+    public long usableBytes() throws IOException {
+        return Files.getFileStore(path).getUsableSpace();
+    }
+
+    public Hash hash() {
+        return hash;
+    }
+
+    public Format format() {
+        return format;
+    }
+
+    /** The folder is of the newest format from now on; all that this format asks for is there. */
+    public void upgrade() throws IOException {
+        if (format.version() < Layout.VERSION) {
+            Format upgraded = format.upgraded();
+            upgraded.write(path);
+            format = upgraded;
+        }
+    }
+
+    List<SegmentName> segments() throws IOException {
+        return segments(path);
+    }
+
+    public Path log(SegmentName name) {
+        return path.resolve(name.log());
+    }
+
+    public Path hint(SegmentName name) {
+        return path.resolve(name.hint());
+    }
+
+    /** A place for a file that is not finished: it is gone at the next start. */
+    public Path unfinished(String name) {
+        return path.resolve(name + UNFINISHED);
+    }
+
+    /** Forces onto the disk which files it has. */
+    public void sync() throws IOException {
+        directory.force(true);
+    }
+
+    /** Removes what an earlier process did not finish. */
+    public void removeUnfinished() throws IOException {
+        List<Path> unfinished = new ArrayList<>();
+        try (Stream<Path> files = Files.list(path)) {
+            files.filter(file -> file.toString().endsWith(UNFINISHED)).forEach(unfinished::add);
+        }
+        for (Path file : unfinished) {
+            Files.delete(file);
+        }
+    }
+
+    /** Removes a segment and what belongs to it. */
+    public void remove(SegmentName name) throws IOException {
+        Files.deleteIfExists(hint(name));
+        Files.deleteIfExists(log(name));
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (directory) {
+            lock.close();
+        }
+    }
+}

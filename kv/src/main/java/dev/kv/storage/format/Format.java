@@ -1,0 +1,111 @@
+package dev.kv.storage.format;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.kv.router.config.BadStart;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What a data folder says of itself in the file {@code format}; {@code docs/format.md} describes it.
+ *
+ * @param version of the format, at most that of this release
+ * @param seed the key of the hash of keys
+ * @param id tells the folder from all others
+ * @param ancestors the ids of the folders of whose backups it was made
+ */
+public record Format(int version, long seed, long id, List<Long> ancestors) {
+    public static final String FILE = "format";
+
+    private static final String TITLE = "kv storage format ";
+    private static final Pattern ANY = Pattern.compile(TITLE + "([0-9]{1,9})\n(?s:.*)");
+    private static final Pattern FIRST =
+            Pattern.compile("(" + TITLE + "1\nseed ([0-9a-f]{16})\n)check ([0-9a-f]{8})\n(restored ([0-9a-f]{16})\n)?");
+    private static final Pattern SECOND = Pattern.compile(
+            "(" + TITLE + "2\nseed ([0-9a-f]{16})\nid ([0-9a-f]{16})\n((?:of [0-9a-f]{16}\n)*))check ([0-9a-f]{8})\n");
+    private static final int HEX = 16;
+    private static final int MAX_BYTES = 1 << 20;
+
+    /** That of a folder of which nobody knows; any segment may be its own. */
+    public static final Format UNKNOWN = new Format(1, 0, 0, List.of());
+
+    public Format {
+        ancestors = List.copyOf(ancestors);
+    }
+
+    /** That of a new folder. */
+    static Format fresh() {
+        SecureRandom random = new SecureRandom();
+        return new Format(Layout.VERSION, random.nextLong(), random.nextLong(), List.of());
+    }
+
+    /**
+     * Reads what a folder says.
+     *
+     * @throws BadStart if it is damaged, or of a newer format
+     */
+    public static Format read(Path folder) throws IOException {
+        Path file = folder.resolve(FILE);
+        String text = new String(Folder.read(file, MAX_BYTES), ISO_8859_1);
+        Matcher any = ANY.matcher(text);
+        if (any.matches() && Integer.parseInt(any.group(1)) > Layout.VERSION) {
+            throw new BadStart(file + " is of format " + any.group(1) + ", and this release knows up to "
+                    + Layout.VERSION + ": use the release that wrote it");
+        }
+        Matcher second = SECOND.matcher(text);
+        if (second.matches() && second.group(5).equals(SealedText.checksum(second.group(1)))) {
+            List<Long> ancestors = new ArrayList<>();
+            second.group(4).lines().forEach(line -> ancestors.add(number(line.substring("of ".length()))));
+            return new Format(2, number(second.group(2)), number(second.group(3)), ancestors);
+        }
+        // With another seed no key would be found by its hash: a seed that is damaged must be seen.
+        Matcher first = FIRST.matcher(text);
+        if (first.matches() && first.group(3).equals(SealedText.checksum(first.group(1)))) {
+            long seed = number(first.group(2));
+            // It had no id: the same one each time, for those whose change to the newest version breaks off.
+            long id = first.group(5) == null ? Long.reverse(seed) : number(first.group(5));
+            return new Format(1, seed, id, List.of());
+        }
+        throw new BadStart(file + " is damaged: restore it from a backup");
+    }
+
+    private static long number(String hex) {
+        return Long.parseUnsignedLong(hex, HEX);
+    }
+
+    /** Writes it as a whole, in the newest version. */
+    public void write(Path folder) throws IOException {
+        StringBuilder text =
+                new StringBuilder(TITLE + "%d\nseed %016x\nid %016x\n".formatted(Layout.VERSION, seed, id));
+        ancestors.forEach(ancestor -> text.append("of %016x\n".formatted(ancestor)));
+        text.append("check %s\n".formatted(SealedText.checksum(text.toString())));
+        Folder.writeWhole(folder.resolve(FILE), text.toString().getBytes(US_ASCII));
+    }
+
+    /** That of a folder that is made of a backup of this one. */
+    public Format restored() {
+        List<Long> all = new ArrayList<>(ancestors);
+        all.add(id);
+        return new Format(Layout.VERSION, seed, new SecureRandom().nextLong(), all);
+    }
+
+    Format upgraded() {
+        return new Format(Layout.VERSION, seed, id, ancestors);
+    }
+
+    /** Whether files have ids, and a list says which segments there are. */
+    public boolean hasIds() {
+        return version > 1;
+    }
+
+    /** Whether a file with this id was written in the folder, or came with the backup of which it was made. */
+    public boolean isOwn(long other) {
+        return other == id || ancestors.contains(other);
+    }
+}

@@ -1,0 +1,175 @@
+package dev.kv.storage.format;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
+/**
+ * Records and fields on the disk: where each part of them stands, and what the numbers mean. {@code docs/format.md} describes
+ * them. All numbers are little-endian. {@link SegmentHeader}, {@link Hint} and {@link Mark} have the other files.
+ */
+public final class Layout {
+    /** The version of the format that this release writes. */
+    static final int VERSION = 2;
+
+    static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    public static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    /** The same numbers in arrays. */
+    public static final VarHandle ARRAY_INT =
+            MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
+    static final VarHandle ARRAY_LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    public static final int ALIGNMENT = 8;
+
+    /** The most that is written as one change, and so the largest segment: what one Java buffer can hold, less some. */
+    public static final long CHANGE_MAX_BYTES = 0x7000_0000L;
+
+    /** Of a record: the checksum of all behind it in the header and the name, and of the headers of all fields. */
+    static final int RECORD_CHECKSUM = 0;
+
+    public static final int RECORD_LENGTH = 4;
+    static final int RECORD_GENERATION = 8;
+
+    /** The type in the first byte, flags in the next three. */
+    static final int RECORD_TYPE = 16;
+
+    public static final int RECORD_NAME_BYTES = 20;
+
+    /** The name, padded; the fields follow it. */
+    public static final int RECORD_NAME = 24;
+
+    /** Of a field: the checksum of all behind it in the header, of the key and the value. */
+    public static final int FIELD_CHECKSUM = 0;
+
+    static final int FIELD_KEY_BYTES = 4;
+    static final int FIELD_VALUE_BYTES = 8;
+    static final int FIELD_KIND = 12;
+
+    /** The key, and behind it the value, padded together. */
+    public static final int FIELD_KEY = 16;
+
+    /** Sets and deletes fields of a bucket, all of them or none. */
+    public static final int WRITE = 1;
+    /** The bucket exists, and carries this flag from now on. */
+    public static final int BUCKET = 2;
+    /** The bucket of an older generation is gone with all that it held. */
+    public static final int DROP = 3;
+    /** A bucket stands under this name from now on, and what stood there before is gone. */
+    public static final int PUBLISH = 4;
+
+    /** Flag of {@link #BUCKET}: the bucket stays when its last key goes. */
+    public static final int KEPT = 1;
+
+    /** Flag of a record: its bucket is found by its generation alone. */
+    public static final int HIDDEN = 2;
+
+    /** Flag of any record: the next one belongs to the same change, which happened as a whole or not at all. */
+    static final int MORE = 0x80;
+
+    /** Kinds of a field, none of them a type of record. */
+    public static final int SET = 0;
+
+    public static final int DELETE = 16;
+
+    /** In a {@link #PUBLISH}: the key is the name that the records of the bucket carry. */
+    static final int RECORD_NAMES = 32;
+
+    private static final int FLAGS_SHIFT = 8;
+    private static final int TYPE_MASK = (1 << FLAGS_SHIFT) - 1;
+
+    private Layout() {}
+
+    /** Whether an entry of this kind only says that something older is gone. */
+    public static boolean isTombstone(int kind) {
+        return kind == DELETE || kind == DROP;
+    }
+
+    /** Whether an entry of this kind has something to say of older ones, even where it is not needed for itself. */
+    public static boolean isAboutOlder(int kind) {
+        return isTombstone(kind) || kind == PUBLISH;
+    }
+
+    public static long padded(long bytes) {
+        return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
+    }
+
+    /** What a field takes in the log in a record of its own. */
+    public static long fieldCost(int nameBytes, long keyBytes, long valueBytes) {
+        return recordCost(nameBytes) + fieldLength(keyBytes, valueBytes);
+    }
+
+    /** Likewise, of the field at an offset. */
+    public static long fieldCost(int nameBytes, MemorySegment memory, long field) {
+        return recordCost(nameBytes) + fieldLength(memory, field);
+    }
+
+    /** What a record without fields takes in the log. */
+    public static long recordCost(int nameBytes) {
+        return RECORD_NAME + padded(nameBytes);
+    }
+
+    /** What a field takes in its record. */
+    public static long fieldLength(long keyBytes, long valueBytes) {
+        return FIELD_KEY + padded(keyBytes + valueBytes);
+    }
+
+    /**
+     * What the field at an offset takes in its record. Its lengths are widened without their sign: where a page cannot be read,
+     * compiled code that extends the sign of what it loads ends the JVM, and other loads come to an {@link InternalError}.
+     */
+    public static long fieldLength(MemorySegment memory, long field) {
+        long keyBytes = Integer.toUnsignedLong(keyBytes(memory, field));
+        return fieldLength(keyBytes, Integer.toUnsignedLong(valueBytes(memory, field)));
+    }
+
+    /** What stands at {@link #RECORD_TYPE}. */
+    static int typeAndFlags(int type, int flags) {
+        return type | flags << FLAGS_SHIFT;
+    }
+
+    public static int recordLength(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_LENGTH);
+    }
+
+    static long generation(MemorySegment memory, long record) {
+        return memory.get(LONG, record + RECORD_GENERATION);
+    }
+
+    public static int type(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_TYPE) & TYPE_MASK;
+    }
+
+    static int flags(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_TYPE) >>> FLAGS_SHIFT;
+    }
+
+    public static int nameBytes(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_NAME_BYTES);
+    }
+
+    /** The checksum that a record carries. */
+    public static int recordChecksum(MemorySegment memory, long record) {
+        return memory.get(INT, record + RECORD_CHECKSUM);
+    }
+
+    public static int keyBytes(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_KEY_BYTES);
+    }
+
+    public static int valueBytes(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_VALUE_BYTES);
+    }
+
+    public static int kind(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_KIND);
+    }
+
+    /** The checksum that a field carries. */
+    public static int fieldChecksum(MemorySegment memory, long field) {
+        return memory.get(INT, field + FIELD_CHECKSUM);
+    }
+}

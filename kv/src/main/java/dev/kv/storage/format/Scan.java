@@ -1,0 +1,284 @@
+package dev.kv.storage.format;
+
+import dev.kv.router.config.BadStart;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.zip.CRC32C;
+
+/**
+ * Goes through the records of a segment, and checks every one of them unless it was {@linkplain #unchecked just written}.
+ *
+ * <pre>
+ * while (scan.next()) {
+ *     ... scan.name(), scan.generation()
+ *     while (scan.nextEntry()) {
+ *         ... scan.entry(), scan.kind()
+ *     }
+ * }
+ * </pre>
+ *
+ * An <em>entry</em> is what the log is about: a field of a {@link Layout#WRITE}, or any other record as a whole.
+ */
+public final class Scan {
+    private final MemorySegment memory;
+    private final Path path;
+    private final long to;
+    private final boolean isChecked;
+    private final CRC32C crc = new CRC32C();
+    private long checkedBytes;
+    private long next;
+    private long at;
+    private long end;
+    private int type;
+    private int flags;
+    private long generation;
+    private int nameBytes;
+    private long entry;
+    private long nextEntry;
+
+    /** From an offset at which a record begins to one at which one ends, or to where there are no more. */
+    public Scan(MemorySegment memory, Path path, long from, long to) {
+        this(memory, path, from, to, true);
+    }
+
+    private Scan(MemorySegment memory, Path path, long from, long to, boolean isChecked) {
+        this.memory = memory;
+        this.path = path;
+        this.next = from;
+        this.to = to;
+        this.isChecked = isChecked;
+    }
+
+    /** The same without checksums, for who has just written what is read. */
+    public static Scan unchecked(MemorySegment memory, Path path, long from, long to) {
+        return new Scan(memory, path, from, to, false);
+    }
+
+    /** Says of ranges of the segment whether an entry of them is needed. */
+    @FunctionalInterface
+    public interface Needed {
+        boolean hasAny(long from, long to);
+    }
+
+    /**
+     * Goes on to the next record; false if there is none.
+     *
+     * @throws Damaged if what stands there is none; {@link #at} tells where
+     * @throws BadStart if it is one of a newer release
+     */
+    public boolean next() throws Damaged {
+        at = next;
+        if (to - at < Layout.RECORD_NAME || isZero()) {
+            return false;
+        }
+        String wrong = wrong();
+        if (wrong != null) {
+            throw new Damaged(path, at, wrong);
+        }
+        type = Layout.type(memory, at);
+        flags = Layout.flags(memory, at);
+        generation = Layout.generation(memory, at);
+        checkKnown();
+        nextEntry = type == Layout.WRITE ? fields() : at;
+        next = end;
+        return true;
+    }
+
+    /**
+     * Goes on to the next record of which an entry is needed; false if there is none. Of those before it nothing but the length
+     * is looked at, and one that is not what was written may lead to where nothing seems to follow: whoever goes on so has to
+     * count what was found.
+     *
+     * @throws Damaged as {@link #next()} does
+     */
+    public boolean next(Needed needed) throws Damaged {
+        while (to - next >= Layout.RECORD_NAME) {
+            int length = Layout.recordLength(memory, next);
+            if (!isLength(length, to - next) || needed.hasAny(next, next + length)) {
+                break;
+            }
+            next += length;
+        }
+        return next();
+    }
+
+    private static boolean isLength(int length, long max) {
+        return length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0 && length <= max;
+    }
+
+    /** Why what stands here is no record; null if it is one. */
+    private String wrong() {
+        int length = Layout.recordLength(memory, at);
+        nameBytes = Layout.nameBytes(memory, at);
+        long head = Layout.recordCost(nameBytes);
+        if (!isLength(length, to - at) || nameBytes < 0 || head > length) {
+            return "no record begins here";
+        }
+        end = at + length;
+        return !isChecked || isSound(head) ? null : "a record is not the one that was written";
+    }
+
+    /** Whether a sound record begins at an offset, where the scan goes on in any case. */
+    public boolean isRecord(long offset) {
+        next = offset;
+        at = offset;
+        return to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
+    }
+
+    /** Nothing was written here. */
+    private boolean isZero() {
+        for (int word = 0; word < Layout.RECORD_NAME; word += Long.BYTES) {
+            if (memory.get(Layout.LONG, at + word) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Of how many bytes it has made checksums. */
+    public long checkedBytes() {
+        return checkedBytes;
+    }
+
+    private boolean isSound(long head) {
+        crc.reset();
+        checkedBytes += head;
+        Mapped.checksum(memory, crc, at + Integer.BYTES, (int) head - Integer.BYTES);
+        long offset = at + head;
+        while (offset < end) {
+            if (end - offset < Layout.FIELD_KEY) {
+                return false;
+            }
+            int key = Layout.keyBytes(memory, offset);
+            int value = Layout.valueBytes(memory, offset);
+            if (key < 0 || value < 0) {
+                return false;
+            }
+            long content = Layout.fieldLength(key, value);
+            checkedBytes += content;
+            if (content > end - offset || !Mapped.isSoundField(memory, offset, key, value)) {
+                return false;
+            }
+            Mapped.checksum(memory, crc, offset, Layout.FIELD_KEY);
+            offset += content;
+        }
+        return Layout.recordChecksum(memory, at) == (int) crc.getValue();
+    }
+
+    private void checkKnown() {
+        boolean isKnown = switch (type) {
+            case Layout.WRITE, Layout.PUBLISH -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == 0;
+            case Layout.BUCKET -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == Layout.KEPT;
+            case Layout.DROP -> (flags & ~Layout.MORE) == 0;
+            default -> false;
+        };
+        int fields = 0;
+        for (long offset = fields(); isKnown && offset < end; offset += sizeOf(offset)) {
+            int kind = Layout.kind(memory, offset);
+            isKnown = switch (type) {
+                case Layout.WRITE -> kind == Layout.SET || kind == Layout.DELETE;
+                case Layout.PUBLISH -> kind == Layout.RECORD_NAMES;
+                default -> false;
+            };
+            fields++;
+        }
+        if (!isKnown || (type == Layout.PUBLISH && fields != 1)) {
+            throw new BadStart(path + " holds a record at byte " + at
+                    + " that this release does not know: a newer one wrote it, use that one");
+        }
+    }
+
+    private long fields() {
+        return at + Layout.recordCost(nameBytes);
+    }
+
+    private long sizeOf(long offset) {
+        return Layout.fieldLength(memory, offset);
+    }
+
+    /** Where the record begins, or where {@link #next} found none. */
+    public long at() {
+        return at;
+    }
+
+    /** Where the record ends. */
+    public long end() {
+        return end;
+    }
+
+    /** The type of the record. */
+    public int type() {
+        return type;
+    }
+
+    /** Whether the next record belongs to the same change. */
+    public boolean hasMore() {
+        return (flags & Layout.MORE) != 0;
+    }
+
+    /** Its flags but for {@link Layout#MORE}. */
+    public int flags() {
+        return flags & ~Layout.MORE;
+    }
+
+    /** Whether the bucket of the record is found by its generation alone. */
+    public boolean isHidden() {
+        return (flags & Layout.HIDDEN) != 0;
+    }
+
+    /** Of a {@link Layout#PUBLISH}: the name that the records of its bucket carry. */
+    public byte[] recordName() {
+        return key(fields());
+    }
+
+    public long generation() {
+        return generation;
+    }
+
+    int nameBytes() {
+        return nameBytes;
+    }
+
+    public byte[] name() {
+        return Mapped.bytes(memory, at + Layout.RECORD_NAME, nameBytes);
+    }
+
+    /** Goes on to the next entry of the record; false if there is none. */
+    public boolean nextEntry() {
+        entry = nextEntry;
+        if (entry >= end) {
+            return false;
+        }
+        nextEntry = type == Layout.WRITE ? entry + sizeOf(entry) : end;
+        return true;
+    }
+
+    /** The key of the entry, which is a field. */
+    public byte[] key() {
+        return key(entry);
+    }
+
+    private byte[] key(long field) {
+        return Mapped.bytes(memory, field + Layout.FIELD_KEY, Layout.keyBytes(memory, field));
+    }
+
+    /** Where the entry begins. */
+    public long entry() {
+        return entry;
+    }
+
+    /** The kind of the field, or the type of a record that is an entry as a whole. */
+    public int kind() {
+        return type == Layout.WRITE ? Layout.kind(memory, entry) : type;
+    }
+
+    /** What the entry would take in a record of its own. */
+    public long cost() {
+        return type == Layout.WRITE ? Layout.fieldCost(nameBytes, memory, entry) : end - at;
+    }
+
+    /** Goes on at an offset, behind damage. */
+    public void skipTo(long offset) {
+        next = offset;
+    }
+}

@@ -1,0 +1,45 @@
+package dev.kv.storage.format;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+
+/** Text files that end with a line that holds the checksum of the lines before. */
+final class SealedText {
+    /** Far more than any list of files takes. */
+    private static final int MAX_BYTES = 64 << 20;
+
+    private static final String LAST = "checksum ";
+
+    private SealedText() {}
+
+    static String checksum(String text) {
+        CRC32C crc = new CRC32C();
+        crc.update(text.getBytes(ISO_8859_1));
+        return HexFormat.of().toHexDigits((int) crc.getValue());
+    }
+
+    /** Writes a file as a whole, in the place of the one before. */
+    static void write(Path file, String lines) throws IOException {
+        Folder.writeWhole(file, (lines + last(lines)).getBytes(US_ASCII));
+    }
+
+    /** The lines before the last one; empty if the file is not as it was written. */
+    static Optional<String> read(Path file) throws IOException {
+        String text = new String(Folder.read(file, MAX_BYTES), ISO_8859_1);
+        int end = text.lastIndexOf(LAST);
+        if (end < 0 || !text.substring(end).equals(last(text.substring(0, end)))) {
+            return Optional.empty();
+        }
+        return Optional.of(text.substring(0, end));
+    }
+
+    private static String last(String lines) {
+        return LAST + checksum(lines) + "\n";
+    }
+}

@@ -1,0 +1,232 @@
+package dev.kv.storage.index;
+
+import java.util.Arrays;
+import java.util.function.LongConsumer;
+import java.util.random.RandomGenerator;
+
+/**
+ * Where the fields of a bucket are: from the 32-bit hash of a key to a location in the log, without an object per entry. Keys
+ * themselves stand in the log only, so that whoever looks one up has to tell it from others of the same hash.
+ *
+ * <p>It is extendible hashing (Fagin, Nievergelt, Pippenger and Strong, "Extendible Hashing", 1979) over small open-addressing
+ * tables: the first bits of a hash choose the table, so that no step of growth takes long, and tables as well as the slots
+ * within them are in the order of the hashes, so that a position in that order outlives every growth. As long as one table is
+ * enough, the index is that table itself.
+ *
+ * <p>One thread at a time changes it. Who reads meanwhile may get a wrong answer or a {@link RuntimeException}, and must be able
+ * to tell (see {@code Buckets.get}); it always gets one.
+ */
+public final class Index extends Slots {
+    /** No location: the log never has one of this value. */
+    public static final long NONE = 0;
+
+    /** The highest hash. */
+    public static final long POSITION_MAX = 0xFFFF_FFFFL;
+
+    /** Null as long as this table is the only one. */
+    private Slots[] tables;
+
+    private long size;
+
+    /** Sees entries. */
+    @FunctionalInterface
+    public interface Visitor {
+        /** Returns whether it wants to see more. */
+        boolean visit(int hash, long location);
+    }
+
+    public Index() {
+        super(0, 1, 0);
+    }
+
+    private Slots table(int hash) {
+        Slots[] all = tables;
+        return all == null ? this : all[hash >>> (Integer.numberOfLeadingZeros(all.length) + 1)];
+    }
+
+    public long size() {
+        return size;
+    }
+
+    /**
+     * A location of a hash.
+     *
+     * @param after the one that was got before; {@link #NONE} for the first
+     * @return {@link #NONE} if there is no other
+     */
+    public long next(int hash, long after) {
+        return table(hash).nextIn(hash, after);
+    }
+
+    /** The table of a hash, to be changed: in the place of one that is frozen comes a copy. */
+    private Slots own(int hash) {
+        Slots table = table(hash);
+        if (table.epoch == epoch) {
+            return table;
+        }
+        Slots copy = table.copy(epoch);
+        put(hash, copy);
+        return copy;
+    }
+
+    /** Adds a location of a hash; that of an equal key must not be there. */
+    public void add(int hash, long location) {
+        for (Slots table = table(hash); table.isFull() && !table.mayGrow(); table = table(hash)) {
+            split(table, hash);
+        }
+        Slots table = own(hash);
+        while (table.isFull()) {
+            table.grow();
+        }
+        table.addIn(hash, location);
+        size++;
+    }
+
+    /** Puts a location in the place of another one; returns false if that is not there. */
+    public boolean replace(int hash, long location, long by) {
+        return own(hash).replaceIn(hash, location, by);
+    }
+
+    /** Removes a location, which is there. */
+    public void remove(int hash, long location) {
+        own(hash).removeIn(hash, location);
+        size--;
+        if (size == 0) {
+            tables = null;
+            clear(1);
+        } else if (tables != null) {
+            merge(hash);
+        }
+    }
+
+    /**
+     * A copy that does not change any more. The tables are shared, and each of them is copied when it is first changed here; this
+     * alone takes as long as to copy a reference for every few thousand entries.
+     */
+    public Index frozen() {
+        Index copy = new Index();
+        copy.size = size;
+        if (tables == null) {
+            copy.copyFrom(this);
+        } else {
+            copy.tables = tables.clone();
+            epoch++;
+        }
+        return copy;
+    }
+
+    /**
+     * An entry's location by chance, each as likely as any other; there must be one. It takes some tries, however many entries
+     * there are: a table is hit as often as its part of the hashes is large, and taken as often as it is full for that.
+     */
+    public long draw(RandomGenerator random) {
+        Slots[] all = tables;
+        if (all == null) {
+            return drawIn(random);
+        }
+        while (true) {
+            Slots table = all[random.nextInt(all.length)];
+            // Beyond 2^32 entries tables have more than this, and their entries are drawn too seldom.
+            long places = (long) ENTRIES_MAX * (all.length >> table.depth);
+            if (random.nextLong(places) < table.count()) {
+                return table.drawIn(random);
+            }
+        }
+    }
+
+    /** Shows all entries from a hash on, as unsigned numbers, in the order of the hashes, until the visitor has seen enough. */
+    public void forEach(int from, Visitor visitor) {
+        long next = Integer.toUnsignedLong(from);
+        while (next <= POSITION_MAX) {
+            Slots table = table((int) next);
+            if (!table.forEachIn((int) next, visitor)) {
+                return;
+            }
+            next = behind(table, next);
+        }
+    }
+
+    /**
+     * Shows the locations of one table.
+     *
+     * @param position a hash in it, as an unsigned number
+     * @return the position that the next table begins at, beyond {@link #POSITION_MAX} after the last
+     */
+    public long forEachLocation(long position, LongConsumer visitor) {
+        Slots table = table((int) position);
+        table.forEachLocation(visitor);
+        return behind(table, position);
+    }
+
+    private static long behind(Slots table, long position) {
+        return ((position >>> table.shift()) << table.shift()) + (1L << table.shift());
+    }
+
+    private void split(Slots table, int hash) {
+        if (tables == null) {
+            tables = new Slots[] {this};
+        }
+        if (1 << table.depth == tables.length) {
+            Slots[] twice = new Slots[2 * tables.length];
+            for (int i = 0; i < twice.length; i++) {
+                twice[i] = tables[i >> 1];
+            }
+            tables = twice;
+        }
+        int half = Integer.MIN_VALUE >>> table.depth;
+        int first = table.depth == 0 ? 0 : hash & (-1 << (Integer.SIZE - table.depth));
+        put(first, table.half(first, half, epoch));
+        put(first | half, table.half(first | half, half, epoch));
+        if (table == this) {
+            clear(0);
+        }
+    }
+
+    /** Makes one table of that of a hash and the other half of what was one, when few entries are left in them. */
+    private void merge(int hash) {
+        Slots table = table(hash);
+        if (table.depth == 0) {
+            return;
+        }
+        Slots other = table(hash ^ (1 << table.shift()));
+        if (!table.mayMergeWith(other)) {
+            return;
+        }
+        Slots merged = table.mergedWith(other, epoch);
+        if (merged.depth == 0) {
+            tables = null;
+            copyFrom(merged);
+            return;
+        }
+        put(hash, merged);
+        while (!hasDeepest(hash)) {
+            Slots[] half = new Slots[tables.length / 2];
+            for (int i = 0; i < half.length; i++) {
+                half[i] = tables[2 * i];
+            }
+            tables = half;
+        }
+    }
+
+    /** Whether a table tells apart all the bits of a hash by which tables are found; the search begins at a hash. */
+    private boolean hasDeepest(int hash) {
+        int deepest = Integer.numberOfTrailingZeros(tables.length);
+        int pairs = tables.length / 2;
+        int from = pairs == 1 ? 0 : hash >>> (Integer.SIZE - Integer.numberOfTrailingZeros(pairs));
+        for (int n = 0; n < pairs; n++) {
+            int at = 2 * ((from + n) & (pairs - 1));
+            if (tables[at].depth == deepest) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Puts the table where all hashes find it that begin like this one, as far as the table tells them apart. */
+    private void put(int hash, Slots table) {
+        int bits = Integer.numberOfTrailingZeros(tables.length);
+        int same = 1 << (bits - table.depth);
+        int first = (bits == 0 ? 0 : hash >>> (Integer.SIZE - bits)) & -same;
+        Arrays.fill(tables, first, first + same, table);
+    }
+}

@@ -1,0 +1,83 @@
+package dev.kv.storage.log;
+
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Mapped;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+
+/** A large value in its segment, which is pinned until it is released. */
+final class HeldField implements Held {
+
+    private final Segment segment;
+    private final long field;
+    private final int keyBytes;
+    private final int valueBytes;
+    private final CRC32C crc = new CRC32C();
+    private int checkedBytes;
+
+    /** Where parts of the value are copied to while it is checked. */
+    private byte[] part = new byte[0];
+
+    private boolean isReleased;
+
+    /**
+     * @param segment was {@linkplain Segment#pin pinned} for this value
+     */
+    HeldField(Segment segment, long field, int keyBytes, int valueBytes) {
+        this.segment = segment;
+        this.field = field;
+        this.keyBytes = keyBytes;
+        this.valueBytes = valueBytes;
+    }
+
+    @Override
+    public int size() {
+        return valueBytes;
+    }
+
+    @Override
+    public Optional<Reply> check(int maxBytes, Seen seen) {
+        try {
+            if (checkedBytes == 0) {
+                part = new byte[Math.min(valueBytes, Mapped.PART_BYTES)];
+                segment.checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + keyBytes);
+            }
+            int count = Math.min(maxBytes, valueBytes - checkedBytes);
+            segment.checksum(crc, valueAt() + checkedBytes, count, part, seen);
+            checkedBytes += count;
+            if (checkedBytes < valueBytes) {
+                return Optional.empty();
+            }
+            part = new byte[0];
+            if (segment.checksum(field) != (int) crc.getValue()) {
+                return Optional.of(ReadFailure.reply(segment.damaged(field)));
+            }
+            return Optional.of(Reply.OK);
+        } catch (InternalError e) {
+            return Optional.of(ReadFailure.reply(e));
+        } catch (IllegalStateException isCutOff) {
+            return Optional.of(
+                    new Reply.Failed(Reply.Word.ERR, "the value was replaced and took too long to be read; ask again"));
+        }
+    }
+
+    private long valueAt() {
+        return field + Layout.FIELD_KEY + keyBytes;
+    }
+
+    @Override
+    public ByteBuffer bytes() {
+        return segment.view(valueAt(), valueBytes);
+    }
+
+    @Override
+    public void release() {
+        if (!isReleased) {
+            isReleased = true;
+            segment.unpin();
+        }
+    }
+}

@@ -1,0 +1,36 @@
+package dev.kv.storage.log;
+
+import dev.kv.router.Reply;
+import java.time.Duration;
+
+/**
+ * A full disk has no room for a delete until compaction has freed some: nothing is changed, and the delete can be run again when
+ * {@link #awaitRoom} has returned true.
+ */
+public final class NoRoomYet extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final transient Log log;
+    private final transient Refused refusal;
+    private final long refills;
+
+    /**
+     * @param refusal what the client hears if there will be no room
+     * @param refills see {@link Log#awaitRoom}
+     */
+    NoRoomYet(Log log, Refused refusal, long refills) {
+        super(refusal.getMessage(), null, false, false);
+        this.log = log;
+        this.refusal = refusal;
+        this.refills = refills;
+    }
+
+    public Reply.Failed reply() {
+        return refusal.reply();
+    }
+
+    /** See {@link Log#awaitRoom}. */
+    public boolean awaitRoom(Duration max) {
+        return log.awaitRoom(refills, max);
+    }
+}

@@ -1,0 +1,737 @@
+package dev.kv.storage.log;
+
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import dev.kv.router.Held;
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.format.Draft;
+import dev.kv.storage.format.Hint;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Mapped;
+import dev.kv.storage.format.Scan;
+import dev.kv.storage.format.SegmentHeader;
+import dev.kv.storage.format.SegmentList;
+import dev.kv.storage.format.SegmentName;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import java.util.concurrent.atomic.AtomicLongFieldUpdater;
+import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One file of the log, mapped into memory. Records are only ever appended, by one thread at a time; what stands before
+ * {@link #end} never changes. Any thread reads.
+ *
+ * <p>A read of a segment that was {@linkplain #close closed} meanwhile throws an {@link IllegalStateException}, never anything
+ * worse.
+ */
+public final class Segment implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
+    private static final AtomicIntegerFieldUpdater<Segment> PINS =
+            AtomicIntegerFieldUpdater.newUpdater(Segment.class, "pins");
+    private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
+            AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
+    private static final AtomicLongFieldUpdater<Segment> OUTLIVED_BYTES =
+            AtomicLongFieldUpdater.newUpdater(Segment.class, "outlivedBytes");
+
+    /** The largest page of a system that kv runs on. */
+    private static final long PAGE_MAX_BYTES = 64 * 1024;
+
+    /** The largest piece in which a file is cleared. */
+    public static final int PIECE_MAX_BYTES = 512 * 1024;
+
+    private static final ByteBuffer ZEROS =
+            ByteBuffer.allocateDirect(PIECE_MAX_BYTES).asReadOnlyBuffer();
+
+    /** Added to the count of pins of a segment that is not, or soon will not be, mapped. */
+    private static final int CLOSED = Integer.MIN_VALUE / 2;
+
+    /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
+    private static final AtomicInteger IDS = new AtomicInteger();
+
+    private final int id;
+    private final SegmentName name;
+    private volatile Path path;
+    private final Arena arena;
+    private final MemorySegment memory;
+    private final FileChannel channel;
+
+    /** Where the next record goes. */
+    private volatile long end;
+
+    /** How far pages were brought in. */
+    private volatile long touchedTo;
+
+    /** How far zeros were written; by one thread at a time. */
+    private long clearedTo;
+
+    private boolean hasLargePieces;
+    private int headerChecksum;
+
+    /** Up to here all was on its way to the disk once; by the one thread that syncs. */
+    private long unmappedTo;
+
+    /** What the log counts of the records; by the one thread that appends. */
+    private long appendedBytes;
+
+    private long tombstoneBytes;
+
+    /** How many read it that hold no lock of a shard. */
+    private volatile int pins;
+
+    /** Up to here those who had pinned it may read what the log has taken elsewhere; {@link #end} if that is farther. */
+    private volatile long tailEnd;
+
+    private volatile boolean hasHint;
+    private volatile Damaged damage;
+    private volatile long deadBytes;
+
+    /** Of records that gave a bucket a name which it no longer has: they only say that something older is gone. */
+    private volatile long outlivedBytes;
+
+    private Segment(
+            int id, SegmentName name, Path path, Arena arena, MemorySegment memory, FileChannel channel, long end) {
+        this.id = id;
+        this.name = name;
+        this.path = path;
+        this.arena = arena;
+        this.memory = memory;
+        this.channel = channel;
+        this.end = end;
+    }
+
+    /** Makes the file with all its blocks allocated and maps it; it has no header yet. */
+    public static Segment create(Path path, SegmentName name, long bytes) throws IOException {
+        try {
+            Allocation.allocate(path, bytes);
+            return allocated(path, name);
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(path);
+            throw e;
+        }
+    }
+
+    /** Maps a file that has all its blocks; it has no header yet. */
+    static Segment allocated(Path path, SegmentName name) throws IOException {
+        return map(path, name, Files.size(path), SegmentHeader.BYTES, Set.of(READ, WRITE));
+    }
+
+    /** Maps a file that is there, with {@link #end} at its end. It takes no file descriptor until {@link #seal}. */
+    public static Segment open(Path path, SegmentName name) throws IOException {
+        long bytes = Files.size(path);
+        return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ, WRITE)));
+    }
+
+    /** Likewise, for reading alone. */
+    public static Segment openToRead(Path path, SegmentName name) throws IOException {
+        long bytes = Files.size(path);
+        return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ)));
+    }
+
+    private static Segment withoutDescriptor(Segment segment) throws IOException {
+        segment.channel.close();
+        return segment;
+    }
+
+    @SuppressWarnings("MustBeClosed") // closed with the segment
+    private static Segment map(Path path, SegmentName name, long bytes, long end, Set<StandardOpenOption> access)
+            throws IOException {
+        FileChannel channel = FileChannel.open(path, access);
+        Arena arena = Arena.ofShared();
+        try {
+            MapMode mode = access.contains(WRITE) ? MapMode.READ_WRITE : MapMode.READ_ONLY;
+            MemorySegment memory = channel.map(mode, 0, bytes, arena);
+            return new Segment(IDS.incrementAndGet(), name, path, arena, memory, channel, end);
+        } catch (IOException | RuntimeException e) {
+            arena.close();
+            channel.close();
+            throw e;
+        }
+    }
+
+    /** From 1. */
+    public int id() {
+        return id;
+    }
+
+    public SegmentName name() {
+        return name;
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    /** Gives the file its name. */
+    public void moveTo(Path target) throws IOException {
+        Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
+        path = target;
+    }
+
+    public MemorySegment memory() {
+        return memory;
+    }
+
+    /** Reads all records up to {@link #end}. */
+    public Scan scan() {
+        return scan(SegmentHeader.BYTES, end);
+    }
+
+    /** Reads the records from an offset at which one begins to one at which one ends, or to where there are no more. */
+    Scan scan(long from, long to) {
+        return new Scan(memory, path, from, to);
+    }
+
+    /** Reads all records up to {@link #end}, which the caller has just written, without their checksums. */
+    public Scan scanWritten() {
+        return Scan.unchecked(memory, path, SegmentHeader.BYTES, end);
+    }
+
+    /** What its hint is made of, and read by. */
+    public Hint hint() throws Damaged {
+        return new Hint(header(), end);
+    }
+
+    public long capacity() {
+        return memory.byteSize();
+    }
+
+    public long end() {
+        return end;
+    }
+
+    public void endAt(long offset) {
+        end = offset;
+    }
+
+    /** Ends the segment before records that were copied elsewhere, which stay readable until {@link #isCut}. */
+    void endBefore(long offset) {
+        tailEnd = end;
+        end = offset;
+    }
+
+    /** Whether nothing is left that {@link #endBefore} took out, except for those who had pinned it for too long. */
+    boolean isCut(boolean isOverdue) throws IOException {
+        if (tailEnd > 0 && pins > 0 && !isOverdue) {
+            return false;
+        }
+        tailEnd = 0;
+        seal();
+        return true;
+    }
+
+    private boolean isBehindEnd(long offset) {
+        return offset > end && offset > tailEnd;
+    }
+
+    /**
+     * Keeps the segment readable until {@link #unpin}, as {@link Pin} says; by any thread, and as often as that likes.
+     *
+     * @return false if it is closed, so that the location that led here is an old one
+     */
+    boolean pin() {
+        int count = pins;
+        while (count >= 0 && !PINS.compareAndSet(this, count, count + 1)) {
+            count = pins;
+        }
+        return count >= 0;
+    }
+
+    void unpin() {
+        PINS.decrementAndGet(this);
+    }
+
+    /** How far pages were brought in ahead of the records. */
+    public long touchedTo() {
+        return touchedTo;
+    }
+
+    /** Brings in the pages up to an offset, so that who writes there need not wait for them. By one thread at a time. */
+    public void touch(long offset) {
+        long begin = Math.max(end, touchedTo);
+        long from = begin & -PAGE_MAX_BYTES;
+        long to = Math.min(offset, capacity());
+        if (to > begin) {
+            Allocation.touch(memory.asSlice(from, to - from));
+            touchedTo = to;
+        }
+    }
+
+    /**
+     * Writes zeros up to an offset, where nothing stands behind {@link #end} and nobody else writes meanwhile. The kernel takes
+     * the pages into its cache in pieces as they are written (large folios). Large ones cost less than half of single pages, now
+     * and whenever they are written to the disk or given up; but they are also written to the disk as a whole, however little of
+     * them has changed, so that they are for a segment that will soon be full.
+     *
+     * @param pieceBytes from {@link Mapped#PAGE_MIN_BYTES} to {@link #PIECE_MAX_BYTES}
+     * @throws IOException if the system does not take them
+     */
+    public void clear(long offset, int pieceBytes) throws IOException {
+        long to = Math.min(offset, capacity());
+        clearedTo = Math.max(clearedTo, (end + PAGE_MAX_BYTES - 1) & -PAGE_MAX_BYTES);
+        while (clearedTo < to) {
+            int piece = (int) Math.min(pieceBytes, to - clearedTo);
+            hasLargePieces |= piece > PAGE_MAX_BYTES;
+            clearedTo += channel.write(ZEROS.slice(0, piece), clearedTo);
+        }
+    }
+
+    /** Whether {@link #clear} has written large pieces of it. */
+    public boolean hasLargePieces() {
+        return hasLargePieces;
+    }
+
+    /**
+     * Writes the header.
+     *
+     * @param folder the id of the folder that it is for
+     * @throws IOException if the system does not take it
+     */
+    public void begin(long folder, long previous, long previousEnd) throws IOException {
+        try {
+            headerChecksum = SegmentHeader.write(memory, folder, name, previous, previousEnd);
+            checkWritten(SegmentHeader.isSound(memory));
+        } catch (InternalError e) {
+            throw failure(e);
+        }
+    }
+
+    /**
+     * See {@link SegmentHeader#of}.
+     *
+     * @throws Damaged if it is not that of this segment, too
+     */
+    public SegmentHeader header() throws Damaged {
+        SegmentHeader header = SegmentHeader.of(memory, path);
+        if (!header.name().equals(name)) {
+            throw new Damaged(path, 0, "its header is that of another segment");
+        }
+        headerChecksum = header.checksum();
+        return header;
+    }
+
+    /** The segment as a list names it that has its header, which was read or written. */
+    public SegmentList.Entry entry() {
+        return new SegmentList.Entry(name, end, headerChecksum);
+    }
+
+    /**
+     * Writes records, for which there must be room, behind the last one. By one thread at a time.
+     *
+     * @throws IOException if the system does not take all of them: none of them counts then
+     */
+    public void append(Draft... records) throws IOException {
+        try {
+            long at = end;
+            for (Draft record : records) {
+                record.writeTo(memory, at);
+                at += record.length();
+            }
+            checkWritten(stand(records));
+            end = at;
+        } catch (InternalError e) {
+            throw failure(e);
+        }
+    }
+
+    private boolean stand(Draft... records) {
+        long at = end;
+        for (Draft record : records) {
+            if (!record.standsIn(memory, at)) {
+                return false;
+            }
+            at += record.length();
+        }
+        return true;
+    }
+
+    /** The JVM goes on behind a store to a page that cannot be written, and promises to say so only at some later time. */
+    private void checkWritten(boolean isWritten) throws IOException {
+        if (!isWritten) {
+            throw failure(null);
+        }
+    }
+
+    /**
+     * @param sigbus what the JVM makes of a page that cannot be written or read; null if it has not said so
+     */
+    private IOException failure(InternalError sigbus) {
+        return new IOException(path + ": Input/output error", sigbus);
+    }
+
+    /** Copies all up to {@link #end} into a file that is made for its owner alone, and forces that onto the disk. */
+    public void copyTo(Path copy) throws IOException {
+        Files.deleteIfExists(copy);
+        try (FileChannel target = FileChannel.open(
+                copy,
+                Set.of(CREATE_NEW, WRITE),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            ByteBuffer bytes = memory.asSlice(0, end).asByteBuffer();
+            while (bytes.hasRemaining()) {
+                target.write(bytes);
+            }
+            target.force(true);
+        }
+    }
+
+    /** Counts records that were appended. By one thread at a time. */
+    void count(Draft... records) {
+        for (Draft record : records) {
+            appendedBytes += record.cost();
+            tombstoneBytes += record.tombstoneBytes();
+        }
+    }
+
+    /**
+     * Copies whole records of another segment behind the last one. By one thread at a time.
+     *
+     * @throws IOException if the system does not take all of them: none of them counts then
+     */
+    public void append(Segment other, long from, long to) throws IOException {
+        try {
+            long at = end;
+            long until = at + to - from;
+            MemorySegment.copy(other.memory, from, memory, at, to - from);
+            for (long word = 0; word < to - from; word += Long.BYTES) {
+                checkWritten(memory.get(Layout.LONG, at + word) == other.memory.get(Layout.LONG, from + word));
+            }
+            end = until;
+        } catch (InternalError e) {
+            throw failure(e);
+        }
+    }
+
+    /** Counts an entry that stands here already. By one thread at a time. */
+    public void count(int kind, long cost) {
+        count(kind, cost, 1);
+    }
+
+    /** Takes back what was counted of an entry that now stands in another segment. By one thread at a time. */
+    void discount(int kind, long cost) {
+        count(kind, cost, -1);
+    }
+
+    private void count(int kind, long cost, int sign) {
+        appendedBytes += sign * cost;
+        tombstoneBytes += Layout.isTombstone(kind) ? sign * cost : 0;
+    }
+
+    /** What {@link #died} has counted here of an entry stands in another segment now. */
+    void revived(int kind, long cost) {
+        died(kind, -cost);
+    }
+
+    /** An entry here is no longer needed, whatever its kind: what is about older ones stays as long as there are any. */
+    public void died(int kind, long cost) {
+        if (kind == Layout.PUBLISH) {
+            OUTLIVED_BYTES.addAndGet(this, cost);
+        } else if (!Layout.isTombstone(kind)) {
+            died(cost);
+        }
+    }
+
+    /** A field, or the record that keeps a bucket, is no longer needed. */
+    public void died(long cost) {
+        DEAD_BYTES.addAndGet(this, cost);
+    }
+
+    /** What is needed of the fields and records here, roughly: each as if it stood alone. */
+    public long liveBytes() {
+        return Math.max(0, appendedBytes - deadBytes - tombstoneBytes());
+    }
+
+    /** How many bytes would be free if only what is needed stayed, those for deleting older values aside. */
+    public long garbageBytes() {
+        return Math.max(0, end - SegmentHeader.BYTES - liveBytes() - tombstoneBytes());
+    }
+
+    /** The bytes of what only says that something older is gone. */
+    public long tombstoneBytes() {
+        return tombstoneBytes + outlivedBytes;
+    }
+
+    /** Whether something stands here that is no longer needed, and would count again if nothing said that it is gone. */
+    public boolean hasDeadEntries() {
+        return deadBytes > 0;
+    }
+
+    public int keyBytes(long field) {
+        return Layout.keyBytes(memory, field);
+    }
+
+    public int valueBytes(long field) {
+        return Layout.valueBytes(memory, field);
+    }
+
+    /** Whether the field at the offset sets its key, and does not delete it. */
+    public boolean isSet(long field) {
+        return Layout.kind(memory, field) == Layout.SET;
+    }
+
+    /**
+     * Whether the field at the offset, whose key has the same hash, has this key.
+     *
+     * @throws Damaged if it does not because it is not what was written
+     */
+    public boolean hasKey(long field, byte[] key) throws Damaged {
+        long from = field + Layout.FIELD_KEY;
+        if (!isBehindEnd(from + key.length) && keyBytes(field) == key.length && isAt(from, key)) {
+            return true;
+        }
+        check(field);
+        return false;
+    }
+
+    /**
+     * Whether the field at the offset has the key of a field of another segment, or of this one, that has the same hash.
+     *
+     * @throws Damaged if it does not because one of them is not what was written
+     */
+    public boolean hasKeyOf(long field, Segment other, long otherField) throws Damaged {
+        int length = keyBytes(field);
+        long from = field + Layout.FIELD_KEY;
+        long otherFrom = otherField + Layout.FIELD_KEY;
+        if (other.keyBytes(otherField) == length
+                && length >= 0
+                && !isBehindEnd(from + length)
+                && !other.isBehindEnd(otherFrom + length)
+                && isAt(from, other.bytes(otherFrom, length))) {
+            return true;
+        }
+        check(field);
+        other.check(otherField);
+        return false;
+    }
+
+    public byte[] key(long field) {
+        return bytes(field + Layout.FIELD_KEY, keyBytes(field));
+    }
+
+    /**
+     * The value of the field at the offset.
+     *
+     * @param key its key, as it was found there
+     * @throws Damaged if the value, or what stands before it, is not what was written
+     */
+    public byte[] value(long field, byte[] key) {
+        int length = possibleValueBytes(field, key.length);
+        byte[] header = bytes(field, Layout.FIELD_KEY);
+        byte[] value = bytes(field + Layout.FIELD_KEY + key.length, length);
+        CRC32C crc = new CRC32C();
+        crc.update(header, Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
+        crc.update(key, 0, key.length);
+        crc.update(value, 0, length);
+        if ((int) Layout.ARRAY_INT.get(header, Layout.FIELD_CHECKSUM) != (int) crc.getValue()) {
+            throw damaged(field);
+        }
+        return value;
+    }
+
+    /**
+     * The same without a key at hand.
+     *
+     * @throws Damaged if the value, or what stands before it, is not what was written
+     */
+    public byte[] value(long field) {
+        check(field);
+        return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)), valueBytes(field));
+    }
+
+    /**
+     * The value of the field at the offset, where it stands; the segment is pinned for it.
+     *
+     * @param key its key, as it was found there
+     * @throws Damaged if its length cannot be right
+     */
+    public HeldField held(long field, byte[] key) {
+        int length = possibleValueBytes(field, key.length);
+        if (!pin()) {
+            throw new IllegalStateException("closed meanwhile: " + this);
+        }
+        return new HeldField(this, field, key.length, length);
+    }
+
+    /** The length of a value whose key has so many bytes, as it is written there, if it can be right. */
+    private int possibleValueBytes(long field, int keyBytes) {
+        int length = valueBytes(field);
+        if (length < 0 || isBehindEnd(field + Layout.FIELD_KEY + keyBytes + length)) {
+            throw damaged(field);
+        }
+        return length;
+    }
+
+    /** A part of the mapping, read-only. */
+    ByteBuffer view(long offset, int length) {
+        return memory.asSlice(offset, length).asReadOnly().asByteBuffer();
+    }
+
+    /** The checksum that the field at the offset was written with. */
+    int checksum(long field) {
+        return Layout.fieldChecksum(memory, field);
+    }
+
+    private void check(long field) {
+        if (isBehindEnd(field + Layout.FIELD_KEY)) {
+            // By whoever reads while that changes: the file may be cut off there, and a page have no place.
+            throw damaged(field);
+        }
+        int key = keyBytes(field);
+        int value = valueBytes(field);
+        if (key < 0
+                || value < 0
+                || isBehindEnd(field + Layout.FIELD_KEY + key + value)
+                || !isSound(field, key, value)) {
+            throw damaged(field);
+        }
+    }
+
+    public Damaged damaged(long field) {
+        return new Damaged(path, field, "a field is not the one that was written");
+    }
+
+    /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
+    public boolean isSound(long field, int key, int value) {
+        return Mapped.isSoundField(memory, field, key, value);
+    }
+
+    /** See {@link Mapped#checksum}. */
+    public void checksum(CRC32C crc, long offset, int length) {
+        Mapped.checksum(memory, crc, offset, length);
+    }
+
+    /** See {@link Mapped#checksum}. */
+    void checksum(CRC32C crc, long offset, int length, byte[] part, Held.Seen seen) {
+        Mapped.checksum(memory, crc, offset, length, part, seen);
+    }
+
+    public byte[] bytes(long offset, int length) {
+        return Mapped.bytes(memory, offset, length);
+    }
+
+    private boolean isAt(long offset, byte[] expected) {
+        return Mapped.isAt(memory, offset, expected, 0, expected.length);
+    }
+
+    /** Forces what was written onto the disk. Blocks for as long as that takes. By one thread at a time, as {@link #seal}. */
+    void sync() throws IOException {
+        unmapWritten();
+        channel.force(false);
+    }
+
+    /** Pages that go to the disk out of a mapping in which they can be written cost an interrupt of all cores for each. */
+    private void unmapWritten() {
+        long to = end & -PAGE_MAX_BYTES;
+        if (to > unmappedTo) {
+            Allocation.unmap(memory.asSlice(unmappedTo, to - unmappedTo));
+            unmappedTo = to;
+        }
+    }
+
+    /** Whether there is a sound hint for it, or none can be written. */
+    public boolean hasHint() {
+        return hasHint;
+    }
+
+    public void gotHint() {
+        hasHint = true;
+    }
+
+    /** Whether something in it was seen not to be what was written, so that it cannot be rewritten. */
+    public boolean isDamaged() {
+        return damage != null;
+    }
+
+    /** What was seen first of that; empty if nothing was. */
+    public Optional<Damaged> damage() {
+        return Optional.ofNullable(damage);
+    }
+
+    /** Whether the file holds a field, or the head of one, at an offset. */
+    public boolean canRead(long field) {
+        try (FileChannel file = FileChannel.open(path, READ)) {
+            return file.read(ByteBuffer.allocate(Layout.FIELD_KEY), field) == Layout.FIELD_KEY;
+        } catch (IOException unreadable) {
+            return false;
+        }
+    }
+
+    /** Sets the segment aside: it is read as far as that goes, and left as it is. */
+    public synchronized void damaged(Damaged seen) {
+        if (damage == null) {
+            damage = seen;
+            LOG.error("{}; it is left as it is. `kv verify` tells more", seen.getMessage());
+        }
+    }
+
+    /** Cuts off the file behind {@link #end}, forces that onto the disk, and gives back the file descriptor. */
+    public void seal() throws IOException {
+        unmapWritten();
+        try (FileChannel file = channel.isOpen() ? channel : FileChannel.open(path, WRITE)) {
+            if (file.size() > end) {
+                file.truncate(end);
+            }
+            file.force(true);
+        }
+    }
+
+    /** Whether it is not mapped any more. */
+    boolean isClosed() {
+        return !arena.scope().isAlive();
+    }
+
+    /** Ends the mapping unless somebody has pinned it; returns whether it is ended. */
+    boolean isClosedUnpinned() {
+        boolean isUnpinned = PINS.compareAndSet(this, 0, CLOSED) || pins == CLOSED;
+        return isUnpinned && (isClosed() || isCutOff());
+    }
+
+    /** Ends the mapping though somebody has pinned it; returns whether it was not ended before, and is now. */
+    boolean isCutOff() {
+        if (isClosed()) {
+            return false;
+        }
+        try {
+            close();
+            return true;
+        } catch (IllegalStateException isWrittenFrom) {
+            LOG.debug("{} is being written to a channel", this, isWrittenFrom);
+            return false;
+        }
+    }
+
+    /** Ends the mapping, unless that was done. Who reads meanwhile gets an exception. */
+    @Override
+    public void close() {
+        PINS.updateAndGet(this, count -> count < 0 ? count : count + CLOSED);
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        if (!isClosed()) {
+            arena.close();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return path.getFileName() + " (" + end + " bytes)";
+    }
+}

@@ -1,0 +1,240 @@
+package dev.kv.storage.log;
+
+import dev.kv.router.OperatorError;
+import dev.kv.storage.format.Folder;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The segments of a log: those that are live, in their order, and those that were retired and may still be read. Any thread.
+ *
+ * <p>A segment is <em>known</em> from the moment at which locations in it can be found until it is unmapped. It is <em>live</em>
+ * while it is a part of the log. Every change of what is live goes through {@link #live(List)}.
+ */
+public final class Segments {
+    private static final Logger LOG = LoggerFactory.getLogger(Segments.class);
+    private static final int PART_IDS = 256;
+    private static final Duration FOREVER = Duration.ofNanos(Long.MAX_VALUE);
+
+    private final Folder folder;
+
+    /** Known segments by id, in parts: ids only grow, and most of the smaller ones are gone. */
+    private volatile Segment[][] byId = new Segment[0][];
+
+    private volatile List<Segment> live = List.of();
+
+    /** Segments whose files are to be removed. */
+    private final Queue<Segment> retired = new ConcurrentLinkedQueue<>();
+
+    /** Those of them that could not be removed. */
+    private final SetAside unremoved = new SetAside();
+
+    /** Segments without files that may still be read; guarded by itself. */
+    private final ArrayDeque<Removed> removed = new ArrayDeque<>();
+
+    /** Live segments that end, as the list says, before records which were copied elsewhere, and may still be read. */
+    private final List<Segment> uncut = new CopyOnWriteArrayList<>();
+
+    private volatile long uncutNanos;
+
+    private record Removed(Segment segment, long nanos) {}
+
+    Segments(Folder folder) {
+        this.folder = folder;
+    }
+
+    /** The segment of a location; null if it is gone. */
+    Segment at(long location) {
+        int id = (int) (location >>> Integer.SIZE);
+        Segment[] part = byId[id / PART_IDS];
+        return part == null ? null : part[id % PART_IDS];
+    }
+
+    /** All that are live, in their order. */
+    public List<Segment> live() {
+        return live;
+    }
+
+    /** What is live from now on. */
+    private void live(List<Segment> segments) {
+        live = List.copyOf(segments);
+    }
+
+    /** Makes a segment known. Who finds a location of it finds it, too: one comes after the other, under the lock of a shard. */
+    public synchronized void know(Segment segment) {
+        int part = segment.id() / PART_IDS;
+        if (part >= byId.length) {
+            byId = Arrays.copyOf(byId, part + 1);
+        }
+        if (byId[part] == null) {
+            byId[part] = new Segment[PART_IDS];
+        }
+        byId[part][segment.id() % PART_IDS] = segment;
+    }
+
+    private synchronized void forget(Segment segment) {
+        int part = segment.id() / PART_IDS;
+        if (part < byId.length && byId[part] != null) {
+            byId[part][segment.id() % PART_IDS] = null;
+            if (Arrays.stream(byId[part]).allMatch(Objects::isNull)) {
+                byId[part] = null;
+            }
+        }
+    }
+
+    /** Adds a segment behind all others. */
+    synchronized void add(Segment segment) {
+        know(segment);
+        live(with(live.size(), List.of(segment)));
+    }
+
+    private List<Segment> with(int at, List<Segment> more) {
+        List<Segment> all = new ArrayList<>(live);
+        all.addAll(at, more);
+        return all;
+    }
+
+    /** Puts known segments behind all others, and takes some out. */
+    synchronized void replaceLast(List<Segment> old, List<Segment> by) {
+        List<Segment> all = with(live.size(), by);
+        all.removeAll(old);
+        live(all);
+    }
+
+    /** Puts a known segment into the place of those that it was made of. */
+    public synchronized void replace(List<Segment> old, Segment by) {
+        List<Segment> all = with(live.indexOf(old.getFirst()), List.of(by));
+        all.removeAll(old);
+        live(all);
+    }
+
+    /** Puts a known segment behind the first of those that it was made of, and that stay. */
+    public synchronized void insert(Segment rewritten, Segment first) {
+        live(with(live.indexOf(first) + 1, List.of(rewritten)));
+    }
+
+    /** Takes segments out that hold nothing that is needed. */
+    public synchronized void remove(List<Segment> segments) {
+        live(live.stream().filter(segment -> !segments.contains(segment)).toList());
+    }
+
+    /** Pins all that are known, so that every location that can be found now stays readable. */
+    public synchronized Pin pinKnown() {
+        return new Pin(Arrays.stream(byId)
+                .filter(Objects::nonNull)
+                .flatMap(Arrays::stream)
+                .filter(Objects::nonNull)
+                .toList());
+    }
+
+    /** Gives up segments that no location leads to any more. Their files are left to {@link Log#removeRetired}. */
+    public void retire(List<Segment> segments) {
+        retired.addAll(segments);
+    }
+
+    boolean hasRetired() {
+        return !retired.isEmpty();
+    }
+
+    /**
+     * Removes the files of segments that were retired. One that cannot be removed is tried again later: {@link #throwUnremoved}
+     * tells why. By one thread at a time.
+     *
+     * @throws IOException if the folder cannot be forced onto the disk
+     */
+    void removeRetired() throws IOException {
+        for (Segment segment : List.copyOf(retired)) {
+            if (unremoved.has(segment)) {
+                continue;
+            }
+            try {
+                Files.deleteIfExists(folder.hint(segment.name()));
+                Files.deleteIfExists(segment.path());
+            } catch (IOException e) {
+                String file = e instanceof FileSystemException failed
+                        ? failed.getFile()
+                        : segment.path().toString();
+                unremoved.add(segment, new IOException(file + " cannot be removed: " + OperatorError.reason(e), e));
+                continue;
+            }
+            unremoved.remove(segment);
+            folder.sync();
+            synchronized (removed) {
+                removed.add(new Removed(segment, System.nanoTime()));
+            }
+            retired.remove(segment);
+            closeRetired(FOREVER);
+        }
+    }
+
+    /** Says why the file of a segment that was retired could not be removed, if one could not. */
+    public void throwUnremoved() throws IOException {
+        unremoved.throwAny();
+    }
+
+    /**
+     * Unmaps the segments without files that nobody reads, which gives back their room, and those that were pinned for too long.
+     */
+    public void closeRetired(Duration pinMax) {
+        synchronized (removed) {
+            for (Iterator<Removed> all = removed.iterator(); all.hasNext(); ) {
+                Removed next = all.next();
+                Segment segment = next.segment();
+                if (segment.isClosedUnpinned()) {
+                    forget(segment);
+                    all.remove();
+                } else if (System.nanoTime() - next.nanos() > pinMax.toNanos() && segment.isCutOff()) {
+                    LOG.warn(
+                            "{}, which was replaced, is not read any further: that took longer than {}",
+                            segment,
+                            pinMax);
+                }
+            }
+        }
+    }
+
+    /** Live segments that were {@linkplain Segment#endBefore ended} before where their files end. */
+    void addUncut(List<Segment> segments) {
+        uncut.addAll(segments);
+        uncutNanos = System.nanoTime();
+    }
+
+    /** Cuts off what is behind the end of live segments, unless somebody may still read it. By one thread at a time. */
+    public void cut(Duration pinMax) throws IOException {
+        for (Segment segment : List.copyOf(uncut)) {
+            if (segment.isCut(System.nanoTime() - uncutNanos > pinMax.toNanos())) {
+                uncut.remove(segment);
+            }
+        }
+    }
+
+    /** How many bytes segments take that were retired and are still read. */
+    long pinnedBytes() {
+        synchronized (removed) {
+            return removed.stream().mapToLong(next -> next.segment().end()).sum();
+        }
+    }
+
+    /** Ends all mappings. Nobody may read any more. */
+    void close() {
+        Stream<Segment> others;
+        synchronized (removed) {
+            others = removed.stream().map(Removed::segment).toList().stream();
+        }
+        Stream.concat(live.stream(), others).forEach(Segment::close);
+    }
+}

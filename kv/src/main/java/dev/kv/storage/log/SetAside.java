@@ -1,0 +1,42 @@
+package dev.kv.storage.log;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+
+/** Segments with which some work has failed, each until it may be tried again: the work goes on with the others. */
+public final class SetAside {
+    private static final Duration RETRY = Duration.ofSeconds(30);
+
+    private final Map<Segment, Failed> failed = new HashMap<>();
+
+    private record Failed(IOException why, long retryNanos) {}
+
+    public void add(Segment segment, IOException why) {
+        failed.put(segment, new Failed(why, System.nanoTime() + RETRY.toNanos()));
+    }
+
+    /** Whether it is too early for another try. */
+    public boolean has(Segment segment) {
+        Failed last = failed.get(segment);
+        return last != null && System.nanoTime() - last.retryNanos() < 0;
+    }
+
+    public void remove(Segment segment) {
+        failed.remove(segment);
+    }
+
+    /** Forgets all segments but these. */
+    public void retain(Collection<Segment> segments) {
+        failed.keySet().retainAll(segments);
+    }
+
+    /** Says why a segment is set aside, if one is. */
+    public void throwAny() throws IOException {
+        if (!failed.isEmpty()) {
+            throw failed.values().iterator().next().why();
+        }
+    }
+}

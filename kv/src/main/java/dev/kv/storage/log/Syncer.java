@@ -1,0 +1,252 @@
+package dev.kv.storage.log;
+
+import dev.kv.router.CommandThread;
+import dev.kv.router.Reply;
+import dev.kv.router.Reply.Word;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread that forces the log onto the disk: once for all who wait for it by then, which is a group commit (DeWitt and
+ * others, "Implementation Techniques for Main Memory Database Systems", 1984).
+ */
+public final class Syncer {
+    private static final Logger LOG = LoggerFactory.getLogger(Syncer.class);
+    private static final Duration MARK_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration RETRY = Duration.ofSeconds(1);
+
+    private static final String REFUSED = "writes are refused until what was written is safe again";
+    private static final String STILL_FAILS = "the disk still fails";
+
+    private final Log log;
+    private final Log.Moves moves;
+    private final Sync sync;
+    private final Queue<Waiting> arrived = new ConcurrentLinkedQueue<>();
+    private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+    private final Troubles troubles;
+    private final BackgroundThread thread;
+    /** Threads that will wake this one when their iteration is over. */
+    private final Set<CommandThread> waking = ConcurrentHashMap.newKeySet();
+
+    private volatile boolean asked;
+    private volatile boolean isClosed;
+    private final AtomicLong syncs = new AtomicLong();
+    private final AtomicLong nanos = new AtomicLong();
+    private long markedNanos = System.nanoTime();
+    private long dueNanos = System.nanoTime();
+
+    /**
+     * A write that was done, and is acknowledged when it is on the disk.
+     *
+     * @param from the thread on which its client waits; empty if it waits elsewhere
+     */
+    private record Waiting(long until, Reply reply, CompletableFuture<Reply> answer, Optional<CommandThread> from) {
+        void answer(Reply with) {
+            answer.complete(with);
+        }
+    }
+
+    public Syncer(Log log, Log.Moves moves, Sync sync, Troubles troubles) {
+        this.log = log;
+        this.moves = moves;
+        this.sync = sync;
+        this.troubles = troubles;
+        this.thread = new BackgroundThread("kv-sync", troubles, this::turn);
+        log.whenDue(this::wake);
+        thread.start();
+    }
+
+    /** The reply to a write that was appended before, when it may be acknowledged. Any thread. */
+    public CompletionStage<Reply> acknowledge(Reply reply) {
+        return sync.isAlways() && log.appended() != log.synced()
+                ? whenSynced(reply)
+                : CompletableFuture.completedFuture(reply);
+    }
+
+    /** The reply, when all that was written by now is on the disk, in segments that are sealed if they are full. Any thread. */
+    public CompletionStage<Reply> whenSynced(Reply reply) {
+        Optional<CommandThread> from = CommandThread.current();
+        Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), from);
+        arrived.add(write);
+        // Once for all that comes in one iteration of a thread, so that one sync does for them.
+        from.ifPresentOrElse(this::wakeAfterIteration, thread::wake);
+        if (isClosed) {
+            answerArrived();
+        }
+        return write.answer();
+    }
+
+    private void wakeAfterIteration(CommandThread of) {
+        if (waking.add(of)) {
+            of.defer(() -> {
+                waking.remove(of);
+                thread.wake();
+            });
+        }
+    }
+
+    /** Has all that was written by now forced onto the disk soon. */
+    private void wake() {
+        asked = true;
+        thread.wake();
+    }
+
+    /** How often the log was forced onto the disk. */
+    public long syncs() {
+        return syncs.get();
+    }
+
+    /** How long that took, on average. */
+    public Duration average() {
+        return Duration.ofNanos(nanos.get() / Math.max(1, syncs.get()));
+    }
+
+    private long turn() {
+        if (!log.failure().isEmpty()) {
+            return isRescued() ? 0 : RETRY.toNanos();
+        }
+        long now = System.nanoTime();
+        boolean isDue = sync.interval().isPresent() && now - dueNanos >= 0;
+        if (isDue || asked || !arrived.isEmpty()) {
+            dueNanos = now + sync.interval().map(Duration::toNanos).orElse(0L);
+            syncOnce();
+            return 0;
+        }
+        if (sync.interval().isPresent()) {
+            return dueNanos - now;
+        }
+        syncMark();
+        return MARK_INTERVAL.toNanos();
+    }
+
+    private void syncOnce() {
+        takeArrived();
+        // After that, so that nothing which was asked for before a write that is acknowledged now is done once more.
+        asked = false;
+        try {
+            long from = System.nanoTime();
+            if (log.sync()) {
+                nanos.addAndGet(System.nanoTime() - from);
+                syncs.incrementAndGet();
+            }
+            acknowledgeUntil(log.synced());
+            log.listNew();
+            syncMark();
+        } catch (IOException e) {
+            LOG.debug("the disk failed", e);
+        }
+    }
+
+    private void syncMark() {
+        if (System.nanoTime() - markedNanos < MARK_INTERVAL.toNanos()) {
+            return;
+        }
+        markedNanos = System.nanoTime();
+        try {
+            log.syncMark();
+        } catch (IOException e) {
+            // Nothing depends on it: the log counts from the mark before.
+            LOG.warn("the mark of what is on the disk could not be written: {}", e.getMessage());
+        }
+    }
+
+    private void acknowledgeUntil(long synced) {
+        List<Waiting> done = new ArrayList<>();
+        for (Iterator<Waiting> writes = waiting.iterator(); writes.hasNext(); ) {
+            Waiting write = writes.next();
+            if (write.until() <= synced) {
+                done.add(write);
+                writes.remove();
+            }
+        }
+        answer(done, Waiting::reply);
+    }
+
+    /** Answers each on its thread, all of one thread at once. */
+    private static void answer(Collection<Waiting> writes, Function<Waiting, Reply> reply) {
+        writes.stream().collect(Collectors.groupingBy(Waiting::from)).forEach((from, ofOne) -> {
+            Runnable answers = () -> ofOne.forEach(write -> write.answer(reply.apply(write)));
+            from.ifPresentOrElse(there -> there.execute(answers), answers);
+        });
+    }
+
+    private void fail(String why) {
+        acknowledgeUntil(log.synced());
+        takeArrived();
+        Reply.Failed failed = new Reply.Failed(
+                Word.UNCERTAIN,
+                "the disk failed (" + why + "): this was written, and may be lost if the host fails now");
+        answer(waiting, _ -> failed);
+        waiting.clear();
+    }
+
+    private void takeArrived() {
+        for (Waiting write = arrived.poll(); write != null; write = arrived.poll()) {
+            waiting.add(write);
+        }
+    }
+
+    private boolean isRescued() {
+        String failure = log.failure();
+        troubles.warn(REFUSED, "the disk failed (" + failure + ")");
+        // Again and again: some were written before the failure, and come to wait now.
+        fail(failure);
+        try {
+            log.rescue(moves);
+        } catch (IOException e) {
+            troubles.warn(STILL_FAILS, String.valueOf(e.getMessage()));
+            return false;
+        } catch (RuntimeException | Error fault) {
+            troubles.fault(STILL_FAILS, fault);
+            return false;
+        }
+        troubles.over(STILL_FAILS);
+        troubles.over(REFUSED);
+        asked = true;
+        return true;
+    }
+
+    /** Ends the thread; who still waits then is answered when the log is closed, by {@link #closed}. */
+    public void end() {
+        thread.end();
+    }
+
+    public boolean isDead() {
+        return thread.isDead();
+    }
+
+    /**
+     * The log was closed: who waits, now or later, is answered at once.
+     *
+     * @param failure why not all that was written is on the disk; empty if it is
+     */
+    public synchronized void closed(Optional<IOException> failure) {
+        isClosed = true;
+        takeArrived();
+        acknowledgeUntil(log.synced());
+        failure.ifPresent(why -> fail(why.getMessage()));
+    }
+
+    private synchronized void answerArrived() {
+        takeArrived();
+        acknowledgeUntil(log.synced());
+        fail("this node stops");
+    }
+}

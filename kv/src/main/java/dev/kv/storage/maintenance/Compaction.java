@@ -1,0 +1,462 @@
+package dev.kv.storage.maintenance;
+
+import dev.kv.router.Bytes;
+import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.format.Draft;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Scan;
+import dev.kv.storage.format.SegmentHeader;
+import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.Allocation;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Segment;
+import dev.kv.storage.log.Segments;
+import dev.kv.storage.log.SetAside;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Rewrites segments of the log without what is no longer needed. A rewritten segment, which may take in those that follow it,
+ * keeps its place in the log, so that the order of what was written stays.
+ *
+ * <p>What only says that something older is gone stays as long as something older might still stand in a segment before it: a
+ * segment of which nothing has died holds none.
+ *
+ * <p>{@link #run} by one thread at a time.
+ */
+public final class Compaction {
+    /** At rest, it begins when what could be freed is more than this part of what is needed. */
+    private static final int DUE_PART = 2;
+
+    /** While there is no room for what is to be written, this is enough. */
+    private static final long SHORT_DUE_BYTES = 256L << 10;
+
+    /** On a full disk, the pause after a pass that had no room to free anything. */
+    private static final Duration FULL_RETRY = Duration.ofSeconds(1);
+
+    /** And more than this, so that a small log is left alone. */
+    private static final long DUE_MIN_BYTES = 4L << 20;
+
+    /**
+     * While much is written and there is room for twice as much, it begins when as much could be freed as is needed, and more
+     * than this: the longer it waits the less is left to be copied.
+     */
+    private static final long BUSY_DUE_MIN_BYTES = 512L << 20;
+
+    /** A segment is worth rewriting when this part of it could be freed, or as much as of the whole log if that is more. */
+    private static final int WORTH_PART = 4;
+
+    /** So many segments that are much smaller than usual are put together, whatever is in them. */
+    private static final int SMALL_MAX = 16;
+
+    private static final int SMALL_PART = 4;
+
+    /** What {@link Live} may take, for segments of sixty-four times as much. */
+    private static final long LIVE_MAX_BYTES = 16L << 20;
+
+    /** After so many bytes it gives way to those who wait for the processor. */
+    private static final long STRIDE_BYTES = 256 * 1024;
+
+    private static final long PAUSE_NANOS = 1_000_000;
+
+    private final Log log;
+    private final Segments segments;
+    private final Buckets buckets;
+
+    private final Draft draft = new Draft();
+    /** Segments that could not be rewritten. */
+    private final SetAside failed = new SetAside();
+
+    /** Why there was no room for a segment in this pass; null if there was. */
+    private IOException full;
+
+    private long retryNanos = System.nanoTime();
+
+    private final AtomicLong runs = new AtomicLong();
+    private final AtomicLong freedBytes = new AtomicLong();
+
+    public Compaction(Log log, Buckets buckets) {
+        this.log = log;
+        this.segments = log.segments();
+        this.buckets = buckets;
+    }
+
+    /** How often it has run. */
+    public long runs() {
+        return runs.get();
+    }
+
+    /** What it has freed. */
+    public long freedBytes() {
+        return freedBytes.get();
+    }
+
+    /**
+     * Runs if there is enough to be freed.
+     *
+     * @param isShort whether there is no room for what is to be written, so that little is enough
+     * @param isBusy whether much is written
+     */
+    void runIfDue(boolean isShort, boolean isBusy) throws IOException {
+        log.removeRetired();
+        buckets.countGone();
+        List<Segment> sealed =
+                log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
+        long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
+        long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
+        long live = log.liveBytes().get();
+        long busyDue = Math.max(BUSY_DUE_MIN_BYTES, live);
+        boolean mayWait = isBusy && log.folder().usableBytes() > 2 * busyDue;
+        long due = isShort ? shortDue() : mayWait ? busyDue : Math.max(DUE_MIN_BYTES, live / DUE_PART);
+        if (isShort && System.nanoTime() - retryNanos < 0) {
+            return;
+        }
+        if (garbage + tombstones > due) {
+            run(isShort || tombstones > due / WORTH_PART);
+        } else if (sealed.stream().filter(this::isSmall).count() > SMALL_MAX) {
+            run(false);
+        }
+        failed.retain(sealed);
+        failed.throwAny();
+        segments.throwUnremoved();
+    }
+
+    private long shortDue() {
+        return log.isLacking() ? 0 : Math.min(SHORT_DUE_BYTES, log.segmentBytes() / WORTH_PART);
+    }
+
+    private boolean isSmall(Segment segment) {
+        return segment.end() < log.segmentBytes() / SMALL_PART;
+    }
+
+    /**
+     * Goes once through the log.
+     *
+     * @param isThorough whether to rewrite each segment of which anything could be freed, so that nothing is left to be said of
+     *     what is gone; else those alone that are worth it
+     * @throws IOException if segments could not be rewritten: those were left as they are
+     */
+    void run(boolean isThorough) throws IOException {
+        List<Segment> sealed = log.sealed();
+        failed.retain(sealed);
+        log.removeRetired();
+        // What stands in them must have come into force: a deleted field might seem to be needed still.
+        buckets.settle();
+        runs.incrementAndGet();
+        long freedBefore = freedBytes.get();
+        double worthPart = worthPart(sealed);
+        boolean isClean = true;
+        boolean isCleanBefore = true;
+        List<Segment> together = new ArrayList<>();
+        long togetherBytes = 0;
+        full = null;
+        Live live = new Live(List.of());
+        for (int i = 0; i < sealed.size(); i++) {
+            Segment segment = sealed.get(i);
+            boolean isWorth = isWorth(segment, isThorough, isClean, worthPart);
+            long kept = segment.liveBytes() + segment.tombstoneBytes();
+            boolean isToBeSeen = isWorth && !live.covers(segment);
+            if (!together.isEmpty() && (!isWorth || isToBeSeen || togetherBytes + kept > log.segmentBytes())) {
+                isClean &= isRewritten(together, live, isCleanBefore);
+                together.clear();
+                togetherBytes = 0;
+            }
+            if (isToBeSeen) {
+                live = live(sealed.subList(i, sealed.size()), isThorough, worthPart);
+            }
+            if (isWorth) {
+                isCleanBefore = together.isEmpty() ? isClean : isCleanBefore;
+                together.add(segment);
+                togetherBytes += kept;
+            } else {
+                isClean &= !segment.hasDeadEntries();
+            }
+        }
+        if (!together.isEmpty()) {
+            isRewritten(together, live, isCleanBefore);
+        }
+        if (full != null) {
+            retryNanos = System.nanoTime() + (freedBytes.get() > freedBefore ? 0 : FULL_RETRY.toNanos());
+            throw full;
+        }
+        failed.throwAny();
+    }
+
+    private boolean isWorth(Segment segment, boolean isThorough, boolean isClean, double worthPart) {
+        long freed = segment.garbageBytes() + (isClean ? segment.tombstoneBytes() : 0);
+        return !segment.isDamaged()
+                && !failed.has(segment)
+                && (isThorough
+                        ? freed > 0 || segment.hasDeadEntries()
+                        : freed >= segment.end() * worthPart || isSmall(segment));
+    }
+
+    /** What is needed of the first of the segments, and of those that may be worth rewriting among the others. */
+    private Live live(List<Segment> segments, boolean isThorough, double worthPart) {
+        List<Segment> seen = new ArrayList<>();
+        long bytes = 0;
+        for (Segment segment : segments) {
+            if (seen.isEmpty() || isWorth(segment, isThorough, true, worthPart)) {
+                bytes += Live.bytes(segment);
+                if (!seen.isEmpty() && bytes > LIVE_MAX_BYTES) {
+                    break;
+                }
+                seen.add(segment);
+            }
+        }
+        Live live = new Live(seen);
+        buckets.forEachLocation(live::add);
+        return live;
+    }
+
+    /** Which part of a segment must be free for it to be worth rewriting: one at least has as much as all on average. */
+    private static double worthPart(List<Segment> segments) {
+        long free = 0;
+        long all = 1;
+        for (Segment segment : segments) {
+            free += segment.isDamaged() ? 0 : segment.garbageBytes();
+            all += segment.isDamaged() ? 0 : segment.end();
+        }
+        return Math.max(1.0 / WORTH_PART, (double) free / all);
+    }
+
+    /**
+     * Rewrites the segments; false if that failed, and they were left as they are. One that is damaged stays so from now on.
+     *
+     * @throws IOException if what they took the place of could not be removed: nothing may be rewritten until it is
+     */
+    private boolean isRewritten(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
+        Segment only = old.getFirst();
+        if (old.size() == 1 && !only.hasDeadEntries() && (!isCleanBefore || only.tombstoneBytes() == 0)) {
+            return true;
+        }
+        if (old.stream().allMatch(segment -> isVain(segment, live, isCleanBefore))) {
+            freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum());
+            drop(old);
+            return true;
+        }
+        Copied copied;
+        try {
+            copied = copied(old, live, isCleanBefore);
+            failed.remove(only);
+        } catch (Damaged e) {
+            old.stream().filter(segment -> segment.path().equals(e.file())).forEach(segment -> segment.damaged(e));
+            return false;
+        } catch (IOException e) {
+            if (!Allocation.isNoSpace(e)) {
+                failed.add(only, e);
+                return false;
+            }
+            if (old.size() > 1) {
+                return areRewrittenAlone(old, live, isCleanBefore);
+            }
+            // There may be room for others, and for this one as soon as those were rewritten.
+            full = e;
+            return false;
+        } catch (RuntimeException | Error e) {
+            failed.add(only, new IOException(only + " could not be rewritten: " + e, e));
+            return false;
+        }
+        return isReplaced(old, copied);
+    }
+
+    /** One needs less room than all of them, and gives room to the next. */
+    private boolean areRewrittenAlone(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
+        boolean isClean = isCleanBefore;
+        boolean areAll = true;
+        for (Segment segment : old) {
+            boolean isRewritten = isRewritten(List.of(segment), live, isClean);
+            areAll &= isRewritten;
+            isClean &= isRewritten || !segment.hasDeadEntries();
+        }
+        return areAll;
+    }
+
+    /** Whether nothing of a segment is needed, so that it goes without another one in its place: that takes no room. */
+    private static boolean isVain(Segment segment, Live live, boolean isCleanBefore) {
+        return live.count(segment) == 0 && (isCleanBefore || segment.tombstoneBytes() == 0);
+    }
+
+    private void drop(List<Segment> vain) throws IOException {
+        segments.remove(vain);
+        retire(vain);
+    }
+
+    /** Writes what is needed of the segments into a new one, which has its name then. */
+    private Copied copied(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
+        SegmentName first = old.getFirst().name();
+        long bytes =
+                SegmentHeader.BYTES + old.stream().mapToLong(live::keptBytes).sum();
+        Segment rewritten =
+                log.createRewritten(new SegmentName(first.number(), first.rewrite() + 1), Layout.padded(bytes));
+        Copied copied = new Copied(rewritten, live, isCleanBefore);
+        try {
+            rewritten.begin(log.folder().format().id(), 0, 0);
+            for (Segment segment : old) {
+                try {
+                    copied.copy(segment);
+                } catch (InternalError sigbus) {
+                    throw Damaged.unreadable(segment.path(), sigbus);
+                }
+            }
+            rewritten.seal();
+            rewritten.moveTo(log.folder().log(rewritten.name()));
+            log.folder().sync();
+            return copied;
+        } catch (IOException | RuntimeException | Error e) {
+            segments.retire(List.of(rewritten));
+            throw e;
+        }
+    }
+
+    private boolean isReplaced(List<Segment> old, Copied copied) throws IOException {
+        Segment rewritten = copied.to;
+        segments.know(rewritten);
+        try {
+            copied.takeOver();
+        } catch (RuntimeException | Error e) {
+            // Some of what is needed is read from the old ones, and some from the new one: all of them stay.
+            Damaged damage = new Damaged(rewritten.path(), 0, "what was just written cannot be read");
+            damage.initCause(e);
+            segments.insert(rewritten, old.getFirst());
+            rewritten.damaged(damage);
+            old.forEach(segment -> segment.damaged(damage));
+            return false;
+        }
+        segments.replace(old, rewritten);
+        freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum() - rewritten.end());
+        retire(old);
+        if (rewritten.end() == SegmentHeader.BYTES) {
+            drop(List.of(rewritten));
+        }
+        return true;
+    }
+
+    private void retire(List<Segment> old) throws IOException {
+        segments.retire(old);
+        log.removeRetired();
+        log.refill();
+    }
+
+    /** What a rewritten segment takes from those before. */
+    private final class Copied {
+        private final Segment to;
+        private final Live live;
+        private final boolean isCleanBefore;
+        private long[] from = new long[1024];
+        private int count;
+        private long strideBytes;
+
+        Copied(Segment to, Live live, boolean isCleanBefore) {
+            this.to = to;
+            this.live = live;
+            this.isCleanBefore = isCleanBefore;
+        }
+
+        void copy(Segment segment) throws IOException {
+            Scan scan = segment.scan();
+            boolean isTombstoneKept = !isCleanBefore && segment.tombstoneBytes() > 0;
+            int needed = 0;
+            while (isTombstoneKept ? scan.next() : scan.next((start, end) -> live.hasAny(segment, start, end))) {
+                int entries = 0;
+                int kept = 0;
+                int before = count;
+                while (scan.nextEntry()) {
+                    entries++;
+                    int kind = scan.kind();
+                    boolean isNeeded = !Layout.isTombstone(kind) && live.has(Log.location(segment, scan.entry()));
+                    needed += isNeeded ? 1 : 0;
+                    if (isNeeded || (Layout.isAboutOlder(kind) && isTombstoneKept)) {
+                        kept++;
+                        add(Log.location(segment, scan.entry()));
+                    }
+                }
+                if (kept == entries && !scan.hasMore()) {
+                    expectRoom(scan.end() - scan.at(), segment, scan);
+                    bringIn(scan.end() - scan.at());
+                    to.append(segment, scan.at(), scan.end());
+                } else if (kept > 0) {
+                    Draft part = part(scan, segment, before);
+                    expectRoom(part.length(), segment, scan);
+                    bringIn(part.length());
+                    to.append(part);
+                }
+                giveWay(scan.end() - scan.at());
+            }
+            if (needed != live.count(segment)) {
+                throw new Damaged(segment.path(), scan.at(), "not all was found that is needed of it");
+            }
+        }
+
+        private void expectRoom(long bytes, Segment segment, Scan scan) {
+            if (bytes > to.capacity() - to.end()) {
+                throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
+            }
+        }
+
+        private void bringIn(long bytes) throws IOException {
+            long end = to.end() + bytes;
+            if (end > to.touchedTo()) {
+                long ahead = end + Log.PAGES_AHEAD_BYTES;
+                to.clear(ahead, Segment.PIECE_MAX_BYTES);
+                to.touch(ahead);
+            }
+        }
+
+        private void add(long location) {
+            if (count == from.length) {
+                from = Arrays.copyOf(from, 2 * count);
+            }
+            from[count++] = location;
+        }
+
+        /** The record with those entries alone that are kept; the change that it belongs to is on the disk as a whole. */
+        private Draft part(Scan scan, Segment segment, int first) {
+            draft.begin(scan.type(), scan.flags(), scan.generation(), scan.name());
+            if (scan.type() == Layout.PUBLISH) {
+                draft.recordName(scan.recordName());
+            }
+            for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
+                long field = Log.offset(from[i]);
+                Bytes key = Bytes.owning(segment.key(field));
+                if (segment.isSet(field)) {
+                    draft.set(key, Bytes.owning(segment.value(field, key.array())));
+                } else {
+                    draft.delete(key);
+                }
+            }
+            return draft.end();
+        }
+
+        private void giveWay(long bytes) {
+            strideBytes += bytes;
+            if (strideBytes >= STRIDE_BYTES) {
+                strideBytes = 0;
+                log.prepareIfNear();
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+        }
+
+        /** Has what is still needed read from the copy from now on. */
+        void takeOver() {
+            Scan scan = to.scanWritten();
+            int next = 0;
+            while (scan.next()) {
+                while (scan.nextEntry()) {
+                    long before = from[next++];
+                    to.count(scan.kind(), scan.cost());
+                    if (!buckets.move(scan, to, before, Log.location(to, scan.entry()))) {
+                        to.died(scan.kind(), scan.cost());
+                    }
+                }
+                giveWay(scan.end() - scan.at());
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+package dev.kv.storage.maintenance;
+
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.log.BackgroundThread;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.PinLimits;
+import dev.kv.storage.log.Segment;
+import dev.kv.storage.log.SetAside;
+import dev.kv.storage.log.Troubles;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * The thread that keeps the log in shape while the node runs: room ahead of those who write, hints, compaction. What fails of
+ * these is a {@linkplain Troubles trouble}, and holds up none of the others.
+ */
+public final class Keeper {
+    private static final Duration TURN = Duration.ofMillis(250);
+
+    /** Much is written: so much a second. */
+    private static final long BUSY_BYTES = 4L << 20;
+
+    /**
+     * Segments of so many bytes have no hints while much is written: most of them will be rewritten soon, with one of their own.
+     * A start after a crash reads them, in seconds.
+     */
+    private static final long HINTLESS_MAX_BYTES = 1L << 30;
+
+    /** So long after much was written the log is no longer laid out for that. */
+    private static final Duration CALM = Duration.ofSeconds(5);
+
+    private final Log log;
+    private final Compaction compaction;
+    private final PinLimits pins;
+    private final Troubles troubles;
+    private final BackgroundThread thread;
+
+    /** Segments whose hints could not be written. */
+    private final SetAside hintless = new SetAside();
+
+    private long keptNanos = System.nanoTime();
+    private long keptBytes;
+    private boolean isBusy;
+    private long busyNanos = System.nanoTime();
+
+    public Keeper(Log log, Compaction compaction, PinLimits pins, Troubles troubles) {
+        this.log = log;
+        this.compaction = compaction;
+        this.pins = pins;
+        this.troubles = troubles;
+        this.thread = new BackgroundThread("kv-keeper", troubles, () -> {
+            turn();
+            return TURN.toNanos();
+        });
+        log.whenNearing(thread::wake);
+        thread.start();
+    }
+
+    /** See {@link Compaction#run}. */
+    public synchronized void compact(boolean isThorough) throws IOException {
+        compaction.run(isThorough);
+    }
+
+    private synchronized void turn() {
+        boolean isShort = log.isShort();
+        Duration pinMax = pins.limit(isShort);
+        tried("unmapping what was replaced", () -> log.segments().closeRetired(pinMax));
+        tried("cutting off what was copied elsewhere", () -> log.segments().cut(pinMax));
+        isShort |= !tried("room ahead", () -> log.prepare(isBusy));
+        long nanos = System.nanoTime() - keptNanos;
+        if (nanos < TURN.toNanos() && !isShort) {
+            return;
+        }
+        isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
+        if (isBusy) {
+            busyNanos = System.nanoTime();
+        } else if (System.nanoTime() - busyNanos > CALM.toNanos()) {
+            log.endLargePieces();
+        }
+        boolean isShortNow = isShort;
+        tried("compaction", () -> compaction.runIfDue(isShortNow, isBusy));
+        if (!isShort) {
+            tried("hints", () -> writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false));
+        }
+        keptNanos = System.nanoTime();
+        keptBytes = log.appended();
+    }
+
+    private interface Work {
+        void run() throws IOException;
+    }
+
+    /** Does a part of a turn; returns false if it could not be done. */
+    private boolean tried(String part, Work work) {
+        try {
+            work.run();
+            troubles.over(part);
+            return true;
+        } catch (IOException e) {
+            troubles.warn(part, String.valueOf(e.getMessage()));
+        } catch (RuntimeException | Error fault) {
+            troubles.fault(part, fault);
+        }
+        return false;
+    }
+
+    /** Writes what hints are missing before the node stops. */
+    public synchronized void writeLastHints() throws IOException {
+        writeHints(0, true);
+    }
+
+    /**
+     * Writes what hints are missing, from the first segment on.
+     *
+     * @param hintlessBytes until no more than this is without
+     * @param isLast whether the node stops; else a segment that will soon be rewritten, since most of it is no longer needed, is
+     *     left out
+     */
+    private void writeHints(long hintlessBytes, boolean isLast) throws IOException {
+        List<Segment> missing = log.sealed().stream()
+                .filter(segment -> !segment.hasHint() && !segment.isDamaged())
+                .filter(segment -> isLast || segment.garbageBytes() < segment.end() / 2)
+                .toList();
+        hintless.retain(missing);
+        long bytes = missing.stream().mapToLong(Segment::end).sum();
+        for (Segment segment : missing) {
+            if (bytes <= hintlessBytes) {
+                break;
+            }
+            bytes -= segment.end();
+            log.prepareIfNear();
+            if (!hintless.has(segment)) {
+                writeHint(segment);
+            }
+        }
+        hintless.throwAny();
+    }
+
+    private void writeHint(Segment segment) {
+        try {
+            segment.hint().write(log.folder(), segment.scan());
+            segment.gotHint();
+            hintless.remove(segment);
+        } catch (Damaged e) {
+            segment.damaged(e);
+        } catch (InternalError sigbus) {
+            segment.damaged(Damaged.unreadable(segment.path(), sigbus));
+        } catch (IOException e) {
+            hintless.add(segment, e);
+        } catch (RuntimeException | Error e) {
+            hintless.add(segment, new IOException(segment + " gets no hint: " + e, e));
+        }
+    }
+
+    /** Ends the thread, after what it is about. */
+    public void end() {
+        thread.end();
+    }
+
+    public boolean isDead() {
+        return thread.isDead();
+    }
+}

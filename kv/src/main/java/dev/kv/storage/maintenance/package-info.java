@@ -1,0 +1,2 @@
+/** What keeps the log in shape while the node runs: compaction and hints. */
+package dev.kv.storage.maintenance;

@@ -1,0 +1,222 @@
+package dev.kv.storage.tools;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Limits;
+import dev.kv.router.Reply;
+import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.format.Layout;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+
+/** A bucket as a stream of bytes that says where it ends; {@code docs/format.md} describes it. */
+final class BucketStream {
+    private static final byte[] MAGIC = "kv-bkt\r\n".getBytes(US_ASCII);
+    private static final int VERSION = 1;
+    private static final int HEADER_BYTES = 24;
+    private static final int PAIR_HEADER_BYTES = 20;
+    private static final int PAIR = 0;
+    private static final int END = 255;
+    private static final int BUFFER_BYTES = 1 << 16;
+
+    /** More than any door lets in; a length that is damaged may be anything. */
+    private static final int NAME_MAX_BYTES = 1 << 24;
+
+    private BucketStream() {}
+
+    private static ByteBuffer wrap(byte[] bytes) {
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static int checksum(byte[]... parts) {
+        CRC32C crc = new CRC32C();
+        for (byte[] part : parts) {
+            crc.update(part);
+        }
+        return (int) crc.getValue();
+    }
+
+    /** Refuses what is too large, where it is. */
+    static void refuse(String where, Optional<Reply.Failed> excess) {
+        if (excess.isPresent()) {
+            throw new EngineFailed(where + excess.get().message());
+        }
+    }
+
+    /** Writes a stream. */
+    static final class Writer {
+        private final OutputStream stream;
+        private long pairs;
+
+        Writer(OutputStream stream, Bytes name, boolean isKept) throws IOException {
+            this.stream = new BufferedOutputStream(stream, BUFFER_BYTES);
+            byte[] rest = new byte[HEADER_BYTES - 12];
+            wrap(rest).putInt(VERSION).putInt(isKept ? Layout.KEPT : 0).putInt(name.size());
+            this.stream.write(MAGIC);
+            writeInt(checksum(rest, name.array()));
+            this.stream.write(rest);
+            this.stream.write(name.array());
+        }
+
+        private void writeInt(int number) throws IOException {
+            byte[] bytes = new byte[Integer.BYTES];
+            wrap(bytes).putInt(number);
+            stream.write(bytes);
+        }
+
+        /** Writes a pair; an {@link IOException} of the stream comes unchecked. */
+        void write(Bytes key, Bytes value) {
+            try {
+                write(PAIR, key.array(), value.array());
+                pairs++;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        private void write(int kind, byte[] key, byte[] value) throws IOException {
+            byte[] rest = new byte[PAIR_HEADER_BYTES - 4];
+            wrap(rest).putInt(kind).putInt(key.length).putInt(value.length).putInt(checksum(key, value));
+            writeInt(checksum(rest));
+            stream.write(rest);
+            stream.write(key);
+            stream.write(value);
+        }
+
+        /** Ends the stream; tells how many pairs it has. */
+        long end() throws IOException {
+            byte[] count = new byte[Long.BYTES];
+            wrap(count).putLong(pairs);
+            write(END, new byte[0], count);
+            stream.flush();
+            return pairs;
+        }
+    }
+
+    /** A key and its value. */
+    record Pair(Bytes key, Bytes value) {}
+
+    /**
+     * Reads a stream.
+     *
+     * <p>One that is cut short, damaged or followed by anything ends with a {@link EngineFailed}, and so does what is too large.
+     */
+    static final class Reader {
+        private final InputStream stream;
+        private final Bytes name;
+        private final boolean isKept;
+        private final Limits limits;
+        private long pairs;
+        private boolean isEnded;
+
+        /**
+         * @param limits what is too large to be read
+         */
+        Reader(InputStream stream, Limits limits) throws IOException {
+            this.stream = stream;
+            this.limits = limits;
+            byte[] magic = read(MAGIC.length);
+            if (!Arrays.equals(magic, MAGIC)) {
+                throw new EngineFailed("this is no bucket that `kv export` wrote");
+            }
+            int checksum = buffer(Integer.BYTES).getInt();
+            byte[] rest = read(HEADER_BYTES - 12);
+            ByteBuffer header = wrap(rest);
+            int version = header.getInt();
+            if (version > VERSION) {
+                throw newer();
+            }
+            int flags = header.getInt();
+            int length = header.getInt();
+            byte[] bucket = read(length < 0 ? 0 : Math.min(length, NAME_MAX_BYTES));
+            if (checksum(rest, bucket) != checksum) {
+                throw damaged();
+            }
+            this.name = Bytes.owning(bucket);
+            if ((flags & ~Layout.KEPT) != 0) {
+                throw newer();
+            }
+            this.isKept = flags == Layout.KEPT;
+        }
+
+        /** The name that the bucket had. */
+        Bytes name() {
+            return name;
+        }
+
+        boolean isKept() {
+            return isKept;
+        }
+
+        /** How many pairs were read. */
+        long pairs() {
+            return pairs;
+        }
+
+        /** The next pair; empty where the stream says that it ends. */
+        Optional<Pair> next() throws IOException {
+            if (isEnded) {
+                return Optional.empty();
+            }
+            int checksum = buffer(Integer.BYTES).getInt();
+            byte[] rest = read(PAIR_HEADER_BYTES - 4);
+            if (checksum(rest) != checksum) {
+                throw damaged();
+            }
+            ByteBuffer header = wrap(rest);
+            int kind = header.getInt();
+            if (kind != PAIR && kind != END) {
+                throw newer();
+            }
+            int keyBytes = header.getInt();
+            int valueBytes = header.getInt();
+            refuse("behind " + pairs + " keys: ", limits.excessOfKey(keyBytes));
+            byte[] key = read(keyBytes);
+            if (kind == PAIR) {
+                refuse("key " + Bytes.owning(key) + ": ", limits.excessOfValue(valueBytes));
+            }
+            byte[] value = read(valueBytes);
+            if (checksum(key, value) != header.getInt()) {
+                throw damaged();
+            }
+            if (kind == PAIR) {
+                pairs++;
+                return Optional.of(new Pair(Bytes.owning(key), Bytes.owning(value)));
+            }
+            isEnded = value.length == Long.BYTES && wrap(value).getLong() == pairs && stream.read() < 0;
+            if (!isEnded) {
+                throw damaged();
+            }
+            return Optional.empty();
+        }
+
+        private static EngineFailed newer() {
+            return new EngineFailed("a newer release wrote this bucket: use that one");
+        }
+
+        private EngineFailed damaged() {
+            return new EngineFailed("the stream is damaged behind " + pairs + " keys: export the bucket again");
+        }
+
+        private ByteBuffer buffer(int bytes) throws IOException {
+            return wrap(read(bytes));
+        }
+
+        private byte[] read(int bytes) throws IOException {
+            byte[] read = stream.readNBytes(bytes);
+            if (read.length < bytes) {
+                throw new EngineFailed("the stream was cut short behind " + pairs + " keys: export the bucket again");
+            }
+            return read;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package dev.kv.storage.tools;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.engine.Lanes;
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.log.PinLimits;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+
+/** Writes a bucket as it is at one moment to a {@linkplain BucketStream stream}, while the node goes on. */
+public final class Export {
+    private final Buckets buckets;
+    private final Bytes name;
+    private final PinLimits pins;
+
+    public Export(Buckets buckets, Bytes name, PinLimits pins) {
+        this.buckets = buckets;
+        this.name = name;
+        this.pins = pins;
+    }
+
+    /**
+     * Writes the bucket; tells how many keys it has.
+     *
+     * @throws EngineFailed if there is no such bucket, it is damaged, or the stream took it too slowly
+     */
+    public long run(OutputStream stream) throws IOException {
+        try (Buckets.Frozen bucket = Lanes.patiently(() -> buckets.frozen(name))) {
+            if (!bucket.exists()) {
+                throw new EngineFailed(
+                        "there is no bucket " + name + " on this node: `kv route` tells where it would be");
+            }
+            return write(bucket, new BucketStream.Writer(stream, name, bucket.isKept()));
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        } catch (Damaged e) {
+            throw new EngineFailed(e.getMessage() + "; `kv verify` tells more", e);
+        }
+    }
+
+    private long write(Buckets.Frozen bucket, BucketStream.Writer writer) throws IOException {
+        try {
+            bucket.view().forEach(0, (_, key, value) -> {
+                writer.write(key, value);
+                return true;
+            });
+            return writer.end();
+        } catch (IllegalStateException | Damaged | InternalError e) {
+            if (bucket.isCutOff()) {
+                throw new EngineFailed(pins.cutOff("the export"), e);
+            }
+            throw e;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+package dev.kv.storage.tools;
+
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.WRITE;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Limits;
+import dev.kv.router.Reply;
+import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.engine.Bucket;
+import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.engine.Edit;
+import dev.kv.storage.engine.Lanes;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.log.NoRoomYet;
+import dev.kv.storage.log.Refused;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Makes a bucket of a {@linkplain BucketStream stream}. The stream goes into a file first, and is applied when it was whole;
+ * the bucket comes into sight as a whole. So an import that breaks off, wherever that is, changes nothing.
+ */
+public final class Import {
+    private static final int BATCH_MAX_KEYS = 1024;
+    private static final long BATCH_MAX_BYTES = 256 * 1024;
+
+    private final Buckets buckets;
+    private final Folder folder;
+    private final Bytes name;
+    private final boolean replaces;
+    private final Limits limits;
+
+    public Import(Buckets buckets, Folder folder, Bytes name, boolean replaces, Limits limits) {
+        this.buckets = buckets;
+        this.folder = folder;
+        this.name = name;
+        this.replaces = replaces;
+        this.limits = limits;
+    }
+
+    /**
+     * Reads a stream to its end; tells how many keys the bucket has of it.
+     *
+     * @throws EngineFailed if the stream is not whole, something in it is too large, the bucket is there and must not be replaced,
+     *     or there is no room for it
+     */
+    public long run(InputStream stream) throws IOException {
+        BucketStream.refuse("", limits.excessOfName(name.size()));
+        Reply there = Lanes.patiently(() -> buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND));
+        if (there.equals(Reply.OK) && !replaces) {
+            throw exists();
+        }
+        Path file = folder.unfinished("import-" + UUID.randomUUID());
+        try {
+            long keys = store(stream, file);
+            try (InputStream stored = new BufferedInputStream(Files.newInputStream(file))) {
+                apply(new BucketStream.Reader(stored, limits));
+            }
+            return keys;
+        } finally {
+            Files.deleteIfExists(file);
+        }
+    }
+
+    private EngineFailed exists() {
+        return new EngineFailed("there is a bucket " + name + " already: --replace puts this one in its place");
+    }
+
+    private long store(InputStream stream, Path file) throws IOException {
+        try (OutputStream copy = new BufferedOutputStream(Files.newOutputStream(file, CREATE_NEW, WRITE))) {
+            BucketStream.Reader reader = new BucketStream.Reader(new Copied(stream, copy), limits);
+            while (reader.next().isPresent()) {
+                // All of it is looked at, and copied.
+            }
+            return reader.pairs();
+        }
+    }
+
+    /** A stream of which all that is read is written elsewhere, too. */
+    private static final class Copied extends FilterInputStream {
+        private final OutputStream copy;
+
+        Copied(InputStream stream, OutputStream copy) {
+            super(stream);
+            this.copy = copy;
+        }
+
+        @Override
+        public int read() throws IOException {
+            int b = super.read();
+            if (b >= 0) {
+                copy.write(b);
+            }
+            return b;
+        }
+
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+            int read = super.read(bytes, offset, length);
+            if (read > 0) {
+                copy.write(bytes, offset, read);
+            }
+            return read;
+        }
+    }
+
+    /** Fills a bucket that nobody sees, in many small changes, and has it take the place of the old one in one. */
+    private void apply(BucketStream.Reader reader) throws IOException {
+        Bucket hidden = buckets.hidden(name);
+        boolean isPublished = false;
+        try {
+            if (reader.isKept()) {
+                buckets.fill(hidden, Edit::keep);
+            }
+            for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
+                set(hidden, batch);
+            }
+            isPublished = Lanes.patiently(() -> buckets.publish(hidden, there -> replaces || !there.exists()));
+        } catch (Refused | NoRoomYet e) {
+            throw new EngineFailed(e.getMessage() + ". Nothing was imported", e);
+        } finally {
+            if (!isPublished) {
+                buckets.abandon(hidden);
+            }
+        }
+        if (!isPublished) {
+            throw exists();
+        }
+    }
+
+    private void set(Bucket hidden, List<BucketStream.Pair> batch) throws Refused {
+        buckets.fill(hidden, bucket -> batch.forEach(pair -> bucket.set(pair.key(), pair.value())));
+    }
+
+    private static List<BucketStream.Pair> batch(BucketStream.Reader reader) throws IOException {
+        List<BucketStream.Pair> batch = new ArrayList<>();
+        long bytes = 0;
+        while (batch.size() < BATCH_MAX_KEYS && bytes < BATCH_MAX_BYTES) {
+            Optional<BucketStream.Pair> pair = reader.next();
+            if (pair.isEmpty()) {
+                break;
+            }
+            batch.add(pair.get());
+            bytes += pair.get().key().size() + pair.get().value().size();
+        }
+        return batch;
+    }
+}

@@ -1,0 +1,102 @@
+package dev.kv.storage.tools;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.spi.Engine.Damage;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.log.Segment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.zip.CRC32C;
+
+/** What was in a damaged range, as far as that can be told. */
+final class Loss {
+    /** Longer keys are not told; lengths in what is damaged say anything. */
+    private static final int KEY_TOLD_MAX_BYTES = 1 << 20;
+
+    private final Segment segment;
+    private final Survey.Range range;
+    private final String what;
+    private final Consumer<Damage> found;
+    private final CRC32C crc = new CRC32C();
+
+    Loss(Segment segment, Survey.Range range, String what, Consumer<Damage> found) {
+        this.segment = segment;
+        this.range = range;
+        this.what = what;
+        this.found = found;
+    }
+
+    void tell() {
+        List<Damage> lost = isLikeA(Layout.WRITE) ? fields() : List.of();
+        if (lost.isEmpty()) {
+            // With it all goes that the bucket holds, or comes back under another name.
+            Optional<Bytes> bucket = isLikeA(Layout.PUBLISH) ? Optional.of(bucket()) : Optional.empty();
+            found.accept(new Damage(segment.path(), range.from(), range.bytes(), what, bucket, Optional.empty()));
+        } else {
+            lost.forEach(found);
+        }
+    }
+
+    /** Whether this looks like a whole record of a type, so that its parts can be looked for. */
+    private boolean isLikeA(int type) {
+        if (range.bytes() < Layout.RECORD_NAME || range.to() > segment.end()) {
+            return false;
+        }
+        int length = Layout.recordLength(segment.memory(), range.from());
+        return Layout.type(segment.memory(), range.from()) == type
+                && length == range.bytes()
+                && head() <= range.bytes()
+                && nameBytes() >= 0;
+    }
+
+    private Bytes bucket() {
+        return Bytes.owning(segment.bytes(range.from() + Layout.RECORD_NAME, nameBytes()));
+    }
+
+    private int nameBytes() {
+        return Layout.nameBytes(segment.memory(), range.from());
+    }
+
+    private long head() {
+        return Layout.recordCost(nameBytes());
+    }
+
+    /** The fields whose keys can be told: all if the record's header is sound, else those that are sound themselves. */
+    private List<Damage> fields() {
+        segment.checksum(crc, range.from() + Integer.BYTES, (int) head() - Integer.BYTES);
+        List<Long> offsets = new ArrayList<>();
+        long at = range.from() + head();
+        while (range.to() - at >= Layout.FIELD_KEY) {
+            long bytes = sizeOf(at);
+            if (segment.keyBytes(at) < 0 || segment.valueBytes(at) < 0 || bytes > range.to() - at) {
+                break;
+            }
+            segment.checksum(crc, at, Layout.FIELD_KEY);
+            offsets.add(at);
+            at += bytes;
+        }
+        boolean isHeaderSound =
+                at == range.to() && Layout.recordChecksum(segment.memory(), range.from()) == (int) crc.getValue();
+        Bytes bucket = bucket();
+        List<Damage> lost = new ArrayList<>();
+        for (long offset : offsets) {
+            boolean isSound = segment.isSound(offset, segment.keyBytes(offset), segment.valueBytes(offset));
+            if ((isHeaderSound || isSound) && segment.keyBytes(offset) <= KEY_TOLD_MAX_BYTES) {
+                lost.add(new Damage(
+                        segment.path(),
+                        isSound ? range.from() : offset,
+                        isSound ? range.bytes() : sizeOf(offset),
+                        isSound ? "the record of this change is damaged" : "this is not what was written",
+                        Optional.of(bucket),
+                        Optional.of(Bytes.owning(segment.key(offset)))));
+            }
+        }
+        return lost;
+    }
+
+    private long sizeOf(long field) {
+        return Layout.fieldLength(segment.memory(), field);
+    }
+}

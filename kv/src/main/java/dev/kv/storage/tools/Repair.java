@@ -1,0 +1,239 @@
+package dev.kv.storage.tools;
+
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+
+import dev.kv.router.OperatorError;
+import dev.kv.router.spi.Engine.Checked;
+import dev.kv.router.spi.Engine.Damage;
+import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.format.Mark;
+import dev.kv.storage.format.SegmentHeader;
+import dev.kv.storage.format.SegmentList;
+import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.Chain;
+import dev.kv.storage.log.Reserves;
+import dev.kv.storage.log.Segment;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * Sets the damaged bytes of a data folder aside and rewrites their segments without them, so that a node can start. What it
+ * writes counts when the list of segments says so; each step before leaves a folder that can be repaired again. A folder in
+ * which a segment is missing is refused, and left as it is.
+ */
+public final class Repair {
+    private static final String ASIDE = "damaged";
+
+    /** How a segment is called that had the name of another one, on its way to its own. */
+    private static final String PUT_BACK = ".putback";
+
+    private final Folder folder;
+    private final Consumer<String> doing;
+    private final Consumer<Damage> found;
+    private Chain chain;
+    private final List<SegmentList.Entry> sound = new ArrayList<>();
+    private final List<SegmentName> dropped = new ArrayList<>();
+    private long files;
+    private long bytes;
+    private long records;
+    private long damages;
+    private long generation;
+
+    private Repair(Folder folder, Consumer<String> doing, Consumer<Damage> found) {
+        this.folder = folder;
+        this.doing = doing;
+        this.found = damage -> {
+            damages++;
+            found.accept(damage);
+        };
+    }
+
+    /**
+     * Repairs a folder.
+     *
+     * @param doing is told from time to time how far it is, for people
+     * @throws OperatorError if a segment is missing, or another one is in its place
+     */
+    public static Checked of(Folder folder, Consumer<String> doing, Consumer<Damage> found) throws IOException {
+        return new Repair(folder, doing, found).run();
+    }
+
+    private Checked run() throws IOException {
+        finishPutBack();
+        chain = Chain.of(folder.path(), folder.format());
+        putBack();
+        for (Chain.Fault fault : chain.faults()) {
+            if (fault.kind() == Chain.Kind.MISSING || fault.kind() == Chain.Kind.FOREIGN) {
+                throw fault.refusal();
+            }
+            found.accept(fault.damage());
+        }
+        Optional<Damage> ofMark = Verification.damageOfMark(chain);
+        ofMark.ifPresent(found);
+        for (Chain.Part part : chain.parts()) {
+            doing.accept("segment " + ++files + " of " + chain.parts().size());
+            if (repair(part)) {
+                break;
+            }
+        }
+        if (damages > 0) {
+            complete();
+        }
+        return new Checked(files, bytes, records, damages);
+    }
+
+    /** Gives segments their own names that have those of others: nothing is lost, or damaged, by that alone. */
+    private void putBack() throws IOException {
+        List<Chain.Fault> misplaced = chain.faults().stream()
+                .filter(fault -> fault.kind() == Chain.Kind.MISPLACED)
+                .toList();
+        List<Path> free = misplaced.stream().map(Chain.Fault::file).toList();
+        Set<Path> taken = new HashSet<>();
+        for (Chain.Fault fault : misplaced) {
+            Path own = folder.log(fault.is().orElseThrow());
+            if (!taken.add(own) || (Files.exists(own) && !free.contains(own))) {
+                throw new EngineFailed(
+                        "%s: %s, which is there, too; put back the one that was written here, or restore a backup"
+                                .formatted(fault.file(), fault.what()));
+            }
+        }
+        for (Chain.Fault fault : misplaced) {
+            found.accept(fault.damage());
+            Files.move(fault.file(), folder.path().resolve(fault.is().orElseThrow() + PUT_BACK), ATOMIC_MOVE);
+        }
+        if (!misplaced.isEmpty()) {
+            folder.sync();
+            finishPutBack();
+            chain = Chain.of(folder.path(), folder.format());
+        }
+    }
+
+    private void finishPutBack() throws IOException {
+        List<Path> halfWay;
+        try (Stream<Path> all = Files.list(folder.path())) {
+            halfWay = all.filter(file -> file.toString().endsWith(PUT_BACK)).toList();
+        }
+        for (Path file : halfWay) {
+            String name = file.getFileName().toString();
+            Files.move(
+                    file,
+                    file.resolveSibling(name.substring(0, name.length() - PUT_BACK.length()) + ".log"),
+                    ATOMIC_MOVE);
+        }
+        folder.sync();
+    }
+
+    /** Repairs a segment; tells whether the log ends in it. */
+    private boolean repair(Chain.Part part) throws IOException {
+        try (Segment segment = chain.open(part)) {
+            Survey survey = Verification.survey(chain, part, segment, found);
+            records += survey.records();
+            generation = Math.max(generation, survey.generation());
+            if (part.damage().isPresent() || !survey.damaged().isEmpty()) {
+                rewrite(part, segment, survey);
+            } else {
+                repairHint(part, segment);
+                segment.endAt(survey.end());
+                segment.header();
+                sound.add(segment.entry());
+            }
+            bytes += sound.getLast().bytes();
+            return survey.isTorn();
+        }
+    }
+
+    /** Writes a segment of what is sound that takes the place of another one. */
+    private void rewrite(Chain.Part part, Segment segment, Survey survey) throws IOException {
+        if (part.damage().isPresent()) {
+            setAside(part, new Survey.Range(0, SegmentHeader.BYTES));
+        }
+        for (Survey.Range range : survey.damaged()) {
+            setAside(part, range);
+        }
+        long soundBytes = survey.sound().stream().mapToLong(Survey.Range::bytes).sum();
+        SegmentName name = new SegmentName(part.name().number(), part.name().rewrite() + 1);
+        Path unfinished = folder.unfinished(name.toString());
+        Files.deleteIfExists(unfinished);
+        try (Segment rewritten = Segment.create(unfinished, name, SegmentHeader.BYTES + soundBytes)) {
+            rewritten.begin(folder.format().id(), 0, 0);
+            for (Survey.Range range : survey.sound()) {
+                rewritten.append(segment, range.from(), range.to());
+            }
+            rewritten.seal();
+            rewritten.moveTo(folder.log(name));
+            sound.add(rewritten.entry());
+        }
+        dropped.add(part.name());
+    }
+
+    private void setAside(Chain.Part part, Survey.Range range) throws IOException {
+        long there = Math.min(range.to(), Files.size(chain.log(part))) - range.from();
+        if (there > 0) {
+            Path aside = folder.path().resolve(ASIDE);
+            Folder.make(aside);
+            Folder.copy(chain.log(part), range.from(), there, aside.resolve(part.name() + "-" + range.from()));
+            Folder.sync(aside);
+        }
+    }
+
+    private void repairHint(Chain.Part part, Segment segment) throws IOException {
+        Optional<Damage> damage = Verification.damageOfHint(chain, part, segment);
+        if (damage.isPresent()) {
+            found.accept(damage.get());
+            Files.delete(folder.hint(part.name()));
+        }
+    }
+
+    /** Has what is sound count, and nothing else. */
+    private void complete() throws IOException {
+        for (Chain.Part part : chain.parts().subList((int) files, chain.parts().size())) {
+            String what = "it follows what was never known to be on the disk, and is not whole";
+            found.accept(new Damage(chain.log(part), 0, part.end(), what));
+            setAside(part, new Survey.Range(0, part.end()));
+            dropped.add(part.name());
+        }
+        for (SegmentList.Entry entry : sound) {
+            cut(entry);
+        }
+        folder.sync();
+        new SegmentList(folder.format().id(), chain.lastNumber(), sound).write(folder.path());
+        markAll();
+        folder.upgrade();
+        dropped.addAll(chain.others());
+        dropped.addAll(chain.cut());
+        for (SegmentName name : dropped.reversed()) {
+            folder.remove(name);
+        }
+        folder.sync();
+    }
+
+    /** Has a segment end where it is sound, and that be on the disk. */
+    private void cut(SegmentList.Entry entry) throws IOException {
+        try (Segment segment = Segment.open(folder.log(entry.name()), entry.name())) {
+            segment.endAt(entry.bytes());
+            segment.seal();
+        }
+    }
+
+    private void markAll() throws IOException {
+        SegmentList.Entry last = sound.isEmpty() ? null : sound.getLast();
+        Mark.Position position = new Mark.Position(
+                last == null ? 0 : last.name().number(),
+                last == null ? 0 : last.bytes(),
+                Math.max(generation, chain.mark().map(Mark.Position::generation).orElse(0L)));
+        Reserves.writeInAnyCase(folder.path(), () -> {
+            try (Mark mark = Mark.open(folder.path(), folder.format().id(), Optional.of(position))) {
+                mark.sync();
+            }
+        });
+    }
+}

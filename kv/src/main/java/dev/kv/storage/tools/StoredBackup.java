@@ -1,0 +1,166 @@
+package dev.kv.storage.tools;
+
+import dev.kv.router.spi.Engine.Checked;
+import dev.kv.router.spi.Engine.Copied;
+import dev.kv.router.spi.Engine.Damage;
+import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.format.Format;
+import dev.kv.storage.format.Manifest;
+import dev.kv.storage.format.Mark;
+import dev.kv.storage.format.SegmentList;
+import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.Chain;
+import dev.kv.storage.log.Segment;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** A backup that was completed: it is checked, and given to a node. {@link Backup} makes it. */
+public final class StoredBackup {
+    private StoredBackup() {}
+
+    /** Keeps a backup from being changed while it is read, where anybody could. */
+    private static Optional<FileChannel> hold(Path backup) throws IOException {
+        return Files.isWritable(backup) ? Optional.of(Folder.lock(backup)) : Optional.empty();
+    }
+
+    private static Manifest manifest(Path backup) throws IOException {
+        if (Files.isDirectory(backup)) {
+            Folder.refuseIrregular(backup);
+        }
+        return Manifest.read(backup)
+                .orElseThrow(
+                        () -> new EngineFailed(backup + " holds no backup that was completed: choose another folder"));
+    }
+
+    /**
+     * Checks all files of a backup, and what they hold.
+     *
+     * @param doing is told from time to time how far it is, for people
+     */
+    public static Checked verify(Path backup, Consumer<String> doing, Consumer<Damage> found) throws IOException {
+        Manifest manifest = manifest(backup);
+        try (FileChannel _ = hold(backup).orElse(null)) {
+            long[] damages = new long[1];
+            long records = verify(backup, manifest, doing, damage -> {
+                damages[0]++;
+                found.accept(damage);
+            });
+            return new Checked(manifest.files().size(), manifest.bytes(), records, damages[0]);
+        }
+    }
+
+    private static long verify(Path backup, Manifest manifest, Consumer<String> doing, Consumer<Damage> found)
+            throws IOException {
+        long records = 0;
+        int files = 0;
+        Manifest.Content ofFormat = manifest.files().get(Format.FILE);
+        Path formatFile = backup.resolve(Format.FILE);
+        boolean hasFormat = ofFormat != null && Files.exists(formatFile) && ofFormat.isThatOf(formatFile);
+        Format format = hasFormat ? Format.read(backup) : Format.UNKNOWN;
+        for (Map.Entry<String, Manifest.Content> file : manifest.files().entrySet()) {
+            Path path = backup.resolve(file.getKey());
+            doing.accept("file " + ++files + " of " + manifest.files().size());
+            if (!Files.exists(path)) {
+                found.accept(new Damage(path, 0, file.getValue().bytes(), "it is missing"));
+                continue;
+            }
+            if (Files.size(path) != file.getValue().bytes()) {
+                String what = "it has %d bytes, and %d were copied"
+                        .formatted(Files.size(path), file.getValue().bytes());
+                found.accept(new Damage(path, 0, Files.size(path), what));
+                continue;
+            }
+            boolean[] isTold = new boolean[1];
+            SegmentName name = SegmentName.of(file.getKey());
+            if (name != null) {
+                Consumer<Damage> told = damage -> {
+                    isTold[0] = true;
+                    found.accept(damage);
+                };
+                Chain chain = Chain.whole(backup, format, List.of(name));
+                for (Chain.Fault fault : chain.faults()) {
+                    told.accept(fault.damage());
+                }
+                for (Chain.Part part : chain.parts()) {
+                    records += Verification.verify(chain, part, told);
+                }
+            }
+            if (!isTold[0] && !file.getValue().isThatOf(path)) {
+                found.accept(new Damage(path, 0, Files.size(path), "it is not what was copied"));
+            }
+        }
+        return records;
+    }
+
+    /**
+     * Puts a backup where a node will look for its data, which must be empty. The copy is a data folder of its own from then on:
+     * names of segments mean something else in it than in the one that was backed up.
+     *
+     * @throws EngineFailed if something is there, or the backup is damaged
+     */
+    public static Copied restore(Path backup, Path data) throws IOException {
+        Manifest manifest = manifest(backup);
+        try (FileChannel _ = hold(backup).orElse(null)) {
+            Folder.make(data);
+            try (FileChannel _ = Folder.lock(data)) {
+                if (!Folder.isEmpty(data)) {
+                    throw new EngineFailed(
+                            data + " is not empty: move away what is there, or choose another" + " kv.storage.dir");
+                }
+                long records = verify(backup, manifest, _ -> {}, damage -> {
+                    throw new EngineFailed(
+                            "%s is damaged at byte %d: %s; nothing was restored, and `kv verify %s` tells more"
+                                    .formatted(damage.file(), damage.offset(), damage.what(), backup));
+                });
+                Folder.beginRestored(data);
+                for (String file : manifest.files().keySet()) {
+                    if (!file.equals(Format.FILE)) {
+                        restore(
+                                backup.resolve(file),
+                                data.resolve(file),
+                                manifest.files().get(file));
+                    }
+                }
+                Format format = Format.read(backup).restored();
+                listAll(data, format.id());
+                Folder.sync(data);
+                format.write(data);
+                int files = manifest.files().size();
+                return new Copied(files, manifest.bytes(), files, manifest.bytes(), 0, 0, records);
+            }
+        }
+    }
+
+    /** All of the log there is on the disk. */
+    private static void listAll(Path data, long id) throws IOException {
+        List<SegmentList.Entry> entries = new ArrayList<>();
+        for (SegmentName name : Folder.segments(data)) {
+            try (Segment segment = Segment.openToRead(data.resolve(name.log()), name)) {
+                segment.header();
+                entries.add(segment.entry());
+            }
+        }
+        long last = entries.isEmpty() ? 0 : entries.getLast().name().number();
+        new SegmentList(id, last, entries).write(data);
+        long bytes = entries.isEmpty() ? 0 : entries.getLast().bytes();
+        try (Mark mark = Mark.open(data, id, Optional.of(new Mark.Position(last, bytes, 0)))) {
+            mark.sync();
+        }
+    }
+
+    private static void restore(Path from, Path to, Manifest.Content content) throws IOException {
+        Folder.copy(from, 0, content.bytes(), to);
+        if (!content.isThatOf(to)) {
+            throw new EngineFailed(
+                    to + " is not what was just copied: check the disk, remove what is there, and try again");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+package dev.kv.storage.tools;
+
+import dev.kv.router.spi.Engine.Damage;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.log.Chain;
+import dev.kv.storage.log.Segment;
+import dev.kv.storage.log.Walk;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * What a {@link Walk} over all of a segment has found, damaged or not.
+ *
+ * @param sound the ranges of changes that are whole
+ * @param damaged the ranges between them
+ * @param end where it ends; what stands behind that was never known to be on the disk
+ * @param isTorn whether something does
+ */
+record Survey(List<Range> sound, List<Range> damaged, long records, long generation, long end, boolean isTorn) {
+    /** Bytes of a segment. */
+    record Range(long from, long to) {
+        long bytes() {
+            return to - from;
+        }
+    }
+
+    /**
+     * Looks at a part of a chain.
+     *
+     * @param segment the part, mapped
+     * @param found is told what is lost, key by key where that can be said
+     */
+    static Survey of(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
+        return new Surveyor(new Walk(chain, part, segment), segment, found).run();
+    }
+
+    private static final class Surveyor {
+        private final Walk walk;
+        private final Segment segment;
+        private final Consumer<Damage> found;
+        private final List<Range> sound = new ArrayList<>();
+        private final List<Range> damaged = new ArrayList<>();
+        private long records;
+        private long generation;
+
+        Surveyor(Walk walk, Segment segment, Consumer<Damage> found) {
+            this.walk = walk;
+            this.segment = segment;
+            this.found = found;
+        }
+
+        Survey run() {
+            Walk.Step step = walk.next();
+            while (step == Walk.Step.CHANGE || step == Walk.Step.DAMAGE) {
+                if (step == Walk.Step.CHANGE) {
+                    tookSound();
+                } else {
+                    tookDamaged();
+                }
+                step = walk.next();
+            }
+            return new Survey(sound, damaged, records, generation, walk.at(), step == Walk.Step.TORN);
+        }
+
+        private void tookSound() {
+            long from = walk.at();
+            walk.records(record -> {
+                records++;
+                generation = Math.max(generation, record.generation());
+            });
+            boolean isNext = !sound.isEmpty() && sound.getLast().to() == from;
+            sound.add(new Range(isNext ? sound.removeLast().from() : from, walk.end()));
+        }
+
+        private void tookDamaged() {
+            String what = walk.damage().what();
+            long from = walk.at();
+            long broken = walk.brokenAt();
+            long to = walk.skip();
+            damaged.add(new Range(from, to));
+            while (from < broken) {
+                long next = from + Layout.recordLength(segment.memory(), from);
+                new Loss(segment, new Range(from, next), "another record of this change is damaged", found).tell();
+                from = next;
+            }
+            new Loss(segment, new Range(from, to), what, found).tell();
+        }
+    }
+}

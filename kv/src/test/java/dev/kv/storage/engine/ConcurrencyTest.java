@@ -1,0 +1,196 @@
+package dev.kv.storage.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.LogStorage;
+import dev.kv.storage.OpenStorage;
+import dev.kv.storage.log.Sync;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLongArray;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Keys as registers that many threads write and read while the log is compacted: a read sees the last write that was acknowledged
+ * before it began, or a later one.
+ */
+@Timeout(600)
+class ConcurrencyTest {
+    private static final int KEYS = 32;
+
+    /** Now and then a value so large that its checksum takes a while. */
+    private static final int LARGE = 300_000;
+
+    /** As {@code kv.router.reply-max} has it. */
+    private static final long REPLY_MAX_BYTES = 256L << 20;
+
+    @TempDir
+    private Path folder;
+
+    /** The last version of each key that was acknowledged; versions of a key grow by 1, odd ones are there, even ones deleted. */
+    private final AtomicLongArray acknowledged = new AtomicLongArray(KEYS);
+
+    /** The last version of each key whose write has begun. */
+    private final AtomicLongArray begun = new AtomicLongArray(KEYS);
+
+    private final AtomicBoolean failed = new AtomicBoolean();
+    private long deadline;
+
+    private boolean hasEnded() {
+        return failed.get() || System.nanoTime() - deadline > 0;
+    }
+
+    @Test
+    void readsOfOneBucketSeeTheLastAcknowledgedWrite() throws Exception {
+        run(1, Duration.ofSeconds(4));
+    }
+
+    @Test
+    void readsOfManyBucketsSeeTheLastAcknowledgedWrite() throws Exception {
+        run(KEYS, Duration.ofSeconds(4));
+    }
+
+    @Test
+    @Tag("soak")
+    void readsSeeTheLastAcknowledgedWriteForMinutes() throws Exception {
+        run(3, Duration.ofMinutes(2));
+    }
+
+    private void run(int buckets, Duration duration) throws Exception {
+        deadline = System.nanoTime() + duration.toNanos();
+        OpenStorage storage = open();
+        for (int i = 0; i < buckets; i++) {
+            storage.run(new Command.Create(bucket(i, buckets)));
+        }
+        List<Callable<Void>> work = new ArrayList<>();
+        for (int writer = 0; writer < 2; writer++) {
+            int parity = writer;
+            work.add(() -> {
+                Random random = new Random();
+                while (!hasEnded()) {
+                    int key = random.nextInt(KEYS / 2) * 2 + parity;
+                    write(storage, buckets, key, random);
+                }
+                return null;
+            });
+        }
+        for (int reader = 0; reader < 3; reader++) {
+            work.add(() -> {
+                Random random = new Random();
+                while (!hasEnded()) {
+                    int key = random.nextInt(KEYS);
+                    long before = acknowledged.get(key);
+                    long seen = read(storage, buckets, key);
+                    assertThat(seen).isBetween(before, acknowledged.get(key) + 1);
+                    long again = read(storage, buckets, key);
+                    assertThat(again).isGreaterThanOrEqualTo(seen);
+                }
+                return null;
+            });
+        }
+        work.add(() -> {
+            while (!hasEnded()) {
+                storage.compact();
+            }
+            return null;
+        });
+        try (ExecutorService threads = Executors.newCachedThreadPool()) {
+            List<Future<Void>> ends = work.stream()
+                    .map(task -> threads.submit(() -> {
+                        try {
+                            return task.call();
+                        } catch (Throwable e) {
+                            failed.set(true);
+                            throw e;
+                        }
+                    }))
+                    .toList();
+            for (Future<Void> end : ends) {
+                end.get();
+            }
+        }
+        assertThat(Metrics.texts(storage.metrics()).get("compactions")).isNotEqualTo("0");
+        storage.stop(Duration.ZERO);
+        OpenStorage again = open();
+        for (int key = 0; key < KEYS; key++) {
+            assertThat(read(again, buckets, key)).isEqualTo(acknowledged.get(key));
+        }
+        again.stop(Duration.ZERO);
+    }
+
+    private OpenStorage open() throws IOException {
+        return OpenStorage.open(
+                new LogStorage.StorageSettings(
+                        folder.resolve("data"),
+                        new Sync(false, Optional.of(Duration.ofMillis(10))),
+                        0,
+                        1L << 20,
+                        DataFolder.PINS),
+                REPLY_MAX_BYTES,
+                _ -> {});
+    }
+
+    private static Bytes bucket(int key, int buckets) {
+        return Bytes.of("bucket-" + key % buckets);
+    }
+
+    private static Bytes key(int key) {
+        return Bytes.of("key-" + key);
+    }
+
+    /** By one thread for each key. */
+    private void write(OpenStorage storage, int buckets, int key, Random random) {
+        long version = acknowledged.get(key) + 1;
+        begun.set(key, version);
+        CompletionStage<Reply> reply;
+        if (version % 2 == 1) {
+            byte[] value = new byte[random.nextInt(50) == 0 ? LARGE : 8 + random.nextInt(2_000)];
+            ByteBuffer.wrap(value).putLong(version);
+            reply = storage.run(new Command.Put(bucket(key, buckets), key(key), Bytes.owning(value)));
+        } else {
+            reply = storage.run(new Command.Delete(bucket(key, buckets), key(key)));
+        }
+        assertThat(reply.toCompletableFuture().join()).isEqualTo(Reply.OK);
+        acknowledged.set(key, version);
+    }
+
+    /** The version of a key; that of one which is not there is the even one behind what was last known, or at that. */
+    private long read(OpenStorage storage, int buckets, int key) {
+        while (true) {
+            long before = acknowledged.get(key);
+            Reply reply = Held.flat(storage.run(new Command.Get(bucket(key, buckets), key(key)))
+                    .toCompletableFuture()
+                    .join());
+            if (reply instanceof Reply.Value value) {
+                return ByteBuffer.wrap(value.value().array()).getLong();
+            }
+            assertThat(reply).isEqualTo(Reply.ABSENT);
+            long after = acknowledged.get(key);
+            if (before == after) {
+                assertThat(before % 2 == 0 || begun.get(key) > before).isTrue();
+                return before % 2 == 0 ? before : before + 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,371 @@
+package dev.kv.storage.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Command.Part;
+import dev.kv.router.CommandThread;
+import dev.kv.router.NameSpace;
+import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.LogStorage;
+import dev.kv.storage.OpenStorage;
+import dev.kv.storage.log.Sync;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Commands that touch much, and those that come behind them. */
+@Timeout(60)
+class ExecutionTest {
+    private static final Turn.Limits SHORT = new Turn.Limits(20, 2_000);
+    private static final long REPLY_MAX_BYTES = 1 << 20;
+    private static final List<Part> PARTS = List.of(Part.KEYS, Part.VALUES, Part.PAIRS);
+    private static final int BUCKETS = 5;
+    private static final int KEYS = 100;
+
+    @TempDir
+    private Path folder;
+
+    private final List<OpenStorage> opened = new ArrayList<>();
+
+    private OpenStorage open(Execution.Limits large) throws IOException {
+        OpenStorage storage = OpenStorage.open(
+                new LogStorage.StorageSettings(
+                        folder.resolve("data-" + opened.size()),
+                        new Sync(false, Optional.of(Duration.ofMillis(10))),
+                        0,
+                        1L << 20,
+                        DataFolder.PINS,
+                        large),
+                REPLY_MAX_BYTES,
+                _ -> {});
+        opened.add(storage);
+        return storage;
+    }
+
+    private OpenStorage open(Turn.Limits turn) throws IOException {
+        return open(new Execution.Limits(turn, 3, 10_000, 100_000, 1L << 30, Duration.ofSeconds(10)));
+    }
+
+    @AfterEach
+    void stop() {
+        opened.forEach(storage -> storage.stop(Duration.ZERO));
+    }
+
+    @Test
+    void aFaultOfALargeChangeEndsNeitherItsLaneNorItsThread() throws Exception {
+        OpenStorage storage = open(SHORT);
+        AtomicBoolean fails = new AtomicBoolean(true);
+        Execution execution = new Execution(
+                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
+                storage.buckets(),
+                (_, reply) -> {
+                    if (fails.getAndSet(false)) {
+                        throw new StackOverflowError("deep");
+                    }
+                    return CompletableFuture.completedFuture(reply);
+                },
+                new Execution.Limits(SHORT, 1, 1, 100, 1L << 20, Duration.ofSeconds(10)));
+        Command large = new Command.SetAll(Bytes.of("b"), pairs(new Random(1), 100), false);
+        Command small = new Command.Put(Bytes.of("b"), Bytes.of("key"), Bytes.of("value"));
+
+        CompletableFuture<Reply> first = execution.run(large).toCompletableFuture();
+        CompletableFuture<Reply> behind = execution.run(small).toCompletableFuture();
+
+        assertThatThrownBy(() -> first.get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(StackOverflowError.class);
+        assertThat(behind.get(10, TimeUnit.SECONDS)).isNotInstanceOf(Reply.Failed.class);
+        assertThat(execution.run(large).toCompletableFuture().get(10, TimeUnit.SECONDS))
+                .isNotInstanceOf(Reply.Failed.class);
+        execution.close(Duration.ofSeconds(10));
+    }
+
+    private static Reply join(OpenStorage storage, Command command) {
+        return storage.run(command).toCompletableFuture().join();
+    }
+
+    private static List<Bytes> keys(Random random, int count) {
+        List<Bytes> keys = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            keys.add(Bytes.of("k" + random.nextInt(KEYS)));
+        }
+        return keys;
+    }
+
+    private static List<Bytes> pairs(Random random, int count) {
+        List<Bytes> pairs = new ArrayList<>();
+        for (Bytes key : keys(random, count)) {
+            pairs.add(key);
+            pairs.add(Bytes.of("v" + random.nextInt(1_000) + "x".repeat(random.nextInt(200))));
+        }
+        return pairs;
+    }
+
+    private static Bytes name(Random random) {
+        return Bytes.of("b" + random.nextInt(BUCKETS));
+    }
+
+    private static Command command(Random random, Bytes bucket) {
+        int size = random.nextInt(4) == 0 ? 1 + random.nextInt(80) : 1;
+        return switch (random.nextInt(16)) {
+            case 0, 1, 2, 3 -> new Command.SetAll(bucket, pairs(random, size), random.nextInt(8) == 0);
+            case 4, 5 -> new Command.DeleteAll(bucket, keys(random, size));
+            case 6 -> new Command.GetAll(bucket, keys(random, size));
+            case 7 -> new Command.Get(bucket, keys(random, 1).getFirst());
+            case 8 -> new Command.Size(bucket);
+            case 9 -> new Command.Content(bucket, PARTS.get(random.nextInt(PARTS.size())));
+            case 10 -> new Command.Scan(bucket, random.nextLong(1L << 32), Bytes.of("*"), size, Part.PAIRS);
+            case 11 -> new Command.Put(bucket, keys(random, 1).getFirst(), Bytes.of("x".repeat(random.nextInt(4_000))));
+            case 12 -> random.nextInt(10) == 0 ? new Command.Drop(bucket) : new Command.Create(bucket);
+            case 13 -> new Command.Rename(bucket, name(random));
+            default ->
+                new Command.Batch(
+                        bucket,
+                        List.of(
+                                new Command.SetAll(bucket, pairs(random, size), false),
+                                new Command.Content(bucket, Part.KEYS),
+                                new Command.DeleteAll(bucket, keys(random, 2))));
+        };
+    }
+
+    @Test
+    void commandsOfOneThreadRunInTheirOrderHoweverLargeTheyAre() throws IOException {
+        inOrder(System.nanoTime(), 20_000);
+    }
+
+    @Test
+    @Tag("soak")
+    @Timeout(300)
+    void commandsOfOneThreadRunInTheirOrderForMinutes() throws IOException {
+        long deadline = System.nanoTime() + Duration.ofMinutes(3).toNanos();
+        for (long seed = System.nanoTime(); System.nanoTime() - deadline < 0; seed++) {
+            inOrder(seed, 50_000);
+        }
+    }
+
+    /** What one storage does at once, and another one in large commands on several threads, comes to the same. */
+    private void inOrder(long seed, int steps) throws IOException {
+        Random random = new Random(seed);
+        OpenStorage atOnce = open(Turn.Limits.NONE);
+        // The same hash of keys puts them into the same order.
+        Path data = folder.resolve("data-" + opened.size());
+        Files.createDirectories(data);
+        Files.copy(folder.resolve("data-" + (opened.size() - 1)).resolve("format"), data.resolve("format"));
+        OpenStorage large = open(SHORT);
+        List<Command> commands = new ArrayList<>();
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 0; i < steps; i++) {
+            Command command = command(random, name(random));
+            commands.add(command);
+            replies.add(large.run(command).toCompletableFuture());
+            if (random.nextInt(1_000) == 0) {
+                large.compact(random.nextBoolean());
+            }
+        }
+        for (int i = 0; i < steps; i++) {
+            assertThat(replies.get(i).join())
+                    .as("seed %d, command %d, %s", seed, i, commands.get(i))
+                    .isEqualTo(join(atOnce, commands.get(i)));
+        }
+        assertThat(Metrics.texts(large.metrics()).get("bytes"))
+                .isEqualTo(Metrics.texts(atOnce.metrics()).get("bytes"));
+        assertThat(Metrics.texts(large.metrics()).get("buckets"))
+                .isEqualTo(Metrics.texts(atOnce.metrics()).get("buckets"));
+    }
+
+    @Test
+    void aLargeReadSeesABucketAsItWasAtOneMoment() throws Exception {
+        OpenStorage storage = open(SHORT);
+        Bytes bucket = Bytes.of("b");
+        int keys = 2_000;
+        List<Bytes> all = new ArrayList<>();
+        for (int i = 0; i < keys; i++) {
+            all.addAll(List.of(Bytes.of("k" + i), Bytes.of("500")));
+        }
+        join(storage, new Command.SetAll(bucket, all, false));
+        AtomicBoolean isDone = new AtomicBoolean();
+        List<Callable<Void>> work = new ArrayList<>();
+        for (int writer = 0; writer < 2; writer++) {
+            Random random = new Random(writer);
+            int first = writer;
+            work.add(() -> {
+                // Takes from one key what it gives to another; the keys of the two writers are apart.
+                int[] amounts = new int[keys];
+                Arrays.fill(amounts, 500);
+                while (!isDone.get()) {
+                    int from = 2 * random.nextInt(keys / 2) + first;
+                    int to = 2 * random.nextInt(keys / 2) + first;
+                    int moved = random.nextInt(10);
+                    amounts[from] -= moved;
+                    amounts[to] += moved;
+                    join(
+                            storage,
+                            new Command.SetAll(
+                                    bucket,
+                                    List.of(
+                                            Bytes.of("k" + from),
+                                            Bytes.of("" + amounts[from]),
+                                            Bytes.of("k" + to),
+                                            Bytes.of("" + amounts[to])),
+                                    false));
+                }
+                return null;
+            });
+        }
+        work.add(() -> {
+            try {
+                for (int i = 0; i < 100; i++) {
+                    List<Bytes> values =
+                            ((Reply.Values) join(storage, new Command.Content(bucket, Part.VALUES))).values();
+                    assertThat(values).hasSize(keys);
+                    assertThat(values.stream()
+                                    .mapToLong(value -> value.wholeNumber().getAsLong())
+                                    .sum())
+                            .isEqualTo(500L * keys);
+                    if (i % 20 == 0) {
+                        storage.compact();
+                    }
+                }
+            } finally {
+                isDone.set(true);
+            }
+            return null;
+        });
+        try (ExecutorService threads = Executors.newCachedThreadPool()) {
+            for (Future<Void> end : threads.invokeAll(work)) {
+                end.get();
+            }
+        }
+    }
+
+    @Test
+    void aChangeOfManySegmentsIsThereAsAWholeWhileOthersWrite() throws Exception {
+        OpenStorage storage = open(SHORT);
+        Bytes bucket = Bytes.of("b");
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < 50_000; i++) {
+            pairs.addAll(List.of(Bytes.of("k" + i), Bytes.of("v".repeat(100) + i)));
+        }
+        CompletableFuture<Reply> large =
+                storage.run(new Command.SetAll(bucket, pairs, false)).toCompletableFuture();
+        int others = 0;
+        while (!large.isDone()) {
+            Reply other = join(
+                    storage,
+                    new Command.SetAll(Bytes.of("other"), List.of(Bytes.of("k" + others), Bytes.of("v")), false));
+            assertThat(other).isEqualTo(new Reply.Amount(1));
+            others++;
+        }
+        assertThat(large.join()).isEqualTo(new Reply.Amount(50_000));
+        join(storage, new Command.DeleteAll(bucket, List.of(Bytes.of("k7"))));
+        // What a process leaves that is killed here, and one that stops.
+        Path killed = folder.resolve("killed");
+        DataFolder.image(folder.resolve("data-0"), killed);
+        storage.stop(Duration.ZERO);
+        opened.clear();
+        for (Path data : List.of(killed, folder.resolve("data-0"))) {
+            OpenStorage again = new DataFolder(data).open();
+            assertThat(join(again, new Command.Size(bucket))).isEqualTo(new Reply.Amount(49_999));
+            assertThat(join(again, new Command.Get(bucket, Bytes.of("k49999"))))
+                    .isEqualTo(new Reply.Value(Bytes.of("v".repeat(100) + 49_999)));
+            assertThat(join(again, new Command.Size(Bytes.of("other")))).isEqualTo(new Reply.Amount(others));
+            again.compact();
+            assertThat(join(again, new Command.Size(bucket))).isEqualTo(new Reply.Amount(49_999));
+            again.stop(Duration.ZERO);
+        }
+    }
+
+    /** A thread that gives commands, and is answered when the test says so. */
+    private static final class Slow extends Thread implements CommandThread, CommandThread.Carrier {
+        private final BlockingQueue<Runnable> given = new LinkedBlockingQueue<>();
+
+        Slow(Runnable first) {
+            super(first);
+        }
+
+        @Override
+        public CommandThread commandThread() {
+            return this;
+        }
+
+        @Override
+        public void execute(Runnable task) {
+            given.add(task);
+        }
+
+        @Override
+        public void defer(Runnable task) {
+            given.add(task);
+        }
+    }
+
+    @Test
+    void whoCallsFromACommandThreadIsAnsweredThere() throws Exception {
+        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10)));
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        Bytes bucket = Bytes.of("b");
+        Slow caller = new Slow(() -> {
+            replies.add(storage.run(new Command.SetAll(bucket, pairs(new Random(1), 80), false))
+                    .toCompletableFuture());
+            replies.add(storage.run(new Command.Size(bucket)).toCompletableFuture());
+        });
+        caller.start();
+        caller.join();
+        Runnable first = caller.given.take();
+        assertThat(replies.getFirst().isDone()).isFalse();
+        first.run();
+        assertThat(replies.getFirst().isDone()).isTrue();
+        // It was run at once if the change was in force by then, and else waited behind it.
+        if (!replies.getLast().isDone()) {
+            caller.given.take().run();
+        }
+        assertThat(replies.getLast().join()).isEqualTo(replies.getFirst().join());
+    }
+
+    @Test
+    void whatIsMoreThanMayWaitIsAnsweredWithAnError() throws Exception {
+        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 1, 2, 1L << 20, Duration.ofSeconds(10)));
+        Bytes busy = Bytes.of("busy");
+        Bytes free = Bytes.of("free");
+        join(storage, new Command.SetAll(free, List.of(Bytes.of("k"), Bytes.of("v")), false));
+        LargeChange change = storage.buckets().beginLarge(busy);
+
+        // The bucket is another's, and nobody runs what waits for it.
+        List<CompletableFuture<Reply>> waiting = List.of(
+                storage.run(new Command.Size(busy)).toCompletableFuture(),
+                storage.run(new Command.Rename(busy, free)).toCompletableFuture());
+        assertThat(waiting).noneMatch(CompletableFuture::isDone);
+        Reply refused = join(storage, new Command.Size(busy));
+        assertThat(((Reply.Failed) refused).message()).contains("kv.storage.large.parked-max");
+        // What waits for both waits for the one that is free, too, and is in front of what comes for it.
+        assertThat(((Reply.Failed) join(storage, new Command.Size(free))).message())
+                .contains("kv.storage.large.parked-max");
+        // All others go on.
+        assertThat(join(storage, new Command.Size(Bytes.of("other")))).isEqualTo(new Reply.Amount(0));
+        assertThat(join(storage, new Command.Count(NameSpace.ALL))).isEqualTo(new Reply.Amount(1));
+        change.close();
+    }
+}

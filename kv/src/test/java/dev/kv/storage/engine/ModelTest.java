@@ -1,0 +1,334 @@
+package dev.kv.storage.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Reply;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.LogStorage;
+import dev.kv.storage.OpenStorage;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.log.Refused;
+import dev.kv.storage.log.Sync;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Random commands against the storage and against plain maps, across restarts, compactions and crashes. */
+class ModelTest {
+    private static final long MIB = 1L << 20;
+    private static final int BUCKETS = 12;
+    private static final int KEYS = 400;
+    private static final Turn.Limits SHORT = new Turn.Limits(10, 300);
+
+    /** What a bucket should hold. */
+    private static final class Expected {
+        private final Map<Bytes, Bytes> values = new TreeMap<>();
+        private boolean isKept;
+
+        /** The name in its records, and what those take in the log that gave it another one; null if none did. */
+        private Bytes recordName;
+
+        private long leftCost;
+        private long publishedCost;
+
+        boolean exists() {
+            return isKept || !values.isEmpty();
+        }
+
+        void published(Bytes name, Bytes nameInRecords, boolean leaves) {
+            recordName = nameInRecords;
+            long cost = Layout.recordCost(name.size()) + Layout.fieldLength(recordName.size(), 0);
+            if (leaves) {
+                leftCost = cost;
+            } else {
+                publishedCost = cost;
+            }
+        }
+    }
+
+    @TempDir
+    private Path folder;
+
+    private final Map<Bytes, Expected> model = new TreeMap<>();
+    private Turn.Limits turn = Execution.Limits.USUAL.turn();
+
+    @Test
+    void agreesWithPlainMaps() throws Exception {
+        run(folder, System.nanoTime(), 20_000);
+    }
+
+    @Test
+    void agreesWithPlainMapsInLargeCommands() throws Exception {
+        turn = SHORT;
+        run(folder, System.nanoTime(), 20_000);
+    }
+
+    @Test
+    @Tag("soak")
+    void agreesWithPlainMapsForMinutes() throws Exception {
+        long deadline = System.nanoTime() + Duration.ofMinutes(5).toNanos();
+        for (long seed = System.nanoTime(); System.nanoTime() - deadline < 0; seed++) {
+            model.clear();
+            turn = seed % 2 == 0 ? SHORT : Execution.Limits.USUAL.turn();
+            run(Files.createTempDirectory(folder, "run"), seed, 100_000);
+        }
+    }
+
+    private void run(Path site, long seed, int steps) throws Exception {
+        Random random = new Random(seed);
+        Path data = site.resolve("data-0");
+        OpenStorage storage = open(data);
+        try {
+            for (int step = 0; step < steps; step++) {
+                change(storage, random);
+                if (random.nextInt(steps / 20) == 0) {
+                    int what = random.nextInt(4);
+                    if (what == 0) {
+                        storage.stop(Duration.ZERO);
+                        storage = open(data);
+                    } else if (what == 1) {
+                        // What a process leaves that is killed here: the memory of the files is the system's.
+                        Path image = site.resolve("data-" + (step + 1));
+                        DataFolder.image(data, image);
+                        storage.stop(Duration.ZERO);
+                        storage = open(image);
+                        data = image;
+                    } else if (what == 2) {
+                        removeHints(data, random);
+                    } else {
+                        storage.compact();
+                    }
+                    check(storage);
+                }
+            }
+            check(storage);
+        } catch (AssertionError | RuntimeException e) {
+            throw new AssertionError("with seed " + seed, e);
+        } finally {
+            storage.stop(Duration.ZERO);
+        }
+    }
+
+    /** With turns so short that many changes and reads are large ones, or as long as usual. */
+    private OpenStorage open(Path data) throws IOException {
+        Execution.Limits large = new Execution.Limits(turn, 1, 10, 10, MIB, Duration.ofSeconds(10));
+        return OpenStorage.open(
+                new LogStorage.StorageSettings(
+                        data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB, DataFolder.PINS, large),
+                1 << 20,
+                _ -> {});
+    }
+
+    private void change(OpenStorage storage, Random random) throws Refused {
+        model.values().removeIf(expected -> !expected.exists());
+        Bytes name = Bytes.of("bucket-" + random.nextInt(BUCKETS));
+        Expected expected = model.computeIfAbsent(name, _ -> new Expected());
+        int what = random.nextInt(1000);
+        if (what == 0) {
+            edit(storage, name, Edit::drop);
+            model.remove(name);
+        } else if (what < 20) {
+            edit(storage, name, Edit::keep);
+            expected.isKept = true;
+        } else if (what < 60) {
+            // All at once, with a new bucket in the place of the old one now and then.
+            boolean drops = random.nextInt(20) == 0;
+            Map<Bytes, Bytes> sets = new TreeMap<>();
+            List<Bytes> deletes = new ArrayList<>();
+            for (int i = random.nextInt(20); i >= 0; i--) {
+                sets.put(key(random), value(random));
+                deletes.add(key(random));
+            }
+            edit(storage, name, bucket -> {
+                if (drops) {
+                    bucket.drop();
+                }
+                deletes.forEach(bucket::delete);
+                sets.forEach(bucket::set);
+            });
+            if (drops) {
+                expected = new Expected();
+                model.put(name, expected);
+            }
+            deletes.forEach(expected.values::remove);
+            expected.values.putAll(sets);
+        } else if (what < 65) {
+            rename(storage, name, Bytes.of("bucket-" + random.nextInt(BUCKETS)));
+        } else if (what < 70) {
+            fillAndPublish(storage, name, random);
+        } else if (what < 500) {
+            Bytes key = key(random);
+            Bytes value = value(random);
+            edit(storage, name, bucket -> bucket.set(key, value));
+            expected.values.put(key, value);
+        } else if (what < 750) {
+            Bytes key = key(random);
+            edit(storage, name, bucket -> bucket.delete(key));
+            expected.values.remove(key);
+        } else {
+            Bytes key = key(random);
+            Bytes value = expected.values.get(key);
+            Reply reply = get(storage, name, key);
+            assertThat(reply)
+                    .isEqualTo(
+                            value != null
+                                    ? new Reply.Value(value)
+                                    : expected.exists() ? Reply.ABSENT : Reply.NOT_FOUND);
+        }
+    }
+
+    private void rename(OpenStorage storage, Bytes name, Bytes other) throws Refused {
+        Expected expected = model.get(name);
+        boolean isRenamed = storage.buckets().rename(name, other, (from, to) -> {
+            assertThat(from.size()).isEqualTo(expected.values.size());
+            assertThat(to.exists())
+                    .isEqualTo(model.getOrDefault(other, new Expected()).exists());
+            return from.exists();
+        });
+        assertThat(isRenamed).isEqualTo(expected.exists() && !name.equals(other));
+        if (isRenamed) {
+            boolean leaves = expected.recordName == null;
+            expected.published(other, leaves ? name : expected.recordName, leaves);
+            model.put(other, expected);
+            model.remove(name);
+        }
+    }
+
+    /** A new bucket that nobody sees while it is filled takes the place of the old one; or it is given up half-way. */
+    private void fillAndPublish(OpenStorage storage, Bytes name, Random random) throws Refused {
+        Bucket hidden = storage.buckets().hidden(name);
+        Expected filled = new Expected();
+        for (int turn = random.nextInt(4); turn > 0; turn--) {
+            Map<Bytes, Bytes> sets = new TreeMap<>();
+            for (int i = 0; i < 5; i++) {
+                sets.put(key(random), value(random));
+            }
+            storage.buckets().fill(hidden, bucket -> sets.forEach(bucket::set));
+            filled.values.putAll(sets);
+        }
+        if (random.nextInt(3) == 0) {
+            storage.buckets().fill(hidden, Edit::keep);
+            filled.isKept = true;
+        }
+        switch (random.nextInt(4)) {
+            case 0 -> storage.buckets().abandon(hidden);
+            case 1 -> {
+                assertThat(storage.buckets().publish(hidden, _ -> false)).isFalse();
+                storage.buckets().abandon(hidden);
+            }
+            default -> {
+                assertThat(storage.buckets().publish(hidden, _ -> true)).isTrue();
+                if (filled.exists()) {
+                    filled.published(name, name, false);
+                }
+                model.put(name, filled);
+            }
+        }
+    }
+
+    private static void edit(OpenStorage storage, Bytes name, Consumer<Edit> change) throws Refused {
+        Function<Edit, Reply> command = bucket -> {
+            change.accept(bucket);
+            return Reply.OK;
+        };
+        try {
+            storage.buckets().edit(name, command);
+        } catch (Turn.TooMuch large) {
+            try (LargeChange largeChange = storage.buckets().beginLarge(name)) {
+                largeChange.lane().enter();
+                largeChange.run(command);
+                assertThat(storage.buckets().end(new Lanes(0, 0), largeChange.lane()))
+                        .isTrue();
+            }
+        }
+    }
+
+    private static Reply read(OpenStorage storage, Bytes name, Function<View, Reply> command) {
+        try {
+            return storage.buckets().read(name, command);
+        } catch (Turn.TooMuch large) {
+            try (Buckets.Frozen frozen = storage.buckets().frozen(name)) {
+                return command.apply(frozen.view());
+            }
+        }
+    }
+
+    private static Reply get(OpenStorage storage, Bytes name, Bytes key) {
+        try {
+            return storage.buckets().get(name, key);
+        } catch (Turn.TooMuch large) {
+            return read(storage, name, bucket -> new Reply.Value(bucket.get(key)));
+        }
+    }
+
+    private static Bytes key(Random random) {
+        return Bytes.of("key-" + random.nextInt(KEYS));
+    }
+
+    private static Bytes value(Random random) {
+        byte[] value = new byte[random.nextInt(10) == 0 ? random.nextInt(20_000) : random.nextInt(200)];
+        random.nextBytes(value);
+        return Bytes.owning(value);
+    }
+
+    private void check(OpenStorage storage) {
+        long bytes = 0;
+        for (int i = 0; i < BUCKETS; i++) {
+            Bytes name = Bytes.of("bucket-" + i);
+            Expected expected = model.getOrDefault(name, new Expected());
+            Map<Bytes, Bytes> found = new TreeMap<>();
+            List<Long> positions = new ArrayList<>();
+            read(storage, name, bucket -> {
+                found.clear();
+                positions.clear();
+                assertThat(bucket.isKept()).isEqualTo(expected.isKept);
+                assertThat(bucket.size()).isEqualTo(expected.values.size());
+                bucket.forEach(0, (position, key, value) -> {
+                    found.put(key, value);
+                    positions.add(position);
+                    return true;
+                });
+                return Reply.OK;
+            });
+            assertThat(found).isEqualTo(expected.values);
+            assertThat(positions).isSorted().hasSameSizeAs(expected.values.keySet());
+            int nameBytes = (expected.recordName == null ? name : expected.recordName).size();
+            for (Map.Entry<Bytes, Bytes> entry : expected.values.entrySet()) {
+                bytes += Layout.fieldCost(
+                        nameBytes, entry.getKey().size(), entry.getValue().size());
+            }
+            bytes += expected.isKept ? Layout.recordCost(nameBytes) : 0;
+            bytes += expected.leftCost + expected.publishedCost;
+        }
+        assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
+        assertThat(storage.buckets().filled())
+                .isEqualTo(model.values().stream()
+                        .filter(expected -> !expected.values.isEmpty())
+                        .count());
+    }
+
+    private static void removeHints(Path data, Random random) throws IOException {
+        try (Stream<Path> files = Files.list(data)) {
+            for (Path file :
+                    files.filter(file -> file.toString().endsWith(".hint")).toList()) {
+                if (random.nextBoolean()) {
+                    Files.deleteIfExists(file);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+package dev.kv.storage.log;
+
+import static java.nio.file.StandardOpenOption.WRITE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Limits;
+import dev.kv.router.Reply;
+import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.LogStorage;
+import dev.kv.storage.OpenStorage;
+import dev.kv.storage.tools.Backup;
+import dev.kv.storage.tools.StoredBackup;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Readers that take long: they hold up nobody, and read what was there when they began, or are cut off. */
+@Timeout(120)
+class PinTest {
+    private static final long MIB = 1L << 20;
+    private static final int PAGE_BYTES = 4096;
+    private static final int KEYS = 300;
+    private static final Limits LIMITS = new Limits(16, 100, 100, 1 << 20, 1 << 20);
+
+    @TempDir
+    private Path folder;
+
+    private OpenStorage storage;
+    private final Map<String, String> written = new TreeMap<>();
+
+    /** Lets the reader of an export take more than the first bytes. */
+    private final CountDownLatch goOn = new CountDownLatch(1);
+
+    private final CountDownLatch begun = new CountDownLatch(1);
+
+    private void open(Duration pinMax) throws IOException {
+        open(pinMax, Optional.of(Duration.ofMillis(10)));
+    }
+
+    private void open(Duration pinMax, Optional<Duration> interval) throws IOException {
+        storage = OpenStorage.open(
+                new LogStorage.StorageSettings(
+                        folder.resolve("data"), new Sync(false, interval), 0, MIB, new PinLimits(pinMax, pinMax)),
+                MIB,
+                _ -> {});
+        DataFolder.create(storage, "b");
+    }
+
+    @AfterEach
+    void close() {
+        storage.stop(Duration.ZERO);
+    }
+
+    private void fill(String with) {
+        for (int i = 0; i < KEYS; i++) {
+            DataFolder.put(storage, "b", "key-" + i, with + "x".repeat(5_000));
+        }
+    }
+
+    private void fillFirst() {
+        fill("first");
+        written.putAll(DataFolder.content(storage).get("b"));
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime() - end).isNegative();
+            Thread.onSpinWait();
+        }
+    }
+
+    private void seal() throws Refused {
+        storage.log().rollOver();
+        await(() ->
+                storage.log().sealed().size() == storage.log().segments().live().size());
+    }
+
+    /** Begins an export to somebody who takes no more than the first bytes until that may go on. */
+    private CompletableFuture<byte[]> beginSlowExport() throws Exception {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        OutputStream slow = new OutputStream() {
+            @Override
+            public void write(int b) {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
+            public void write(byte[] bytes, int offset, int length) throws IOException {
+                all.write(bytes, offset, length);
+                begun.countDown();
+                try {
+                    goOn.await();
+                } catch (InterruptedException e) {
+                    throw new IOException(e);
+                }
+            }
+        };
+        CompletableFuture<byte[]> export = CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        storage.exportTo(Bytes.of("b"), slow);
+                        return all.toByteArray();
+                    } catch (IOException e) {
+                        throw new CompletionException(e);
+                    }
+                },
+                task -> Thread.ofPlatform().daemon().start(task));
+        begun.await();
+        return export;
+    }
+
+    private void assertWhole(CompletableFuture<byte[]> export) throws IOException {
+        goOn.countDown();
+        storage.importFrom(Bytes.of("copy"), false, LIMITS, new ByteArrayInputStream(export.join()));
+        assertThat(DataFolder.content(storage).get("copy")).isEqualTo(written);
+    }
+
+    @Test
+    void aSlowExportHoldsUpNobodyAndReadsWhatWasThere() throws Exception {
+        open(Duration.ofHours(1));
+        fillFirst();
+        seal();
+        List<Segment> before = storage.log().segments().live();
+        CompletableFuture<byte[]> export = beginSlowExport();
+
+        fill("second");
+        storage.compact();
+        fill("third");
+        storage.compact();
+
+        assertThat(before).allSatisfy(segment -> {
+            assertThat(segment.path()).doesNotExist();
+            assertThat(segment.isClosed()).isFalse();
+        });
+        assertWhole(export);
+        await(() -> before.stream().allMatch(Segment::isClosed));
+    }
+
+    @Test
+    void anExportThatTakesTooLongIsCutOff() throws Exception {
+        open(Duration.ofSeconds(1));
+        fillFirst();
+        seal();
+        List<Segment> before = storage.log().segments().live();
+        CompletableFuture<byte[]> export = beginSlowExport();
+
+        fill("second");
+        storage.compact();
+
+        await(() -> before.stream().allMatch(Segment::isClosed));
+        goOn.countDown();
+        assertThatThrownBy(export::join)
+                .cause()
+                .isInstanceOf(EngineFailed.class)
+                .hasMessageStartingWith("the export was cut off: ")
+                .hasMessageContaining("kv.storage.pin-max");
+        fill("third");
+    }
+
+    @Test
+    void whatIsBroughtToSafetyStaysReadableWhereItWas() throws Exception {
+        // Only what is full, or could not be written, is ever forced onto the disk.
+        open(Duration.ofHours(1), Optional.empty());
+        fill("first");
+        Segment doubtful = storage.log().segments().live().getLast();
+        awaitSync();
+        for (int i = 0; i < 20; i++) {
+            DataFolder.put(storage, "b", "key-" + i, "second" + "x".repeat(5_000));
+        }
+        assertThat(storage.log().segments().live()).last().isSameAs(doubtful);
+        written.putAll(DataFolder.content(storage).get("b"));
+        CompletableFuture<byte[]> export = beginSlowExport();
+        long end = doubtful.end();
+
+        try (FileChannel file = FileChannel.open(doubtful.path(), WRITE)) {
+            file.truncate((end / PAGE_BYTES + 1) * PAGE_BYTES);
+        }
+        await(() -> !isPut());
+        await(this::isPut);
+        await(() -> storage.log().sealed().contains(doubtful));
+        storage.log().segments().cut(Duration.ofHours(1));
+
+        assertThat(doubtful.end()).isLessThan(end);
+        assertThat(doubtful.path().toFile().length()).isGreaterThan(doubtful.end());
+        assertWhole(export);
+        await(() -> doubtful.path().toFile().length() == doubtful.end());
+        fill("second");
+    }
+
+    /** An import ends when all is on the disk that was written before; no sync is due then, unless more is written. */
+    private void awaitSync() throws IOException {
+        ByteArrayOutputStream stream = new ByteArrayOutputStream();
+        DataFolder.create(storage, "empty");
+        storage.exportTo(Bytes.of("empty"), stream);
+        storage.importFrom(Bytes.of("synced"), false, LIMITS, new ByteArrayInputStream(stream.toByteArray()));
+    }
+
+    private boolean isPut() {
+        Command put = new Command.Put(Bytes.of("other"), Bytes.of("key"), Bytes.of("x".repeat(1_000)));
+        DataFolder.get(storage, "other", "key");
+        Reply created = storage.run(new Command.Create(Bytes.of("other")))
+                .toCompletableFuture()
+                .join();
+        return created.equals(Reply.OK)
+                && storage.run(put).toCompletableFuture().join().equals(Reply.OK);
+    }
+
+    @Test
+    void aBackupTakesInWhatIsReplacedMeanwhile() throws Exception {
+        open(Duration.ofHours(1));
+        fillFirst();
+        seal();
+        Path to = folder.resolve("backup");
+        try (Backup backup = Backup.begin(folder.resolve("data"), to);
+                Pin pin = storage.log().pinSealed()) {
+            fill("second");
+            storage.compact();
+            assertThat(pin.segments())
+                    .allSatisfy(segment -> assertThat(segment.path()).doesNotExist());
+
+            for (Segment segment : pin.segments()) {
+                backup.take(segment);
+            }
+            backup.complete();
+        }
+        storage.stop(Duration.ZERO);
+        Path restored = folder.resolve("restored");
+        StoredBackup.restore(to, restored);
+        assertThat(new DataFolder(restored).content().get("b")).isEqualTo(written);
+        storage = new DataFolder(Files.createDirectory(folder.resolve("empty"))).open();
+    }
+}

@@ -1,0 +1,254 @@
+package dev.kv.storage.log;
+
+import static java.nio.file.StandardOpenOption.APPEND;
+import static java.nio.file.StandardOpenOption.WRITE;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.LogStorage;
+import dev.kv.storage.OpenStorage;
+import dev.kv.storage.format.Mark;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * A disk that does not take what is written to a file that is mapped: the file is cut off behind what was written so far, so that
+ * the next page has no place. What was acknowledged is brought to safety, and writes are taken again.
+ */
+@Timeout(300)
+class RescueTest {
+    private static final long MIB = 1L << 20;
+    private static final int PAGE_BYTES = 4096;
+    private static final String STEADY = "steady";
+    private static final int BUCKETS = 3;
+    private static final int KEYS = 40;
+
+    @TempDir
+    private Path folder;
+
+    private Path data;
+    private OpenStorage storage;
+    private final Random random = new Random();
+    private final Map<String, Map<String, String>> model = new TreeMap<>();
+    private int number;
+
+    @BeforeEach
+    void open() throws IOException {
+        data = folder.resolve("data");
+        storage = open(data);
+        change(new Command.Create(Bytes.of(STEADY)), () -> model.put(STEADY, new TreeMap<>()));
+    }
+
+    @AfterEach
+    void close() {
+        storage.stop(Duration.ZERO);
+    }
+
+    /** Only what is full, or could not be written, is ever forced onto the disk. */
+    private static OpenStorage open(Path data) throws IOException {
+        return OpenStorage.open(
+                new LogStorage.StorageSettings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
+                MIB,
+                _ -> {});
+    }
+
+    /** Changes something; tells whether that was acknowledged. */
+    private boolean change() {
+        String bucket = "bucket-" + random.nextInt(BUCKETS);
+        String key = "key-" + random.nextInt(KEYS);
+        int what = random.nextInt(100);
+        if (what < 3) {
+            return change(new Command.Drop(Bytes.of(bucket)), () -> model.remove(bucket));
+        }
+        if (what < 10 || !model.containsKey(bucket)) {
+            return change(
+                    new Command.Create(Bytes.of(bucket)), () -> model.computeIfAbsent(bucket, _ -> new TreeMap<>()));
+        }
+        if (what < 40) {
+            return change(
+                    new Command.Delete(Bytes.of(bucket), Bytes.of(key)),
+                    () -> model.get(bucket).remove(key));
+        }
+        return put(bucket, key);
+    }
+
+    /** Changes something in any case. */
+    private boolean put() {
+        return put(STEADY, "key-" + random.nextInt(KEYS));
+    }
+
+    private boolean put(String bucket, String key) {
+        String value = ++number + "x".repeat(random.nextInt(20) == 0 ? random.nextInt(20_000) : random.nextInt(200));
+        return change(
+                new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value)),
+                () -> model.get(bucket).put(key, value));
+    }
+
+    private boolean change(Command command, Runnable expected) {
+        Reply reply = Held.flat(storage.run(command).toCompletableFuture().join());
+        if (reply instanceof Reply.Failed failed) {
+            assertThat(failed.message()).startsWith("the disk failed (").contains("writes are refused until");
+            return false;
+        }
+        expected.run();
+        return true;
+    }
+
+    private void changeOften(int times) throws IOException {
+        for (int i = 0; i < times; i++) {
+            assertThat(change()).isTrue();
+        }
+    }
+
+    /** Lets the disk take no more of the segment that is being written than the page in which it ends. */
+    private void cutOff() throws IOException {
+        Segment active = storage.log().segments().live().getLast();
+        try (FileChannel file = FileChannel.open(active.path(), WRITE)) {
+            file.truncate((active.end() / PAGE_BYTES + 1) * PAGE_BYTES);
+        }
+    }
+
+    private void changeUntilRefused() throws IOException {
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (change()) {
+            // Once more, should a new segment have been begun.
+            cutOff();
+            assertThat(System.nanoTime() - end).isNegative();
+        }
+    }
+
+    private void check(OpenStorage of) {
+        assertThat(DataFolder.content(of)).isEqualTo(model);
+    }
+
+    @ParameterizedTest(name = "after {0} changes")
+    @ValueSource(ints = {20, 100_000})
+    void whatAPageDoesNotTakeIsRefusedAndAllElseIsThere(int before) throws Exception {
+        changeOften(before);
+        for (int round = 0; round < 30; round++) {
+            // Few: the disk may fail again before what the last rescue has left is synced.
+            changeOften(random.nextInt(20));
+            cutOff();
+            changeUntilRefused();
+            check(storage);
+            await(this::put);
+            check(storage);
+        }
+        storage.stop(Duration.ZERO);
+        storage = open(data);
+        check(storage);
+    }
+
+    @FunctionalInterface
+    private interface Condition {
+        boolean holds() throws IOException;
+    }
+
+    private static void await(Condition condition) throws IOException {
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (!condition.holds()) {
+            assertThat(System.nanoTime() - end).isNegative();
+        }
+    }
+
+    @Test
+    void whatCannotBeReadIsLeftAsItIs() throws Exception {
+        DataFolder.create(storage, "b");
+        for (int i = 0; i < 100; i++) {
+            DataFolder.put(storage, "b", "key-" + i % 50, "x".repeat(5_000));
+        }
+        Segment first = storage.log().segments().live().getFirst();
+        storage.log().rollOver();
+        DataFolder.put(storage, "b", "other", "1");
+        await(() -> storage.log().sealed().contains(first));
+        try (FileChannel file = FileChannel.open(first.path(), WRITE)) {
+            file.truncate(PAGE_BYTES);
+        }
+
+        storage.compact();
+
+        assertThat(first.isDamaged()).isTrue();
+        assertThat(DataFolder.get(storage, "b", "other")).isEqualTo(new Reply.Value(Bytes.of("1")));
+        assertThat(DataFolder.get(storage, "b", "key-49")).isInstanceOf(Reply.Failed.class);
+        DataFolder.put(storage, "b", "another", "2");
+    }
+
+    @Test
+    void compactionDuringARescueAndRightAfterItLosesNothing() throws Exception {
+        for (int round = 0; round < 60; round++) {
+            changeOften(random.nextInt(1, 150));
+            byte[] mark = Files.readAllBytes(data.resolve(Mark.FILE));
+            cutOff();
+            changeUntilRefused();
+            await(() -> {
+                storage.compact(random.nextBoolean());
+                return put();
+            });
+            if (random.nextBoolean()) {
+                storage.compact(random.nextBoolean());
+            }
+            check(storage);
+            opensAsItIs(mark, round);
+        }
+    }
+
+    /**
+     * Opens what a process leaves that is killed here; and what a host leaves that loses its power now, where the mark is an
+     * older one and what was not known to be on the disk has become something else.
+     */
+    private void opensAsItIs(byte[] olderMark, int round) throws IOException {
+        Path image = folder.resolve("image-" + round);
+        List<Segment> segments;
+        do {
+            segments = storage.log().segments().live();
+            DataFolder.image(data, image);
+        } while (!segments.equals(storage.log().segments().live()));
+        for (Path hint : DataFolder.files(image, ".hint")) {
+            Files.delete(hint);
+        }
+        boolean hasLostPower = random.nextBoolean();
+        Files.write(image.resolve(Mark.FILE), hasLostPower ? olderMark : Files.readAllBytes(data.resolve(Mark.FILE)));
+        if (hasLostPower) {
+            for (Segment segment : segments) {
+                Path file = image.resolve(segment.name().log());
+                if (Files.size(file) > segment.end()) {
+                    tear(file, segment.end());
+                }
+            }
+        }
+        OpenStorage opened = open(image);
+        try {
+            check(opened);
+        } finally {
+            opened.stop(Duration.ZERO);
+        }
+    }
+
+    private void tear(Path file, long end) throws IOException {
+        byte[] torn = new byte[random.nextInt(1, 10_000)];
+        random.nextBytes(torn);
+        try (FileChannel channel = FileChannel.open(file, WRITE)) {
+            channel.truncate(end);
+        }
+        Files.write(file, torn, APPEND);
+    }
+}

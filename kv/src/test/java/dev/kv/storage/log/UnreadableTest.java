@@ -1,0 +1,199 @@
+package dev.kv.storage.log;
+
+import static java.nio.file.StandardOpenOption.WRITE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.LogStorage;
+import dev.kv.storage.OpenStorage;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Pages of the log that cannot be read, since their file is cut off: what the storage does in the background goes on with all
+ * else, and the status says what was set aside.
+ */
+@Timeout(120)
+class UnreadableTest {
+    private static final long MIB = 1L << 20;
+    private static final int PAGE_BYTES = 4096;
+
+    @TempDir
+    private Path data;
+
+    private OpenStorage storage;
+
+    @BeforeEach
+    void open() throws IOException {
+        storage = OpenStorage.open(
+                new LogStorage.StorageSettings(
+                        data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
+                MIB,
+                _ -> {});
+    }
+
+    @AfterEach
+    void close() {
+        storage.stop(Duration.ZERO);
+    }
+
+    /** Fills a bucket that does not stay, in a segment of its own. */
+    private Segment filled(String bucket) throws Exception {
+        DataFolder.create(storage, bucket);
+        for (int i = 0; i < 100; i++) {
+            DataFolder.put(storage, bucket, "key-" + i, "x".repeat(5_000));
+        }
+        Segment segment = storage.log().segments().live().getLast();
+        storage.log().rollOver();
+        DataFolder.create(storage, "end of " + bucket);
+        await(() -> storage.log().sealed().contains(segment));
+        return segment;
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime() - end).isNegative();
+            Thread.onSpinWait();
+        }
+    }
+
+    private static void cutOff(Segment segment, long bytes) throws IOException {
+        try (FileChannel file = FileChannel.open(segment.path(), WRITE)) {
+            file.truncate(bytes);
+        }
+    }
+
+    private void drop(String bucket) {
+        assertThat(storage.run(new Command.Drop(Bytes.of(bucket)))
+                        .toCompletableFuture()
+                        .join())
+                .isNotInstanceOf(Reply.Failed.class);
+    }
+
+    /** What is compiled meets such a page in another way than what is not. */
+    private void compileCounting() throws IOException {
+        for (int round = 0; round < 100; round++) {
+            DataFolder.create(storage, "many");
+            for (int i = 0; i < 500; i++) {
+                DataFolder.put(storage, "many", "key-" + i, "1");
+            }
+            drop("many");
+            storage.buckets().countGone();
+        }
+        storage.compact();
+    }
+
+    private String state() {
+        return Metrics.texts(storage.metrics()).get("state");
+    }
+
+    @Test
+    void whatADroppedBucketHadThereHoldsUpNeitherCompactionNorHints() throws Exception {
+        assertThat(state()).isEqualTo("ok");
+        compileCounting();
+        Segment unreadable = filled("unreadable");
+        Segment other = filled("other");
+        cutOff(unreadable, PAGE_BYTES);
+        drop("unreadable");
+        drop("other");
+
+        storage.compact();
+
+        assertThat(state())
+                .isEqualTo("set aside: " + unreadable.path() + " is damaged at byte 0: a part of it cannot be read");
+        assertThat(unreadable.path()).exists();
+        assertThat(other.path()).doesNotExist();
+        Segment next = filled("next");
+        await(next::hasHint);
+        assertThat(Files.exists(storage.log().folder().hint(next.name()))).isTrue();
+    }
+
+    @Test
+    void aFileThatCannotBeRemovedHoldsUpNoCompaction() throws Exception {
+        Segment stuck = filled("stuck");
+        Segment other = filled("other");
+        await(stuck::hasHint);
+        Path hint = storage.log().folder().hint(stuck.name());
+        Files.delete(hint);
+        Files.createDirectories(hint.resolve("in the way"));
+        drop("stuck");
+        drop("other");
+
+        storage.compact();
+
+        assertThat(other.path()).doesNotExist();
+        await(() -> state().equals("compaction: " + hint + " cannot be removed: the folder is not empty"));
+    }
+
+    @Test
+    void whatADroppedBucketHadThereHoldsUpNoRescue() throws Exception {
+        Segment unreadable = filled("unreadable");
+        DataFolder.create(storage, "steady");
+        cutOff(unreadable, PAGE_BYTES);
+        drop("unreadable");
+        Segment active = storage.log().segments().live().getLast();
+        cutOff(active, (active.end() / PAGE_BYTES + 1) * PAGE_BYTES);
+
+        await(() -> !isPut());
+        await(this::isPut);
+
+        await(() -> state().startsWith("set aside: " + unreadable.path()));
+    }
+
+    private boolean isPut() {
+        Command put = new Command.Put(Bytes.of("steady"), Bytes.of("key"), Bytes.of("x".repeat(1_000)));
+        return storage.run(put).toCompletableFuture().join().equals(Reply.OK);
+    }
+
+    @Test
+    void aHintThatCannotBeWrittenHoldsUpNoOther() throws Exception {
+        Path obstacle = Files.createDirectories(data.resolve("0000000000000001-0.hint/obstacle"));
+
+        Segment first = filled("first");
+        Segment second = filled("second");
+
+        await(second::hasHint);
+        assertThat(first.hasHint()).isFalse();
+        await(() -> state().startsWith("hints: ") && state().contains("0000000000000001-0.hint"));
+        Files.delete(obstacle);
+        Files.delete(obstacle.getParent());
+    }
+
+    @Test
+    void aSegmentThatCannotBeRewrittenHoldsUpNoOther() throws Exception {
+        Segment first = filled("first");
+        Segment second = filled("second");
+        Path obstacle = Files.createDirectories(data.resolve("0000000000000001-1.log/obstacle"));
+        drop("first");
+        drop("second");
+
+        // They are rewritten together; when that has failed, the second one without the first.
+        for (int i = 0; i < 2; i++) {
+            assertThatThrownBy(() -> storage.compact())
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("0000000000000001-1.log");
+        }
+
+        assertThat(first.path()).exists();
+        assertThat(second.path()).doesNotExist();
+        await(() -> state().startsWith("compaction: ") && state().contains("0000000000000001-1.log"));
+        Files.delete(obstacle);
+        Files.delete(obstacle.getParent());
+    }
+}

@@ -1,0 +1,398 @@
+package dev.kv.storage.tools;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.OperatorError;
+import dev.kv.router.Reply;
+import dev.kv.router.spi.Engine.Checked;
+import dev.kv.router.spi.Engine.Copied;
+import dev.kv.router.spi.Engine.Damage;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.OpenStorage;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Mark;
+import dev.kv.storage.format.SegmentName;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLongArray;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BackupTest {
+    private static final int WRITERS = 4;
+    private static final int KEYS_MAX = 100_000;
+
+    @TempDir
+    private Path site;
+
+    private DataFolder data;
+    private Path backup;
+    private DataFolder restored;
+
+    @BeforeEach
+    void write() throws Exception {
+        data = new DataFolder(site.resolve("data"));
+        backup = site.resolve("backup");
+        restored = new DataFolder(site.resolve("restored"));
+        data.open(storage -> {
+            DataFolder.create(storage, "a");
+            DataFolder.put(storage, "a", "one", "1");
+        });
+    }
+
+    private static List<Damage> damages(Path backup) throws IOException {
+        List<Damage> damages = new ArrayList<>();
+        Checked checked = StoredBackup.verify(backup, _ -> {}, damages::add);
+        assertThat(checked.damages()).isEqualTo(damages.size());
+        return damages;
+    }
+
+    @Test
+    void aBackupIsRestoredToWhatWasThere() throws Exception {
+        data.open(storage -> {
+            DataFolder.put(storage, "a", "two", "2");
+            Copied copied = storage.backup(backup);
+            assertThat(copied.records()).isEqualTo(3);
+            assertThat(copied.linked()).isPositive();
+            DataFolder.put(storage, "a", "three", "3");
+        });
+
+        Checked checked = StoredBackup.verify(backup, _ -> {}, _ -> {});
+        assertThat(checked.damages()).isZero();
+        assertThat(checked.records()).isEqualTo(3);
+        Copied copied = StoredBackup.restore(backup, restored.path());
+        assertThat(copied.files()).isEqualTo(checked.files());
+        assertThat(restored.verify(_ -> {}).damages()).isZero();
+        assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2")));
+        assertThat(data.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3")));
+    }
+
+    /** It is known to be on the disk: a start may not take the loss of its end for what a power cut leaves. */
+    @Test
+    void whatWasRestoredIsMissedWhenItIsNotThere() throws Exception {
+        data.backup(backup);
+        StoredBackup.restore(backup, restored.path());
+        Path last = restored.files(".log").getLast();
+        byte[] whole = Files.readAllBytes(last);
+        Files.write(last, Arrays.copyOf(whole, whole.length - Layout.ALIGNMENT));
+
+        assertThat(restored.verify(_ -> {}).damages()).isPositive();
+        assertThatThrownBy(restored::content).isInstanceOf(OperatorError.class).hasMessageContaining(last.toString());
+
+        Files.write(last, whole);
+        Files.delete(restored.path().resolve(Mark.FILE));
+        assertThat(restored.verify(_ -> {}).damages()).isOne();
+    }
+
+    @Test
+    void aNodeThatDoesNotRunIsBackedUpToo() throws Exception {
+        data.backup(backup);
+        StoredBackup.restore(backup, restored.path());
+
+        assertThat(restored.content()).isEqualTo(data.content());
+    }
+
+    /** What a process leaves that is killed: the last segment is longer than what was written, and its tail may be torn. */
+    @Test
+    void whatACrashLeavesIsBackedUpAsTheNextStartWouldReadIt() throws Exception {
+        DataFolder crashed = new DataFolder(site.resolve("crashed"));
+        data.open(storage -> {
+            DataFolder.put(storage, "a", "two", "2");
+            storage.backup(site.resolve("so that the mark is set"));
+            DataFolder.put(storage, "a", "three", "3");
+            DataFolder.copy(data.path(), crashed.path());
+        });
+        Path last = crashed.files(".log").getLast();
+        byte[] bytes = Files.readAllBytes(last);
+        int end = bytes.length;
+        while (bytes[end - 1] == 0) {
+            end--;
+        }
+        bytes[end + 8] = 1;
+        Files.write(last, bytes);
+
+        assertThat(crashed.damages()).isEmpty();
+        crashed.backup(backup);
+        StoredBackup.restore(backup, restored.path());
+        assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3")));
+        assertThat(crashed.content()).isEqualTo(restored.content());
+        assertThat(crashed.backup(backup).copied())
+                .as("the same after the start")
+                .isZero();
+    }
+
+    @Test
+    void theNextBackupCopiesWhatIsNewAlone() throws Exception {
+        data.open(storage -> {
+            Copied first = storage.backup(backup);
+            assertThat(first.kept()).isZero();
+            Copied again = storage.backup(backup);
+            assertThat(again.linked() + again.copied()).isZero();
+            assertThat(again.kept()).isEqualTo(first.files() - 1);
+            DataFolder.put(storage, "a", "two", "2");
+            assertThat(storage.backup(backup).records()).isOne();
+        });
+        StoredBackup.restore(backup, restored.path());
+
+        assertThat(restored.content()).isEqualTo(data.content());
+    }
+
+    @Test
+    void whatIsNoLongerNeededGoesFromABackup() throws Exception {
+        data.open(storage -> {
+            for (int i = 0; i < 40_000; i++) {
+                DataFolder.put(storage, "a", "key-" + i % 100, "value-" + i);
+            }
+            storage.backup(backup);
+            List<Path> before = DataFolder.files(backup, ".log");
+            Files.writeString(backup.resolve("notes.txt"), "not ours", UTF_8);
+            storage.compact();
+            storage.backup(backup);
+            assertThat(DataFolder.files(backup, ".log")).hasSizeLessThan(before.size());
+            assertThat(backup.resolve("notes.txt")).exists();
+        });
+        StoredBackup.restore(backup, restored.path());
+
+        assertThat(restored.content()).isEqualTo(data.content());
+    }
+
+    @Test
+    void aBackupThatWasNotCompletedLeavesTheOneBeforeIt() throws Exception {
+        Map<String, Map<String, String>> first = data.content();
+        data.backup(backup);
+        data.open(storage -> {
+            DataFolder.put(storage, "a", "two", "2");
+            storage.compact();
+        });
+        try (Folder _ = Folder.hold(data.path());
+                Backup begun = Backup.begin(data.path(), backup)) {
+            for (SegmentName name : Folder.segments(data.path())) {
+                begun.take(name, Files.size(data.path().resolve(name.log())));
+            }
+        }
+        Files.writeString(backup.resolve("0000000000000063-0.log.tmp"), "half of it", UTF_8);
+
+        assertThat(damages(backup)).isEmpty();
+        StoredBackup.restore(backup, restored.path());
+        assertThat(restored.content()).isEqualTo(first);
+
+        data.backup(backup);
+        assertThat(DataFolder.files(backup, ".tmp")).isEmpty();
+        DataFolder again = new DataFolder(site.resolve("again"));
+        StoredBackup.restore(backup, again.path());
+        assertThat(again.content()).isEqualTo(data.content());
+    }
+
+    /** Each of several writers writes numbered keys; a backup holds the first of each, up to some number, and no others. */
+    @Test
+    void aBackupUnderLoadHoldsAPrefixOfWhatEachWriterWrote() throws Exception {
+        int rounds = 4;
+        AtomicBoolean isOver = new AtomicBoolean();
+        AtomicLongArray acknowledged = new AtomicLongArray(WRITERS);
+        long[][] before = new long[rounds][WRITERS];
+        data.open(storage -> {
+            try (ExecutorService threads = Executors.newFixedThreadPool(WRITERS)) {
+                List<Future<?>> writers = new ArrayList<>();
+                for (int i = 0; i < WRITERS; i++) {
+                    int writer = i;
+                    DataFolder.create(storage, "writer-" + writer);
+                    writers.add(threads.submit(() -> write(storage, writer, acknowledged, isOver)));
+                }
+                for (int round = 0; round < rounds; round++) {
+                    for (int i = 0; i < WRITERS; i++) {
+                        before[round][i] = acknowledged.get(i);
+                    }
+                    storage.backup(backup);
+                    StoredBackup.restore(backup, site.resolve("restored-" + round));
+                    storage.compact();
+                }
+                isOver.set(true);
+                for (Future<?> writer : writers) {
+                    writer.get();
+                }
+            } finally {
+                isOver.set(true);
+            }
+        });
+
+        for (int round = 0; round < rounds; round++) {
+            assertPrefixes(new DataFolder(site.resolve("restored-" + round)).content(), before[round]);
+        }
+    }
+
+    private static void write(OpenStorage storage, int writer, AtomicLongArray acknowledged, AtomicBoolean isOver) {
+        for (int n = 0; n < KEYS_MAX && !isOver.get(); n++) {
+            DataFolder.put(storage, "writer-" + writer, Integer.toString(n), "value-" + n);
+            DataFolder.put(storage, "a", "of-" + writer, Integer.toString(n));
+            acknowledged.set(writer, n + 1);
+        }
+    }
+
+    private static void assertPrefixes(Map<String, Map<String, String>> content, long[] acknowledged) {
+        for (int i = 0; i < WRITERS; i++) {
+            Map<String, String> values = content.get("writer-" + i);
+            for (int n = 0; n < values.size(); n++) {
+                assertThat(values.get(Integer.toString(n))).isEqualTo("value-" + n);
+            }
+            assertThat(values).as("what was acknowledged before").hasSizeGreaterThanOrEqualTo((int) acknowledged[i]);
+            String last = content.get("a").getOrDefault("of-" + i, "-1");
+            assertThat(values.size()).isBetween(Integer.parseInt(last) + 1, Integer.parseInt(last) + 2);
+        }
+    }
+
+    @Test
+    void aFolderWithSomethingElseIsRefused() throws Exception {
+        Path taken = Files.createDirectory(site.resolve("taken"));
+        Files.writeString(taken.resolve("notes.txt"), "not ours", UTF_8);
+        assertRefused(taken, " is not empty, and holds no backup: choose another folder");
+
+        DataFolder other = new DataFolder(site.resolve("other"));
+        other.open(storage -> DataFolder.create(storage, "b"));
+        other.backup(backup);
+        assertRefused(
+                backup,
+                " holds a backup of another data folder, or of this one before it was restored: choose another folder");
+
+        Path copy = DataFolder.copy(data.path(), site.resolve("copy"));
+        assertRefused(copy, " is a data folder: choose another folder for the backup");
+        assertThat(taken).isDirectoryContaining("glob:**/notes.txt");
+    }
+
+    @Test
+    void aFolderInsideTheDataIsRefused() throws Exception {
+        Path link = Files.createSymbolicLink(site.resolve("link"), data.path());
+        for (Path inside : List.of(data.path(), data.path().resolve("x"), link.resolve("x/y"))) {
+            assertRefused(inside, " is inside the data folder: choose one outside, best on another disk");
+        }
+        assertThat(data.path().resolve("x")).doesNotExist();
+    }
+
+    private void assertRefused(Path folder, String why) {
+        assertThatThrownBy(() -> data.backup(folder))
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(folder + why);
+    }
+
+    /** A restored folder and the one that was backed up may give one name to different segments. */
+    @Test
+    void aRestoredFolderIsAnotherOneForBackups() throws Exception {
+        data.backup(backup);
+        StoredBackup.restore(backup, restored.path());
+
+        assertThatThrownBy(() -> restored.backup(backup))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageContaining("of this one before it was restored");
+        Path another = site.resolve("another");
+        restored.backup(another);
+        DataFolder again = new DataFolder(site.resolve("again"));
+        StoredBackup.restore(another, again.path());
+        assertThat(again.content()).isEqualTo(data.content());
+    }
+
+    @Test
+    void nothingIsRestoredWhereSomethingIs() throws Exception {
+        data.backup(backup);
+
+        assertThatThrownBy(() -> StoredBackup.restore(backup, data.path()))
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(data.path() + " is not empty: move away what is there, or choose another kv.storage.dir");
+        assertThatThrownBy(() -> StoredBackup.restore(site.resolve("nowhere"), restored.path()))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageContaining("holds no backup that was completed");
+    }
+
+    @Test
+    void aNodeDoesNotStartWithWhatWasRestoredInPart() throws Exception {
+        data.backup(backup);
+        Files.createDirectory(restored.path());
+        Folder.beginRestored(restored.path());
+
+        assertThatThrownBy(restored::open)
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(restored.path().resolve("format") + " is damaged: restore it from a backup");
+    }
+
+    @Test
+    void anyDamagedByteOfABackupIsFoundAndNothingRestored() throws Exception {
+        data.backup(backup);
+        for (Path file : DataFolder.files(backup, "")) {
+            if (file.endsWith("lock")) {
+                continue;
+            }
+            for (long at = 0; at < Files.size(file); at++) {
+                DataFolder.flip(file, at);
+                if (file.endsWith("manifest")) {
+                    assertThatThrownBy(() -> damages(backup)).isInstanceOf(OperatorError.class);
+                } else {
+                    assertThat(damages(backup))
+                            .as("%s, byte %d", file, at)
+                            .isNotEmpty()
+                            .allMatch(damage -> damage.file().equals(file));
+                }
+                assertThatThrownBy(() -> StoredBackup.restore(backup, restored.path()))
+                        .as("%s, byte %d", file, at)
+                        .isInstanceOf(OperatorError.class)
+                        .hasMessageContaining(file.toString());
+                assertThat(DataFolder.files(restored.path(), "")).allMatch(left -> left.endsWith("lock"));
+                DataFolder.flip(file, at);
+            }
+        }
+        assertThat(damages(backup)).isEmpty();
+    }
+
+    @Test
+    void aFileThatABackupLacksIsFound() throws Exception {
+        data.backup(backup);
+        Path segment = DataFolder.files(backup, ".log").getFirst();
+        Files.delete(segment);
+
+        assertThat(damages(backup)).singleElement().satisfies(damage -> {
+            assertThat(damage.file()).isEqualTo(segment);
+            assertThat(damage.what()).isEqualTo("it is missing");
+        });
+        data.backup(backup);
+        assertThat(damages(backup)).isEmpty();
+    }
+
+    @Test
+    void damagedDataIsNotTakenForABackup() throws Exception {
+        data.backup(backup);
+        data.open(storage -> storage.buckets().edit(Bytes.of("b"), bucket -> {
+            bucket.set(Bytes.of("k"), Bytes.of("the value"));
+            return Reply.OK;
+        }));
+        Path segment = data.files(".log").getLast();
+        DataFolder.flip(segment, Files.size(segment) - 8);
+
+        assertThatThrownBy(() -> data.backup(backup))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageContaining(segment.toString());
+        StoredBackup.restore(backup, restored.path());
+        assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1")));
+    }
+
+    @Test
+    void twoBackupsIntoOneFolderTakeTurns() throws Exception {
+        data.backup(backup);
+        try (Folder _ = Folder.hold(data.path());
+                Backup _ = Backup.begin(data.path(), backup)) {
+            assertThatThrownBy(() -> Backup.begin(data.path(), backup))
+                    .isInstanceOf(OperatorError.class)
+                    .hasMessageContaining("is in use by another process");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+package dev.kv.storage.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.kv.router.OperatorError;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.format.Format;
+import dev.kv.storage.format.SegmentList;
+import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.Segment;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Data folders and backups in which files are something else than files, or far too long, or too many. */
+@Timeout(120)
+class StrangeFilesTest {
+    private static final long TIB = 1L << 40;
+
+    @TempDir
+    private Path site;
+
+    private DataFolder data;
+    private Map<String, Map<String, String>> content;
+
+    @BeforeEach
+    void make() throws Exception {
+        data = new DataFolder(site.resolve("data"));
+        data.open(storage -> {
+            DataFolder.create(storage, "a");
+            for (int i = 0; i < 300; i++) {
+                DataFolder.put(storage, "a", "key-" + i, i + "x".repeat(1_000));
+            }
+        });
+        content = data.content();
+    }
+
+    private static void mkfifo(Path file) throws Exception {
+        assertThat(new ProcessBuilder("mkfifo", file.toString()).start().waitFor())
+                .isZero();
+    }
+
+    private Path file(String name) throws IOException {
+        return name.startsWith(".") ? data.files(name).getLast() : data.path().resolve(name);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"format", "lock", "mark", "segments", "reserve", ".log", ".hint"})
+    void aFileThatIsNoFileIsNamed(String name) throws Exception {
+        Path file = file(name);
+        List<Path> others = List.of(
+                site.resolve("fifo"),
+                Files.createDirectory(site.resolve("folder")),
+                Files.createSymbolicLink(site.resolve("loop"), site.resolve("loop")),
+                Files.createSymbolicLink(site.resolve("device"), Path.of("/dev/zero")));
+        mkfifo(others.getFirst());
+        for (Path other : others) {
+            Files.delete(file);
+            Files.move(other, file);
+            String why =
+                    file + " is no regular file: put back the file that was here, or remove it and have `kv verify`"
+                            + " look at the rest";
+
+            assertThatThrownBy(data::open).isInstanceOf(OperatorError.class).hasMessage(why);
+            assertThatThrownBy(data::damages).isInstanceOf(OperatorError.class).hasMessage(why);
+            assertThatThrownBy(data::repair).isInstanceOf(OperatorError.class).hasMessage(why);
+        }
+    }
+
+    @Test
+    void aBackupWithAFileThatIsNoFileIsRefused() throws Exception {
+        Path backup = site.resolve("backup");
+        data.backup(backup);
+        Path log = DataFolder.files(backup, ".log").getLast();
+        Files.delete(log);
+        mkfifo(log);
+        String why = log + " is no regular file";
+
+        assertThatThrownBy(() -> StoredBackup.verify(backup, _ -> {}, _ -> {}))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageStartingWith(why);
+        assertThatThrownBy(() -> StoredBackup.restore(backup, site.resolve("restored")))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageStartingWith(why);
+        assertThatThrownBy(() -> data.backup(backup))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageStartingWith(why);
+    }
+
+    private static void extend(Path file) throws IOException {
+        try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
+            sparse.setLength(TIB);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"mark", "reserve", ".log", ".hint"})
+    void aFileThatIsMuchLongerTakesNoLongerToRead(String name) throws Exception {
+        extend(file(name));
+
+        assertThat(data.damages().stream().map(damage -> damage.what()))
+                .hasSize(name.equals(".hint") ? 1 : 0)
+                .allMatch(what -> what.equals("it is not the hint of its segment, and is of no use"));
+        assertThat(data.content()).isEqualTo(content);
+    }
+
+    @Test
+    void aSegmentBehindTheListThatIsLongerThanAnySegmentIsRefused() throws Exception {
+        long last = SegmentName.of(data.files(".log").getLast().getFileName().toString())
+                .number();
+        Path next = data.path().resolve(new SegmentName(last + 1, 0).log());
+        try (Segment segment = Segment.create(next, new SegmentName(last + 1, 0), 4096)) {
+            segment.begin(
+                    Format.read(data.path()).id(),
+                    last,
+                    Files.size(data.files(".log").getFirst()));
+        }
+        extend(next);
+        String what = "it has 1099511627776 bytes, and no segment has more than 1879048256";
+
+        assertThat(data.damages().getFirst().what()).isEqualTo(what);
+        assertThatThrownBy(data::open)
+                .isInstanceOf(OperatorError.class)
+                .hasMessageStartingWith(next + ": " + what + "; put back the one that was written here");
+        assertThatThrownBy(data::repair).isInstanceOf(OperatorError.class).hasMessageStartingWith(next + ": " + what);
+    }
+
+    @Test
+    void aFileOfABackupThatIsMuchLongerIsTold() throws Exception {
+        Path backup = site.resolve("backup");
+        data.backup(backup);
+        Path log = DataFolder.files(backup, ".log").getLast();
+        String what = "it has 1099511627776 bytes, and " + Files.size(log) + " were copied";
+        extend(log);
+
+        assertThat(StoredBackup.verify(
+                                backup,
+                                _ -> {},
+                                damage -> assertThat(damage.what()).isEqualTo(what))
+                        .damages())
+                .isEqualTo(1);
+        assertThatThrownBy(() -> StoredBackup.restore(backup, site.resolve("restored")))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageContaining(what);
+    }
+
+    @Test
+    void aListOfManySegmentsIsRead() throws Exception {
+        List<SegmentList.Entry> entries = LongStream.rangeClosed(1, 50_000)
+                .mapToObj(number -> new SegmentList.Entry(new SegmentName(number, 1), 64L << 20, (int) number))
+                .toList();
+        SegmentList list = new SegmentList(7, 50_000, entries);
+
+        list.write(site);
+
+        assertThat(SegmentList.read(site)).contains(list);
+    }
+
+    @Test
+    void filesWhoseNamesAreNoneOfASegmentAreLeftAlone() throws Exception {
+        List<String> names = List.of(
+                "7fffffffffffffff-0.log",
+                "ffffffffffffffff-0.log",
+                "0000000000000001-00.log",
+                "0000000000000001-0.LOG");
+        for (String name : names) {
+            Files.write(data.path().resolve(name), new byte[100]);
+        }
+
+        assertThat(data.damages()).isEmpty();
+        assertThat(data.content()).isEqualTo(content);
+        assertThat(data.content()).isEqualTo(content);
+        assertThat(names)
+                .allSatisfy(name -> assertThat(data.path().resolve(name)).exists());
+    }
+}
