@@ -5,10 +5,9 @@ import dev.kv.router.Reply.Word;
 import java.util.Optional;
 
 /**
- * What is too large for this node, in bytes, and too far.
+ * The bounds of this node for names, keys, values and replies in bytes, and for hops.
  *
- * @param hopsMax how many nodes may pass a request on
- * @param replyMaxBytes what a reply may hold
+ * @param hopsMax the number of nodes that may forward a request
  */
 public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, long replyMaxBytes) {
     /** Why the name of a bucket is too large, if it is. */

@@ -9,8 +9,8 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 
 /**
- * What the operator is told in one line, without a stack trace: what failed, where, and what to do. Each kind of occasion has a
- * type of its own.
+ * A failure that the operator sees as one line without a stack trace: what failed, where, and what to do. Each kind of failure has
+ * a type of its own.
  */
 public abstract class OperatorError extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -23,7 +23,7 @@ public abstract class OperatorError extends RuntimeException {
         super(line, cause);
     }
 
-    /** What went wrong with a file, in words: the JDK's messages for the common cases are the name of the file alone. */
+    /** The reason of a failed file operation in words: in common cases the JDK's message is only the name of the file. */
     public static String reason(IOException e) {
         return switch (e) {
             case AccessDeniedException _ -> "permission denied";

@@ -3,7 +3,7 @@ package dev.kv.router;
 import java.util.List;
 import java.util.Optional;
 
-/** What came of a command. Expected outcomes, failures among them, are values: none of them ends a connection. */
+/** The outcome of a command. Expected outcomes, including failures, are values: none of them ends a connection. */
 public sealed interface Reply {
     Reply OK = new Ok();
     Reply NOT_FOUND = new NotFound();
@@ -77,11 +77,11 @@ public sealed interface Reply {
     }
 
     /**
-     * It was not done, or nobody can tell.
+     * The command was not executed, or it is unknown whether it was.
      *
-     * @param word which of the two, and why, for a program
-     * @param reason why, where protocols have words of their own for it
-     * @param message why, for people, in the words of no protocol
+     * @param word which of the two, and the class of failure, for programs
+     * @param reason the failure, if protocols have their own message for it
+     * @param message the failure for people, independent of a protocol
      */
     record Failed(Word word, Reason reason, String message) implements Reply {
         /** A failure of which the message says all. */
@@ -131,7 +131,7 @@ public sealed interface Reply {
     record Hop(String node, long table, String entry, int line, int column) {}
 
     /**
-     * Who keeps the names from one on, up to those of the next owner.
+     * The owner of the names from {@code from} on, up to those of the next owner.
      *
      * @param node the node's name; empty if no entry matches them
      */
@@ -150,13 +150,13 @@ public sealed interface Reply {
         ERR,
         /** No entry of the routing table matches, or the node that it names keeps no data. */
         NOROUTE,
-        /** The tables of the nodes send the request round. */
+        /** The tables of the nodes form a routing loop. */
         CIRCLE,
         /** Another node did not get the request: it was not run. */
         UNREACHABLE,
         /** Another node got the request, or part of it, and did not answer: it may have run. */
         UNCERTAIN,
-        /** There is no room for what is to be stored. */
+        /** There is no space to store the data. */
         NOSPACE,
         /** A name, key, value or request is larger than its limit. */
         TOOLARGE,

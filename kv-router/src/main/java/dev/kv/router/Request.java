@@ -6,11 +6,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A command on its way from node to node.
+ * A command that is sent from node to node.
  *
- * @param command what is to be run
+ * @param command the command
  * @param stream requests of one stream on one bucket run in their order; one stream for each client
- * @param path the nodes that passed it on, in order; empty at the node that the client asked
+ * @param path the nodes that have forwarded it, in order; empty at the node that the client is connected to
  * @param timeLeft how long the node before this one waits for progress; at least a millisecond
  * @param takenMillis when the first node took it, in milliseconds since 1970 by that node's clock, so that what depends on the
  *     time comes out the same on every node; 0 at that node itself
@@ -27,14 +27,14 @@ public record Request(
         Optional<Term> holder,
         Optional<Id> id,
         Runnable progress) {
-    /** Longer than any node waits for another: nobody passed the request on. */
+    /** Longer than any timeout between nodes: no node has forwarded the request. */
     public static final Duration UNLIMITED = Duration.ofDays(1);
 
     /**
-     * A node that passed a request on.
+     * A node that has forwarded a request.
      *
      * @param node the node's name
-     * @param table the version of the table by which it did, 0 for the static table
+     * @param table the version of its table, 0 for the static table
      */
     public record Visit(String node, long table) {}
 
@@ -69,7 +69,7 @@ public record Request(
         return new Request(command, otherStream, path, timeLeft, takenMillis, holder, id, progress);
     }
 
-    /** The same request, passed on by one more node. */
+    /** The same request, forwarded by one more node. */
     public Request via(Visit visit) {
         List<Visit> longer = new ArrayList<>(path.size() + 1);
         longer.addAll(path);

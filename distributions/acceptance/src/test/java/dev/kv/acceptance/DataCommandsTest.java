@@ -273,7 +273,7 @@ class DataCommandsTest {
             assertThat(export.waitFor(60, TimeUnit.SECONDS)).isTrue();
             assertThat(export.exitValue()).isEqualTo(1);
             assertThat(new String(export.getErrorStream().readAllBytes(), ISO_8859_1))
-                    .startsWith("kv: foo@h broke off before its answer (")
+                    .startsWith("kv: foo@h closed the connection before its answer (")
                     .contains("it no longer runs");
         } finally {
             export.destroyForcibly();

@@ -13,9 +13,9 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** A caller at the local socket: what it gives and takes before the document. By one thread at a time, but for {@link #close}. */
+/** A caller at the local socket, and the bytes that pass before the document. One thread at a time, except for {@link #close}. */
 public final class Caller implements Closeable {
-    /** The least time between two timers: each is started for the pieces of this time, of which there are many. */
+    /** A new timer is started at most once in this time, since there may be many small pieces. */
     private static final Duration RENEWED = Duration.ofSeconds(1);
 
     private final SocketChannel channel;
@@ -32,12 +32,12 @@ public final class Caller implements Closeable {
         this.pieceTimeout = pieceTimeout;
     }
 
-    /** Whether it went away, was too slow or was sent away: nobody waits for an answer any more. */
+    /** Whether the connection is closed, by either side or for slowness, so that nobody waits for an answer. */
     boolean isGone() {
         return isGone;
     }
 
-    /** What the caller takes. */
+    /** The bytes to the caller. */
     OutputStream output() {
         return new OutputStream() {
             @Override
@@ -55,7 +55,7 @@ public final class Caller implements Closeable {
         };
     }
 
-    /** What the caller gives. It is asked for when it is read, and no more than that. */
+    /** The bytes from the caller. They are requested piece by piece as they are read. */
     InputStream input() {
         return new InputStream() {
             private ByteBuffer rest = ByteBuffer.allocate(0);
@@ -122,7 +122,7 @@ public final class Caller implements Closeable {
         return bytes;
     }
 
-    /** Waits for the caller from now on, and no longer than a piece may take. */
+    /** Starts the timer for a piece. */
     private void await() {
         long now = System.nanoTime();
         if (cut.isEmpty() || now - cutFromNanos > RENEWED.toNanos()) {
@@ -132,13 +132,13 @@ public final class Caller implements Closeable {
         }
     }
 
-    /** Waits no longer for the caller. */
+    /** Stops the timer. */
     void end() {
         cut.ifPresent(Cut::callOff);
         cut = Optional.empty();
     }
 
-    /** Sends it away, whoever waits for it. Any thread. */
+    /** Closes the connection; a pending read or write fails. Any thread. */
     @Override
     public void close() throws IOException {
         isGone = true;

@@ -20,7 +20,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Function;
 
-/** The callers' side of the {@linkplain LocalProtocol local socket}. */
+/** The client side of the {@linkplain LocalProtocol local socket}. */
 public final class LocalClient {
     private LocalClient() {}
 
@@ -32,8 +32,8 @@ public final class LocalClient {
     /**
      * Likewise.
      *
-     * @param input what the node may ask for
-     * @param output where what it sends goes
+     * @param input the bytes that the node may request
+     * @param output where the bytes from the node are written
      * @throws UncheckedIOException if one of these fails
      */
     public static LocalAnswer ask(Path folder, String line, Duration limit, InputStream input, OutputStream output) {

@@ -15,11 +15,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The socket in a node's folder, and what passes there. A caller sends one line and gets one JSON document, then the end.
+ * The protocol of the socket in a node's folder. A caller sends one line and gets one JSON document; then the node closes the
+ * connection.
  *
- * <p>Before the document the node may send and ask for bytes: {@code <}, a length in 4 bytes, and that many bytes; or {@code >},
- * to which the caller answers with a length and that many bytes, none at the end of what it has. The document is told from these
- * by its first byte. A document with {@code refusal} says why the node did not do what the line asks for.
+ * <p>Before the document the node may send bytes: {@code <}, a length in 4 bytes, and that many bytes. It may request bytes with
+ * {@code >}, which the caller answers with a length and that many bytes; length 0 is the end of its input. The document is told from
+ * these by its first byte, an opening brace. A document with the key {@code refusal} has the reason why the node did not do what the
+ * line asks for.
  */
 final class LocalProtocol {
     static final char DOCUMENT = '{';
@@ -27,13 +29,13 @@ final class LocalProtocol {
     static final char WANTED = '>';
     static final String REFUSAL = "refusal";
 
-    /** Sixteen times the longest routing table (4 MiB with every byte escaped), which is the most of an answer. */
+    /** Sixteen times the longest routing table (4 MiB with every byte escaped), the largest part of an answer. */
     static final int DOCUMENT_MAX_BYTES = 64 * 1024 * 1024;
 
-    /** The most bytes that are sent at once. */
+    /** The largest piece of a stream. */
     static final int PIECE_MAX_BYTES = 1 << 16;
 
-    /** The size of sun_path on Linux, less the zero at its end. */
+    /** The size of sun_path on Linux without the terminating zero. */
     private static final int PATH_MAX_BYTES = 107;
 
     private LocalProtocol() {}
@@ -55,7 +57,7 @@ final class LocalProtocol {
         }
     }
 
-    /** Closes a channel after some time, unless it is called off before. */
+    /** A timer that closes a channel unless it is cancelled before. */
     static final class Cut {
         private final AtomicBoolean isDone = new AtomicBoolean();
         private final CompletableFuture<Void> timer;
@@ -67,7 +69,7 @@ final class LocalProtocol {
                         try {
                             channel.close();
                         } catch (IOException e) {
-                            // It is of no use any more, closed or not.
+                            // Nothing uses it any more.
                         }
                     },
                     CompletableFuture.delayedExecutor(limit.toMillis(), TimeUnit.MILLISECONDS));
@@ -77,7 +79,7 @@ final class LocalProtocol {
             timer.cancel(false);
         }
 
-        /** Whether the time was up. */
+        /** Whether the timer has closed the channel. */
         boolean isDone() {
             return isDone.get();
         }
@@ -88,7 +90,7 @@ final class LocalProtocol {
         void to(SocketAddress address) throws IOException;
     }
 
-    /** Binds or connects; by a symbolic link that is removed again where the path is longer than the system allows. */
+    /** Binds or connects; through a temporary symbolic link if the path is longer than the system allows. */
     static void reach(Path socket, Reach reach) throws IOException {
         if (socket.toString().getBytes(UTF_8).length <= PATH_MAX_BYTES) {
             reach.to(UnixDomainSocketAddress.of(socket));

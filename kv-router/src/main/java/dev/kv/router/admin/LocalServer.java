@@ -26,7 +26,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The node's side of the {@linkplain LocalProtocol local socket}; only the owner of the node may use it. */
+/** The server side of the {@linkplain LocalProtocol local socket}; only the user that runs the node may connect. */
 public final class LocalServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LocalServer.class);
     private static final Duration FAREWELL_MAX = Duration.ofSeconds(1);
@@ -43,14 +43,14 @@ public final class LocalServer implements AutoCloseable {
     private final Semaphore free;
     private final ExecutorService conversations;
 
-    /** Makes documents of lines. */
+    /** Answers lines with documents. */
     @FunctionalInterface
     public interface Answering {
         /**
-         * The answer to a line; may block. Whatever it throws is told to the caller and logged: an {@link OperatorError} as one
-         * line, all else as a fault.
+         * The answer to a line; may block. Any exception is sent to the caller and logged: an {@link OperatorError} as one line, others
+         * as a fault.
          *
-         * @throws IOException if a file fails, or the caller no longer takes and gives
+         * @throws IOException if a file or the connection of the caller fails
          */
         Map<String, Object> to(String line, Caller caller) throws IOException;
     }
@@ -70,7 +70,7 @@ public final class LocalServer implements AutoCloseable {
     }
 
     /**
-     * Answers from now on. What another process left behind in the folder is replaced, so its lock has to be held.
+     * Answers from now on. Replaces the socket of a dead process in the folder, so the lock of the folder must be held.
      *
      * @param answers called by several threads at once
      */
@@ -81,7 +81,7 @@ public final class LocalServer implements AutoCloseable {
     /**
      * Likewise.
      *
-     * @param conversations has a thread for each caller; it is shut down with the server
+     * @param conversations makes a thread for each caller; it is shut down with the server
      */
     static LocalServer open(Path folder, LocalSocketSettings settings, Answering answers, ExecutorService conversations)
             throws IOException {
@@ -140,7 +140,7 @@ public final class LocalServer implements AutoCloseable {
             Caller caller = new Caller(channel, settings.pieceTimeout());
             byte[] answer = answer(line, caller);
             caller.end();
-            // What was interrupted is over, and the same interrupt would cut off the answer to it.
+            // The interrupt was for the command, which is over; it would also interrupt the answer.
             boolean _ = Thread.interrupted();
             cut = new Cut(settings.timeout(), channel);
             LocalProtocol.write(channel, ByteBuffer.wrap(answer));
@@ -154,7 +154,7 @@ public final class LocalServer implements AutoCloseable {
         }
     }
 
-    /** The document for a line, whatever comes of it. */
+    /** The document for a line, or the refusal if it fails. */
     private byte[] answer(String line, Caller caller) throws IOException {
         String why;
         try {

@@ -31,9 +31,9 @@ import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What a node answers at its local socket: a document to each line, which is a command and its argument. */
+/** The answers of a node at its local socket: one document for each line, which is a command and its argument. */
 public final class NodeAnswers implements LocalServer.Answering {
-    /** What a way may take beyond the timeout of the first node on it. */
+    /** Added to the timeout of the first node on a path. */
     private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
 
     private static final Logger LOG = LoggerFactory.getLogger(NodeAnswers.class);
@@ -43,14 +43,14 @@ public final class NodeAnswers implements LocalServer.Answering {
     private final int longMax;
     private final Semaphore free;
 
-    /** What ends each of those that run. */
+    /** Closing one of these ends a running backup, export or import. */
     private final Set<Closeable> running = ConcurrentHashMap.newKeySet();
 
     /**
      * The answers about a node.
      *
      * @param longMax how many backups, exports and imports run at once; more are refused
-     * @param stopAsked is run when somebody asks for the node to stop; it must not block
+     * @param stopAsked is called to stop the node; must not block
      */
     public NodeAnswers(NodeState node, int longMax, Runnable stopAsked) {
         this.node = node;
@@ -118,7 +118,7 @@ public final class NodeAnswers implements LocalServer.Answering {
         Map<String, Object> with(Engine.Open storage) throws IOException;
     }
 
-    /** Does what may take long, unless there is too much of that already. */
+    /** Does work that may take long, unless too much of it runs already. */
     private Map<String, Object> ofStorage(Work work, Closeable cut) throws IOException {
         if (node.engine().isEmpty()) {
             return refusal(node.identity().keepsData() ? "it is still starting" : "it keeps no data");
@@ -130,7 +130,7 @@ public final class NodeAnswers implements LocalServer.Answering {
         }
         running.add(cut);
         try {
-            // Before the storage stops, either this sees that, or what it begins here is cut off.
+            // The stage is set before cutOff(): either this sees it, or cutOff() ends this work.
             if (node.stage() == NodeState.Stage.STOPPING) {
                 return refusal("it is stopping");
             }
@@ -145,7 +145,7 @@ public final class NodeAnswers implements LocalServer.Answering {
         return Map.of(LocalProtocol.REFUSAL, why);
     }
 
-    /** What a backup came to, for programs. */
+    /** The result of a backup as a document. */
     public static Map<String, Object> document(Engine.Copied copied) {
         return Map.of(
                 "files", copied.files(),
@@ -157,7 +157,7 @@ public final class NodeAnswers implements LocalServer.Answering {
                 "records", copied.records());
     }
 
-    /** Cuts off what takes long, so that the storage can stop. */
+    /** Ends backups, exports and imports, so that the storage can stop. */
     public void cutOff() {
         for (Closeable cut : running) {
             try {
@@ -260,7 +260,7 @@ public final class NodeAnswers implements LocalServer.Answering {
                 "column", hop.column());
     }
 
-    /** A table's version as ZooKeeper's command line prints it. */
+    /** The version of a table in the form that ZooKeeper's command line prints. */
     private static String version(long table) {
         return table == 0 ? "static" : "0x" + Long.toHexString(table);
     }

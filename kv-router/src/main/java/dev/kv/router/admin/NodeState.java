@@ -11,8 +11,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What can be asked about a node: who it is, which stage of its life it is in, and what it has opened. The node sets it while it
- * starts and stops. Any thread.
+ * The state of a node for the local socket: identity, stage, and opened parts. The node sets it while it starts and stops. Any
+ * thread.
  */
 public final class NodeState {
     private final Identity identity;
@@ -25,27 +25,27 @@ public final class NodeState {
     private volatile Optional<InetSocketAddress> clientAddress = Optional.empty();
     private volatile Optional<InetSocketAddress> peerAddress = Optional.empty();
 
-    /** The stages of a node's life, in their order. */
+    /** The stages of a node, in order. */
     public enum Stage {
         STARTING,
         RUNNING,
         STOPPING;
 
-        /** As status documents say it. */
+        /** The text in status documents. */
         public String text() {
             return name().toLowerCase(Locale.ROOT);
         }
     }
 
     /**
-     * What does not change while the node lives.
+     * Facts that do not change while the node runs.
      *
-     * @param role what its release makes it
-     * @param version of its release
+     * @param role {@code combined}, {@code storage} or {@code server}
+     * @param version the version of its release
      * @param keepsData whether its release has storage
-     * @param drain how long it may take to stop
+     * @param drain the longest time for a stop in order
      * @param timeout how long it waits for another node
-     * @param limits what is too large for it
+     * @param limits the bounds of names, keys, values and replies
      */
     public record Identity(
             String name,
@@ -77,17 +77,17 @@ public final class NodeState {
         stage = next;
     }
 
-    /** What a node that starts or stops is about; empty while it runs. */
+    /** The current step of a start or stop; empty while the node runs. */
     String doing() {
         return doing;
     }
 
-    /** The node turns to something, in words for people. */
+    /** Sets the current step, in words for people. */
     public void turnTo(String what) {
         doing = what;
     }
 
-    /** Empty until the node has come so far, and if it keeps no data. */
+    /** Empty until it is open, and if the node keeps no data. */
     Optional<Engine.Open> engine() {
         return engine;
     }
@@ -96,7 +96,7 @@ public final class NodeState {
         engine = Optional.of(storage);
     }
 
-    /** Empty until the node has come so far. */
+    /** Empty until it exists. */
     Optional<Router> router() {
         return router;
     }
@@ -105,7 +105,7 @@ public final class NodeState {
         router = Optional.of(routing);
     }
 
-    /** Where clients connect; empty until they can. */
+    /** The address for clients; empty until it is open. */
     public Optional<InetSocketAddress> clientAddress() {
         return clientAddress;
     }
@@ -114,7 +114,7 @@ public final class NodeState {
         clientAddress = Optional.of(address);
     }
 
-    /** Where other nodes connect; empty until they can. */
+    /** The address for other nodes; empty until it is open. */
     public Optional<InetSocketAddress> peerAddress() {
         return peerAddress;
     }
@@ -123,7 +123,7 @@ public final class NodeState {
         peerAddress = Optional.of(address);
     }
 
-    /** What the parts of the node measure and report, each from when it has started. */
+    /** The metrics of the parts that have started. */
     public Metrics metrics() {
         return metrics;
     }

@@ -35,8 +35,8 @@ final class AotCache {
     private AotCache() {}
 
     /**
-     * Makes the file if it is missing, which takes some seconds. Leaves it at that where the folder may not be written to, or
-     * KV_JAVA_OPTIONS has something to say of such files; tells on standard error what else is in the way.
+     * Makes the file if it is missing, which takes some seconds. Does nothing if the folder is not writable or KV_JAVA_OPTIONS
+     * has options for such files. Any other failure is reported on standard error.
      *
      * @param name the node for whose start it is
      */
@@ -51,7 +51,7 @@ final class AotCache {
             Path folder = Files.createTempDirectory("kv-aot");
             try {
                 train(folder, flags + " -XX:AOTCacheOutput=kv.aot");
-                // Beside it first: a node that starts meanwhile finds a whole file or none.
+                // A temporary name first: a node that starts in the meantime finds a complete file or none.
                 Path whole =
                         cache.resolveSibling("kv.aot." + ProcessHandle.current().pid());
                 try {
@@ -68,7 +68,7 @@ final class AotCache {
         }
     }
 
-    /** The mode counts for the superuser as well: it says what whoever unpacked the release wants. */
+    /** The mode counts for the superuser as well: a read-only folder is meant to stay as it is. */
     private static boolean isWritable(Path folder) {
         try {
             return Files.isWritable(folder)
@@ -95,7 +95,7 @@ final class AotCache {
                 "127.0.0.1",
                 "kv.router.port",
                 "0");
-        // What only some roles know.
+        // Keys that only some roles have.
         Map<String, String> variables = Map.of(
                 "KV_DATA",
                 folder.resolve("data").toString(),

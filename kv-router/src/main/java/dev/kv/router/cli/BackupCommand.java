@@ -11,12 +11,12 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "backup",
         description = {
-            "Backs up all that the node keeps, as it is at one moment.",
-            "The node may run. A folder with an earlier backup is brought up to date: what",
-            "is there already is not copied again, and what is new is linked where that is",
-            "possible, which takes no room but is no copy on another disk; then it is read",
-            "and checked. Until all is done, the backup before stays. Ends with 0 if it is",
-            "complete, else with 1."
+            "Backs up all data of the node, as of one moment.",
+            "The node may run. In a folder with an earlier backup only new files are stored:",
+            "as hard links if DIR is on the same file system (which takes no space, and does",
+            "not protect against a failure of that disk), else as copies. The checksums of",
+            "new files are verified. The earlier backup stays valid until then. Ends with 0",
+            "if the backup is complete, else with 1."
         },
         footer = {"", "Example:", "  bin/kv backup /backup/kv"})
 final class BackupCommand implements Callable<Integer> {
@@ -28,7 +28,7 @@ final class BackupCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "DIR",
-            description = "An empty folder, one with a backup of this node, or one that is made; not in its own data.")
+            description = "A new or empty folder, or one with a backup of this node; not inside its data folder.")
     private Path folder = Path.of("");
 
     @Override

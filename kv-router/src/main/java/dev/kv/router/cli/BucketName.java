@@ -6,18 +6,18 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** The bucket that a command is about. */
+/** The argument that names a bucket. */
 final class BucketName {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
 
-    @Parameters(paramLabel = "BUCKET", description = "Its name; %%HH stands for any byte.")
+    @Parameters(paramLabel = "BUCKET", description = "The name of the bucket; %%HH stands for any byte.")
     private String text = "";
 
     /**
      * The name.
      *
-     * @throws ParameterException if it is not written as it has to be
+     * @throws ParameterException if it is malformed
      */
     Bytes bytes() {
         try {

@@ -2,7 +2,7 @@ package dev.kv.router.cli;
 
 import dev.kv.router.OperatorError;
 
-/** Why a command could not do what it was called for. Ends it with a status of 1. */
+/** Why a command failed. Ends it with status 1. */
 final class CommandFailed extends OperatorError {
     private static final long serialVersionUID = 1L;
 

@@ -14,8 +14,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "config",
         description = {
-            "Prints the configuration, and where each value comes from.",
-            "Secrets are hidden. Fails if the node could not start with it."
+            "Prints the effective configuration and the origin of each value.",
+            "Secrets are hidden. Ends with 1 if the node could not start with it."
         },
         footer = {"", "Example:", "  bin/kv config --config /etc/kv/foo.conf -Dkv.server.port=4140"})
 final class ConfigCommand implements Callable<Integer> {

@@ -13,10 +13,10 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "export",
         description = {
-            "Writes a bucket of the running node to standard output, for import.",
-            "It is the bucket as it is at one moment; writes to it go on. The stream says",
-            "where it ends, so that one that was cut short is not taken for a whole one.",
-            "Ends with 0 if it is whole, else with 1."
+            "Writes a bucket of the running node to standard output.",
+            "The stream holds the bucket as of one moment, while writes to it continue. It",
+            "has an end mark, so that import refuses a truncated stream. Ends with 0 if the",
+            "stream is complete, else with 1."
         },
         footer = {"", "Example:", "  bin/kv export shopping > shopping.kv"})
 final class ExportCommand implements Callable<Integer> {
@@ -31,7 +31,7 @@ final class ExportCommand implements Callable<Integer> {
         try (OutputStream output = new FileOutputStream(FileDescriptor.out)) {
             KeptData.of(options).node().ask("export " + bucket.printable(), InputStream.nullInputStream(), output);
         } catch (UncheckedIOException | IOException e) {
-            throw new CommandFailed("standard output takes no more: " + e.getMessage(), e);
+            throw new CommandFailed("standard output cannot be written: " + e.getMessage(), e);
         }
         return 0;
     }

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/** Prints damages as they are found; as a document, so many of them as are of use. */
+/** Prints damages as they are found; in a JSON document, at most a bounded number of them. */
 final class Findings implements Consumer<Engine.Damage> {
     private static final int LISTED_MAX = 10_000;
     private static final int SHOWN_BYTES_MAX = 256;
@@ -52,7 +52,7 @@ final class Findings implements Consumer<Engine.Damage> {
         return bytes.printable(SHOWN_BYTES_MAX);
     }
 
-    /** Prints what was read in all. */
+    /** Prints the totals. */
     void end(Engine.Checked checked) {
         if (isJson) {
             Results.json(Map.of(

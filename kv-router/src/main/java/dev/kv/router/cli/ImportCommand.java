@@ -12,10 +12,10 @@ import picocli.CommandLine.Option;
 @Command(
         name = "import",
         description = {
-            "Makes a bucket of the running node from standard input, as export wrote it.",
-            "The node reads all of it before it begins, so that a stream that was cut short",
-            "or damaged changes nothing. The name may be another one. Ends with 0 if the",
-            "bucket is there and on the disk, else with 1."
+            "Creates a bucket on the running node from standard input.",
+            "The input is a stream of export. The node reads and checks all of it first: a",
+            "truncated or damaged stream changes nothing. The bucket may have another name",
+            "than the exported one. Ends with 0 if the bucket is on the disk, else with 1."
         },
         footer = {
             "",
@@ -27,7 +27,7 @@ final class ImportCommand implements Callable<Integer> {
     @Mixin
     private Options options = new Options();
 
-    @Option(names = "--replace", description = "In the place of the bucket that is there, if any.")
+    @Option(names = "--replace", description = "Replaces the bucket if it exists.")
     private boolean replace;
 
     @Option(names = "--json", description = "Prints a JSON object.")

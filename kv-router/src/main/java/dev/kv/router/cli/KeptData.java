@@ -12,14 +12,14 @@ import java.io.OutputStream;
 import java.nio.file.Path;
 
 /**
- * What the node of a configuration keeps, whether it runs or not.
+ * The data of a node, whether the node runs or not.
  *
- * @param node the node, which may hold it
- * @param storage how to reach it while the node does not run
+ * @param node the node, which may be running
+ * @param storage access to the data while the node does not run
  */
 record KeptData(Remote node, Engine.Ready storage) {
     /**
-     * What the node of the options keeps.
+     * The data of the node of the options.
      *
      * @throws CommandFailed if its release keeps no data
      */
@@ -40,7 +40,7 @@ record KeptData(Remote node, Engine.Ready storage) {
         return storage;
     }
 
-    /** Backs it up, through the node if that runs; tells what {@link NodeAnswers#document} does. */
+    /** Backs it up, through the node if that runs; returns what {@link NodeAnswers#document} describes. */
     Config backup(Path to) {
         if (node.runs()) {
             return node.ask(

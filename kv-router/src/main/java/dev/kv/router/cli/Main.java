@@ -10,14 +10,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /**
- * The command line of a release: runs its node, or talks to one that runs.
+ * The command line of a release: runs its node, or talks to the running one.
  *
- * <p>Results go to standard output and nothing else does. What ends a command early is one line on standard error, and a
- * status of 1, or 2 for a command line that makes no sense.
+ * <p>Only results go to standard output. A command that fails prints one line on standard error and ends with status 1, or 2 for
+ * a wrong command line.
  */
 @Command(
         name = "kv",
-        description = "Runs the node of this release, or talks to one that runs.",
+        description = "Runs the node of this release, or talks to the running node.",
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             RunCommand.class,
@@ -41,11 +41,11 @@ import picocli.CommandLine.Option;
         },
         footer = {"", "Example:", "  bin/kv start && bin/kv status"})
 public final class Main {
-    @SuppressWarnings("UnusedVariable") // picocli looks at it
+    @SuppressWarnings("UnusedVariable") // picocli reads it
     @Option(
             names = {"-h", "--help"},
             usageHelp = true,
-            description = "Prints this text.")
+            description = "Prints this help.")
     private boolean help;
 
     private Main() {}
@@ -56,7 +56,7 @@ public final class Main {
         try {
             status = commandLine().execute(words);
         } catch (Throwable e) {
-            // A fault. It ends the process here, which other threads would keep alive.
+            // A fault of the program. Other threads would keep the process alive: end it here.
             LoggerFactory.getLogger(Main.class).error("kv has failed", e);
         }
         System.exit(status);
@@ -64,7 +64,7 @@ public final class Main {
 
     static CommandLine commandLine() {
         return new CommandLine(new Main())
-                // A bucket's name may begin with @, which is no file of arguments then.
+                // The name of a bucket may begin with @: it is not the name of a file with arguments.
                 .setExpandAtFiles(false)
                 .setParameterExceptionHandler((e, words) -> {
                     CommandSpec command = e.getCommandLine().getCommandSpec();

@@ -22,9 +22,9 @@ import picocli.CommandLine.Option;
         name = "nodes",
         description = {
             "Lists the nodes that are registered in ZooKeeper.",
-            "And those that a routing table there names but nobody has seen. For each it",
-            "tells its role, where it is, what it made of its newest table, and what it",
-            "holds."
+            "It also lists nodes that a routing table names and that are not registered. It",
+            "prints the role and the addresses of each node, the state of its newest table,",
+            "and how many buckets and bytes it holds."
         },
         footer = {"", "Example:", "  bin/kv nodes --json"})
 final class NodesCommand implements Callable<Integer> {

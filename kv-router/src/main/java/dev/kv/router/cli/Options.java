@@ -14,30 +14,33 @@ import java.util.Optional;
 import java.util.ServiceLoader;
 import picocli.CommandLine.Option;
 
-/** What every command takes: the upper layers of the configuration. */
+/** The options of every command: the upper layers of the configuration. */
 final class Options {
     @Option(
             names = "--config",
             paramLabel = "FILE",
-            description = "A configuration file that wins over config/kv.conf.")
+            description = "A configuration file that overrides config/kv.conf.")
     private Optional<Path> file = Optional.empty();
 
-    @Option(names = "-D", paramLabel = "KEY=VALUE", description = "As -Dkey=value: sets a key; wins over all else.")
+    @Option(
+            names = "-D",
+            paramLabel = "KEY=VALUE",
+            description = "Sets a key, as -Dkey=value; overrides files and environment.")
     private Map<String, String> overrides = new LinkedHashMap<>();
 
-    @SuppressWarnings("UnusedVariable") // picocli looks at it
+    @SuppressWarnings("UnusedVariable") // picocli reads it
     @Option(
             names = {"-h", "--help"},
             usageHelp = true,
-            description = "Prints this text.")
+            description = "Prints this help.")
     private boolean help;
 
-    /** The release's folder, as bin/kv tells it; else the current one. */
+    /** The release's folder, which bin/kv sets; without it the current folder. */
     static Path home() {
         return Path.of(System.getProperty("kv.home", "")).toAbsolutePath();
     }
 
-    /** Writes warnings to standard error from now on, less those of the loggers of these names. */
+    /** Logs warnings to standard error from now on, with other levels for the loggers of these names. */
     static void warn(Map<String, Logging.Level> loggers) {
         ServiceLoader.load(Logging.class)
                 .findFirst()
@@ -56,7 +59,7 @@ final class Options {
         return Node.configure(settings(), release());
     }
 
-    /** The words that give another command these options. */
+    /** These options as words of a command line. */
     List<String> words() {
         List<String> words = new ArrayList<>();
         file.ifPresent(

@@ -4,7 +4,7 @@ import java.io.Console;
 import java.time.Duration;
 import java.util.function.Consumer;
 
-/** Tells on a terminal how far a long command is, on standard error and now and then; elsewhere nothing. */
+/** Shows the progress of a long command on standard error from time to time, if that is a terminal. */
 final class Progress implements Consumer<String> {
     private static final Duration INTERVAL = Duration.ofSeconds(2);
 

@@ -15,38 +15,38 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * The node of a configuration, in whatever process it runs or would run.
+ * The node of a configuration, in its own process, running or not.
  *
  * @param name its name
  * @param folder its folder
  */
 record Remote(String name, Path folder) {
-    /** A node answers these at once, unless its host is very busy. */
+    /** How long a node may take for an answer that needs no work. */
     private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
 
-    /** What reads or writes all that a node has. */
+    /** How long a node may take to read or write all its data. */
     private static final Duration LONG_MAX = Duration.ofDays(1);
 
     static Remote of(Settings settings) {
         return new Remote(NodeSettings.name(settings), NodeSettings.folder(settings));
     }
 
-    /** What the node says of itself. */
+    /** The status document of the node. */
     LocalAnswer status() {
         return LocalClient.ask(folder, "status", ANSWER_MAX);
     }
 
-    /** Whether the node says that it has started, and is not stopping. */
+    /** Whether the node has started and is not stopping. */
     boolean isRunning() {
         return status().document().filter(Remote::isRunning).isPresent();
     }
 
-    /** Whether that is what a node says that has started, and is not stopping. */
+    /** Whether this is the status document of a node that has started and is not stopping. */
     static boolean isRunning(Config status) {
         return status.getString("state").equals(NodeState.Stage.RUNNING.text());
     }
 
-    /** Has the node stop, and tells how long that may take; empty if it does not run. */
+    /** Asks the node to stop, and returns how long that may take; empty if it does not run. */
     Optional<Duration> askToStop() {
         LocalAnswer answer = LocalClient.ask(folder, "stop", ANSWER_MAX);
         return answer.document().isEmpty() && !runs()
@@ -54,30 +54,30 @@ record Remote(String name, Path folder) {
                 : Optional.of(Duration.ofMillis(documentOf(answer).getLong("drainMillis")));
     }
 
-    /** The way of a request, as the node tells it. */
+    /** The path of a request, from the node. */
     Config route(Bytes bucket, Duration timeout) {
         return documentOf(
                 LocalClient.ask(folder, "route " + bucket.printable(Integer.MAX_VALUE), timeout.plus(ANSWER_MAX)));
     }
 
     /**
-     * Has the node do something with its buckets that may take long.
+     * Sends a command that may take long.
      *
-     * @param input what it may ask for
-     * @param output where what it sends goes
+     * @param input the bytes that the node may read
+     * @param output where the bytes that it sends are written
      */
     Config ask(String line, InputStream input, OutputStream output) {
         return documentOf(LocalClient.ask(folder, line, LONG_MAX, input, output));
     }
 
-    /** What the node says, or a {@link CommandFailed} with the reason why it does not. */
+    /** The document of the answer; a {@link CommandFailed} with the reason if there is none. */
     Config documentOf(LocalAnswer answer) {
         return switch (answer) {
             case LocalAnswer.Document document -> document.content();
             case LocalAnswer.Refused refused -> throw new CommandFailed(name + ": " + refused.why());
             case LocalAnswer.Broken broken ->
-                throw new CommandFailed(name + " broke off before its answer (" + broken.how()
-                        + "), so it may have done this or a part of it: "
+                throw new CommandFailed(name + " closed the connection before its answer (" + broken.how()
+                        + "), so the command may have been executed in whole or in part: "
                         + (runs() ? "see its log" : "it no longer runs"));
             case LocalAnswer.Silent _ ->
                 throw new CommandFailed(name + " runs in " + folder + " but does not answer: see its log; `kill -9 "
@@ -92,7 +92,7 @@ record Remote(String name, Path folder) {
         };
     }
 
-    /** Whether it runs, answering or not. */
+    /** Whether it runs, whether it answers or not. */
     boolean runs() {
         return NodeFolder.isHeld(folder);
     }

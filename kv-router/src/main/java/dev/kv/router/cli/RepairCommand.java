@@ -9,12 +9,11 @@ import picocli.CommandLine.Option;
 @Command(
         name = "repair",
         description = {
-            "Sets aside what is damaged of what a node keeps, so that it can start.",
-            "The node must not run. Prints what is damaged as verify does; a key that is",
-            "named is lost, or goes back to what it was before. The bytes are in the folder",
-            "damaged in kv.storage.dir then. A backup is the better choice where there is",
-            "one; a folder in which a file is missing needs it. Ends with 0 if all that is",
-            "left is sound, else with 1."
+            "Moves damaged data of a stopped node aside, so that the node can start.",
+            "Prints each damage as verify does. A key that is named there is lost, or has an",
+            "older value. The damaged bytes are kept in the folder damaged in",
+            "kv.storage.dir. Restore a backup instead if there is one; a missing file can",
+            "only be restored. Ends with 0 if all that is left is sound, else with 1."
         },
         footer = {"", "Example:", "  bin/kv repair && bin/kv start"})
 final class RepairCommand implements Callable<Integer> {

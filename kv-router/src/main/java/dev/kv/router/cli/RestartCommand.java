@@ -10,8 +10,8 @@ import picocli.CommandLine.Mixin;
         name = "restart",
         description = {
             "Stops the node if it runs, and starts it in the background.",
-            "Fails with a configuration that the node could not start with, and leaves the",
-            "node as it is then."
+            "Checks the configuration first: if the node could not start with it, the",
+            "command fails and the node keeps running."
         },
         footer = {"", "Example:", "  bin/kv restart"})
 final class RestartCommand implements Callable<Integer> {
@@ -21,7 +21,7 @@ final class RestartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Node.Ready ready = options.configure();
-        // While the node still serves.
+        // Checked before the node is stopped.
         AotCache.makeIfMissing(ready.settings().name());
         StopCommand.stop(options);
         return StartCommand.start(options);

@@ -12,11 +12,10 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "restore",
         description = {
-            "Gives a node that does not run what a backup holds.",
-            "kv.storage.dir must be empty or missing. The backup is checked before, and the",
-            "copy after it; the backup stays, and is not part of the node's data. The next",
-            "backup of the node needs another folder. Ends with 0 if all is there, else",
-            "with 1."
+            "Copies a backup into the data folder of a stopped node.",
+            "kv.storage.dir must be empty or missing. All checksums are verified before and",
+            "after the copy. The backup is not changed; the next backup of the node needs",
+            "another folder. Ends with 0 if all data is there, else with 1."
         },
         footer = {"", "Example:", "  bin/kv restore /backup/kv && bin/kv start"})
 final class RestoreCommand implements Callable<Integer> {
@@ -26,7 +25,7 @@ final class RestoreCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Prints a JSON object.")
     private boolean json;
 
-    @Parameters(paramLabel = "DIR", description = "What kv backup wrote.")
+    @Parameters(paramLabel = "DIR", description = "A folder that kv backup wrote.")
     private Path folder = Path.of("");
 
     @Override

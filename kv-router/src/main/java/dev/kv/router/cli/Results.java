@@ -18,7 +18,7 @@ final class Results {
         facts.forEach((name, value) -> line(name + " ".repeat(width - name.length() + 2) + value));
     }
 
-    /** A document of maps, lists and single values for programs, laid out so that people can read it too. */
+    /** A JSON document of maps, lists and single values, indented. */
     static void json(Object document) {
         line(ConfigValueFactory.fromAnyRef(document)
                 .render(ConfigRenderOptions.concise().setFormatted(true))

@@ -11,10 +11,10 @@ import picocli.CommandLine.Option;
 @Command(
         name = "route",
         description = {
-            "Tells the way that a request for a bucket takes from the running node.",
-            "For each node on the way it prints the version of the node's table, and line,",
-            "column and text of the entry that matches. The bucket need not exist. Fails if",
-            "the way does not end at a node that keeps data."
+            "Prints the path of a request for a bucket, from the running node on.",
+            "For each node on the path it prints the version of its table, and line, column",
+            "and text of the matching entry. The bucket need not exist. Ends with 1 if the",
+            "path does not end at a node that keeps data."
         },
         footer = {"", "Example:", "  bin/kv route shopping", "  bin/kv route shopping%%20list"})
 final class RouteCommand implements Callable<Integer> {

@@ -21,13 +21,13 @@ import picocli.CommandLine.Option;
         description = "Runs the node in the foreground; SIGTERM or SIGINT stops it in order.",
         footer = {"", "Example:", "  bin/kv run -Dkv.node.name=foo@localhost -Dkv.server.port=4040"})
 final class RunCommand implements Callable<Integer> {
-    /** The parts are bound by kv.node.drain; beyond that and this, one of them hangs. */
+    /** The parts stop within kv.node.drain; a part that takes longer than that and this hangs. */
     private static final Duration STOP_MARGIN = Duration.ofSeconds(5);
 
     @Mixin
     private Options options = new Options();
 
-    /** How {@code start} calls this command. */
+    /** Set by {@code start}. */
     @Option(names = "--background", hidden = true, description = "Logs to files in kv.node.dir.")
     private boolean background;
 
@@ -58,9 +58,9 @@ final class RunCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** Stops the node in order, whichever way the process was told to end, and then ends it with the status of success. */
+    /** Stops the node in order, whatever ends the process, and then ends it with status 0. */
     private void stop(Logger log) {
-        // A node that still starts has nothing in flight, and its files stand a crash.
+        // A node that is still starting has nothing in flight, and its files survive a crash.
         if (running.isPresent()) {
             Node node = running.get();
             Duration limit = node.settings().drain();
@@ -74,7 +74,7 @@ final class RunCommand implements Callable<Integer> {
                 Thread.currentThread().interrupt();
             }
         }
-        // Else the status would be that of the signal, 128 + 15.
+        // Otherwise the status would be that of the signal, 128 + 15.
         Runtime.getRuntime().halt(0);
     }
 }

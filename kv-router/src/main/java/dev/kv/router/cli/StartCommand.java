@@ -24,13 +24,13 @@ import picocli.CommandLine.Mixin;
         name = "start",
         description = {
             "Starts the node in the background.",
-            "Returns when the node answers, or fails with the reason why it does not; after",
-            "10 minutes it fails too, and the node goes on. The folder log in kv.node.dir",
-            "holds the log, kv.log, and console.log, which has what the process itself had",
-            "to say, such as the report of a crash.",
+            "Returns when the node answers, or fails with the reason. After 10 minutes it",
+            "fails, and the node continues to start. The folder log in kv.node.dir holds the",
+            "log, kv.log, and console.log with the output of the process itself, such as a",
+            "crash report.",
             "",
-            "The first start from a release's folder makes runtime/kv.aot there, if it may: a",
-            "cache of classes with which a node starts quicker and takes less memory."
+            "The first start from a release's folder writes runtime/kv.aot there, if it may:",
+            "a cache of classes that makes later starts faster and saves memory."
         },
         footer = {"", "Example:", "  bin/kv start --config /etc/kv/foo.conf"})
 final class StartCommand implements Callable<Integer> {
@@ -51,7 +51,7 @@ final class StartCommand implements Callable<Integer> {
         Node.Ready _ = Node.configure(settings, options.release());
         Remote node = Remote.of(settings);
         if (node.isRunning()) {
-            Results.line(node.name() + " runs already, process " + node.pid());
+            Results.line(node.name() + " is already running, process " + node.pid());
             return 0;
         }
         AotCache.makeIfMissing(node.name());
@@ -65,7 +65,7 @@ final class StartCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** A fresh file for what the process prints; that of the start before this one is kept. */
+    /** An empty file for the output of the process; the file of the previous start is kept as {@code console.log.1}. */
     private static Path makeConsole(Settings settings, Path log) {
         Path console = log.resolve("console.log");
         try {
@@ -84,7 +84,8 @@ final class StartCommand implements Callable<Integer> {
         if (!Files.isExecutable(program)) {
             throw new CommandFailed(program + " is missing or cannot be run: unpack the release again");
         }
-        // The node outlives the terminal, and ctrl-C there; the JVM leaves signals alone that were ignored before it.
+        // The node has to survive the end of the terminal and ctrl-C; the JVM does not handle signals that were ignored
+        // at its start.
         List<String> command = new ArrayList<>(List.of("/bin/sh", "-c", "trap '' HUP INT; exec \"$0\" \"$@\""));
         command.addAll(List.of(program.toString(), "run", "--background"));
         command.addAll(options.words());
@@ -96,7 +97,7 @@ final class StartCommand implements Callable<Integer> {
                 .start();
     }
 
-    /** Whether the process answers as a node before it ends. */
+    /** Waits until the node answers; false if the process has ended before. */
     private static boolean awaitAnswer(Remote node, Process process) {
         long deadlineNanos = System.nanoTime() + WAIT_MAX.toNanos();
         String told = "";
@@ -112,7 +113,7 @@ final class StartCommand implements Callable<Integer> {
             }
             if (System.nanoTime() - deadlineNanos > 0) {
                 throw new CommandFailed(node.name() + " still starts after " + WAIT_MAX.toMinutes()
-                        + " minutes, and goes on: `kv status` tells how far it is");
+                        + " minutes, and continues: `kv status` shows its progress");
             }
             LockSupport.parkNanos(PAUSE.toNanos());
         }
@@ -122,8 +123,8 @@ final class StartCommand implements Callable<Integer> {
     private static void tellWhy(Remote node, Process process, Path console) throws IOException {
         List<String> lines = Files.readAllLines(console, UTF_8);
         if (lines.isEmpty()) {
-            throw new CommandFailed(node.name() + " ended with status " + process.exitValue()
-                    + " and said nothing: see " + console.resolveSibling("kv.log"));
+            throw new CommandFailed(node.name() + " ended with status " + process.exitValue() + " without output: see "
+                    + console.resolveSibling("kv.log"));
         }
         lines.subList(Math.max(0, lines.size() - SHOWN_LINES_MAX), lines.size()).forEach(System.err::println);
     }

@@ -18,10 +18,10 @@ import picocli.CommandLine.Option;
 @Command(
         name = "status",
         description = {
-            "Tells whether the node runs, and how.",
-            "Prints its name, role, ports and routing table, and what its parts say. Ends",
-            "with 0 if it runs, 3 if not, and 4 if its process starts, stops or does not",
-            "answer."
+            "Prints whether the node runs, and its state.",
+            "Prints its name, role, addresses, routing table, and the metrics of its parts.",
+            "Ends with 0 if it runs, 3 if not, and 4 if its process is starting, stopping or",
+            "not answering."
         },
         footer = {"", "Example:", "  bin/kv status --json"})
 final class StatusCommand implements Callable<Integer> {
@@ -45,7 +45,7 @@ final class StatusCommand implements Callable<Integer> {
                 return undecided(node, refused.why());
             }
             case LocalAnswer.Broken broken -> {
-                return undecided(node, "it broke off before its answer: " + broken.how());
+                return undecided(node, "it closed the connection before its answer: " + broken.how());
             }
             case LocalAnswer.Silent _ -> {
                 return undecided(node, "no answer in time");

@@ -14,8 +14,8 @@ import picocli.CommandLine.Mixin;
         name = "stop",
         description = {
             "Stops the node in order.",
-            "Returns when the node has ended. It answers what is in flight, for at most",
-            "kv.node.drain; 10 seconds after that, this command fails."
+            "The node answers requests in flight for at most kv.node.drain. Returns when the",
+            "node has ended; fails if it runs 10 seconds longer than that."
         },
         footer = {"", "Example:", "  bin/kv stop"})
 final class StopCommand implements Callable<Integer> {
@@ -53,7 +53,7 @@ final class StopCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** The lock is free a moment before the process is gone; one whose parent does not ask for its status stays in the list. */
+    /** The lock is free a moment before the process has ended; a zombie, whose parent does not reap it, is not awaited for long. */
     private static void awaitExit(String pid) {
         try {
             Optional<ProcessHandle> process = ProcessHandle.of(Long.parseLong(pid));
@@ -61,7 +61,7 @@ final class StopCommand implements Callable<Integer> {
                 process.get().onExit().get(EXIT_MAX.toMillis(), TimeUnit.MILLISECONDS);
             }
         } catch (NumberFormatException | ExecutionException | TimeoutException e) {
-            // It has stopped in any case: it holds nothing any more.
+            // The node has stopped: its lock is free.
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -23,18 +23,20 @@ import java.util.OptionalLong;
 import java.util.SortedMap;
 import picocli.CommandLine.Option;
 
-/** How {@code set} and {@code rollback} put a table in the place of another. */
+/** How {@code set} and {@code rollback} replace a table. */
 final class TableChange {
     @Option(
             names = "--expect",
             paramLabel = "MZXID",
-            description = "Fails unless this transaction wrote the table that is there; 0x0: none may be there.")
+            description = "Fails unless this transaction wrote the current table; 0x0: unless there is no table.")
     private Optional<String> expect = Optional.empty();
 
-    @Option(names = "--strand", description = "Sends buckets elsewhere though a node holds them.")
+    @Option(
+            names = "--strand",
+            description = "Writes the table even if nodes hold buckets that it sends to other nodes.")
     private boolean strand;
 
-    /** The outcome, as far as it is known. */
+    /** The outcome, for output. */
     private record Report(
             String path,
             Optional<Stored> before,
@@ -44,11 +46,11 @@ final class TableChange {
             OptionalLong mzxid) {}
 
     /**
-     * Checks the text against what is there, and writes it in that one's place.
+     * Checks the text, and replaces the current table with it.
      *
-     * @param source where the text comes from, for messages
-     * @param before what is there
-     * @return the status
+     * @param source the origin of the text, for messages
+     * @param before the current table; empty if there is none
+     * @return the exit status
      */
     int apply(TableOptions options, Tables tables, String source, byte[] text, Optional<Stored> before) {
         String path = options.path(tables);
@@ -73,14 +75,14 @@ final class TableChange {
         if (isRefused) {
             return fail(
                     TableOptions.WOULD_STRAND,
-                    "nothing written: nodes hold buckets that this table sends elsewhere, where they are not; --strand"
-                            + " writes it all the same");
+                    "nothing written: nodes hold buckets that this table sends to other nodes, which do not have them; --strand"
+                            + " writes it anyway");
         }
         return mzxid.isPresent()
                 ? 0
                 : fail(
                         TableOptions.CHANGED_MEANWHILE,
-                        "nothing written: " + path + " has changed meanwhile; look again with `kv table show`");
+                        "nothing written: " + path + " has changed in the meantime: see `kv table show`");
     }
 
     private static int fail(int status, String line) {
@@ -88,7 +90,7 @@ final class TableChange {
         return status;
     }
 
-    /** The number of a transaction, as ZooKeeper's command line prints it. */
+    /** The number of a transaction in the form that ZooKeeper's command line prints. */
     static long mzxid(TableOptions options, String text) {
         try {
             return Long.decode(text);
@@ -101,14 +103,14 @@ final class TableChange {
         return mzxid == 0 ? "it does not exist" : Znodes.hex(mzxid) + " wrote it";
     }
 
-    /** The table that has routed so far, as far as it can be known. */
+    /** The table in force, from ZooKeeper or its history; the empty table if neither has one. */
     private static RoutingTable routing(TableOptions options, Tables tables, Optional<Stored> before) {
         if (before.isEmpty() && options.node().isPresent()) {
             return tables.read(tables.znodes().table())
                     .flatMap(stored -> stored.table().table())
                     .orElse(RoutingTable.EMPTY);
         }
-        // Of one that is refused, the one before it is in force.
+        // If the current table is refused, the one before it is in force.
         return before.flatMap(stored -> stored.table().table())
                 .or(() -> tables.history(options.path(tables)).reversed().stream()
                         .findFirst()
@@ -121,7 +123,7 @@ final class TableChange {
                 .table();
     }
 
-    /** What the nodes hold that would follow the new table and are sent elsewhere by it. */
+    /** The buckets that the new table sends away from the nodes that hold them and follow it. */
     private static List<Stranded> stranded(
             TableOptions options,
             Tables tables,
@@ -156,7 +158,7 @@ final class TableChange {
         }
         report.warnings.forEach(warning -> Results.line("warning: " + warning));
         if (report.moves.isEmpty()) {
-            Results.line("no bucket is sent elsewhere");
+            Results.line("no bucket is sent to another node");
         }
         report.moves.forEach(move -> Results.line(text(move)));
         report.stranded.forEach(stranded -> Results.line(text(stranded)));

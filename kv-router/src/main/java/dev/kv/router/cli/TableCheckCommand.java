@@ -17,9 +17,9 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "check",
         description = {
-            "Tells whether a text is a routing table, and what is odd about it.",
-            "With kv.router.zookeeper.connect it looks at the nodes that the table names,",
-            "too. Changes nothing. Ends with 3 if nodes would refuse the text."
+            "Checks a text as a routing table, and prints its errors and warnings.",
+            "With kv.router.zookeeper.connect it also checks the nodes that the table names.",
+            "Changes nothing. Ends with 3 if nodes would refuse the text."
         },
         footer = {"", "Example:", "  bin/kv table check table.txt"})
 final class TableCheckCommand implements Callable<Integer> {

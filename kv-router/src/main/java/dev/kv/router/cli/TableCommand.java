@@ -8,14 +8,14 @@ import picocli.CommandLine.Option;
         name = "table",
         description = {
             "Checks, shows and changes routing tables in ZooKeeper.",
-            "The one of all nodes, or with --node that of one node alone. No node needs to",
-            "run here; kv.router.zookeeper.connect says where ZooKeeper is. Ends with 0 when",
-            "done, 1 when it failed, 2 for a command line that makes no sense, and",
-            "  3  it is refused, here or by a node (check, set, rollback, wait)",
-            "  4  the table is not as expected, or has changed meanwhile (set, rollback)",
-            "  5  nodes hold buckets that the table sends elsewhere (set, rollback)",
-            "  6  not all nodes have applied the table in time (wait)",
-            "  7  there is no such table (show, wait, rollback)"
+            "The common table, or with --node the table of one node. No node needs to run on",
+            "this host; kv.router.zookeeper.connect names the ZooKeeper servers. Ends with 0",
+            "on success, 1 on failure, 2 for a wrong command line, and with",
+            "  3  if the table is refused, here or by a node (check, set, rollback, wait)",
+            "  4  if the table is not the expected one, or has changed (set, rollback)",
+            "  5  if nodes hold buckets that it sends to other nodes (set, rollback)",
+            "  6  if not all nodes have applied the table in time (wait)",
+            "  7  if there is no such table (show, wait, rollback)"
         },
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
@@ -29,10 +29,10 @@ import picocli.CommandLine.Option;
         },
         footer = {"", "Example:", "  bin/kv table set 'a..m=foo@red,n..z=bar@blue' && bin/kv table wait"})
 final class TableCommand {
-    @SuppressWarnings("UnusedVariable") // picocli looks at it
+    @SuppressWarnings("UnusedVariable") // picocli reads it
     @Option(
             names = {"-h", "--help"},
             usageHelp = true,
-            description = "Prints this text.")
+            description = "Prints this help.")
     private boolean help;
 }

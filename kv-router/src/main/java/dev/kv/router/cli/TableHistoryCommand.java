@@ -18,10 +18,10 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "history",
         description = {
-            "Lists the routing tables that nodes have applied, the newest last.",
-            "Each with its number for `kv table rollback`, the transaction that wrote it,",
-            "when it was first applied, and its canonical form. The last 1000 of all tables",
-            "are kept."
+            "Lists the routing tables that nodes have applied, oldest first.",
+            "For each it prints its number for `kv table rollback`, the transaction that",
+            "wrote it, the time when a node first applied it, and its canonical form. The",
+            "last 1000 of all tables are kept."
         },
         footer = {"", "Example:", "  bin/kv table history"})
 final class TableHistoryCommand implements Callable<Integer> {

@@ -14,9 +14,9 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** What the commands on routing tables take, and how they reach ZooKeeper. */
+/** The options of the commands on routing tables, and their connection to ZooKeeper. */
 final class TableOptions {
-    /** Statuses beside those of every command: 0 done, 1 failed, 2 a command line that makes no sense. */
+    /** Exit statuses beside those of every command: 0 success, 1 failure, 2 wrong command line. */
     static final int REFUSED = 3;
 
     static final int CHANGED_MEANWHILE = 4;
@@ -27,7 +27,10 @@ final class TableOptions {
     @Mixin
     private Options options = new Options();
 
-    @Option(names = "--node", paramLabel = "NAME", description = "The table of this node alone.")
+    @Option(
+            names = "--node",
+            paramLabel = "NAME",
+            description = "Uses the table of this node in place of the common one.")
     private Optional<String> node = Optional.empty();
 
     @Option(names = "--json", description = "Prints a JSON document.")
@@ -58,7 +61,7 @@ final class TableOptions {
 
     /** The tables in the ZooKeeper of the configuration. */
     Tables open() {
-        // A name that is none is told first.
+        // Reports a malformed name before it connects.
         node();
         return open(settings());
     }
@@ -67,17 +70,17 @@ final class TableOptions {
         ZooKeeperSettings zookeeper = ZooKeeperSettings.of(settings)
                 .orElseThrow(() ->
                         settings.bad("kv.router.zookeeper.connect", "expected host:port: this command asks ZooKeeper"));
-        // What its client has to say of attempts and threads, a command says in one line.
+        // The client's messages on attempts and threads: a command reports the outcome in one line.
         Options.warn(Map.of("org.apache.zookeeper", Logging.Level.OFF, "org.apache.curator", Logging.Level.OFF));
         return Tables.open(zookeeper, NodeSettings.tableMaxBytes(settings));
     }
 
-    /** The znode that these options mean. */
+    /** The znode of the table that these options select. */
     String path(Tables tables) {
         return node().map(tables.znodes()::tableOf).orElse(tables.znodes().table());
     }
 
-    /** Says that there is no such table. */
+    /** The message that there is no such table. */
     String absence(Tables tables) {
         return "kv: " + path(tables) + " does not exist"
                 + node().map(name -> ": " + name + " follows " + tables.znodes().table())

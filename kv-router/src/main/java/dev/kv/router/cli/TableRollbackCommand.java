@@ -16,9 +16,9 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "rollback",
         description = {
-            "Writes a routing table again that was applied before.",
-            "As `kv table set` does, with the same checks and statuses. It becomes the",
-            "newest table of the history; nothing is taken out of that."
+            "Writes an earlier routing table again.",
+            "Checks and exit statuses are those of `kv table set`. The table becomes the",
+            "newest of the history; no entry is removed from the history."
         },
         footer = {"", "Example:", "  bin/kv table rollback", "  bin/kv table rollback 3"})
 final class TableRollbackCommand implements Callable<Integer> {
@@ -31,8 +31,9 @@ final class TableRollbackCommand implements Callable<Integer> {
     @Parameters(
             arity = "0..1",
             paramLabel = "N",
-            description = "The number, or the transaction as 0x5, that `kv table history` prints. Without it: the last"
-                    + " one that was applied before the table that is there, and differs from it.")
+            description =
+                    "The number, or the transaction as 0x5, that `kv table history` prints. Default: the last table"
+                            + " that was applied before the current one and differs from it.")
     private Optional<String> number = Optional.empty();
 
     @Override
@@ -49,7 +50,7 @@ final class TableRollbackCommand implements Callable<Integer> {
                             .findFirst();
             if (chosen.isEmpty()) {
                 System.err.println("kv: the history of " + path + " has no "
-                        + (number.isPresent() ? "such table" : "other table before the one that is there")
+                        + (number.isPresent() ? "such table" : "other table before the current one")
                         + ": see `kv table history"
                         + options.node().map(node -> " --node " + node).orElse("") + "`");
                 return TableOptions.NO_TABLE;

@@ -9,12 +9,11 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "set",
         description = {
-            "Puts a routing table in the place of the one that is there.",
-            "Checks it first, prints what is odd about it and which buckets it sends from",
-            "whom to whom, and writes it unless somebody else has changed the table",
-            "meanwhile. Ends with 3 if the text is refused, 4 if the table is not as",
-            "expected, 5 if nodes hold buckets that it sends elsewhere; then nothing is",
-            "written."
+            "Replaces the routing table.",
+            "Checks the new table first, prints its warnings and which buckets it moves from",
+            "node to node, and writes it unless the table has changed in the meantime.",
+            "Writes nothing and ends with 3 if the text is refused, 4 if the table is not",
+            "the expected one, 5 if nodes hold buckets that it sends to other nodes."
         },
         footer = {
             "",

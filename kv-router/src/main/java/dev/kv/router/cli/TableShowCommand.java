@@ -15,8 +15,8 @@ import picocli.CommandLine.Mixin;
         name = "show",
         description = {
             "Prints the text of the routing table.",
-            "On standard error, one line says where it stands and what wrote it, unless",
-            "--json does. Nodes may refuse it and route by the one before: `kv nodes` tells.",
+            "Without --json, a line on standard error names its znode and the transaction",
+            "that wrote it. Nodes that refuse it route by the one before: see `kv nodes`.",
             "Ends with 7 if there is none."
         },
         footer = {"", "Example:", "  bin/kv table show > table.txt"})

@@ -9,15 +9,15 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 
 /**
- * A routing table that is given to a command.
+ * A routing table that is an argument of a command.
  *
- * @param source the file's name, or what stands for it in messages
+ * @param source the name of the file, or another description for messages
  * @param bytes the text
  */
 record TableText(String source, Bytes bytes) {
-    /** The text of a file that the word names, of standard input for {@code -}, else of the word itself if it has a {@code =}. */
+    /** The text of the file that the word names, of standard input for {@code -}, or the word itself if it contains {@code =}. */
     static TableText of(String word, int maxBytes) {
-        // One more shows that it is too large.
+        // One byte more than allowed shows that it is too large.
         int limit = maxBytes + 1;
         if (word.isEmpty()) {
             throw new CommandFailed(

@@ -22,9 +22,9 @@ import picocli.CommandLine.Option;
         name = "wait",
         description = {
             "Waits until all registered nodes have applied their routing table.",
-            "That is /kv/table, and for a node that has one its own. Prints what each node",
-            "made of it. Fails at once if a node refuses its table, with 3; ends with 6 if",
-            "some have not applied theirs in time, and with 7 if there is no table."
+            "Their table is /kv/table, or the one of the node alone where there is one.",
+            "Prints the state of each node. Ends with 3 as soon as a node refuses its table,",
+            "with 6 if some have not applied theirs in time, with 7 if there is no table."
         },
         footer = {"", "Example:", "  bin/kv table wait --timeout 10s"})
 final class TableWaitCommand implements Callable<Integer> {

@@ -12,10 +12,10 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "verify",
         description = {
-            "Checks every checksum of what a node keeps, or of a backup.",
-            "The node must not run; nothing is changed. Prints each damage with its file,",
-            "the byte where it begins, and the bucket and key where these can be told. Ends",
-            "with 0 if all is sound, 1 if something is damaged or cannot be checked."
+            "Verifies all checksums of a stopped node or of a backup.",
+            "Changes nothing. Prints each damage with file and offset, and bucket and key",
+            "where they can be read. Ends with 0 if all is sound, 1 if something is damaged",
+            "or cannot be checked."
         },
         footer = {"", "Example:", "  bin/kv verify", "  bin/kv verify /backup/kv"})
 final class VerifyCommand implements Callable<Integer> {

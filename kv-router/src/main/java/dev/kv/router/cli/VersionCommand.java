@@ -10,10 +10,7 @@ import picocli.CommandLine.Option;
 
 @Command(
         name = "version",
-        description = {
-            "Prints the version of this release.",
-            "And the commit that it was built from, its role, and its Java runtime."
-        },
+        description = {"Prints version, commit, role and Java runtime of this release."},
         footer = {"", "Example:", "  bin/kv version"})
 final class VersionCommand implements Callable<Integer> {
     @Mixin

@@ -23,9 +23,9 @@ import picocli.CommandLine.Spec;
         name = "zookeeper",
         description = {
             "Runs a standalone ZooKeeper server in the foreground.",
-            "For development and small sites. It prints one line when it answers; SIGTERM or",
-            "SIGINT ends it. What it no longer needs of its data is purged every hour.",
-            "Whoever reaches its port may change the routing of all nodes."
+            "For development and small sites. Prints one line when it answers; SIGTERM or",
+            "SIGINT ends it. Old snapshots and logs are purged every hour. Anybody who can",
+            "connect to its port can change the routing of all nodes."
         },
         footer = {"", "Example:", "  bin/kv zookeeper --data /var/lib/zookeeper"})
 final class ZooKeeperCommand implements Callable<Integer> {

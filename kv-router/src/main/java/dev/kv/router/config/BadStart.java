@@ -4,8 +4,8 @@ import dev.kv.router.OperatorError;
 import java.io.IOException;
 
 /**
- * Why a node cannot start, or a command cannot with this configuration: one line for the operator that names the key or the file,
- * what is wrong with it, and what to do. Ends {@code main} with a status other than 0.
+ * Why a node cannot start, or a command cannot run with this configuration: one line for the operator that names the key or file,
+ * the fault, and what to do. Ends {@code main} with a status other than 0.
  */
 public final class BadStart extends OperatorError {
     private static final long serialVersionUID = 1L;

@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * JSON documents that pass between processes: in znodes, in the files of a node's folder and at its local socket. Who wrote one
- * is unknown, so size and depth are checked before it is parsed: the parser takes a stack frame for each level.
+ * JSON documents that processes exchange: in znodes, in files of a node's folder and at its local socket. Their writer is not
+ * trusted, so size and depth are checked before it is parsed: the parser uses a stack frame for each level.
  */
 public final class Json {
     /** The deepest document of kv has 4 levels. */
@@ -26,7 +26,7 @@ public final class Json {
 
     private Json() {}
 
-    /** Bytes that are no document of the expected kind. The message is one line that says why. */
+    /** The bytes are not a document of the expected kind. The message is one line with the reason. */
     public static final class Unreadable extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -56,7 +56,7 @@ public final class Json {
      *
      * @param json one object
      * @param maxBytes more than this is refused
-     * @param reader makes something of the object; what it throws for values that it cannot use is a refusal, too
+     * @param reader converts the object; its exceptions for invalid values become {@link Unreadable}, too
      */
     public static <T> T read(byte[] json, long maxBytes, Function<Config, T> reader) throws Unreadable {
         if (json.length > maxBytes) {
@@ -79,7 +79,7 @@ public final class Json {
             if (b == '"') {
                 inText = !inText;
                 if (!inText && i + 1 < json.length && json[i + 1] == '"') {
-                    // The parser takes three of them for the begin of a text in which the rules are others.
+                    // The parser reads three quotes as the start of a text with other escape rules.
                     throw new Unreadable("a text behind a text");
                 }
             } else if (inText && b == '\\') {

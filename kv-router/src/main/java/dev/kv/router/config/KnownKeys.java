@@ -13,13 +13,13 @@ import java.util.TreeSet;
 
 /** The keys that a configuration may and must have: those of each {@code reference.conf}, and any name in an open section. */
 final class KnownKeys {
-    /** The sections in which a site names the keys itself. */
+    /** Sections whose keys are names that the site chooses. */
     private static final List<String> OPEN = List.of("kv.log.loggers", "kv.router.peers", "kv.router.zookeeper.client");
 
-    /** The sections of modules that a release may lack: one configuration serves hosts of all roles. */
+    /** Sections of modules that a release may lack: one file can serve hosts of all roles. */
     private static final List<String> OPTIONAL = List.of("kv.server", "kv.storage");
 
-    /** Keys that were renamed, and what they are called now. */
+    /** Renamed keys, with their new names. */
     private static final Map<String, String> RENAMED = Map.of("kv.router.patience", "kv.router.timeout");
 
     private final Set<String> known = new TreeSet<>();

@@ -19,10 +19,10 @@ import java.util.Optional;
 
 /**
  * The layers of the configuration, from the bottom to the top: the {@code reference.conf} of every module on the class path,
- * {@code config/kv.conf} under {@code home}, {@code file}, {@code environment} and {@code overrides}. Each wins over those
- * below it, and substitutions see the outcome: {@code ${kv.node.name}} in a file follows a name given on the command line.
+ * {@code config/kv.conf} under {@code home}, {@code file}, {@code environment} and {@code overrides}. Each overrides those
+ * below it, and substitutions see the result: {@code ${kv.node.name}} in a file follows a name given on the command line.
  *
- * <p>Which variable sets which key is said by the {@code environment.conf} of each module.
+ * <p>The {@code environment.conf} of each module maps variables to keys.
  *
  * @param home the release's folder, where relative paths start
  * @param file one more file, which has to exist
@@ -46,7 +46,7 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
     /**
      * The effective configuration, in which every key is known and has a single value.
      *
-     * @throws BadStart if a layer cannot be read, or if the outcome has an unknown key or one without a value
+     * @throws BadStart if a layer cannot be read, or if the result has an unknown key or one without a value
      */
     public Settings load() {
         try {
@@ -87,7 +87,7 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
         });
         Config declared = ConfigFactory.parseResources(MODULES, "environment.conf")
                 .resolveWith(ConfigValueFactory.fromMap(set).toConfig(), ConfigResolveOptions.noSystem());
-        // Without the sections that are empty now: one would win over whatever a file says in their place.
+        // Only values: an empty section would override a value of a file in its place.
         Config config = ConfigFactory.empty();
         for (Map.Entry<String, ConfigValue> entry : declared.entrySet()) {
             config = config.withValue(entry.getKey(), entry.getValue());
@@ -102,7 +102,7 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
     }
 
     private static Config parse(Path path) {
-        // Else a file that cannot be read would be taken for one that is not there.
+        // Otherwise an unreadable file would count as missing.
         ConfigParseOptions mustBeRead = ConfigParseOptions.defaults().setAllowMissing(false);
         return ConfigFactory.parseFile(path.toFile(), mustBeRead);
     }
@@ -119,7 +119,7 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
             return this;
         }
 
-        /** Asks the kernel where that is possible: the JDK's way ends at the name server, which may be away or slow. */
+        /** Asks the kernel first: the JDK also asks the name server, which may be slow or unreachable. */
         private static String read() {
             try {
                 return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();

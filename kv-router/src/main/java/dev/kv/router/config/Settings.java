@@ -126,7 +126,7 @@ public final class Settings {
                 return value;
             }
         } catch (ConfigException | NumberFormatException notOfThatKind) {
-            // Told below, in the same words as a value out of range.
+            // Reported below, like a value out of range.
         }
         throw bad(key, "expected " + kind + " from " + written.apply(min) + " to " + written.apply(max));
     }
@@ -165,7 +165,7 @@ public final class Settings {
         return section + "." + ConfigUtil.joinPath(name);
     }
 
-    /** The sections that this configuration has for modules that this release lacks. */
+    /** The sections for modules that this release lacks. */
     public List<String> ignored() {
         return ignored;
     }
@@ -187,7 +187,7 @@ public final class Settings {
      * @param origin the file and line, the variable or the option that it comes from, or more than one of them
      */
     public record Setting(String key, Object value, String origin) {
-        /** The line that a configuration file would have. */
+        /** The setting as a line of a configuration file. */
         @Override
         public String toString() {
             return key + " = " + written(ConfigValueFactory.fromAnyRef(value));
@@ -216,7 +216,7 @@ public final class Settings {
         return value.render(ConfigRenderOptions.concise());
     }
 
-    /** What the library says, without the place of a {@code reference.conf} in its jar and the words around a merge. */
+    /** The library's description, without the path of a {@code reference.conf} in its jar and without "merge of". */
     private static String origin(ConfigValue value) {
         return value.origin()
                 .description()

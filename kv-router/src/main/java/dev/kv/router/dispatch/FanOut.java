@@ -25,16 +25,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
- * A question for all buckets of a part of the name space, at one node: it is split by the table of this node, answered for
- * what the table sends here, and handed on for the rest. So each bucket is told by the node where a request for it would end.
+ * A question for all buckets of a part of the name space. This node splits the part by its table, answers for the names that the
+ * table sends here, and forwards the question for the rest. So the node that a request for a bucket would reach reports the bucket.
  *
  * <p>The answer is a failure if a part of it is missing.
  */
 final class FanOut {
-    /** What a name takes in a reply beside its bytes. */
+    /** The bytes of a name in a reply without the name itself. */
     private static final int NAME_OVERHEAD_BYTES = 16;
 
-    /** Behind all positions. */
+    /** Greater than all positions. */
     private static final long END = 1L << 32;
 
     private final String self;
@@ -123,7 +123,7 @@ final class FanOut {
                 : new Failed(Word.ERR, "a node gave no answer to this question: it runs another release, upgrade it");
     }
 
-    /** Both in the order of positions, as far as both have come. */
+    /** Both in the order of positions, up to the position that both have reached. */
     private Reply merged(Names a, Names b) {
         long end = Math.min(end(a), end(b));
         if (a.names().isEmpty() && end(b) == end) {

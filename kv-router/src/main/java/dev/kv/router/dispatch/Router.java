@@ -27,11 +27,11 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Sends each request where this node's routing table says: to the buckets here, or to another node, which looks in its own
- * table again. Any thread may call.
+ * Runs each request at the place that this node's routing table names: on the buckets here, or on another node, which looks in its
+ * own table again. Any thread.
  */
 public final class Router {
-    /** How much of a bucket's name an error message shows. */
+    /** The number of bytes of a bucket's name in an error message. */
     private static final int SHOWN_NAME_BYTES = 256;
 
     private final String self;
@@ -42,15 +42,15 @@ public final class Router {
     private final AtomicInteger streams = new AtomicInteger();
     private volatile Routing routing;
 
-    /** The table in force, and where buckets are by it. */
+    /** The table in force, and the places of buckets by it. */
     record Routing(TableInForce inForce, Placement placement) {}
 
     /** The other nodes. */
     @FunctionalInterface
     public interface Nodes {
         /**
-         * Has another node run the request. What goes wrong on the way is a {@link Reply.Failed} that names the node. May be
-         * called by any thread; a caller on an I/O loop is answered on that loop.
+         * Runs the request on another node. A failure of the connection is a {@link Reply.Failed} that names the node. Any thread; a
+         * caller on an I/O loop gets the reply on that loop.
          */
         CompletionStage<Reply> run(RoutingTable.Node node, Request request);
     }
@@ -68,17 +68,17 @@ public final class Router {
         use(inForce);
     }
 
-    /** The table that routes now. */
+    /** The table in force. */
     public TableInForce inForce() {
         return routing.inForce();
     }
 
-    /** Routes by this table from now on; requests under way go on by the one that they found. Any thread. */
+    /** Puts a table into force; requests in flight keep the table with which they started. Any thread. */
     public void use(TableInForce table) {
         routing = new Routing(table, new Placement(self, table.table()));
     }
 
-    /** A store for one client: its commands on one bucket run in their order, wherever the bucket is. */
+    /** A store for one client: its commands on one bucket run in order, also on other nodes. */
     public Store store() {
         int stream = streams.incrementAndGet();
         return command -> run(Request.of(command, stream));
@@ -133,7 +133,7 @@ public final class Router {
         return new Failed(Word.NOROUTE, node + " keeps no data (server release)");
     }
 
-    /** Why the request cannot be passed on by this node and table, if it cannot. */
+    /** Why this node cannot forward the request by this table: a routing loop, or too many hops; empty if it can. */
     static Optional<Failed> circle(Request request, Visit visit, int hopsMax) {
         if (request.path().contains(visit)) {
             return Optional.of(new Failed(Word.CIRCLE, way(request, visit.node())));
@@ -146,7 +146,7 @@ public final class Router {
         return Optional.empty();
     }
 
-    /** The request ends here with a failure; who asked for the way gets the way, and why it ends. */
+    /** The request ends here with a failure; for {@link Command.Route} with the path and the failure. */
     private CompletionStage<Reply> ends(Request request, Routing now, Place place, Failed failure) {
         return reply(
                 request.command() instanceof Command.Route
@@ -158,7 +158,7 @@ public final class Router {
         return CompletableFuture.completedFuture(reply);
     }
 
-    /** This node's hop, and the way from the next node on. */
+    /** The path: this node's hop, then those of the following nodes. */
     private static Reply before(Reply further, Hop hop) {
         return switch (further) {
             case Way way -> {
@@ -187,7 +187,7 @@ public final class Router {
                 .orElseGet(() -> new Hop(self, version, "", 0, 0));
     }
 
-    /** There is no table, so no name has an entry. */
+    /** The failure of all requests while there is no table; empty if there is one. */
     static Optional<Failed> noTable(TableInForce now) {
         return now.absence().isEmpty()
                 ? Optional.empty()

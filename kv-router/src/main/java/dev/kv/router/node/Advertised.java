@@ -9,13 +9,13 @@ import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.util.Optional;
 
-/** Where a node tells the others that they reach it. */
+/** The address that a node registers for the others. */
 final class Advertised {
     private Advertised() {}
 
     /**
-     * What the configuration says, else the address that the door listens on, else the host of the node's name if that is this
-     * machine, else the local address of the way to ZooKeeper.
+     * The configured address, else the address of the listener, else the host of the node's name if that is this machine, else
+     * the local address of the connection to ZooKeeper.
      *
      * @param door what the door for other nodes is bound to
      * @return {@code host:port}
@@ -44,7 +44,7 @@ final class Advertised {
         }
     }
 
-    /** The local address by which packets to ZooKeeper leave; none is sent. */
+    /** The local address from which packets to ZooKeeper would be sent; sends none. */
     private static Optional<InetAddress> wayTo(ZooKeeperSettings zookeeper) {
         String first = zookeeper.connect().split("[,/]", 2)[0];
         return Addresses.parse(first).flatMap(server -> {

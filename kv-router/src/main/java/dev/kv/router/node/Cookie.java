@@ -29,7 +29,7 @@ public final class Cookie {
     private static final int MAX_BYTES = 255;
     private static final int MADE_BYTES = 32;
 
-    /** More than any white space that an editor leaves behind the secret. */
+    /** Enough for the secret and any white space that an editor adds. */
     private static final int FILE_MAX_BYTES = 4096;
 
     private Cookie() {}
@@ -85,7 +85,7 @@ public final class Cookie {
                 file,
                 Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            // One write, so that a node that starts beside this one and shares the file finds all of it.
+            // One write: a node that starts at the same time and shares the file reads it completely.
             channel.write(
                     ByteBuffer.wrap(Arrays.copyOf(secret, secret.length + 1)).put(secret.length, (byte) '\n'));
         } catch (FileAlreadyExistsException madeByAnotherNode) {

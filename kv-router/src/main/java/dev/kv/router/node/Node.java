@@ -34,9 +34,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A running node: what its release contains, started in order. Several can run in one process, each in a folder of its own.
+ * A running node: the parts of its release, started in order. Several can run in one process, each in its own folder.
  *
- * <p>It answers at its local socket from the moment it holds its folder until it gives it up.
+ * <p>It answers at its local socket while it holds the lock of its folder.
  */
 public final class Node {
     private static final Logger LOG = LoggerFactory.getLogger(Node.class);
@@ -262,8 +262,8 @@ public final class Node {
     }
 
     /**
-     * Stops the parts in reverse order, each of which answers what is in flight; after {@code limit}, what is left undone is
-     * cut off. A part that fails to stop does not keep the others from it. Called once, by one thread.
+     * Stops the parts in reverse order. Each answers requests in flight; after {@code limit} the rest is cut off. A part that
+     * fails to stop does not prevent the others from stopping. Called once, by one thread.
      */
     public void stop(Duration limit) {
         state.enter(NodeState.Stage.STOPPING);

@@ -16,13 +16,13 @@ import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The folder in which a node writes, held by the node that runs there. The lock in it says whether one runs: the system frees
- * it with the process, however that ends. The file pid only tells people who it is.
+ * The folder of a node, locked while the node runs. The lock decides whether a node runs: the system releases it when the process
+ * ends in any way. The file pid is only information for people.
  *
- * <p>It is a POSIX record lock: a process that holds a folder must not ask whether it {@link #isHeld}, which would free it.
+ * <p>It is a POSIX record lock: {@link #isHeld} in the process that holds the lock would release it.
  */
 public final class NodeFolder implements AutoCloseable {
-    /** Who asks whether a folder is held holds the lock for a moment. */
+    /** {@link #isHeld} in another process takes the lock for a moment. */
     private static final Duration TIMEOUT = Duration.ofMillis(500);
 
     private static final Duration PAUSE = Duration.ofMillis(20);
@@ -69,7 +69,7 @@ public final class NodeFolder implements AutoCloseable {
         }
     }
 
-    /** The process that holds the folder, for people; without it, what stands there is stale. */
+    /** The id of the process that holds the folder, for people; stale if the folder is not held. */
     public static String pid(Path path) {
         try {
             return Files.readString(pidFile(path)).strip();
@@ -78,7 +78,7 @@ public final class NodeFolder implements AutoCloseable {
         }
     }
 
-    /** What tells the node of this folder from another one of its name; made where there is none. */
+    /** An id that distinguishes this node from another one of its name; created if there is none. */
     static String instance(Path path) {
         Path file = path.resolve("instance");
         try {
@@ -91,7 +91,7 @@ public final class NodeFolder implements AutoCloseable {
         }
     }
 
-    /** Where a node that was started in the background logs. */
+    /** The folder for the log of a node that was started in the background. */
     public static Path log(Path path) {
         return path.resolve("log");
     }

@@ -24,25 +24,25 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
- * What this module reads of the configuration.
+ * The settings of this module.
  *
  * @param name this node's name
- * @param folder where it writes
- * @param drain how long it may take to stop
+ * @param folder the folder of its files
+ * @param drain the longest time for a stop in order
  * @param localSocket the bounds of the local socket
- * @param level the least severe messages that are logged
+ * @param level the lowest level that is logged
  * @param loggers the same for single loggers
  * @param table the static routing table
- * @param address where the door for other nodes listens
+ * @param address the listener for other nodes
  * @param cookieFile the secret that the nodes share
- * @param ioThreads how many; 0: one per core
- * @param ioTurnMax how long each of them may go on with large replies before it serves what else has come
- * @param limits what is too large, and too far
+ * @param ioThreads the number of I/O threads; 0: one for each two cores
+ * @param ioTurnMax how long each of them works on large replies before it serves other requests
+ * @param limits the bounds of names, keys, values, replies and hops
  * @param timeout how long to wait for another node
- * @param peers the way to other nodes, by the secret in the cookie and where ZooKeeper says that they are
- * @param advertise where others reach this node, {@code host} or {@code host:port}; empty if that is to be found out
+ * @param peers makes the settings for connections to other nodes from the secret and the addresses in ZooKeeper
+ * @param advertise the address for other nodes, {@code host} or {@code host:port}; empty if it is to be determined
  * @param tableMaxBytes the largest routing table
- * @param zookeeper where the routing table is; empty if it is the static one
+ * @param zookeeper the settings for ZooKeeper; empty if the static table is used
  */
 public record NodeSettings(
         String name,
@@ -67,10 +67,10 @@ public record NodeSettings(
     private static final long GIB = 1024 * MIB;
     private static final Duration HOUR = Duration.ofHours(1);
 
-    /** The shortest wait that is not met by an ordinary pause of a busy host. */
+    /** The shortest timeout: longer than ordinary pauses of a busy host. */
     private static final Duration WAIT_MIN = Duration.ofMillis(50);
 
-    /** What a message between nodes holds besides names, keys and values: the path travelled is the most of it. */
+    /** The size of a message between nodes without names, keys and values; most of it is the path. */
     private static final int MESSAGE_HEAD_MAX_BYTES = 64 * KIB;
 
     /**

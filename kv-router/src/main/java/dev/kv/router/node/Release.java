@@ -15,17 +15,17 @@ import java.util.Properties;
 import java.util.ServiceLoader;
 
 /**
- * What a release contains, which is what its nodes are.
+ * The contents of a release, which define the role of its nodes.
  *
- * @param engine keeps data
- * @param door faces clients
+ * @param engine the storage, if the release keeps data
+ * @param door the listener for clients, if the release has one
  * @param version the version of the umbrella
- * @param commit what it was built from
+ * @param commit the commit that it was built from
  */
 public record Release(Optional<Engine> engine, Optional<Door> door, String version, String commit) {
     private static final String UNKNOWN = "unknown";
 
-    /** The release of this process: the services on its class path, and what the file RELEASE in {@code home} tells. */
+    /** The release of this process: the services on its class path, and the contents of the file RELEASE in {@code home}. */
     public static Release of(Path home) {
         Properties facts = new Properties();
         Path file = home.resolve("RELEASE");

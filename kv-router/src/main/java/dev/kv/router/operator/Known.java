@@ -10,7 +10,7 @@ import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.TreeSet;
 
-/** What the registered nodes tell of a table before it is theirs. */
+/** Checks of a table against the registered nodes, before they get it. */
 public final class Known {
     private Known() {}
 
@@ -21,7 +21,7 @@ public final class Known {
         return names;
     }
 
-    /** What is odd about the nodes that the table names: one line each. */
+    /** Warnings about the nodes that the table names, one line each. */
     public static List<String> warnings(RoutingTable table, Map<String, Optional<NodeDocument>> nodes) {
         List<String> warnings = new ArrayList<>();
         for (String name : named(table)) {

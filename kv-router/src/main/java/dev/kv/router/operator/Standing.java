@@ -6,27 +6,27 @@ import dev.kv.router.zookeeper.Znodes;
 import java.util.Optional;
 
 /**
- * How far a live node is with the table that is meant for it.
+ * The state of a registered node with regard to its table.
  *
  * @param node its name
- * @param says what it says of the table, in words
+ * @param says the state in words
  */
 public record Standing(String node, State state, String says) {
-    /** What the node made of the table. */
+    /** Whether the node has applied the table. */
     public enum State {
-        /** It routes by it. */
+        /** It is in force there. */
         APPLIED,
-        /** It refuses it, and will go on to. */
+        /** The node refuses it. */
         REJECTED,
-        /** It has not said. */
+        /** The node has not reported it yet. */
         PENDING
     }
 
     /**
-     * Where the node stands.
+     * The state of a node.
      *
      * @param said its document; empty if it cannot be read
-     * @param meant the table that is there for it
+     * @param meant the table that it should apply
      */
     public static Standing of(String node, Optional<NodeDocument> said, SeenTable meant) {
         String mzxid = Znodes.hex(meant.mzxid());
@@ -46,7 +46,7 @@ public record Standing(String node, State state, String says) {
         };
     }
 
-    /** Where a node stands that is not registered. */
+    /** The state of a node that is not registered. */
     public static Standing absent(String node) {
         return new Standing(node, State.PENDING, "is not registered");
     }

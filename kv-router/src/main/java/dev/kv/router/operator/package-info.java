@@ -1,2 +1,2 @@
-/** What the nodes make of a routing table, for the commands that show or change it. */
+/** The states of nodes with regard to a routing table, for the commands that show or change it. */
 package dev.kv.router.operator;

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The buckets on this node, counted by the table in force: those that it sends here, by its entries, and the misplaced
- * ones, which it sends elsewhere. This is where it is known what a new table leaves behind; who moves buckets after the table begins here.
+ * The buckets on this node, counted by the table in force: by entry those that it sends here, and the misplaced buckets, which it
+ * sends to other nodes. Moving buckets after a change of the table starts from these.
  */
 public final class Holdings {
     private static final int SHOWN_NAME_BYTES = 64;
@@ -38,7 +38,7 @@ public final class Holdings {
         placement.here().forEach(entry -> held.put(entry, new Count()));
     }
 
-    /** Counts a bucket of so many bytes. */
+    /** Counts a bucket. */
     public void add(Bytes bucket, long bytes) {
         switch (placement.of(bucket)) {
             case Here(Entry entry) -> held.get(entry).add(bytes);
@@ -58,12 +58,12 @@ public final class Holdings {
         return counted;
     }
 
-    /** The buckets that it sends elsewhere. */
+    /** The buckets that the table sends to other nodes. */
     public Misplaced misplaced() {
         return new Misplaced(misplaced.buckets, misplaced.bytes, misplacedNames);
     }
 
-    /** So many buckets of so many bytes in words, such as {@code 1 bucket (259 bytes)}. */
+    /** A number of buckets and bytes in words, such as {@code 1 bucket (259 bytes)}. */
     public static String amount(long buckets, long bytes) {
         return buckets + (buckets == 1 ? " bucket (" : " buckets (") + bytes + (bytes == 1 ? " byte)" : " bytes)");
     }

@@ -3,12 +3,12 @@ package dev.kv.router.placement;
 import java.util.List;
 
 /**
- * Buckets on a node that its table sends elsewhere.
+ * Buckets on a node that its table sends to other nodes.
  *
  * @param names some of them, at most {@link #NAMES_MAX}, printable
  */
 public record Misplaced(long buckets, long bytes, List<String> names) {
-    /** How many names are told. */
+    /** The number of names that are kept. */
     public static final int NAMES_MAX = 16;
 
     /** None. */
@@ -18,12 +18,12 @@ public record Misplaced(long buckets, long bytes, List<String> names) {
         names = List.copyOf(names);
     }
 
-    /** How many and how much, in words. */
+    /** Number and size in words. */
     public String amount() {
         return Holdings.amount(buckets, bytes);
     }
 
-    /** How many and how much, and some of the names. */
+    /** Number and size, and some of the names. */
     public String text() {
         return buckets == 0 ? "none" : amount() + ": " + String.join(" ", names);
     }

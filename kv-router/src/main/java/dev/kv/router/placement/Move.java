@@ -23,7 +23,7 @@ public record Move(String range, Optional<String> from, Optional<String> to) {
     /** What stands for the bucket without a name, which no range but {@code *} matches. */
     public static final String NAMELESS = "(no name)";
 
-    /** From whom to whom; all ways on which nothing moves are the same. */
+    /** Source and target; all values without a move are equal. */
     private record Way(Optional<String> from, Optional<String> to) {
         boolean isMove() {
             return !from.equals(to);
@@ -34,10 +34,10 @@ public record Move(String range, Optional<String> from, Optional<String> to) {
         }
     }
 
-    /** A region of several bytes, and its way. */
+    /** A region of several bytes, with source and target. */
     private record Prefix(Bytes name, Way way) {}
 
-    /** All moves, ranges of first bytes before prefixes. An address that changes moves nothing. */
+    /** All moves, ranges of first bytes before prefixes. A changed address is not a move. */
     public static List<Move> between(RoutingTable before, RoutingTable after) {
         Way[] ways = new Way[256];
         Way nameless = way(before, after, Bytes.EMPTY);

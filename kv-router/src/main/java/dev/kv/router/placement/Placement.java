@@ -8,20 +8,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Where buckets are, as one table says on one node: the one question of all who route, count or move buckets. Immutable. */
+/** The places of buckets by one table, from one node: used to route, count and move buckets. Immutable. */
 public final class Placement {
     private static final Place NOWHERE = new Nowhere();
 
     private final RoutingTable table;
 
-    /** By the positions of the table's entries; what no entry matches is the last one. */
+    /** By position of the entry in the table; the last one is for names without an entry. */
     private final List<Place> places;
 
     private final List<Entry> here;
 
     /** Where a bucket is. */
     public sealed interface Place {
-        /** The entry that says so; empty if none matches. */
+        /** The matching entry; empty if none matches. */
         Optional<Entry> entry();
     }
 
@@ -33,9 +33,9 @@ public final class Placement {
         }
     }
 
-    /** On another node, or so this table says: that one looks in its own. */
+    /** On another node by this table; that node looks in its own table. */
     public record There(Entry by) implements Place {
-        /** Which one. */
+        /** That node. */
         public RoutingTable.Node node() {
             return by.node();
         }
@@ -54,7 +54,7 @@ public final class Placement {
         }
     }
 
-    /** Names that belong together, and where all buckets of these names are. */
+    /** A span of names whose buckets all have the same place. */
     public record Share(NameSpace.Span span, Place place) {}
 
     /**
@@ -78,7 +78,7 @@ public final class Placement {
         here = List.copyOf(mine);
     }
 
-    /** Where the bucket is. Takes no garbage. */
+    /** The place of a bucket. Allocates nothing. */
     public Place of(Bytes bucket) {
         int position = table.position(bucket);
         return places.get(position == RoutingTable.NONE ? places.size() - 1 : position);

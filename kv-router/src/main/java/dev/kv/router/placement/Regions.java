@@ -8,14 +8,14 @@ import java.util.NavigableSet;
 import java.util.TreeSet;
 
 /**
- * All names of buckets, in regions of which every one of some tables sends all names the same way. A region is told by the name
- * that it begins with: it holds the names that begin so, less those of longer regions. The bucket without a name is a region
- * of its own, told by the empty name.
+ * The names of buckets in regions: each of the given tables sends all names of a region to the same node. A region is identified by
+ * a prefix: it holds the names with that prefix, without those of regions with a longer one. The bucket without a name is a region
+ * of its own, with the empty prefix.
  */
 final class Regions {
     private Regions() {}
 
-    /** The regions in their order: each stands behind those that hold its beginning. */
+    /** The regions in order: each follows those whose prefix is a prefix of its own. */
     static NavigableSet<Bytes> of(List<RoutingTable> tables) {
         NavigableSet<Bytes> regions = new TreeSet<>(new Range.All().shortestNames());
         for (RoutingTable table : tables) {

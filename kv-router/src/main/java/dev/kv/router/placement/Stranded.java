@@ -10,17 +10,18 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * Buckets that a node holds and that a new table would send elsewhere, where they are not.
+ * Buckets that a node holds and that a new table would send to nodes that do not have them.
  *
- * @param node who holds them
+ * @param node the node that holds them
  * @param entry the entry of the table in force there that sends them to it
- * @param buckets how many the entry has there
- * @param bytes how much these are
- * @param partly whether the new table takes only a part of the entry's range away, so that these are at most so many
+ * @param buckets the number of buckets by this entry
+ * @param bytes their size
+ * @param partly whether the new table takes only a part of the entry's range away, so that {@code buckets} and {@code bytes} are
+ *     upper bounds
  */
 public record Stranded(String node, String entry, long buckets, long bytes, boolean partly) {
     /**
-     * What {@code after} would strand on a node.
+     * The buckets that {@code after} would strand on a node.
      *
      * @param inForce the table in force there, whose entries the holdings name
      */
@@ -43,7 +44,7 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
         return stranded;
     }
 
-    /** What stands for the table that is in force on a node, where only the entries are known that it holds buckets of. */
+    /** A substitute for the table in force on a node, of which only the entries are known that the node holds buckets of. */
     public static RoutingTable entriesOf(List<Holding> holdings) {
         String text = holdings.stream().map(Holding::entry).collect(Collectors.joining(","));
         try {
@@ -53,7 +54,7 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
         }
     }
 
-    /** How many regions of an entry stay with its node, and how many leave it. */
+    /** The numbers of regions of an entry that stay with its node, and that leave it. */
     private record Parts(int stay, int leave) {
         static final Parts NONE = new Parts(0, 0);
 

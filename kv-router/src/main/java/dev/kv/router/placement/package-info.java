@@ -1,2 +1,2 @@
-/** Where buckets are by a table, what a node holds by it, and what another table would move. */
+/** The places of buckets by a table, the buckets that a node holds, and what another table would move. */
 package dev.kv.router.placement;

@@ -10,8 +10,8 @@ import java.net.InetSocketAddress;
 import java.util.function.Supplier;
 
 /**
- * The service by which a release faces clients ({@link java.util.ServiceLoader}); a release without one is storage-only. Its
- * configuration is the section {@code kv.server}.
+ * The service that serves clients ({@link java.util.ServiceLoader}); a release without one is storage-only. Its configuration is
+ * the section {@code kv.server}.
  */
 public interface Door {
     /** Reads and checks the configuration; opens nothing yet. */
@@ -23,29 +23,29 @@ public interface Door {
         /**
          * Opens the door.
          *
-         * @param stores makes a store for each client: the commands of one client on one bucket run in their order
+         * @param stores makes a store for each client, which runs the client's commands on one bucket in order
          * @param loops the I/O loops of this node
-         * @param node what it may tell clients of its node
+         * @param node the facts that clients may read
          */
         Open start(Supplier<Store> stores, Loops loops, Facts node);
     }
 
     /**
-     * What is known of a node. Any thread.
+     * Facts about a node. Any thread.
      *
      * @param name the node's name
-     * @param role what its release makes it
+     * @param role {@code combined} or {@code server}
      * @param version the release's version
-     * @param limits what is too large for it
+     * @param limits the bounds of names, keys, values and replies
      * @param table the routing table in force
      * @param metrics what its parts measure and report
      */
     record Facts(
             String name, String role, String version, Limits limits, Supplier<TableInForce> table, Metrics metrics) {}
 
-    /** A door that clients may enter. */
+    /** A door that accepts clients. */
     interface Open extends Running {
-        /** The address that was bound, with the port that was given where any free one was asked for. */
+        /** The bound address, with the actual port if port 0 was asked for. */
         InetSocketAddress address();
     }
 }

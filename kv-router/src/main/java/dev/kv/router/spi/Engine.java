@@ -12,8 +12,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * The service by which a release keeps data ({@link java.util.ServiceLoader}); a release without one is server-only. Its
- * configuration is the section {@code kv.storage}.
+ * The service that keeps data ({@link java.util.ServiceLoader}); a release without one is server-only. Its configuration is the
+ * section {@code kv.storage}.
  */
 public interface Engine {
     /** The name of the part that an engine is of its node, in {@link dev.kv.router.metrics.Metrics}. */
@@ -26,38 +26,38 @@ public interface Engine {
     Ready configure(Settings settings);
 
     /**
-     * An engine whose configuration is sound. All but {@link #start} is for the data of a node that does not run, and keeps it from
-     * running meanwhile.
+     * An engine whose configuration is sound. All methods but {@link #start} work on the data of a stopped node, and lock it
+     * meanwhile.
      *
-     * <p>What cannot be done ends with an {@link EngineFailed}, and what keeps a node from starting, such as data of another format or
-     * a folder that another process holds, with a {@link dev.kv.router.config.BadStart}.
+     * <p>A failure is an {@link EngineFailed}; a reason not to start, such as an unknown format or a folder that another process
+     * holds, is a {@link dev.kv.router.config.BadStart}.
      */
     interface Ready {
         /**
-         * Opens the buckets of this node. Blocks as long as that takes.
+         * Opens the buckets of this node. Blocks until recovery is done.
          *
-         * @param replyMaxBytes what one reply may hold
-         * @param doing is told from time to time how far it is, for people
+         * @param replyMaxBytes the bound of a reply
+         * @param doing gets progress messages from time to time
          */
         Open start(long replyMaxBytes, Consumer<String> doing);
 
-        /** Brings a backup in this folder up to date, or makes one where there is none. What was there stays until it is done. */
+        /** Updates the backup in this folder, or creates one. The earlier backup stays valid until the new one is complete. */
         Copied backup(Path to);
 
-        /** Puts what a backup holds where there is nothing yet. */
+        /** Copies a backup into the data folder, which is missing or empty. */
         Copied restore(Path from);
 
         /**
-         * Checks what the data folder holds, or this backup, and changes nothing.
+         * Verifies the checksums of the data folder, or of this backup, and changes nothing.
          *
-         * @param doing is told from time to time how far it is, for people
+         * @param doing gets progress messages from time to time
          */
         Checked verify(Optional<Path> backup, Consumer<String> doing, Consumer<Damage> found);
 
         /**
-         * Sets what is damaged aside, so that the node can start without it.
+         * Moves damaged data aside, so that the node can start without it.
          *
-         * @param doing is told from time to time how far it is, for people
+         * @param doing gets progress messages from time to time
          */
         Checked repair(Consumer<String> doing, Consumer<Damage> found);
     }
@@ -65,58 +65,59 @@ public interface Engine {
     /**
      * The buckets on this node. Any thread may call them.
      *
-     * <p>What cannot be done with buckets as a whole ends with an {@link EngineFailed}.
+     * <p>A backup, export or import that fails ends with an {@link EngineFailed}.
      */
     interface Open extends Store, Running {
-        /** Shows every bucket that is there all the while, and may show those that come or go. Any thread. */
+        /** Visits every bucket that exists during the whole call, and possibly buckets that are created or dropped meanwhile. Any thread. */
         void forEachBucket(BucketVisitor visitor);
 
-        /** As {@link Ready#backup}: of all that was written before the call. */
+        /** As {@link Ready#backup}, with all writes before the call. */
         Copied backup(Path to);
 
         /**
-         * Writes a bucket as it is at one moment, as a stream that says where it ends. Writes to the bucket go on.
+         * Writes a bucket as of one moment to a stream, with an end mark. Writes to the bucket continue.
          *
          * @return the number of keys
-         * @throws IOException if the stream takes no more
+         * @throws IOException if the stream cannot be written
          */
         long exportTo(Bytes bucket, OutputStream stream) throws IOException;
 
         /**
-         * Makes a bucket of a stream that {@link #exportTo} wrote, when that was read to its end and is sound.
+         * Creates a bucket from a stream of {@link #exportTo}, after the whole stream has been read and verified.
          *
-         * @param replaces whether the bucket may be there already, and goes with all that it holds
-         * @param limits what is too large for this node, and changes nothing
+         * @param replaces whether an existing bucket is replaced; otherwise it is refused
+         * @param limits the bounds of keys and values; a larger one is refused, and nothing is changed
          * @return the number of keys
          */
         long importFrom(Bytes bucket, boolean replaces, Limits limits, InputStream stream);
     }
 
     /**
-     * What a backup or a restore came to.
+     * The result of a backup or a restore.
      *
-     * @param files how many there are now, and {@code bytes} in them
-     * @param copied how many of them were copied, and {@code copiedBytes}
-     * @param linked how many were linked, which takes no room
-     * @param kept how many were there already
-     * @param records how many were read in those that are new, and are sound
+     * @param files the number of files now, with {@code bytes} in all
+     * @param copied the number of files that were copied, with {@code copiedBytes}
+     * @param linked the number of files that were hard-linked
+     * @param kept the number of files that existed before
+     * @param records the number of verified records in new files
      */
     record Copied(long files, long bytes, long copied, long copiedBytes, long linked, long kept, long records) {}
 
     /**
-     * What was read.
+     * The totals of a verification.
      *
-     * @param damages how many damages were found
+     * @param damages the number of damages
      */
     record Checked(long files, long bytes, long records, long damages) {}
 
     /**
-     * Something that is not what was written.
+     * A range of a file that does not hold what was written.
      *
-     * @param offset its first byte in the file
-     * @param bytes how many bytes there cannot be used
-     * @param bucket whose key is lost, or goes back to what it was before; empty if that cannot be told
-     * @param key likewise
+     * @param offset the first byte, in the file
+     * @param bytes the number of unusable bytes
+     * @param what the kind of damage
+     * @param bucket the bucket of the key that is lost or has an older value; empty if unknown
+     * @param key that key; empty if unknown
      */
     record Damage(Path file, long offset, long bytes, String what, Optional<Bytes> bucket, Optional<Bytes> key) {
         public Damage(Path file, long offset, long bytes, String what) {
@@ -124,13 +125,13 @@ public interface Engine {
         }
     }
 
-    /** Sees buckets, one after the other. */
+    /** Visits buckets, one after the other. */
     @FunctionalInterface
     interface BucketVisitor {
         /**
          * A bucket.
          *
-         * @param bytes what it takes, as the storage counts
+         * @param bytes its size on the disk, by the count of the storage
          */
         void visit(Bytes name, long bytes);
     }

@@ -2,7 +2,7 @@ package dev.kv.router.spi;
 
 import dev.kv.router.OperatorError;
 
-/** Why an engine could not do something with its data as a whole, such as a backup: in words for the operator. */
+/** Why a backup, export, import or the like failed, as one line for the operator. */
 public final class EngineFailed extends OperatorError {
     private static final long serialVersionUID = 1L;
 

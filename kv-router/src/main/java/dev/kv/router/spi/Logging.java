@@ -5,11 +5,11 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The service by which a release writes its log ({@link java.util.ServiceLoader}); without one, whatever serves SLF4J writes
- * as it likes.
+ * The service that writes the log ({@link java.util.ServiceLoader}); without one, the SLF4J provider keeps its own
+ * configuration.
  */
 public interface Logging {
-    /** How severe a message is; {@code OFF} is above all of them. */
+    /** The level of a message; {@code OFF} disables all. */
     enum Level {
         TRACE,
         DEBUG,
@@ -20,11 +20,11 @@ public interface Logging {
     }
 
     /**
-     * Begins to write.
+     * Starts logging.
      *
-     * @param level the least severe messages that are written
-     * @param loggers the same for single loggers and all below them, by name
-     * @param folder where the log goes, in files of a bounded size and number; empty: to standard error
+     * @param level the lowest level that is written
+     * @param loggers levels of single loggers and all below them, by name
+     * @param folder the folder for log files, of bounded size and number; empty: standard error
      * @throws dev.kv.router.config.BadStart if the files cannot be written
      */
     void start(Level level, Map<String, Level> loggers, Optional<Path> folder);

@@ -4,14 +4,14 @@ import dev.kv.router.metrics.Metric;
 import java.time.Duration;
 import java.util.List;
 
-/** A part of this node that was started and is to be stopped. */
+/** A started part of this node. */
 public interface Running {
     /** What this part measures and reports, in the order in which it is shown; always the same metrics. Any thread. */
     List<Metric> metrics();
 
     /**
-     * Stops in order: takes nothing new, finishes what is in flight, and lets go of what it holds. Returns when that is done,
-     * or after {@code limit} with whatever was left undone cut off.
+     * Stops in order: accepts no new work, finishes work in flight, and releases its resources. Returns when that is done; after
+     * {@code limit} it cuts off the rest.
      */
     void stop(Duration limit);
 }

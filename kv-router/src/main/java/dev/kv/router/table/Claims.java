@@ -10,23 +10,23 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * All names of buckets in their order, shared out among the entries of a table: each entry takes what those before it have left of
- * its range. Takes time and memory by the number of entries, times its logarithm.
+ * The names of buckets in order, divided among the entries of a table: each entry gets the part of its range that no entry before
+ * it has. Time and memory are O(n log n) in the number of entries.
  */
 final class Claims {
     private static final Optional<Bytes> BEHIND_NAMELESS = Optional.of(Bytes.owning(new byte[1]));
 
-    /** Spans of names that nobody has, by their first name: the first name behind each, or none if it has all that follow. */
+    /** Spans of names without an entry, by their first name: the first name after each, or none for the last span. */
     private final NavigableMap<Bytes, Optional<Bytes>> free = new TreeMap<>();
 
-    /** Spans of names, by their first name: the position of the entry that has them. */
+    /** Spans of names with an entry, by their first name: the position of the entry. */
     private final NavigableMap<Bytes, Integer> taken = new TreeMap<>();
 
     Claims() {
         free.put(Bytes.EMPTY, Optional.empty());
     }
 
-    /** Puts the entry at this position behind the others; answers whether they left it something. */
+    /** Adds the entry at this position; returns whether a part of its range was free. */
     boolean add(Range range, int position) {
         boolean reachable = false;
         for (Bytes name : range.shortestNames()) {
@@ -35,7 +35,7 @@ final class Claims {
         return reachable;
     }
 
-    /** The positions of the entries that have all that the range matches. */
+    /** The positions of the entries that have the names of the range. */
     Set<Integer> takers(Range range) {
         Set<Integer> takers = new LinkedHashSet<>();
         for (Bytes name : range.shortestNames()) {
@@ -44,7 +44,7 @@ final class Claims {
         return takers;
     }
 
-    /** Takes what is free of the names that begin with this one; of the empty name, that alone. */
+    /** Takes the free names with this prefix; for the empty name, that name alone. */
     private boolean claim(Bytes name, int position) {
         Optional<Bytes> end = name.isEmpty() ? BEHIND_NAMELESS : NameSpace.after(name);
         cut(name);
@@ -59,7 +59,7 @@ final class Claims {
         return true;
     }
 
-    /** Has no free span go on beyond this name. */
+    /** Splits the free span that contains this name there. */
     private void cut(Bytes name) {
         Map.Entry<Bytes, Optional<Bytes>> span = free.lowerEntry(name);
         if (span != null && span.getValue().map(end -> end.compareTo(name) > 0).orElse(true)) {

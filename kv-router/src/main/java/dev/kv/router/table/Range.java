@@ -4,13 +4,13 @@ import dev.kv.router.Bytes;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The buckets that an entry matches. Its text is the one of the canonical form. */
+/** The buckets that an entry matches. {@code toString} is the canonical form. */
 public sealed interface Range {
     boolean matches(Bytes bucket);
 
     /**
-     * Names that stand for all that the range matches: whoever takes one of these takes every name of the range that
-     * begins with it too, and whoever takes none of them leaves something to the range.
+     * Prefixes that represent the range: an entry that matches one of them matches all names of the range with that prefix, and
+     * entries that match none of them leave a part of the range unmatched.
      */
     List<Bytes> shortestNames();
 

@@ -29,7 +29,7 @@ public final class RoutingTable {
 
     private final List<Entry> entries;
 
-    /** The entries again, as they are answered. */
+    /** The entries, ready to be returned without allocation. */
     private final List<Optional<Entry>> answers;
 
     private final List<String> warnings;
@@ -118,7 +118,7 @@ public final class RoutingTable {
         if (!uncovered.isEmpty()) {
             gaps.add("no entry for first bytes " + uncovered);
         }
-        // A name of one byte is matched by what takes the whole byte, and by nothing else.
+        // A name of one byte is matched only by an entry that matches the whole byte.
         String partly = runs(b -> isCovered(b) && find(Range.oneByte(b)).isEmpty());
         if (!partly.isEmpty()) {
             gaps.add("only names with a prefix of the table have an entry for first bytes " + partly);
@@ -126,7 +126,7 @@ public final class RoutingTable {
         return gaps;
     }
 
-    /** Whether any name that begins so has an entry. */
+    /** Whether any name with this prefix has an entry. */
     private boolean isCovered(int b) {
         return Arrays.stream(positions, starts[1 + b], starts[2 + b]).anyMatch(position -> position != NONE);
     }
@@ -154,15 +154,15 @@ public final class RoutingTable {
         }
     }
 
-    /** The first entry that matches the bucket's name. Takes no garbage. */
+    /** The first entry that matches the bucket's name. Allocates nothing. */
     public Optional<Entry> find(Bytes bucket) {
         int position = position(bucket);
         return position == NONE ? Optional.empty() : answers.get(position);
     }
 
     /**
-     * The position in {@link #entries} of the first entry that matches the bucket's name, or {@link #NONE}. Takes no garbage, constant time where a table has no prefixes with the
-     * name's first byte, and else time by the logarithm of their number.
+     * The position in {@link #entries} of the first entry that matches the bucket's name, or {@link #NONE}. Allocates nothing; O(1)
+     * if the table has no prefixes with the name's first byte, else O(log n) in their number.
      */
     public int position(Bytes bucket) {
         int slot = slot(bucket);
@@ -179,7 +179,7 @@ public final class RoutingTable {
         return positions[low];
     }
 
-    /** The names in spans of which the first entry that matches is the same for all. */
+    /** The names in spans with the same first matching entry. */
     public List<NameSpace.Span> split(NameSpace names) {
         return names.cutAt(borders);
     }
@@ -193,12 +193,12 @@ public final class RoutingTable {
         return entries;
     }
 
-    /** What is odd about the table, though it can be used: one line each. */
+    /** Warnings about a usable table, one line each. */
     public List<String> warnings() {
         return warnings;
     }
 
-    /** The canonical form as far as messages show it: 1 KiB, and {@code ...} where something was left out. */
+    /** The canonical form for messages: at most 1 KiB, with {@code ...} if it was cut. */
     public String printable() {
         return cut(canonical, PRINTABLE_MAX);
     }
@@ -207,7 +207,7 @@ public final class RoutingTable {
         return text.length() <= max ? text : text.substring(0, max) + "...";
     }
 
-    /** Whether both have the same canonical form, wherever their entries stand in their texts. */
+    /** Whether both have the same canonical form; lines and columns of entries do not count. */
     @Override
     public boolean equals(Object other) {
         return other instanceof RoutingTable table && canonical.equals(table.canonical);
@@ -270,7 +270,7 @@ public final class RoutingTable {
         }
     }
 
-    /** A text that is no routing table. The message holds line, column and what was expected. */
+    /** A text is not a routing table. The message has line, column and what was expected. */
     public static final class Malformed extends Exception {
         private static final long serialVersionUID = 1L;
 

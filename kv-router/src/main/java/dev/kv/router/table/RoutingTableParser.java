@@ -22,7 +22,7 @@ final class RoutingTableParser {
     private int line = 1;
     private int lineStart;
 
-    /** The last comma, if no entry has followed it yet. */
+    /** The last comma, while no entry has followed it. */
     private Optional<Place> owed = Optional.empty();
 
     private record Place(int line, int column) {}
@@ -48,7 +48,7 @@ final class RoutingTableParser {
         return entries;
     }
 
-    /** Reads up to the line's end, whose character stays unread. */
+    /** Reads up to the end of the line, without the line break. */
     private void line() throws Malformed {
         skipBlanks();
         boolean comment = peek() == '#';
@@ -249,7 +249,7 @@ final class RoutingTableParser {
         return Range.isAlphanumeric(c) || c == '_' || c == '-';
     }
 
-    /** Whether the character may stand for itself in a range, or stands in the name of a host. */
+    /** Whether the character needs no escape in a range, or is allowed in the name of a host. */
     private static boolean isPlain(int c) {
         return Range.isAlphanumeric(c) || c == '_' || c == '-' || c == '.';
     }
@@ -270,7 +270,7 @@ final class RoutingTableParser {
         return expected(what, false);
     }
 
-    /** With {@code inRange}, a character that cannot stand in a range is shown with the way to write it. */
+    /** With {@code inRange}, the message shows how to escape a character that is not allowed in a range. */
     private Malformed expected(String what, boolean inRange) {
         boolean escapable = inRange && !atLineEnd() && !isUndecodable(peek()) && "=,*".indexOf(peek()) < 0;
         String hint = escapable ? ": in a range it is written " + escaped(peek()) : "";
@@ -297,7 +297,7 @@ final class RoutingTableParser {
         return c > 0x20 && c < 0x7F ? Character.toString(c) : "the character " + escaped(c);
     }
 
-    /** What a decoder leaves where there was no character. */
+    /** The replacement character of a decoder, or an unpaired surrogate. */
     private static boolean isUndecodable(int c) {
         return c == 0xFFFD || Character.getType(c) == Character.SURROGATE;
     }
@@ -314,7 +314,7 @@ final class RoutingTableParser {
         return new Malformed(line, column(where), what);
     }
 
-    /** No character beyond the basic plane stands before one that is complained of, so this counts characters. */
+    /** Before a wrong character there are only characters of one UTF-16 unit, so this counts characters. */
     private int column(int where) {
         return where - lineStart + 1;
     }

@@ -3,12 +3,12 @@ package dev.kv.router.table;
 import java.time.Instant;
 
 /**
- * The routing table that routes now.
+ * The routing table in force.
  *
  * @param version its mzxid in ZooKeeper, 0 for the static table
- * @param source where it comes from, for people
+ * @param source its origin, for people
  * @param since when it came into force
- * @param absence why there is no table yet, and an empty one stands in; empty if there is one
+ * @param absence why there is no table yet, in which case {@code table} is the empty one; empty if there is a table
  */
 public record TableInForce(RoutingTable table, long version, String source, Instant since, String absence) {
     public TableInForce(RoutingTable table, long version, String source, Instant since) {

@@ -16,7 +16,7 @@ import org.apache.zookeeper.KeeperException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The nodes that are registered, and where each is or was last. One thread changes it, any may ask. */
+/** The registered nodes, and the last known addresses of nodes. One thread changes it, any thread may read. */
 final class Directory {
     private static final Logger LOG = LoggerFactory.getLogger(Directory.class);
 
@@ -28,36 +28,36 @@ final class Directory {
     private final LastAddresses lastAddresses;
     private volatile Map<String, NodeDocument> nodes = Map.of();
 
-    /** Where the nodes are, as {@code host:port}: those that are registered, and those that were last. */
+    /** Addresses of registered nodes and last addresses of others, as {@code host:port}. */
     private volatile Map<String, String> addresses = Map.of();
 
-    /** Where the nodes are by what {@code moved} has heard. */
+    /** The addresses that {@code moved} knows. */
     private final Map<String, String> told = new HashMap<>();
 
-    /** How many times in succession the connection was lost when the list of the nodes was asked for. */
+    /** The number of times in succession that the connection was lost while the list of nodes was read. */
     private int listsLost;
 
     private long listAgainNanos;
 
     /**
-     * @param folder where the addresses are kept
+     * @param folder the folder for the file of addresses
      */
     Directory(ZooKeeperSettings settings, Path folder) {
         this.settings = settings;
         this.lastAddresses = new LastAddresses(folder);
     }
 
-    /** Takes the addresses of the disk. */
+    /** Reads the addresses from the disk. */
     void begin() {
         addresses = lastAddresses.read();
         told.putAll(addresses);
     }
 
     /**
-     * Reads what the nodes say of themselves.
+     * Reads the documents of the nodes.
      *
-     * @param named the nodes of the table, which come first where there are too many
-     * @param moved hears of nodes that have another address than before
+     * @param named the nodes of the table, which have priority if there are too many
+     * @param moved gets the names of nodes whose address has changed
      */
     void read(ZooKeeperSession zookeeper, Set<String> named, Ignored ignored, Consumer<String> moved) throws Exception {
         Optional<List<String>> names = names(zookeeper, named, ignored);
@@ -104,8 +104,8 @@ final class Directory {
             children = zookeeper.children(path);
             listsLost = 0;
         } catch (KeeperException.ConnectionLossException e) {
-            // ZooKeeper's client ends the connection over a list that is too long for it. So from the second time on,
-            // rounds go on
+            // ZooKeeper's client closes the connection if the list is too long for it. From the second loss on, rounds
+            // do
             // without the list for a while.
             listsLost++;
             listAgainNanos = System.nanoTime() + settings.poll().toNanos();
@@ -142,7 +142,7 @@ final class Directory {
         try {
             Optional<byte[]> json = zookeeper.look(path);
             if (json.isEmpty()) {
-                // It left meanwhile, and the watch tells.
+                // The node has left since; the watch starts another round.
                 return Optional.empty();
             }
             NodeDocument said = NodeDocument.read(json.get(), settings.documentMaxBytes());
@@ -162,17 +162,17 @@ final class Directory {
         return Optional.empty();
     }
 
-    /** Where the node registered that others reach it, now or last. Any thread. */
+    /** The registered address of the node, now or the last time. Any thread. */
     Optional<InetSocketAddress> addressOf(String node) {
         return Optional.ofNullable(addresses.get(node)).flatMap(Addresses::parse);
     }
 
-    /** What a node that is registered says of itself. Any thread. */
+    /** The document of a registered node. Any thread. */
     Optional<NodeDocument> said(String node) {
         return Optional.ofNullable(nodes.get(node));
     }
 
-    /** Why the addresses are not on the disk; empty if they are. Any thread. */
+    /** Why the addresses could not be written to the disk; empty if they were. Any thread. */
     Optional<String> trouble() {
         return lastAddresses.trouble();
     }

@@ -16,11 +16,11 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Counts the buckets on this node by its table: at once when that is a new one, else now and then. One thread. */
+/** Counts the buckets on this node by its table: at once after a change of the table, else periodically. One thread. */
 final class HoldingsCounter {
     private static final Logger LOG = LoggerFactory.getLogger(HoldingsCounter.class);
 
-    /** The time from one count to the next is at least this, and this many times as long as the count took. */
+    /** The time between two counts is at least this, and at least {@link #PAUSE_FACTOR} times as long as a count takes. */
     private static final Duration PAUSE_MIN = Duration.ofSeconds(1);
 
     private static final int PAUSE_FACTOR = 100;
@@ -30,14 +30,14 @@ final class HoldingsCounter {
     private boolean isCounted;
     private Optional<SeenTable> countedBy = Optional.empty();
 
-    /** When the count is too old, by {@link System#nanoTime}. */
+    /** When the next count is due, by {@link System#nanoTime}. */
     private long dueNanos = System.nanoTime();
 
     private List<Holding> held = List.of();
     private Misplaced misplaced = Misplaced.NONE;
 
     /**
-     * @param buckets shows every bucket here, and its size, to whom it is given
+     * @param buckets passes every bucket here, with its size in bytes, to its argument
      */
     HoldingsCounter(String self, Consumer<BiConsumer<Bytes, Long>> buckets) {
         this.self = self;
@@ -45,10 +45,10 @@ final class HoldingsCounter {
     }
 
     /**
-     * Counts, if that is due. Millions of buckets take a while, which a change of the table does not wait for.
+     * Counts, if that is due. A count of millions of buckets takes a while; a change of the table interrupts it.
      *
-     * @param isCut whether to break off
-     * @return whether it is known what is here; not if it was broken off
+     * @param isCut whether to stop counting
+     * @return whether the numbers are complete; false if the count was stopped
      */
     boolean count(Optional<SeenTable> table, BooleanSupplier isCut) {
         long startNanos = System.nanoTime();
@@ -93,7 +93,7 @@ final class HoldingsCounter {
         return misplaced;
     }
 
-    /** How many buckets there are, by entry, and misplaced ones. */
+    /** The numbers of buckets by entry, then of misplaced ones. */
     List<Long> numbers() {
         return Stream.concat(held.stream().map(Holding::buckets), Stream.of(misplaced.buckets()))
                 .toList();

@@ -11,24 +11,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a node reads in ZooKeeper and cannot use, or cannot write there: it goes on without, tells each once, and tries again in
- * each round. One thread, but for {@link #text}.
+ * The znodes that a node cannot use or write. It continues without them, logs each once, and tries again in each round. One
+ * thread, except for {@link #text}.
  */
 final class Ignored {
     private static final Logger LOG = LoggerFactory.getLogger(Ignored.class);
 
-    /** How many of the znodes a status names. */
+    /** The number of znodes that the status names. */
     private static final int SHOWN_MAX = 8;
 
     private final Set<String> ofThisRound = new HashSet<>();
     private final Map<String, String> told = new ConcurrentSkipListMap<>();
 
-    /** A round begins. */
+    /** Starts a round. */
     void begin() {
         ofThisRound.clear();
     }
 
-    /** The node goes on without this znode. */
+    /** Adds a znode that is ignored in this round. */
     void add(String path, String reason) {
         ofThisRound.add(path);
         if (!reason.equals(told.put(path, reason))) {
@@ -36,7 +36,7 @@ final class Ignored {
         }
     }
 
-    /** The round came to its end: what it did not ignore is sound again. */
+    /** Ends a complete round: znodes that were not added in it are usable again. */
     void end() {
         told.keySet().retainAll(ofThisRound);
     }

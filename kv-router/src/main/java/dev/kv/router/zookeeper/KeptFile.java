@@ -19,13 +19,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A document in a node's folder that follows what the node knows. A write that fails is told once and tried again each time
- * that the document is given. One thread, but for {@link #trouble}.
+ * A JSON document in a node's folder. A failed write is logged once and repeated with each call of {@link #keep}. One thread,
+ * except for {@link #trouble}.
  */
 final class KeptFile {
     private static final Logger LOG = LoggerFactory.getLogger(KeptFile.class);
 
-    /** A table of 1 MiB, the largest that ZooKeeper takes, with every character escaped, and then some. */
+    /** More than a table of 1 MiB, the largest that ZooKeeper stores, with every character escaped. */
     private static final int MAX_BYTES = 8 * 1024 * 1024;
 
     private final Path file;
@@ -34,14 +34,14 @@ final class KeptFile {
     private volatile Optional<String> trouble = Optional.empty();
 
     /**
-     * @param otherwise what happens at a start while the document is out of date, for messages
+     * @param otherwise the effect of an outdated document on a start, for messages
      */
     KeptFile(Path file, String otherwise) {
         this.file = file;
         this.otherwise = otherwise;
     }
 
-    /** What the reader makes of the document; empty if there is none, or none that can be read, which is logged. */
+    /** The document, converted by the reader; empty if there is none, or if it cannot be read, which is logged. */
     <T> Optional<T> read(Function<Config, T> reader) {
         try (InputStream input = Files.newInputStream(file)) {
             byte[] json = input.readNBytes(MAX_BYTES + 1);
@@ -58,7 +58,7 @@ final class KeptFile {
         return Optional.empty();
     }
 
-    /** Writes the document, if it is not the one that the file holds: whole or not at all, whatever ends the process. */
+    /** Writes the document if it has changed: completely or not at all, also if the process or the host ends. */
     void keep(Map<String, Object> document) {
         byte[] json = Json.bytes(document);
         if (Arrays.equals(json, kept)) {
@@ -95,7 +95,7 @@ final class KeptFile {
         }
     }
 
-    /** Why the file is out of date; empty if it is not. Any thread. */
+    /** Why the file is outdated; empty if it is not. Any thread. */
     Optional<String> trouble() {
         return trouble;
     }

@@ -6,7 +6,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** Where the other nodes were last, on disk: a node that starts without ZooKeeper looks for them there. */
+/** The last known addresses of the other nodes, on disk, for starts without ZooKeeper. */
 final class LastAddresses {
     private final KeptFile file;
 
@@ -15,7 +15,7 @@ final class LastAddresses {
                 folder.resolve("addresses"), "a start without ZooKeeper would look for nodes where they were");
     }
 
-    /** What was kept, as {@code host:port} by the nodes' names; empty if there is nothing, or nothing sound. */
+    /** The addresses, as {@code host:port} by name of the node; empty if there is no readable file. */
     Map<String, String> read() {
         return file.read(LastAddresses::addresses).orElse(Map.of());
     }
@@ -26,12 +26,12 @@ final class LastAddresses {
         return Map.copyOf(addresses);
     }
 
-    /** Keeps the addresses, if they are not those that are kept. */
+    /** Writes the addresses if they have changed. */
     void keep(Map<String, String> addresses) {
         file.keep(Map.copyOf(addresses));
     }
 
-    /** Why they could not be kept; empty if they could. Any thread. */
+    /** Why they could not be written; empty if they were. Any thread. */
     Optional<String> trouble() {
         return file.trouble();
     }

@@ -8,7 +8,7 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 
-/** The last table that routed here, on disk: a node starts with it while ZooKeeper has none for it. */
+/** The last table that was in force here, on disk: a node starts with it until it has read one from ZooKeeper. */
 final class LastGoodTable {
     private final KeptFile file;
 
@@ -17,7 +17,7 @@ final class LastGoodTable {
     }
 
     /**
-     * A table that routed.
+     * A table that was in force.
      *
      * @param since when it came into force
      */
@@ -29,7 +29,7 @@ final class LastGoodTable {
         }
     }
 
-    /** What was kept; empty if there is nothing, or nothing sound, which is logged. */
+    /** The table; empty if there is none, or if it cannot be read, which is logged. */
     Optional<Kept> read() {
         return file.read(LastGoodTable::kept);
     }
@@ -41,7 +41,7 @@ final class LastGoodTable {
         return new Kept(table, Instant.parse(config.getString("since")));
     }
 
-    /** Keeps the table, if it is not the one that is kept. */
+    /** Writes the table if it has changed. */
     void keep(SeenTable table, Instant since) {
         file.keep(Map.of(
                 "source", table.source(),
@@ -50,7 +50,7 @@ final class LastGoodTable {
                 "text", table.text()));
     }
 
-    /** Why it could not be kept; empty if it could. Any thread. */
+    /** Why it could not be written; empty if it was. Any thread. */
     Optional<String> trouble() {
         return file.trouble();
     }

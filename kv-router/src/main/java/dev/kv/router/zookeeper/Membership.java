@@ -21,28 +21,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * This node among the others: follows its routing table in ZooKeeper, says there what it made of it, and knows where the other
- * nodes are.
+ * This node as a member of the cluster: it follows its routing table in ZooKeeper, registers itself there with the state of that
+ * table, and knows the addresses of the other nodes.
  *
- * <p>One thread does all that, in rounds: it reads everything and brings everything up to date. A round begins when a watch
- * fires, when the connection changes, and every {@code kv.router.zookeeper.poll}; so what a watch misses costs time, and
- * nothing else. No request ever waits for ZooKeeper. A round that fails, in whatever way, is told and tried again; what stands
- * in ZooKeeper and cannot be used is {@link Ignored}.
+ * <p>One thread does this in {@link Rounds}: each round reads everything and updates everything. A round starts when a watch fires,
+ * when the connection changes, and every {@code kv.router.zookeeper.poll}; a missed watch only costs time. No request waits for
+ * ZooKeeper. Unusable znodes are {@link Ignored}.
  */
 public final class Membership implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Membership.class);
 
-    /** How long a start waits for ZooKeeper before it goes on without. */
+    /** How long a start waits for ZooKeeper before it continues without. */
     private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
 
-    /** After the time in which ZooKeeper forgets a node that has died. */
+    /** Added to the session timeout, after which ZooKeeper removes the registration of a dead node. */
     private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
 
     private final ZooKeeperSettings settings;
     private final Self self;
     private final Rounds rounds;
 
-    /** The thread's own, once it runs. */
+    /** Used only by the thread, once it runs. */
     private final TableFollower table;
 
     private final TableHistory history;
@@ -62,26 +61,26 @@ public final class Membership implements AutoCloseable {
     private volatile String clients = "";
     private volatile Optional<NodeDocument> document = Optional.empty();
 
-    /** How many buckets the last round told of. The thread's own. */
+    /** The numbers of buckets in the last registration. Used only by the thread. */
     private List<Long> told = List.of();
 
     /** Whether this node has been registered. Under this object's monitor, as {@code rival} is. */
     private boolean joined;
 
-    /** Where the other node is that has this one's name; empty if there is none. */
+    /** The address of another node that is registered with this node's name; empty if there is none. */
     private Optional<String> rival = Optional.empty();
 
     /**
-     * What this node is.
+     * The identity of this node.
      *
-     * @param instance tells it, over restarts, from another one of its name
-     * @param folder where it keeps its last good table
+     * @param instance an id that distinguishes it, across restarts, from another node of its name
+     * @param folder the folder for its last good table and the addresses
      */
     public record Self(String name, String role, String version, String instance, Path folder) {}
 
     /**
      * @param tableMaxBytes larger tables are refused
-     * @param buckets shows every bucket here, and its size, to whom it is given
+     * @param buckets passes every bucket here, with its size in bytes, to its argument
      */
     public Membership(
             ZooKeeperSettings settings, Self self, long tableMaxBytes, Consumer<BiConsumer<Bytes, Long>> buckets) {
@@ -111,7 +110,7 @@ public final class Membership implements AutoCloseable {
         });
     }
 
-    /** The table to begin with: the last good one, from disk. */
+    /** The table for the start: the last good one, from disk. */
     public TableInForce begin() {
         directory.begin();
         return table.begin()
@@ -119,13 +118,13 @@ public final class Membership implements AutoCloseable {
     }
 
     /**
-     * Follows ZooKeeper from now on. Returns when the table there has been read and this node has its name, or after some
-     * seconds without an answer, and goes on to try.
+     * Follows ZooKeeper from now on. Returns when the table has been read and this node is registered, or after some seconds
+     * without an answer; the attempts continue then.
      *
-     * @param peer where other nodes reach this one, as {@code host:port}
-     * @param follow takes each new table; on this object's thread
-     * @param moved hears of nodes that have another address than before; likewise
-     * @throws BadStart if another node has this one's name
+     * @param peer the address of this node for others, as {@code host:port}
+     * @param follow gets each new table, on the thread of the rounds
+     * @param moved gets the name of each node whose address has changed, on that thread
+     * @throws BadStart if another node is registered with this node's name
      */
     public void join(String peer, Consumer<TableInForce> follow, Consumer<String> moved) {
         this.peer = peer;
@@ -180,23 +179,23 @@ public final class Membership implements AutoCloseable {
                 : age.toMinutes() + " min " + age.toSecondsPart() + " s";
     }
 
-    /** Tells where clients reach this node. */
+    /** Sets the address for clients, for the registration. */
     public void clientsAt(String address) {
         clients = address;
         rounds.wake();
     }
 
-    /** Where the node registered that others reach it, now or last. Any thread. */
+    /** The registered address of a node, now or the last time. Any thread. */
     public Optional<InetSocketAddress> addressOf(String node) {
         return directory.addressOf(node);
     }
 
-    /** What this node says of itself in ZooKeeper, or would; empty before its first round. Any thread. */
+    /** The document of this node for ZooKeeper; empty before the first round. Any thread. */
     public Optional<NodeDocument> document() {
         return document;
     }
 
-    /** What {@code kv status} shows of ZooKeeper, the table there and misplaced buckets. Any thread. */
+    /** The states of ZooKeeper, of the table there and of misplaced buckets. Any thread. */
     public List<Metric> metrics() {
         return List.of(
                 new State("servers", "The servers of ZooKeeper.", () -> Optional.of(settings.connect())),
@@ -233,7 +232,7 @@ public final class Membership implements AutoCloseable {
         return joined ? "connected" : "connecting";
     }
 
-    /** Leaves: the node's registration is gone at once. */
+    /** Closes the session, which removes the registration of the node at once. */
     @Override
     public void close() {
         rounds.close();
@@ -248,7 +247,7 @@ public final class Membership implements AutoCloseable {
                 : "requests are answered with NOROUTE until a table is read";
     }
 
-    /** Reads everything and brings everything up to date; answers whether this node is registered then. */
+    /** Reads everything and updates everything; returns whether this node is registered then. */
     private boolean round() throws Exception {
         ignored.begin();
         table.follow(zookeeper, follow);

@@ -12,17 +12,17 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a node says of itself in ZooKeeper, as JSON on one line.
+ * The document of a node in ZooKeeper, JSON on one line.
  *
  * @param role storage, server or combined
- * @param version of its release
- * @param instance tells a node that came back from another one of its name
- * @param peer where other nodes reach it, {@code host:port}; empty until its door is open
- * @param client where clients reach it; empty without such a door
- * @param holds the buckets it has, by the entries of the table in force there that send them to it
- * @param misplaced the buckets it has that its table sends elsewhere
- * @param table the newest text that it has seen
- * @param inForce the table that routes there; empty if none does yet
+ * @param version the version of its release
+ * @param instance an id that distinguishes the node, across restarts, from another one of its name
+ * @param peer its address for other nodes, {@code host:port}; empty until the listener is open
+ * @param client its address for clients; empty without such a listener
+ * @param holds its buckets by entry of its table in force
+ * @param misplaced its buckets that its table sends to other nodes
+ * @param table the newest table text that it has read
+ * @param inForce the table in force there; empty if there is none yet
  */
 public record NodeDocument(
         String role,
@@ -34,11 +34,11 @@ public record NodeDocument(
         Misplaced misplaced,
         Table table,
         Optional<InForce> inForce) {
-    /** What came of the newest text. */
+    /** The state of the newest text. */
     public enum State {
-        /** It routes. */
+        /** It is in force. */
         APPLIED,
-        /** It is refused; {@code reason} says why. */
+        /** It is refused, for {@code reason}. */
         REJECTED,
         /** There is none. */
         MISSING;
@@ -74,7 +74,7 @@ public record NodeDocument(
             warnings = List.copyOf(warnings);
         }
 
-        /** What came of it, in one line. */
+        /** Its state in one line. */
         String summary() {
             return state.text()
                     + (source.isEmpty() ? "" : " " + Znodes.hex(mzxid))
@@ -87,14 +87,14 @@ public record NodeDocument(
         }
     }
 
-    /** The table that routes. */
+    /** The table in force. */
     public record InForce(String source, long mzxid, String sha256, String since) {}
 
     public NodeDocument {
         holds = List.copyOf(holds);
     }
 
-    /** A time as documents have it, ISO-8601 in UTC. */
+    /** A time in the format of documents, ISO-8601 in UTC. */
     static String text(Instant time) {
         return time.truncatedTo(ChronoUnit.SECONDS).toString();
     }
@@ -104,7 +104,7 @@ public record NodeDocument(
         return Json.bytes(toMap());
     }
 
-    /** The document as JSON has it. */
+    /** The document as a map for JSON. */
     public Map<String, Object> toMap() {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("role", role);
@@ -173,7 +173,7 @@ public record NodeDocument(
                 config.hasPath("in_force") ? Optional.of(inForce(config.getConfig("in_force"))) : Optional.empty());
     }
 
-    /** A node of before 1.0.0 tells its misplaced buckets as {@code strays}. */
+    /** Nodes before 1.0.0 write {@code strays} for misplaced buckets. */
     private static Misplaced misplaced(Config config) {
         Config said = config.getConfig(config.hasPath("strays") ? "strays" : "misplaced");
         return new Misplaced(said.getLong("buckets"), said.getLong("bytes"), said.getStringList("names"));

@@ -6,19 +6,19 @@ import java.util.Optional;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.data.Stat;
 
-/** The document of this node in ZooKeeper, which is there while the node's session lives. One thread. */
+/** The ephemeral znode with the document of this node. One thread. */
 final class Registration {
     private final String name;
     private final String instance;
     private final long documentMaxBytes;
 
-    /** The document that this node wrote last, and the transaction that did. */
+    /** The document that this node wrote last, and its transaction. */
     private byte[] written = new byte[0];
 
     private long writtenMzxid;
 
     /**
-     * @param instance tells this node from another one of its name
+     * @param instance an id that distinguishes this node from another one of its name
      * @param documentMaxBytes a larger document of another node is not read
      */
     Registration(String name, String instance, long documentMaxBytes) {
@@ -28,9 +28,9 @@ final class Registration {
     }
 
     /**
-     * Sees to it that the document stands in ZooKeeper, whoever wrote there meanwhile.
+     * Writes the document unless it is there, also over what others wrote there.
      *
-     * @return where the other node is that has this one's name; empty if there is none, and the document stands
+     * @return the address of another node that is registered with this node's name; empty if the document is written
      */
     Optional<String> register(ZooKeeperSession zookeeper, byte[] json) throws Exception {
         String path = zookeeper.znodes().node(name);
@@ -47,7 +47,7 @@ final class Registration {
                         .map(at -> "at " + at)
                         .orElse("at an unknown address"));
             }
-            // Of this node's own last life: its session has not timed out yet.
+            // From the previous run of this node, whose session has not timed out yet.
             zookeeper.client().delete().withVersion(stat.getVersion()).forPath(path);
             stat = null;
         }
@@ -68,7 +68,7 @@ final class Registration {
         }
     }
 
-    /** Answers the transaction that wrote. */
+    /** Returns the transaction of the write. */
     private static long write(ZooKeeperSession zookeeper, String path, byte[] json, boolean isNew) throws Exception {
         if (!isNew) {
             return zookeeper.client().setData().forPath(path, json).getMzxid();

@@ -11,12 +11,12 @@ import java.util.HexFormat;
 import java.util.Optional;
 
 /**
- * A routing table as it was read: what a node made of the text of a znode.
+ * A routing table that was read from a znode.
  *
  * @param source the znode's path
  * @param mzxid the transaction that wrote the text
  * @param text the text
- * @param sha256 the hash of the canonical form, or of the text itself where it is no table, in hex
+ * @param sha256 the hash in hex of the canonical form, or of the text if it is not a table
  * @param table the table; empty if the text is refused
  * @param reason why it is refused; empty if it is not
  */
@@ -54,7 +54,7 @@ public record SeenTable(
         }
     }
 
-    /** Whether it is the same writing of the same text; a znode that was made anew starts its version numbers again. */
+    /** Whether it is the same write of the same text. (The version does not tell: a znode that was created again starts at 0.) */
     boolean isSameAs(SeenTable other) {
         return mzxid == other.mzxid && source.equals(other.source) && sha256.equals(other.sha256);
     }

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What this node says of itself, put together from what follows ZooKeeper. One thread. */
+/** Builds the document of this node. One thread. */
 final class SelfDescription {
     private final ZooKeeperSettings settings;
     private final Membership.Self self;
@@ -28,10 +28,10 @@ final class SelfDescription {
     }
 
     /**
-     * The document, without what the node holds where it would be too large.
+     * The document, without the holdings if it would be too large.
      *
-     * @param peer where other nodes reach this one
-     * @param clients where clients do; empty if none can
+     * @param peer the address for other nodes
+     * @param clients the address for clients; empty if there is none
      */
     NodeDocument now(String peer, String clients) {
         List<String> warnings = warnings();

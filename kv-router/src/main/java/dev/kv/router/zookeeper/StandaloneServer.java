@@ -13,14 +13,14 @@ import org.apache.zookeeper.server.admin.AdminServer.AdminServerException;
 import org.apache.zookeeper.util.ServiceUtils;
 
 /**
- * A ZooKeeper server without an ensemble, which takes its process for itself. What it answers is on disk by then: it may be
- * ended in any way at any time.
+ * A ZooKeeper server without an ensemble, in a process of its own. It forces writes onto the disk before it answers, so it may be
+ * killed at any time.
  */
 public final class StandaloneServer extends ZooKeeperServerMain {
     private static final int TICK_MILLIS = 2000;
     private static final int CONNECTIONS_MAX = 1024;
     private static final int PURGE_INTERVAL_HOURS = 1;
-    /** What ZooKeeper's documentation advises, and the least that it takes. */
+    /** The value that ZooKeeper's documentation recommends, and the lowest that it accepts. */
     private static final int KEPT_SNAPSHOTS = 3;
 
     private final InetAddress host;
@@ -32,20 +32,20 @@ public final class StandaloneServer extends ZooKeeperServerMain {
     }
 
     /**
-     * Serves for as long as it can. A fault that ZooKeeper does not survive ends the process with ZooKeeper's own status.
+     * Serves until it fails. A fault that ZooKeeper does not survive ends the process with ZooKeeper's own exit status.
      *
-     * @param address where it listens; port 0: any free one
-     * @param folder its data, which no other server uses
-     * @param answers is told the address once it answers
+     * @param address the address to listen on; port 0: any free port
+     * @param folder its data folder, used by no other server
+     * @param answers gets the bound address once the server answers
      * @throws java.net.BindException if it cannot listen there
      * @throws IOException if it cannot serve what is in the folder
      */
     public static void run(InetSocketAddress address, Path folder, Consumer<InetSocketAddress> answers)
             throws IOException {
-        // It would ask for a web server, which no release has.
+        // The admin server needs a web server, which no release contains.
         System.setProperty("zookeeper.admin.enableServer", "false");
         System.setProperty("zookeeper.maxCnxns", String.valueOf(CONNECTIONS_MAX));
-        // Past the hooks of an orderly end, which this is not.
+        // Without the shutdown hooks, which would end the process with status 0.
         ServiceUtils.setSystemExitProcedure(Runtime.getRuntime()::halt);
         File files = folder.toFile();
         new DatadirCleanupManager(files, files, KEPT_SNAPSHOTS, PURGE_INTERVAL_HOURS).start();
@@ -62,7 +62,7 @@ public final class StandaloneServer extends ZooKeeperServerMain {
         answers.accept(new InetSocketAddress(host, getClientPort()));
     }
 
-    /** What a file zoo.cfg would say. */
+    /** The settings of a file zoo.cfg. */
     private static final class Configuration extends ServerConfig {
         Configuration(InetSocketAddress address, File files) {
             clientPortAddress = address;

@@ -15,7 +15,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The routing table of this node: its own in ZooKeeper, else the common one, else the last that was good. One thread, but for
+ * The routing table of this node: its own in ZooKeeper, else the common one, else the last good one. One thread, except for
  * {@link #trouble}.
  */
 final class TableFollower {
@@ -32,7 +32,7 @@ final class TableFollower {
     /**
      * @param self the name of this node
      * @param tableMaxBytes larger tables are refused
-     * @param folder where the last good table is kept
+     * @param folder the folder for the last good table
      */
     TableFollower(String self, long tableMaxBytes, Path folder) {
         this.self = self;
@@ -40,7 +40,7 @@ final class TableFollower {
         this.lastGood = new LastGoodTable(folder);
     }
 
-    /** The last good table, from the disk; it is in force from now on. */
+    /** The last good table, from the disk; in force from now on. */
     Optional<TableInForce> begin() {
         return lastGood.read().map(kept -> {
             inForce = Optional.of(kept.table());
@@ -50,9 +50,9 @@ final class TableFollower {
     }
 
     /**
-     * Reads the table and puts it into force, if it is a new one and good.
+     * Reads the table, and puts it into force if it is new and valid.
      *
-     * @param follow takes the table that is to route
+     * @param follow gets the table to put into force
      */
     void follow(ZooKeeperSession zookeeper, Consumer<TableInForce> follow) throws Exception {
         Znodes znodes = zookeeper.znodes();
@@ -107,7 +107,7 @@ final class TableFollower {
         return new TableInForce(seen.table().orElseThrow(), seen.mzxid(), seen.source(), since);
     }
 
-    /** The table that routes; empty if none does yet. */
+    /** The table in force; empty if there is none yet. */
     Optional<SeenTable> inForce() {
         return inForce;
     }
@@ -117,12 +117,12 @@ final class TableFollower {
         return inForceSince;
     }
 
-    /** The newest text, if it is a good table. */
+    /** The newest text, if it is a valid table. */
     Optional<SeenTable> applied() {
         return newest.filter(table -> table.table().isPresent());
     }
 
-    /** The nodes that it names, in its order. */
+    /** The nodes of that table, in its order. */
     Set<String> named() {
         Set<String> named = new LinkedHashSet<>();
         applied()
@@ -133,9 +133,9 @@ final class TableFollower {
     }
 
     /**
-     * What came of the newest text, for this node's document.
+     * The state of the newest text, for this node's document.
      *
-     * @param warnings what is odd about it
+     * @param warnings the warnings about it
      */
     NodeDocument.Table seen(Znodes znodes, List<String> warnings) {
         String since = NodeDocument.text(newestSince);
@@ -151,13 +151,13 @@ final class TableFollower {
                         "", 0, "", State.MISSING, znodes.table() + " does not exist", List.of(), since));
     }
 
-    /** The table that routes, for this node's document. */
+    /** The table in force, for this node's document. */
     Optional<InForce> routes() {
         return inForce.map(
                 table -> new InForce(table.source(), table.mzxid(), table.sha256(), NodeDocument.text(inForceSince)));
     }
 
-    /** Why the last good table is not on the disk; empty if it is. Any thread. */
+    /** Why the last good table could not be written to the disk; empty if it was. Any thread. */
     Optional<String> trouble() {
         return lastGood.trouble();
     }

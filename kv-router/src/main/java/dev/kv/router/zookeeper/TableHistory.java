@@ -7,13 +7,13 @@ import java.util.Map;
 import java.util.OptionalLong;
 import org.apache.zookeeper.KeeperException;
 
-/** The tables that were applied, in ZooKeeper: one node's write wins, and the last 1000 stay. One thread. */
+/** The applied tables in ZooKeeper: one node writes each, and the last 1000 are kept. One thread. */
 final class TableHistory {
     private static final int TABLES_MAX = 1000;
 
     private final long documentMaxBytes;
 
-    /** The transaction of the last table that is known to be there. */
+    /** The transaction of the last table that is known to be in the history. */
     private OptionalLong written = OptionalLong.empty();
 
     /**
@@ -23,7 +23,7 @@ final class TableHistory {
         this.documentMaxBytes = documentMaxBytes;
     }
 
-    /** Writes the table into the history, unless it is there. */
+    /** Writes the table into the history if it is not there. */
     void keep(ZooKeeperSession zookeeper, SeenTable table, Instant since, Ignored ignored) throws Exception {
         if (written.equals(OptionalLong.of(table.mzxid()))) {
             return;

@@ -16,9 +16,9 @@ import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.data.Stat;
 
 /**
- * The routing tables in ZooKeeper and what the nodes say of them, as an operator sees and changes them. One thread.
+ * Access to the routing tables and the documents of the nodes in ZooKeeper, for the commands. One thread.
  *
- * <p>Every method waits for ZooKeeper, for a bounded time, and ends with a {@link ZooKeeperFailed} if it does not answer or refuses.
+ * <p>Every method waits for ZooKeeper for a bounded time, and throws {@link ZooKeeperFailed} if it does not answer or refuses.
  */
 public final class Tables implements AutoCloseable {
     private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
@@ -30,9 +30,9 @@ public final class Tables implements AutoCloseable {
     /**
      * A table in its znode.
      *
-     * @param table what nodes make of it
-     * @param version how often the znode was written since it was created
-     * @param since when it was written
+     * @param table its text, parsed as nodes do
+     * @param version the version of the znode, the number of writes since its creation
+     * @param since the time of the write
      */
     public record Stored(SeenTable table, int version, Instant since) {}
 
@@ -65,17 +65,17 @@ public final class Tables implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        // It would wait for the server, too.
+        // In another thread: it would wait for the server.
         Thread.ofVirtual().start(client::close);
         throw tables.bad("does not answer within " + CONNECT_MAX.toSeconds() + " s");
     }
 
-    /** Where kv's znodes are. */
+    /** The paths of kv's znodes. */
     public Znodes znodes() {
         return settings.znodes();
     }
 
-    /** A text as the nodes would take it from the znode. */
+    /** A text, parsed as nodes do. */
     public SeenTable see(String path, long mzxid, byte[] text) {
         return SeenTable.of(path, mzxid, text, tableMaxBytes);
     }
@@ -91,10 +91,10 @@ public final class Tables implements AutoCloseable {
     }
 
     /**
-     * Writes the text into the znode, if that is as it was read.
+     * Writes the text into the znode unless that has changed.
      *
-     * @param before what was read; empty if there was no znode
-     * @return the transaction that wrote it; empty if somebody else was faster
+     * @param before the state that was read; empty if there was no znode
+     * @return the transaction of the write; empty if the znode has changed
      */
     public OptionalLong write(String path, Optional<Stored> before, byte[] text) {
         try {
@@ -118,7 +118,7 @@ public final class Tables implements AutoCloseable {
         }
     }
 
-    /** The tables of the znode that were applied, the oldest first. */
+    /** The applied tables of the znode, oldest first. */
     public List<Past> history(String path) {
         List<Past> all = new ArrayList<>();
         for (String name : children(znodes().history())) {
@@ -129,7 +129,7 @@ public final class Tables implements AutoCloseable {
         return all;
     }
 
-    /** The table that this transaction wrote; empty if it was not applied, or so long ago that it is forgotten. */
+    /** The table of this transaction; empty if it was not applied, or is no longer in the history. */
     public Optional<Past> past(long mzxid) {
         String path = znodes().historyOf(mzxid);
         return past(path, path.substring(path.lastIndexOf('/') + 1));
@@ -152,7 +152,7 @@ public final class Tables implements AutoCloseable {
         });
     }
 
-    /** The nodes that are registered, and what each says of itself; that is empty where it cannot be read. */
+    /** The registered nodes with their documents; a document is empty if it cannot be read. */
     public SortedMap<String, Optional<NodeDocument>> nodes() {
         SortedMap<String, Optional<NodeDocument>> nodes = new TreeMap<>();
         children(znodes().nodes()).stream()
@@ -170,7 +170,7 @@ public final class Tables implements AutoCloseable {
         }
     }
 
-    /** What the znode holds, nothing if it was made without data; empty if there is no such znode. */
+    /** The data of the znode, of length 0 if it has none; empty if there is no such znode. */
     private Optional<byte[]> data(String path) {
         return ask(() -> {
             byte[] data = client.getData().forPath(path);
@@ -178,7 +178,7 @@ public final class Tables implements AutoCloseable {
         });
     }
 
-    /** The nodes that have a table of their own. */
+    /** The nodes with a table of their own. */
     public List<String> nodesWithOwnTable() {
         return children(znodes().tables()).stream()
                 .filter(RoutingTable.Node::isName)

@@ -9,12 +9,12 @@ import org.apache.zookeeper.Watcher;
 import org.apache.zookeeper.data.Stat;
 
 /**
- * ZooKeeper as a round of this node reads and writes it.
+ * The connection of this node to ZooKeeper.
  *
- * @param watcher hears of the next change of what is read
+ * @param watcher is notified of the next change of each znode that is read with a watch
  */
 record ZooKeeperSession(CuratorFramework client, Znodes znodes, Watcher watcher) {
-    /** What a znode holds. */
+    /** The data of a znode. */
     record Data(String path, long mzxid, Bytes bytes) {}
 
     /** The data of the znode, with a watch on it whether it exists or not; empty if it does not. */
@@ -44,7 +44,7 @@ record ZooKeeperSession(CuratorFramework client, Znodes znodes, Watcher watcher)
         }
     }
 
-    /** A znode that was made without data has none at all. */
+    /** A znode that was created without data has null. */
     private static byte[] orEmpty(byte[] bytes) {
         return bytes == null ? new byte[0] : bytes;
     }
@@ -60,7 +60,7 @@ record ZooKeeperSession(CuratorFramework client, Znodes znodes, Watcher watcher)
             try {
                 client.create().creatingParentsIfNeeded().forPath(path, new byte[0]);
             } catch (KeeperException.NodeExistsException e) {
-                // Another node was faster.
+                // Another node has created it.
             }
         }
     }
@@ -70,7 +70,7 @@ record ZooKeeperSession(CuratorFramework client, Znodes znodes, Watcher watcher)
         return client.getZookeeperClient().getZooKeeper().getSessionId();
     }
 
-    /** Whether it is not about one znode: nothing else can be read or written either. */
+    /** Whether the connection or session is lost, so that no other znode can be read either. */
     static boolean isGone(KeeperException e) {
         return switch (e.code()) {
             case CONNECTIONLOSS,

@@ -355,7 +355,7 @@ class MainTest {
         long pid = status().orElseThrow().getLong("pid");
         assertThat(start.out()).isEqualTo("foo@h runs, process " + pid + "\n");
 
-        assertThat(kv("start")).isEqualTo(new Outcome(0, "foo@h runs already, process " + pid + "\n", ""));
+        assertThat(kv("start")).isEqualTo(new Outcome(0, "foo@h is already running, process " + pid + "\n", ""));
 
         Outcome restart = kv("restart");
         assertThat(restart.status()).isZero();
@@ -423,7 +423,7 @@ class MainTest {
                 .isEqualTo(new Outcome(
                         1,
                         "",
-                        "kv: foo@h ended with status 7 and said nothing: see " + folder().resolve("log/kv.log")
+                        "kv: foo@h ended with status 7 without output: see " + folder().resolve("log/kv.log")
                                 + "\n"));
     }
 

@@ -44,7 +44,7 @@ class RemoteTest {
                     "foo@h runs in %s but does not answer: see its log; `kill -9 %d` ends it");
             assertFails(
                     new LocalAnswer.Broken("no answer came"),
-                    "foo@h broke off before its answer (no answer came), so it may have done this or a part of it: see its log");
+                    "foo@h closed the connection before its answer (no answer came), so the command may have been executed in whole or in part: see its log");
             assertFails(
                     new LocalAnswer.Absent(),
                     "foo@h runs in %s but has no socket there, as at the begin of a start and the end of a stop: try again;"
@@ -53,7 +53,7 @@ class RemoteTest {
         assertFails(new LocalAnswer.Absent(), "foo@h is not running in %s");
         assertFails(
                 new LocalAnswer.Broken("no answer came"),
-                "foo@h broke off before its answer (no answer came), so it may have done this or a part of it: it no longer"
+                "foo@h closed the connection before its answer (no answer came), so the command may have been executed in whole or in part: it no longer"
                         + " runs");
     }
 }

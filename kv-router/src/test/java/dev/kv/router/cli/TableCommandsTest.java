@@ -419,7 +419,7 @@ class TableCommandsTest {
                         new Outcome(
                                 7,
                                 "",
-                                "kv: the history of /kv/tables/foo@h has no other table before the one that is there: see `kv table history --node foo@h`\n"));
+                                "kv: the history of /kv/tables/foo@h has no other table before the current one: see `kv table history --node foo@h`\n"));
     }
 
     @Test
@@ -431,7 +431,7 @@ class TableCommandsTest {
 
         Outcome rollback = kv("table", "rollback");
 
-        assertThat(rollback.out()).contains("no bucket is sent elsewhere");
+        assertThat(rollback.out()).contains("no bucket is sent to another node");
         assertThat(table()).isEqualTo(HALVES);
     }
 
