@@ -157,7 +157,7 @@ class LifeCycleCommandsTest {
         String started = started(foo.kv("start"));
         assertThat(started).matches("foo@h runs, process [0-9]+\n");
         foo.converse("> CREATE x\n< OK\n");
-        assertThat(started(foo.kv("start"))).isEqualTo(started.replace("runs, ", "runs already, "));
+        assertThat(started(foo.kv("start"))).isEqualTo(started.replace("runs, ", "is already running, "));
 
         assertThat(foo.kv("status").succeeded().out())
                 .containsPattern("name +foo@h\n")
