@@ -43,7 +43,7 @@ final class GlobTest {
     }
 
     @Test
-    void noPatternTakesLong() {
+    void matchingTakesBoundedTime() {
         Glob stars = new Glob(Bytes.of("*a".repeat(1000) + "b"));
         Bytes name = Bytes.of("a".repeat(50_000));
         long start = System.nanoTime();

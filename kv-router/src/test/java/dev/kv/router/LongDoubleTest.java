@@ -32,7 +32,7 @@ final class LongDoubleTest {
         ".5, 1., 1.5",
         "+7, -7, 0",
     })
-    void sumsAreThoseOfC(String one, String other, String sum) {
+    void sumsEqualThoseOfLongDoubleInC(String one, String other, String sum) {
         BigDecimal added = LongDouble.add(number(one), number(other)).orElseThrow();
         assertThat(LongDouble.text(added)).isEqualTo(Bytes.of(sum));
     }
@@ -58,12 +58,12 @@ final class LongDoubleTest {
                 "1e-2147483647",
                 "1e99999999999"
             })
-    void whatIsNoNumberOrBeyondAllNumbersIsNone(String text) {
+    void malformedAndTooLargeNumbersAreRefused(String text) {
         assertThat(LongDouble.parse(Bytes.of(text))).isEmpty();
     }
 
     @Test
-    void sumsBeyondAllNumbersAreNone() {
+    void sumsThatAreTooLargeAreRefused() {
         BigDecimal large = number("1.1e4932");
         assertThat(LongDouble.add(large, large)).isEmpty();
         assertThat(LongDouble.add(large, number("-1.1e4932"))).isPresent();
@@ -72,7 +72,7 @@ final class LongDoubleTest {
     }
 
     @Test
-    void noTextTakesLong() {
+    void parsingTakesBoundedTime() {
         Bytes digits = Bytes.of("9".repeat(4_900) + "." + "9".repeat(200));
         long start = System.nanoTime();
         assertThat(LongDouble.parse(digits)).isPresent();

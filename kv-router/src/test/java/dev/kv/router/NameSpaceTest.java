@@ -34,14 +34,14 @@ final class NameSpaceTest {
     }
 
     @Test
-    void spansWithoutNamesOrOutOfOrderAreNone() {
+    void emptyAndUnorderedSpansAreRefused() {
         assertThatThrownBy(() -> span("b", "b")).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new NameSpace(List.of())).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new NameSpace(List.of(span("b", "d"), span("c", "e"))))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 
-    /** Whoever asks for a share gets what whoever asks for one of its names gets. */
+    /** The answer for a span equals the answer for each name in it. */
     @ParameterizedTest
     @ValueSource(
             strings = {

@@ -200,7 +200,8 @@ class TablesInZooKeeperTest {
                     .singleElement()
                     .asString()
                     .containsAnyOf(
-                            "/kv/table is not as expected: 0x", "nothing written: /kv/table has changed in the meantime");
+                            "/kv/table is not as expected: 0x",
+                            "nothing written: /kv/table has changed in the meantime");
             assertThat(foo.kv("table", "show").out()).isEqualTo(isFirst ? "*=foo@h\n" : "*=bar@h\n");
         }
     }

@@ -41,7 +41,8 @@ final class Deadlines {
     private void check() {
         long now = System.nanoTime();
         if (!armed || now - armedForNanos < 0) {
-            return; // The timer was armed again: for an earlier time, which was handled, or for a later one with its own task.
+            return; // The timer was armed again: for an earlier time, which was handled, or for a later one with its
+            // own task.
         }
         armed = false;
         List<Pending> late = new ArrayList<>();

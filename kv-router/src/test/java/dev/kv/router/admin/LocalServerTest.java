@@ -81,7 +81,7 @@ class LocalServerTest {
     }
 
     @Test
-    void aLongLineAndALongDocumentAreCarried() throws IOException {
+    void longLinesAndDocumentsAreTransferred() throws IOException {
         String line = "route " + "%00".repeat(64 * 1024);
         String text = "x".repeat(16 * 1024 * 1024);
         try (LocalServer _ = LocalServer.open(folder, BOUNDS, (asked, _) -> Map.of("line", asked, "text", text))) {
@@ -112,7 +112,7 @@ class LocalServerTest {
     }
 
     @Test
-    void aDocumentComesThoughNotAllBytesAreTaken() throws IOException {
+    void theDocumentFollowsInputThatWasNotReadToItsEnd() throws IOException {
         try (LocalServer _ = LocalServer.open(
                 folder,
                 BOUNDS,
@@ -149,7 +149,7 @@ class LocalServerTest {
     }
 
     @Test
-    void whatACrashLeftBehindIsReplaced() throws IOException {
+    void theSocketOfACrashedProcessIsReplaced() throws IOException {
         try (ServerSocketChannel crashed = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             crashed.bind(UnixDomainSocketAddress.of(folder.resolve("socket")));
         }
@@ -162,7 +162,7 @@ class LocalServerTest {
     }
 
     @Test
-    void aFolderWithALongPathIsReachedToo() throws IOException {
+    void aFolderWithALongPathWorks() throws IOException {
         Path deep = Files.createDirectories(folder.resolve("a".repeat(100)).resolve("b".repeat(200)));
         try (LocalServer _ = LocalServer.open(deep, BOUNDS, (line, _) -> Map.of("line", line))) {
             assertThat(deep.resolve("socket")).exists();
@@ -172,7 +172,7 @@ class LocalServerTest {
     }
 
     @Test
-    void anAnswerThatTakesTooLongIsNotWaitedFor() throws IOException {
+    void theClientGivesUpAfterItsTimeout() throws IOException {
         CountDownLatch asked = new CountDownLatch(1);
         CountDownLatch answer = new CountDownLatch(1);
         try (LocalServer _ = LocalServer.open(folder, BOUNDS, (line, _) -> {
@@ -207,7 +207,7 @@ class LocalServerTest {
     }
 
     @Test
-    void clientsThatSayNothingAreGivenUpSoThatOthersAreHeard() throws IOException {
+    void silentCallersAreClosedAndOthersServed() throws IOException {
         List<SocketChannel> silent = new ArrayList<>();
         try (LocalServer _ = echo()) {
             for (int i = 0; i < 20; i++) {
@@ -236,7 +236,7 @@ class LocalServerTest {
             assertThat(ask("0123456789a")).isInstanceOf(LocalAnswer.Broken.class);
             try (SocketChannel first = connect(folder);
                     SocketChannel second = connect(folder)) {
-                // Neither sends a line: both are sent away, and the next one has its turn.
+                // Neither sends a line: both are closed after the timeout, and the third is served.
                 assertThat(asked("third").getString("line")).isEqualTo("third");
                 assertThat(first.read(ByteBuffer.allocate(1))).isNegative();
                 assertThat(second.read(ByteBuffer.allocate(1))).isNegative();
@@ -244,7 +244,7 @@ class LocalServerTest {
             try (SocketChannel slow = connect(folder)) {
                 slow.write(ByteBuffer.wrap("read\n".getBytes(UTF_8)));
                 assertThat(slow.read(ByteBuffer.allocate(1))).isOne();
-                // It gives no piece.
+                // It sends no piece.
                 assertThat(slow.read(ByteBuffer.allocate(1))).isNegative();
             }
         }
@@ -299,13 +299,12 @@ class LocalServerTest {
 
     @ParameterizedTest
     @MethodSource("faults")
-    void aFaultOfTheNodeIsToldWithItsReasonAndEndsThatConversationAlone(Throwable fault, String why)
-            throws IOException {
+    void aFaultIsReportedToItsCallerAndEndsOnlyThatConversation(Throwable fault, String why) throws IOException {
         try (LocalServer _ = LocalServer.open(folder, BOUNDS, (line, caller) -> {
             if (line.equals("status")) {
                 return Map.of();
             }
-            // In the middle of what goes both ways, too.
+            // Also in the middle of streams in both directions.
             int _ = caller.input().read();
             caller.output().write(1);
             throw thrown(fault);
@@ -367,7 +366,7 @@ class LocalServerTest {
     }
 
     @Test
-    void aCallerThatGoesAwayInTheMiddleFreesItsPlace() throws Exception {
+    void aCallerThatDisconnectsFreesItsSlot() throws Exception {
         BlockingQueue<Boolean> ended = new LinkedBlockingQueue<>();
         try (LocalServer _ = LocalServer.open(folder, BOUNDS, (_, caller) -> {
             try {
@@ -402,7 +401,7 @@ class LocalServerTest {
                 "<\0\0\0\5ab",
                 ">"
             })
-    void anAnswerThatIsCutShortOrMakesNoSenseIsToldFromSilence(String said) throws Exception {
+    void aTruncatedOrMalformedAnswerIsNotReportedAsSilence(String said) throws Exception {
         try (ServerSocketChannel node = listen()) {
             CompletableFuture<Void> saying = CompletableFuture.runAsync(() -> say(node, said.getBytes(ISO_8859_1)));
 
@@ -451,7 +450,7 @@ class LocalServerTest {
         return listening;
     }
 
-    /** As a node that takes a line, and ends in the middle of its answer. */
+    /** Acts as a node that reads a line and closes the connection in the middle of its answer. */
     private static void say(ServerSocketChannel node, byte[] said) {
         try (SocketChannel channel = node.accept()) {
             assertThat(channel.read(ByteBuffer.allocate(64))).isPositive();

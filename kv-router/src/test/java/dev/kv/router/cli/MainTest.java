@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-/** The command line in processes of its own, in a folder that looks like a release. */
+/** The commands as processes, in a folder laid out as a release. */
 @Timeout(120)
 class MainTest {
     private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -47,7 +47,7 @@ class MainTest {
     private final Map<String, String> environment = new HashMap<>(Map.of("KV_NODE", "foo@h", "KV_PEER_PORT", "0"));
     private final List<Process> processes = new ArrayList<>();
 
-    /** What became of a command. */
+    /** The outcome of a command. */
     private record Outcome(int status, String out, String err) {}
 
     @BeforeEach
@@ -95,7 +95,7 @@ class MainTest {
                 Files.readString(printed(number, "err"), UTF_8));
     }
 
-    /** What the process with the number printed. */
+    /** The output of the process with this id. */
     private Path printed(int number, String stream) {
         return home.resolve(stream + number);
     }
@@ -158,7 +158,7 @@ class MainTest {
     }
 
     @Test
-    void aBadStartIsOneLine() throws Exception {
+    void aBadStartPrintsOneLine() throws Exception {
         Outcome outcome = kv("run", "-Dkv.router.port=70000");
 
         assertThat(outcome)
@@ -167,7 +167,7 @@ class MainTest {
     }
 
     @Test
-    void aStartThatFailsLateIsOneLineTooAndEndsTheProcess() throws Exception {
+    void aStartThatFailsLatePrintsOneLineAndEndsTheProcess() throws Exception {
         Files.createDirectories(folder());
         Cookie.readOrMake(folder().resolve("cookie"));
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -197,7 +197,7 @@ class MainTest {
             zookeeper --port 70000 | --port 70000: expected a port from 0 to 65535 | kv help zookeeper
             status --config | Missing required parameter for option '--config' (FILE) | kv help status
             """)
-    void aCommandLineThatMakesNoSenseIsOneLineAndAHint(String words, String message, String hint) {
+    void aWrongCommandLineGetsOneLineAndAHint(String words, String message, String hint) {
         PrintStream err = System.err;
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
         System.setErr(new PrintStream(printed, true, UTF_8));
@@ -331,7 +331,7 @@ class MainTest {
     }
 
     @Test
-    void aNodeThatHoldsItsFolderAndDoesNotAnswerIsToldFromOneThatIsNotRunning() throws Exception {
+    void aNodeThatDoesNotAnswerIsDistinguishedFromAStoppedOne() throws Exception {
         try (NodeFolder _ = NodeFolder.hold(folder()).orElseThrow()) {
             assertThat(kv("status"))
                     .isEqualTo(new Outcome(
@@ -391,7 +391,7 @@ class MainTest {
     }
 
     @Test
-    void aStartInTheBackgroundThatFailsTellsTheReason() throws Exception {
+    void aFailedStartInTheBackgroundPrintsTheReason() throws Exception {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             Outcome outcome = kv("start", "-Dkv.router.host=127.0.0.1", "-Dkv.router.port=" + taken.getLocalPort());
 
@@ -402,7 +402,7 @@ class MainTest {
     }
 
     @Test
-    void aConfigurationThatCouldNotStartLeavesARunningNodeAsItIs() throws Exception {
+    void aRestartWithABadConfigurationLeavesTheNodeRunning() throws Exception {
         run();
 
         Outcome outcome = kv("restart", "-Dkv.router.hops-max=0");
@@ -413,7 +413,7 @@ class MainTest {
     }
 
     @Test
-    void aProcessThatEndsWithoutAWordIsReported() throws Exception {
+    void aProcessThatEndsWithoutOutputIsReported() throws Exception {
         String program = Files.readString(home.resolve("bin/kv"));
         writeProgram("[ \"$1\" = run ] && exit 7\n" + program.substring(program.indexOf('\n') + 1));
 
@@ -423,12 +423,11 @@ class MainTest {
                 .isEqualTo(new Outcome(
                         1,
                         "",
-                        "kv: foo@h ended with status 7 without output: see " + folder().resolve("log/kv.log")
-                                + "\n"));
+                        "kv: foo@h ended with status 7 without output: see " + folder().resolve("log/kv.log") + "\n"));
     }
 
     @Test
-    void whatTheProcessOfTheStartBeforePrintedIsKept() throws Exception {
+    void theOutputOfThePreviousStartIsKept() throws Exception {
         Path log = Files.createDirectories(folder().resolve("log"));
         Files.writeString(log.resolve("console.log"), "a crash\n");
 
@@ -438,7 +437,7 @@ class MainTest {
     }
 
     @Test
-    void theWayOfARequestIsPrintedHopByHop() throws Exception {
+    void thePathOfARequestIsPrintedHopByHop() throws Exception {
         Files.writeString(home.resolve("config/kv.conf"), """
                 kv.router.table = "a..m=bar@h,n..y=baz@h"
                 kv.router.peers { "bar@h" = "127.0.0.1:1" }

@@ -22,7 +22,7 @@ class RemoteTest {
     }
 
     @Test
-    void aDocumentIsWhatTheNodeSays() {
+    void theDocumentOfTheNodeIsReturned() {
         assertThat(new Remote("foo@h", folder)
                         .documentOf(new LocalAnswer.Document(ConfigFactory.parseString("{keys: 3}")))
                         .getInt("keys"))
@@ -30,7 +30,7 @@ class RemoteTest {
     }
 
     @Test
-    void whatFailsIsToldWithTheReasonOfTheNode() {
+    void aRefusalHasTheReasonOfTheNode() {
         assertFails(
                 new LocalAnswer.Refused("no space left for /data: delete keys"),
                 "foo@h: no space left for /data: delete keys");

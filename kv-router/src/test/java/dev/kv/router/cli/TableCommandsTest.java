@@ -40,7 +40,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What an operator sees and changes, with a ZooKeeper server and nodes in this process. */
+/** The table commands, with a ZooKeeper server and nodes in this process. */
 @Timeout(60)
 class TableCommandsTest {
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
@@ -53,7 +53,7 @@ class TableCommandsTest {
     private TestingServer server;
     private CuratorFramework raw;
 
-    /** What became of a command. */
+    /** The outcome of a command. */
     private record Outcome(int status, String out, String err) {
         Config json() {
             return ConfigFactory.parseString("it: " + out);
@@ -122,7 +122,7 @@ class TableCommandsTest {
 
     @ParameterizedTest
     @CsvSource({"127.0.0.1:port", "127.0.0.1:70000", "','", "127.0.0.1:2181/a//b"})
-    void serversThatCannotBeServersAreToldOfAtOnce(String connect) {
+    void malformedServersAreReportedAtOnce(String connect) {
         assertThat(kvOn(connect, "nodes"))
                 .isEqualTo(new Outcome(
                         1,
@@ -133,7 +133,7 @@ class TableCommandsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"-5s", "soon"})
-    void aTimeThatIsNoneMakesNoSense(String timeout) {
+    void aMalformedTimeoutIsRefused(String timeout) {
         Outcome wait = kv("table", "wait", "--timeout", timeout);
         assertThat(wait.status()).isEqualTo(2);
         assertThat(wait.err()).contains("--timeout " + timeout + ": expected a duration such as 30s");
@@ -167,7 +167,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void aChangeTellsWhichBucketsGoFromWhomToWhom() throws Exception {
+    void aChangeListsTheBucketsThatMoveFromNodeToNode() throws Exception {
         node("foo@h");
         node("bar@h", "server", Map.of());
         kv("table", "set", HALVES);
@@ -237,7 +237,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void aCheckTellsWhatIsOddAndChangesNothing() throws Exception {
+    void aCheckPrintsWarningsAndChangesNothing() throws Exception {
         node("front@h", "server", Map.of());
 
         Outcome check = kv("table", "check", "a=front@h,a=foo@h");
@@ -251,7 +251,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void aTableThatIsNotAsExpectedStays() throws Exception {
+    void anUnexpectedTableIsNotReplaced() throws Exception {
         assertThat(kv("table", "set", HALVES, "--expect", "0x1").status()).isEqualTo(4);
         assertThat(kv("table", "set", HALVES, "--expect", "0x0").status()).isZero();
 
@@ -266,7 +266,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void ofTwoOperatorsAtOnceOneWinsAndTheOtherIsTold() throws Exception {
+    void ofTwoConcurrentWritesOneSucceedsAndTheOtherFails() throws Exception {
         kv("table", "set", HALVES);
         String expected = mzxid("/kv/table");
 
@@ -285,7 +285,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void bucketsThatANodeHoldsAreNotSentElsewhereUnasked() throws Exception {
+    void aTableThatStrandsBucketsNeedsAnOption() throws Exception {
         kv("table", "set", HALVES);
         node("foo@h", "combined", Map.of("apple", 100L, "melon", 20L));
         assertThat(kv("table", "wait").status()).isZero();
@@ -309,7 +309,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void aNodeWithATableOfItsOwnIsNotAskedAboutTheOneOfAll() throws Exception {
+    void aNodeWithItsOwnTableDoesNotCountForTheCommonOne() throws Exception {
         kv("table", "set", HALVES);
         assertThat(kv("table", "set", "*=foo@h", "--node", "foo@h").status()).isZero();
         node("foo@h", "combined", Map.of("apple", 100L));
@@ -356,7 +356,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void aWaitThatIsOverListsWhoHasNotAppliedTheTable() throws Exception {
+    void aWaitThatTimesOutListsTheNodesThatHaveNotAppliedTheTable() throws Exception {
         kv("table", "set", HALVES);
         node("foo@h");
         assertThat(kv("table", "wait").status()).isZero();
@@ -379,7 +379,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void tablesThatWereAppliedAreListedAndComeBack() throws Exception {
+    void appliedTablesAreListedAndCanBeRolledBackTo() throws Exception {
         node("foo@h");
         for (String table : List.of("*=foo@h", HALVES, SHIFTED)) {
             assertThat(kv("table", "set", table).status()).isZero();
@@ -436,7 +436,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void nodesAreListedAndThoseThatNobodyHasSeen() throws Exception {
+    void registeredAndAbsentNodesAreListed() throws Exception {
         kv("table", "set", HALVES);
         node("foo@h", "combined", Map.of("apple", 100L, "zebra", 7L));
         kv("table", "wait");
@@ -457,7 +457,7 @@ class TableCommandsTest {
 
     @ParameterizedTest
     @CsvSource({"table,show", "table,wait", "table,history", "table,rollback", "nodes,--json"})
-    void withoutZooKeeperInTheConfigurationACommandSaysSo(String command, String word) {
+    void aCommandWithoutZooKeeperInTheConfigurationFails(String command, String word) {
         Outcome outcome = kvOn("", command, word);
 
         assertThat(outcome.status()).isEqualTo(1);
@@ -468,7 +468,7 @@ class TableCommandsTest {
     }
 
     @Test
-    void aZooKeeperThatDoesNotAnswerIsToldInOneLine() throws Exception {
+    void anUnreachableZooKeeperIsReportedInOneLine() throws Exception {
         try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             String connect = "127.0.0.1:" + silent.getLocalPort();
 

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code kv zookeeper} and {@code bin/zkCli.sh}, each a process of its own, in a folder that looks like a release. */
+/** {@code kv zookeeper} and {@code bin/zkCli.sh} as processes, in a folder laid out as a release. */
 @Timeout(120)
 class ZooKeeperCommandTest {
     private static final Pattern ANSWERS =
@@ -36,7 +36,7 @@ class ZooKeeperCommandTest {
 
     private final List<Process> servers = new ArrayList<>();
 
-    /** What became of a process. */
+    /** The outcome of a process. */
     private record Outcome(int status, String out, String err) {}
 
     /** A server that answers. */

@@ -30,7 +30,7 @@ class LayersTest {
     }
 
     @Test
-    void eachLayerWinsOverThoseBelowIt() throws IOException {
+    void eachLayerOverridesThoseBelowIt() throws IOException {
         Files.writeString(site, "kv.router { port = 1, hops-max = 1, timeout = 1s, table = \"a=x@h\" }");
         Files.writeString(extra, "kv.router { port = 2, hops-max = 2, table = \"b=x@h\" }");
         Map<String, String> environment = Map.of("KV_PEER_PORT", "3", "KV_TABLE", "c=x@h");
@@ -56,7 +56,7 @@ class LayersTest {
     }
 
     @Test
-    void substitutionsSeeTheOutcomeOfAllLayers() throws IOException {
+    void substitutionsSeeTheResultOfAllLayers() throws IOException {
         Files.writeString(site, "kv.router.table = \"*=\"${kv.node.name}");
 
         Settings settings = Layers.of(home, Map.of("kv.node.name", "foo@h")).load();
@@ -147,7 +147,7 @@ class LayersTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"kv.router.peers.a@h", "", "kv..node"})
-    void aKeyOfTheCommandLineThatIsNoneEndsTheStart(String key) {
+    void aMalformedKeyOfTheCommandLineEndsTheStart(String key) {
         assertThatThrownBy(() -> Layers.of(home, Map.of(key, "1")).load())
                 .isInstanceOf(BadStart.class)
                 .hasMessageStartingWith("-D" + key + ": ");
@@ -161,7 +161,7 @@ class LayersTest {
     }
 
     @Test
-    void aFileThatCannotBeReadIsNotTakenForOneThatIsNotThere() throws IOException {
+    void anUnreadableFileIsNotTreatedAsMissing() throws IOException {
         Files.createDirectory(site);
 
         assertThatThrownBy(() -> Layers.of(home, Map.of()).load())
@@ -177,7 +177,7 @@ class LayersTest {
                 "kv.node.name = foo@h",
                 "kv.node.dir = ${kv.node.dir}/x/${"
             })
-    void aFileThatIsNoConfigurationEndsTheStartWithOneLine(String text) throws IOException {
+    void aMalformedFileEndsTheStartWithOneLine(String text) throws IOException {
         Files.writeString(site, text);
 
         assertThatThrownBy(() -> Layers.of(home, Map.of()).load())

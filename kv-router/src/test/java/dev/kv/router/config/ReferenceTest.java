@@ -9,7 +9,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Every key of kv-router and its default: sites rely on both, so that a change here is a change of the contract. */
+/** All keys of kv-router with their defaults. Sites rely on both: a change here is a change of the contract. */
 class ReferenceTest {
     @Test
     void theKeysAndDefaultsAreTheseAndNoOthers(@TempDir Path home) {

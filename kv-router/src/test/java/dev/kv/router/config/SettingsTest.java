@@ -28,7 +28,7 @@ class SettingsTest {
     }
 
     @Test
-    void sizesAndDurationsCarryUnits() {
+    void sizesAndDurationsHaveUnits() {
         Settings settings = Layers.of(home, Map.of("kv.router.value-max", "3 MB", "kv.router.timeout", "1.5s"))
                 .load();
 
@@ -51,7 +51,7 @@ class SettingsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"70000", "-1", "65536", "", "http", "4041.5", "0x10", "99999999999999999999"})
-    void whatIsNoPortIsRefused(String value) {
+    void invalidPortsAreRefused(String value) {
         assertThatThrownBy(() -> with("kv.router.port", value).port("kv.router.port"))
                 .isInstanceOf(BadStart.class)
                 .hasMessage("kv.router.port = \"" + value + "\" (-Dkv.router.port): expected a port from 0 to 65535");
@@ -59,7 +59,7 @@ class SettingsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"0", "49ms", "2h", "-5s", "soon", "", "5 parsecs"})
-    void whatIsNoDurationInBoundsIsRefused(String value) {
+    void invalidDurationsAreRefused(String value) {
         assertThatThrownBy(() -> with("kv.router.timeout", value)
                         .duration("kv.router.timeout", Duration.ofMillis(50), Duration.ofHours(1)))
                 .isInstanceOf(BadStart.class)
@@ -76,7 +76,7 @@ class SettingsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"0", "2GiB", "-1", "large", "", "9999999999999TiB"})
-    void whatIsNoSizeInBoundsIsRefused(String value) {
+    void invalidSizesAreRefused(String value) {
         assertThatThrownBy(() -> with("kv.router.value-max", value).size("kv.router.value-max", 1024, 1L << 30))
                 .isInstanceOf(BadStart.class)
                 .hasMessage("kv.router.value-max = \"" + value
@@ -109,14 +109,14 @@ class SettingsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "a\0b"})
-    void whatIsNoPathIsRefused(String value) {
+    void invalidPathsAreRefused(String value) {
         assertThatThrownBy(() -> with("kv.node.dir", value).path("kv.node.dir"))
                 .isInstanceOf(BadStart.class)
                 .hasMessageEndingWith("(-Dkv.node.dir): expected a path");
     }
 
     @Test
-    void anOpenSectionHasTheNamesThatTheSiteGives() {
+    void keysOfAnOpenSectionAreChosenByTheSite() {
         Settings settings = Layers.of(
                         home,
                         Map.of("kv.router.peers.\"foo@h.example\"", "10.0.0.1:1", "kv.router.peers.\"bar@h\"", "h:2"))

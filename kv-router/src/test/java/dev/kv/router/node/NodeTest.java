@@ -65,7 +65,7 @@ class NodeTest {
         nodes.forEach(node -> node.stop(Duration.ZERO));
     }
 
-    /** Storage that knows no buckets and tells what happens to it. */
+    /** A storage without buckets that records its calls. */
     private Engine storage() {
         return settings -> {
             events.add("storage configured");
@@ -144,7 +144,7 @@ class NodeTest {
         }
     }
 
-    /** A door that lets nobody in and tells what happens to it. */
+    /** A door that accepts nobody and records its calls. */
     private Door door() {
         return settings -> {
             events.add("door configured");
@@ -234,7 +234,7 @@ class NodeTest {
     }
 
     @Test
-    void aPartThatCannotStartTakesTheOthersDownAgain() {
+    void aPartThatCannotStartStopsTheOthersAgain() {
         Door wrong = settings -> (stores, loops, facts) -> {
             throw new BadStart("the port is in use");
         };
@@ -248,7 +248,7 @@ class NodeTest {
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
-    void aPartThatFailsToStopKeepsNoOtherFromIt(boolean isError) {
+    void aPartThatFailsToStopDoesNotPreventOthersFromStopping(boolean isError) {
         Door failing = settings -> (stores, loops, facts) -> new Door.Open() {
             @Override
             public InetSocketAddress address() {
@@ -349,7 +349,7 @@ class NodeTest {
             kv.router.unsent-max      | 1            | expected a size from 1MiB to 16GiB
             kv.router.table-max       | 1GiB         | expected a size from 1KiB to 1MiB
             """)
-    void nonsenseIsRefused(String key, String value, String why) {
+    void invalidSettingsAreRefused(String key, String value, String why) {
         assertThatThrownBy(() -> configure(combined(), Map.of(key, value)))
                 .isInstanceOf(BadStart.class)
                 .hasMessageStartingWith(key + " = \"" + value + "\" (-D" + key + "): " + why);
@@ -375,7 +375,7 @@ class NodeTest {
     }
 
     @Test
-    void isWhatItsReleaseContains() {
+    void itsRoleFollowsFromItsRelease() {
         assertThat(combined().role()).isEqualTo("combined");
         assertThat(release(Optional.of(storage()), Optional.empty()).role()).isEqualTo("storage");
         assertThat(release(Optional.empty(), Optional.of(door())).role()).isEqualTo("server");
@@ -383,7 +383,7 @@ class NodeTest {
     }
 
     @Test
-    void tellsItsStateAtTheLocalSocket() {
+    void reportsItsStateAtTheLocalSocket() {
         Node node = start(combined(), Map.of("kv.router.table", "a..m=foo@h"));
 
         Config status = ask("status");
@@ -435,7 +435,7 @@ class NodeTest {
     }
 
     @Test
-    void answersWhatItDoesNotKnow() {
+    void refusesUnknownCommandsAtTheLocalSocket() {
         start(combined(), Map.of());
 
         assertThat(LocalClient.ask(folder(), "dance now", LIMIT))
@@ -443,7 +443,7 @@ class NodeTest {
     }
 
     @Test
-    void tellsTheWayOfARequestAcrossNodes() {
+    void reportsThePathOfARequestAcrossNodes() {
         Node bar =
                 start(combined(), Map.of("kv.node.name", "bar@h", "kv.node.dir", "bar", "kv.router.table", "n*=bar@h"));
         String barAddress = "127.0.0.1:" + bar.peerAddress().orElseThrow().getPort();
@@ -477,7 +477,7 @@ class NodeTest {
     }
 
     @Test
-    void handsItsDoorStoresThatFollowTheTable() throws Exception {
+    void givesItsDoorStoresThatFollowTheTable() throws Exception {
         CompletableFuture<Supplier<Store>> handed = new CompletableFuture<>();
         CompletableFuture<Loops> loopsHanded = new CompletableFuture<>();
         Door taking = settings -> (stores, loops, facts) -> {

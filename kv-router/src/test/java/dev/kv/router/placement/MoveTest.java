@@ -40,7 +40,7 @@ class MoveTest {
                 "sa*=foo@h,s=foo@h; sab*=baz@h,sa*=bar@h,s=foo@h; sa* foo@h bar@h|sab* foo@h baz@h",
                 "s=foo@h; sab*=foo@h,sa*=bar@h,s=foo@h; sa* foo@h bar@h|sab* foo@h foo@h",
             })
-    void tellsWhichBucketsGoFromWhomToWhom(String before, String after, String moves) throws Exception {
+    void listsTheBucketsThatMoveFromNodeToNode(String before, String after, String moves) throws Exception {
         List<String> told = Move.between(RoutingTable.parse(before), RoutingTable.parse(after)).stream()
                 .map(move -> move.range() + " " + move.from().orElse("nobody") + " "
                         + move.to().orElse("nobody"))
@@ -50,7 +50,7 @@ class MoveTest {
     }
 
     @Test
-    void tellsOfEveryNameWhatTheTablesDoWithIt() throws Exception {
+    void agreesWithTheTablesForEveryName() throws Exception {
         long seed = System.nanoTime();
         Random random = new Random(seed);
         for (int round = 0; round < 100; round++) {

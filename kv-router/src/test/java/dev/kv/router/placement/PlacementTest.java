@@ -17,7 +17,7 @@ final class PlacementTest {
     }
 
     @Test
-    void theFirstEntryThatMatchesSaysWhereABucketIs() throws Exception {
+    void theFirstMatchingEntryPlacesABucket() throws Exception {
         Placement placement = ofFoo("shop-*=bar@h:4141,a..m=foo@h,s=foo@h:1");
 
         assertThat(placement.of(Bytes.of("shop-1")))
@@ -33,9 +33,9 @@ final class PlacementTest {
         assertThat(ofFoo("").of(Bytes.of("apple"))).isInstanceOf(Nowhere.class);
     }
 
-    /** Each request asks. */
+    /** Every request is placed. */
     @Test
-    void theQuestionTakesNoGarbage() throws Exception {
+    void placingABucketAllocatesNothing() throws Exception {
         Placement placement = ofFoo("shop-*=bar@h,sh*=foo@h,a..m=foo@h,n..z=bar@h");
         Bytes[] names = {Bytes.of("shop-1"), Bytes.of("shopping"), Bytes.of("apple"), Bytes.of("1"), Bytes.EMPTY};
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();

@@ -27,7 +27,7 @@ class StrandedTest {
     }
 
     @Test
-    void anotherWritingOfTheSameTableStrandsNothing() throws Exception {
+    void anEqualTableWithAnotherTextStrandsNothing() throws Exception {
         assertThat(stranded("a..m=foo@h", HOLDINGS, "a=foo@h:4141,b..m=foo@h")).isEmpty();
     }
 
@@ -44,7 +44,7 @@ class StrandedTest {
     }
 
     @Test
-    void theEntriesThatHoldBucketsStandForATableThatIsNotKnown() throws Exception {
+    void entriesWithBucketsReplaceAnUnknownTable() throws Exception {
         RoutingTable after = RoutingTable.parse("a..l=foo@h");
 
         assertThat(Stranded.on("foo@h", Stranded.entriesOf(HOLDINGS), HOLDINGS, after))

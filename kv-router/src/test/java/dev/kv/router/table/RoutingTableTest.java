@@ -83,7 +83,7 @@ class RoutingTableTest {
     }
 
     @Test
-    void theFirstEntryThatMatchesWins() throws Malformed {
+    void theFirstMatchingEntryApplies() throws Malformed {
         RoutingTable table = RoutingTable.parse("ab*=1@h,a=2@h,a..c=3@h,*=4@h");
 
         assertThat(nodeOf(table, "abc")).isEqualTo("1@h");
@@ -191,12 +191,12 @@ class RoutingTableTest {
                 "',a=x@h'          | 1 | 1 | expected an entry, found a comma: was the table cut at a blank?",
                 "'a=x@h,,b=y@h'    | 1 | 7 | expected an entry, found a second comma",
             })
-    void anErrorTellsItsPlaceAndWhatWasExpected(String text, int line, int column, String message) {
+    void anErrorHasItsPlaceAndWhatWasExpected(String text, int line, int column, String message) {
         assertMalformed(text, line, column, message);
     }
 
     @Test
-    void anErrorInAFileTellsItsLine() {
+    void anErrorInAFileHasItsLine() {
         assertMalformed(
                 "# ü\r\na=x@h,\r\n\r\n  b=y",
                 4,
@@ -217,7 +217,7 @@ class RoutingTableTest {
     }
 
     @Test
-    void aNodeNameAndItsHostHaveAGreatestLength() throws Malformed {
+    void theLengthsOfNodeNamesAndHostsAreBounded() throws Malformed {
         String longest = "n".repeat(64) + "@" + "h".repeat(253);
 
         assertThat(RoutingTable.parse("a=" + longest).entries().getFirst().node())
@@ -297,7 +297,7 @@ class RoutingTableTest {
     }
 
     @Test
-    void warningsStayFewAndShort() throws Malformed {
+    void warningsAreBounded() throws Malformed {
         String same = IntStream.range(0, 100).mapToObj(i -> "a=x@h").collect(Collectors.joining(","));
         assertThat(RoutingTable.parse("*=x@h," + same).warnings())
                 .hasSize(17)
@@ -315,7 +315,7 @@ class RoutingTableTest {
     }
 
     @Test
-    void findingMakesNoGarbage() throws Malformed {
+    void findingAllocatesNothing() throws Malformed {
         RoutingTable table = RoutingTable.parse("shop-*=x@h,a..z=y@h");
 
         assertThat(table.find(Bytes.of("shop-1"))).isSameAs(table.find(Bytes.of("shop-2")));
@@ -408,7 +408,7 @@ class RoutingTableTest {
     /** The largest table that a node takes, in the worst order, and its worst reader. */
     @Test
     @Timeout(30)
-    void aTableOfAsManyPrefixesWithOneFirstByteAsFitIsReadInTimeByTheirNumber() throws Malformed {
+    void manyPrefixesWithOneFirstByteAreParsedInLinearithmicTime() throws Malformed {
         StringBuilder text = new StringBuilder();
         for (int i = 0; text.length() < 1024 * 1024 - 32; i++) {
             text.append(text.isEmpty() ? "" : ",")
@@ -427,7 +427,7 @@ class RoutingTableTest {
 
     @Test
     @Timeout(30)
-    void prefixesOfPrefixesAreReadInTime() throws Malformed {
+    void nestedPrefixesAreParsedInLinearithmicTime() throws Malformed {
         List<String> nested = new ArrayList<>();
         for (int length = 1_400; length > 0; length--) {
             nested.add("a".repeat(length) + "*=n" + length + "@h");

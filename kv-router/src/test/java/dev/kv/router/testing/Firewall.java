@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
 
-/** A port that stands before another one and can be closed, cut, made silent and slow, as a network can. */
+/** A proxy for a port that can refuse, reset, stall and delay connections, as a network can. */
 public final class Firewall implements AutoCloseable {
     private static final int BUFFER_BYTES = 64 * 1024;
 
@@ -44,12 +44,12 @@ public final class Firewall implements AutoCloseable {
         return InetSocketAddress.createUnresolved("127.0.0.1", listener.getLocalPort());
     }
 
-    /** From now on not a byte passes, in neither direction; connections stay, and new ones are taken. */
+    /** Passes no bytes from now on, in either direction; connections stay open, and new ones are accepted. */
     public synchronized void silence() {
         silent = true;
     }
 
-    /** Lets everything pass again, what was held back included. */
+    /** Passes all bytes again, those that were held back first. */
     public synchronized void open() {
         silent = false;
         chunkBytes = BUFFER_BYTES;

@@ -1,2 +1,2 @@
-/** What tests of several nodes need, in this module and in others. */
+/** Helpers for tests of several nodes, in this module and in others. */
 package dev.kv.router.testing;

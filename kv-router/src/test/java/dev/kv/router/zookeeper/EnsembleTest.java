@@ -26,7 +26,7 @@ class EnsembleTest {
     private final AtomicReference<TableInForce> inForce = new AtomicReference<>();
 
     @Test
-    void aNodeFollowsAnEnsembleAsLongAsThatHasAQuorumAndRoutesOnWithoutOne(@TempDir Path folder) throws Exception {
+    void aNodeFollowsAnEnsembleWithAQuorumAndKeepsItsTableWithoutOne(@TempDir Path folder) throws Exception {
         try (TestingCluster ensemble = new TestingCluster(3)) {
             ensemble.start();
             ZooKeeperSettings settings = new ZooKeeperSettings(

@@ -61,7 +61,7 @@ class MembershipTest {
     private Firewall firewall;
     private CuratorFramework operator;
 
-    /** A node: what follows the table, and the table that it was told last. */
+    /** A node: its membership, and the table that it got last. */
     private final class Node implements AutoCloseable {
         private final Membership membership;
         private volatile TableInForce inForce;
@@ -111,7 +111,7 @@ class MembershipTest {
             return Metrics.texts(membership.metrics());
         }
 
-        /** What stands in ZooKeeper of this node. */
+        /** The document of a node in ZooKeeper. */
         NodeDocument says(String name) throws Exception {
             return NodeDocument.read(operator.getData().forPath(ZNODES.node(name)), DOCUMENT_MAX_BYTES);
         }
@@ -197,7 +197,7 @@ class MembershipTest {
     }
 
     @Test
-    void aNodeSaysWhatItMadeOfTheTable() throws Exception {
+    void aNodeRegistersTheStateOfItsTable() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
 
@@ -263,7 +263,7 @@ class MembershipTest {
     }
 
     @Test
-    void withoutATableRequestsHearThatThereIsNoneYet() throws Exception {
+    void requestsFailUntilThereIsATable() throws Exception {
         Node foo = node("foo@h").join();
         assertThat(foo.inForce.absence()).contains("/kv/table does not exist");
         assertThat(foo.membership.document().orElseThrow().table().state()).isEqualTo(State.MISSING);
@@ -274,7 +274,7 @@ class MembershipTest {
     }
 
     @Test
-    void aDeletedTableGoesOnToRouteAcrossRestartsToo() throws Exception {
+    void aDeletedTableStaysInForceAcrossRestarts() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         operator.delete().forPath(ZNODES.table());
@@ -289,7 +289,7 @@ class MembershipTest {
     }
 
     @Test
-    void aTableOfANodesOwnStandsInPlaceOfTheCommonOne() throws Exception {
+    void aNodesOwnTableReplacesTheCommonOne() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         Node bar = node("bar@h").join();
@@ -308,7 +308,7 @@ class MembershipTest {
     }
 
     @Test
-    void aTableThatWasMadeAnewWhileTheNodeWasCutOffIsFollowed() throws Exception {
+    void aTableThatWasCreatedAgainWhileTheNodeWasCutOffIsApplied() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         firewall.silence();
@@ -322,7 +322,7 @@ class MembershipTest {
     }
 
     @Test
-    void whileZooKeeperIsGoneTheLastGoodTableRoutesAndItsChangesWait() throws Exception {
+    void withoutZooKeeperTheLastGoodTableStaysInForce() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         server.stop();
@@ -358,7 +358,7 @@ class MembershipTest {
         "table,a start without ZooKeeper would take an older table",
         "addresses,would look for nodes where they were"
     })
-    void whatCouldNotBeKeptOnDiskIsToldAndTriedAgain(String name, String otherwise) throws Exception {
+    void aFailedWriteToDiskIsReportedAndRetried(String name, String otherwise) throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h");
         Path inTheWay = Files.createDirectory(folder.resolve("foo@h").resolve(name + ".new"));
@@ -378,7 +378,7 @@ class MembershipTest {
     }
 
     @Test
-    void theStatusTellsWhetherZooKeeperAnswersAndSinceWhenNot() throws Exception {
+    void theStatusShowsSinceWhenZooKeeperDoesNotAnswer() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         assertThat(foo.status())
@@ -394,7 +394,7 @@ class MembershipTest {
     }
 
     @Test
-    void theStatusOfANodeThatMayNotWriteTellsThat() throws Exception {
+    void theStatusShowsThatTheNodeMayNotWrite() throws Exception {
         create(ZNODES.table(), HALVES);
         new Node("foo@h", "instance", Optional.of("kv:secret")).join();
         Node bar = new Node("bar@h", "another instance", Optional.of("kv:wrong")).join();
@@ -406,7 +406,7 @@ class MembershipTest {
     }
 
     @Test
-    void aNodeWhoseNameAnotherOneTookTellsThatInItsStatus() throws Exception {
+    void theStatusShowsThatAnotherNodeHasTheName() throws Exception {
         create(ZNODES.table(), HALVES);
         Node first = node("foo@h").join();
         firewall.silence();
@@ -443,7 +443,7 @@ class MembershipTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "{}", "garbage"})
-    void whatSomebodyElseWroteInPlaceOfANodesDocumentIsWrittenOver(String text) throws Exception {
+    void aNodesDocumentIsRestoredWhenOthersOverwriteIt(String text) throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         for (int i = 0; i < 3; i++) {
@@ -461,15 +461,18 @@ class MembershipTest {
         }
     }
 
+    /** Registers a node and cuts it off, as if its host had failed; the nodes after it have a firewall of their own. */
+    private void letANodeDie(String name) throws Exception {
+        create(ZNODES.table(), HALVES);
+        assertThat(node(name).join().table()).isEqualTo(HALVES);
+        firewall.silence();
+        firewall = new Firewall(server::getPort);
+        opened.push(firewall);
+    }
+
     @Test
     void theSameInstanceTakesItsNameOverAtOnce() throws Exception {
-        create(ZNODES.table(), HALVES);
-        Node dead = node("foo@h").join();
-        assertThat(dead.table()).isEqualTo(HALVES);
-        firewall.silence();
-        Firewall other = new Firewall(server::getPort);
-        opened.push(other);
-        firewall = other;
+        letANodeDie("foo@h");
 
         long start = System.nanoTime();
         Node foo = node("foo@h").join();
@@ -491,20 +494,14 @@ class MembershipTest {
 
     @Test
     void anotherInstanceWaitsForTheNameOfOneThatDied() throws Exception {
-        create(ZNODES.table(), HALVES);
-        Node dead = node("foo@h").join();
-        assertThat(dead.table()).isEqualTo(HALVES);
-        firewall.silence();
-        Firewall other = new Firewall(server::getPort);
-        opened.push(other);
-        firewall = other;
+        letANodeDie("foo@h");
 
         Node foo = new Node("foo@h", "another instance", Optional.empty()).join();
         assertThat(foo.says("foo@h").instance()).isEqualTo("another instance");
     }
 
     @Test
-    void nodesKnowWhereTheOthersAre() throws Exception {
+    void nodesKnowTheAddressesOfTheOthers() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         assertThat(foo.membership.addressOf("bar@h")).isEmpty();
@@ -598,7 +595,7 @@ class MembershipTest {
     }
 
     @Test
-    void aListOfNodesThatIsTooLongForTheClientEndsNothing() throws Exception {
+    void roundsGoOnWithoutAListOfNodesThatIsTooLong() throws Exception {
         poll = Duration.ofSeconds(2);
         create(ZNODES.table(), HALVES);
         List<String> names = List.of("x".repeat(600_000), "y".repeat(600_000));
@@ -622,7 +619,7 @@ class MembershipTest {
     }
 
     @Test
-    void aTableThatIsTooLargeForTheHistoryIsAppliedAndTold() throws Exception {
+    void aTableThatIsTooLargeForTheHistoryIsAppliedAndReported() throws Exception {
         String large = HALVES + "\n#" + "\t".repeat(DOCUMENT_MAX_BYTES * 2 / 3);
         create(ZNODES.table(), large);
         Node foo = node("foo@h").join();
@@ -635,7 +632,7 @@ class MembershipTest {
     }
 
     @Test
-    void aNodeWhoseDocumentWouldBeTooLargeLeavesOutWhatItHolds() throws Exception {
+    void aDocumentThatWouldBeTooLargeOmitsTheHoldings() throws Exception {
         create(
                 ZNODES.table(),
                 IntStream.range(1000, 3000)
@@ -651,7 +648,7 @@ class MembershipTest {
     }
 
     @Test
-    void whateverARoundFailsWithItIsToldAndTriedAgain() throws Exception {
+    void aFailedRoundIsReportedAndRetried() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h");
         foo.fault = Optional.of(new StackOverflowError("deep"));
@@ -666,7 +663,7 @@ class MembershipTest {
     }
 
     @Test
-    void whateverACountOfTheBucketsFailsWithTheTableIsFollowed() throws Exception {
+    void theTableIsFollowedWhenCountingFails() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         countFault = Optional.of(new StackOverflowError("deep"));
@@ -679,7 +676,7 @@ class MembershipTest {
     }
 
     @Test
-    void theStatusTellsThatTheThreadHasEnded() throws Exception {
+    void theStatusShowsThatTheThreadHasEnded() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = node("foo@h").join();
         Thread.getAllStackTraces().keySet().stream()
@@ -692,7 +689,7 @@ class MembershipTest {
     }
 
     @Test
-    void bucketsAreCountedByEntryAndMisplacedOnesAreTold() throws Exception {
+    void bucketsAreCountedByEntryAndMisplacedOnesReported() throws Exception {
         create(ZNODES.table(), "a*=foo@h,*=bar@h");
         buckets.put(Bytes.of("apples"), 100L);
         buckets.put(Bytes.of("avocados"), 50L);
@@ -715,7 +712,7 @@ class MembershipTest {
     }
 
     @Test
-    void aBucketThatIsNewOrGoneIsToldWithinSeconds() throws Exception {
+    void newAndDroppedBucketsAreReportedWithinSeconds() throws Exception {
         create(ZNODES.table(), "*=foo@h");
         Node foo = node("foo@h").join();
         for (List<Holding> held :
@@ -731,7 +728,7 @@ class MembershipTest {
     }
 
     @Test
-    void countingAMillionBucketsByALongTableDoesNotHoldUpTheNextOne() throws Exception {
+    void countingAMillionBucketsDoesNotDelayTheNextTable() throws Exception {
         for (int i = 0; i < 1_000_000; i++) {
             buckets.put(Bytes.of("bucket-" + i), 300L);
         }
@@ -769,7 +766,7 @@ class MembershipTest {
     }
 
     @Test
-    void withAnIdentityOnlyThatOneMayWriteWhatANodeCreates() throws Exception {
+    void znodesOfANodeWithAnIdentityAreWritableOnlyByIt() throws Exception {
         create(ZNODES.table(), HALVES);
         Node foo = new Node("foo@h", "instance", Optional.of("kv:secret")).join();
         assertThat(foo.table()).isEqualTo(HALVES);

@@ -8,7 +8,7 @@ import dev.kv.router.placement.Misplaced;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What nodes write of themselves, and what is read of it. */
+/** The documents of nodes, written and read. */
 class NodeDocumentTest {
     private static final String DOCUMENT = """
             {"role": "combined", "version": "1.0.0", "instance": "i", "peer": "192.0.2.6:4041", "client": "",
@@ -18,7 +18,7 @@ class NodeDocumentTest {
             """;
 
     @Test
-    void theDocumentOfAnOlderNodeIsReadAsThatOfThisOne() throws Json.Unreadable {
+    void aDocumentOfAnOlderNodeIsRead() throws Json.Unreadable {
         NodeDocument older = parse(DOCUMENT.formatted("strays"));
 
         assertThat(older.misplaced()).isEqualTo(new Misplaced(1, 259, List.of("hat")));
