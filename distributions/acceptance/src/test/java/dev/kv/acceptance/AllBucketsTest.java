@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Requests of RESP for several buckets and for all of them, wherever they are. */
+/** RESP commands on several buckets and on all buckets of a cluster. */
 @Timeout(60)
 final class AllBucketsTest {
     private static final String THIRDS = "shop-*=baz@h,a..i=foo@h,j..r=bar@h,s..z=baz@h";
@@ -71,7 +71,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void everyNodeTellsAllBucketsOfAllNodes() throws IOException {
+    void everyNodeListsTheBucketsOfAllNodes() throws IOException {
         cluster.start(THIRDS);
         Set<String> names = make(foo, "apple", "melon", "zebra", "shop-", "sheep");
 
@@ -84,7 +84,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aScanGoesOnAtAnyNodeAndTellsEachNameOnce() throws IOException {
+    void aScanContinuesOnAnyNodeAndReturnsEachNameOnce() throws IOException {
         cluster.start(THIRDS);
         Set<String> names = make(bar, "apple", "melon", "zebra", "shop-");
 
@@ -104,7 +104,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aScanGoesOnOnlyWhereTheSameNodesKeepTheSameNames() throws IOException {
+    void aScanContinuesOnlyWhileTheSameNodesKeepTheSameNames() throws IOException {
         foo.start("a..m=foo@h,n..z=bar@h");
         bar.start("a..m=foo@h,n..z=bar@h");
         make(foo, "apple");
@@ -120,7 +120,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aBucketCountsWhereARequestForItWouldEnd() throws IOException {
+    void aBucketIsCountedOnTheNodeThatARequestForItReaches() throws IOException {
         foo.start("*=foo@h");
         bar.start("a..m=foo@h,n..z=bar@h");
         baz.start("*=bar@h");
@@ -158,7 +158,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aBucketIsFoundByChanceAmongVeryManyWithoutKeys() throws IOException {
+    void randomKeyFindsTheOneBucketWithKeysAmongTwentyThousandWithout() throws IOException {
         cluster.start(THIRDS);
         int empty = 20_000;
         try (LineClient lines = foo.connect()) {
@@ -180,7 +180,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aBucketOfARedisClientVanishesWithItsLastKeyWhicheverProtocolRemovesIt() throws IOException {
+    void aBucketMadeByARedisClientIsDroppedWithItsLastKeyInEitherProtocol() throws IOException {
         cluster.start(THIRDS);
         for (String bucket : List.of("apples", "melons")) {
             assertThat(say(foo, "HSET " + bucket + " k v")).isEqualTo(":1");
@@ -196,7 +196,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aNodeThatDoesNotAnswerIsAnErrorAndNeverAPartOfTheTruth() throws IOException {
+    void aNodeThatDoesNotAnswerIsAnErrorAndNeverAPartialResult() throws IOException {
         cluster.set("kv.router.timeout", "500ms");
         foo.start(THIRDS);
         baz.start(THIRDS);
@@ -211,7 +211,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void circlesOfTablesAreErrors() throws IOException {
+    void routingLoopsAreErrors() throws IOException {
         foo.start("a..m=foo@h,n..z=bar@h");
         bar.start("a..m=foo@h,n..z=foo@h");
 
@@ -220,7 +220,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void namesWithoutAnEntryAreNowhere() throws IOException {
+    void bucketsWithoutAnEntryAreOnNoNode() throws IOException {
         foo.start("a..m=foo@h");
         make(foo, "apple");
 
@@ -229,7 +229,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aBucketIsRenamedWithinItsNodeOnly() throws IOException {
+    void aBucketIsRenamedOnlyWithinItsNode() throws IOException {
         foo.start(THIRDS);
         bar.start(THIRDS);
         baz.start(THIRDS);
@@ -243,7 +243,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aTransactionIsOnOneBucketWhereverItIs() throws IOException {
+    void aTransactionRunsOnOneBucketOfAnyNode() throws IOException {
         cluster.start(THIRDS);
         try (RespClient client = new RespClient(foo.clients())) {
             Stream.of("MULTI", "HSET melon a 1", "HINCRBY melon a 2", "EXISTS melon", "HGETALL melon")
@@ -279,7 +279,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void theWayOfARequestIsToldHopByHop() throws IOException {
+    void theRouteOfARequestListsEveryHop() throws IOException {
         foo.start("*=bar@h");
         bar.start("# table\na..m=baz@h,n..z=bar@h");
 
@@ -291,7 +291,7 @@ final class AllBucketsTest {
     }
 
     @Test
-    void aReplyThatIsTooLargeIsAnErrorWherever() throws IOException {
+    void aReplyThatIsTooLargeIsAnErrorOnAnyNode() throws IOException {
         cluster.set("kv.router.reply-max", "8KiB");
         cluster.start(THIRDS);
         for (String bucket : List.of("apple", "melon")) {

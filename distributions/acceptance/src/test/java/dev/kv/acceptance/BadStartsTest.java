@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Starts that end with one line on standard error, which names what is wrong and where it stands. */
+/** Failed starts: one line on standard error names the fault and where it is. */
 @Timeout(60)
 class BadStartsTest {
     private final UnpackedRelease combined = UnpackedRelease.of(Role.COMBINED);
@@ -31,7 +31,7 @@ class BadStartsTest {
     @TempDir
     private Path site;
 
-    /** Runs a node that must not start, and gives the line that says why. */
+    /** The line on standard error of a start that has failed. */
     private static String complaint(Ended ended) {
         assertThat(ended.status()).as(ended.err()).isEqualTo(1);
         assertThat(ended.out()).isEmpty();
@@ -67,13 +67,13 @@ class BadStartsTest {
                 "kv.node.name | \"a b@h\" | expected name@host",
                 "kv.router.table | \"m..a=foo@h\" | line 1, column 1: expected a range from a lower byte to a higher one",
             })
-    void aValueThatMakesNoSenseIsNamedWithItsKeyAndItsPlace(String key, String value, String why) throws IOException {
+    void anInvalidValueIsReportedWithItsKeyFileAndLine(String key, String value, String why) throws IOException {
         Path file = file("# a line before\n" + key + " = " + value + "\n");
         assertThat(complaintAbout(file)).startsWith(key + " = " + value + " (" + file + ": 2): " + why);
     }
 
     @Test
-    void aValueOfTheCommandLineOrTheEnvironmentIsNamedWithItsOrigin() {
+    void anInvalidValueOfTheCommandLineOrTheEnvironmentIsReportedWithItsOrigin() {
         assertThat(complaint(combined.kv("run", "-Dkv.server.port=70000")))
                 .isEqualTo("kv.server.port = \"70000\" (-Dkv.server.port): expected a port from 0 to 65535");
         assertThat(complaint(combined.kv(Map.of("KV_PORT", "http"), "run")))
@@ -81,13 +81,13 @@ class BadStartsTest {
     }
 
     @Test
-    void textThatIsNoHoconIsNamedWithFileAndLine() throws IOException {
+    void textThatIsNotHoconIsReportedWithFileAndLine() throws IOException {
         Path file = file("kv.node.name = \"foo@h\"\nkv.router {\n  timeout = 5s\n");
         assertThat(complaintAbout(file)).contains(file.toString()).containsPattern(": [34]: ");
     }
 
     @Test
-    void aMalformedTableIsNamedWithLineAndColumn() throws IOException {
+    void aMalformedTableIsReportedWithLineAndColumn() throws IOException {
         Path file = file("kv.router.table = \"\"\"\n  # who keeps what\n  a..m=foo@h\n  n..z=bar\n\"\"\"\n");
         assertThat(complaintAbout(file))
                 .startsWith("kv.router.table = ")
@@ -96,13 +96,13 @@ class BadStartsTest {
     }
 
     @Test
-    void aConfigurationFileThatIsNotThereIsNamed() {
+    void aMissingConfigurationFileIsReported() {
         Path file = site.resolve("nowhere.conf");
         assertThat(complaintAbout(file)).contains(file + " (No such file or directory)");
     }
 
     @Test
-    void aPortThatIsTakenIsNamed() throws Exception {
+    void aPortInUseIsReported() throws Exception {
         NodeProcess node = node();
         assertNamesPort(node, "kv.server.port", node.clients());
         assertNamesPort(node, "kv.router.port", node.nodes());
@@ -123,7 +123,7 @@ class BadStartsTest {
         "rw-------, '', it has no bytes",
         "rw-------, '  ', it has no bytes",
     })
-    void aCookieThatIsNoSecretIsRefused(String mode, String content, String why) throws Exception {
+    void aCookieThatOthersCanReadOrThatIsEmptyIsRefused(String mode, String content, String why) throws Exception {
         Path cookie = cookie(mode, content);
         assertThat(complaint(node().kv("run"))).startsWith("the cookie " + cookie + " is refused: " + why);
     }
@@ -138,7 +138,7 @@ class BadStartsTest {
     }
 
     @Test
-    void aCookieOf255BytesIsTheLongest() throws Exception {
+    void aCookieHas255BytesAtMost() throws Exception {
         Path cookie = cookie("rw-------", "c".repeat(256) + "\n");
         assertThat(complaint(node().kv("run")))
                 .startsWith("the cookie " + cookie + " is refused: it has too many bytes, expected 1 to 255");
@@ -150,7 +150,7 @@ class BadStartsTest {
     }
 
     @Test
-    void aShortCookieIsWarnedOfAndAMissingOneIsMade() throws Exception {
+    void aShortCookieIsLoggedAndAMissingOneIsCreated() throws Exception {
         cookie("rw-------", "short");
         try (NodeProcess node = node()) {
             node.start();
@@ -168,7 +168,7 @@ class BadStartsTest {
     }
 
     @Test
-    void aSecondNodeInAFolderIsRefusedAndTheFirstLivesOn() throws Exception {
+    void aSecondNodeInAFolderIsRefusedAndTheFirstKeepsRunning() throws Exception {
         try (NodeProcess first = node();
                 NodeProcess second = new NodeProcess(combined, site, "bar")) {
             first.start();
@@ -183,7 +183,7 @@ class BadStartsTest {
     }
 
     @Test
-    void aFolderThatCannotBeMadeIsNamed() throws Exception {
+    void aFolderThatCannotBeCreatedIsReported() throws Exception {
         Path file = Files.createFile(site.resolve("a-file"));
         NodeProcess node = node();
         node.set("kv.node.dir", file.resolve("node").toString());
@@ -200,7 +200,7 @@ class BadStartsTest {
     }
 
     @Test
-    void whatIsForPartsThatAReleaseLacksIsIgnoredWithALine() throws Exception {
+    void keysOfModulesThatAReleaseLacksAreIgnoredAndLogged() throws Exception {
         try (NodeProcess storage = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "foo");
                 NodeProcess server = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "front")) {
             storage.set("kv.server.password", "secret");
@@ -231,7 +231,7 @@ class BadStartsTest {
                 "route a b",
                 "route a%4"
             })
-    void aCommandLineThatMakesNoSenseEndsWithStatusTwo(String words) {
+    void anInvalidCommandLineEndsWithStatusTwo(String words) {
         Ended ended = combined.kv(words.isEmpty() ? new String[0] : words.split(" ", -1));
         assertThat(ended.status()).as(ended.err()).isEqualTo(2);
         assertThat(ended.out()).isEmpty();

@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Random commands on three nodes, pipelined, against a map. Several clients run at once, each with buckets of its own and
- * connections to all nodes that stay open to the end. {@code -Dkv.seed=NUMBER} has it send the same commands again.
+ * Random pipelined commands on three nodes, compared with a map. Several clients run at once. Each has its own buckets, and one
+ * connection to every node for the whole test. {@code -Dkv.seed=NUMBER} repeats the same commands.
  */
 @Timeout(600)
 class ClusterModelTest {
@@ -54,7 +54,7 @@ class ClusterModelTest {
         cluster.close();
     }
 
-    /** Tables by which some buckets are two hops away. */
+    /** Starts the nodes with tables that put some buckets two hops away. */
     private void start(Duration timeout) {
         cluster.set("kv.router.timeout", timeout.toMillis() + "ms");
         cluster.node("foo").start("a..i=foo@h,j..r=bar@h,s..z=baz@h");
@@ -123,7 +123,7 @@ class ClusterModelTest {
         links.forEach(Firewall::open);
     }
 
-    /** One client, and what it knows of its buckets. */
+    /** One client and the model of its buckets. */
     private final class Client {
         private final Random random;
         private final boolean failing;
@@ -144,7 +144,7 @@ class ClusterModelTest {
             }
         }
 
-        /** Any bytes that a line can carry in a word. */
+        /** Random bytes that may stand in a word of a line. */
         private String word() {
             byte[] bytes = new byte[random.nextInt(20)];
             for (int i = 0; i < bytes.length; i++) {
@@ -190,7 +190,7 @@ class ClusterModelTest {
             buckets.forEach(bucket -> model.created(bucket, Outcome.OK));
         }
 
-        /** Several commands in one write; the replies tell the model what has become of them. */
+        /** Sends several commands in one write and updates the model from their replies. */
         private void batch(LineClient connection) throws IOException {
             StringBuilder requests = new StringBuilder();
             List<Expectation> expectations = new ArrayList<>();
@@ -248,7 +248,7 @@ class ClusterModelTest {
             return line.startsWith("ERROR UNREACHABLE ") ? Outcome.NOT_RUN : Outcome.UNCERTAIN;
         }
 
-        /** All nodes show the same, and nothing that the model excludes. */
+        /** Reads every key on every node; the model checks each value. */
         private void readAll(List<LineClient> connections) throws IOException {
             for (String bucket : buckets) {
                 for (String key : keys) {
@@ -261,7 +261,7 @@ class ClusterModelTest {
         }
     }
 
-    /** What is made of the next reply. */
+    /** Reads and checks the replies of one command. */
     @FunctionalInterface
     private interface Expectation {
         void meet(LineClient replies) throws IOException;

@@ -24,8 +24,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A node that is killed while clients write, again and again: whatever was acknowledged is there when it is back, and no change
- * is there in part.
+ * A node that is killed repeatedly while clients write: after each restart every acknowledged write is there, and no change is
+ * there in part.
  */
 @Timeout(900)
 class CrashTest {
@@ -47,7 +47,12 @@ class CrashTest {
         kill(sync, 20, 4_000);
     }
 
-    /** Kills the node so often, each time after its writers have written up to so many values. */
+    /**
+     * Kills and restarts the node.
+     *
+     * @param times the number of kills
+     * @param writesMax the most values that the first writer has written at a kill
+     */
     private void kill(String sync, int times, int writesMax) throws Exception {
         List<NumberedWrites> writers = IntStream.range(0, WRITERS)
                 .mapToObj(i -> new NumberedWrites("bucket-" + i))
@@ -78,7 +83,7 @@ class CrashTest {
         }
     }
 
-    /** Kills the node when the first writer has written so much; all of them write until then. */
+    /** Kills the node after this number of writes of the first writer; all writers write until then. */
     private static void killWhile(NodeProcess node, List<NumberedWrites> writers, NumberedChanges changer, int writes)
             throws Exception {
         try (RespClient changing = new RespClient(node.clients());

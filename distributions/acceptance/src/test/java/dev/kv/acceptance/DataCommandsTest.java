@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The commands of {@code bin/kv} for what a node keeps. */
+/** The commands of {@code bin/kv} that copy, check and repair the data of a node. */
 @Timeout(120)
 class DataCommandsTest {
     private static final String SHOPPING = """
@@ -98,7 +98,7 @@ class DataCommandsTest {
     }
 
     @Test
-    void aNodeThatDoesNotRunIsBackedUpToo() throws Exception {
+    void aStoppedNodeIsBackedUpAndRestored() throws Exception {
         stop();
         foo.kv("backup", backup().toString()).succeeded().out();
         bar.kv("restore", backup().toString()).succeeded().out();
@@ -108,7 +108,7 @@ class DataCommandsTest {
     }
 
     @Test
-    void whatCannotBeDoneIsRefusedInOneLine() throws Exception {
+    void everyRefusalIsOneLine() throws Exception {
         Path data = foo.folder().resolve("data");
         assertRefused(
                 foo.kv("backup", data.resolve("x").toString()),
@@ -142,7 +142,7 @@ class DataCommandsTest {
     }
 
     @Test
-    void damageIsFoundAndSetAside() throws Exception {
+    void damageIsReportedByVerifyAndSetAsideByRepair() throws Exception {
         try (LineClient client = foo.connect()) {
             assertThat(client.ask("PUT shopping bread a-loaf-of-it")).isEqualTo("OK");
         }
@@ -195,7 +195,7 @@ class DataCommandsTest {
     }
 
     @Test
-    void aBucketGoesFromOneNodeToAnother() throws Exception {
+    void aBucketIsExportedFromOneNodeAndImportedIntoAnother() throws Exception {
         bar.start();
         Path stream = site.resolve("shopping.kv");
         Ended exported = Ended.of(shell(foo.command("export", "shopping"), "\"$@\" > '" + stream + "'"));
@@ -225,7 +225,7 @@ class DataCommandsTest {
     }
 
     @Test
-    void whatIsTooLargeForANodeIsNotImported() throws Exception {
+    void aKeyThatIsTooLongForTheNodeIsNotImported() throws Exception {
         bar.set("kv.router.key-max", "4");
         bar.start();
         bar.converse("> CREATE shopping\n< OK\n> PUT shopping milk 4\n< OK\n");
@@ -249,15 +249,15 @@ class DataCommandsTest {
         return Ended.of(shell(node.command(all), "\"$@\" < '" + stream + "'"));
     }
 
-    /** A command of the release as a word of a script. */
+    /** Runs the command by a shell script, whose {@code "$@"} it is. */
     private static ProcessBuilder shell(ProcessBuilder command, String script) {
         command.command().addAll(0, List.of("sh", "-c", script, "sh"));
         return command;
     }
 
-    /** Its reader takes nothing: the node stops all the same, and the stream is known to be cut short. */
+    /** The reader of the export does not read. The node stops within its drain, and the export reports that it was cut short. */
     @Test
-    void anExportThatGoesOnDoesNotKeepANodeFromStopping() throws Exception {
+    void anExportInProgressDoesNotKeepANodeFromStopping() throws Exception {
         try (LineClient client = foo.connect()) {
             for (int i = 0; i < 16; i++) {
                 assertThat(client.ask("PUT shopping large-" + i + " " + "v".repeat(500_000)))

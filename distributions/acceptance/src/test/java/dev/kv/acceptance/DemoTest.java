@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
@@ -25,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@code bin/demo} in a folder like a clone that has built its release, and what ctrl-C leaves of it. */
+/** {@code bin/demo} in a copy of the repository whose release is built, and the processes that remain after ctrl-C. */
 @Timeout(180)
 class DemoTest {
     private static final Path REPOSITORY = Path.of(System.getProperty("kv.root"));
@@ -72,7 +73,7 @@ class DemoTest {
         left().forEach(ProcessHandle::destroyForcibly);
     }
 
-    /** The processes of the demo that run. */
+    /** The running processes of the demo. */
     private List<ProcessHandle> left() {
         return ProcessHandle.allProcesses()
                 .filter(process -> process.info().commandLine().orElse("").contains(clone.toString()))
@@ -84,8 +85,9 @@ class DemoTest {
         ProcessBuilder command =
                 new ProcessBuilder("setsid", clone.resolve("bin/demo").toString());
         command.command().addAll(List.of(words));
-        // A table and a ZooKeeper of somebody else's nodes.
+        // The demo must ignore the variables of other nodes.
         command.environment().put("KV_ZOOKEEPER", "127.0.0.1:1");
+        command.environment().put("KV_JAVA_OPTIONS", UnpackedRelease.WITHOUT_CLASS_CACHE);
         demo = command.redirectOutput(clone.resolve("out").toFile())
                 .redirectError(clone.resolve("err").toFile())
                 .start();
@@ -106,7 +108,7 @@ class DemoTest {
         });
     }
 
-    /** What a terminal does at ctrl-C: all processes of the group get the signal. */
+    /** Sends SIGINT to the whole process group, as a terminal does at ctrl-C, and returns the exit status. */
     private int statusAfterControlC() throws Exception {
         assertThat(Ended.of("sh", "-c", "kill -s INT -- -" + demo.pid()).status())
                 .isZero();

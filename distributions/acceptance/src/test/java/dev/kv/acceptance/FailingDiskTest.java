@@ -27,8 +27,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A node whose disk fails for a while, by a library that is preloaded into it: it refuses writes, goes on reading, and takes
- * writes again by itself; nothing that was acknowledged is lost, however it ends.
+ * A node whose disk fails for a while, by a library that is preloaded into it. The node refuses writes, still serves reads, and
+ * accepts writes again by itself. No acknowledged write is lost, whether the node goes on, stops or is killed.
  */
 @Timeout(300)
 class FailingDiskTest {
@@ -109,7 +109,7 @@ class FailingDiskTest {
 
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms", "os"})
-    void afterAFailedFsyncWritesAreRefusedUntilWhatWasWrittenIsSafe(String sync) throws Exception {
+    void afterAFailedFsyncWritesAreRefusedUntilTheirPredecessorsAreOnTheDisk(String sync) throws Exception {
         preload();
         node.set("kv.storage.sync", sync);
         node.start();
@@ -133,7 +133,7 @@ class FailingDiskTest {
     }
 
     @Test
-    void whoWaitsForTheDiskIsToldWhenItFails() throws Exception {
+    void aWriteThatWaitsForItsFsyncIsAnsweredWhenThatFails() throws Exception {
         preload();
         node.set("kv.storage.sync", "always");
         node.start();
@@ -152,7 +152,7 @@ class FailingDiskTest {
 
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms", "os"})
-    void aNodeThatIsKilledWhileItsDiskFailsLosesNothing(String sync) throws Exception {
+    void aNodeThatIsKilledWhileItsDiskFailsLosesNoAcknowledgedWrite(String sync) throws Exception {
         preload();
         node.set("kv.storage.sync", sync);
         node.start();
@@ -173,7 +173,7 @@ class FailingDiskTest {
     }
 
     @Test
-    void aNodeThatStopsWhileItsDiskFailsEndsAndLosesNothing() throws Exception {
+    void aNodeThatStopsWhileItsDiskFailsEndsAndLosesNoAcknowledgedWrite() throws Exception {
         preload();
         node.set("kv.storage.sync", "50ms");
         node.start();
@@ -195,7 +195,7 @@ class FailingDiskTest {
 
     @ParameterizedTest(name = "error {0}")
     @CsvSource({EMFILE + ", Too many open files", EROFS + ", Read-only file system"})
-    void filesThatCannotBeMadeLoseNothing(int error, String why) throws Exception {
+    void noAcknowledgedWriteIsLostWhenFilesCannotBeCreated(int error, String why) throws Exception {
         preload();
         node.start();
         try (LineClient client = node.connect()) {
@@ -216,7 +216,7 @@ class FailingDiskTest {
 
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms"})
-    void aDiskThatIsReadOnlyForAWhileLosesNothing(String sync) throws Exception {
+    void aDiskThatIsReadOnlyForAWhileLosesNoAcknowledgedWrite(String sync) throws Exception {
         preload();
         node.set("kv.storage.sync", sync);
         node.start();

@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What a client sees when another node is dead, hangs, restarts or is not the one it should be: an error that says whether the
- * request was run, on a connection that lives on, and in its place among the replies.
+ * The replies that a client gets when another node is dead, hangs, restarts or has the wrong name or cookie: an error in the order
+ * of the requests, which says whether the request was run, on a connection that stays open.
  */
 @Timeout(60)
 @MeasuresTime
@@ -31,7 +31,7 @@ class FailuresBetweenNodesTest {
     private static final String THIRDS = "a..i=foo@h,j..r=bar@h,s..z=baz@h";
     private static final Duration TIMEOUT = Duration.ofSeconds(1);
 
-    /** More than a busy machine adds to a wait, and less than the timeout. */
+    /** More than scheduling delays on a busy machine, and less than the timeout. */
     private static final Duration MARGIN = Duration.ofMillis(800);
 
     private Cluster cluster;
@@ -63,7 +63,7 @@ class FailuresBetweenNodesTest {
         try (LineClient client = foo.connect()) {
             assertReplies(client, "CREATE nuts|CREATE apples|CREATE zucchini", "OK", "OK", "OK");
             bar.kill();
-            // The first request may still meet the end of the old connection.
+            // The first request may still be sent on the old connection.
             Await.until(
                     "the end of bar is known", () -> client.ask("PUT nuts k v").startsWith("ERROR UNREACHABLE "));
 

@@ -28,8 +28,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A node whose disk is full, a small file system of its own: it refuses what needs room and goes on with all else, until deletes
- * have made room.
+ * A node whose disk, a small file system of its own, is full. It refuses commands that need space and serves all others until
+ * deletes have freed space.
  */
 @Timeout(300)
 class FullDiskTest {
@@ -42,7 +42,7 @@ class FullDiskTest {
     private Path data;
     private NodeProcess node;
 
-    /** What was acknowledged, in that order. */
+    /** The acknowledged values, in the order of their writes. */
     private final Map<String, String> acknowledged = new LinkedHashMap<>();
 
     private int number;
@@ -92,7 +92,7 @@ class FullDiskTest {
                 .isEqualTo("ERROR NOSPACE no space is left for " + data + ": delete keys or buckets, or make room");
     }
 
-    /** Deletes so many keys, the oldest first, while others go on writing. */
+    /** Deletes the oldest keys, and puts one after each delete. */
     private void delete(LineClient client, int count) throws IOException {
         for (int i = 0; i < count; i++) {
             String key = acknowledged.keySet().iterator().next();
@@ -134,7 +134,7 @@ class FullDiskTest {
         assertNoFault();
     }
 
-    /** With the fewer keys there is room for the stream and not for the bucket, with the more not even for the stream. */
+    /** With 100 keys the stream fits on the disk and the bucket does not; with 160 keys the stream does not fit either. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             100 | no space is left for %s: delete keys or buckets, or make room. Nothing was imported
@@ -193,7 +193,7 @@ class FullDiskTest {
         assertNoFault();
     }
 
-    /** Takes all room that is left, as somebody else would. */
+    /** Fills the rest of the file system with a file that is not of the node. */
     private void fillToTheBrim() throws IOException {
         try (OutputStream other = Files.newOutputStream(data.resolve("other"), CREATE, APPEND)) {
             byte[] page = new byte[4096];

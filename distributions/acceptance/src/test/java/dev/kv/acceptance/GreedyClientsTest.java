@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Strangers at both doors of a node that connect without end, send without end or never read. */
+/** Clients and unproven nodes that connect thousands of times, send lines without an end, or never read. */
 @Timeout(120)
 class GreedyClientsTest {
     private static final int MIB = 1024 * 1024;
@@ -100,12 +100,11 @@ class GreedyClientsTest {
         });
     }
 
-    /** Bytes that are sent without end on a connection that waits for nothing, as far as it takes them. */
+    /** Writes the bytes to all channels until none of them takes any for a second; returns how many bytes were taken. */
     private long push(List<SocketChannel> channels, byte[] bytes, long bytesMaxEach) throws IOException {
         long[] sent = new long[channels.size()];
         long all = 0;
         long progressNanos = System.nanoTime();
-        // Until nobody has taken anything for a second.
         while (System.nanoTime() - progressNanos < Duration.ofSeconds(1).toNanos()) {
             for (int i = 0; i < sent.length; i++) {
                 int length = (int) Math.min(bytes.length, bytesMaxEach - sent[i]);

@@ -25,8 +25,8 @@ import org.testcontainers.containers.Network;
 import org.testcontainers.junit.jupiter.Testcontainers;
 
 /**
- * Releases on hosts of their own, on a private network: clients talk to {@code front} on blue, which keeps nothing; red and
- * green keep the two halves of the alphabet. What begins with x to z goes from blue to red and only there to green.
+ * Releases on three containers in a private network. Clients connect to {@code front} on blue, a server release. Red and green run
+ * the storage release and keep a half of the alphabet each. Buckets from x to z go from blue to red, and from red to green.
  */
 @Tag("distributed")
 @Testcontainers(disabledWithoutDocker = true)
@@ -35,7 +35,7 @@ class HostsTest {
     private static final String HALVES = "a..m=foo@red,n..z=bar@green";
     private static final Duration TIMEOUT = Duration.ofSeconds(2);
 
-    /** More than a busy machine adds to a wait, and less than the timeout. */
+    /** More than scheduling delays on a busy machine, and less than the timeout. */
     private static final Duration MARGIN = Duration.ofMillis(1500);
 
     private static final List<AutoCloseable> OPEN = new ArrayList<>();
@@ -101,8 +101,8 @@ class HostsTest {
     }
 
     /**
-     * Puts red behind a fault that answers nothing, on a connection of nodes that is there: its requests are uncertain after one
-     * timeout, others run meanwhile, and all is well when the fault is gone.
+     * Makes red silent on an open link. Its requests are UNCERTAIN after one timeout, requests for other nodes run meanwhile, and red
+     * is served again after the fault ends.
      */
     private static void assertSilenceIsSurvived(Runnable fault, Runnable mend) throws Exception {
         try (LineClient client = blue.connect()) {
@@ -155,7 +155,7 @@ class HostsTest {
     }
 
     @Test
-    void theWayOfARequestIsToldHopByHop() {
+    void theRouteOfARequestListsEveryHop() {
         assertThat(blue.run("bin/kv route apples").lines())
                 .containsExactly(
                         "front@blue: table static, line 1, column 14: a..m=foo@red",
@@ -188,7 +188,7 @@ class HostsTest {
     @Test
     void aHostThatHangsBehindAnotherIsTheOneThatIsNamed() throws Exception {
         try (LineClient client = blue.connect()) {
-            // Has a connection made all the way for the thread that serves this client.
+            // Opens the links of the I/O loop that serves this client.
             assertServedBy(green, client, "xylophones");
             green.pause();
             try {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The commands of {@code bin/kv} that print facts: configuration, version, status, route and help. */
+/** The commands of {@code bin/kv} that only print: config, version, status, route and help. */
 @Timeout(120)
 class InspectionCommandsTest {
     private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);

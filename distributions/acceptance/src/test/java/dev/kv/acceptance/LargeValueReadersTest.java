@@ -26,13 +26,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Large values, clients that take them slowly or never, and everybody else. */
+/** Clients that read large values slowly or never, and a bystander. */
 @Timeout(180)
 @MeasuresTime
 class LargeValueReadersTest {
     private static final int MIB = 1024 * 1024;
 
-    /** Far above what a turn of the I/O threads takes, and far below what one large value does. */
+    /** More than a turn of an I/O loop takes, and less than sending one large value takes. */
     private static final Duration WAIT_MAX = Duration.ofMillis(500);
 
     private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
@@ -133,7 +133,7 @@ class LargeValueReadersTest {
             byte[] taken = new byte[value.length];
             int first = 1000;
             assertThat(input.readNBytes(taken, 0, first)).isEqualTo(first);
-            // What it reads is garbage now, and more of it than compaction leaves alone.
+            // The value that it reads is dead now, and there are enough dead bytes for compaction to run.
             for (int i = 0; i < 4; i++) {
                 set(foo.clients(), "k", value(64 * MIB, 3 + i));
             }

@@ -73,7 +73,7 @@ class LicensesTest {
         }
     }
 
-    /** Their jars come without them. */
+    /** Texts that the jars themselves do not contain. */
     @ParameterizedTest
     @CsvSource({
         "jline, LICENSE.txt, the original author",
@@ -88,7 +88,7 @@ class LicensesTest {
         "zookeeper, NOTICE.txt, Apache ZooKeeper",
         "config, LICENSE, Apache License"
     })
-    void whatAJarLeavesOutIsThereToo(String jar, String file, String holder) throws IOException {
+    void textsThatAJarDoesNotContainAreThere(String jar, String file, String holder) throws IOException {
         Path licenses = UnpackedRelease.of(Role.COMBINED).home().resolve("licenses");
         String folder = UnpackedRelease.names(licenses).stream()
                 .filter(name -> name.matches(jar + "-[0-9].*"))

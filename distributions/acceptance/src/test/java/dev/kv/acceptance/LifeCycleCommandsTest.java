@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The commands of {@code bin/kv} that run, start, stop and restart a node, and the log of that node. */
+/** The commands of {@code bin/kv} that run, start, stop and restart a node, and its log. */
 @Timeout(120)
 class LifeCycleCommandsTest {
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
@@ -57,7 +57,7 @@ class LifeCycleCommandsTest {
         background.forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
     }
 
-    /** What a command prints that has to start a node; how far the node has come is told on standard error. */
+    /** What a successful start prints to standard output; its progress goes to standard error. */
     private String started(Ended ended) {
         Matcher process = Pattern.compile("runs, process ([0-9]+)\n").matcher(ended.out());
         if (process.find()) {
@@ -129,7 +129,8 @@ class LifeCycleCommandsTest {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
             bar.signal(Signal.STOP);
             client.send("PUT nuts k v\r\n");
-            // Clients take turns on the I/O loops: when these are answered, each loop has read what came before.
+            // New clients are assigned to the I/O loops in turn: when these are answered, each loop has read the
+            // request above.
             for (int i = 0; i < Runtime.getRuntime().availableProcessors(); i++) {
                 try (LineClient later = foo.connect()) {
                     assertThat(later.ask("CREATE apples")).isEqualTo("OK");
@@ -195,7 +196,7 @@ class LifeCycleCommandsTest {
     void restartPutsAnotherProcessInPlaceOfTheOneThatRunsIfAny() throws Exception {
         assertThat(started(foo.kv("restart"))).contains("foo@h is not running\n", "foo@h runs, process ");
         long first = pid();
-        // With what it could not start with, it is left alone.
+        // A configuration that cannot start leaves the running node alone.
         foo.set("kv.router.timeout", "never");
         assertThat(foo.kv("restart").err()).startsWith("kv: kv.router.timeout = \"never\"");
         assertThat(pid()).isEqualTo(first);
@@ -217,7 +218,7 @@ class LifeCycleCommandsTest {
         assertThat(foo.folder().resolve("pid")).exists();
         assertThat(foo.folder().resolve("socket")).exists();
         assertThat(foo.kv("status").status()).isEqualTo(3);
-        // Another process may have got the number meanwhile.
+        // The number of the process may belong to another one now.
         Files.writeString(foo.folder().resolve("pid"), ProcessHandle.current().pid() + "\n");
         assertThat(foo.kv("status").status()).isEqualTo(3);
         assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h is not running\n");
@@ -259,7 +260,7 @@ class LifeCycleCommandsTest {
     @Test
     void aNodeInTheBackgroundSurvivesTheEndOfTheShellThatStartedIt() throws Exception {
         ProcessBuilder shell = foo.command("start");
-        // The signals that a terminal sends to all that were started there, as it closes and at ctrl-C.
+        // The signals that a terminal sends to its processes at ctrl-C and when it closes.
         shell.command()
                 .addAll(0, List.of("setsid", "sh", "-c", "trap '' INT; \"$0\" \"$@\"; kill -s INT 0; kill -s HUP 0"));
         Ended ended = Ended.of(shell);

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Buckets that a table sends elsewhere, as clients and operators of two nodes see it. */
+/** Misplaced buckets, as clients and operators of two nodes see them. */
 @Timeout(120)
 class MisplacedBucketsTest {
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
@@ -36,7 +36,7 @@ class MisplacedBucketsTest {
     private NodeProcess foo;
     private LineClient client;
 
-    /** On foo, the bucket {@code hat} goes elsewhere when the table is shifted, and {@code apples} does not. */
+    /** The shifted table makes the bucket {@code hat} on foo misplaced, and leaves {@code apples} where it is. */
     @BeforeEach
     void startTwoNodesWithBuckets() throws Exception {
         zookeeper = new ZooKeeperProcess(release, site);
@@ -78,7 +78,7 @@ class MisplacedBucketsTest {
     }
 
     @Test
-    void aBucketThatARawSetSendsElsewhereIsToldOfEverywhereAndServedAgainWhenTheTableComesBack() throws Exception {
+    void aBucketThatARawSetMisplacesIsReportedAndIsServedAgainAfterTheTableIsRestored() throws Exception {
         zookeeper.set("/kv/table", SHIFTED);
 
         Await.until("foo tells", () -> said("foo@h").getLong("misplaced.buckets") == 1);
@@ -130,14 +130,14 @@ class MisplacedBucketsTest {
         assertThat(foo.kv("table", "wait").status()).isZero();
         assertThat(sizeOfHat()).isEqualTo("NOT FOUND");
 
-        // What comes back is no loss, so this is not refused.
+        // A table that brings buckets back strands none, so it is not refused.
         assertThat(foo.kv("table", "rollback").status()).isZero();
         Await.until("hat is served again", () -> sizeOfHat().equals("58 OK"));
     }
 
     @Test
     void rollbackRefusesLikewise() throws Exception {
-        // Back to a table of before the buckets were there: bar's then.
+        // The table before the present one gives all buckets to bar.
         zookeeper.set("/kv/table", "a..z=bar@h");
         assertThat(foo.kv("table", "wait").status()).isZero();
         zookeeper.set("/kv/table", HALVES);

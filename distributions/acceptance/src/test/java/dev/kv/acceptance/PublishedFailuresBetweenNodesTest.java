@@ -23,7 +23,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What tables and other nodes brought the published system down with: each failure under its number, against processes of the combined release. */
+/**
+ * Failures of the published system by tables and other nodes, each under its number, against processes of the combined release.
+ */
 @Timeout(60)
 class PublishedFailuresBetweenNodesTest {
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
@@ -93,7 +95,7 @@ class PublishedFailuresBetweenNodesTest {
         }
     }
 
-    /** What a client sees of a node that its request does not reach, with others behind it in the pipeline. */
+    /** Checks the replies for a node that requests do not reach, and for those pipelined behind them. */
     private static void assertUnreachable(LineClient client, String node, String why) throws IOException {
         client.send("PUT nuts k v\r\nCREATE apples\r\nGET nuts k\r\nPUT apples k v\r\nGET apples k\r\n");
         assertThat(client.line()).startsWith("ERROR UNREACHABLE ").contains(node, why, "was not run");
@@ -161,7 +163,7 @@ class PublishedFailuresBetweenNodesTest {
     @Test
     @DisplayName("7: a circle of tables")
     void aCircleOfTables() throws Exception {
-        // A heap that has no room for requests that stay in it, and no pages that the kernel has yet to give.
+        // The heap is too small to hold the requests, and all of its pages are resident from the start.
         foo.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
         bar.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
         start("a=foo@h,*=bar@h", foo);

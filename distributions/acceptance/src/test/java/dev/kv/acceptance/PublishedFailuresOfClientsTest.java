@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What clients brought the published system down with: each failure under its number, against processes of the combined release. */
+/** Failures of the published system by its clients, each under its number, against processes of the combined release. */
 @Timeout(60)
 @MeasuresTime
 class PublishedFailuresOfClientsTest {
@@ -97,7 +97,7 @@ class PublishedFailuresOfClientsTest {
         List<LineClient> refused = new ArrayList<>();
         try (LineClient witness = foo.connect()) {
             assertServes(witness, "a");
-            // Half of so few descriptors is reserved for files, and a quarter of the rest for other nodes.
+            // Of 256 descriptors, half is reserved for files, and a quarter of the rest for other nodes.
             for (int i = 1; i < 96; i++) {
                 clients.add(foo.connect());
                 assertThat(clients.getLast().ask("GET a k")).isEqualTo("v");
@@ -152,7 +152,7 @@ class PublishedFailuresOfClientsTest {
                     .findFirst()
                     .orElseThrow());
             long start = System.nanoTime();
-            // The kernel has taken this one; it waits until a descriptor is free.
+            // The kernel has accepted this connection; the node accepts it when a descriptor is free.
             try (LineClient waiting = foo.connect()) {
                 waiting.send("GET a k\r\n");
                 Await.until("the lack is logged", () -> foo.err().contains("no file descriptor is free (ulimit -n)"));
@@ -174,7 +174,7 @@ class PublishedFailuresOfClientsTest {
     @Test
     @DisplayName("2: strangers at both doors")
     void strangersAtBothDoors() throws Exception {
-        // So that those who say nothing at the door for nodes are not sent away during the test.
+        // Unproven connections at the node listener stay open during the test.
         foo.set("kv.router.handshake-timeout", "60s");
         foo.limitDescriptors(256);
         start(HALVES, foo, bar);
@@ -190,7 +190,7 @@ class PublishedFailuresOfClientsTest {
             }
             assertServes(witness, "a");
             assertServes(across, "b");
-            // A node that was not connected before, and one whose links are gone.
+            // Bar connects anew, as a node without links.
             bar.kill();
             bar.start();
             assertServes(bar, "c");

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Random bytes at both doors of a node. */
+/** Random and nearly valid bytes at both listeners of a node. */
 @Timeout(120)
 class RandomBytesTest {
     private static final Duration SHORT = Duration.ofSeconds(4);
@@ -54,7 +54,7 @@ class RandomBytesTest {
         return noise;
     }
 
-    /** Sends all of it, as far as the node takes it, and waits for the end that it makes, but not for long. */
+    /** Sends the pieces as far as the node takes them, and reads for 50 ms at most until it closes the connection. */
     private static void pour(InetSocketAddress door, Random random, byte[]... pieces) throws IOException {
         try (Socket socket = new Socket(door.getAddress(), door.getPort())) {
             socket.setSoTimeout(50);
@@ -70,9 +70,9 @@ class RandomBytesTest {
                     socket.setSoLinger(true, 0);
                 }
             } catch (SocketTimeoutException stillOpen) {
-                // It waits for more.
+                // The node waits for more.
             } catch (IOException closedMeanwhile) {
-                // As it should be, mostly.
+                // The node has closed the connection.
             }
         }
     }
@@ -102,7 +102,7 @@ class RandomBytesTest {
                                         : words[random.nextInt(words.length)])
                         .append(blanks[random.nextInt(blanks.length)]);
             }
-            // The witness keeps its bucket to itself.
+            // Nobody else writes to the bucket of the bystander.
             pour(
                     node.clients(),
                     random,
@@ -193,14 +193,14 @@ class RandomBytesTest {
                 }
                 case 3 -> pour(node.nodes(), random, hello, HandmadePeer.proofFrame(new byte[32]), noise(random, 1000));
                 default -> {
-                    // One that knows the secret, and has gone mad.
+                    // A node that has proved itself and sends invalid frames.
                     try (HandmadePeer mad = new HandmadePeer(node)) {
                         try {
                             for (int i = 0; i < 20; i++) {
                                 mad.send(madness(random));
                             }
                         } catch (IOException closedMeanwhile) {
-                            // As it should be, at the first one that makes no sense.
+                            // The node has closed the connection at the first invalid frame.
                         }
                     }
                 }
@@ -209,7 +209,7 @@ class RandomBytesTest {
         assertThat(node.err().lines().count() - before).as("lines of the log").isLessThan(10 + 2 * time.toSeconds());
     }
 
-    /** A frame of a caller: more or less what the protocol says. */
+    /** A request frame, valid or nearly so. */
     private static byte[] madness(Random random) {
         byte[] body = noise(random, 60);
         ByteBuffer request = ByteBuffer.allocate(200)

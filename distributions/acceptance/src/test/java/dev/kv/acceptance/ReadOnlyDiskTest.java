@@ -22,8 +22,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A node whose file system turns read-only under it, as ext4 does after an error: it refuses writes and goes on reading, and has
- * all that was acknowledged when it is started on that file system again.
+ * A node whose file system turns read-only, as ext4 does after an error. The node refuses writes and serves reads. After a restart
+ * on that file system it has every acknowledged write.
  */
 @Timeout(120)
 class ReadOnlyDiskTest {
@@ -72,7 +72,7 @@ class ReadOnlyDiskTest {
         node.start();
     }
 
-    /** Blocks that are given to pages late let a page be written that has no place; else that is a SIGBUS. */
+    /** With delayed allocation a page can be written that has no block yet; without it such a write is a SIGBUS. */
     @ParameterizedTest(name = "mounted with {0}, ended by {1}")
     @CsvSource({"delalloc, KILL", "nodelalloc, TERM"})
     void writesAreRefusedAndNothingThatWasAcknowledgedIsLost(String option, Signal end) throws Exception {

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Redis's own command line, and its benchmark, at a combined node and at one that keeps no data. */
+/** redis-cli and redis-benchmark at a combined node and at a server node. */
 @Timeout(60)
 final class RedisCliTest {
     private static Cluster cluster;
@@ -47,7 +47,7 @@ final class RedisCliTest {
         return runWith("", node, program, arguments);
     }
 
-    /** Runs a program that has something to read. */
+    /** Runs a program with this text as its standard input, and returns what it prints. */
     private static String runWith(String input, String node, String program, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(
                 program, "-p", Integer.toString(cluster.node(node).clients().getPort())));
@@ -63,7 +63,7 @@ final class RedisCliTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"foo", "front"})
-    void whatItStoresLinesRead(String node) throws Exception {
+    void valuesOfRedisCliAreReadByTheLineProtocol(String node) throws Exception {
         run(node, "redis-cli", "del", "shopping", "apples");
         assertThat(run(node, "redis-cli", "hset", "shopping", "milk", "1")).isEqualTo("1\n");
         assertThat(run(node, "redis-cli", "hset", "apples", "red", "3")).isEqualTo("1\n");
@@ -81,7 +81,7 @@ final class RedisCliTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"foo", "front"})
-    void itLoadsManyThroughAPipe(String node) throws Exception {
+    void redisCliLoadsRequestsThroughAPipe(String node) throws Exception {
         String requests = "*4\r\n$4\r\nHSET\r\n$4\r\npipe\r\n$1\r\nk\r\n$1\r\nv\r\n".repeat(1000);
         assertThat(runWith(requests, node, "redis-cli", "--pipe")).endsWith("errors: 0, replies: 1000\n");
         run(node, "redis-cli", "del", "pipe");
@@ -89,7 +89,7 @@ final class RedisCliTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"foo", "front"})
-    void itsBenchmarkRuns(String node) throws Exception {
+    void redisBenchmarkRuns(String node) throws Exception {
         String output = run(
                 node,
                 "redis-benchmark",

@@ -46,7 +46,7 @@ import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.resps.ScanResult;
 
-/** The clients of Redis that most programs in Java use, at a combined node and at one that keeps no data. */
+/** Jedis and Lettuce at a combined node and at a server node. */
 @Timeout(60)
 final class RedisClientsTest {
     private static final String PASSWORD = "a password";

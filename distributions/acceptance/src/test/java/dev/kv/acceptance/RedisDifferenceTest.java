@@ -16,14 +16,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The same requests by chance to a node, to one that keeps no data, and to Redis: all answer the same. */
+/** The same random requests to a combined node, a server node and Redis get the same replies. */
 @Timeout(120)
 final class RedisDifferenceTest {
     private static final long SEED = Long.getLong("kv.seed", System.nanoTime());
     private static final int REQUESTS = 10_000;
     private static final int AHEAD_MAX = 50;
 
-    /** Those that tell fields in an order that nobody promises. */
+    /** Commands whose replies have no defined order. */
     private static final Set<String> UNORDERED =
             Set.of("HGETALL", "HKEYS", "HVALS", "HSCAN", "KEYS", "HRANDFIELD", "SCAN");
 

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What Redis answers by its documentation, asked of a node, of one that keeps no data, and of Redis itself. */
+/** The replies of the documentation of Redis, compared with those of a combined node, a server node and Redis itself. */
 @Timeout(60)
 final class RedisExamplesTest {
     private static Cluster cluster;
@@ -90,7 +90,7 @@ final class RedisExamplesTest {
         }
     }
 
-    /** Some requests, and what they are answered by a server that has nothing stored. */
+    /** Requests to an empty server, and the expected replies. */
     record Part(List<Exchange> exchanges) {
         private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
 
@@ -127,7 +127,7 @@ final class RedisExamplesTest {
             return words;
         }
 
-        /** Holds the conversation twice: reply by reply, and with all requests sent ahead. */
+        /** Sends the requests twice: each after the reply before it, and all at once. */
         void holdAt(InetSocketAddress address) throws IOException {
             forgetAll(address);
             try (RespClient client = new RespClient(address)) {

@@ -18,12 +18,12 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What lies in the tarballs, and how. */
+/** The files of the tarballs, their modes, owners and times. */
 @Timeout(60)
 class ReleaseContentsTest {
     private static final Path REPOSITORY = Path.of(System.getProperty("kv.root"));
 
-    /** The jars without their versions. */
+    /** The names of the jars, without versions. */
     private static List<String> libraries(Role role) {
         List<String> libraries = new ArrayList<>(List.of(
                 "audience-annotations",
@@ -107,7 +107,7 @@ class ReleaseContentsTest {
 
     @ParameterizedTest
     @EnumSource(Role.class)
-    void whatAnOperatorEditsAndRunsIsWhatTheRepositoryHolds(Role role) throws IOException {
+    void scriptsAndConfigurationAreThoseOfTheRepository(Role role) throws IOException {
         Path home = UnpackedRelease.of(role).home();
 
         assertThat(home.resolve("bin/kv")).hasSameBinaryContentAs(REPOSITORY.resolve("bin/kv"));
@@ -148,7 +148,7 @@ class ReleaseContentsTest {
 
     @ParameterizedTest
     @EnumSource(Role.class)
-    void aTarballTellsNothingOfItsBuilder(Role role) throws IOException {
+    void ownersModesAndTimesDoNotDependOnTheBuilder(Role role) throws IOException {
         Ended listing =
                 Ended.of("tar", "--numeric-owner", "-tvzf", role.tarball().toString());
         List<String> entries = listing.out().lines().toList();
@@ -176,7 +176,7 @@ class ReleaseContentsTest {
 
     @ParameterizedTest
     @EnumSource(Role.class)
-    void aReleaseIsConfiguredSoundlyAsItComes(Role role) {
+    void theShippedConfigurationIsValid(Role role) {
         Ended config = UnpackedRelease.of(role).kv("config");
         assertThat(config.status()).as(config.err()).isZero();
         assertThat(config.err()).isEmpty();

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A release runs from wherever it was unpacked, whoever may write there, and starts quicker the second time. */
+/** A release runs from any folder, read-only or not, and makes a cache of classes at its first start. */
 @Timeout(60)
 class ReleaseFolderTest {
     @Test
@@ -49,7 +49,7 @@ class ReleaseFolderTest {
         }
     }
 
-    /** The TCP ports on which a process listens: those sockets in the tables of the kernel that it holds open. */
+    /** The TCP ports on which a process listens, by its open sockets in the tables of the kernel. */
     private static List<Integer> listeningPorts(long pid) throws IOException {
         List<String> sockets = new ArrayList<>();
         try (Stream<Path> descriptors = Files.list(Path.of("/proc/" + pid + "/fd"))) {
@@ -70,7 +70,7 @@ class ReleaseFolderTest {
     }
 
     @Test
-    void aReleaseThatNobodyMayWriteToServesNodesThatWriteElsewhere(@TempDir Path folder) throws Exception {
+    void aReadOnlyReleaseRunsNodesThatWriteElsewhere(@TempDir Path folder) throws Exception {
         UnpackedRelease release = UnpackedRelease.unpack(Role.COMBINED, folder);
         chmod("a-w", release.home());
         Map<String, String> before = contents(release.home());
@@ -87,7 +87,7 @@ class ReleaseFolderTest {
             assertThat(node.kv("stop").status()).isZero();
             assertThat(node.kv("config").status()).isZero();
         } finally {
-            // The superuser's writes would have gone through: so look for them too.
+            // The superuser can write all the same, so compare the contents.
             assertThat(contents(release.home())).isEqualTo(before);
             chmod("u+w", release.home());
         }
@@ -124,7 +124,7 @@ class ReleaseFolderTest {
         }
     }
 
-    /** What the process has in its memory that a start speaks of. */
+    /** The memory map of the process that a start has started. */
     private static String mapped(Ended start) throws IOException {
         Matcher pid = Pattern.compile("process ([0-9]+)").matcher(start.out());
         assertThat(pid.find()).as(start.out()).isTrue();
@@ -135,7 +135,7 @@ class ReleaseFolderTest {
         assertThat(Ended.of("chmod", "-R", mode, folder.toString()).status()).isZero();
     }
 
-    /** What would change if something were written, by path. */
+    /** Size, time and mode of each file, by path. */
     private static Map<String, String> contents(Path folder) throws IOException {
         try (Stream<Path> files = Files.walk(folder)) {
             Map<String, String> contents = new TreeMap<>();
@@ -187,14 +187,14 @@ class ReleaseFolderTest {
             node.signal(Signal.TERM);
             assertThat(node.awaitEnd()).isZero();
             // The cache of classes is the subject of another test.
-            node.setJavaOptions("-XX:AOTMode=off");
+            node.setJavaOptions(UnpackedRelease.WITHOUT_CLASS_CACHE);
             assertThat(node.kv("start").status()).isZero();
             assertThat(node.kv("stop").status()).isZero();
         }
     }
 
     @Test
-    void twoNodesRunFromOneFolderEachWithAConfigurationOfItsOwn(@TempDir Path site) throws Exception {
+    void twoNodesRunFromOneFolderWithTheirOwnConfigurations(@TempDir Path site) throws Exception {
         UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
         try (NodeProcess foo = new NodeProcess(release, site, "foo");
                 NodeProcess bar = new NodeProcess(release, site, "bar")) {

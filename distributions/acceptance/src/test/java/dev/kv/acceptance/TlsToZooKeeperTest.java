@@ -16,13 +16,19 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,14 +42,19 @@ class TlsToZooKeeperTest {
     private static final String PASSWORD = "a password of stores";
 
     @TempDir
-    private Path site;
+    private static Path site;
 
-    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
-    private int port;
+    private static UnpackedRelease release;
+    private static Process server;
+    private static int port;
 
-    @BeforeEach
-    void startZooKeeper() throws Exception {
+    @TempDir
+    private Path folder;
+
+    private final Deque<NodeProcess> nodes = new ArrayDeque<>();
+
+    @BeforeAll
+    static void startZooKeeper() throws Exception {
         String pair = "-genkeypair -keyalg EC -validity 2";
         keytool(pair + " -alias server -dname CN=server -ext san=dns:localhost,ip:127.0.0.1", "server");
         keytool(pair + " -alias node -dname CN=node", "node");
@@ -53,6 +64,7 @@ class TlsToZooKeeperTest {
         keytool("-importcert -noprompt -alias node -file " + site.resolve("node.cer"), "of-server");
         keytool("-importcert -noprompt -alias server -file " + site.resolve("server.cer"), "of-node");
 
+        release = UnpackedRelease.of(Role.COMBINED);
         port = FreePorts.next();
         Path configuration = Files.writeString(site.resolve("zoo.cfg"), """
                 dataDir=%s
@@ -65,7 +77,7 @@ class TlsToZooKeeperTest {
                 ssl.trustStore.password=%s
                 """.formatted(
                         site.resolve("data"), port, store("server"), PASSWORD, store("of-server"), PASSWORD));
-        Process server = new ProcessBuilder(
+        server = new ProcessBuilder(
                         release.home().resolve("runtime/bin/java").toString(),
                         "-Dio.netty.noUnsafe=true",
                         "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
@@ -76,7 +88,6 @@ class TlsToZooKeeperTest {
                 .redirectOutput(site.resolve("server.out").toFile())
                 .redirectError(site.resolve("server.err").toFile())
                 .start();
-        opened.push(() -> server.destroyForcibly().waitFor());
         Await.until("the server listens", () -> {
             assertThat(server.isAlive())
                     .as(Files.readString(site.resolve("server.out")) + Files.readString(site.resolve("server.err")))
@@ -85,7 +96,7 @@ class TlsToZooKeeperTest {
         });
     }
 
-    private boolean listens() {
+    private static boolean listens() {
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
             return true;
@@ -94,18 +105,25 @@ class TlsToZooKeeperTest {
         }
     }
 
-    @AfterEach
-    void stop() throws Exception {
-        for (AutoCloseable one : opened) {
-            one.close();
+    @AfterAll
+    static void stopZooKeeper() throws InterruptedException {
+        if (server != null) {
+            server.destroyForcibly().waitFor();
         }
     }
 
-    private Path store(String name) {
+    @AfterEach
+    void stopNodes() throws IOException {
+        for (NodeProcess node : nodes) {
+            node.close();
+        }
+    }
+
+    private static Path store(String name) {
         return site.resolve(name + ".p12");
     }
 
-    private void keytool(String words, String store) {
+    private static void keytool(String words, String store) {
         ProcessBuilder command = new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin/keytool").toString());
         command.command().addAll(List.of(words.split(" ", -1)));
@@ -115,7 +133,7 @@ class TlsToZooKeeperTest {
     }
 
     /** What a client of the server has to be told. */
-    private Map<String, String> client() {
+    private static Map<String, String> client() {
         Map<String, String> client = new LinkedHashMap<>();
         client.put("zookeeper.client.secure", "true");
         client.put("zookeeper.clientCnxnSocket", "org.apache.zookeeper.ClientCnxnSocketNetty");
@@ -126,17 +144,17 @@ class TlsToZooKeeperTest {
         return client;
     }
 
-    private NodeProcess node(Map<String, String> client) throws IOException {
-        NodeProcess node = new NodeProcess(release, site, "foo");
-        opened.push(node);
+    private NodeProcess node(String name, Map<String, String> client) throws IOException {
+        NodeProcess node = new NodeProcess(release, folder, name);
+        nodes.push(node);
         node.set("kv.router.zookeeper.connect", "127.0.0.1:" + port);
-        client.forEach((name, value) -> node.set("kv.router.zookeeper.client.\"" + name + "\"", value));
+        client.forEach((key, value) -> node.set("kv.router.zookeeper.client.\"" + key + "\"", value));
         return node;
     }
 
     @Test
     void nodesCommandsAndZooKeepersCommandLineTalkToAServerByTls() throws Exception {
-        NodeProcess foo = node(client());
+        NodeProcess foo = node("foo", client());
         foo.start();
         Ended set = foo.kv("table", "set", "*=foo@h", "--expect", "0x0");
         assertThat(set.status()).as(set.err()).isZero();
@@ -171,10 +189,19 @@ class TlsToZooKeeperTest {
         stranger.remove("zookeeper.ssl.keyStore.password");
         Map<String, String> distrustful = client();
         distrustful.put("zookeeper.ssl.trustStore.location", store("of-server").toString());
-        for (Map<String, String> client : List.of(stranger, distrustful, Map.<String, String>of())) {
-            Ended show = node(client).kv("table", "show");
-            assertThat(show.status()).isEqualTo(1);
-            assertThat(show.complaints()).singleElement().asString().contains("does not answer within 5 s");
+        List<Map<String, String>> clients = List.of(stranger, distrustful, Map.of());
+        List<Callable<Ended>> commands = new ArrayList<>();
+        for (Map<String, String> client : clients) {
+            NodeProcess node = node("foo" + commands.size(), client);
+            commands.add(() -> node.kv("table", "show"));
+        }
+        // Side by side: each takes the five seconds.
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (Future<Ended> command : threads.invokeAll(commands)) {
+                Ended show = command.get();
+                assertThat(show.status()).isEqualTo(1);
+                assertThat(show.complaints()).singleElement().asString().contains("does not answer within 5 s");
+            }
         }
     }
 }

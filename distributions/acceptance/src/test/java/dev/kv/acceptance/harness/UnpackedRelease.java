@@ -20,6 +20,9 @@ import java.util.stream.Stream;
  * @param home the folder that it unpacked to
  */
 public record UnpackedRelease(Path home) {
+    /** The flag of the JVM with which {@code kv start} makes no cache of classes; that takes some seconds. */
+    public static final String WITHOUT_CLASS_CACHE = "-XX:AOTMode=off";
+
     private static final ConcurrentMap<Role, UnpackedRelease> SHARED = new ConcurrentHashMap<>();
 
     /** What the tarballs are made for. */
