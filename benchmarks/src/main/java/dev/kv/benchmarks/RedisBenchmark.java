@@ -77,7 +77,7 @@ public final class RedisBenchmark {
                 new RedisBenchmark(Path.of(arguments[0]).toAbsolutePath(), folder, Integer.parseInt(arguments[2]));
         List<String> wanted = Arrays.asList(arguments).subList(3, arguments.length);
         for (String name : wanted.isEmpty()
-                ? List.of("one", "always", "large", "many", "routed", "half", "lines", "memory")
+                ? List.of("one", "always", "large", "many", "routed", "half", "lines", "memory", "bystanders")
                 : wanted) {
             switch (name) {
                 case "one" -> benchmark.one();
@@ -88,6 +88,7 @@ public final class RedisBenchmark {
                 case "half" -> benchmark.half();
                 case "lines" -> benchmark.lines();
                 case "memory" -> benchmark.memory();
+                case "bystanders" -> benchmark.bystanders();
                 default -> throw new IllegalArgumentException("no benchmark is called " + name);
             }
         }
@@ -499,6 +500,12 @@ public final class RedisBenchmark {
                         "",
                         redis.servers().getFirst().megabytes("VmRSS"));
             }
+        }
+    }
+
+    private void bystanders() throws Exception {
+        try (Side kv = kv("kv-bystanders")) {
+            Bystanders.measure(kv.port());
         }
     }
 

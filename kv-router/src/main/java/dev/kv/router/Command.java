@@ -14,6 +14,11 @@ public sealed interface Command {
     /** The bucket that the command concerns, which is what it is routed by. */
     Bytes bucket();
 
+    /** Whether it leaves all buckets as they are. */
+    default boolean isRead() {
+        return this instanceof Read || this instanceof Survey;
+    }
+
     /** A command that looks at its bucket and leaves it as it is. */
     sealed interface Read extends Command {}
 
@@ -139,7 +144,7 @@ public sealed interface Command {
             }
         }
 
-        /** Whether nothing is changed by it. */
+        @Override
         public boolean isRead() {
             return commands.stream().allMatch(Read.class::isInstance);
         }

@@ -30,7 +30,7 @@ public sealed interface Reply {
     /** Keys, values, or pairs of them, as the command asks. */
     record Values(List<Bytes> values) implements Reply {
         public Values {
-            values = List.copyOf(values);
+            values = PackedList.copyOf(values);
         }
     }
 
@@ -48,7 +48,7 @@ public sealed interface Reply {
      */
     record Page(long next, List<Bytes> values) implements Reply {
         public Page {
-            values = List.copyOf(values);
+            values = PackedList.copyOf(values);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.kv.server;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Held;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
@@ -15,7 +16,6 @@ import dev.kv.server.resp.RespWriter;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ForkJoinPool;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -24,9 +24,6 @@ import java.util.function.Supplier;
  * when the checksums of all of them are right; a reply for which no memory is left becomes an error.
  */
 abstract class AnsweringConnection extends Connection {
-    /** A reply of more values than this is put into bytes on another thread. */
-    private static final int VALUES_AT_ONCE = 4096;
-
     private static final Reply.Failed NO_MEMORY = new Reply.Failed(
             Reply.Word.ERR,
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
@@ -70,8 +67,13 @@ abstract class AnsweringConnection extends Connection {
         return pending.isEmpty();
     }
 
-    /** Answers now, or in its turn when the reply is ready and its held values were checked. */
+    /**
+     * Answers now, or in its turn when the reply is ready and its held values were checked.
+     *
+     * @param isRead whether the reply is cancelled when the connection is closed
+     */
     final void settle(
+            boolean isRead,
             Protocol protocol,
             Supplier<String> what,
             CompletableFuture<Reply> reply,
@@ -80,7 +82,7 @@ abstract class AnsweringConnection extends Connection {
             answer(protocol, written.apply(reply.join()));
             return;
         }
-        long number = pending.reserve();
+        long number = isRead ? pending.reserve(reply) : pending.reserve();
         var _ = reply.whenComplete((answer, fault) -> {
             if (isClosed()) {
                 Optional.ofNullable(answer).ifPresent(Held::releaseIn);
@@ -89,8 +91,8 @@ abstract class AnsweringConnection extends Connection {
             try {
                 if (Held.isIn(reply.join())) {
                     check(protocol, what, number, door.held().take(answer), written);
-                } else if (isLong(answer)) {
-                    writeElsewhere(protocol, what, number, () -> written.apply(answer));
+                } else if (LongReply.is(answer)) {
+                    writeElsewhere(protocol, what, number, answer, written);
                 } else {
                     settled(protocol, number, written.apply(answer));
                 }
@@ -100,32 +102,26 @@ abstract class AnsweringConnection extends Connection {
         });
     }
 
-    private static boolean isLong(Reply reply) {
-        return switch (reply) {
-            case Reply.Values values -> values.values().size() > VALUES_AT_ONCE;
-            case Reply.Page page -> page.values().size() > VALUES_AT_ONCE;
-            case Reply.Names names -> names.names().size() > VALUES_AT_ONCE;
-            case Reply.Many many ->
-                many.replies().size() > VALUES_AT_ONCE
-                        || many.replies().stream().anyMatch(AnsweringConnection::isLong);
-            default -> false;
-        };
-    }
-
     /** Puts a reply of many values into bytes on another thread: on this one, all other connections would wait for it. */
-    private void writeElsewhere(Protocol protocol, Supplier<String> what, long number, Supplier<List<Piece>> written) {
-        ForkJoinPool.commonPool().execute(() -> {
-            try {
-                List<Piece> pieces = written.get();
-                loop().execute(() -> {
-                    if (!isClosed()) {
-                        settled(protocol, number, pieces);
-                    }
-                });
-            } catch (Throwable thrown) {
-                loop().execute(() -> fault(what.get(), thrown));
-            }
-        });
+    private void writeElsewhere(
+            Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
+        long bytes = LongReply.bytes(reply);
+        if (!budget().take(bytes)) {
+            settled(protocol, number, noMemory(protocol));
+            return;
+        }
+        loop().elsewhere(
+                        () -> written.apply(reply),
+                        pieces -> {
+                            budget().give(bytes);
+                            if (!isClosed()) {
+                                settled(protocol, number, pieces);
+                            }
+                        },
+                        thrown -> {
+                            budget().give(bytes);
+                            fault(what.get(), thrown);
+                        });
     }
 
     /** Checks the held values of the reply, in turns with other connections. */
@@ -197,13 +193,17 @@ abstract class AnsweringConnection extends Connection {
             pending.put(number, reply);
         } else {
             Piece.release(reply);
-            List<Piece> error = switch (protocol) {
-                case LINE -> NO_MEMORY_LINE;
-                case RESP -> NO_MEMORY_RESP;
-            };
+            List<Piece> error = noMemory(protocol);
             pending.put(number, error);
             budget().charge(Piece.bytesInMemory(error));
         }
+    }
+
+    private static List<Piece> noMemory(Protocol protocol) {
+        return switch (protocol) {
+            case LINE -> NO_MEMORY_LINE;
+            case RESP -> NO_MEMORY_RESP;
+        };
     }
 
     private void sendSettled() {
@@ -243,7 +243,7 @@ abstract class AnsweringConnection extends Connection {
         }
     }
 
-    /** Drops the replies of a closed connection. */
+    /** Drops the replies of a closed connection, and cancels the reads that are not ready. */
     final void forgetReplies() {
         budget().give(pending.bytesInMemory());
         pending.release();

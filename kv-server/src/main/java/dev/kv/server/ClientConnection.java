@@ -208,7 +208,12 @@ final class ClientConnection extends AnsweringConnection {
 
     private void runLine(Command command) {
         try {
-            settle(Protocol.LINE, () -> text(command), store.run(command).toCompletableFuture(), LineReply::of);
+            settle(
+                    command.isRead(),
+                    Protocol.LINE,
+                    () -> text(command),
+                    store.run(command).toCompletableFuture(),
+                    LineReply::of);
         } catch (Throwable fault) {
             fault(text(command), fault);
         }
@@ -274,7 +279,12 @@ final class ClientConnection extends AnsweringConnection {
                     sendAll(out.toPieces());
                 }
             } else {
-                settle(Protocol.RESP, () -> text(command), reply, answer -> written(version3, one, List.of(answer)));
+                settle(
+                        command.isRead(),
+                        Protocol.RESP,
+                        () -> text(command),
+                        reply,
+                        answer -> written(version3, one, List.of(answer)));
             }
         } catch (Throwable fault) {
             fault(text(command), fault);
@@ -289,7 +299,12 @@ final class ClientConnection extends AnsweringConnection {
                 isAsking = true;
                 loop().inTurns(() -> runNext(run, what));
             }
-            settle(Protocol.RESP, what, run.replies(), many -> written(version3, each, ((Reply.Many) many).replies()));
+            settle(
+                    false,
+                    Protocol.RESP,
+                    what,
+                    run.replies(),
+                    many -> written(version3, each, ((Reply.Many) many).replies()));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
@@ -320,7 +335,7 @@ final class ClientConnection extends AnsweringConnection {
         Supplier<String> what = () -> "a request for all buckets";
         try {
             CompletableFuture<Reply> reply = steps.steps().apply(store).toCompletableFuture();
-            settle(Protocol.RESP, what, reply, one -> written(version3, steps, List.of(one)));
+            settle(false, Protocol.RESP, what, reply, one -> written(version3, steps, List.of(one)));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }

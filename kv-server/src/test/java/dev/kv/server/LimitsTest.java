@@ -1,6 +1,7 @@
 package dev.kv.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
@@ -14,7 +15,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -62,6 +66,29 @@ final class LimitsTest {
                 assertThat(client.line()).isEqualTo(TOO_LONG);
                 assertThat(client.line()).isEqualTo("OK");
             }
+        }
+    }
+
+    @Test
+    void aReadWhoseClientIsGoneIsCancelledAndAWriteIsNot() throws Exception {
+        CompletableFuture<Reply> read = new CompletableFuture<>();
+        CompletableFuture<Reply> write = new CompletableFuture<>();
+        CountDownLatch isAsked = new CountDownLatch(1);
+        Store store = command -> {
+            if (command instanceof Command.Content) {
+                isAsked.countDown();
+                return read;
+            }
+            return write;
+        };
+        try (TestDoor door = new TestDoor(store)) {
+            try (LineClient client = door.client()) {
+                client.send(RespClient.request("HSET", "b", "k", "v") + RespClient.request("HGETALL", "b"));
+                isAsked.await();
+                client.reset();
+            }
+            assertThatThrownBy(() -> read.get(20, TimeUnit.SECONDS)).isInstanceOf(CancellationException.class);
+            assertThat(write).isNotDone();
         }
     }
 

@@ -79,7 +79,7 @@ final class OpenDoorTest {
         events.start();
         log.setLevel(Level.WARN);
         log.addAppender(events);
-        try (Loops loops = new Loops(1, Duration.ofMillis(2))) {
+        try (Loops loops = new Loops(1, Duration.ofMillis(2), 1)) {
             InetSocketAddress address = new InetSocketAddress(host, 0);
             OpenDoor.open(knobs.settings(address), MapStore::new, loops, TestDoor.FACTS)
                     .stop(Duration.ZERO);
@@ -93,7 +93,7 @@ final class OpenDoorTest {
     @Test
     void aPortInUseIsABadStartThatNamesIt(@TempDir Path home) {
         try (TestDoor door = new TestDoor(new MapStore());
-                Loops loops = new Loops(1, Duration.ofMillis(2))) {
+                Loops loops = new Loops(1, Duration.ofMillis(2), 1)) {
             int port = door.address().getPort();
             Settings same = Layers.of(home, Map.of("kv.server.port", String.valueOf(port)))
                     .load();

@@ -88,7 +88,7 @@ final class TestDoor implements AutoCloseable {
     TestDoor(Store store, UnaryOperator<Knobs> turn) {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         Knobs knobs = turn.apply(new Knobs());
-        loops = new Loops(knobs.loops, knobs.turnsMax);
+        loops = new Loops(knobs.loops, knobs.turnsMax, 1);
         try {
             door = OpenDoor.open(knobs.settings(anyPort), () -> store, loops, FACTS);
         } catch (IOException e) {

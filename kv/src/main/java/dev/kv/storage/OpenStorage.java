@@ -165,13 +165,9 @@ public final class OpenStorage implements Engine.Open {
 
     /** The reply to a command that was run, when it may be told. */
     private CompletionStage<Reply> acknowledged(Command command, Reply reply) {
-        return isRead(command) || reply instanceof Reply.Failed
+        return command.isRead() || reply instanceof Reply.Failed
                 ? CompletableFuture.completedFuture(reply)
                 : syncer.acknowledge(reply);
-    }
-
-    private static boolean isRead(Command command) {
-        return command instanceof Command.Read || (command instanceof Command.Batch batch && batch.isRead());
     }
 
     @Override

@@ -6,7 +6,9 @@ import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
@@ -15,6 +17,7 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.apache.mina.transport.socket.nio.NioSession;
 
 /**
@@ -28,6 +31,7 @@ import org.apache.mina.transport.socket.nio.NioSession;
 public final class Loop extends SocketProcessor implements CommandThread {
     private final ExecutorService executor;
     private final ScheduledExecutorService timer;
+    private final Executor largeWork;
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
     private final AtomicBoolean drainSubmitted = new AtomicBoolean();
 
@@ -41,20 +45,25 @@ public final class Loop extends SocketProcessor implements CommandThread {
     private boolean selectAgain;
 
     private Loop(
-            AtomicReference<Loop> self, ExecutorService executor, ScheduledExecutorService timer, Duration turnsMax) {
+            AtomicReference<Loop> self,
+            ExecutorService executor,
+            ScheduledExecutorService timer,
+            Duration turnsMax,
+            Executor largeWork) {
         super(executor);
         this.executor = executor;
         this.timer = timer;
+        this.largeWork = largeWork;
         this.turnsMaxNanos = turnsMax.toNanos();
         self.set(this);
     }
 
     /** A loop whose thread bears the name, and whose delayed tasks wait in the timer. */
-    static Loop named(String threadName, ScheduledExecutorService timer, Duration turnsMax) {
+    static Loop named(String threadName, ScheduledExecutorService timer, Duration turnsMax, Executor largeWork) {
         AtomicReference<Loop> self = new AtomicReference<>();
         // MINA ends the processor's run when its last session closes and starts it anew: one thread keeps it the same
         // thread.
-        return new Loop(self, oneThread(task -> new LoopThread(task, threadName, self)), timer, turnsMax);
+        return new Loop(self, oneThread(task -> new LoopThread(task, threadName, self)), timer, turnsMax, largeWork);
     }
 
     /** Drops tasks that are given to a closed loop: its connections are closed. */
@@ -134,6 +143,22 @@ public final class Loop extends SocketProcessor implements CommandThread {
      */
     public void inTurns(Turns work) {
         inTurns.add(work);
+    }
+
+    /**
+     * Has another thread do work that takes longer than a turn, and then runs one of the two on this loop's thread, with what came
+     * of it. The threads are few, and their queue has no bound of its own: what the work holds is charged to a bound before. Any
+     * thread.
+     */
+    public <T> void elsewhere(Callable<T> work, Consumer<T> then, Consumer<Throwable> failed) {
+        largeWork.execute(() -> {
+            try {
+                T result = work.call();
+                execute(() -> then.accept(result));
+            } catch (Throwable fault) {
+                execute(() -> failed.accept(fault));
+            }
+        });
     }
 
     /** Flushes the connection at the end of this iteration. On this loop's thread only. */

@@ -4,8 +4,11 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.apache.mina.util.ExceptionMonitor;
@@ -15,6 +18,7 @@ public final class Loops implements AutoCloseable {
     private final List<Loop> loops;
     private final Descriptors descriptors = Descriptors.ofThisProcess();
     private final AtomicInteger turn = new AtomicInteger();
+    private final ExecutorService largeWork;
     private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
             1,
             task -> {
@@ -27,8 +31,9 @@ public final class Loops implements AutoCloseable {
     /**
      * @param count how many threads; 0: one for each two cores
      * @param turnsMax how much of an iteration of a loop goes to work that is done in turns, such as large replies
+     * @param largeThreads how many threads do work for the loops that takes longer than a turn; 0: one for each two cores
      */
-    public Loops(int count, Duration turnsMax) {
+    public Loops(int count, Duration turnsMax, int largeThreads) {
         ExceptionMonitor.setInstance(new ExceptionMonitor() {
             @Override
             public void exceptionCaught(Throwable cause) {
@@ -38,10 +43,21 @@ public final class Loops implements AutoCloseable {
                 }
             }
         });
-        int wanted = count == 0 ? Math.max(1, Runtime.getRuntime().availableProcessors() / 2) : count;
-        loops = IntStream.range(0, wanted)
-                .mapToObj(i -> Loop.named("kv-io-" + i, timer, turnsMax))
+        largeWork = new ThreadPoolExecutor(
+                orHalfOfCores(largeThreads),
+                orHalfOfCores(largeThreads),
+                0,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                Thread.ofPlatform().name("kv-replies-", 0).daemon().factory(),
+                new ThreadPoolExecutor.DiscardPolicy());
+        loops = IntStream.range(0, orHalfOfCores(count))
+                .mapToObj(i -> Loop.named("kv-io-" + i, timer, turnsMax, largeWork))
                 .toList();
+    }
+
+    private static int orHalfOfCores(int count) {
+        return count == 0 ? Math.max(1, Runtime.getRuntime().availableProcessors() / 2) : count;
     }
 
     public List<Loop> all() {
@@ -67,6 +83,7 @@ public final class Loops implements AutoCloseable {
     @Override
     public void close() {
         timer.shutdownNow();
+        largeWork.shutdownNow();
         loops.forEach(Loop::close);
     }
 }

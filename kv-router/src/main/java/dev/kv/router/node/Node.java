@@ -134,7 +134,7 @@ public final class Node {
         started("backups, exports and imports", limit -> answers.cutOff());
 
         state.turnTo("opening the ports");
-        Loops loops = new Loops(settings.ioThreads(), settings.ioTurnMax());
+        Loops loops = new Loops(settings.ioThreads(), settings.ioTurnMax(), settings.replyThreads());
         started("loops", limit -> loops.close());
         Optional<Membership> membership = settings.zookeeper().map(zookeeper -> membership(zookeeper, storage));
         PeerSettings peerSettings =

@@ -37,6 +37,7 @@ import java.util.function.Function;
  * @param cookieFile the secret that the nodes share
  * @param ioThreads the number of I/O threads; 0: one for each two cores
  * @param ioTurnMax how long each of them works on large replies before it serves other requests
+ * @param replyThreads the number of threads that turn long replies into bytes and back; 0: one for each two cores
  * @param limits the bounds of names, keys, values, replies and hops
  * @param timeout how long to wait for another node
  * @param peers makes the settings for connections to other nodes from the secret and the addresses in ZooKeeper
@@ -56,6 +57,7 @@ public record NodeSettings(
         Path cookieFile,
         int ioThreads,
         Duration ioTurnMax,
+        int replyThreads,
         Limits limits,
         Duration timeout,
         BiFunction<Bytes, Function<String, Optional<InetSocketAddress>>, PeerSettings> peers,
@@ -101,6 +103,7 @@ public record NodeSettings(
                 settings.path("kv.router.cookie-file"),
                 settings.count("kv.router.io-threads", 0, 256),
                 settings.duration("kv.router.io-turn-max", Duration.ofMillis(1), Duration.ofSeconds(1)),
+                settings.count("kv.router.reply-threads", 0, 256),
                 limits,
                 timeout,
                 peers(settings, name, limits, timeout),

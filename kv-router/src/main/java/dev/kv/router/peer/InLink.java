@@ -1,6 +1,7 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.Held;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
@@ -14,9 +15,12 @@ import dev.kv.router.peer.codec.ReplyCodec;
 import dev.kv.router.peer.codec.RequestCodec;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -34,16 +38,15 @@ final class InLink extends Link {
     private byte[] hello = new byte[0];
     private String caller = "";
     private int commonVersion;
-    private int running;
+
+    /** By their numbers, the replies to requests that were not answered at once. */
+    private final Map<Integer, CompletableFuture<Reply>> underWay = new HashMap<>();
 
     /** Requests that wait to be run. */
     private final Admission admission;
 
     /** Replies that wait to be sent until they were checked. */
     private final Checks checks;
-
-    /** The numbers of requests under way whose replies nobody awaits any more. */
-    private final Set<Integer> cancelled = new HashSet<>();
 
     /** When a part of a long request came last, by {@link System#nanoTime}. */
     private long receivedNanos;
@@ -69,6 +72,9 @@ final class InLink extends Link {
         super.closed();
         admission.close();
         checks.close();
+        List<CompletableFuture<Reply>> abandoned = List.copyOf(underWay.values());
+        underWay.clear();
+        abandoned.forEach(reply -> reply.cancel(false));
     }
 
     /** Asks the caller to finish: it gets the answers that it waits for, and closes. */
@@ -148,7 +154,7 @@ final class InLink extends Link {
     protected boolean mayRead() {
         // What waits for credit must not keep the credit from being read.
         long unsent = unsent() + (givesCredit() ? 0 : outbox().waitingBytes());
-        return running < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
+        return underWay.size() < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
     }
 
     @Override
@@ -183,15 +189,31 @@ final class InLink extends Link {
     }
 
     private void run(int number, Request request) {
-        running++;
-        router.run(request.onStream(streamOf(request))).whenComplete((reply, fault) -> {
-            if (fault != null) {
-                LOG.error("fault in a request of {}", caller, fault);
+        CompletableFuture<Reply> reply =
+                router.run(request.onStream(streamOf(request))).toCompletableFuture();
+        if (reply.isDone()) {
+            answer(number, request, resultOf(reply));
+            return;
+        }
+        underWay.put(number, reply);
+        var _ = reply.whenComplete((result, _) -> {
+            if (underWay.remove(number, reply)) {
+                answer(number, request, resultOf(reply));
+                readOn();
+            } else if (result != null) {
+                Held.releaseIn(result);
             }
-            running--;
-            answer(number, request, fault == null ? reply : faulted());
-            readOn();
         });
+    }
+
+    private Reply resultOf(CompletableFuture<Reply> done) {
+        try {
+            return done.join();
+        } catch (CompletionException | CancellationException fault) {
+            LOG.error("fault in a request of {}", caller, fault);
+            return new Reply.Failed(
+                    Word.ERR, settings.self() + " failed at this request, see its log; it may have run");
+        }
     }
 
     /** Streams of different links are told apart well enough: two that fall together only wait for one another. */
@@ -199,32 +221,44 @@ final class InLink extends Link {
         return 31 * System.identityHashCode(this) + request.stream();
     }
 
-    private Reply faulted() {
-        return new Reply.Failed(Word.ERR, settings.self() + " failed at this request, see its log; it may have run");
-    }
-
     private void answer(int number, Request request, Reply reply) {
         if (isClosed()) {
             Held.releaseIn(reply);
             return;
         }
-        if (!cancelled.isEmpty() && cancelled.remove(number)) {
-            Held.releaseIn(reply);
-            sendNotice(CANCEL, number);
-            return;
-        }
-        if (running == 0) {
-            // What is left was answered before its CANCEL came.
-            cancelled.clear();
-        }
         if (!Held.isIn(reply)) {
-            send(number, ReplyCodec.encode(reply));
+            if (LongReply.is(reply)) {
+                encodeElsewhere(number, reply);
+            } else {
+                send(number, ReplyCodec.encode(reply));
+            }
         } else if (givesCredit()) {
             checks.add(number, reply);
             tellWhileWaiting(request.timeLeft());
         } else {
             send(number, ReplyCodec.encode(Held.flat(reply)));
         }
+    }
+
+    /** Makes the message of a long reply on another thread: on this one, all other connections would wait for it. */
+    private void encodeElsewhere(int number, Reply reply) {
+        Runnable release = admission.hold(LongReply.bytes(reply));
+        CompletableFuture<Reply> done = CompletableFuture.completedFuture(reply);
+        underWay.put(number, done);
+        loop().elsewhere(
+                        () -> ReplyCodec.encode(reply),
+                        message -> {
+                            if (underWay.remove(number, done)) {
+                                outbox().send(new Outbox.Message(REPLY, number, number, message, () -> {}, release));
+                                readOn();
+                            } else {
+                                release.run();
+                            }
+                        },
+                        failure -> {
+                            release.run();
+                            fault("a reply", failure);
+                        });
     }
 
     /** What is held for the reply was checked, and is released when it has been sent. */
@@ -257,11 +291,24 @@ final class InLink extends Link {
         if (!givesCredit()) {
             return;
         }
-        if (isDropped || admission.forget(number) || checks.forget(number) || outbox().withdraw(number)) {
+        if (isDropped
+                || admission.forget(number)
+                || abandon(number)
+                || checks.forget(number)
+                || outbox().withdraw(number)) {
             sendNotice(CANCEL, number);
-        } else if (running > 0) {
-            cancelled.add(number);
         }
+    }
+
+    /** Nobody awaits the reply any more; tells whether it was under way. */
+    private boolean abandon(int number) {
+        CompletableFuture<Reply> reply = underWay.remove(number);
+        if (reply == null) {
+            return false;
+        }
+        reply.cancel(false);
+        readOn();
+        return true;
     }
 
     @Override

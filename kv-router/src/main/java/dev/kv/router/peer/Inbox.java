@@ -14,6 +14,9 @@ import java.util.Map;
  * there is room for it; until then it waits in line with those of all links. On the link's loop only.
  */
 final class Inbox {
+    /** Memory of more than this is not cleared by the loop, which would take longer than a turn. */
+    private static final int CLEARED_MAX_BYTES = 1 << 20;
+
     private final Link link;
     private final long messageMaxBytes;
     private final Room room;
@@ -43,15 +46,31 @@ final class Inbox {
         abstract void drop();
     }
 
+    /** Where the parts of a message go. */
+    private record Memory(ByteBuffer head, ByteBuffer tail) {
+        static final Memory NONE = of(0, 0);
+
+        static Memory of(int headBytes, int tailBytes) {
+            return new Memory(ByteBuffer.allocate(headBytes), ByteBuffer.allocate(tailBytes));
+        }
+
+        int remaining() {
+            return head.remaining() + tail.remaining();
+        }
+
+        void add(ByteBuffer chunk) {
+            int ofHead = Math.min(chunk.remaining(), head.remaining());
+            head.put(chunk.slice(chunk.position(), ofHead));
+            tail.put(chunk.position(chunk.position() + ofHead));
+        }
+    }
+
     /** One that was offered: each part of it goes where it belongs. */
     private final class Offered extends Assembly {
         private final int headBytes;
         private final int tailBytes;
         private final Room.Claim claim;
-        private byte[] head = new byte[0];
-        private byte[] tail = new byte[0];
-        private int headFilled;
-        private int tailFilled;
+        private Memory memory = Memory.NONE;
         private boolean isGranted;
 
         Offered(int number, int headBytes, int tailBytes) {
@@ -71,36 +90,39 @@ final class Inbox {
         void grant(int number) {
             isGranted = true;
             waiting--;
-            link.sendCredit(number, headBytes + tailBytes);
-            link.granted(number);
+            if (headBytes + tailBytes <= CLEARED_MAX_BYTES) {
+                receiveInto(number, Memory.of(headBytes, tailBytes));
+            } else {
+                link.loop()
+                        .elsewhere(
+                                () -> Memory.of(headBytes, tailBytes),
+                                made -> receiveInto(number, made),
+                                fault -> link.failed("the memory for a long message", fault));
+            }
+        }
+
+        private void receiveInto(int number, Memory made) {
+            if (assemblies.get(number) == this) {
+                memory = made;
+                link.sendCredit(number, headBytes + tailBytes);
+                link.granted(number);
+            }
         }
 
         @Override
         void add(ByteBuffer chunk) throws MalformedMessage {
-            if (!isGranted || chunk.remaining() > headBytes - headFilled + tailBytes - tailFilled) {
+            if (chunk.remaining() > memory.remaining()) {
                 throw new MalformedMessage("more of a message than there is credit for");
             }
-            // Memory is taken as late as possible: clearing that of many messages at once would hold up the loop.
-            if (headFilled == 0 && head.length == 0) {
-                head = new byte[headBytes];
-            }
-            int ofHead = Math.min(chunk.remaining(), headBytes - headFilled);
-            chunk.get(head, headFilled, ofHead);
-            headFilled += ofHead;
-            if (chunk.hasRemaining() && tail.length == 0) {
-                tail = new byte[tailBytes];
-            }
-            int ofTail = chunk.remaining();
-            chunk.get(tail, tailFilled, ofTail);
-            tailFilled += ofTail;
+            memory.add(chunk);
         }
 
         @Override
         Received whole() throws MalformedMessage {
-            if (headFilled < headBytes || tailFilled < tailBytes) {
+            if (!isGranted || memory.remaining() > 0) {
                 throw new MalformedMessage("less of a message than was offered");
             }
-            return new Received(ByteBuffer.wrap(head), Bytes.owning(tail));
+            return new Received(memory.head().flip(), Bytes.owning(memory.tail().array()));
         }
 
         @Override

@@ -251,7 +251,11 @@ abstract class Link extends Connection {
         return new MalformedMessage("unknown kind of frame " + kind);
     }
 
-    private void malformed(String what) {
+    final void failed(String what, Throwable fault) {
+        fault(what, fault);
+    }
+
+    final void malformed(String what) {
         warn(() -> "closed the connection of " + remote() + ": " + what);
         close();
     }

@@ -40,6 +40,7 @@ final class OutLink extends Link {
     /** By their numbers, the requests on the way; those that nobody waits for any more stay until their replies come. */
     private final Map<Integer, Pending> pending = new HashMap<>();
 
+    private final Consumer<Pending> whenAbandoned = this::abandoned;
     private final Deadlines deadlines = new Deadlines(loop(), pending.values(), this::expired);
     private int lastNumber;
 
@@ -162,6 +163,9 @@ final class OutLink extends Link {
 
     /** Sends the request, unless more waits on this link than may. */
     void request(Pending request) {
+        if (request.isAnswered()) {
+            return;
+        }
         if (pending.size() >= settings.inFlightMax()) {
             request.unreachable(
                     peer.name() + " has " + pending.size() + " requests to answer (kv.router.in-flight-max)");
@@ -181,7 +185,8 @@ final class OutLink extends Link {
         Encoded body = RequestCodec.encode(request.request(), version(), request.timeLeft());
         request.sendAs(
                 number,
-                new Outbox.Message(REQUEST, number, request.request().stream(), body, () -> moved(number), () -> {}));
+                new Outbox.Message(REQUEST, number, request.request().stream(), body, () -> moved(number), () -> {}),
+                whenAbandoned);
         pending.put(number, request);
         deadlines.watch(request);
         watchSilence();
@@ -193,18 +198,26 @@ final class OutLink extends Link {
             // A node that hangs is both late and silent: what comes next must not be sent to it on this link.
             endIfSilent();
             request.uncertain(peer.name() + " did not answer within " + Peer.text(request.timeout()));
+        } else {
+            request.unreachable(peer.name() + " did not take the request within " + Peer.text(request.timeout()));
+        }
+        abandoned(request);
+    }
+
+    /**
+     * Nobody awaits the reply any more: no more of the request is sent, and the other node is told. Since version 2 its number is
+     * free when that node has answered the CANCEL.
+     */
+    private void abandoned(Pending request) {
+        if (pending.get(request.number()) != request) {
+            return;
+        }
+        if (request.message().isSent()) {
             if (givesCredit()) {
                 sendNotice(CANCEL, request.number());
             }
             return;
         }
-        cancel(request);
-        request.unreachable(peer.name() + " did not take the request within " + Peer.text(request.timeout()));
-        closeIfDone();
-    }
-
-    /** Sends no more of the request. Since version 2 its number is free when the other node has answered the CANCEL. */
-    private void cancel(Pending request) {
         boolean isHeardOf = outbox().withdraw(request.message());
         if (isHeardOf) {
             sendNotice(CANCEL, request.number());
@@ -212,6 +225,7 @@ final class OutLink extends Link {
         if (!isHeardOf || !givesCredit()) {
             pending.remove(request.number());
         }
+        closeIfDone();
     }
 
     private void watchSilence() {
@@ -266,7 +280,39 @@ final class OutLink extends Link {
     @Override
     void message(int number, Received body, Runnable release) throws MalformedMessage {
         activeNanos = System.nanoTime();
-        Reply reply = ReplyCodec.decode(body, peer.name());
+        if (body.head().remaining() > Encoded.LARGE_BYTES) {
+            moved(number);
+            loop().elsewhere(
+                            () -> ReplyCodec.decode(body, peer.name()),
+                            reply -> decoded(number, reply, body, release),
+                            failure -> undecoded(failure, release));
+        } else {
+            received(number, ReplyCodec.decode(body, peer.name()), body, release);
+        }
+    }
+
+    private void decoded(int number, Reply reply, Received body, Runnable release) {
+        if (isClosed()) {
+            release.run();
+            return;
+        }
+        try {
+            received(number, reply, body, release);
+        } catch (MalformedMessage e) {
+            malformed(e.getMessage());
+        }
+    }
+
+    private void undecoded(Throwable failure, Runnable release) {
+        release.run();
+        if (failure instanceof MalformedMessage) {
+            malformed(failure.getMessage());
+        } else {
+            fault("a reply", failure);
+        }
+    }
+
+    private void received(int number, Reply reply, Received body, Runnable release) throws MalformedMessage {
         Pending request = answered(number);
         if (reply instanceof Reply.Value(Bytes value) && !body.tail().isEmpty()) {
             request.answer(new Reply.LargeValue(new ReceivedValue(value, release)));

@@ -7,8 +7,10 @@ import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
 import dev.kv.router.peer.codec.CommandCodec;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 
 /** A request that waits for another node: first for a link to it, then for its reply. On one loop only. */
 final class Pending {
@@ -17,13 +19,33 @@ final class Pending {
 
     private final Request request;
     private final Duration timeout;
-    private final CompletableFuture<Reply> reply = new CompletableFuture<>();
+    private final Awaited reply = new Awaited();
     private long deadlineNanos;
 
     /** What a link sends it as. */
     private Outbox.Message message;
 
     private int number;
+
+    /** Is told when nobody awaits the reply any more; empty until a link sends the request. */
+    private Optional<Consumer<Pending>> whenAbandoned = Optional.empty();
+
+    /** The reply for those who wait: one of them that cancels it waits no longer. */
+    private final class Awaited extends CompletableFuture<Reply> {
+        @Override
+        public boolean cancel(boolean mayInterruptIfRunning) {
+            boolean isAbandoned = super.cancel(mayInterruptIfRunning);
+            if (isAbandoned) {
+                whenAbandoned.ifPresent(told -> told.accept(Pending.this));
+            }
+            return isAbandoned;
+        }
+
+        @Override
+        public <U> CompletableFuture<U> newIncompleteFuture() {
+            return new CompletableFuture<>();
+        }
+    }
 
     Pending(Request request, Duration timeout) {
         this.request = request;
@@ -69,10 +91,15 @@ final class Pending {
         request.progress().run();
     }
 
-    /** A link sends it as this message. */
-    void sendAs(int number, Outbox.Message message) {
+    /**
+     * A link sends it as this message.
+     *
+     * @param whenAbandoned is told when nobody awaits the reply any more
+     */
+    void sendAs(int number, Outbox.Message message, Consumer<Pending> whenAbandoned) {
         this.number = number;
         this.message = message;
+        this.whenAbandoned = Optional.of(whenAbandoned);
     }
 
     int number() {

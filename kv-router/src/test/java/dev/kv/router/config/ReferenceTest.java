@@ -47,6 +47,7 @@ class ReferenceTest {
                         Map.entry("kv.router.reply-max", "256MiB"),
                         Map.entry("kv.router.io-threads", 0),
                         Map.entry("kv.router.io-turn-max", "2ms"),
+                        Map.entry("kv.router.reply-threads", 0),
                         Map.entry("kv.router.connections-max", 1024),
                         Map.entry("kv.router.unsent-max", "64MiB"),
                         Map.entry("kv.router.assembly-max", 0),

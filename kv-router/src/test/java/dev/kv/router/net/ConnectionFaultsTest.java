@@ -124,7 +124,7 @@ final class ConnectionFaultsTest {
 
     @BeforeEach
     void open() throws IOException {
-        loops = new Loops(1, Duration.ofMillis(2));
+        loops = new Loops(1, Duration.ofMillis(2), 1);
         Listener.Options options =
                 new Listener.Options("the door of the test", 10, "no.key", 1, _ -> Bytes.EMPTY, Optional.empty());
         listener = loops.listen(

@@ -55,7 +55,7 @@ final class Host implements AutoCloseable {
     /** Starts with the table, on the port that it had before, if any. */
     Host start(String table) {
         try {
-            loops = new Loops(1, Duration.ofMillis(2));
+            loops = new Loops(1, Duration.ofMillis(2), 1);
             room = new Room(roomBytes);
             PeerSettings settings = new PeerSettings(
                     name,

@@ -1,10 +1,12 @@
 package dev.kv.router.peer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
+import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import java.lang.foreign.Arena;
@@ -13,8 +15,10 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
@@ -110,6 +114,75 @@ class LargeRepliesTest {
         assertThat(mostTaken.get()).isBetween((long) VALUE_BYTES, front.roomBytes);
         assertThat(front.roomTaken()).isZero();
         await(() -> held.get() == 0);
+    }
+
+    /** As an object each, made by the loop, a million values make all others wait for a quarter of a second. */
+    @Test
+    void aReplyOfManyValuesDelaysNobody() {
+        start();
+        Store plain = back.store;
+        PackedList.Builder builder = new PackedList.Builder();
+        for (int i = 0; i < 1_000_000; i++) {
+            builder.add(Bytes.of("value" + i));
+        }
+        Reply many = new Reply.Values(builder.build());
+        List<Reply> each = new ArrayList<>();
+        for (int i = 0; i < 50_000; i++) {
+            each.add(new Reply.Value(Bytes.of("value" + i)));
+        }
+        back.store = command -> switch (command) {
+            case Command.Content _ -> CompletableFuture.completedFuture(many);
+            case Command.GetAll _ -> CompletableFuture.completedFuture(new Reply.Many(each));
+            default -> plain.run(command);
+        };
+        for (int i = 0; i < 1000; i++) {
+            assertSmallIsServed();
+        }
+        for (Command command :
+                List.of(new Command.Content(NUTS, Command.Part.VALUES), new Command.GetAll(NUTS, List.of(SMALL)))) {
+            CompletableFuture<Reply> reply = front.client().run(command).toCompletableFuture();
+            long longestNanos = 0;
+            do {
+                long start = System.nanoTime();
+                assertSmallIsServed();
+                longestNanos = Math.max(longestNanos, System.nanoTime() - start);
+            } while (!reply.isDone());
+            System.out.println("LargeRepliesTest: the bystander waited at most " + longestNanos / 1000 + " us for "
+                    + command.getClass().getSimpleName());
+            assertThat(reply.join().equals(command instanceof Command.Content ? many : new Reply.Many(each)))
+                    .isTrue();
+            assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofMillis(500));
+        }
+        await(() -> front.roomTaken() == 0);
+    }
+
+    /** The node between tells the one behind it, which lets go of what it does for nobody. */
+    @Test
+    void aReadThatNobodyAwaitsIsCancelledOnAllNodes() throws Exception {
+        CompletableFuture<Reply> endless = new CompletableFuture<>();
+        start();
+        Store plain = back.store;
+        AtomicBoolean isAsked = new AtomicBoolean();
+        back.store = command -> {
+            if (command instanceof Command.Content) {
+                isAsked.set(true);
+                return endless;
+            }
+            return plain.run(command);
+        };
+        middle.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
+        middle.start("*=back@h");
+        front.close();
+        front.addresses.put("middle@h", InetSocketAddress.createUnresolved("127.0.0.1", middle.port));
+        front.start("*=middle@h");
+        var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
+        await(isAsked::get);
+        assertThat(endless).isNotDone();
+
+        front.close();
+        assertThatThrownBy(() -> endless.get(20, TimeUnit.SECONDS)).isInstanceOf(CancellationException.class);
+        front.start("*=middle@h");
+        assertSmallIsServed();
     }
 
     @Test

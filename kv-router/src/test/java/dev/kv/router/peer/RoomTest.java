@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Timeout;
 /** Who gets memory for a long message, and when. */
 @Timeout(60)
 class RoomTest {
-    private final Loops loops = new Loops(1, Duration.ofMillis(2));
+    private final Loops loops = new Loops(1, Duration.ofMillis(2), 1);
     private final Room room = new Room(100);
 
     @AfterEach

@@ -1,9 +1,12 @@
 package dev.kv.server.reply;
 
+import dev.kv.router.Reply;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /** The replies of one connection that wait for an older reply, in the order of their requests. */
 public final class PendingReplies {
@@ -11,6 +14,9 @@ public final class PendingReplies {
 
     /** A ring, indexed by the number of a reply modulo its length, a power of two. Null: the reply is not ready. */
     private List<List<Piece>> ring = empty(FIRST_CAPACITY);
+
+    /** Likewise, the replies that are not ready and are to be cancelled when the connection is closed. */
+    private List<CompletableFuture<Reply>> awaited = empty(FIRST_CAPACITY);
 
     private long oldest;
     private long next;
@@ -35,7 +41,7 @@ public final class PendingReplies {
         return bytesInMemory;
     }
 
-    private static List<List<Piece>> empty(int capacity) {
+    private static <T> List<T> empty(int capacity) {
         return new ArrayList<>(Collections.nCopies(capacity, null));
     }
 
@@ -43,17 +49,28 @@ public final class PendingReplies {
     public long reserve() {
         if (size() == ring.size()) {
             List<List<Piece>> larger = empty(2 * ring.size());
+            List<CompletableFuture<Reply>> largerAwaited = empty(2 * ring.size());
             for (long number = oldest; number < next; number++) {
                 larger.set((int) number & (larger.size() - 1), ring.get(slot(number)));
+                largerAwaited.set((int) number & (larger.size() - 1), awaited.get(slot(number)));
             }
             ring = larger;
+            awaited = largerAwaited;
         }
         return next++;
+    }
+
+    /** Keeps a place for a reply that is cancelled by {@link #release} if it is not ready by then. */
+    public long reserve(CompletableFuture<Reply> reply) {
+        long number = reserve();
+        awaited.set(slot(number), reply);
+        return number;
     }
 
     /** Puts a reply into the place of that number. */
     public void put(long number, List<Piece> pieces) {
         ring.set(slot(number), pieces);
+        awaited.set(slot(number), null);
         heldBytes += Piece.bytes(pieces);
         bytesInMemory += Piece.bytesInMemory(pieces);
     }
@@ -70,8 +87,9 @@ public final class PendingReplies {
         return Optional.of(pieces);
     }
 
-    /** Releases the replies that are ready. */
+    /** Releases the replies that are ready, and cancels the others. */
     public void release() {
+        awaited.stream().filter(Objects::nonNull).forEach(reply -> reply.cancel(false));
         for (List<Piece> reply : ring) {
             if (reply != null) {
                 Piece.release(reply);

@@ -3,6 +3,7 @@ package dev.kv.server.resp;
 import dev.kv.router.Bytes;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 
@@ -111,8 +112,8 @@ public final class Answers {
             return;
         }
         out.array(values.size() / 2);
-        for (int i = 0; i < values.size(); i += 2) {
-            out.bulks(values.subList(i, i + 2));
+        for (Iterator<Bytes> next = values.iterator(); next.hasNext(); ) {
+            out.array(2).bulk(next.next()).bulk(next.next());
         }
     }
 

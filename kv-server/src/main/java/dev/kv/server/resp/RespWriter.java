@@ -20,8 +20,11 @@ public final class RespWriter {
     private static final int FIRST_BYTES = 64;
     private static final int KEPT_MAX_BYTES = 1024;
 
-    /** The least size of the pieces of a long reply: a single array would be copied each time it grows. */
-    private static final int PIECE_BYTES = 1 << 20;
+    /**
+     * The least size of the pieces of a long reply. A single array would be copied each time it grows, and the garbage collector would
+     * copy smaller ones.
+     */
+    private static final int PIECE_BYTES = (4 << 20) - 2 * Connection.COPIED_MAX_BYTES;
 
     private static final byte[] OK = "+OK\r\n".getBytes(US_ASCII);
 
@@ -54,7 +57,7 @@ public final class RespWriter {
     public List<Piece> toPieces() {
         endPiece();
         List<Piece> all = List.copyOf(pieces);
-        pieces.clear();
+        forget();
         return all;
     }
 
@@ -66,10 +69,15 @@ public final class RespWriter {
     /** Hands over a reply that is in one array, and begins the next one. */
     public void sendTo(Sink sink) {
         sink.take(buffer, size);
+        forget();
+    }
+
+    private void forget() {
         if (buffer.length > KEPT_MAX_BYTES) {
             buffer = new byte[FIRST_BYTES];
         }
         size = 0;
+        pieces.clear();
     }
 
     RespWriter ok() {
@@ -222,7 +230,8 @@ public final class RespWriter {
     private void endPiece() {
         if (size > 0) {
             pieces.add(new Piece.Array(Bytes.owning(size == buffer.length ? buffer : Arrays.copyOf(buffer, size))));
-            buffer = new byte[FIRST_BYTES];
+            // Behind a long piece comes another one, perhaps: it does not grow by being copied.
+            buffer = new byte[size < PIECE_BYTES ? FIRST_BYTES : PIECE_BYTES + Connection.COPIED_MAX_BYTES];
             size = 0;
         }
     }

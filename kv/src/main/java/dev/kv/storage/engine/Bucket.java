@@ -37,6 +37,12 @@ public final class Bucket {
         this.recordName = recordName;
     }
 
+    /** A number of bytes that all its keys and values together have at least: what they take in the log also has names and padding. */
+    long contentBytesMin() {
+        long others = Layout.fieldCost(recordName.length, 0, 0) + Layout.ALIGNMENT - 1;
+        return Math.max(0, bytes - index.size() * others);
+    }
+
     /** What it needs of the log. */
     long cost() {
         return bytes

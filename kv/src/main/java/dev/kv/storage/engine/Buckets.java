@@ -125,12 +125,14 @@ public final class Buckets implements Log.Moves {
         private final Bucket bucket;
         private final Index index;
         private final boolean isKept;
+        private final long bytesMin;
         private final Pin pin;
 
         private Frozen(Bucket bucket) {
             this.bucket = bucket;
             this.index = bucket == null ? new Index() : bucket.index.frozen();
             this.isKept = bucket != null && bucket.isKept();
+            this.bytesMin = bucket == null ? 0 : bucket.contentBytesMin();
             this.pin = log.segments().pinKnown();
         }
 
@@ -151,7 +153,7 @@ public final class Buckets implements Log.Moves {
 
         /** To be read as long as it takes. */
         public View view() {
-            return new Reading(fields, index, isKept, new Turn(Turn.Limits.NONE));
+            return new Reading(fields, index, isKept, bytesMin, new Turn(Turn.Limits.NONE));
         }
 
         /** Whether it was held for so long that it is no longer there. */

@@ -193,6 +193,12 @@ final class Change implements Edit {
         return size;
     }
 
+    /** Nothing is known of what changes. */
+    @Override
+    public long bytesMin() {
+        return 0;
+    }
+
     @Override
     public Bytes get(Bytes key) {
         Pending change = known(key);

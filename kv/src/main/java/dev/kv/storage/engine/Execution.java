@@ -2,6 +2,7 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Store;
@@ -172,7 +173,10 @@ public final class Execution implements Store {
         Optional<CommandThread> caller = CommandThread.current();
         onThread(threads, () -> {
             large.lane().ifPresent(Lane::enter);
-            answer(answer, caller, reply(command, () -> ran(command, large)));
+            // A read that nobody awaits any more is not run: its client is gone.
+            if (large.lane().isPresent() || !answer.isDone()) {
+                answer(answer, caller, reply(command, () -> ran(command, large)));
+            }
             large.close();
             large.lane().ifPresent(this::runParked);
             places.release();
@@ -261,7 +265,9 @@ public final class Execution implements Store {
         var _ = reply.whenComplete((value, fault) -> {
             Runnable complete = () -> {
                 if (fault == null) {
-                    answer.complete(value);
+                    if (!answer.complete(value)) {
+                        Held.releaseIn(value);
+                    }
                 } else {
                     answer.completeExceptionally(fault);
                 }

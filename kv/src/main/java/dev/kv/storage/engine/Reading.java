@@ -12,12 +12,14 @@ final class Reading implements View {
     private final Fields fields;
     private final Index index;
     private final boolean isKept;
+    private final long bytesMin;
     private final Turn turn;
 
-    Reading(Fields fields, Index index, boolean isKept, Turn turn) {
+    Reading(Fields fields, Index index, boolean isKept, long bytesMin, Turn turn) {
         this.fields = fields;
         this.index = index;
         this.isKept = isKept;
+        this.bytesMin = bytesMin;
         this.turn = turn;
     }
 
@@ -28,8 +30,8 @@ final class Reading implements View {
      */
     static Reading of(Fields fields, Bucket bucket, Turn turn) {
         return bucket == null
-                ? new Reading(fields, NOTHING, false, turn)
-                : new Reading(fields, bucket.index, bucket.isKept(), turn);
+                ? new Reading(fields, NOTHING, false, 0, turn)
+                : new Reading(fields, bucket.index, bucket.isKept(), bucket.contentBytesMin(), turn);
     }
 
     @Override
@@ -45,6 +47,11 @@ final class Reading implements View {
     @Override
     public long size() {
         return index.size();
+    }
+
+    @Override
+    public long bytesMin() {
+        return bytesMin;
     }
 
     @Override

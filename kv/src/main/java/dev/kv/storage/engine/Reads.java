@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Glob;
 import dev.kv.router.Held;
+import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -61,6 +62,10 @@ final class Reads {
     }
 
     private static Reply content(View bucket, Command.Part part, ReplyRoom room) {
+        long values = part == Command.Part.PAIRS ? 2 * bucket.size() : bucket.size();
+        if (!room.holds(values, part == Command.Part.PAIRS ? bucket.bytesMin() : 0)) {
+            throw new ReplyRoom.TooLarge();
+        }
         Gathered gathered = new Gathered(part, room);
         bucket.forEach(0, (_, key, value) -> gathered.add(key, value));
         return gathered.values();
@@ -68,7 +73,7 @@ final class Reads {
 
     /** Keys or values of a bucket, on their way into a reply. */
     private static final class Gathered {
-        private final List<Bytes> values = new ArrayList<>();
+        private final PackedList.Builder values = new PackedList.Builder();
         private final Command.Part part;
         private final ReplyRoom room;
 
@@ -95,7 +100,7 @@ final class Reads {
         }
 
         Reply values() {
-            return new Reply.Values(values);
+            return new Reply.Values(values.build());
         }
     }
 
@@ -107,7 +112,7 @@ final class Reads {
         if (sample.count() >= bucket.size()) {
             return content(bucket, sample.part(), room);
         }
-        if (!room.holds(Math.abs(sample.count()))) {
+        if (!room.holds(Math.abs(sample.count()), 0)) {
             throw new ReplyRoom.TooLarge();
         }
         if (sample.count() > bucket.size() / 2) {
@@ -160,6 +165,6 @@ final class Reads {
             }
             return !match.matches(key) || gathered.add(key, value);
         });
-        return new Reply.Page(page.next(), gathered.values);
+        return new Reply.Page(page.next(), gathered.values.build());
     }
 }

@@ -26,9 +26,9 @@ final class ReplyRoom {
         }
     }
 
-    /** Whether so many values fit, if they are short. */
-    boolean holds(long values) {
-        return values <= leftBytes / OVERHEAD_BYTES;
+    /** Whether there is room for a number of values, of at least so many bytes all together. */
+    boolean holds(long values, long bytesMin) {
+        return values <= (leftBytes - bytesMin) / OVERHEAD_BYTES;
     }
 
     /** Whether half of it is taken: a page can end here. */

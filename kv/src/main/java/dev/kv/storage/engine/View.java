@@ -17,6 +17,9 @@ public interface View {
     /** The number of keys. */
     long size();
 
+    /** A number of bytes that all keys and values together have at least. It is found without a look at them. */
+    long bytesMin();
+
     /** The value of a key; null if it is not there. */
     Bytes get(Bytes key);
 

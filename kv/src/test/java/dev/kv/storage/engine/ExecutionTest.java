@@ -26,6 +26,8 @@ import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -343,6 +345,71 @@ class ExecutionTest {
             caller.given.take().run();
         }
         assertThat(replies.getLast().join()).isEqualTo(replies.getFirst().join());
+    }
+
+    @Test
+    void aLargeReadThatNobodyAwaitsIsNotRunAndAWriteIs() throws Exception {
+        Execution.Limits limits = new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10));
+        OpenStorage storage = open(limits);
+        List<Command> ran = new CopyOnWriteArrayList<>();
+        CountDownLatch isBusy = new CountDownLatch(1);
+        CountDownLatch mayGoOn = new CountDownLatch(1);
+        Bytes bucket = Bytes.of("b");
+        Command first = new Command.SetAll(bucket, pairs(new Random(1), 80), false);
+        Execution execution = new Execution(
+                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
+                storage.buckets(),
+                (command, reply) -> {
+                    ran.add(command);
+                    isBusy.countDown();
+                    try {
+                        mayGoOn.await();
+                    } catch (InterruptedException e) {
+                        return CompletableFuture.failedFuture(e);
+                    }
+                    return CompletableFuture.completedFuture(reply);
+                },
+                limits);
+        execution.run(first);
+        isBusy.await();
+        for (int i = 0; i < 80; i++) {
+            join(storage, new Command.SetAll(Bytes.of("large"), List.of(Bytes.of("k" + i), Bytes.of("v")), false));
+        }
+        Command read = new Command.Content(Bytes.of("large"), Part.PAIRS);
+        Command write = new Command.SetAll(Bytes.of("large"), pairs(new Random(3), 80), false);
+        execution.run(read).toCompletableFuture().cancel(false);
+        execution.run(write).toCompletableFuture().cancel(false);
+        Command last = new Command.DeleteAll(Bytes.of("another"), keys(new Random(4), 80));
+        CompletableFuture<Reply> end = execution.run(last).toCompletableFuture();
+        mayGoOn.countDown();
+
+        assertThat(end.get(20, TimeUnit.SECONDS)).isEqualTo(new Reply.Amount(0));
+        assertThat(ran).containsExactly(first, write, last);
+        execution.close(Duration.ofSeconds(20));
+    }
+
+    @Test
+    void aBucketThatDoesNotFitIntoAReplyIsRefusedBeforeItIsRead() throws IOException {
+        // No large command is run at all.
+        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 0, 10, 1L << 20, Duration.ofSeconds(10)));
+        Bytes few = Bytes.of("few");
+        Bytes many = Bytes.of("many");
+        for (int i = 0; i < 110; i++) {
+            List<Bytes> pair = List.of(Bytes.of("k" + i), Bytes.of("v".repeat(1_000)));
+            join(storage, new Command.SetAll(few, pair, false));
+            for (int n = 0; n < 10; n++) {
+                Bytes key = Bytes.of("k" + i + "-" + n);
+                join(storage, new Command.SetAll(many, List.of(key, pair.getLast()), false));
+            }
+        }
+
+        assertThat(((Reply.Failed) join(storage, new Command.Content(few, Part.PAIRS))).message())
+                .contains("kv.storage.large.waiting-max");
+        assertThat(((Reply.Failed) join(storage, new Command.Content(many, Part.PAIRS))).reason())
+                .isEqualTo(Reply.Reason.CONTENT_TOO_LARGE);
+        // What keys alone take is not known before they are read.
+        assertThat(((Reply.Failed) join(storage, new Command.Content(many, Part.KEYS))).message())
+                .contains("kv.storage.large.waiting-max");
     }
 
     @Test

@@ -9,15 +9,9 @@ import java.util.List;
  *
  * @param parts what it consists of, each from 0 to its limit, in order; not empty
  * @param size of all of them
+ * @param tailBytes the length of the large value that the message ends with, which its receiver keeps apart; 0 if it ends with none
  */
-public record Encoded(List<ByteBuffer> parts, long size) {
-    /** A value of more bytes is a part of its own, and at the end of a message it is its {@link #tailBytes tail}. */
+public record Encoded(List<ByteBuffer> parts, long size, int tailBytes) {
+    /** A value of more bytes is a part of its own, and at the end of a message it is its tail. */
     public static final int LARGE_BYTES = 64 * 1024;
-
-    /** The length of the large value that the message ends with; 0 if it ends with none. Its receiver keeps it apart, too. */
-    public int tailBytes() {
-        return parts.size() > 1 && parts.getLast().limit() > LARGE_BYTES
-                ? parts.getLast().limit()
-                : 0;
-    }
 }

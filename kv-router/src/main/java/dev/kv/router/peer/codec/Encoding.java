@@ -1,6 +1,7 @@
 package dev.kv.router.peer.codec;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.PackedList;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -154,6 +155,37 @@ public interface Encoding<T> {
             }
         };
     }
+
+    /** The same of {@link #BYTES}. Many values are neither written nor read as an object each. */
+    Encoding<List<Bytes>> VALUES = new Encoding<>() {
+        private static final Encoding<List<Bytes>> FEW = list(BYTES);
+
+        @Override
+        public long size(List<Bytes> values) {
+            return values instanceof PackedList packed ? Integer.BYTES + packed.bytes() : FEW.size(values);
+        }
+
+        @Override
+        public void write(MessageWriter out, List<Bytes> values) {
+            if (values instanceof PackedList packed && packed.bytes() > Encoded.LARGE_BYTES) {
+                out.u32(packed.size());
+                packed.arrays().forEach(array -> out.part(array.duplicate()));
+            } else {
+                FEW.write(out, values);
+            }
+        }
+
+        @Override
+        public List<Bytes> read(MessageReader in) throws MalformedMessage {
+            int count = in.u32();
+            in.expectAtLeast(count);
+            PackedList.Builder values = new PackedList.Builder();
+            for (int i = 0; i < count; i++) {
+                in.bytesTo(values);
+            }
+            return values.build();
+        }
+    };
 
     /** A 2-byte number, and so many of them. */
     static <T> Encoding<List<T>> shortList(Encoding<T> of) {

@@ -3,6 +3,7 @@ package dev.kv.router.peer.codec;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.PackedList;
 import java.nio.ByteBuffer;
 
 /** A message while it is read: no content of it leads to anything but values or a {@link MalformedMessage}. */
@@ -65,6 +66,17 @@ public final class MessageReader {
             return taken;
         }
         return Bytes.owning(raw(length));
+    }
+
+    /** Adds the bytes of a length that stands before them to a list. */
+    void bytesTo(PackedList.Builder values) throws MalformedMessage {
+        if (!tail.isEmpty()) {
+            values.add(bytes());
+            return;
+        }
+        int length = u32();
+        expectAtLeast(length);
+        values.add(bytes, length);
     }
 
     /** Refuses a message of which less is left: a length, or a number of things that take a byte each at least. */

@@ -19,6 +19,10 @@ public final class MessageWriter {
     private List<ByteBuffer> parts = List.of();
 
     private long writtenBefore;
+
+    /** The length of the large value that was written last; 0 if something else was. */
+    private int tailBytes;
+
     private ByteBuffer bytes = ByteBuffer.allocate(FIRST_BYTES);
 
     public void u8(int value) {
@@ -52,6 +56,7 @@ public final class MessageWriter {
         u32(value.size());
         if (value.size() > Encoded.LARGE_BYTES) {
             part(ByteBuffer.wrap(value.array()));
+            tailBytes = value.size();
         } else {
             raw(value.array());
         }
@@ -62,15 +67,18 @@ public final class MessageWriter {
         u32(value.remaining());
         if (value.remaining() > Encoded.LARGE_BYTES) {
             part(value.slice());
+            tailBytes = value.remaining();
         } else {
             room(value.remaining()).put(value);
         }
     }
 
-    private void part(ByteBuffer value) {
+    /** Bytes from 0 to a limit, which are not copied. */
+    void part(ByteBuffer value) {
         endPart();
         parts.add(value);
         writtenBefore += value.limit();
+        tailBytes = 0;
     }
 
     private void endPart() {
@@ -85,6 +93,7 @@ public final class MessageWriter {
     }
 
     private ByteBuffer room(int length) {
+        tailBytes = 0;
         if (bytes.remaining() < length) {
             int size = Math.max(Math.max(2 * bytes.capacity(), FIRST_BYTES), bytes.position() + length);
             bytes = ByteBuffer.allocate(size).put(bytes.flip());
@@ -105,10 +114,10 @@ public final class MessageWriter {
     /** The message, all of which has been written. */
     public Encoded encoded() {
         if (parts.isEmpty()) {
-            return new Encoded(List.of(bytes.flip()), bytes.limit());
+            return new Encoded(List.of(bytes.flip()), bytes.limit(), 0);
         }
         endPart();
-        return new Encoded(parts, writtenBefore);
+        return new Encoded(parts, writtenBefore, tailBytes);
     }
 
     /** The same in an array of its own. */

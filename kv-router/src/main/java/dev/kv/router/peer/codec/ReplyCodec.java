@@ -3,10 +3,10 @@ package dev.kv.router.peer.codec;
 import static dev.kv.router.peer.codec.Composite.bytes;
 import static dev.kv.router.peer.codec.Composite.field;
 import static dev.kv.router.peer.codec.Composite.fields;
-import static dev.kv.router.peer.codec.Encoding.BYTES;
 import static dev.kv.router.peer.codec.Encoding.INT;
 import static dev.kv.router.peer.codec.Encoding.LONG;
 import static dev.kv.router.peer.codec.Encoding.TEXT;
+import static dev.kv.router.peer.codec.Encoding.VALUES;
 import static dev.kv.router.peer.codec.Encoding.list;
 import static dev.kv.router.peer.codec.Encoding.nested;
 import static dev.kv.router.peer.codec.Encoding.optional;
@@ -120,7 +120,7 @@ public final class ReplyCodec {
                                     field(Reply.Way::hops, shortList(HOP)),
                                     field(Reply.Way::failure, optional(FAILED)))),
                     row(7, Reply.Amount.class, fields(Reply.Amount::new, field(Reply.Amount::value, LONG))),
-                    row(8, Reply.Values.class, fields(Reply.Values::new, field(Reply.Values::values, list(BYTES)))),
+                    row(8, Reply.Values.class, fields(Reply.Values::new, field(Reply.Values::values, VALUES))),
                     row(
                             9,
                             Reply.Many.class,
@@ -128,10 +128,7 @@ public final class ReplyCodec {
                     row(
                             10,
                             Reply.Page.class,
-                            fields(
-                                    Reply.Page::new,
-                                    field(Reply.Page::next, LONG),
-                                    field(Reply.Page::values, list(BYTES)))),
+                            fields(Reply.Page::new, field(Reply.Page::next, LONG), field(Reply.Page::values, VALUES))),
                     row(
                             11,
                             Reply.Names.class,

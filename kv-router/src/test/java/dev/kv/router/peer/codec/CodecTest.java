@@ -8,6 +8,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
 import dev.kv.router.Held;
 import dev.kv.router.NameSpace;
+import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.Request;
 import java.math.BigDecimal;
@@ -179,6 +180,28 @@ final class CodecTest {
                     assertThat(ReplyCodec.decode(apart, "foo@h"))
                             .isEqualTo(new Reply.Many(List.of(Reply.ABSENT, value)));
                 }
+            }
+        }
+    }
+
+    @Test
+    void manyValuesArriveWhateverTheirSizesAre() throws Exception {
+        for (int size : List.of(0, 100, Encoded.LARGE_BYTES + 1)) {
+            PackedList.Builder builder = new PackedList.Builder();
+            for (int i = 0; i < 6_000; i++) {
+                // The last one is not a tail, though it may be as large as one.
+                builder.add(Bytes.owning(new byte[size == 0 ? 0 : i == 5_000 || i == 5_999 ? size : i % 20]));
+            }
+            List<Bytes> values = builder.build();
+            for (Reply sent : List.of(new Reply.Values(values), new Reply.Page(7, values))) {
+                Encoded message = ReplyCodec.encode(sent);
+                byte[] all = bytes(message);
+                assertThat(message.tailBytes()).isZero();
+                assertThat(message.size()).isEqualTo(all.length);
+                assertThat(message.parts().size() == 1).isEqualTo(all.length <= Encoded.LARGE_BYTES);
+                assertThat(ReplyCodec.decode(received(all), "foo@h")).isEqualTo(sent);
+                assertThatThrownBy(() -> ReplyCodec.decode(received(Arrays.copyOf(all, all.length - 1)), "foo@h"))
+                        .isInstanceOf(MalformedMessage.class);
             }
         }
     }
