@@ -43,6 +43,11 @@ final class KeptFile {
 
     /** The document, converted by the reader; empty if there is none, or if it cannot be read, which is logged. */
     <T> Optional<T> read(Function<Config, T> reader) {
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            // To open a FIFO, for one, does not end.
+            LOG.warn("{} is no regular file, and is replaced", file);
+            return Optional.empty();
+        }
         try (InputStream input = Files.newInputStream(file)) {
             byte[] json = input.readNBytes(MAX_BYTES + 1);
             T read = Json.read(json, MAX_BYTES, reader);

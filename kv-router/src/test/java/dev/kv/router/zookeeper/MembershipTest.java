@@ -353,6 +353,22 @@ class MembershipTest {
         await(() -> exists(ZNODES.node("foo@h")));
     }
 
+    @Test
+    void aCopyOnDiskThatIsNoFileIsReplaced() throws Exception {
+        create(ZNODES.table(), HALVES);
+        Path own = Files.createDirectories(folder.resolve("foo@h"));
+        List<Path> copies = List.of(own.resolve("table"), own.resolve("addresses"));
+        for (Path copy : copies) {
+            assertThat(new ProcessBuilder("mkfifo", copy.toString()).start().waitFor())
+                    .isZero();
+        }
+
+        Node foo = node("foo@h").join();
+
+        assertThat(foo.table()).isEqualTo(HALVES);
+        await(() -> copies.stream().allMatch(Files::isRegularFile));
+    }
+
     @ParameterizedTest
     @CsvSource({
         "table,a start without ZooKeeper would take an older table",

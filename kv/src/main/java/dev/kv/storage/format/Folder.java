@@ -128,7 +128,10 @@ public final class Folder implements AutoCloseable {
             throw new BadStart(
                     path.resolve(Format.FILE) + " is missing, and there are segments: restore it from a backup");
         }
-        Format.fresh().write(path);
+        Format format = Format.fresh();
+        // Before the format, so that a folder of which nothing but that is left is told from a new one.
+        new SegmentList(format.id(), 0, List.of()).write(path);
+        format.write(path);
     }
 
     /** Keeps nodes from a folder until {@link Format#write}. */

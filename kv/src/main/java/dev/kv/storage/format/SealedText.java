@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Optional;
@@ -11,8 +12,8 @@ import java.util.zip.CRC32C;
 
 /** Text files that end with a line that holds the checksum of the lines before. */
 final class SealedText {
-    /** Far more than any list of files takes. */
-    private static final int MAX_BYTES = 64 << 20;
+    /** 340 000 lines of a list of files: five times as many as a process may map. */
+    private static final int MAX_BYTES = 16 << 20;
 
     private static final String LAST = "checksum ";
 
@@ -31,6 +32,9 @@ final class SealedText {
 
     /** The lines before the last one; empty if the file is not as it was written. */
     static Optional<String> read(Path file) throws IOException {
+        if (Files.size(file) > MAX_BYTES) {
+            return Optional.empty();
+        }
         String text = new String(Folder.read(file, MAX_BYTES), ISO_8859_1);
         int end = text.lastIndexOf(LAST);
         if (end < 0 || !text.substring(end).equals(last(text.substring(0, end)))) {

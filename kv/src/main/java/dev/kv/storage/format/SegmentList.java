@@ -71,8 +71,24 @@ public record SegmentList(long id, long through, List<Entry> segments) {
         }
         List<Entry> segments = new ArrayList<>();
         text.substring(head.end()).lines().forEach(line -> segments.add(entry(file, line)));
-        return Optional.of(new SegmentList(
-                Long.parseUnsignedLong(head.group(1), HEX), Long.parseUnsignedLong(head.group(2), HEX), segments));
+        SegmentList list = new SegmentList(
+                Long.parseUnsignedLong(head.group(1), HEX), Long.parseUnsignedLong(head.group(2), HEX), segments);
+        if (!list.isInOrder()) {
+            throw new Damaged(file, 0, NOT_IT);
+        }
+        return Optional.of(list);
+    }
+
+    /** Whether each segment holds something, and follows the one before it. */
+    private boolean isInOrder() {
+        long before = 0;
+        for (Entry segment : segments) {
+            if (segment.bytes() <= SegmentHeader.BYTES || segment.name().number() <= before) {
+                return false;
+            }
+            before = segment.name().number();
+        }
+        return before <= through;
     }
 
     private static Entry entry(Path file, String line) {

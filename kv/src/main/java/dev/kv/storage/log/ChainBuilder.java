@@ -57,7 +57,7 @@ final class ChainBuilder {
     Chain dataFolder() throws IOException {
         Set<SegmentName> names = new TreeSet<>(Folder.segments(folder));
         if (format.hasIds()) {
-            readList(!names.isEmpty());
+            readList();
         }
         readMark();
         long lastNumber = names.stream().mapToLong(SegmentName::number).max().orElse(0);
@@ -90,11 +90,11 @@ final class ChainBuilder {
         return new Fault(Kind.FOREIGN, folder.resolve(part.name().log()), what);
     }
 
-    private void readList(boolean hasSegments) throws IOException {
+    private void readList() throws IOException {
         Path file = folder.resolve(SegmentList.FILE);
         try {
             list = SegmentList.read(folder);
-            if (list.isEmpty() && hasSegments) {
+            if (list.isEmpty()) {
                 faults.add(new Fault(Kind.LIST, file, "it is missing"));
             } else if (list.isPresent() && list.get().id() != format.id()) {
                 faults.add(new Fault(

@@ -163,7 +163,8 @@ public final class Walk {
             return part.end();
         }
         long written = Math.max(lastByte(from) + Long.BYTES, from + Layout.ALIGNMENT);
-        return Math.min(Math.max(written, chain.known(part)), end);
+        // Behind the end of a file that is shorter than it is known to be, where the walk ends.
+        return Math.max(Math.min(written, end), chain.known(part));
     }
 
     /** Where the last bytes stand that are not zero; -1 if there are none. */

@@ -124,10 +124,12 @@ public final class Repair {
         }
         for (Path file : halfWay) {
             String name = file.getFileName().toString();
-            Files.move(
-                    file,
-                    file.resolveSibling(name.substring(0, name.length() - PUT_BACK.length()) + ".log"),
-                    ATOMIC_MOVE);
+            String own = name.substring(0, name.length() - PUT_BACK.length()) + ".log";
+            if (SegmentName.of(own) == null || Files.exists(file.resolveSibling(own))) {
+                throw new EngineFailed("%s: no repair left it here, since %s is no name that is free; move it away"
+                        .formatted(file, own));
+            }
+            Files.move(file, file.resolveSibling(own), ATOMIC_MOVE);
         }
         folder.sync();
     }
@@ -205,7 +207,7 @@ public final class Repair {
             cut(entry);
         }
         folder.sync();
-        new SegmentList(folder.format().id(), chain.lastNumber(), sound).write(folder.path());
+        SegmentList.of(folder.format().id(), chain.lastNumber(), sound).write(folder.path());
         markAll();
         folder.upgrade();
         dropped.addAll(chain.others());

@@ -149,7 +149,7 @@ public final class StoredBackup {
             }
         }
         long last = entries.isEmpty() ? 0 : entries.getLast().name().number();
-        new SegmentList(id, last, entries).write(data);
+        SegmentList.of(id, last, entries).write(data);
         long bytes = entries.isEmpty() ? 0 : entries.getLast().bytes();
         try (Mark mark = Mark.open(data, id, Optional.of(new Mark.Position(last, bytes, 0)))) {
             mark.sync();

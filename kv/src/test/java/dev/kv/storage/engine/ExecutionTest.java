@@ -175,7 +175,9 @@ class ExecutionTest {
         // The same hash of keys puts them into the same order.
         Path data = folder.resolve("data-" + opened.size());
         Files.createDirectories(data);
-        Files.copy(folder.resolve("data-" + (opened.size() - 1)).resolve("format"), data.resolve("format"));
+        for (String file : List.of("format", "segments")) {
+            Files.copy(folder.resolve("data-" + (opened.size() - 1)).resolve(file), data.resolve(file));
+        }
         OpenStorage large = open(SHORT);
         List<Command> commands = new ArrayList<>();
         List<CompletableFuture<Reply>> replies = new ArrayList<>();

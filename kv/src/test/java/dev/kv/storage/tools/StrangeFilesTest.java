@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.OperatorError;
 import dev.kv.storage.DataFolder;
+import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Format;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
@@ -24,7 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Data folders and backups in which files are something else than files, or far too long, or too many. */
-@Timeout(120)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class StrangeFilesTest {
     private static final long TIB = 1L << 40;
 
@@ -98,6 +99,23 @@ class StrangeFilesTest {
                 .hasMessageStartingWith(why);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", "x"})
+    void aRepairPutsNothingInThePlaceOfASegmentThatIsThere(String prefix) throws Exception {
+        Path log = data.files(".log").getLast();
+        byte[] before = Files.readAllBytes(log);
+        String own = prefix + log.getFileName();
+        Path strange = log.resolveSibling(own.replace(".log", ".putback"));
+        Files.write(strange, new byte[100]);
+
+        assertThatThrownBy(data::repair)
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(
+                        strange + ": no repair left it here, since " + own + " is no name that is free; move it away");
+        assertThat(log).hasBinaryContent(before);
+        assertThat(data.content()).isEqualTo(content);
+    }
+
     private static void extend(Path file) throws IOException {
         try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
             sparse.setLength(TIB);
@@ -153,6 +171,77 @@ class StrangeFilesTest {
         assertThatThrownBy(() -> StoredBackup.restore(backup, site.resolve("restored")))
                 .isInstanceOf(OperatorError.class)
                 .hasMessageContaining(what);
+    }
+
+    @Test
+    void aListThatIsMuchLongerIsNoList() throws Exception {
+        Path list = data.path().resolve("segments");
+        extend(list);
+
+        assertThat(data.damages()).singleElement().satisfies(damage -> {
+            assertThat(damage.file()).isEqualTo(list);
+            assertThat(damage.what()).isEqualTo("this is not the list of segments that was written");
+        });
+        assertThat(data.repair()).hasSize(1);
+        assertThat(data.content()).isEqualTo(content);
+    }
+
+    /** A part that was known to be on the disk is not there: that is told once, and the repair goes on without it. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 40, 64, 100, 4_096, 100_001})
+    void aSegmentThatIsShorterThanTheMarkSaysIsRepaired(int bytes) throws Exception {
+        DataFolder killed = new DataFolder(site.resolve("killed"));
+        data.open(storage -> {
+            for (int i = 0; i < 300; i++) {
+                DataFolder.put(storage, "a", "more-" + i, "x".repeat(1_000));
+            }
+            while (storage.log().synced() < storage.log().appended()) {
+                Thread.onSpinWait();
+            }
+            DataFolder.image(data.path(), killed.path());
+        });
+        Path last = killed.files(".log").getLast();
+        try (RandomAccessFile shorter = new RandomAccessFile(last.toFile(), "rw")) {
+            shorter.setLength(bytes);
+        }
+
+        assertThat(killed.damages())
+                .hasSizeBetween(1, 3)
+                .allSatisfy(damage -> assertThat(damage.bytes()).isNotNegative());
+        assertThatThrownBy(killed::open).isInstanceOf(OperatorError.class).hasMessageStartingWith(last.toString());
+        assertThat(killed.repair()).isNotEmpty();
+        assertThat(killed.damages()).isEmpty();
+        assertThat(killed.content().get("a")).containsAllEntriesOf(content.get("a"));
+    }
+
+    @Test
+    void aFolderOfWhichOnlyTheFormatIsLeftIsNoNewOne() throws Exception {
+        for (Path file : DataFolder.files(data.path(), "")) {
+            if (!file.endsWith("format")) {
+                Files.delete(file);
+            }
+        }
+
+        assertThat(data.damages()).isNotEmpty();
+        assertThatThrownBy(data::open)
+                .isInstanceOf(OperatorError.class)
+                .hasMessageStartingWith(data.path().resolve("segments") + ": it is missing");
+    }
+
+    @Test
+    void aListInWhichSegmentsAreOutOfOrderIsNoList() throws Exception {
+        SegmentList.Entry first = new SegmentList.Entry(new SegmentName(1, 0), 100, 1);
+        SegmentList.Entry second = new SegmentList.Entry(new SegmentName(2, 0), 100, 1);
+        SegmentList.Entry empty = new SegmentList.Entry(new SegmentName(2, 0), 64, 1);
+        List<SegmentList> wrong = List.of(
+                new SegmentList(7, 2, List.of(second, first)),
+                new SegmentList(7, 2, List.of(first, first)),
+                new SegmentList(7, 2, List.of(first, empty)),
+                new SegmentList(7, 1, List.of(first, second)));
+        for (SegmentList list : wrong) {
+            list.write(site);
+            assertThatThrownBy(() -> SegmentList.read(site)).isInstanceOf(Damaged.class);
+        }
     }
 
     @Test
