@@ -18,7 +18,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -121,6 +123,41 @@ class ReleaseFolderTest {
             Ended third = node.kv("start");
             assertThat(third.status()).as(third.err()).isZero();
             assertThat(mapped(third)).doesNotContain("kv.aot");
+        }
+    }
+
+    @Test
+    void aStartThatIsEndedWhileItMakesTheCacheLeavesNothingBehind(@TempDir Path folder) throws Exception {
+        UnpackedRelease release = UnpackedRelease.unpack(Role.COMBINED, folder);
+        List<String> before = UnpackedRelease.names(release.home().resolve("runtime"));
+        Process start = release.command(Map.of(), "start", "-Dkv.node.dir=" + folder.resolve("node"))
+                .redirectErrorStream(true)
+                .redirectOutput(folder.resolve("out").toFile())
+                .start();
+        Optional<ProcessHandle> trained = Optional.empty();
+        Matcher files =
+                Pattern.compile("-Dkv.node.dir=([^\0]*kv-aot[^\0]*)/node").matcher("");
+        while (trained.isEmpty() && start.isAlive()) {
+            trained = start.toHandle().children().findFirst();
+            files.reset(trained.isEmpty() ? "" : commandLine(trained.get()));
+            if (!files.find()) {
+                trained = Optional.empty();
+            }
+        }
+        start.destroy();
+
+        assertThat(start.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(trained.orElseThrow().isAlive()).isFalse();
+        assertThat(Path.of(files.group(1))).doesNotExist();
+        assertThat(UnpackedRelease.names(release.home().resolve("runtime"))).isEqualTo(before);
+    }
+
+    private static String commandLine(ProcessHandle process) {
+        try {
+            return Files.readString(Path.of("/proc/" + process.pid() + "/cmdline"));
+        } catch (IOException e) {
+            // The process has ended since.
+            return "";
         }
     }
 

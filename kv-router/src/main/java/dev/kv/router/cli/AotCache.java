@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -47,24 +48,77 @@ final class AotCache {
             return;
         }
         System.err.println(name + ": making the cache of classes that shortens each start from now on");
-        try {
-            Path folder = Files.createTempDirectory("kv-aot");
-            try {
-                train(folder, flags + " -XX:AOTCacheOutput=kv.aot");
-                // A temporary name first: a node that starts in the meantime finds a complete file or none.
-                Path whole =
-                        cache.resolveSibling("kv.aot." + ProcessHandle.current().pid());
-                try {
-                    Files.copy(folder.resolve("kv.aot"), whole);
-                    Files.move(whole, cache, StandardCopyOption.ATOMIC_MOVE);
-                } finally {
-                    Files.deleteIfExists(whole);
-                }
-            } finally {
-                delete(folder);
-            }
+        // A temporary name first: a node that starts in the meantime finds a complete file or none.
+        Path whole = cache.resolveSibling("kv.aot." + ProcessHandle.current().pid());
+        try (Leftovers leftovers = new Leftovers(Files.createTempDirectory("kv-aot"), whole)) {
+            train(leftovers, flags + " -XX:AOTCacheOutput=kv.aot");
+            Files.copy(leftovers.folder.resolve("kv.aot"), whole);
+            Files.move(whole, cache, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             System.err.println(name + ": " + cache + " could not be made: " + OperatorError.reason(e));
+        }
+    }
+
+    /** The node that is trained and its files. They are removed at the end, also when a signal ends this process before. */
+    private static final class Leftovers implements AutoCloseable {
+        private final Path folder;
+        private final Path whole;
+        private final Thread atExit = new Thread(this::remove, "kv-aot-end");
+        private Optional<Process> node = Optional.empty();
+        private boolean isRemoved;
+
+        /**
+         * @param folder the folder of the node
+         * @param whole the copy of the cache in the release, which may be incomplete
+         */
+        Leftovers(Path folder, Path whole) {
+            this.folder = folder;
+            this.whole = whole;
+            Runtime.getRuntime().addShutdownHook(atExit);
+        }
+
+        synchronized Process start(ProcessBuilder builder) throws IOException {
+            if (isRemoved) {
+                throw new InterruptedIOException("it was interrupted");
+            }
+            Process process = builder.start();
+            node = Optional.of(process);
+            return process;
+        }
+
+        @Override
+        public void close() {
+            remove();
+            try {
+                Runtime.getRuntime().removeShutdownHook(atExit);
+            } catch (IllegalStateException shutsDown) {
+                // The hook runs, and finds everything removed.
+            }
+        }
+
+        private synchronized void remove() {
+            if (isRemoved) {
+                return;
+            }
+            isRemoved = true;
+            node.ifPresent(Leftovers::kill);
+            try {
+                Files.deleteIfExists(whole);
+                delete(folder);
+            } catch (IOException e) {
+                System.err.println("kv: " + folder + " could not be removed: " + OperatorError.reason(e));
+            }
+        }
+
+        /** Kills the node and waits for its end: until then it writes into its folder. */
+        private static void kill(Process process) {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly();
+            try {
+                process.waitFor(END_MAX.toMillis(), TimeUnit.MILLISECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -79,7 +133,8 @@ final class AotCache {
     }
 
     /** Runs a node, alone on ports of its own, until it has started. */
-    private static void train(Path folder, String flags) throws IOException {
+    private static void train(Leftovers leftovers, String flags) throws IOException {
+        Path folder = leftovers.folder;
         Map<String, String> settings = Map.of(
                 "kv.node.name",
                 NODE,
@@ -116,7 +171,7 @@ final class AotCache {
                 .redirectErrorStream(true);
         builder.environment().keySet().removeIf(variable -> variable.startsWith("KV_"));
         builder.environment().putAll(variables);
-        Process process = builder.start();
+        Process process = leftovers.start(builder);
         try {
             Remote node = Remote.of(Layers.of(Options.home(), settings).load());
             long deadlineNanos = System.nanoTime() + START_MAX.toNanos();
@@ -127,14 +182,11 @@ final class AotCache {
             boolean ended = process.waitFor(END_MAX.toMillis(), TimeUnit.MILLISECONDS);
             List<String> said = Files.readAllLines(console, UTF_8);
             if (!ended || said.stream().noneMatch(line -> line.startsWith(WRITTEN))) {
-                throw new IOException(said.isEmpty() ? "the JVM said nothing" : said.getLast());
+                throw new IOException(said.isEmpty() ? "the JVM printed nothing" : said.getLast());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("it was interrupted");
-        } finally {
-            process.descendants().forEach(ProcessHandle::destroyForcibly);
-            process.destroyForcibly();
         }
     }
 
