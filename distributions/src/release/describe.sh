@@ -4,7 +4,7 @@
 set -eu
 root=$(CDPATH='' cd -- "$1" && pwd -P) role=$2 version=$3 platform=$4 runtime=$5
 
-# The commit, if this folder itself is a repository: a source archive inside another repository has none of its own.
+# The commit, if ROOT itself is the top of a repository: a source archive inside another repository has no commit.
 commit=unknown
 if top=$(git -C "$root" rev-parse --show-toplevel 2>/dev/null) && [ "$top" = "$root" ] &&
   head=$(git -C "$root" rev-parse --verify HEAD 2>/dev/null); then

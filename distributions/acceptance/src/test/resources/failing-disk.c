@@ -1,6 +1,6 @@
 /*
- * A disk that fails: preloaded into a process, it lets fsync and fdatasync fail with the number of an error, and the making of
- * files below a folder too, for as long as a file of that name in the folder $KV_FAILING holds it.
+ * A disk that fails, as a library to preload. While the folder $KV_FAILING has a file "fsync" with the number of an error, fsync and
+ * fdatasync fail with it; while it has a file "create", the creation of files below a folder "data" fails.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

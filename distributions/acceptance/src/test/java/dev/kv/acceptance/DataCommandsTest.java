@@ -17,7 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -40,7 +40,10 @@ class DataCommandsTest {
     @TempDir
     private Path site;
 
+    @AutoClose
     private NodeProcess foo;
+
+    @AutoClose
     private NodeProcess bar;
 
     @BeforeEach
@@ -56,12 +59,6 @@ class DataCommandsTest {
                 > PUT shopping eggs twelve-of-them
                 < OK
                 """);
-    }
-
-    @AfterEach
-    void close() throws IOException {
-        foo.close();
-        bar.close();
     }
 
     private void stop() throws Exception {

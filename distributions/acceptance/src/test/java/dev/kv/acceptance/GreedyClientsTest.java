@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -33,12 +34,14 @@ class GreedyClientsTest {
     private final List<AutoCloseable> open = new ArrayList<>();
 
     private NodeProcess node;
+
+    @AutoClose
     private Bystander bystander;
 
     @BeforeEach
     void start(@TempDir Path site) throws Exception {
-        node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
-        bystander = new Bystander(node);
+        bystander = new Bystander(site);
+        node = bystander.node();
     }
 
     @AfterEach
@@ -46,7 +49,6 @@ class GreedyClientsTest {
         for (AutoCloseable resource : open) {
             resource.close();
         }
-        bystander.close();
     }
 
     @Test

@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -28,7 +28,10 @@ class InspectionCommandsTest {
     @TempDir
     private Path site;
 
+    @AutoClose
     private NodeProcess foo;
+
+    @AutoClose
     private NodeProcess bar;
 
     @BeforeEach
@@ -36,12 +39,6 @@ class InspectionCommandsTest {
         foo = new NodeProcess(release, site, "foo");
         bar = new NodeProcess(release, site, "bar");
         NodeProcess.introduce(foo, bar);
-    }
-
-    @AfterEach
-    void close() throws IOException {
-        foo.close();
-        bar.close();
     }
 
     @Test

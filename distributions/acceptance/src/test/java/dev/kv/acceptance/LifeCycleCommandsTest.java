@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -40,7 +41,10 @@ class LifeCycleCommandsTest {
     @TempDir
     private Path site;
 
+    @AutoClose
     private NodeProcess foo;
+
+    @AutoClose
     private NodeProcess bar;
 
     @BeforeEach
@@ -51,9 +55,7 @@ class LifeCycleCommandsTest {
     }
 
     @AfterEach
-    void close() throws IOException {
-        foo.close();
-        bar.close();
+    void endBackground() {
         background.forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
     }
 
@@ -99,7 +101,7 @@ class LifeCycleCommandsTest {
     @Test
     void aNodeThatIsToldToStopAnswersWhatIsInFlight() throws Exception {
         foo.set("kv.router.timeout", "20s");
-        startHalves();
+        NodeProcess.start(HALVES, foo, bar);
         try (LineClient client = foo.connect()) {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
             bar.signal(Signal.STOP);
@@ -124,7 +126,7 @@ class LifeCycleCommandsTest {
     void aNodeThatIsToldToStopWaitsNoLongerThanItsDrain() throws Exception {
         foo.set("kv.router.timeout", "60s");
         foo.set("kv.node.drain", "500ms");
-        startHalves();
+        NodeProcess.start(HALVES, foo, bar);
         try (LineClient client = foo.connect()) {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
             bar.signal(Signal.STOP);
@@ -142,13 +144,6 @@ class LifeCycleCommandsTest {
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
             assertThat(foo.err()).contains("cut off 1 client");
         }
-    }
-
-    private void startHalves() throws Exception {
-        foo.set("kv.router.table", HALVES);
-        bar.set("kv.router.table", HALVES);
-        foo.start();
-        bar.start();
     }
 
     @Test

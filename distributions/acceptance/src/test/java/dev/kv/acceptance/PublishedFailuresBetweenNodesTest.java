@@ -16,7 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -36,7 +36,10 @@ class PublishedFailuresBetweenNodesTest {
     @TempDir
     private Path site;
 
+    @AutoClose
     private NodeProcess foo;
+
+    @AutoClose
     private NodeProcess bar;
 
     @BeforeEach
@@ -46,23 +49,10 @@ class PublishedFailuresBetweenNodesTest {
         NodeProcess.introduce(foo, bar);
     }
 
-    @AfterEach
-    void close() throws IOException {
-        foo.close();
-        bar.close();
-    }
-
-    private void start(String table, NodeProcess... nodes) throws Exception {
-        for (NodeProcess node : nodes) {
-            node.set("kv.router.table", table);
-            node.start();
-        }
-    }
-
     @Test
     @DisplayName("5: no entry in the table")
     void noEntryInTheTable() throws Exception {
-        start(HALVES, foo);
+        NodeProcess.start(HALVES, foo);
         foo.converse("""
                 > CREATE apples
                 > CREATE Apples
@@ -81,7 +71,7 @@ class PublishedFailuresBetweenNodesTest {
     @Test
     @DisplayName("5: a node that is down")
     void aNodeThatIsDown() throws Exception {
-        start(HALVES, foo, bar);
+        NodeProcess.start(HALVES, foo, bar);
         try (LineClient client = foo.connect()) {
             assertServes(client, "nuts");
             bar.kill();
@@ -112,7 +102,7 @@ class PublishedFailuresBetweenNodesTest {
         Path cookie = site.resolve("another-cookie");
         SecretFile.write(cookie, "not the secret of all nodes here");
         bar.set("kv.router.cookie-file", cookie.toString());
-        start(HALVES, foo, bar);
+        NodeProcess.start(HALVES, foo, bar);
         try (LineClient client = foo.connect()) {
             assertUnreachable(client, "bar@h", "cookie");
         }
@@ -124,7 +114,7 @@ class PublishedFailuresBetweenNodesTest {
     @Test
     @DisplayName("5: a host that nobody knows")
     void aHostThatNobodyKnows() throws Exception {
-        start("a..m=foo@h,n..z=bar@no-such-host.invalid", foo);
+        NodeProcess.start("a..m=foo@h,n..z=bar@no-such-host.invalid", foo);
         try (LineClient client = foo.connect()) {
             assertUnreachable(client, "bar@no-such-host.invalid", "");
         }
@@ -135,7 +125,7 @@ class PublishedFailuresBetweenNodesTest {
     void aNodeThatHangs() throws Exception {
         Duration timeout = Duration.ofSeconds(2);
         foo.set("kv.router.timeout", timeout.toMillis() + "ms");
-        start(HALVES, foo, bar);
+        NodeProcess.start(HALVES, foo, bar);
         try (LineClient client = foo.connect();
                 LineClient another = foo.connect()) {
             assertServes(client, "nuts");
@@ -166,8 +156,8 @@ class PublishedFailuresBetweenNodesTest {
         // The heap is too small to hold the requests, and all of its pages are resident from the start.
         foo.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
         bar.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
-        start("a=foo@h,*=bar@h", foo);
-        start("*=foo@h", bar);
+        NodeProcess.start("a=foo@h,*=bar@h", foo);
+        NodeProcess.start("*=foo@h", bar);
         try (LineClient client = foo.connect()) {
             long start = System.nanoTime();
             assertThat(client.ask("CREATE x")).isEqualTo("ERROR CIRCLE foo@h -> bar@h -> foo@h");
@@ -196,7 +186,7 @@ class PublishedFailuresBetweenNodesTest {
     @Test
     @DisplayName("12: every command goes the way of the table")
     void everyCommandGoesTheWayOfTheTable() throws Exception {
-        start(HALVES, foo, bar);
+        NodeProcess.start(HALVES, foo, bar);
         try (LineClient atFoo = foo.connect();
                 LineClient atBar = bar.connect()) {
             assertServes(atFoo, "nuts");

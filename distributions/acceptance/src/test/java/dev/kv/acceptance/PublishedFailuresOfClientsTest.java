@@ -19,7 +19,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -40,7 +40,10 @@ class PublishedFailuresOfClientsTest {
     @TempDir
     private Path site;
 
+    @AutoClose
     private NodeProcess foo;
+
+    @AutoClose
     private NodeProcess bar;
 
     @BeforeEach
@@ -48,19 +51,6 @@ class PublishedFailuresOfClientsTest {
         foo = new NodeProcess(release, site, "foo");
         bar = new NodeProcess(release, site, "bar");
         NodeProcess.introduce(foo, bar);
-    }
-
-    @AfterEach
-    void close() throws IOException {
-        foo.close();
-        bar.close();
-    }
-
-    private void start(String table, NodeProcess... nodes) throws Exception {
-        for (NodeProcess node : nodes) {
-            node.set("kv.router.table", table);
-            node.start();
-        }
     }
 
     @Test
@@ -177,7 +167,7 @@ class PublishedFailuresOfClientsTest {
         // Unproven connections at the node listener stay open during the test.
         foo.set("kv.router.handshake-timeout", "60s");
         foo.limitDescriptors(256);
-        start(HALVES, foo, bar);
+        NodeProcess.start(HALVES, foo, bar);
         List<LineClient> strangers = new ArrayList<>();
         try (LineClient witness = foo.connect();
                 LineClient across = bar.connect()) {
@@ -236,7 +226,7 @@ class PublishedFailuresOfClientsTest {
     void longLines() throws Exception {
         foo.set("kv.router.timeout", "20s");
         bar.set("kv.router.timeout", "20s");
-        start(HALVES, foo, bar);
+        NodeProcess.start(HALVES, foo, bar);
         String conversation = """
                 > CREATE BUCKET-\\i
                 < OK
@@ -265,7 +255,7 @@ class PublishedFailuresOfClientsTest {
     @DisplayName("8: bursts of commands")
     @ValueSource(strings = {"apples", "nuts"})
     void burstsOfCommands(String bucket) throws Exception {
-        start(HALVES, foo, bar);
+        NodeProcess.start(HALVES, foo, bar);
         try (LineClient client = foo.connect()) {
             assertServes(client, bucket);
             List<Duration> bursts = new ArrayList<>();

@@ -7,8 +7,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.acceptance.harness.Bystander;
 import dev.kv.acceptance.harness.HandmadePeer;
 import dev.kv.acceptance.harness.NodeProcess;
-import dev.kv.acceptance.harness.UnpackedRelease;
-import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -21,7 +19,7 @@ import java.time.Duration;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -35,17 +33,14 @@ class RandomBytesTest {
     private static final Duration LONG = Duration.ofMinutes(2);
 
     private NodeProcess node;
+
+    @AutoClose
     private Bystander bystander;
 
     @BeforeEach
     void start(@TempDir Path site) throws Exception {
-        node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
-        bystander = new Bystander(node);
-    }
-
-    @AfterEach
-    void close() throws Exception {
-        bystander.close();
+        bystander = new Bystander(site);
+        node = bystander.node();
     }
 
     private static byte[] noise(Random random, int lengthMax) {

@@ -22,8 +22,8 @@ import org.testcontainers.images.builder.Transferable;
 import org.testcontainers.utility.MountableFile;
 
 /**
- * A host of its own, with a shell and without Java: a container, on which a release is unpacked and run by hand. Others find
- * it by its name on the network that they share; the test reaches it without that network.
+ * A container with a shell and without Java, in which a release is unpacked. Other containers reach it by its name on their
+ * common network. The test reaches it on another network, so that it can cut the common one.
  */
 public final class BareHost implements AutoCloseable {
     private static final String IMAGE = "kv-bare-host";
@@ -34,7 +34,7 @@ public final class BareHost implements AutoCloseable {
     private final Network network;
     private final GenericContainer<?> container;
 
-    /** A host that runs, with a release unpacked and no node yet. */
+    /** Starts the container and unpacks the release; no node runs yet. */
     public BareHost(String name, Role role, Network network) {
         this.name = name;
         this.role = role;
@@ -54,7 +54,7 @@ public final class BareHost implements AutoCloseable {
         run("cd /opt && tar xzf kv.tar.gz");
     }
 
-    /** Makes the image of such hosts, from what this machine has. */
+    /** Makes the image of these containers from files of this machine. */
     public static void makeImage() {
         Path script = Path.of(System.getProperty("kv.root"), "distributions/acceptance/bare-host-image.sh");
         Ended made = Ended.of(script.toString(), IMAGE);
@@ -63,12 +63,12 @@ public final class BareHost implements AutoCloseable {
         }
     }
 
-    /** Adds to the release's {@code config/kv.conf}. */
+    /** Appends lines to the release's {@code config/kv.conf}. */
     public void configure(String lines) {
         run("cat >> config/kv.conf <<'END'\n" + lines + "\nEND\n");
     }
 
-    /** Puts a file into the release's folder, which only its owner may read. */
+    /** Writes a file of mode 0600 into the release's folder. */
     public void put(String file, String content) {
         container.copyFileToContainer(Transferable.of(content.getBytes(UTF_8), 0100600), folder() + "/" + file);
     }
@@ -77,7 +77,7 @@ public final class BareHost implements AutoCloseable {
         return "/opt/" + role.folder();
     }
 
-    /** What a shell command prints that is run in the release's folder, and that has to succeed. */
+    /** Runs a shell command in the release's folder, which has to succeed, and returns what it prints. */
     public String run(String command) {
         Ended ended = tryTo(command);
         if (ended.status() != 0) {
@@ -87,7 +87,7 @@ public final class BareHost implements AutoCloseable {
         return ended.out();
     }
 
-    /** Likewise, if it may fail. */
+    /** Runs a shell command in the release's folder. */
     public Ended tryTo(String command) {
         try {
             ExecResult result = container.execInContainer("sh", "-c", "cd " + folder() + " 2>&- || cd /; " + command);
@@ -100,7 +100,7 @@ public final class BareHost implements AutoCloseable {
         }
     }
 
-    /** Connects a client to its node, on a way that stays when the host is unplugged. */
+    /** Connects a client to its node; the connection stays open when the host is unplugged. */
     public LineClient connect() throws IOException {
         return LineClient.connect(new InetSocketAddress(container.getHost(), container.getMappedPort(CLIENTS_PORT)));
     }
@@ -109,7 +109,7 @@ public final class BareHost implements AutoCloseable {
         return DockerClientFactory.lazyClient();
     }
 
-    /** Stops all of its processes where they are, as a host does that hangs. */
+    /** Freezes all of its processes, as on a host that hangs. */
     public void pause() {
         docker().pauseContainerCmd(container.getContainerId()).exec();
     }
@@ -118,7 +118,7 @@ public final class BareHost implements AutoCloseable {
         docker().unpauseContainerCmd(container.getContainerId()).exec();
     }
 
-    /** Takes it off the network. */
+    /** Takes it off the common network. */
     public void unplug() {
         docker().disconnectFromNetworkCmd()
                 .withContainerId(container.getContainerId())
@@ -134,7 +134,7 @@ public final class BareHost implements AutoCloseable {
                 .exec();
     }
 
-    /** Loses all packets from and to other hosts, without a word. */
+    /** Drops all packets from and to other hosts. */
     public void dropPackets() {
         run("iptables -A INPUT ! -i lo -j DROP && iptables -A OUTPUT ! -o lo -j DROP");
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,13 +17,13 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A client that has to be served while strangers do what they like at a node in a process of its own, with little memory. The
- * node lives, and takes no more of the host than a node does. Whatever is random comes from the seed that a failure tells.
+ * A client that has to be served while strangers attack a node with a small heap, a process of its own. Afterwards the node has
+ * to live, to log no error and to have its usual size. All randomness comes from a seed, which a failure prints.
  */
 public final class Bystander implements AutoCloseable {
     public static final int HEAP_MIB = 256;
 
-    /** The heap, and about twice what a JVM takes beside it when nothing happens. */
+    /** The heap, and twice the memory that an idle JVM takes beside it. */
     private static final long RESIDENT_MAX_BYTES = (HEAP_MIB + 192L) * 1024 * 1024;
 
     private static final int STRANGERS_AT_ONCE = 4;
@@ -31,22 +32,26 @@ public final class Bystander implements AutoCloseable {
     private final long seed = System.nanoTime();
     private final NodeProcess node;
 
-    /** Starts the node, which is to have {@link #HEAP_MIB} of heap. */
-    public Bystander(NodeProcess node) throws Exception {
-        this.node = node;
+    /** Starts the node {@code foo@h} with {@link #HEAP_MIB} of heap. */
+    public Bystander(Path site) throws Exception {
+        node = new NodeProcess(UnpackedRelease.of(UnpackedRelease.Role.COMBINED), site, "foo");
         node.setJavaOptions("-Xmx" + HEAP_MIB + "m");
         node.set("kv.router.table", "*=foo@h");
         node.set("kv.router.timeout", "1s");
         node.start();
     }
 
-    /** Something that a stranger does; with randomness of its own. */
+    public NodeProcess node() {
+        return node;
+    }
+
+    /** What a stranger does once. */
     @FunctionalInterface
     public interface Deed {
         void with(Random random) throws Exception;
     }
 
-    /** Does the deed again and again, several at once, while this client has to be served. */
+    /** Repeats the deed for this time in several threads while this client has to be served. */
     public void whileRepeating(Duration time, Deed deed) throws Exception {
         long endNanos = System.nanoTime() + time.toNanos();
         List<Callable<Void>> strangers = new ArrayList<>();
@@ -62,7 +67,7 @@ public final class Bystander implements AutoCloseable {
         during(strangers);
     }
 
-    /** Does the deed once, while this client has to be served. */
+    /** Runs the deed once while this client has to be served. */
     public void during(Callable<Void> deed) throws Exception {
         during(List.of(deed));
     }

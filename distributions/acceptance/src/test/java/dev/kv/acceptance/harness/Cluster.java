@@ -30,8 +30,8 @@ import java.util.Optional;
 import org.slf4j.LoggerFactory;
 
 /**
- * Combined nodes in this process: whole ones, with their doors for clients and for each other, and a firewall on the way from
- * each to each other.
+ * Combined nodes in this process with their listeners for clients and for nodes, and a firewall on the way from each node to each
+ * other one.
  */
 public final class Cluster implements AutoCloseable {
     private final Path folder;
@@ -39,7 +39,7 @@ public final class Cluster implements AutoCloseable {
     private final Logger nodesLog = (Logger) LoggerFactory.getLogger("dev.kv");
     private final ListAppender<ILoggingEvent> faults = listen(nodesLog);
 
-    /** Nodes called {@code name@h}; none of them runs yet. */
+    /** Makes nodes called {@code name@h} and starts none of them. */
     public Cluster(Path folder, String... names) throws IOException {
         this.folder = folder;
         Files.createDirectories(folder.resolve("home"));
@@ -62,7 +62,7 @@ public final class Cluster implements AutoCloseable {
         return List.copyOf(members.values());
     }
 
-    /** All ways between nodes. */
+    /** The firewalls between all nodes. */
     public List<Firewall> links() {
         return members.values().stream()
                 .flatMap(from -> from.links.values().stream())
@@ -79,7 +79,7 @@ public final class Cluster implements AutoCloseable {
         members.values().forEach(member -> member.start(table));
     }
 
-    /** Ends all nodes, and fails if one of them had a fault: whatever goes wrong outside of a node, it logs warnings at most. */
+    /** Ends all nodes, and fails if one of them has logged an error: no event outside of a node is more than a warning. */
     @Override
     public void close() {
         members.values().forEach(Member::kill);
@@ -88,7 +88,7 @@ public final class Cluster implements AutoCloseable {
         assertThat(faults.list).as("faults of nodes").isEmpty();
     }
 
-    /** Gathers errors. */
+    /** Collects the errors that are logged. */
     private static ListAppender<ILoggingEvent> listen(Logger logger) {
         ThresholdFilter errors = new ThresholdFilter();
         errors.setLevel("ERROR");
@@ -125,7 +125,7 @@ public final class Cluster implements AutoCloseable {
             return name;
         }
 
-        /** The way from this node to another one. */
+        /** The firewall on the way from this node to another one. */
         public Firewall to(Member other) {
             return links.get(other);
         }
@@ -155,7 +155,7 @@ public final class Cluster implements AutoCloseable {
             nodes = node.peerAddress().orElseThrow();
         }
 
-        /** Ends at once and leaves undone what is in flight, as a crash does. */
+        /** Ends at once, without answers to requests in flight. */
         public void kill() {
             end(Duration.ZERO);
         }
@@ -170,12 +170,12 @@ public final class Cluster implements AutoCloseable {
             running = Optional.empty();
         }
 
-        /** Where other nodes reach it, or would if it ran. */
+        /** The address of its node listener, or of the last one. */
         public InetSocketAddress nodes() {
             return nodes;
         }
 
-        /** Where clients reach it. */
+        /** The address of its client listener. */
         public InetSocketAddress clients() {
             return running.orElseThrow().clientAddress().orElseThrow();
         }
@@ -184,7 +184,7 @@ public final class Cluster implements AutoCloseable {
             return LineClient.connect(clients());
         }
 
-        /** Holds the conversation of a {@link Transcript}, once with the replies awaited and once with all sent ahead. */
+        /** Replays a {@link Transcript} twice: each request after the reply before it, and all requests at once. */
         public void converse(String transcript) throws IOException {
             Transcript told = Transcript.parse("conversation with " + name, transcript);
             told.replay(clients(), Pace.TURNS);

@@ -29,10 +29,10 @@ public record Ended(int status, String out, String err) {
         return of(new ProcessBuilder(command));
     }
 
-    /** Runs a process to its end, which has to come within a minute. */
+    /** Runs a process to its end, for a minute at most. */
     public static Ended of(ProcessBuilder command) {
         try {
-            // Files, and not pipes: what it leaves running in the background may hold them open.
+            // Files in place of pipes: its children in the background may keep pipes open.
             Path out = Files.createTempFile("kv", ".out");
             Path err = Files.createTempFile("kv", ".err");
             try {
@@ -64,7 +64,7 @@ public record Ended(int status, String out, String err) {
         return this;
     }
 
-    /** What it wrote to standard output, a document of JSON. */
+    /** Its standard output, parsed as JSON. */
     public Config json() {
         return ConfigFactory.parseString(out, ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON));
     }

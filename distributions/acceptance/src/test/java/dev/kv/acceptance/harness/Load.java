@@ -12,7 +12,7 @@ import java.util.concurrent.locks.LockSupport;
 public final class Load {
     private static final int KEYS = 100;
 
-    /** Leaves the processors to the nodes. */
+    /** Between two rounds, so that the nodes get the processors. */
     private static final Duration PAUSE = Duration.ofMillis(2);
 
     private final LineClient client;
@@ -23,23 +23,23 @@ public final class Load {
     private Load(LineClient client, String bucket) {
         this.client = client;
         this.bucket = bucket;
-        // A thread of its own: the common pool may have a single one, which this would keep to itself.
+        // Its own thread: the common pool may have a single one.
         this.wrong = CompletableFuture.supplyAsync(
                 this::run,
                 task -> Thread.ofPlatform().daemon().name("load on " + bucket).start(task));
     }
 
-    /** Begins in a bucket that exists. */
+    /** Starts the load on a bucket that exists. */
     public static Load on(LineClient client, String bucket) {
         return new Load(client, bucket);
     }
 
-    /** Whether it still makes requests. */
+    /** Whether it still sends requests. */
     public boolean goesOn() {
         return !wrong.isDone();
     }
 
-    /** Ends it; answers what went wrong. */
+    /** Ends the load and returns the unexpected replies. */
     public List<String> stop() {
         enough = true;
         return wrong.join();

@@ -9,14 +9,14 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What should be in the buckets, as far as the replies tell: a map of maps, each value of which is a set of possible ones. While
- * nothing fails, that set has one element. A write whose outcome is uncertain may come to pass at any later time, so what it
- * writes stays possible from then on.
+ * The expected content of the buckets by the replies so far: a map of maps, with the set of possible values for each key. Without
+ * failures that set has one element. A write whose outcome is uncertain may run at any later time, so its value stays possible
+ * from then on.
  */
 public final class Model {
     private final Map<String, Bucket> buckets = new HashMap<>();
 
-    /** What can be known of one value, or of whether there is a bucket. */
+    /** The possible states of a value, or of the existence of a bucket. */
     private static final class Possible<T> {
         private Set<T> now = new HashSet<>();
         private final Set<T> atAnyTime = new HashSet<>();
@@ -54,7 +54,7 @@ public final class Model {
         return buckets.computeIfAbsent(name, unknown -> new Bucket());
     }
 
-    /** What came of a request. */
+    /** The outcome of a request. */
     public enum Outcome {
         OK,
         NOT_FOUND,
@@ -91,7 +91,7 @@ public final class Model {
     /**
      * A value was read.
      *
-     * @param value empty: there was none; without meaning unless the outcome is OK
+     * @param value empty if there was none; ignored unless the outcome is OK
      */
     public void read(String bucket, String key, Optional<String> value, Outcome outcome) {
         switch (outcome) {

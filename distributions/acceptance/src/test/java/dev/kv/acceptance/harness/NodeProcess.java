@@ -26,8 +26,8 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A node of a release as a process of its own, by {@code bin/kv run}, on ports that stay its own; it can be started and ended
- * more than once.
+ * A node of a release as a process of its own, by {@code bin/kv run}. It keeps its ports, and can be started and ended more than
+ * once.
  */
 public final class NodeProcess implements AutoCloseable {
     private static final int PAGE_BYTES = 4096;
@@ -75,7 +75,7 @@ public final class NodeProcess implements AutoCloseable {
         set("kv.server.port", String.valueOf(clients.getPort()));
     }
 
-    /** Lets all of them find all others. */
+    /** Configures each node with the addresses of the others. */
     public static void introduce(NodeProcess... nodes) {
         for (NodeProcess from : nodes) {
             for (NodeProcess to : nodes) {
@@ -83,6 +83,14 @@ public final class NodeProcess implements AutoCloseable {
                     from.set("kv.router.peers.\"" + to.name + "\"", "127.0.0.1:" + to.nodes.getPort());
                 }
             }
+        }
+    }
+
+    /** Starts the nodes with the same table, one after the other. */
+    public static void start(String table, NodeProcess... nodes) throws Exception {
+        for (NodeProcess node : nodes) {
+            node.set("kv.router.table", table);
+            node.start();
         }
     }
 
@@ -95,12 +103,12 @@ public final class NodeProcess implements AutoCloseable {
         return site.resolve(name);
     }
 
-    /** Where clients reach it, or would if it ran. */
+    /** The address of its client listener, whether it runs or not. */
     public InetSocketAddress clients() {
         return clients;
     }
 
-    /** Where other nodes reach it, likewise. */
+    /** The address of its node listener, whether it runs or not. */
     public InetSocketAddress nodes() {
         return nodes;
     }
@@ -120,12 +128,12 @@ public final class NodeProcess implements AutoCloseable {
         environment.put(variable, value);
     }
 
-    /** Allows the process so many file descriptors, from the next start on. */
+    /** Limits the file descriptors of the process, from the next start on. */
     public void limitDescriptors(int max) {
         descriptorsMax = OptionalInt.of(max);
     }
 
-    /** Allows the process that runs so many file descriptors from now on. */
+    /** Limits the file descriptors of the running process from now on. */
     public void limitDescriptorsNow(long max) {
         Ended prlimit = Ended.of("prlimit", "--pid", Long.toString(pid()), "--nofile=" + max + ":");
         if (prlimit.status() != 0) {
@@ -133,7 +141,7 @@ public final class NodeProcess implements AutoCloseable {
         }
     }
 
-    /** How many file descriptors the process that runs may have. */
+    /** The limit of file descriptors of the running process. */
     public long descriptorsLimit() throws IOException {
         String limits = Files.readString(Path.of("/proc/" + pid() + "/limits"), UTF_8);
         return limits.lines()
@@ -143,7 +151,7 @@ public final class NodeProcess implements AutoCloseable {
                 .orElseThrow();
     }
 
-    /** The file descriptors that the process that runs has open. */
+    /** The open file descriptors of the running process. */
     public Set<Integer> descriptors() throws IOException {
         Set<Integer> open = new HashSet<>();
         try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc/" + pid() + "/fd"))) {
@@ -153,7 +161,7 @@ public final class NodeProcess implements AutoCloseable {
         return open;
     }
 
-    /** Starts it and waits until it answers at its doors. */
+    /** Starts it and waits until it accepts connections. */
     public void start() throws Exception {
         Process process = spawn();
         running = Optional.of(process);
@@ -187,7 +195,7 @@ public final class NodeProcess implements AutoCloseable {
                 .start();
     }
 
-    /** Its configuration as it is now, in a file. */
+    /** Writes its present configuration to a file. */
     public Path configuration() throws IOException {
         StringBuilder text = new StringBuilder();
         settings.forEach((key, value) ->
@@ -210,7 +218,7 @@ public final class NodeProcess implements AutoCloseable {
         return release.kv(environment, words(words));
     }
 
-    /** Such a command, which does not run yet. */
+    /** A command with this node's configuration, which does not run yet. */
     public ProcessBuilder command(String... words) throws IOException {
         return release.command(environment, words(words));
     }
@@ -227,7 +235,7 @@ public final class NodeProcess implements AutoCloseable {
         return process().isAlive();
     }
 
-    /** Sends it a signal; it is stopped then if that is {@link Signal#STOP}. */
+    /** Sends it a signal. After {@link Signal#STOP} all of its threads are stopped. */
     public void signal(Signal signal) throws Exception {
         signal(pid(), signal);
         if (signal == Signal.STOP) {
@@ -253,7 +261,7 @@ public final class NodeProcess implements AutoCloseable {
         }
     }
 
-    /** The exit status of the process, which has to end. */
+    /** Waits for the end of the process and returns its exit status. */
     public int awaitEnd() throws IOException {
         try {
             if (!process().waitFor(Await.TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
@@ -282,7 +290,7 @@ public final class NodeProcess implements AutoCloseable {
         return Files.readString(site.resolve(name + ".err"), UTF_8);
     }
 
-    /** How much memory the process has for itself, without the files that it maps. */
+    /** The anonymous memory of the process in bytes: without the files that it maps. */
     public long ownBytes() throws IOException {
         String status = Files.readString(Path.of("/proc/" + pid() + "/status"), UTF_8);
         return status.lines()
@@ -292,14 +300,14 @@ public final class NodeProcess implements AutoCloseable {
                 .orElseThrow();
     }
 
-    /** How much memory of the host the process has. */
+    /** The resident memory of the process in bytes. */
     public long residentBytes() throws IOException {
         String pages =
                 Files.readString(Path.of("/proc/" + pid() + "/statm"), UTF_8).split(" ", -1)[1];
         return Long.parseLong(pages) * PAGE_BYTES;
     }
 
-    /** The way of a request for the bucket, as {@code KV.ROUTE} tells it: the nodes, and the entries that match. */
+    /** The reply to {@code KV.ROUTE} for the bucket: the nodes on the way, and the entries that match. */
     public String route(String bucket) throws IOException {
         try (RespClient client = new RespClient(clients)) {
             return client.ask("KV.ROUTE", bucket);
@@ -310,7 +318,7 @@ public final class NodeProcess implements AutoCloseable {
         return LineClient.connect(clients);
     }
 
-    /** Holds the conversation of a {@link Transcript}, once with the replies awaited and once with all sent ahead. */
+    /** Replays a {@link Transcript} twice: each request after the reply before it, and all requests at once. */
     public void converse(String transcript) throws IOException {
         Transcript told = Transcript.parse("conversation with " + name, transcript);
         told.replay(clients, Pace.TURNS);

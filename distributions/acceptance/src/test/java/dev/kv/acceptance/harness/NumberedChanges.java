@@ -12,9 +12,8 @@ import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
- * A client that changes many keys of one bucket at once, several changes ahead, and remembers what was acknowledged. The bucket
- * then holds what it held after the last change that was, or after one that was sent later: never a part of one. One thread at a
- * time.
+ * A client that pipelines changes, each of several keys of one bucket, and remembers which were acknowledged. The bucket must hold
+ * the content after the last acknowledged change or after a later one, and never a part of a change. One thread at a time.
  */
 public final class NumberedChanges {
     private static final int KEYS = 12;
@@ -24,7 +23,7 @@ public final class NumberedChanges {
     private final Random random = new Random();
     private Map<String, String> content = new HashMap<>();
 
-    /** What {@link #shown} made of the content after the last change that was acknowledged, and after each one behind it. */
+    /** The content after the last acknowledged change and after each later one, as {@link #shown} prints it. */
     private final List<String> possible = new ArrayList<>(List.of(shown(content)));
 
     private long number;
@@ -62,7 +61,7 @@ public final class NumberedChanges {
         possible.removeFirst();
     }
 
-    /** The requests of a change: one, or a batch. */
+    /** The requests of a change: one, or a transaction. */
     private List<String> change() {
         return switch (random.nextInt(4)) {
             case 0 -> batch(delete(), set());
@@ -100,7 +99,7 @@ public final class NumberedChanges {
         return RespClient.request(words.toArray(String[]::new));
     }
 
-    /** Some of them, at least two. */
+    /** At least two keys. */
     private List<String> keys() {
         int from = random.nextInt(KEYS - 1);
         return IntStream.rangeClosed(from, random.nextInt(from + 1, KEYS))
@@ -108,7 +107,7 @@ public final class NumberedChanges {
                 .toList();
     }
 
-    /** Values of all keys as {@code HMGET} shows them. */
+    /** The values of all keys as a reply to {@code HMGET}. */
     private static String shown(Map<String, String> content) {
         return IntStream.range(0, KEYS)
                 .mapToObj(i -> content.get("key-" + i))
@@ -118,7 +117,7 @@ public final class NumberedChanges {
                 .replace(",", "");
     }
 
-    /** Reads the bucket and compares; what it holds now counts as acknowledged. */
+    /** Checks the content of the bucket, which counts as acknowledged from then on. */
     public void check(RespClient client) throws IOException {
         List<String> words = new ArrayList<>(List.of("HMGET", bucket));
         IntStream.range(0, KEYS).forEach(i -> words.add("key-" + i));

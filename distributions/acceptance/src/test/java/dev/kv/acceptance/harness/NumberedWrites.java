@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * A client that writes numbered values to one bucket, one after the other, and remembers what was acknowledged. Each key then
- * has the last value that was, or one that was sent later and never answered. One thread at a time.
+ * A client that writes numbered values to one bucket, one after the other, and remembers which were acknowledged. Each key must
+ * have its last acknowledged value, or a later one that was sent and not answered. One thread at a time.
  */
 public final class NumberedWrites {
     private static final String ABSENT = "";
@@ -22,7 +22,7 @@ public final class NumberedWrites {
     private final Random random = new Random();
     private final Map<String, String> acknowledged = new HashMap<>();
 
-    /** What was sent after that and may have run. */
+    /** Values that were sent later and may have been written. */
     private final Map<String, List<String>> uncertain = new HashMap<>();
 
     private long number;
@@ -35,7 +35,7 @@ public final class NumberedWrites {
         assertThat(client.ask("CREATE " + bucket)).isEqualTo("OK");
     }
 
-    /** Writes so often, or until the connection ends. */
+    /** Writes this many times, or until the connection ends. */
     public void writeOn(LineClient client, int times) {
         try {
             for (int i = 0; i < times; i++) {
@@ -73,7 +73,7 @@ public final class NumberedWrites {
         return reply;
     }
 
-    /** Reads all keys and compares; what they hold now counts as acknowledged. */
+    /** Checks the values of all keys, which count as acknowledged from then on. */
     public void check(LineClient client) throws IOException {
         for (int i = 0; i < KEYS; i++) {
             check(client, "key-" + i);

@@ -15,7 +15,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.stream.Stream;
 
 /**
- * A release of this build as a host has it: one of the tarballs, unpacked.
+ * One of the tarballs of this build, unpacked.
  *
  * @param home the folder that it unpacked to
  */
@@ -25,18 +25,18 @@ public record UnpackedRelease(Path home) {
 
     private static final ConcurrentMap<Role, UnpackedRelease> SHARED = new ConcurrentHashMap<>();
 
-    /** What the tarballs are made for. */
+    /** The role of a tarball. */
     public enum Role {
         STORAGE,
         SERVER,
         COMBINED;
 
-        /** As names of files have it. */
+        /** As in the names of files. */
         public String text() {
             return name().toLowerCase(Locale.ROOT);
         }
 
-        /** The folder in the tarball that holds all the rest. */
+        /** The top folder in the tarball. */
         public String folder() {
             return "kv-" + text() + "-" + System.getProperty("kv.version");
         }
@@ -79,7 +79,7 @@ public record UnpackedRelease(Path home) {
                 Ended.of("sh", "-c", "rm -rf \"$0\"/" + role.text() + "-*", shared.toString());
                 UnpackedRelease release = unpack(role, Files.createDirectory(folder));
                 if (role == Role.COMBINED) {
-                    // Most nodes of the tests are of this one, and each start takes half the time from then on.
+                    // Most nodes of the tests run this release. The cache halves the time of a start.
                     release.makeClassCache(folder);
                 }
                 Files.createFile(done);
@@ -88,7 +88,7 @@ public record UnpackedRelease(Path home) {
         }
     }
 
-    /** Makes what the first start of a node in the background leaves in a release. */
+    /** Starts and stops a node in the background, which makes the cache of classes. */
     private void makeClassCache(Path folder) throws IOException {
         NodeProcess node = new NodeProcess(this, folder, "first");
         for (String command : List.of("start", "stop")) {
@@ -99,7 +99,7 @@ public record UnpackedRelease(Path home) {
         }
     }
 
-    /** A release of a test's own, in a folder that exists. */
+    /** Unpacks a release for one test into an existing folder. */
     public static UnpackedRelease unpack(Role role, Path folder) {
         Ended tar = Ended.of("tar", "-xzf", role.tarball().toString(), "-C", folder.toString());
         if (tar.status() != 0) {
@@ -129,7 +129,7 @@ public record UnpackedRelease(Path home) {
         return Ended.of(command(environment, words));
     }
 
-    /** A command of the release, which does not see those variables of the test's own environment that would change it. */
+    /** A command of the release, without the variables of the environment that begin with KV_ or JAVA_, which would change it. */
     public ProcessBuilder command(Map<String, String> environment, String... words) {
         ProcessBuilder command = new ProcessBuilder(program().toString());
         command.command().addAll(List.of(words));
