@@ -250,13 +250,18 @@ final class ClientConnection extends AnsweringConnection {
     /** Whether the reply may take much memory: such a command is refused while clients hold all that there is. */
     private static boolean mayTakeMemory(Command command) {
         return switch (command) {
-            case Command.Content _, Command.GetAll _, Command.Sample _, Command.Scan _, Command.Batch _ -> true;
+            case Command.Content _,
+                    Command.GetAll _,
+                    Command.Sample _,
+                    Command.Scan _,
+                    Command.Batch _,
+                    Command.Names _ -> true;
             case Command.Get _,
                     Command.Measure _,
                     Command.Size _,
                     Command.Write _,
                     Command.Rename _,
-                    Command.Survey _,
+                    Command.Count _,
                     Command.Route _ -> false;
         };
     }

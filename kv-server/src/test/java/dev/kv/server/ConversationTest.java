@@ -8,6 +8,7 @@ import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,7 +86,7 @@ final class ConversationTest {
     }
 
     @Test
-    void aClientThatHasSaidAllGetsTheRepliesThatAreNotReadyYet() throws Exception {
+    void aClientThatEndsItsOutputGetsAllReplies() throws Exception {
         HeldStore store = new HeldStore();
         try (TestDoor door = new TestDoor(store);
                 LineClient client = door.client()) {
@@ -117,13 +118,13 @@ final class ConversationTest {
             assertThat(half.ask("CREATE b")).isEqualTo("OK");
             half.send("CREATE half");
             half.reset();
-            Await.until(() -> door.connections() == 0);
+            Await.until("the door has 0 connections", () -> door.connections() == 0);
             assertThat(run).containsExactly(new Command.Create(Bytes.of("b")));
         }
     }
 
     @Test
-    void aReplyToAClientThatHasGoneIsDropped() throws Exception {
+    void aReplyToAClosedConnectionIsDropped() throws Exception {
         HeldStore store = new HeldStore();
         try (TestDoor door = new TestDoor(store);
                 LineClient other = door.client()) {
@@ -131,7 +132,7 @@ final class ConversationTest {
             gone.send("GET b k\n");
             HeldStore.Held held = store.next();
             gone.reset();
-            Await.until(() -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
             held.answer();
 
             assertThat(other.ask("PUT b k v")).isEqualTo("OK");
@@ -139,7 +140,7 @@ final class ConversationTest {
     }
 
     @Test
-    void aFaultEndsItsOwnConnectionAlone() throws Exception {
+    void aFaultEndsOnlyItsConnection() throws Exception {
         HeldStore held = new HeldStore();
         try (TestDoor door = new TestDoor(command -> switch (command) {
                     case Command.Create _ -> throw new IllegalStateException("thrown");
@@ -170,7 +171,7 @@ final class ConversationTest {
     }
 
     @Test
-    void aFaultIsLoggedOnceWithItsFacts() throws Exception {
+    void aFaultIsLoggedOnceWithCommandBucketAndAddress() throws Exception {
         HeldStore store = new HeldStore();
         Logger log = (Logger) LoggerFactory.getLogger("dev.kv");
         ListAppender<ILoggingEvent> events = new ListAppender<>();
@@ -185,7 +186,7 @@ final class ConversationTest {
             second.fail(new IllegalStateException("disk on fire"));
 
             assertThat(client.isClosed()).isTrue();
-            Await.until(() -> door.connections() == 0);
+            Await.until("the door has 0 connections", () -> door.connections() == 0);
         } finally {
             log.detachAppender(events);
         }
@@ -198,7 +199,7 @@ final class ConversationTest {
     }
 
     @Test
-    void aFailureIsAnErrorAndTheConnectionLivesOn() throws Exception {
+    void aFailedCommandLeavesTheConnectionOpen() throws Exception {
         Reply failed = new Reply.Failed(Reply.Word.NOROUTE, "could not find entry for \"b\" in table []");
         try (TestDoor door = new TestDoor(command -> CompletableFuture.completedFuture(failed));
                 LineClient client = door.client()) {
@@ -208,7 +209,7 @@ final class ConversationTest {
     }
 
     @Test
-    void aValueThatALineCannotCarryIsAnErrorAndTheNextReplyIsInStep() throws Exception {
+    void aValueThatALineCannotCarryIsAnError() throws Exception {
         Reply value = new Reply.Value(Bytes.of("milk\r\nNOT FOUND"));
         try (TestDoor door = new TestDoor(command ->
                         CompletableFuture.completedFuture(command instanceof Command.Get ? value : Reply.OK));

@@ -14,6 +14,7 @@ import dev.kv.router.config.Settings;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -40,7 +41,7 @@ final class OpenDoorTest {
     }
 
     @Test
-    void theMemoryForClientsIsAPartOfTheHeapUnlessTheSettingSaysMore() {
+    void theMemoryForClientsIsAQuarterOfTheHeapByDefault() {
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
         TestDoor.Knobs knobs = new TestDoor.Knobs();
         knobs.bufferMaxBytes = 0;
@@ -51,7 +52,7 @@ final class OpenDoorTest {
     }
 
     @Test
-    void itTellsItsAddressAndItsConnections() throws Exception {
+    void theDoorReportsItsAddressAndConnections() throws Exception {
         try (TestDoor door = new TestDoor(new MapStore())) {
             assertThat(door.address().getAddress().getHostAddress()).isEqualTo("127.0.0.1");
             assertThat(door.address().getPort()).isPositive();
@@ -60,12 +61,12 @@ final class OpenDoorTest {
                 assertThat(client.ask("CREATE b")).isEqualTo("OK");
                 assertThat(Metrics.texts(door.open().metrics())).containsEntry("connections", "1");
             }
-            Await.until(() -> door.connections() == 0);
+            Await.until("the door has 0 connections", () -> door.connections() == 0);
         }
     }
 
     @Test
-    void aDoorForOtherHostsWithoutAPasswordWarnsOfItAtItsStart() throws Exception {
+    void aDoorBeyondLoopbackWithoutAPasswordLogsAWarning() throws Exception {
         assertThat(warnings("0.0.0.0", "")).singleElement().asString().contains("0.0.0.0:0", "kv.server.password");
         assertThat(warnings("0.0.0.0", "secret")).isEmpty();
         assertThat(warnings("127.0.0.1", "")).isEmpty();
@@ -91,7 +92,7 @@ final class OpenDoorTest {
     }
 
     @Test
-    void aPortInUseIsABadStartThatNamesIt(@TempDir Path home) {
+    void aPortInUseIsABadStart(@TempDir Path home) {
         try (TestDoor door = new TestDoor(new MapStore());
                 Loops loops = new Loops(1, Duration.ofMillis(2), 1)) {
             int port = door.address().getPort();
@@ -107,7 +108,7 @@ final class OpenDoorTest {
     }
 
     @Test
-    void aStopAnswersAllRequestsThatCameAndLetsNobodyIn() throws Exception {
+    void aStopAnswersReceivedRequestsAndRefusesConnections() throws Exception {
         HeldStore store = new HeldStore();
         try (TestDoor door = new TestDoor(store, knobs -> {
                     knobs.repliesMax = 1;
@@ -133,7 +134,7 @@ final class OpenDoorTest {
     }
 
     @Test
-    void aStopLosesNoReplyToAClientThatSendsOnAndIsSlowToRead() throws Exception {
+    void aStopLosesNoReplyToASlowClientThatSendsOn() throws Exception {
         HeldStore store = new HeldStore();
         String key = "k".repeat(900_000);
         try (TestDoor door = new TestDoor(store, knobs -> {
@@ -146,7 +147,7 @@ final class OpenDoorTest {
             client.send("never read\n".repeat(10_000));
             CompletableFuture<Void> stop =
                     CompletableFuture.runAsync(() -> door.open().stop(LONG));
-            Await.until(() -> refusesConnections(door));
+            Await.until("the door refuses connections", () -> refusesConnections(door));
             held.answer();
             // The reply is in the kernel's hands, which take more than the client has room for.
             stop.join();
@@ -166,7 +167,7 @@ final class OpenDoorTest {
     }
 
     @Test
-    void aStopCutsOffWhatLastsLongerThanItsLimit() throws Exception {
+    void aStopClosesConnectionsAfterItsLimit() throws Exception {
         HeldStore store = new HeldStore();
         try (TestDoor door = new TestDoor(store);
                 LineClient client = door.client()) {

@@ -3,6 +3,7 @@ package dev.kv.server;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.net.SocketException;
 import java.time.Duration;
@@ -31,7 +32,7 @@ final class ScenariosTest {
     }
 
     @Test
-    void twoDozenConnectionsOpenedAndClosedAtOnceHarmNobody() throws Exception {
+    void manyConnectionsThatOpenAndCloseAtOnceDisturbNoOther() throws Exception {
         try (LineClient witness = door.client()) {
             assertThat(witness.ask("CREATE b")).isEqualTo("OK");
             for (int round = 0; round < 10; round++) {
@@ -49,7 +50,7 @@ final class ScenariosTest {
             }
             assertThat(witness.ask("GET b k")).isEmpty();
             assertThat(witness.line()).isEqualTo("OK");
-            Await.until(() -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
         }
         assertServed();
     }
@@ -74,7 +75,7 @@ final class ScenariosTest {
     }
 
     @Test
-    void aHundredQuickConnectsTakeNoTime() throws Exception {
+    void aHundredConnectionsAreServedWithinASecond() throws Exception {
         assertServed();
         List<LineClient> clients = new ArrayList<>();
         long start = System.nanoTime();
@@ -91,7 +92,7 @@ final class ScenariosTest {
     }
 
     @Test
-    void aBrowserCannotBeMadeToWrite() throws Exception {
+    void anHttpRequestOfABrowserRunsNoCommand() throws Exception {
         String body = "CREATE evil\r\nPUT evil k v\r\n";
         for (String request : List.of(
                 "POST / HTTP/1.1\r\nHost: 127.0.0.1:4040\r\n\r\n",
@@ -125,7 +126,7 @@ final class ScenariosTest {
     }
 
     @Test
-    void wordsOfHttpAreNothingSpecialLaterOn() throws Exception {
+    void linesLikeHttpAfterTheFirstTwoAreCommands() throws Exception {
         try (LineClient client = door.client()) {
             assertThat(client.ask("CREATE b")).isEqualTo("OK");
             assertThat(client.ask("POST / HTTP/1.1")).isEqualTo("UNKNOWN COMMAND");
@@ -135,7 +136,7 @@ final class ScenariosTest {
     }
 
     @Test
-    void randomBytesHarmNobody() throws Exception {
+    void randomBytesDisturbNoOtherConnection() throws Exception {
         long seed = System.nanoTime();
         Random random = new Random(seed);
         String[] pieces = {"GET ", "PUT ", "CREATE ", "DELETE ", "\r\n", "\n", " ", "b", "*3\r\n$3\r\n", "\0", "Host: "
@@ -158,6 +159,6 @@ final class ScenariosTest {
                 assertThat(witness.ask("CREATE witness")).as("seed %d", seed).isEqualTo("OK");
             }
         }
-        Await.until(() -> door.connections() == 0);
+        Await.until("the door has 0 connections", () -> door.connections() == 0);
     }
 }

@@ -73,7 +73,7 @@ final class ServerSettingsTest {
     }
 
     @Test
-    void thePasswordComesFromTheEnvironmentAndIsShownToNobody() {
+    void thePasswordComesFromTheEnvironmentAndIsNeverShown() {
         Map<String, String> environment = Map.of("KV_PASSWORD", "open sesame");
         Settings settings = new Layers(home, Optional.empty(), environment, Map.of()).load();
 
@@ -99,7 +99,7 @@ final class ServerSettingsTest {
         "unsent-max, 0",
         "buffer-max, 4095KiB",
     })
-    void nonsenseIsABadStartThatNamesTheKeyAndTheValue(String key, String value) {
+    void aWrongValueIsABadStartThatNamesTheKeyAndTheValue(String key, String value) {
         Settings settings = settings(Map.of("kv.server." + key, value));
 
         assertThatThrownBy(() -> new ClientDoor().configure(settings))
@@ -110,7 +110,7 @@ final class ServerSettingsTest {
     }
 
     @Test
-    void aBufferTakesFourLines() {
+    void theBufferHoldsAtLeastFourLines() {
         Map<String, String> enough = Map.of("kv.server.line-max", "64MiB", "kv.server.buffer-max", "256MiB");
         assertThat(ServerSettings.from(settings(enough)).lineMaxBytes()).isEqualTo(67_108_864);
 

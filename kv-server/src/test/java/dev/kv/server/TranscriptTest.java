@@ -28,7 +28,7 @@ final class TranscriptTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> conversationsGoAsToldHoweverTheyAreCutIntoPackets() throws IOException {
+    Stream<DynamicTest> transcriptsAreReplayedAtEveryPace() throws IOException {
         return Transcript.all().stream()
                 .flatMap(transcript -> Arrays.stream(Pace.values())
                         .map(pace -> DynamicTest.dynamicTest(
@@ -36,7 +36,7 @@ final class TranscriptTest {
     }
 
     @Test
-    void anotherAnswerThanTheOneToldIsAFailure() {
+    void anAnswerOtherThanThatOfTheTranscriptIsAFailure() {
         refuses("> CREATE a\n< NO\n", "told:2: expected <NO> but got <OK>");
         refuses("> CREATE a\n<~ OKAY\n", "told:2: expected <OKAY> but got <OK>");
         refuses("> CREATE a\n", "told: more came than it should: <OK\\x0D\\x0A>");
@@ -52,7 +52,7 @@ final class TranscriptTest {
     }
 
     @Test
-    void aLineThatMeansNothingIsNoTranscript() {
+    void aMalformedLineIsNoTranscript() {
         assertThatThrownBy(() -> Transcript.parse("told", "> CREATE a\nOK\n"))
                 .hasMessage("told:2: not a line of a transcript: OK");
         assertThat(Transcript.parse("told", "# nothing\n\n")).hasToString("told");

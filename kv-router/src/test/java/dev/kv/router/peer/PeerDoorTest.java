@@ -1,16 +1,20 @@
 package dev.kv.router.peer;
 
+import static dev.kv.router.peer.Wires.CANCEL;
+import static dev.kv.router.peer.Wires.CREDIT;
+import static dev.kv.router.peer.Wires.OFFER;
+import static dev.kv.router.peer.Wires.PROGRESS;
+import static dev.kv.router.peer.Wires.REPLY;
+import static dev.kv.router.peer.Wires.REQUEST;
+import static dev.kv.router.peer.Wires.chunk;
+import static dev.kv.router.peer.Wires.createRequest;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -28,20 +32,8 @@ import org.junit.jupiter.api.Timeout;
 /** The door for nodes, seen by one that writes frames by hand, as {@code docs/peer-protocol.md} has them. */
 @Timeout(60)
 class PeerDoorTest {
-    private static final int HELLO = 1;
-    private static final int CHALLENGE = 2;
-    private static final int PROOF = 3;
-    private static final int WELCOME = 4;
-    private static final int REFUSED = 5;
-    private static final int REQUEST = 16;
-    private static final int REPLY = 17;
-    private static final int PROGRESS = 18;
-    private static final int CANCEL = 19;
-    private static final int OFFER = 21;
-    private static final int CREDIT = 22;
-
     private final Host bar = new Host("bar@h");
-    private final List<Socket> sockets = new ArrayList<>();
+    private final List<Wires> opened = new ArrayList<>();
 
     @BeforeEach
     void start() {
@@ -50,92 +42,16 @@ class PeerDoorTest {
 
     @AfterEach
     void stop() throws IOException {
-        for (Socket socket : sockets) {
-            socket.close();
+        for (Wires wires : opened) {
+            wires.close();
         }
         bar.close();
     }
 
-    /** What the door sends and takes. */
-    private final class Wires {
-        private final DataInputStream in;
-        private final DataOutputStream out;
-
-        Wires() throws IOException {
-            Socket socket = new Socket(InetAddress.getLoopbackAddress(), bar.port);
-            sockets.add(socket);
-            socket.setTcpNoDelay(true);
-            socket.setSoTimeout(10_000);
-            in = new DataInputStream(socket.getInputStream());
-            out = new DataOutputStream(socket.getOutputStream());
-        }
-
-        void frame(int kind, byte[] content) throws IOException {
-            out.writeInt(1 + content.length);
-            out.write(kind);
-            out.write(content);
-            out.flush();
-        }
-
-        /** The content of the next frame, which is of this kind. */
-        byte[] expect(int kind) throws IOException {
-            int length = in.readInt();
-            assertThat(in.readUnsignedByte()).isEqualTo(kind);
-            return in.readNBytes(length - 1);
-        }
-
-        /** The kind and the content of the next frame. */
-        byte[] next() throws IOException {
-            return in.readNBytes(in.readInt());
-        }
-
-        void expectEnd() throws IOException {
-            try {
-                assertThat(in.read()).isEqualTo(-1);
-            } catch (SocketException reset) {
-                assertThat(reset).hasMessageContaining("reset");
-            }
-        }
-
-        /** As a node of version 1. */
-        Wires handshake() throws IOException {
-            return handshake(1);
-        }
-
-        Wires handshake(int version) throws IOException {
-            byte[] hello = Handshake.hello("foo@h", "bar@h");
-            ByteBuffer.wrap(hello).putShort(10, (short) version);
-            frame(HELLO, hello);
-            byte[] challenge = expect(CHALLENGE);
-            frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge));
-            assertThat(expect(WELCOME))
-                    .isEqualTo(Handshake.proof(bar.cookie.array(), Handshake.Side.CALLED, hello, challenge));
-            return this;
-        }
-
-        void request(int number, byte[] body) throws IOException {
-            frame(REQUEST, chunk(false, number, body));
-        }
-    }
-
-    private static byte[] chunk(boolean more, int number, byte[] chunk) {
-        return ByteBuffer.allocate(5 + chunk.length)
-                .put((byte) (more ? 1 : 0))
-                .putInt(number)
-                .put(chunk)
-                .array();
-    }
-
-    private static byte[] create(String bucket) {
-        byte[] name = bucket.getBytes(UTF_8);
-        return ByteBuffer.allocate(1 + 4 + 4 + 2 + 4 + name.length)
-                .put((byte) 1)
-                .putInt(7)
-                .putInt(1000)
-                .putShort((short) 0)
-                .putInt(name.length)
-                .put(name)
-                .array();
+    private Wires connect() throws IOException {
+        Wires wires = new Wires(bar);
+        opened.add(wires);
+        return wires;
     }
 
     private void assertServesOthers() {
@@ -143,122 +59,15 @@ class PeerDoorTest {
     }
 
     @Test
-    void aNodeThatKnowsTheCookieIsServed() throws IOException {
-        Wires foo = new Wires().handshake();
-        foo.request(42, create("nuts"));
-
-        assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 42, new byte[] {0}));
-        assertThat(bar.buckets).containsKey(Bytes.of("nuts"));
-    }
-
-    @Test
-    void anUnknownCommandIsAnsweredAsUnsupportedAndTheConnectionLivesOn() throws IOException {
-        Wires foo = new Wires().handshake();
-        byte[] unknown = create("nuts");
+    void anUnknownCommandIsAnsweredAsUnsupported() throws IOException {
+        Wires foo = connect().handshake();
+        byte[] unknown = createRequest("nuts");
         unknown[0] = 99;
         foo.request(1, unknown);
-        foo.request(2, create("nuts"));
+        foo.request(2, createRequest("nuts"));
 
         assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {6, 99}));
         assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 2, new byte[] {0}));
-    }
-
-    @Test
-    void unknownCapabilitiesAreIgnoredAndTheHighestCommonVersionIsSpoken() throws IOException {
-        Wires foo = new Wires();
-        byte[] hello = Handshake.hello("foo@h", "bar@h");
-        ByteBuffer.wrap(hello).putShort(8, (short) 0).putShort(10, (short) 700).putLong(12, -1L);
-        foo.frame(HELLO, hello);
-        byte[] challenge = foo.expect(CHALLENGE);
-        foo.frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge));
-        foo.expect(WELCOME);
-    }
-
-    @Test
-    void withoutACommonVersionTheCallerHearsTheRange() throws IOException {
-        Wires foo = new Wires();
-        byte[] hello = Handshake.hello("foo@h", "bar@h");
-        ByteBuffer.wrap(hello).putShort(8, (short) 3).putShort(10, (short) 4);
-        foo.frame(HELLO, hello);
-
-        assertThat(new String(foo.expect(REFUSED), UTF_8)).endsWith("1 to 2");
-        foo.expectEnd();
-    }
-
-    @Test
-    void aProofOfAnotherExchangeIsRefused() throws IOException {
-        Wires foo = new Wires();
-        byte[] hello = Handshake.hello("foo@h", "bar@h");
-        foo.frame(HELLO, hello);
-        byte[] challenge = foo.expect(CHALLENGE);
-        byte[] proof = Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge);
-
-        Wires again = new Wires();
-        again.frame(HELLO, hello);
-        assertThat(again.expect(CHALLENGE)).isNotEqualTo(challenge);
-        again.frame(PROOF, proof);
-        assertThat(again.expect(REFUSED)).startsWith(3);
-        again.expectEnd();
-    }
-
-    @Test
-    void aProofOfTheOtherSideIsRefused() throws IOException {
-        Wires foo = new Wires();
-        byte[] hello = Handshake.hello("foo@h", "bar@h");
-        foo.frame(HELLO, hello);
-        byte[] challenge = foo.expect(CHALLENGE);
-        foo.frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLED, hello, challenge));
-
-        assertThat(foo.expect(REFUSED)).startsWith(3);
-    }
-
-    @Test
-    void whoDoesNotFinishTheHandshakeInTimeIsCutOff() throws IOException {
-        restart(() -> bar.handshakeTimeout = Duration.ofMillis(500));
-        Wires silent = new Wires();
-        Wires half = new Wires();
-        half.frame(HELLO, Handshake.hello("foo@h", "bar@h"));
-        half.expect(CHALLENGE);
-
-        silent.expectEnd();
-        half.expectEnd();
-    }
-
-    @Test
-    void strangersAreFewAndKeepOutNobodyWhoKnowsTheCookie() throws IOException {
-        restart(() -> bar.handshakeTimeout = Duration.ofMinutes(1));
-        Wires proven = new Wires().handshake();
-        List<Wires> strangers = new ArrayList<>();
-        for (int i = 0; i < 200; i++) {
-            strangers.add(new Wires());
-            if (i % 50 == 49) {
-                new Wires().handshake();
-            }
-        }
-        for (Wires pushedOut : strangers.subList(0, 200 - bar.handshakesMax)) {
-            pushedOut.expectEnd();
-        }
-
-        proven.request(1, create("nuts"));
-        assertThat(proven.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {0}));
-        Wires last = strangers.getLast();
-        last.handshake();
-    }
-
-    @Test
-    void noMoreNodesThanAllowedAreLetIn() throws IOException {
-        restart(() -> bar.linksMax = 2);
-        Wires first = new Wires().handshake();
-        new Wires().handshake();
-        Wires third = new Wires();
-        byte[] hello = Handshake.hello("foo@h", "bar@h");
-        third.frame(HELLO, hello);
-        byte[] challenge = third.expect(CHALLENGE);
-        third.frame(PROOF, Handshake.proof(bar.cookie.array(), Handshake.Side.CALLER, hello, challenge));
-        third.expectEnd();
-
-        first.request(1, create("nuts"));
-        assertThat(first.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {0}));
     }
 
     private void restart(Runnable change) {
@@ -268,16 +77,7 @@ class PeerDoorTest {
     }
 
     @Test
-    void nothingIsRunBeforeTheHandshakeIsOver() throws IOException {
-        Wires stranger = new Wires();
-        stranger.request(1, create("nuts"));
-
-        stranger.expectEnd();
-        assertThat(bar.buckets).isEmpty();
-    }
-
-    @Test
-    void malformedFramesEndTheirConnectionAndNothingElse() throws IOException {
+    void aMalformedFrameEndsOnlyItsConnection() throws IOException {
         List<byte[]> frames = List.of(
                 frame(0, new byte[0]),
                 frame(1 << 30, new byte[] {REQUEST}),
@@ -294,14 +94,13 @@ class PeerDoorTest {
                                 .put(6, (byte) 1)
                                 .putInt(17, -1)
                                 .array()));
-        Wires good = new Wires().handshake();
+        Wires good = connect().handshake();
         for (byte[] frame : frames) {
-            Wires bad = new Wires().handshake();
-            bad.out.write(frame);
-            bad.out.flush();
+            Wires bad = connect().handshake();
+            bad.raw(frame);
             bad.expectEnd();
         }
-        good.request(5, create("nuts"));
+        good.request(5, createRequest("nuts"));
         assertThat(good.expect(REPLY)).isEqualTo(chunk(false, 5, new byte[] {0}));
     }
 
@@ -310,26 +109,26 @@ class PeerDoorTest {
     }
 
     @Test
-    void aRequestThatIsTooLongIsAnsweredAndTheConnectionLivesOn() throws IOException {
-        Wires foo = new Wires().handshake();
+    void aRequestThatIsTooLongIsAnsweredWithTooLarge() throws IOException {
+        Wires foo = connect().handshake();
         byte[] chunk = new byte[64 * 1024];
         for (int sent = 0; sent <= (65 << 20) + (64 << 20); sent += chunk.length) {
             foo.frame(REQUEST, chunk(true, 1, chunk));
         }
         foo.frame(REQUEST, chunk(false, 1, chunk));
-        foo.request(2, create("nuts"));
+        foo.request(2, createRequest("nuts"));
 
         assertThat(new String(foo.expect(REPLY), UTF_8)).contains("TOOLARGE");
         assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 2, new byte[] {0}));
     }
 
     @Test
-    void aCancelledRequestIsForgotten() throws IOException {
-        Wires foo = new Wires().handshake();
-        byte[] body = create("nuts");
+    void aCancelledRequestIsDropped() throws IOException {
+        Wires foo = connect().handshake();
+        byte[] body = createRequest("nuts");
         foo.frame(REQUEST, chunk(true, 1, body));
         foo.frame(19, ByteBuffer.allocate(4).putInt(1).array());
-        foo.request(1, create("dates"));
+        foo.request(1, createRequest("dates"));
 
         assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 1, new byte[] {0}));
         assertThat(bar.buckets).containsOnlyKeys(Bytes.of("dates"));
@@ -338,7 +137,7 @@ class PeerDoorTest {
     @Test
     void aNodeOfVersion1SendsAndGetsLongMessagesWithoutCredit() throws IOException {
         Wires foo = version2WithValues();
-        Wires old = new Wires().handshake();
+        Wires old = connect().handshake();
         byte[] put = withoutMarks(request(2, "nuts", "k", "w".repeat(150_000)));
         for (int sent = 0; sent < put.length; sent += 60_000) {
             int end = Math.min(put.length, sent + 60_000);
@@ -395,11 +194,11 @@ class PeerDoorTest {
         bar.ask(new Command.Create(Bytes.of("nuts")));
         bar.ask(new Command.Put(Bytes.of("nuts"), Bytes.of("large"), Bytes.of("v".repeat(200_000))));
         bar.ask(new Command.Put(Bytes.of("nuts"), Bytes.of("small"), Bytes.of("1")));
-        return new Wires().handshake(2);
+        return connect().handshake(2);
     }
 
     @Test
-    void aLongReplyIsOfferedAndComesAsFarAsThereIsCreditWhileShortOnesPass() throws IOException {
+    void aLongReplyIsSentOnCreditWhileShortOnesPass() throws IOException {
         Wires foo = version2WithValues();
         foo.request(1, get("large"));
         assertThat(foo.expect(OFFER)).isEqualTo(numbers(1, 5, 200_000));
@@ -443,12 +242,12 @@ class PeerDoorTest {
     }
 
     @Test
-    void aHeldValueIsReadAsCreditComesAndReleasedWhenItIsSentOrCancelledOrTheLinkIsClosed() throws IOException {
+    void aHeldValueIsReleasedWhenItIsSentOrCancelledOrTheLinkIsClosed() throws IOException {
         AtomicInteger held = new AtomicInteger();
         ByteBuffer value = ByteBuffer.allocateDirect(200_000);
         bar.store = command ->
                 CompletableFuture.completedFuture(new Reply.LargeValue(new LargeInMemory(value, held, Reply.OK)));
-        Wires foo = new Wires().handshake(2);
+        Wires foo = connect().handshake(2);
         foo.request(1, get("large"));
         assertThat(foo.expect(OFFER)).isEqualTo(numbers(1, 5, 200_000));
         foo.request(2, get("large"));
@@ -471,14 +270,14 @@ class PeerDoorTest {
         assertThat(foo.expect(CANCEL)).isEqualTo(numbers(2));
         assertThat(held).hasValue(1);
 
-        sockets.getLast().close();
+        opened.getLast().close();
         while (held.get() > 0) {
             Thread.onSpinWait();
         }
     }
 
     @Test
-    void aLongRequestIsTakenOnceThereIsRoomAndProgressIsToldUntilThen() throws IOException {
+    void aLongRequestWaitsForMemoryWithProgress() throws IOException {
         restart(() -> {
             bar.roomBytes = 300_000;
             bar.timeout = Duration.ofSeconds(2);
@@ -509,8 +308,8 @@ class PeerDoorTest {
     }
 
     @Test
-    void anOfferThatIsTooLongIsAnsweredAtOnce() throws IOException {
-        Wires foo = new Wires().handshake(2);
+    void anOfferThatIsTooLongIsRejectedAtOnce() throws IOException {
+        Wires foo = connect().handshake(2);
         foo.frame(OFFER, numbers(1, 100, 66 << 20));
         assertThat(new String(foo.expect(REPLY), UTF_8)).contains("TOOLARGE");
         foo.request(2, request(1, "nuts"));
@@ -518,16 +317,16 @@ class PeerDoorTest {
     }
 
     @Test
-    void whoStopsInTheMiddleOfALongRequestIsCutOff() throws IOException {
+    void aLongRequestWithoutProgressEndsItsConnection() throws IOException {
         restart(() -> bar.timeout = Duration.ofMillis(500));
-        Wires foo = new Wires().handshake(2);
+        Wires foo = connect().handshake(2);
         foo.frame(OFFER, numbers(1, 100, 1 << 20));
         foo.expect(CREDIT);
         foo.expectEnd();
     }
 
     @Test
-    void whatIsSentWithoutAnOfferOrBeyondItsCreditEndsTheConnection() throws IOException {
+    void aChunkWithoutOfferOrBeyondItsCreditEndsTheConnection() throws IOException {
         List<byte[]> frames = List.of(
                 frame(7, new byte[] {REQUEST, 1, 0, 0, 0, 1, 0}),
                 frame(5, new byte[] {OFFER, 0, 0, 0, 1}),
@@ -536,29 +335,28 @@ class PeerDoorTest {
                         ByteBuffer.allocate(13).put((byte) OFFER).putInt(5, -1).array()),
                 frame(5, new byte[] {CREDIT, 0, 0, 0, 1}));
         for (byte[] frame : frames) {
-            Wires bad = new Wires().handshake(2);
-            bad.out.write(frame);
-            bad.out.flush();
+            Wires bad = connect().handshake(2);
+            bad.raw(frame);
             bad.expectEnd();
         }
-        Wires beyond = new Wires().handshake(2);
+        Wires beyond = connect().handshake(2);
         beyond.frame(OFFER, numbers(1, 10, 20));
         beyond.expect(CREDIT);
         beyond.frame(REQUEST, chunk(true, 1, new byte[31]));
         beyond.expectEnd();
-        Wires less = new Wires().handshake(2);
+        Wires less = connect().handshake(2);
         less.frame(OFFER, numbers(1, 10, 20));
         less.expect(CREDIT);
         less.frame(REQUEST, chunk(false, 1, new byte[29]));
         less.expectEnd();
-        Wires older = new Wires().handshake();
+        Wires older = connect().handshake();
         older.frame(OFFER, numbers(1, 10, 20));
         older.expectEnd();
         assertServesOthers();
     }
 
     @Test
-    void requestsWithLongRepliesWaitWhileThoseOfOthersTakeTheMemoryAndShortOnesDoNot() throws IOException {
+    void requestsWithLongRepliesWaitForMemoryAndShortOnesDoNot() throws IOException {
         restart(() -> bar.repliesBytes = 300_000);
         Reply large = new Reply.Values(List.of(Bytes.of("v".repeat(100_000)), Bytes.of("w".repeat(100_000))));
         AtomicInteger run = new AtomicInteger();
@@ -569,7 +367,7 @@ class PeerDoorTest {
             run.incrementAndGet();
             return CompletableFuture.completedFuture(large);
         };
-        Wires foo = new Wires().handshake(2);
+        Wires foo = connect().handshake(2);
         byte[] content = Arrays.copyOf(request(14, "nuts"), request(14, "nuts").length + 1);
         for (int number = 1; number <= 4; number++) {
             ByteBuffer.wrap(content).putInt(1, number);
@@ -590,12 +388,12 @@ class PeerDoorTest {
     }
 
     @Test
-    void randomBytesHarmNobody() throws IOException {
+    void randomBytesDisturbNoOtherNode() throws IOException {
         long seed = System.nanoTime();
         System.out.println("PeerDoorTest random bytes: seed " + seed);
         Random random = new Random(seed);
         for (int i = 0; i < 200; i++) {
-            Wires wires = i % 2 == 0 ? new Wires() : new Wires().handshake();
+            Wires wires = i % 2 == 0 ? connect() : connect().handshake();
             byte[] bytes = new byte[random.nextInt(1, 5000)];
             random.nextBytes(bytes);
             if (i % 4 == 3) {
@@ -608,13 +406,12 @@ class PeerDoorTest {
                                 .array());
             }
             try {
-                wires.out.write(bytes);
-                wires.out.flush();
+                wires.raw(bytes);
             } catch (SocketException closed) {
                 assertThat(closed).isNotNull();
             }
         }
         assertServesOthers();
-        new Wires().handshake();
+        connect().handshake();
     }
 }

@@ -141,7 +141,7 @@ class PeersTest {
     }
 
     @Test
-    void tablesThatSendARequestRoundAreAnError() {
+    void aRoutingLoopIsAnError() {
         startAll("*=bar@h", "*=foo@h", "");
 
         assertThat(foo.ask(create("x"))).isEqualTo(new Failed(Word.CIRCLE, "foo@h -> bar@h -> foo@h"));
@@ -161,7 +161,7 @@ class PeersTest {
     }
 
     @Test
-    void aNodeThatIsDownIsAnsweredForAtOnceAndServedWhenItIsBack() {
+    void requestsToANodeThatIsDownFailAtOnceUntilItIsBack() {
         startAll(HALVES, HALVES, HALVES);
         foo.addresses.put("bar@h", InetSocketAddress.createUnresolved("127.0.0.1", bar.port));
         foo.close();
@@ -218,7 +218,7 @@ class PeersTest {
     }
 
     @Test
-    void theErrorNamesTheSilentNodeAndNotTheOneBefore() {
+    void theErrorNamesTheSilentNode() {
         foo.timeout = Duration.ofSeconds(2);
         startAll("*=bar@h", "*=baz@h", "*=baz@h");
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
@@ -255,7 +255,7 @@ class PeersTest {
     }
 
     @Test
-    void anotherNodeAtTheAddressIsRefusedNamingBoth() {
+    void anotherNodeAtTheAddressIsRefused() {
         startAll(HALVES, HALVES, HALVES);
         foo.addresses.put("bar@h", firewalls.get("baz@h").address());
         foo.close();
@@ -266,7 +266,7 @@ class PeersTest {
     }
 
     @Test
-    void aHostThatDoesNotResolveIsSaidToBeSo() {
+    void aHostThatDoesNotResolveIsAnErrorThatSaysSo() {
         startAll("*=bar@no-such-host.invalid", "", "");
 
         assertThat(failed(foo.ask(create("nuts")), Word.UNREACHABLE).message())
@@ -274,7 +274,7 @@ class PeersTest {
     }
 
     @Test
-    void requestsOfOneClientOnOneBucketRunInTheirOrderWhateverTheirSize() {
+    void requestsOfOneClientOnOneBucketRunInOrder() {
         startAll("*=bar@h", "*=baz@h", "*=baz@h");
         ConcurrentLinkedQueue<String> order = new ConcurrentLinkedQueue<>();
         Store plain = baz.store;
@@ -297,7 +297,7 @@ class PeersTest {
     }
 
     @Test
-    void aLargeValueDelaysNobodyAndMayTakeLongerThanTheTimeout() throws Exception {
+    void aLargeValueDelaysNoOtherRequestAndMayTakeLongerThanTheTimeout() throws Exception {
         foo.timeout = Duration.ofSeconds(1);
         startAll("*=bar@h", "*=bar@h", "");
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
@@ -329,7 +329,7 @@ class PeersTest {
     }
 
     @Test
-    void theLinkToANodeThatTheTableNamesNoMoreClosesWhenItHasAnswered() {
+    void theLinkToANodeThatTheTableDoesNotNameClosesWhenItHasAnswered() {
         startAll(HALVES, HALVES, "a..m=foo@h,n..z=baz@h");
         CompletableFuture<Command> arrived = new CompletableFuture<>();
         CompletableFuture<Reply> slow = new CompletableFuture<>();
@@ -364,7 +364,7 @@ class PeersTest {
     }
 
     @Test
-    void aNodeThatStopsAnswersWhatItWasAsked() {
+    void aNodeThatStopsAnswersItsRequests() {
         startAll(HALVES, HALVES, HALVES);
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         CompletableFuture<Command> arrived = new CompletableFuture<>();
@@ -388,7 +388,7 @@ class PeersTest {
     }
 
     @Test
-    void moreRequestsThanMayWaitAreRefusedAndTheRestIsServed() {
+    void requestsAboveTheLimitInFlightAreRefused() {
         foo.inFlightMax = 10;
         startAll(HALVES, HALVES, HALVES);
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
@@ -427,7 +427,7 @@ class PeersTest {
     }
 
     @Test
-    void aNodeOfVersion1IsServedAndAskedAsItSpeaks() throws Exception {
+    void aNodeOfVersion1IsServedAndAsked() throws Exception {
         VersionOneNode old = new VersionOneNode("old@h", foo.cookie);
         opened.addFirst(old);
         foo.addresses.put("old@h", old.address());

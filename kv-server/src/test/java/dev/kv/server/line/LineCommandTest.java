@@ -32,7 +32,7 @@ final class LineCommandTest {
     }
 
     @Test
-    void blanksAreSpaceHtVtFfAndCrAnywhereAndAnyNumberOfThem() {
+    void wordsAreSeparatedByAnyNumberOfSpaceHtVtFfAndCr() {
         Optional<Command> put = Optional.of(new Command.Put(bytes("b"), bytes("k"), bytes("v")));
 
         assertThat(parse("PUT b k v")).isEqualTo(put);
@@ -41,7 +41,7 @@ final class LineCommandTest {
     }
 
     @Test
-    void everyByteButABlankMayBePartOfAWord() {
+    void everyOtherByteCanBePartOfAWord() {
         for (int b = 0; b < 256; b++) {
             if (" \t\u000B\f\r\n".indexOf(b) < 0) {
                 String word = "a" + (char) b + "z";
@@ -74,7 +74,7 @@ final class LineCommandTest {
                 "AUTH secret",
                 "*1"
             })
-    void anythingElseIsNone(String line) {
+    void otherLinesAreNoCommands(String line) {
         assertThat(parse(line)).isEmpty();
     }
 }

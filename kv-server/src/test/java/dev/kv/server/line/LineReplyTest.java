@@ -60,7 +60,7 @@ final class LineReplyTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"\n", "\r", "a\nb", "a\r", "\nOK", "NOT FOUND", "ERROR ", "ERROR ERR no"})
-    void aValueThatWouldReadAsSomethingElseIsAnError(String value) {
+    void aValueThatReadsLikeAnotherReplyIsAnError(String value) {
         assertThat(written(value(value)))
                 .isEqualTo("ERROR ERR this value cannot be told from the protocol's own lines: read it with HGET\r\n");
     }
@@ -72,7 +72,7 @@ final class LineReplyTest {
     }
 
     @Test
-    void aWayIsNoAnswerToAnyLine() {
+    void noLineIsAnsweredWithAWay() {
         assertThatThrownBy(() -> LineReply.of(new Reply.Way(List.of(), Optional.empty())))
                 .isInstanceOf(IllegalArgumentException.class);
     }

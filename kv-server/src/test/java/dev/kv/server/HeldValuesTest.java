@@ -8,6 +8,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.EOFException;
@@ -27,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** Values that are sent from where they are held. */
 @Timeout(60)
-final class LargeValuesTest {
+final class HeldValuesTest {
     private static final int MIB = 1024 * 1024;
     private static final String DAMAGED = "the value is damaged";
 
@@ -124,11 +125,11 @@ final class LargeValuesTest {
     }
 
     private void awaitReleased() throws Exception {
-        Await.until(() -> held.get() == 0);
+        Await.until("every value is released", () -> held.get() == 0);
     }
 
     @Test
-    void largeAndSmallRepliesComeWholeAndInOrder() throws Exception {
+    void largeAndSmallRepliesAreSentWholeAndInOrder() throws Exception {
         try (TestDoor door = new TestDoor(store);
                 RespClient client = new RespClient(door.address())) {
             client.send(request("small", "A3", "B1", "after")
@@ -146,7 +147,7 @@ final class LargeValuesTest {
     }
 
     @Test
-    void aValueThatIsFoundDamagedIsAnErrorAndNothingOfItIsSent() throws Exception {
+    void aDamagedValueIsAnErrorAndNothingOfItIsSent() throws Exception {
         try (TestDoor door = new TestDoor(store);
                 RespClient client = new RespClient(door.address());
                 LineClient line = door.client()) {
@@ -162,7 +163,7 @@ final class LargeValuesTest {
     }
 
     @Test
-    void aLineCarriesWhatALineCan() throws Exception {
+    void aLineCarriesLargeValuesWithoutLineEnds() throws Exception {
         try (TestDoor door = new TestDoor(store);
                 LineClient client = door.client()) {
             client.send("GET b A2\nGET b x\n");
@@ -184,13 +185,13 @@ final class LargeValuesTest {
     }
 
     @Test
-    void whatIsHeldIsReleasedWhenItsClientIsGone() throws Exception {
+    void heldValuesAreReleasedWhenTheConnectionIsClosed() throws Exception {
         try (TestDoor door = new TestDoor(store)) {
             for (int i = 0; i < 20; i++) {
                 try (LineClient client = LineClient.connect(door.address(), 64 * 1024)) {
                     client.send(request("A8", "B8"));
                     if (i % 2 == 0) {
-                        Await.until(() -> held.get() > 0);
+                        Await.until("a value is held", () -> held.get() > 0);
                     }
                     client.reset();
                 }
@@ -200,7 +201,7 @@ final class LargeValuesTest {
     }
 
     @Test
-    void aReplyThatIsStillToComeWhenItsClientIsGoneIsCancelled() throws Exception {
+    void aCommandWhoseClientIsGoneIsCancelled() throws Exception {
         HeldStore late = new HeldStore();
         try (TestDoor door = new TestDoor(late)) {
             HeldStore.Held question;
@@ -209,13 +210,13 @@ final class LargeValuesTest {
                 question = late.next();
                 client.reset();
             }
-            Await.until(() -> question.reply().isCancelled());
+            Await.until("the command is cancelled", () -> question.reply().isCancelled());
             assertThat(door.connections()).isZero();
         }
     }
 
     @Test
-    void clientsThatNeverReadDelayNobodyAndTakeNoMemory() throws Exception {
+    void clientsThatNeverReadDelayNoOtherAndTakeNoMemory() throws Exception {
         byte[] value = new byte[8 * MIB];
         ByteBuffer bytes = ByteBuffer.allocateDirect(value.length);
         Store shared = command -> CompletableFuture.completedFuture(
@@ -235,12 +236,12 @@ final class LargeValuesTest {
                 hog.send(RespClient.request("HGET", "b", "k").repeat(3));
             }
             // No client has more than one: the bound for unsent replies is asked before the next request is run.
-            Await.until(() -> given.get() >= 100);
+            Await.until("each client was served once", () -> given.get() >= 100);
             for (int i = 0; i < 1000; i++) {
                 assertThat(bystander.ask("CREATE b")).isEqualTo("OK");
             }
             // Fifty of them; the others were told to try again, and asked again.
-            Await.until(() -> held.get() == 50);
+            Await.until("as many values are held as may be", () -> held.get() == 50);
         } finally {
             for (LineClient hog : hogs) {
                 hog.close();
@@ -250,7 +251,7 @@ final class LargeValuesTest {
     }
 
     @Test
-    void whatIsHeldForTooLongIsCopiedAndComesWhole() throws Exception {
+    void aValueIsCopiedAfterTheHeldTimeAndSentWhole() throws Exception {
         try (TestDoor door = new TestDoor(store, knobs -> {
                     knobs.heldTime = Duration.ofMillis(200);
                     return knobs;
@@ -258,7 +259,7 @@ final class LargeValuesTest {
                 RespClient client = new RespClient(door.address())) {
             client.send(request("A24", "B24", "x"));
             // Without a byte being read.
-            Await.until(() -> given.get() == 1 && held.get() == 0);
+            Await.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
 
             assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');
             assertThat(client.reply()).isEqualTo('"' + value("B24") + '"');
@@ -268,7 +269,7 @@ final class LargeValuesTest {
     }
 
     @Test
-    void whatIsHeldForTooLongEndsItsConnectionWhereThereIsNoMemoryForIt() throws Exception {
+    void aValueWithoutMemoryForItsCopyEndsItsConnection() throws Exception {
         try (TestDoor door = new TestDoor(store, knobs -> {
                     knobs.heldTime = Duration.ofMillis(200);
                     knobs.bufferMaxBytes = 4 * MIB;
@@ -277,11 +278,11 @@ final class LargeValuesTest {
                 RespClient client = new RespClient(door.address());
                 LineClient other = door.client()) {
             client.send(request("A24"));
-            Await.until(() -> given.get() == 1 && held.get() == 0);
+            Await.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
 
             assertThat(other.ask("CREATE b")).isEqualTo("OK");
             assertThat(readsAll(client)).isFalse();
-            Await.until(() -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
         }
     }
 
@@ -295,11 +296,11 @@ final class LargeValuesTest {
     }
 
     @Test
-    void aStopSendsWhatWasAskedFor() throws Exception {
+    void aStopSendsTheValuesThatWereAskedFor() throws Exception {
         try (TestDoor door = new TestDoor(store);
                 RespClient client = new RespClient(door.address())) {
             client.send(request("A24", "x"));
-            Await.until(() -> given.get() == 1);
+            Await.until("the value was asked for", () -> given.get() == 1);
             CompletableFuture<Void> stopped =
                     CompletableFuture.runAsync(() -> door.open().stop(Duration.ofSeconds(20)));
             assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');
