@@ -115,7 +115,7 @@ abstract class AnsweringConnection extends Connection {
                         pieces -> {
                             budget().give(bytes);
                             if (!isClosed()) {
-                                settled(protocol, number, pieces);
+                                guarded(what.get(), () -> settled(protocol, number, pieces));
                             }
                         },
                         thrown -> {

@@ -247,14 +247,14 @@ final class InLink extends Link {
         underWay.put(number, done);
         loop().elsewhere(
                         () -> ReplyCodec.encode(reply),
-                        message -> {
+                        message -> guarded("a reply", () -> {
                             if (underWay.remove(number, done)) {
                                 outbox().send(new Outbox.Message(REPLY, number, number, message, () -> {}, release));
                                 readOn();
                             } else {
                                 release.run();
                             }
-                        },
+                        }),
                         failure -> {
                             release.run();
                             fault("a reply", failure);

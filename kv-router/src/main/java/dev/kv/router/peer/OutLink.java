@@ -284,7 +284,7 @@ final class OutLink extends Link {
             moved(number);
             loop().elsewhere(
                             () -> ReplyCodec.decode(body, peer.name()),
-                            reply -> decoded(number, reply, body, release),
+                            reply -> guarded("a reply", () -> decoded(number, reply, body, release)),
                             failure -> undecoded(failure, release));
         } else {
             received(number, ReplyCodec.decode(body, peer.name()), body, release);
