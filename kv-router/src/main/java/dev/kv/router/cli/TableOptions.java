@@ -68,8 +68,9 @@ final class TableOptions {
 
     static Tables open(Settings settings) {
         ZooKeeperSettings zookeeper = ZooKeeperSettings.of(settings)
-                .orElseThrow(() ->
-                        settings.bad("kv.router.zookeeper.connect", "expected host:port: this command asks ZooKeeper"));
+                .orElseThrow(() -> settings.bad(
+                        "kv.router.zookeeper.connect",
+                        "expected host:port, set in config/kv.conf or KV_ZOOKEEPER: this command needs ZooKeeper"));
         // The client's messages on attempts and threads: a command reports the outcome in one line.
         Options.warn(Map.of("org.apache.zookeeper", Logging.Level.OFF, "org.apache.curator", Logging.Level.OFF));
         return Tables.open(zookeeper, NodeSettings.tableMaxBytes(settings));

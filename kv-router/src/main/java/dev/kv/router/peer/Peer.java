@@ -229,8 +229,8 @@ final class Peer {
 
     private static String reason(Throwable fault) {
         return fault instanceof ConnectException
-                ? "cannot be connected to: " + fault.getMessage()
-                : "cannot be connected to: " + fault;
+                ? "cannot be reached: " + fault.getMessage()
+                : "cannot be reached: " + fault;
     }
 
     /** The socket of an attempt is open. */

@@ -107,7 +107,9 @@ public final class Recovery {
     /** Why a node does not start. */
     public static BadStart refusal(Damaged damage) {
         return new BadStart(
-                damage.getMessage() + "; `kv repair` sets aside what is damaged, and tells what is lost", damage);
+                damage.getMessage()
+                        + "; restore a backup (`kv restore`), or `kv repair` sets aside what is damaged, and tells what is lost",
+                damage);
     }
 
     /** Reads a segment; returns whether it is whole, so that what follows counts. */
