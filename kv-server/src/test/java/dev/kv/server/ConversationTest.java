@@ -8,7 +8,6 @@ import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
-import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.util.ArrayList;
 import java.util.List;
@@ -118,7 +117,7 @@ final class ConversationTest {
             assertThat(half.ask("CREATE b")).isEqualTo("OK");
             half.send("CREATE half");
             half.reset();
-            Await.until("the door has 0 connections", () -> door.connections() == 0);
+            Eventually.until("the door has 0 connections", () -> door.connections() == 0);
             assertThat(run).containsExactly(new Command.Create(Bytes.of("b")));
         }
     }
@@ -132,7 +131,7 @@ final class ConversationTest {
             gone.send("GET b k\n");
             HeldStore.Held held = store.next();
             gone.reset();
-            Await.until("the door has 1 connections", () -> door.connections() == 1);
+            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
             held.answer();
 
             assertThat(other.ask("PUT b k v")).isEqualTo("OK");
@@ -186,7 +185,7 @@ final class ConversationTest {
             second.fail(new IllegalStateException("disk on fire"));
 
             assertThat(client.isClosed()).isTrue();
-            Await.until("the door has 0 connections", () -> door.connections() == 0);
+            Eventually.until("the door has 0 connections", () -> door.connections() == 0);
         } finally {
             log.detachAppender(events);
         }

@@ -7,7 +7,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.time.Duration;
@@ -147,7 +146,7 @@ final class DoorLimitsTest {
                 LineClient hog = LineClient.connect(door.address(), 64 * 1024)) {
             hog.send("GET b k\n".repeat(requests));
             hog.endOutput();
-            Await.until("the first request runs", () -> runs.get() > 0);
+            Eventually.until("the first request runs", () -> runs.get() > 0);
             for (int i = 0; i < 10; i++) {
                 roundTrips(door);
             }
@@ -285,7 +284,7 @@ final class DoorLimitsTest {
                             + " try again later");
             assertThat(greedy.isClosed()).isTrue();
             // It has given back what it had.
-            Await.until("the door has 1 connections", () -> door.connections() == 1);
+            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
             other.send(create(30_000));
             other.send("\n");
             assertThat(other.line()).isEqualTo("OK");
@@ -336,7 +335,7 @@ final class DoorLimitsTest {
                 }
                 assertThat(second.ask("CREATE b")).isEqualTo("OK");
             }
-            Await.until("the door has 1 connections", () -> door.connections() == 1);
+            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
             assertThat(first.ask("CREATE b")).isEqualTo("OK");
             try (LineClient again = door.client()) {
                 assertThat(again.ask("CREATE b")).isEqualTo("OK");

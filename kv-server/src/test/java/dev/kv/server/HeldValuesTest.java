@@ -8,7 +8,6 @@ import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.EOFException;
@@ -125,7 +124,7 @@ final class HeldValuesTest {
     }
 
     private void awaitReleased() throws Exception {
-        Await.until("every value is released", () -> held.get() == 0);
+        Eventually.until("every value is released", () -> held.get() == 0);
     }
 
     @Test
@@ -191,7 +190,7 @@ final class HeldValuesTest {
                 try (LineClient client = LineClient.connect(door.address(), 64 * 1024)) {
                     client.send(request("A8", "B8"));
                     if (i % 2 == 0) {
-                        Await.until("a value is held", () -> held.get() > 0);
+                        Eventually.until("a value is held", () -> held.get() > 0);
                     }
                     client.reset();
                 }
@@ -210,7 +209,7 @@ final class HeldValuesTest {
                 question = late.next();
                 client.reset();
             }
-            Await.until("the command is cancelled", () -> question.reply().isCancelled());
+            Eventually.until("the command is cancelled", () -> question.reply().isCancelled());
             assertThat(door.connections()).isZero();
         }
     }
@@ -236,12 +235,12 @@ final class HeldValuesTest {
                 hog.send(RespClient.request("HGET", "b", "k").repeat(3));
             }
             // No client has more than one: the bound for unsent replies is asked before the next request is run.
-            Await.until("each client was served once", () -> given.get() >= 100);
+            Eventually.until("each client was served once", () -> given.get() >= 100);
             for (int i = 0; i < 1000; i++) {
                 assertThat(bystander.ask("CREATE b")).isEqualTo("OK");
             }
             // Fifty of them; the others were told to try again, and asked again.
-            Await.until("as many values are held as may be", () -> held.get() == 50);
+            Eventually.until("as many values are held as may be", () -> held.get() == 50);
         } finally {
             for (LineClient hog : hogs) {
                 hog.close();
@@ -259,7 +258,7 @@ final class HeldValuesTest {
                 RespClient client = new RespClient(door.address())) {
             client.send(request("A24", "B24", "x"));
             // Without a byte being read.
-            Await.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
+            Eventually.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
 
             assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');
             assertThat(client.reply()).isEqualTo('"' + value("B24") + '"');
@@ -278,11 +277,11 @@ final class HeldValuesTest {
                 RespClient client = new RespClient(door.address());
                 LineClient other = door.client()) {
             client.send(request("A24"));
-            Await.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
+            Eventually.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
 
             assertThat(other.ask("CREATE b")).isEqualTo("OK");
             assertThat(readsAll(client)).isFalse();
-            Await.until("the door has 1 connections", () -> door.connections() == 1);
+            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
         }
     }
 
@@ -300,7 +299,7 @@ final class HeldValuesTest {
         try (TestDoor door = new TestDoor(store);
                 RespClient client = new RespClient(door.address())) {
             client.send(request("A24", "x"));
-            Await.until("the value was asked for", () -> given.get() == 1);
+            Eventually.until("the value was asked for", () -> given.get() == 1);
             CompletableFuture<Void> stopped =
                     CompletableFuture.runAsync(() -> door.open().stop(Duration.ofSeconds(20)));
             assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');

@@ -6,7 +6,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
@@ -107,7 +106,7 @@ final class LoginTest {
                 // Answered, and so accepted: the next one takes a place later than this one did.
                 assertThat(stranger.ask("CREATE b")).startsWith("ERROR NOAUTH ");
             }
-            Await.until("the door has 5 connections", () -> door.connections() == 5);
+            Eventually.until("the door has 5 connections", () -> door.connections() == 5);
             assertThat(first.ask("CREATE b")).isEqualTo("OK");
 
             LineClient late = door.client();
@@ -124,7 +123,7 @@ final class LoginTest {
             }
 
             late.close();
-            Await.until("a client can log in", () -> logsIn(door));
+            Eventually.until("a client can log in", () -> logsIn(door));
         } finally {
             for (LineClient stranger : strangers) {
                 stranger.close();

@@ -6,7 +6,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.net.SocketException;
@@ -64,7 +63,7 @@ final class RespLimitsTest {
                 LineClient lazy = LineClient.connect(door.address(), 4096);
                 RespClient other = connect(door)) {
             lazy.send(RespClient.request("HGET", "b", "k").repeat(requests));
-            Await.until("the first request runs", () -> !run.isEmpty());
+            Eventually.until("the first request runs", () -> !run.isEmpty());
             for (int i = 0; i < 20; i++) {
                 assertThat(other.say("PING")).isEqualTo("PONG");
             }
@@ -101,7 +100,7 @@ final class RespLimitsTest {
             for (RespClient client : promising) {
                 client.close();
             }
-            Await.until("the door has 0 connections", () -> door.connections() == 0);
+            Eventually.until("the door has 0 connections", () -> door.connections() == 0);
             try (RespClient client = connect(door)) {
                 assertThat(client.ask("HGET", "b", "v".repeat(10 * MIB))).hasSize(10 * MIB + 2);
             }

@@ -6,7 +6,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import dev.kv.router.testing.Await;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.time.Duration;
@@ -338,7 +337,7 @@ final class RespTest {
             assertThat(other.say("CLIENT KILL ID 999")).isEqualTo(":0");
             assertThat(other.say("CLIENT KILL ID " + id)).isEqualTo(":1");
             assertThat(one.rest()).isEmpty();
-            Await.until("the door has 1 connections", () -> door.connections() == 1);
+            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
             assertThat(other.say("CLIENT LIST")).doesNotContain("name=one");
             String own = other.say("CLIENT ID").substring(1);
             assertThat(other.say("CLIENT KILL ID " + own + " SKIPME no")).isEqualTo(":1");

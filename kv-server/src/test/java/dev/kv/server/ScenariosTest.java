@@ -3,7 +3,6 @@ package dev.kv.server;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.net.SocketException;
 import java.time.Duration;
@@ -50,7 +49,7 @@ final class ScenariosTest {
             }
             assertThat(witness.ask("GET b k")).isEmpty();
             assertThat(witness.line()).isEqualTo("OK");
-            Await.until("the door has 1 connections", () -> door.connections() == 1);
+            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
         }
         assertServed();
     }
@@ -159,6 +158,6 @@ final class ScenariosTest {
                 assertThat(witness.ask("CREATE witness")).as("seed %d", seed).isEqualTo("OK");
             }
         }
-        Await.until("the door has 0 connections", () -> door.connections() == 0);
+        Eventually.until("the door has 0 connections", () -> door.connections() == 0);
     }
 }
