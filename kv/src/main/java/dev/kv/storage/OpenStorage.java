@@ -22,7 +22,6 @@ import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Pin;
 import dev.kv.storage.log.PinLimits;
 import dev.kv.storage.log.Recovery;
-import dev.kv.storage.log.Refused;
 import dev.kv.storage.log.Reserves;
 import dev.kv.storage.log.Segment;
 import dev.kv.storage.log.Syncer;
@@ -134,7 +133,7 @@ public final class OpenStorage implements Engine.Open {
     /** Deletes and compaction get room before anybody takes it. */
     private static void reserveRoom(Log log) {
         try {
-            log.prepare(false);
+            log.supply().prepare(false);
         } catch (IOException e) {
             LOG.warn("there is not enough room for deletes and compaction, which come first: {}", e.getMessage());
         }
@@ -188,8 +187,6 @@ public final class OpenStorage implements Engine.Open {
             return backup.complete();
         } catch (IOException e) {
             throw LogStorage.failure("the backup", e);
-        } catch (Refused e) {
-            throw new EngineFailed(e.getMessage(), e);
         }
     }
 
@@ -283,7 +280,7 @@ public final class OpenStorage implements Engine.Open {
     /** All that was written is on the disk then, whatever the limit. */
     @Override
     public void stop(Duration limit) {
-        log.endWaits();
+        log.supply().endWaits();
         turns.close(LARGE_END_MAX);
         keeper.end();
         syncer.end();

@@ -215,13 +215,13 @@ class StorageTest {
         create("b");
         await(() -> {
             put("b", "k", "x".repeat(100_000));
-            return last().hasLargePieces();
+            return last().pages().hasLargePieces();
         });
         Segment large = last();
 
         await(() -> storage.log().sealed().contains(large));
         put("b", "k", "1");
-        assertThat(last().hasLargePieces()).isFalse();
+        assertThat(last().pages().hasLargePieces()).isFalse();
         assertThat(get("b", "k")).isEqualTo(new Reply.Value(Bytes.of("1")));
     }
 

@@ -13,6 +13,7 @@ import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Pin;
 import dev.kv.storage.log.Refused;
+import dev.kv.storage.log.Rescue;
 import dev.kv.storage.log.Segment;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +31,7 @@ import java.util.function.Predicate;
  * The buckets on this node by name, in memory as far as they have to be: where their fields are in the log. Any thread may
  * call; who changes buckets of one shard waits for its turn, who reads does not.
  */
-public final class Buckets implements Log.Moves {
+public final class Buckets implements Rescue.Moves {
     /** So many that threads seldom meet in one, and few enough to go through all of them for a question about all buckets. */
     private static final int SHARD_BITS = 10;
 

@@ -315,7 +315,7 @@ final class Changes {
             bucket.bytes += growth;
         }
         if (pending.before != Index.NONE) {
-            log.segment(pending.before).died(pending.costBefore);
+            log.segment(pending.before).space().died(pending.costBefore);
         }
         if (pending.value == null) {
             bucket.index.remove(pending.hash, pending.before);

@@ -129,6 +129,6 @@ final class Fields {
 
     /** The field is no longer needed. */
     void died(Bucket bucket, long location) {
-        log.segment(location).died(cost(bucket, location));
+        log.segment(location).space().died(cost(bucket, location));
     }
 }

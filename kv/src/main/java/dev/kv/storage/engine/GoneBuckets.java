@@ -77,7 +77,8 @@ final class GoneBuckets {
             Segment segment = log.segment(location);
             if (segment != null && !segment.isDamaged()) {
                 try {
-                    segment.died(Layout.fieldCost(bucket.recordName.length, segment.memory(), Log.offset(location)));
+                    segment.space()
+                            .died(Layout.fieldCost(bucket.recordName.length, segment.memory(), Log.offset(location)));
                 } catch (IllegalStateException closedMeanwhile) {
                     return true;
                 }
@@ -88,7 +89,7 @@ final class GoneBuckets {
         private void countRecords() {
             Segment segment = bucket.isKept() ? log.segment(bucket.keptBy) : null;
             if (segment != null) {
-                segment.died(Layout.recordCost(bucket.recordName.length));
+                segment.space().died(Layout.recordCost(bucket.recordName.length));
             }
             if (bucket.publication != null) {
                 bucket.publication.died(log);

@@ -62,7 +62,7 @@ final class Publication {
 
     private static void died(Log log, long location, long cost) {
         if (location != Index.NONE && log.segment(location) != null) {
-            log.segment(location).died(Layout.PUBLISH, cost);
+            log.segment(location).space().died(Layout.PUBLISH, cost);
         }
     }
 

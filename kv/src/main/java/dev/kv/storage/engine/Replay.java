@@ -115,7 +115,7 @@ public final class Replay {
 
     void keep(Bucket bucket, long location, long cost) {
         if (bucket.isKept()) {
-            log.segment(bucket.keptBy).died(cost);
+            log.segment(bucket.keptBy).space().died(cost);
         } else {
             log.liveBytes().addAndGet(cost);
         }

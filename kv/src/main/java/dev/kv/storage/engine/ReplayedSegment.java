@@ -63,7 +63,7 @@ final class ReplayedSegment implements Recovery.Reader {
 
     @Override
     public void entry(int number, int kind, int keyHash, long offset, long cost) {
-        segment.count(kind, cost);
+        segment.space().count(kind, cost);
         Named of = named.get(number);
         if (kind == Layout.DROP) {
             replay.drop(of.name, of.hash, of.generation);
@@ -81,7 +81,7 @@ final class ReplayedSegment implements Recovery.Reader {
                     : replay.bucket(of.name, of.hash, of.generation);
         }
         if (of.bucket == null) {
-            segment.died(kind, cost);
+            segment.space().died(kind, cost);
             return;
         }
         switch (kind) {

@@ -1,13 +1,10 @@
 package dev.kv.storage.log;
 
 import dev.kv.router.Reply.Word;
-import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Layout;
-import dev.kv.storage.format.Mapped;
 import dev.kv.storage.format.Mark;
-import dev.kv.storage.format.Scan;
 import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
@@ -17,140 +14,68 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The log: all records in the order in which they were written, in segments of which only the last one grows. It is all that a
- * node keeps; the rest is found in it again.
+ * The log: all records in the order in which they were written, in segments of which the last one is active: it is appended to. It is
+ * all that a node keeps; the rest is made from it.
  *
- * <p>Where records are is told by locations: numbers that hold the id of a segment and the offset within. Any thread may call.
+ * <p>A location says where a record or a field is: a number that holds the id of a segment and the offset within. Any thread may call.
  */
 public final class Log {
     private static final Logger LOG = LoggerFactory.getLogger(Log.class);
 
-    /** The smallest segment, and how many of the usual size the log has about: what is allocated ahead stays in proportion. */
-    private static final long SEGMENT_MIN_BYTES = 4L << 20;
-
-    private static final int SEGMENTS_ABOUT = 16;
-
-    /** A change of this part of the largest segment is written beside the log: to copy it takes milliseconds. */
+    /** A change of at least this part of the largest segment is written beside the log: copying it takes milliseconds. */
     private static final int BESIDE_PART = 16;
 
-    /** With so many segments full and not yet on the disk, who writes has to wait for the disk. */
+    /** How many segments may be full and not yet on the disk before writers wait for the disk. */
     private static final int UNSYNCED_MAX = 4;
 
-    /** So long the removal of files waits for a sync. */
+    /** How long the removal of files waits for a sync, in milliseconds. */
     private static final long SYNC_MAX_MILLIS = 10_000;
 
-    /** So far ahead of what is written, pages are brought in before they are needed, while much is written. */
-    public static final long PAGES_AHEAD_BYTES = 1L << 20;
-
-    /** So much of a segment is cleared before others get their turn: those who wait for the disk, or for pages. */
-    private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
-
-    private static final String NEXT = "next";
-
     private final Folder folder;
-    private final Reserves reserves;
     private final Mark mark;
     private final long segmentMaxBytes;
-    private final boolean isSyncedAlways;
-    private final long pagesAheadBytes;
-
-    /** Whether much is written; for the thread that prepares. */
-    private boolean isBusy;
-
-    /**
-     * Whether compaction writes into its reserve: what that leaves of it is not free until the segments are removed that it
-     * rewrites. For the thread that prepares.
-     */
-    private boolean isReserveInUse;
-
     private final AtomicLong liveBytes = new AtomicLong();
-
     private final Segments segments;
-
-    /** Held while the list of segments is written, so that a later one is not written over by an earlier one. */
-    private final Object listing = new Object();
-
-    /** The list on the disk, if that is known. */
-    private SegmentList onDisk;
-
-    /** Whether segments were sealed since it was written; for the thread that syncs. */
-    private boolean hasNewSealed;
-
-    /** Whether the log of the node has it that it could not be written; for the thread that syncs. */
-    private boolean isUnlistedTold;
+    private final Supply supply;
+    private final Listing listing;
 
     /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
     private final List<Segment> unsynced = new ArrayList<>();
 
     private Segment active;
-    private Segment prepared;
+    private boolean isActiveForDeletes;
     private Segment last;
+
+    /** The number of the last segment. */
     private long number;
 
-    /** What was appended to segments that do not grow any more. */
+    /** How many bytes were appended to segments that are no longer active. */
     private long appendedToOthers;
 
     private long synced;
     private long generation;
     private boolean hasNewFiles;
     private boolean isClosed;
-
-    /** The segment that was made of what is kept for a full disk. */
-    private Segment reserved;
-
-    /** Why there was no room for a segment; null if there was, or what is kept for a full disk has its room again. */
-    private Refused noRoom;
-
-    /** How often there was room again for deletes that had found none. */
-    private long refills;
-
-    /** What a delete takes for which there was no room, and since when there is none; 0 if there is. */
-    private long lackingBytes;
-
-    private long lackingNanos;
-    private boolean isEnding;
-
     private String failure = "";
-    private Runnable due = () -> {};
-    private Runnable nearing = () -> {};
-
-    /** Where in the segment that grows there has to be more room ahead; {@link Long#MAX_VALUE} once that was told. */
-    private long nearingAt;
-
-    /** Whom to tell that entries stand somewhere else now: who finds them by their locations. */
-    public interface Moves {
-        /** Waits until every change is in force that has begun by now, and counts as dead what those have dropped. */
-        void settle();
-
-        /**
-         * An entry was copied.
-         *
-         * @param scan stands at the copy, in {@code to}
-         * @return whether the entry was still needed, and is read from the copy from now on
-         */
-        boolean move(Scan scan, Segment to, long fromLocation, long toLocation);
-    }
+    private Runnable syncDue = () -> {};
 
     /**
      * @param segmentMaxBytes the size of a segment in a large log; larger records have one of their own
-     * @param isSyncedAlways whether a sync follows each write. Pages are not brought in ahead of the writers then, since each
-     *     sync has to clean them again; and a segment has been on the disk, in zeros, before it is written to: a file system
-     *     that has to note for each block that it is in use now takes about half as long again for a sync
+     * @param isSyncedAlways whether a sync follows each write
      */
     public Log(Folder folder, Mark mark, long segmentMaxBytes, boolean isSyncedAlways) {
-        this.isSyncedAlways = isSyncedAlways;
-        this.pagesAheadBytes = isSyncedAlways ? 0 : PAGES_AHEAD_BYTES;
         this.folder = folder;
-        this.reserves = new Reserves(folder);
-        this.segments = new Segments(folder);
         this.mark = mark;
         this.segmentMaxBytes = segmentMaxBytes;
+        this.segments = new Segments(folder);
+        Reserves reserves = new Reserves(folder);
+        this.supply = new Supply(folder, reserves, segments, liveBytes, segmentMaxBytes, isSyncedAlways);
+        this.listing = new Listing(folder, reserves, this::listed);
     }
 
     public static long location(Segment segment, long offset) {
@@ -175,14 +100,23 @@ public final class Log {
         return folder;
     }
 
-    /** Has the task run, quickly, when a {@link #sync} is due: a segment is full, or not written. Before the first write. */
-    void whenDue(Runnable task) {
-        due = task;
+    /** Which segments there are. */
+    public Segments segments() {
+        return segments;
     }
 
-    /** Has the task run, quickly, whenever {@link #prepare} is due before the writers come to the end of what it did. */
-    public void whenNearing(Runnable task) {
-        nearing = task;
+    /** Room for what is written next. */
+    public Supply supply() {
+        return supply;
+    }
+
+    Listing listing() {
+        return listing;
+    }
+
+    /** Has the task run, quickly, when a {@link #sync} is due: a segment is full, or not written. Before the first write. */
+    void whenSyncDue(Runnable task) {
+        syncDue = task;
     }
 
     /** Adds a segment that was there before, behind those that were added. */
@@ -208,10 +142,10 @@ public final class Log {
     }
 
     /**
-     * Writes records behind all others, one after the other: a change as a whole.
+     * Appends the records of one change.
      *
-     * @param frees whether it makes room, so that it may use what is kept for that
-     * @return where the first one begins
+     * @param frees whether it makes room, so that it may use the reserve for deletes
+     * @return the location of the first one
      * @throws Refused if nothing was written
      */
     public synchronized long append(boolean frees, Draft... change) throws Refused {
@@ -231,14 +165,11 @@ public final class Log {
         } catch (IOException e) {
             fail(e);
             // Whoever syncs brings to safety what was written before.
-            due.run();
+            syncDue.run();
             throw failed();
         }
-        active.count(change);
-        if (active.end() >= nearingAt) {
-            nearingAt = Long.MAX_VALUE;
-            nearing.run();
-        }
+        active.space().count(change);
+        supply.appended(active.end());
         return location;
     }
 
@@ -254,12 +185,12 @@ public final class Log {
     }
 
     /**
-     * The same for a change that may take long to be written. A long one is written beside the log while others append, and then
-     * becomes a segment of its own, behind all others.
+     * Does the same for a change that may take long to write. A long one is written beside the log while others append, and then becomes
+     * a segment of its own.
      */
     public long appendLarge(boolean frees, Draft... change) throws Refused {
         long length = length(change);
-        if (length < segmentMaxBytes / BESIDE_PART || isShort()) {
+        if (length < segmentMaxBytes / BESIDE_PART || supply.isShort()) {
             return append(frees, change);
         }
         Path file = folder.unfinished("large-" + Thread.currentThread().threadId());
@@ -297,11 +228,6 @@ public final class Log {
             awaitDisk();
             checkTaken();
         }
-        if (prepared != null) {
-            // Its number is taken.
-            drop(prepared);
-            prepared = null;
-        }
         SegmentName name = new SegmentName(number + 1, 0);
         Segment segment;
         try {
@@ -313,11 +239,11 @@ public final class Log {
         try {
             segment.moveTo(folder.log(name));
         } catch (IOException e) {
-            drop(segment);
+            segment.discard();
             throw refusal(e);
         }
         segment.endAt(end);
-        segment.count(change);
+        segment.space().count(change);
         take(segment);
         appendedToOthers += end;
         unsynced.add(segment);
@@ -343,48 +269,67 @@ public final class Log {
                 Word.ERR, "the disk failed (" + failure + "): writes are refused until what was written is safe again");
     }
 
-    /** Whether there is room in the segment that grows; what was kept for those who delete is for them alone. */
+    private Refused refusal(IOException e) {
+        return Refused.of(e, folder.path());
+    }
+
+    /** Whether there is room in the active segment. */
     private boolean fits(long length, boolean frees) {
-        return active != null && active.capacity() - active.end() >= length && (frees || active != reserved);
-    }
-
-    /** How far the log reaches, as {@link #synced} counts. */
-    public synchronized long appended() {
-        return appendedToOthers + (active == null ? 0 : active.end());
-    }
-
-    /** How much of what was appended is on the disk, in bytes since this log was opened. */
-    public synchronized long synced() {
-        return synced;
+        return active != null && active.capacity() - active.end() >= length && (frees || !isActiveForDeletes);
     }
 
     private void roll(long length, boolean frees) throws Refused {
-        Segment next = next(SegmentHeader.BYTES + length, frees);
+        Segment next;
+        try {
+            next = supply.next(new SegmentName(number + 1, 0), SegmentHeader.BYTES + length, frees);
+        } catch (NoRoomYet e) {
+            // The room behind the end of the active segment becomes free, and compaction may rewrite the segment.
+            if (active != null && active.end() > SegmentHeader.BYTES) {
+                endActive();
+                syncDue.run();
+            }
+            throw e;
+        }
         begin(next);
         take(next);
-        active = next;
-        nearingAt = nearingAt(next);
+        activate(next);
     }
 
+    private void activate(Segment segment) {
+        active = segment;
+        isActiveForDeletes = segment != null && supply.isForDeletes(segment);
+        supply.active(segment);
+    }
+
+    /** Writes the header of a new segment. */
     private void begin(Segment next) throws Refused {
         boolean isLastThere = last != null && last.name().number() == number;
         try {
             // One that is not there any more, or was rewritten, is on the list of segments, which says more of it.
             next.begin(folder.format().id(), number, isLastThere ? last.end() : 0);
         } catch (IOException e) {
-            drop(next);
+            next.discard();
             throw refusal(e);
         }
     }
 
-    /** Takes a segment in as the last one; none grows then. */
+    /** Takes a segment in as the last one; none is active then. */
     private void take(Segment next) {
         endActive();
         number = next.name().number();
         segments.add(next);
         last = next;
         hasNewFiles = true;
-        due.run();
+        syncDue.run();
+    }
+
+    /** No segment is active from now on. */
+    private void endActive() {
+        if (active != null) {
+            appendedToOthers += active.end();
+            unsynced.add(active);
+            activate(null);
+        }
     }
 
     private void awaitDisk() throws Refused {
@@ -398,319 +343,17 @@ public final class Log {
         }
     }
 
-    private Segment next(long bytes, boolean frees) throws Refused {
-        Segment next = prepared;
-        prepared = null;
-        if (next != null && next.capacity() >= bytes) {
-            try {
-                next.moveTo(folder.log(next.name()));
-                return next;
-            } catch (IOException e) {
-                LOG.debug("{} could not be used", next, e);
-            }
-        }
-        if (next != null) {
-            drop(next);
-        }
-        if (noRoom != null && !frees) {
-            throw noRoom;
-        }
-        SegmentName name = new SegmentName(number + 1, 0);
-        if (!isFull()) {
-            try {
-                return Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
-            } catch (IOException e) {
-                noRoom = refusal(e);
-            }
-        }
-        if (!frees || !isFull()) {
-            throw noRoom;
-        }
-        return reserve(name, bytes);
+    /** Position behind the last record, in bytes appended since this log was opened. */
+    public synchronized long appended() {
+        return appendedToOthers + (active == null ? 0 : active.end());
     }
 
-    private boolean isFull() {
-        return noRoom != null && noRoom.reply().word() == Word.NOSPACE;
+    /** Durable position: how much of what was {@link #appended} is on the disk. */
+    public synchronized long synced() {
+        return synced;
     }
 
-    /** A segment of what is kept for deletes. Any other room is left to compaction, which makes more of it. */
-    private Segment reserve(SegmentName name, long bytes) throws Refused {
-        try {
-            Optional<Segment> segment = reserves.takeForDeletes(name, bytes);
-            if (segment.isPresent()) {
-                reserved = segment.get();
-                return reserved;
-            }
-        } catch (IOException e) {
-            throw refusal(e);
-        }
-        if (active != null && active.end() > SegmentHeader.BYTES) {
-            // What is behind its end gives room, and compaction may rewrite it.
-            endActive();
-            due.run();
-        }
-        lackingNanos = lackingBytes == 0 ? System.nanoTime() : lackingNanos;
-        lackingBytes = Math.max(lackingBytes, bytes);
-        nearing.run();
-        throw new NoRoomYet(this, noRoom, refills);
-    }
-
-    /**
-     * Waits until there is room for deletes. By a thread that holds no lock of a shard.
-     *
-     * @param seenRefills how often there was room again by the time at which a delete found none
-     * @param max how long compaction may take for that, from the first delete that found none
-     * @return whether there is room; false if that takes longer, or the node stops
-     */
-    synchronized boolean awaitRoom(long seenRefills, Duration max) {
-        try {
-            while (refills == seenRefills && !isEnding) {
-                long leftNanos = max.toNanos() - (System.nanoTime() - lackingNanos);
-                if (leftNanos <= 0) {
-                    return false;
-                }
-                wait(leftNanos / 1_000_000 + 1);
-            }
-            return !isEnding;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
-    }
-
-    /** Whether deletes have no room, so that compaction is due as soon as it frees anything. */
-    public synchronized boolean isLacking() {
-        return lackingBytes > 0;
-    }
-
-    /** Ends every {@link #awaitRoom}, now and later: the node stops. */
-    public synchronized void endWaits() {
-        isEnding = true;
-        notifyAll();
-    }
-
-    /** A segment to be written by compaction, in a file that is not finished; from what is kept for that where the disk is full. */
-    public Segment createRewritten(SegmentName name, long bytes) throws IOException {
-        Path file = folder.unfinished(name.toString());
-        try {
-            return Segment.create(file, name, bytes);
-        } catch (IOException e) {
-            Segment segment = reserves.takeForCompaction(file, name, bytes).orElseThrow(() -> e);
-            isReserveInUse = true;
-            return segment;
-        }
-    }
-
-    /** What a client hears when a file cannot be written. */
-    private Refused refusal(IOException e) {
-        return Allocation.isNoSpace(e)
-                ? new Refused(
-                        Word.NOSPACE,
-                        "no space is left for " + folder.path() + ": delete keys or buckets, or make room")
-                : new Refused(Word.ERR, "this node cannot write: " + e.getMessage());
-    }
-
-    /** What a new segment takes: the more is in the log the more, so that what is allocated ahead stays in proportion. */
-    public long segmentBytes() {
-        long fitting = Long.highestOneBit(Math.max(1, liveBytes.get() / SEGMENTS_ABOUT));
-        return Math.clamp(fitting, Math.min(SEGMENT_MIN_BYTES, segmentMaxBytes), segmentMaxBytes);
-    }
-
-    /** Where there has to be more room ahead: before the pages that are there come to an end, and the segment half. */
-    private long nearingAt(Segment grows) {
-        long pages = touchAt(grows);
-        return prepared == null ? Math.min(pages, grows.capacity() / 2) : pages;
-    }
-
-    private long touchAt(Segment grows) {
-        boolean isAll = pagesAheadBytes == 0 || grows.touchedTo() == grows.capacity();
-        return isAll ? grows.capacity() + 1 : grows.touchedTo() - pagesAheadBytes / 2;
-    }
-
-    /**
-     * Makes room ahead of those who write: pages of the segment that grows, the next segment, and what is kept for a full disk.
-     * Not by two threads at once.
-     *
-     * @param isBusyNow whether much is written, so that the next segment will soon be full
-     * @throws IOException if there is no room for that
-     */
-    public void prepare(boolean isBusyNow) throws IOException {
-        isBusy = isBusyNow;
-        isReserveInUse = false;
-        prepare();
-    }
-
-    private void prepare() throws IOException {
-        touchAhead();
-        Segment grows;
-        SegmentName due = null;
-        synchronized (this) {
-            grows = active;
-            if (grows != null && grows.end() >= grows.capacity() / 2 && prepared == null && !isClosed) {
-                due = new SegmentName(number + 1, 0);
-            }
-        }
-        if (!isReserveInUse) {
-            keepReserves();
-        }
-        if (due != null) {
-            makeNext(due, segmentBytes());
-        }
-        synchronized (this) {
-            if (grows != null && grows == active) {
-                nearingAt = nearingAt(grows);
-            }
-        }
-    }
-
-    /** The same if it is due before the next time that it is done anyway, and as far as there is room. */
-    public void prepareIfNear() {
-        boolean isNear;
-        synchronized (this) {
-            isNear = nearingAt == Long.MAX_VALUE;
-        }
-        if (isNear) {
-            try {
-                prepare();
-            } catch (IOException e) {
-                LOG.debug("no room ahead", e);
-            }
-        }
-    }
-
-    /** Brings in pages before those who write come to the end of what is there. */
-    private void touchAhead() {
-        Segment grows;
-        synchronized (this) {
-            grows = active;
-            if (grows == null || nearingAt < Long.MAX_VALUE) {
-                return;
-            }
-        }
-        grows.touch(grows.end() + pagesAheadBytes);
-        synchronized (this) {
-            if (grows == active) {
-                nearingAt = touchAt(grows);
-            }
-        }
-    }
-
-    /**
-     * Has what is written next go to segments without large pieces: little is written, and each sync would write them as a whole
-     * for that.
-     */
-    public void endLargePieces() {
-        Segment unused = null;
-        synchronized (this) {
-            if (prepared != null && prepared.hasLargePieces()) {
-                unused = prepared;
-                prepared = null;
-            }
-            if (active != null && active.hasLargePieces()) {
-                endActive();
-                due.run();
-            }
-        }
-        if (unused != null) {
-            drop(unused);
-        }
-    }
-
-    private void makeNext(SegmentName name, long bytes) throws IOException {
-        Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
-        try {
-            if (isSyncedAlways || isBusy) {
-                clear(next);
-            }
-        } catch (IOException e) {
-            drop(next);
-            throw e;
-        }
-        next.touch(pagesAheadBytes);
-        synchronized (this) {
-            if (number + 1 == name.number() && !isClosed) {
-                prepared = next;
-                return;
-            }
-        }
-        drop(next);
-    }
-
-    private void clear(Segment next) throws IOException {
-        int pieceBytes = isSyncedAlways ? Mapped.PAGE_MIN_BYTES : Segment.PIECE_MAX_BYTES;
-        for (long at = 0; at < next.capacity(); at += CLEARED_AT_ONCE_BYTES) {
-            next.clear(at + CLEARED_AT_ONCE_BYTES, pieceBytes);
-            if (isSyncedAlways) {
-                next.sync();
-            }
-            touchAhead();
-        }
-    }
-
-    /** Without these, what needs room is refused: deletes and compaction come first. */
-    private void keepReserves() throws IOException {
-        long deletesBytes;
-        synchronized (this) {
-            deletesBytes = Math.max(segmentBytes(), lackingBytes);
-        }
-        IOException failed = null;
-        try {
-            reserves.keep(deletesBytes, rewrittenMaxBytes());
-        } catch (IOException e) {
-            failed = e;
-        }
-        long kept = reserves.deletesBytes();
-        synchronized (this) {
-            noRoom = failed == null ? null : refusal(failed);
-            if (lackingBytes > 0 && kept >= lackingBytes) {
-                refills++;
-                lackingBytes = 0;
-                notifyAll();
-            }
-        }
-        if (failed != null) {
-            throw failed;
-        }
-    }
-
-    /** The most that compaction needs for one segment: those of a log that was larger may be larger than the next one. */
-    private long rewrittenMaxBytes() {
-        long largest = segments.live().stream().mapToLong(Segment::end).max().orElse(0);
-        return Math.max(segmentBytes(), Math.min(largest, segmentMaxBytes));
-    }
-
-    /** Turns room that compaction has just made on a full disk into reserves, before somebody else takes it. */
-    public void refill() {
-        isReserveInUse = false;
-        if (isShort()) {
-            try {
-                keepReserves();
-            } catch (IOException e) {
-                LOG.debug("no room for the reserves", e);
-            }
-        }
-    }
-
-    /** Whether there was no room for a segment, and still is none for what is kept for a full disk. */
-    public synchronized boolean isShort() {
-        return noRoom != null;
-    }
-
-    private static void drop(Segment segment) {
-        segment.close();
-        try {
-            Files.deleteIfExists(segment.path());
-        } catch (IOException e) {
-            LOG.warn("{} could not be removed", segment, e);
-        }
-    }
-
-    /** Which segments there are. */
-    public Segments segments() {
-        return segments;
-    }
-
-    /** The segments that do not grow any more and are on the disk, in their order, up to the first that is not. */
+    /** The segments that are sealed and on the disk, in their order, up to the first that is not. */
     public synchronized List<Segment> sealed() {
         return segments.live().stream()
                 .takeWhile(segment -> segment != active && !unsynced.contains(segment))
@@ -722,23 +365,27 @@ public final class Log {
         return new Pin(sealed());
     }
 
-    /** Closes the segment that grows, so that all that was written by now will be in sealed ones, after {@link #sync}. */
-    public synchronized void rollOver() throws Refused {
+    /** Ends the active segment: all that was written by now is in sealed ones after the next {@link #sync}. */
+    public synchronized void rollOver() {
         if (active != null && active.end() > SegmentHeader.BYTES) {
             endActive();
         }
     }
 
-    /** No segment grows from now on. */
-    private void endActive() {
-        if (active != null) {
-            appendedToOthers += active.end();
-            unsynced.add(active);
-            active = null;
+    /**
+     * Has what is written next go to segments without large pieces: little is written, and each sync would write such a piece as a whole.
+     */
+    public void endLargePieces() {
+        supply.endLargePieces();
+        synchronized (this) {
+            if (active != null && active.pages().hasLargePieces()) {
+                endActive();
+                syncDue.run();
+            }
         }
     }
 
-    /** Why the disk failed, so that writes are refused until {@link #rescue} has succeeded; empty if it has not. */
+    /** Why the disk failed, so that writes are refused until a {@link Rescue} has succeeded; empty if it has not. */
     synchronized String failure() {
         return failure;
     }
@@ -747,7 +394,7 @@ public final class Log {
      * Forces all that was written by now onto the disk. By one thread at a time.
      *
      * @return whether there was anything that was not yet there
-     * @throws IOException if that failed: writes are refused from now on, until {@link #rescue} has succeeded
+     * @throws IOException if that failed: writes are refused from now on, until a {@link Rescue} has succeeded
      */
     boolean sync() throws IOException {
         List<Segment> full;
@@ -796,66 +443,15 @@ public final class Log {
             synced = target;
             notifyAll();
         }
-        hasNewSealed |= !full.isEmpty();
+        if (!full.isEmpty()) {
+            listing.sealedMore();
+        }
         return true;
     }
 
-    /**
-     * Writes the list if there are segments that it does not name. That may wait: each segment behind the list says what was written
-     * before it. By the thread that syncs.
-     */
-    void listNew() {
-        if (!hasNewSealed) {
-            return;
-        }
-        try {
-            list();
-            hasNewSealed = false;
-            isUnlistedTold = false;
-        } catch (IOException e) {
-            if (!isUnlistedTold) {
-                LOG.warn("the list of segments could not be written, and is tried again: {}", e.getMessage());
-            }
-            isUnlistedTold = true;
-        }
-    }
-
-    /**
-     * Writes which segments no longer grow and are on the disk. Any thread.
-     *
-     * @throws IOException if that failed: the list says what it said before
-     */
-    void list() throws IOException {
-        synchronized (listing) {
-            SegmentList list = listed();
-            if (!list.equals(onDisk)) {
-                onDisk = null;
-                list.write(folder.path());
-                onDisk = list;
-            }
-        }
-    }
-
-    /**
-     * Writes the list first of all.
-     *
-     * @param before that which is on the disk
-     */
-    void listFirst(Optional<SegmentList> before) throws IOException {
-        synchronized (listing) {
-            onDisk = before.orElse(null);
-        }
-        listInAnyCase();
-    }
-
-    /** On a full disk the little that it takes comes from a reserve. */
-    private void listInAnyCase() throws IOException {
-        Reserves.writeInAnyCase(folder.path(), this::list);
-        try {
-            reserves.keepList();
-        } catch (IOException e) {
-            LOG.debug("no room for the reserve of the list of segments", e);
-        }
+    /** Forces the mark that the last {@link #sync} set onto the disk. */
+    void syncMark() throws IOException {
+        mark.sync();
     }
 
     private synchronized SegmentList listed() {
@@ -870,7 +466,7 @@ public final class Log {
                 sealed.stream().map(Segment::entry).toList());
     }
 
-    /** Where all ends that was read when the log was opened, and is on the disk. */
+    /** The end of all that was {@linkplain #add added}. */
     synchronized Mark.Position reached() {
         List<Segment> live = segments.live();
         return live.isEmpty()
@@ -888,15 +484,15 @@ public final class Log {
     public void removeRetired() throws IOException {
         if (segments.hasRetired()) {
             awaitSynced(appended());
-            listInAnyCase();
+            listing.writeInAnyCase();
             segments.removeRetired();
         }
     }
 
-    /** Waits until all is on the disk that was written up to here. */
+    /** Waits until the durable position is at least this. */
     private synchronized void awaitSynced(long target) throws IOException {
         long from = System.nanoTime();
-        due.run();
+        syncDue.run();
         while (synced < target) {
             long left = SYNC_MAX_MILLIS - (System.nanoTime() - from) / 1_000_000;
             if (left <= 0 || isClosed) {
@@ -911,125 +507,43 @@ public final class Log {
         }
     }
 
-    /** Forces the mark that the last {@link #sync} set onto the disk. */
-    void syncMark() throws IOException {
-        mark.sync();
-    }
-
-    /**
-     * After a failed {@link #sync}: writes all that is not known to be on the disk once more, into new segments; nothing else is
-     * written meanwhile. The kernel may have dropped what it could not write, and would not say so again.
-     *
-     * @throws IOException if that failed, too; the log is as it was then, and this can be called again
-     */
-    void rescue(Moves moves) throws IOException {
-        moves.settle();
-        List<Segment> doubtful = doubtful();
-        List<Segment> fresh = new ArrayList<>();
-        synchronized (listing) {
-            try {
-                for (Segment segment : doubtful) {
-                    fresh.add(copied(segment, fresh.size()));
-                }
-                // They count when the list says so: until then the old ones do.
-                for (Segment segment : fresh) {
-                    segment.moveTo(folder.log(segment.name()));
-                }
-                folder.sync();
-                onDisk = null;
-                listed(doubtful, fresh).write(folder.path());
-            } catch (IOException | RuntimeException | Error e) {
-                for (Segment segment : fresh) {
-                    // One that has its name is written over by the next attempt.
-                    segment.close();
-                    Files.deleteIfExists(folder.unfinished(segment.name().toString()));
-                }
-                throw e;
-            }
-            for (int i = 0; i < fresh.size(); i++) {
-                segments.know(fresh.get(i));
-                moveAll(doubtful.get(i), synced(doubtful.get(i)), fresh.get(i), moves);
-            }
-            settle(doubtful, fresh);
-        }
-    }
-
-    /** The list of all segments, of which some end where they are known to be on the disk, and new ones have the rest. */
-    private synchronized SegmentList listed(List<Segment> doubtful, List<Segment> fresh) {
-        List<SegmentList.Entry> entries = new ArrayList<>();
-        for (Segment segment : segments.live()) {
-            entries.add(doubtful.contains(segment) ? segment.entry().endingAt(synced(segment)) : segment.entry());
-        }
-        fresh.forEach(segment -> entries.add(segment.entry()));
-        return SegmentList.of(folder.format().id(), number + fresh.size(), entries);
-    }
-
     /** The segments that hold what is not known to be on the disk. */
-    private synchronized List<Segment> doubtful() {
+    synchronized List<Segment> doubtful() {
         List<Segment> doubtful = new ArrayList<>(unsynced);
         if (active != null) {
             doubtful.add(active);
         }
         return doubtful.stream()
-                .filter(segment -> segment.end() > synced(segment))
+                .filter(segment -> segment.end() > durableEnd(segment))
                 .toList();
     }
 
-    /** How far a segment is known to be on the disk. */
-    private long synced(Segment segment) {
+    /** Offset up to which a segment is known to be on the disk. */
+    long durableEnd(Segment segment) {
         return mark.last()
                 .filter(position -> position.number() == segment.name().number())
                 .map(Mark.Position::offset)
                 .orElse((long) SegmentHeader.BYTES);
     }
 
-    private Segment copied(Segment doubtful, int index) throws IOException {
-        // No segment behind the list has been rewritten: so it does not count before it is on the list.
-        SegmentName name = new SegmentName(number + 1 + index, 1);
-        long from = synced(doubtful);
-        Path file = folder.unfinished(name.toString());
-        Segment copy = Segment.create(file, name, SegmentHeader.BYTES + doubtful.end() - from);
-        try {
-            copy.begin(folder.format().id(), 0, 0);
-            copy.append(doubtful, from, doubtful.end());
-            copy.seal();
-            check(copy);
-            return copy;
-        } catch (IOException | RuntimeException | Error e) {
-            drop(copy);
-            throw e;
-        }
+    /** The number of the last segment. */
+    synchronized long lastNumber() {
+        return number;
     }
 
-    /** What is moved must not break off half-way. */
-    private static void check(Segment copy) {
-        Scan scan = copy.scan();
-        while (scan.next()) {
-            // Each record is checked.
-        }
-        if (scan.at() < copy.end()) {
-            throw new Damaged(copy.path(), scan.at(), "what was written here is missing");
-        }
-    }
-
-    /** Puts the new segments into their place, and takes writes again. */
-    private synchronized void settle(List<Segment> doubtful, List<Segment> fresh) {
+    /** Ends doubtful segments at their durable ends, puts those with copies of the rest behind all others, and takes writes again. */
+    synchronized void replaceDoubtful(List<Segment> doubtful, List<Segment> copies) {
         endActive();
         List<Segment> empty = new ArrayList<>();
         List<Segment> shorter = new ArrayList<>();
         for (Segment segment : doubtful) {
-            segment.endBefore(synced(segment));
+            segment.endBefore(durableEnd(segment));
             (segment.end() == SegmentHeader.BYTES ? empty : shorter).add(segment);
-        }
-        if (prepared != null) {
-            // Its number is taken.
-            drop(prepared);
-            prepared = null;
         }
         unsynced.clear();
         segments.addUncut(shorter);
-        segments.replaceLast(empty, fresh);
-        last = fresh.isEmpty() ? segments.live().getLast() : fresh.getLast();
+        segments.replaceLast(empty, copies);
+        last = copies.isEmpty() ? segments.live().getLast() : copies.getLast();
         number = Math.max(number, last.name().number());
         segments.retire(empty);
         hasNewFiles = true;
@@ -1038,44 +552,19 @@ public final class Log {
         notifyAll();
     }
 
-    private void moveAll(Segment from, long start, Segment to, Moves moves) {
-        long shift = start - SegmentHeader.BYTES;
-        Scan scan = to.scanWritten();
-        while (scan.next()) {
-            while (scan.nextEntry()) {
-                int kind = scan.kind();
-                long cost = scan.cost();
-                to.count(kind, cost);
-                from.discount(kind, cost);
-                long at = scan.entry();
-                if (!moves.move(scan, to, location(from, at + shift), location(to, at))) {
-                    to.died(kind, cost);
-                    from.revived(kind, cost);
-                }
-            }
-        }
-    }
-
     /** Ends the writing; all that was written is on the disk then, unless that fails. After the thread that syncs has ended. */
     public void close() throws IOException {
         synchronized (this) {
             isClosed = true;
-            if (prepared != null) {
-                drop(prepared);
-                prepared = null;
-            }
             endActive();
         }
+        supply.close();
         boolean _ = sync();
-        listNew();
+        listing.writeNew();
         mark.sync();
         segments.cut(Duration.ZERO);
-        try {
-            // What was cut off may have been the last room there was.
-            keepReserves();
-        } catch (IOException e) {
-            LOG.debug("no room for the reserves", e);
-        }
+        // What was cut off may have been the last room there was.
+        supply.keepReservesIfRoom();
     }
 
     /** Ends all mappings. Nobody may read any more. */

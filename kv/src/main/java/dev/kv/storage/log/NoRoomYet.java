@@ -10,17 +10,17 @@ import java.time.Duration;
 public final class NoRoomYet extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    private final transient Log log;
+    private final transient Supply supply;
     private final transient Refused refusal;
     private final long refills;
 
     /**
      * @param refusal what the client hears if there will be no room
-     * @param refills see {@link Log#awaitRoom}
+     * @param refills see {@link Supply#awaitRoom}
      */
-    NoRoomYet(Log log, Refused refusal, long refills) {
+    NoRoomYet(Supply supply, Refused refusal, long refills) {
         super(refusal.getMessage(), null, false, false);
-        this.log = log;
+        this.supply = supply;
         this.refusal = refusal;
         this.refills = refills;
     }
@@ -29,8 +29,8 @@ public final class NoRoomYet extends RuntimeException {
         return refusal.reply();
     }
 
-    /** See {@link Log#awaitRoom}. */
+    /** See {@link Supply#awaitRoom}. */
     public boolean awaitRoom(Duration max) {
-        return log.awaitRoom(refills, max);
+        return supply.awaitRoom(refills, max);
     }
 }

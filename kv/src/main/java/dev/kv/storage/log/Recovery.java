@@ -86,7 +86,7 @@ public final class Recovery {
         }
         cutOff(chain.cut());
         folder.sync();
-        log.listFirst(chain.list());
+        log.listing().writeFirst(chain.list());
         Reserves.writeInAnyCase(folder.path(), () -> mark.set(log.reached()));
         mark.sync();
         Reserves.writeInAnyCase(folder.path(), folder::upgrade);

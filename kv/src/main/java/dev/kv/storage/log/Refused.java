@@ -1,6 +1,8 @@
 package dev.kv.storage.log;
 
 import dev.kv.router.Reply;
+import java.io.IOException;
+import java.nio.file.Path;
 
 /** A write that could not be done, and changed nothing: what its client should hear. */
 public final class Refused extends Exception {
@@ -11,6 +13,14 @@ public final class Refused extends Exception {
     public Refused(Reply.Word word, String message) {
         super(message, null, false, false);
         this.reply = new Reply.Failed(word, message);
+    }
+
+    /** What a client hears when a file of a folder cannot be written. */
+    static Refused of(IOException e, Path folder) {
+        return Allocation.isNoSpace(e)
+                ? new Refused(
+                        Reply.Word.NOSPACE, "no space is left for " + folder + ": delete keys or buckets, or make room")
+                : new Refused(Reply.Word.ERR, "this node cannot write: " + e.getMessage());
     }
 
     public Reply.Failed reply() {

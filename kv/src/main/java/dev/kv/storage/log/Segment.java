@@ -15,12 +15,9 @@ import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -29,8 +26,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
-import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,76 +39,35 @@ import org.slf4j.LoggerFactory;
  */
 public final class Segment implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
-    private static final AtomicIntegerFieldUpdater<Segment> PINS =
-            AtomicIntegerFieldUpdater.newUpdater(Segment.class, "pins");
-    private static final AtomicLongFieldUpdater<Segment> DEAD_BYTES =
-            AtomicLongFieldUpdater.newUpdater(Segment.class, "deadBytes");
-    private static final AtomicLongFieldUpdater<Segment> OUTLIVED_BYTES =
-            AtomicLongFieldUpdater.newUpdater(Segment.class, "outlivedBytes");
-
-    /** The largest page of a system that kv runs on. */
-    private static final long PAGE_MAX_BYTES = 64 * 1024;
-
-    /** The largest piece in which a file is cleared. */
-    public static final int PIECE_MAX_BYTES = 512 * 1024;
-
-    private static final ByteBuffer ZEROS =
-            ByteBuffer.allocateDirect(PIECE_MAX_BYTES).asReadOnlyBuffer();
-
-    /** Added to the count of pins of a segment that is not, or soon will not be, mapped. */
-    private static final int CLOSED = Integer.MIN_VALUE / 2;
-
     /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
     private static final AtomicInteger IDS = new AtomicInteger();
 
     private final int id;
     private final SegmentName name;
     private volatile Path path;
-    private final Arena arena;
+    private final Mapping mapping;
     private final MemorySegment memory;
-    private final FileChannel channel;
+    private final Pages pages;
+    private final Space space = new Space();
 
     /** Where the next record goes. */
     private volatile long end;
 
-    /** How far pages were brought in. */
-    private volatile long touchedTo;
-
-    /** How far zeros were written; by one thread at a time. */
-    private long clearedTo;
-
-    private boolean hasLargePieces;
     private int headerChecksum;
-
-    /** Up to here all was on its way to the disk once; by the one thread that syncs. */
-    private long unmappedTo;
-
-    /** What the log counts of the records; by the one thread that appends. */
-    private long appendedBytes;
-
-    private long tombstoneBytes;
-
-    /** How many read it that hold no lock of a shard. */
-    private volatile int pins;
 
     /** Up to here those who had pinned it may read what the log has taken elsewhere; {@link #end} if that is farther. */
     private volatile long tailEnd;
 
     private volatile boolean hasHint;
     private volatile Damaged damage;
-    private volatile long deadBytes;
 
-    /** Of records that gave a bucket a name which it no longer has: they only say that something older is gone. */
-    private volatile long outlivedBytes;
-
-    private Segment(
-            int id, SegmentName name, Path path, Arena arena, MemorySegment memory, FileChannel channel, long end) {
-        this.id = id;
+    private Segment(SegmentName name, Path path, Mapping mapping, long end) {
+        this.id = IDS.incrementAndGet();
         this.name = name;
         this.path = path;
-        this.arena = arena;
-        this.memory = memory;
-        this.channel = channel;
+        this.mapping = mapping;
+        this.memory = mapping.memory();
+        this.pages = new Pages(memory, mapping.channel());
         this.end = end;
     }
 
@@ -130,40 +84,29 @@ public final class Segment implements AutoCloseable {
 
     /** Maps a file that has all its blocks; it has no header yet. */
     static Segment allocated(Path path, SegmentName name) throws IOException {
-        return map(path, name, Files.size(path), SegmentHeader.BYTES, Set.of(READ, WRITE));
+        return map(name, path, Files.size(path), SegmentHeader.BYTES, Set.of(READ, WRITE));
     }
 
     /** Maps a file that is there, with {@link #end} at its end. It takes no file descriptor until {@link #seal}. */
     public static Segment open(Path path, SegmentName name) throws IOException {
         long bytes = Files.size(path);
-        return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ, WRITE)));
+        return withoutDescriptor(map(name, path, bytes, bytes, Set.of(READ, WRITE)));
     }
 
     /** Likewise, for reading alone. */
     public static Segment openToRead(Path path, SegmentName name) throws IOException {
         long bytes = Files.size(path);
-        return withoutDescriptor(map(path, name, bytes, bytes, Set.of(READ)));
+        return withoutDescriptor(map(name, path, bytes, bytes, Set.of(READ)));
     }
 
     private static Segment withoutDescriptor(Segment segment) throws IOException {
-        segment.channel.close();
+        segment.mapping.channel().close();
         return segment;
     }
 
-    @SuppressWarnings("MustBeClosed") // closed with the segment
-    private static Segment map(Path path, SegmentName name, long bytes, long end, Set<StandardOpenOption> access)
+    private static Segment map(SegmentName name, Path path, long bytes, long end, Set<StandardOpenOption> access)
             throws IOException {
-        FileChannel channel = FileChannel.open(path, access);
-        Arena arena = Arena.ofShared();
-        try {
-            MapMode mode = access.contains(WRITE) ? MapMode.READ_WRITE : MapMode.READ_ONLY;
-            MemorySegment memory = channel.map(mode, 0, bytes, arena);
-            return new Segment(IDS.incrementAndGet(), name, path, arena, memory, channel, end);
-        } catch (IOException | RuntimeException e) {
-            arena.close();
-            channel.close();
-            throw e;
-        }
+        return new Segment(name, path, Mapping.of(path, bytes, access), end);
     }
 
     /** From 1. */
@@ -229,7 +172,7 @@ public final class Segment implements AutoCloseable {
 
     /** Whether nothing is left that {@link #endBefore} took out, except for those who had pinned it for too long. */
     boolean isCut(boolean isOverdue) throws IOException {
-        if (tailEnd > 0 && pins > 0 && !isOverdue) {
+        if (tailEnd > 0 && mapping.isPinned() && !isOverdue) {
             return false;
         }
         tailEnd = 0;
@@ -247,55 +190,26 @@ public final class Segment implements AutoCloseable {
      * @return false if it is closed, so that the location that led here is an old one
      */
     boolean pin() {
-        int count = pins;
-        while (count >= 0 && !PINS.compareAndSet(this, count, count + 1)) {
-            count = pins;
-        }
-        return count >= 0;
+        return mapping.pin();
     }
 
     void unpin() {
-        PINS.decrementAndGet(this);
+        mapping.unpin();
     }
 
-    /** How far pages were brought in ahead of the records. */
-    public long touchedTo() {
-        return touchedTo;
+    /** What the page cache holds of the file. */
+    public Pages pages() {
+        return pages;
     }
 
-    /** Brings in the pages up to an offset, so that who writes there need not wait for them. By one thread at a time. */
-    public void touch(long offset) {
-        long begin = Math.max(end, touchedTo);
-        long from = begin & -PAGE_MAX_BYTES;
-        long to = Math.min(offset, capacity());
-        if (to > begin) {
-            Allocation.touch(memory.asSlice(from, to - from));
-            touchedTo = to;
-        }
+    /** How much of the segment is live. */
+    public Space space() {
+        return space;
     }
 
-    /**
-     * Writes zeros up to an offset, where nothing stands behind {@link #end} and nobody else writes meanwhile. The kernel takes
-     * the pages into its cache in pieces as they are written (large folios). Large ones cost less than half of single pages, now
-     * and whenever they are written to the disk or given up; but they are also written to the disk as a whole, however little of
-     * them has changed, so that they are for a segment that will soon be full.
-     *
-     * @param pieceBytes from {@link Mapped#PAGE_MIN_BYTES} to {@link #PIECE_MAX_BYTES}
-     * @throws IOException if the system does not take them
-     */
-    public void clear(long offset, int pieceBytes) throws IOException {
-        long to = Math.min(offset, capacity());
-        clearedTo = Math.max(clearedTo, (end + PAGE_MAX_BYTES - 1) & -PAGE_MAX_BYTES);
-        while (clearedTo < to) {
-            int piece = (int) Math.min(pieceBytes, to - clearedTo);
-            hasLargePieces |= piece > PAGE_MAX_BYTES;
-            clearedTo += channel.write(ZEROS.slice(0, piece), clearedTo);
-        }
-    }
-
-    /** Whether {@link #clear} has written large pieces of it. */
-    public boolean hasLargePieces() {
-        return hasLargePieces;
+    /** How many bytes are neither live nor for tombstones. */
+    public long garbageBytes() {
+        return Math.max(0, end - SegmentHeader.BYTES - space.liveBytes() - space.tombstoneBytes());
     }
 
     /**
@@ -391,14 +305,6 @@ public final class Segment implements AutoCloseable {
         }
     }
 
-    /** Counts records that were appended. By one thread at a time. */
-    void count(Draft... records) {
-        for (Draft record : records) {
-            appendedBytes += record.cost();
-            tombstoneBytes += record.tombstoneBytes();
-        }
-    }
-
     /**
      * Copies whole records of another segment behind the last one. By one thread at a time.
      *
@@ -416,60 +322,6 @@ public final class Segment implements AutoCloseable {
         } catch (InternalError e) {
             throw failure(e);
         }
-    }
-
-    /** Counts an entry that stands here already. By one thread at a time. */
-    public void count(int kind, long cost) {
-        count(kind, cost, 1);
-    }
-
-    /** Takes back what was counted of an entry that now stands in another segment. By one thread at a time. */
-    void discount(int kind, long cost) {
-        count(kind, cost, -1);
-    }
-
-    private void count(int kind, long cost, int sign) {
-        appendedBytes += sign * cost;
-        tombstoneBytes += Layout.isTombstone(kind) ? sign * cost : 0;
-    }
-
-    /** What {@link #died} has counted here of an entry stands in another segment now. */
-    void revived(int kind, long cost) {
-        died(kind, -cost);
-    }
-
-    /** An entry here is no longer needed, whatever its kind: what is about older ones stays as long as there are any. */
-    public void died(int kind, long cost) {
-        if (kind == Layout.PUBLISH) {
-            OUTLIVED_BYTES.addAndGet(this, cost);
-        } else if (!Layout.isTombstone(kind)) {
-            died(cost);
-        }
-    }
-
-    /** A field, or the record that keeps a bucket, is no longer needed. */
-    public void died(long cost) {
-        DEAD_BYTES.addAndGet(this, cost);
-    }
-
-    /** What is needed of the fields and records here, roughly: each as if it stood alone. */
-    public long liveBytes() {
-        return Math.max(0, appendedBytes - deadBytes - tombstoneBytes());
-    }
-
-    /** How many bytes would be free if only what is needed stayed, those for deleting older values aside. */
-    public long garbageBytes() {
-        return Math.max(0, end - SegmentHeader.BYTES - liveBytes() - tombstoneBytes());
-    }
-
-    /** The bytes of what only says that something older is gone. */
-    public long tombstoneBytes() {
-        return tombstoneBytes + outlivedBytes;
-    }
-
-    /** Whether something stands here that is no longer needed, and would count again if nothing said that it is gone. */
-    public boolean hasDeadEntries() {
-        return deadBytes > 0;
     }
 
     public int keyBytes(long field) {
@@ -631,17 +483,8 @@ public final class Segment implements AutoCloseable {
 
     /** Forces what was written onto the disk. Blocks for as long as that takes. By one thread at a time, as {@link #seal}. */
     void sync() throws IOException {
-        unmapWritten();
-        channel.force(false);
-    }
-
-    /** Pages that go to the disk out of a mapping in which they can be written cost an interrupt of all cores for each. */
-    private void unmapWritten() {
-        long to = end & -PAGE_MAX_BYTES;
-        if (to > unmappedTo) {
-            Allocation.unmap(memory.asSlice(unmappedTo, to - unmappedTo));
-            unmappedTo = to;
-        }
+        pages.unmapWritten(end);
+        mapping.channel().force(false);
     }
 
     /** Whether there is a sound hint for it, or none can be written. */
@@ -682,7 +525,8 @@ public final class Segment implements AutoCloseable {
 
     /** Cuts off the file behind {@link #end}, forces that onto the disk, and gives back the file descriptor. */
     public void seal() throws IOException {
-        unmapWritten();
+        pages.unmapWritten(end);
+        FileChannel channel = mapping.channel();
         try (FileChannel file = channel.isOpen() ? channel : FileChannel.open(path, WRITE)) {
             if (file.size() > end) {
                 file.truncate(end);
@@ -693,40 +537,32 @@ public final class Segment implements AutoCloseable {
 
     /** Whether it is not mapped any more. */
     boolean isClosed() {
-        return !arena.scope().isAlive();
+        return mapping.isClosed();
     }
 
     /** Ends the mapping unless somebody has pinned it; returns whether it is ended. */
     boolean isClosedUnpinned() {
-        boolean isUnpinned = PINS.compareAndSet(this, 0, CLOSED) || pins == CLOSED;
-        return isUnpinned && (isClosed() || isCutOff());
+        return mapping.isClosedUnpinned();
     }
 
     /** Ends the mapping though somebody has pinned it; returns whether it was not ended before, and is now. */
     boolean isCutOff() {
-        if (isClosed()) {
-            return false;
-        }
-        try {
-            close();
-            return true;
-        } catch (IllegalStateException isWrittenFrom) {
-            LOG.debug("{} is being written to a channel", this, isWrittenFrom);
-            return false;
-        }
+        return mapping.isCutOff();
     }
 
     /** Ends the mapping, unless that was done. Who reads meanwhile gets an exception. */
     @Override
     public void close() {
-        PINS.updateAndGet(this, count -> count < 0 ? count : count + CLOSED);
+        mapping.close();
+    }
+
+    /** Ends the mapping, and removes the file. */
+    void discard() {
+        close();
         try {
-            channel.close();
+            Files.deleteIfExists(path);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        if (!isClosed()) {
-            arena.close();
+            LOG.warn("{} could not be removed", this, e);
         }
     }
 

@@ -36,7 +36,7 @@ public final class Syncer {
     private static final String STILL_FAILS = "the disk still fails";
 
     private final Log log;
-    private final Log.Moves moves;
+    private final Rescue rescue;
     private final Sync sync;
     private final Queue<Waiting> arrived = new ConcurrentLinkedQueue<>();
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
@@ -63,13 +63,13 @@ public final class Syncer {
         }
     }
 
-    public Syncer(Log log, Log.Moves moves, Sync sync, Troubles troubles) {
+    public Syncer(Log log, Rescue.Moves moves, Sync sync, Troubles troubles) {
         this.log = log;
-        this.moves = moves;
+        this.rescue = new Rescue(log, moves);
         this.sync = sync;
         this.troubles = troubles;
         this.thread = new BackgroundThread("kv-sync", troubles, this::turn);
-        log.whenDue(this::wake);
+        log.whenSyncDue(this::wake);
         thread.start();
     }
 
@@ -147,7 +147,7 @@ public final class Syncer {
                 syncs.incrementAndGet();
             }
             acknowledgeUntil(log.synced());
-            log.listNew();
+            log.listing().writeNew();
             syncMark();
         } catch (IOException e) {
             LOG.debug("the disk failed", e);
@@ -209,7 +209,7 @@ public final class Syncer {
         // Again and again: some were written before the failure, and come to wait now.
         fail(failure);
         try {
-            log.rescue(moves);
+            rescue.run();
         } catch (IOException e) {
             troubles.warn(STILL_FAILS, String.valueOf(e.getMessage()));
             return false;

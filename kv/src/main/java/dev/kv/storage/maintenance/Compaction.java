@@ -1,11 +1,8 @@
 package dev.kv.storage.maintenance;
 
-import dev.kv.router.Bytes;
 import dev.kv.storage.engine.Buckets;
 import dev.kv.storage.format.Damaged;
-import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Layout;
-import dev.kv.storage.format.Scan;
 import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.format.SegmentName;
 import dev.kv.storage.log.Allocation;
@@ -16,10 +13,8 @@ import dev.kv.storage.log.SetAside;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * Rewrites segments of the log without what is no longer needed. A rewritten segment, which may take in those that follow it,
@@ -60,16 +55,10 @@ public final class Compaction {
     /** What {@link Live} may take, for segments of sixty-four times as much. */
     private static final long LIVE_MAX_BYTES = 16L << 20;
 
-    /** After so many bytes it gives way to those who wait for the processor. */
-    private static final long STRIDE_BYTES = 256 * 1024;
-
-    private static final long PAUSE_NANOS = 1_000_000;
-
     private final Log log;
     private final Segments segments;
     private final Buckets buckets;
 
-    private final Draft draft = new Draft();
     /** Segments that could not be rewritten. */
     private final SetAside failed = new SetAside();
 
@@ -109,7 +98,9 @@ public final class Compaction {
         List<Segment> sealed =
                 log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
-        long tombstones = sealed.stream().mapToLong(Segment::tombstoneBytes).sum();
+        long tombstones = sealed.stream()
+                .mapToLong(segment -> segment.space().tombstoneBytes())
+                .sum();
         long live = log.liveBytes().get();
         long busyDue = Math.max(BUSY_DUE_MIN_BYTES, live);
         boolean mayWait = isBusy && log.folder().usableBytes() > 2 * busyDue;
@@ -128,11 +119,13 @@ public final class Compaction {
     }
 
     private long shortDue() {
-        return log.isLacking() ? 0 : Math.min(SHORT_DUE_BYTES, log.segmentBytes() / WORTH_PART);
+        return log.supply().isLacking()
+                ? 0
+                : Math.min(SHORT_DUE_BYTES, log.supply().segmentBytes() / WORTH_PART);
     }
 
     private boolean isSmall(Segment segment) {
-        return segment.end() < log.segmentBytes() / SMALL_PART;
+        return segment.end() < log.supply().segmentBytes() / SMALL_PART;
     }
 
     /**
@@ -160,9 +153,12 @@ public final class Compaction {
         for (int i = 0; i < sealed.size(); i++) {
             Segment segment = sealed.get(i);
             boolean isWorth = isWorth(segment, isThorough, isClean, worthPart);
-            long kept = segment.liveBytes() + segment.tombstoneBytes();
+            long kept = segment.space().liveBytes() + segment.space().tombstoneBytes();
             boolean isToBeSeen = isWorth && !live.covers(segment);
-            if (!together.isEmpty() && (!isWorth || isToBeSeen || togetherBytes + kept > log.segmentBytes())) {
+            if (!together.isEmpty()
+                    && (!isWorth
+                            || isToBeSeen
+                            || togetherBytes + kept > log.supply().segmentBytes())) {
                 isClean &= isRewritten(together, live, isCleanBefore);
                 together.clear();
                 togetherBytes = 0;
@@ -175,7 +171,7 @@ public final class Compaction {
                 together.add(segment);
                 togetherBytes += kept;
             } else {
-                isClean &= !segment.hasDeadEntries();
+                isClean &= !segment.space().hasDeadEntries();
             }
         }
         if (!together.isEmpty()) {
@@ -189,11 +185,11 @@ public final class Compaction {
     }
 
     private boolean isWorth(Segment segment, boolean isThorough, boolean isClean, double worthPart) {
-        long freed = segment.garbageBytes() + (isClean ? segment.tombstoneBytes() : 0);
+        long freed = segment.garbageBytes() + (isClean ? segment.space().tombstoneBytes() : 0);
         return !segment.isDamaged()
                 && !failed.has(segment)
                 && (isThorough
-                        ? freed > 0 || segment.hasDeadEntries()
+                        ? freed > 0 || segment.space().hasDeadEntries()
                         : freed >= segment.end() * worthPart || isSmall(segment));
     }
 
@@ -233,7 +229,9 @@ public final class Compaction {
      */
     private boolean isRewritten(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
         Segment only = old.getFirst();
-        if (old.size() == 1 && !only.hasDeadEntries() && (!isCleanBefore || only.tombstoneBytes() == 0)) {
+        if (old.size() == 1
+                && !only.space().hasDeadEntries()
+                && (!isCleanBefore || only.space().tombstoneBytes() == 0)) {
             return true;
         }
         if (old.stream().allMatch(segment -> isVain(segment, live, isCleanBefore))) {
@@ -241,9 +239,9 @@ public final class Compaction {
             drop(old);
             return true;
         }
-        Copied copied;
+        Rewrite rewrite;
         try {
-            copied = copied(old, live, isCleanBefore);
+            rewrite = rewrite(old, live, isCleanBefore);
             failed.remove(only);
         } catch (Damaged e) {
             old.stream().filter(segment -> segment.path().equals(e.file())).forEach(segment -> segment.damaged(e));
@@ -263,7 +261,7 @@ public final class Compaction {
             failed.add(only, new IOException(only + " could not be rewritten: " + e, e));
             return false;
         }
-        return isReplaced(old, copied);
+        return isReplaced(old, rewrite);
     }
 
     /** One needs less room than all of them, and gives room to the next. */
@@ -273,14 +271,14 @@ public final class Compaction {
         for (Segment segment : old) {
             boolean isRewritten = isRewritten(List.of(segment), live, isClean);
             areAll &= isRewritten;
-            isClean &= isRewritten || !segment.hasDeadEntries();
+            isClean &= isRewritten || !segment.space().hasDeadEntries();
         }
         return areAll;
     }
 
     /** Whether nothing of a segment is needed, so that it goes without another one in its place: that takes no room. */
     private static boolean isVain(Segment segment, Live live, boolean isCleanBefore) {
-        return live.count(segment) == 0 && (isCleanBefore || segment.tombstoneBytes() == 0);
+        return live.count(segment) == 0 && (isCleanBefore || segment.space().tombstoneBytes() == 0);
     }
 
     private void drop(List<Segment> vain) throws IOException {
@@ -289,18 +287,18 @@ public final class Compaction {
     }
 
     /** Writes what is needed of the segments into a new one, which has its name then. */
-    private Copied copied(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
+    private Rewrite rewrite(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
         SegmentName first = old.getFirst().name();
         long bytes =
                 SegmentHeader.BYTES + old.stream().mapToLong(live::keptBytes).sum();
-        Segment rewritten =
-                log.createRewritten(new SegmentName(first.number(), first.rewrite() + 1), Layout.padded(bytes));
-        Copied copied = new Copied(rewritten, live, isCleanBefore);
+        Segment rewritten = log.supply()
+                .createRewritten(new SegmentName(first.number(), first.rewrite() + 1), Layout.padded(bytes));
+        Rewrite rewrite = new Rewrite(log, buckets, rewritten, live, isCleanBefore);
         try {
             rewritten.begin(log.folder().format().id(), 0, 0);
             for (Segment segment : old) {
                 try {
-                    copied.copy(segment);
+                    rewrite.copy(segment);
                 } catch (InternalError sigbus) {
                     throw Damaged.unreadable(segment.path(), sigbus);
                 }
@@ -308,18 +306,18 @@ public final class Compaction {
             rewritten.seal();
             rewritten.moveTo(log.folder().log(rewritten.name()));
             log.folder().sync();
-            return copied;
+            return rewrite;
         } catch (IOException | RuntimeException | Error e) {
             segments.retire(List.of(rewritten));
             throw e;
         }
     }
 
-    private boolean isReplaced(List<Segment> old, Copied copied) throws IOException {
-        Segment rewritten = copied.to;
+    private boolean isReplaced(List<Segment> old, Rewrite rewrite) throws IOException {
+        Segment rewritten = rewrite.to();
         segments.know(rewritten);
         try {
-            copied.takeOver();
+            rewrite.takeOver();
         } catch (RuntimeException | Error e) {
             // Some of what is needed is read from the old ones, and some from the new one: all of them stay.
             Damaged damage = new Damaged(rewritten.path(), 0, "what was just written cannot be read");
@@ -341,122 +339,6 @@ public final class Compaction {
     private void retire(List<Segment> old) throws IOException {
         segments.retire(old);
         log.removeRetired();
-        log.refill();
-    }
-
-    /** What a rewritten segment takes from those before. */
-    private final class Copied {
-        private final Segment to;
-        private final Live live;
-        private final boolean isCleanBefore;
-        private long[] from = new long[1024];
-        private int count;
-        private long strideBytes;
-
-        Copied(Segment to, Live live, boolean isCleanBefore) {
-            this.to = to;
-            this.live = live;
-            this.isCleanBefore = isCleanBefore;
-        }
-
-        void copy(Segment segment) throws IOException {
-            Scan scan = segment.scan();
-            boolean isTombstoneKept = !isCleanBefore && segment.tombstoneBytes() > 0;
-            int needed = 0;
-            while (isTombstoneKept ? scan.next() : scan.next((start, end) -> live.hasAny(segment, start, end))) {
-                int entries = 0;
-                int kept = 0;
-                int before = count;
-                while (scan.nextEntry()) {
-                    entries++;
-                    int kind = scan.kind();
-                    boolean isNeeded = !Layout.isTombstone(kind) && live.has(Log.location(segment, scan.entry()));
-                    needed += isNeeded ? 1 : 0;
-                    if (isNeeded || (Layout.isAboutOlder(kind) && isTombstoneKept)) {
-                        kept++;
-                        add(Log.location(segment, scan.entry()));
-                    }
-                }
-                if (kept == entries && !scan.hasMore()) {
-                    expectRoom(scan.end() - scan.at(), segment, scan);
-                    bringIn(scan.end() - scan.at());
-                    to.append(segment, scan.at(), scan.end());
-                } else if (kept > 0) {
-                    Draft part = part(scan, segment, before);
-                    expectRoom(part.length(), segment, scan);
-                    bringIn(part.length());
-                    to.append(part);
-                }
-                giveWay(scan.end() - scan.at());
-            }
-            if (needed != live.count(segment)) {
-                throw new Damaged(segment.path(), scan.at(), "not all was found that is needed of it");
-            }
-        }
-
-        private void expectRoom(long bytes, Segment segment, Scan scan) {
-            if (bytes > to.capacity() - to.end()) {
-                throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
-            }
-        }
-
-        private void bringIn(long bytes) throws IOException {
-            long end = to.end() + bytes;
-            if (end > to.touchedTo()) {
-                long ahead = end + Log.PAGES_AHEAD_BYTES;
-                to.clear(ahead, Segment.PIECE_MAX_BYTES);
-                to.touch(ahead);
-            }
-        }
-
-        private void add(long location) {
-            if (count == from.length) {
-                from = Arrays.copyOf(from, 2 * count);
-            }
-            from[count++] = location;
-        }
-
-        /** The record with those entries alone that are kept; the change that it belongs to is on the disk as a whole. */
-        private Draft part(Scan scan, Segment segment, int first) {
-            draft.begin(scan.type(), scan.flags(), scan.generation(), scan.name());
-            if (scan.type() == Layout.PUBLISH) {
-                draft.recordName(scan.recordName());
-            }
-            for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
-                long field = Log.offset(from[i]);
-                Bytes key = Bytes.owning(segment.key(field));
-                if (segment.isSet(field)) {
-                    draft.set(key, Bytes.owning(segment.value(field, key.array())));
-                } else {
-                    draft.delete(key);
-                }
-            }
-            return draft.end();
-        }
-
-        private void giveWay(long bytes) {
-            strideBytes += bytes;
-            if (strideBytes >= STRIDE_BYTES) {
-                strideBytes = 0;
-                log.prepareIfNear();
-                LockSupport.parkNanos(PAUSE_NANOS);
-            }
-        }
-
-        /** Has what is still needed read from the copy from now on. */
-        void takeOver() {
-            Scan scan = to.scanWritten();
-            int next = 0;
-            while (scan.next()) {
-                while (scan.nextEntry()) {
-                    long before = from[next++];
-                    to.count(scan.kind(), scan.cost());
-                    if (!buckets.move(scan, to, before, Log.location(to, scan.entry()))) {
-                        to.died(scan.kind(), scan.cost());
-                    }
-                }
-                giveWay(scan.end() - scan.at());
-            }
-        }
+        log.supply().refill();
     }
 }

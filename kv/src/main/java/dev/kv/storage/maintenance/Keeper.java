@@ -53,7 +53,7 @@ public final class Keeper {
             turn();
             return TURN.toNanos();
         });
-        log.whenNearing(thread::wake);
+        log.supply().whenDue(thread::wake);
         thread.start();
     }
 
@@ -63,11 +63,11 @@ public final class Keeper {
     }
 
     private synchronized void turn() {
-        boolean isShort = log.isShort();
+        boolean isShort = log.supply().isShort();
         Duration pinMax = pins.limit(isShort);
         tried("unmapping what was replaced", () -> log.segments().closeRetired(pinMax));
         tried("cutting off what was copied elsewhere", () -> log.segments().cut(pinMax));
-        isShort |= !tried("room ahead", () -> log.prepare(isBusy));
+        isShort |= !tried("room ahead", () -> log.supply().prepare(isBusy));
         long nanos = System.nanoTime() - keptNanos;
         if (nanos < TURN.toNanos() && !isShort) {
             return;
@@ -129,7 +129,7 @@ public final class Keeper {
                 break;
             }
             bytes -= segment.end();
-            log.prepareIfNear();
+            log.supply().prepareIfDue();
             if (!hintless.has(segment)) {
                 writeHint(segment);
             }

@@ -25,7 +25,8 @@ final class Live {
         keptBytes = new long[bits.length];
         for (Segment segment : segments) {
             bits[segment.id() - firstId] = new long[(int) (bytes(segment) / Long.BYTES)];
-            keptBytes[segment.id() - firstId] = Math.min(segment.end(), segment.liveBytes() + segment.tombstoneBytes());
+            keptBytes[segment.id() - firstId] = Math.min(
+                    segment.end(), segment.space().liveBytes() + segment.space().tombstoneBytes());
         }
     }
 
