@@ -23,6 +23,9 @@ import org.slf4j.LoggerFactory;
  * all that a node keeps; the rest is made from it.
  *
  * <p>A location says where a record or a field is: a number that holds the id of a segment and the offset within. Any thread may call.
+ *
+ * <p>This class is long because one monitor guards all that it does: appending, beginning the next segment, the durable position, and
+ * the last step of a {@link Rescue}.
  */
 public final class Log {
     private static final Logger LOG = LoggerFactory.getLogger(Log.class);
@@ -74,7 +77,8 @@ public final class Log {
         this.segmentMaxBytes = segmentMaxBytes;
         this.segments = new Segments(folder);
         Reserves reserves = new Reserves(folder);
-        this.supply = new Supply(folder, reserves, segments, liveBytes, segmentMaxBytes, isSyncedAlways);
+        SegmentSizes sizes = new SegmentSizes(segments, liveBytes, segmentMaxBytes);
+        this.supply = new Supply(folder, reserves, sizes, isSyncedAlways);
         this.listing = new Listing(folder, reserves, this::listed);
     }
 
@@ -567,7 +571,7 @@ public final class Log {
         supply.keepReservesIfRoom();
     }
 
-    /** Ends all mappings. Nobody may read any more. */
+    /** Ends all mappings; no reads follow. */
     public void closeSegments() throws IOException {
         segments.close();
         mark.close();

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,12 +17,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Supply {
     private static final Logger LOG = LoggerFactory.getLogger(Supply.class);
-
-    /** The smallest segment, in bytes. */
-    private static final long SEGMENT_MIN_BYTES = 4L << 20;
-
-    /** About how many segments the live bytes of the log fill: so preallocated room stays in proportion to them. */
-    private static final int SEGMENTS_ABOUT = 16;
 
     /** How far ahead of the append offset pages are brought in, in bytes. */
     public static final long PAGES_AHEAD_BYTES = 1L << 20;
@@ -35,9 +28,7 @@ public final class Supply {
 
     private final Folder folder;
     private final Reserves reserves;
-    private final Segments segments;
-    private final AtomicLong liveBytes;
-    private final long segmentMaxBytes;
+    private final SegmentSizes sizes;
     private final boolean isSyncedAlways;
     private final long pagesAheadBytes;
 
@@ -77,24 +68,14 @@ public final class Supply {
     private volatile long wakeAt;
 
     /**
-     * @param liveBytes of the whole log
-     * @param segmentMaxBytes the size of a segment in a large log
      * @param isSyncedAlways whether a sync follows each write. Pages are not brought in ahead then, since each sync would have to
      *     clean them again; and a segment is on the disk in zeros before it is used: a file system that has to note for each block
      *     that it is in use now takes about half as long again for a sync
      */
-    Supply(
-            Folder folder,
-            Reserves reserves,
-            Segments segments,
-            AtomicLong liveBytes,
-            long segmentMaxBytes,
-            boolean isSyncedAlways) {
+    Supply(Folder folder, Reserves reserves, SegmentSizes sizes, boolean isSyncedAlways) {
         this.folder = folder;
         this.reserves = reserves;
-        this.segments = segments;
-        this.liveBytes = liveBytes;
-        this.segmentMaxBytes = segmentMaxBytes;
+        this.sizes = sizes;
         this.isSyncedAlways = isSyncedAlways;
         this.pagesAheadBytes = isSyncedAlways ? 0 : PAGES_AHEAD_BYTES;
     }
@@ -104,10 +85,9 @@ public final class Supply {
         keeper = task;
     }
 
-    /** Size of a new segment in bytes: a part of the live bytes, within bounds. */
+    /** Size of a new segment in bytes. */
     public long segmentBytes() {
-        long fitting = Long.highestOneBit(Math.max(1, liveBytes.get() / SEGMENTS_ABOUT));
-        return Math.clamp(fitting, Math.min(SEGMENT_MIN_BYTES, segmentMaxBytes), segmentMaxBytes);
+        return sizes.next();
     }
 
     /**
@@ -351,7 +331,7 @@ public final class Supply {
         }
         IOException failed = null;
         try {
-            reserves.keep(deletesBytes, rewrittenMaxBytes());
+            reserves.keep(deletesBytes, sizes.rewrittenMax());
         } catch (IOException e) {
             failed = e;
         }
@@ -367,12 +347,6 @@ public final class Supply {
         if (failed != null) {
             throw failed;
         }
-    }
-
-    /** The most that compaction needs for one segment: an old segment may be larger than the next one. */
-    private long rewrittenMaxBytes() {
-        long largest = segments.live().stream().mapToLong(Segment::end).max().orElse(0);
-        return Math.max(segmentBytes(), Math.min(largest, segmentMaxBytes));
     }
 
     /** Turns room that compaction has just made on a full disk into reserves, before it is used for anything else. By the keeper. */
