@@ -32,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -77,6 +78,15 @@ public record DataFolder(Path path) {
 
     private static Reply reply(OpenStorage storage, Command command) {
         return Held.flat(storage.run(command).toCompletableFuture().join());
+    }
+
+    /** Waits until something holds, and fails after a minute. */
+    public static void await(BooleanSupplier condition) {
+        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime() - end).isNegative();
+            Thread.onSpinWait();
+        }
     }
 
     /** Writes a list of segments, as compaction does when they are to count and no others. */

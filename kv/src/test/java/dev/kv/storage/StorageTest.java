@@ -29,7 +29,6 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -213,13 +212,13 @@ class StorageTest {
     @Test
     void largePiecesAreForWhatIsWrittenWhileMuchIs() {
         create("b");
-        await(() -> {
+        DataFolder.await(() -> {
             put("b", "k", "x".repeat(100_000));
             return last().pages().hasLargePieces();
         });
         Segment large = last();
 
-        await(() -> storage.log().sealed().contains(large));
+        DataFolder.await(() -> storage.log().sealed().contains(large));
         put("b", "k", "1");
         assertThat(last().pages().hasLargePieces()).isFalse();
         assertThat(get("b", "k")).isEqualTo(new Reply.Value(Bytes.of("1")));
@@ -227,14 +226,6 @@ class StorageTest {
 
     private Segment last() {
         return storage.log().segments().live().getLast();
-    }
-
-    private static void await(BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime() - end).isNegative();
-            Thread.onSpinWait();
-        }
     }
 
     @Test

@@ -26,41 +26,34 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * Sets the damaged bytes of a data folder aside and rewrites their segments without them, so that a node can start. What it
- * writes counts when the list of segments says so; each step before leaves a folder that can be repaired again. A folder in
- * which a segment is missing is refused, and left as it is.
+ * Moves the damaged bytes of a data folder aside and rewrites their segments without them, so that a node can start. The new
+ * segments count once the list of segments names them; each step before that leaves a folder that can be repaired again. A folder
+ * with a missing segment is refused and left as it is.
  */
 public final class Repair {
     private static final String ASIDE = "damaged";
 
-    /** How a segment is called that had the name of another one, on its way to its own. */
+    /** Suffix of a misnamed segment on its way to its own name. */
     private static final String PUT_BACK = ".putback";
 
     private final Folder folder;
     private final Consumer<String> doing;
-    private final Consumer<Damage> found;
+    private final Tally found;
     private Chain chain;
     private final List<SegmentList.Entry> sound = new ArrayList<>();
     private final List<SegmentName> dropped = new ArrayList<>();
-    private long files;
-    private long bytes;
-    private long records;
-    private long damages;
     private long generation;
 
     private Repair(Folder folder, Consumer<String> doing, Consumer<Damage> found) {
         this.folder = folder;
         this.doing = doing;
-        this.found = damage -> {
-            damages++;
-            found.accept(damage);
-        };
+        this.found = new Tally(found);
     }
 
     /**
      * Repairs a folder.
      *
-     * @param doing is told from time to time how far it is, for people
+     * @param doing receives the progress from time to time, as text
      * @throws OperatorError if a segment is missing, or another one is in its place
      */
     public static Checked of(Folder folder, Consumer<String> doing, Consumer<Damage> found) throws IOException {
@@ -80,18 +73,18 @@ public final class Repair {
         Optional<Damage> ofMark = Verification.damageOfMark(chain);
         ofMark.ifPresent(found);
         for (Chain.Part part : chain.parts()) {
-            doing.accept("segment " + ++files + " of " + chain.parts().size());
+            doing.accept("segment " + found.file() + " of " + chain.parts().size());
             if (repair(part)) {
                 break;
             }
         }
-        if (damages > 0) {
+        if (!found.isClean()) {
             complete();
         }
-        return new Checked(files, bytes, records, damages);
+        return found.checked();
     }
 
-    /** Gives segments their own names that have those of others: nothing is lost, or damaged, by that alone. */
+    /** Renames segments whose files have the names of other segments. Nothing is lost by that. */
     private void putBack() throws IOException {
         List<Chain.Fault> misplaced = chain.faults().stream()
                 .filter(fault -> fault.kind() == Chain.Kind.MISPLACED)
@@ -134,11 +127,11 @@ public final class Repair {
         folder.sync();
     }
 
-    /** Repairs a segment; tells whether the log ends in it. */
+    /** Repairs a segment; returns whether the log ends in it. */
     private boolean repair(Chain.Part part) throws IOException {
         try (Segment segment = chain.open(part)) {
             Survey survey = Verification.survey(chain, part, segment, found);
-            records += survey.records();
+            found.records(survey.records());
             generation = Math.max(generation, survey.generation());
             if (part.damage().isPresent() || !survey.damaged().isEmpty()) {
                 rewrite(part, segment, survey);
@@ -148,12 +141,12 @@ public final class Repair {
                 segment.header();
                 sound.add(segment.entry());
             }
-            bytes += sound.getLast().bytes();
+            found.bytes(sound.getLast().bytes());
             return survey.isTorn();
         }
     }
 
-    /** Writes a segment of what is sound that takes the place of another one. */
+    /** Replaces a segment by one with its sound records alone. */
     private void rewrite(Chain.Part part, Segment segment, Survey survey) throws IOException {
         if (part.damage().isPresent()) {
             setAside(part, new Survey.Range(0, SegmentHeader.BYTES));
@@ -195,9 +188,10 @@ public final class Repair {
         }
     }
 
-    /** Has what is sound count, and nothing else. */
+    /** Makes the sound segments the log: list, mark, format; then removes all others. */
     private void complete() throws IOException {
-        for (Chain.Part part : chain.parts().subList((int) files, chain.parts().size())) {
+        for (Chain.Part part :
+                chain.parts().subList((int) found.files(), chain.parts().size())) {
             String what = "it follows what was never known to be on the disk, and is not whole";
             found.accept(new Damage(chain.log(part), 0, part.end(), what));
             setAside(part, new Survey.Range(0, part.end()));
@@ -218,7 +212,7 @@ public final class Repair {
         folder.sync();
     }
 
-    /** Has a segment end where it is sound, and that be on the disk. */
+    /** Truncates a segment at its sound end and forces it onto the disk. */
     private void cut(SegmentList.Entry entry) throws IOException {
         try (Segment segment = Segment.open(folder.log(entry.name()), entry.name())) {
             segment.endAt(entry.bytes());

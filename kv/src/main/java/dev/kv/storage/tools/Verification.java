@@ -13,29 +13,22 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** Reads all that a data folder holds, and tells what is not what was written. Changes nothing. */
+/** Reads all of a data folder and reports what is damaged. Changes nothing. */
 public final class Verification {
     private final Chain chain;
     private final Consumer<String> doing;
-    private final Consumer<Damage> found;
-    private long files;
-    private long bytes;
-    private long records;
-    private long damages;
+    private final Tally found;
 
     private Verification(Chain chain, Consumer<String> doing, Consumer<Damage> found) {
         this.chain = chain;
         this.doing = doing;
-        this.found = damage -> {
-            damages++;
-            found.accept(damage);
-        };
+        this.found = new Tally(found);
     }
 
     /**
      * Checks a folder.
      *
-     * @param doing is told from time to time how far it is, for people
+     * @param doing receives the progress from time to time, as text
      */
     public static Checked of(Folder folder, Consumer<String> doing, Consumer<Damage> found) throws IOException {
         return new Verification(Chain.of(folder.path(), folder.format()), doing, found).run();
@@ -47,28 +40,28 @@ public final class Verification {
             found.accept(fault.damage());
         }
         for (Chain.Part part : chain.parts()) {
-            doing.accept("segment " + ++files + " of " + chain.parts().size());
+            doing.accept("segment " + found.file() + " of " + chain.parts().size());
             try (Segment segment = chain.open(part)) {
                 Survey survey = survey(chain, part, segment, found);
-                records += survey.records();
-                bytes += survey.end();
+                found.records(survey.records());
+                found.bytes(survey.end());
                 damageOfHint(chain, part, segment).ifPresent(found);
                 if (survey.isTorn()) {
                     break;
                 }
             }
         }
-        return new Checked(files, bytes, records, damages);
+        return found.checked();
     }
 
-    /** Checks a part alone; tells how many sound records it holds. */
+    /** Checks one segment; returns the number of its sound records. */
     static long verify(Chain chain, Chain.Part part, Consumer<Damage> found) throws IOException {
         try (Segment segment = chain.open(part)) {
             return survey(chain, part, segment, found).records();
         }
     }
 
-    /** Looks at a part with its header. */
+    /** Surveys a segment and its header. */
     static Survey survey(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
         part.damage().ifPresent(damage -> {
             long bytes = Math.min(SegmentHeader.BYTES, part.end());
@@ -77,7 +70,7 @@ public final class Verification {
         return Survey.of(chain, part, segment, found);
     }
 
-    /** What is wrong with the mark. One of its two places may be: the power failed while that was written. */
+    /** The damage of the mark. One damaged place of its two is none: the power failed during its write. */
     static Optional<Damage> damageOfMark(Chain chain) throws IOException {
         Path mark = chain.folder().resolve(Mark.FILE);
         boolean isTold = chain.faults().stream().anyMatch(fault -> fault.file().equals(mark));
@@ -90,7 +83,7 @@ public final class Verification {
                         : new Damage(mark, 0, 0, "it is missing"));
     }
 
-    /** What is wrong with the hint of a part; nothing is lost with it. */
+    /** The damage of the hint of a segment; nothing is lost with a hint. */
     static Optional<Damage> damageOfHint(Chain chain, Chain.Part part, Segment segment) throws IOException {
         Optional<Path> hint = chain.hint(part);
         if (hint.isEmpty() || part.damage().isPresent() || segment.hint().isSound(hint.get(), chain.format())) {

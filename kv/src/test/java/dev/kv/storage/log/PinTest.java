@@ -29,7 +29,6 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -46,6 +45,7 @@ class PinTest {
     @TempDir
     private Path folder;
 
+    private List<Segment> replaced;
     private OpenStorage storage;
     private final Map<String, String> written = new TreeMap<>();
 
@@ -83,17 +83,9 @@ class PinTest {
         written.putAll(DataFolder.content(storage).get("b"));
     }
 
-    private static void await(BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime() - end).isNegative();
-            Thread.onSpinWait();
-        }
-    }
-
     private void seal() throws Refused {
         storage.log().rollOver();
-        await(() ->
+        DataFolder.await(() ->
                 storage.log().sealed().size() == storage.log().segments().live().size());
     }
 
@@ -131,6 +123,18 @@ class PinTest {
         return export;
     }
 
+    /** Begins an export, and has compaction replace the segments that it reads. */
+    private CompletableFuture<byte[]> exportWhileReplaced(Duration pinMax) throws Exception {
+        open(pinMax);
+        fillFirst();
+        seal();
+        replaced = storage.log().segments().live();
+        CompletableFuture<byte[]> export = beginSlowExport();
+        fill("second");
+        storage.compact();
+        return export;
+    }
+
     private void assertWhole(CompletableFuture<byte[]> export) throws IOException {
         goOn.countDown();
         storage.importFrom(Bytes.of("copy"), false, LIMITS, new ByteArrayInputStream(export.join()));
@@ -139,37 +143,23 @@ class PinTest {
 
     @Test
     void aSlowExportHoldsUpNobodyAndReadsWhatWasThere() throws Exception {
-        open(Duration.ofHours(1));
-        fillFirst();
-        seal();
-        List<Segment> before = storage.log().segments().live();
-        CompletableFuture<byte[]> export = beginSlowExport();
-
-        fill("second");
-        storage.compact();
+        CompletableFuture<byte[]> export = exportWhileReplaced(Duration.ofHours(1));
         fill("third");
         storage.compact();
 
-        assertThat(before).allSatisfy(segment -> {
+        assertThat(replaced).allSatisfy(segment -> {
             assertThat(segment.path()).doesNotExist();
             assertThat(segment.isClosed()).isFalse();
         });
         assertWhole(export);
-        await(() -> before.stream().allMatch(Segment::isClosed));
+        DataFolder.await(() -> replaced.stream().allMatch(Segment::isClosed));
     }
 
     @Test
     void anExportThatTakesTooLongIsCutOff() throws Exception {
-        open(Duration.ofSeconds(1));
-        fillFirst();
-        seal();
-        List<Segment> before = storage.log().segments().live();
-        CompletableFuture<byte[]> export = beginSlowExport();
+        CompletableFuture<byte[]> export = exportWhileReplaced(Duration.ofSeconds(1));
 
-        fill("second");
-        storage.compact();
-
-        await(() -> before.stream().allMatch(Segment::isClosed));
+        DataFolder.await(() -> replaced.stream().allMatch(Segment::isClosed));
         goOn.countDown();
         assertThatThrownBy(export::join)
                 .cause()
@@ -197,15 +187,15 @@ class PinTest {
         try (FileChannel file = FileChannel.open(doubtful.path(), WRITE)) {
             file.truncate((end / PAGE_BYTES + 1) * PAGE_BYTES);
         }
-        await(() -> !isPut());
-        await(this::isPut);
-        await(() -> storage.log().sealed().contains(doubtful));
+        DataFolder.await(() -> !isPut());
+        DataFolder.await(this::isPut);
+        DataFolder.await(() -> storage.log().sealed().contains(doubtful));
         storage.log().segments().cut(Duration.ofHours(1));
 
         assertThat(doubtful.end()).isLessThan(end);
         assertThat(doubtful.path().toFile().length()).isGreaterThan(doubtful.end());
         assertWhole(export);
-        await(() -> doubtful.path().toFile().length() == doubtful.end());
+        DataFolder.await(() -> doubtful.path().toFile().length() == doubtful.end());
         fill("second");
     }
 

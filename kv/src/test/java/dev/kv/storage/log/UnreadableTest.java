@@ -17,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -61,16 +60,8 @@ class UnreadableTest {
         Segment segment = storage.log().segments().live().getLast();
         storage.log().rollOver();
         DataFolder.create(storage, "end of " + bucket);
-        await(() -> storage.log().sealed().contains(segment));
+        DataFolder.await(() -> storage.log().sealed().contains(segment));
         return segment;
-    }
-
-    private static void await(BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime() - end).isNegative();
-            Thread.onSpinWait();
-        }
     }
 
     private static void cutOff(Segment segment, long bytes) throws IOException {
@@ -120,7 +111,7 @@ class UnreadableTest {
         assertThat(unreadable.path()).exists();
         assertThat(other.path()).doesNotExist();
         Segment next = filled("next");
-        await(next::hasHint);
+        DataFolder.await(next::hasHint);
         assertThat(Files.exists(storage.log().folder().hint(next.name()))).isTrue();
     }
 
@@ -128,7 +119,7 @@ class UnreadableTest {
     void aFileThatCannotBeRemovedHoldsUpNoCompaction() throws Exception {
         Segment stuck = filled("stuck");
         Segment other = filled("other");
-        await(stuck::hasHint);
+        DataFolder.await(stuck::hasHint);
         Path hint = storage.log().folder().hint(stuck.name());
         Files.delete(hint);
         Files.createDirectories(hint.resolve("in the way"));
@@ -138,7 +129,7 @@ class UnreadableTest {
         storage.compact();
 
         assertThat(other.path()).doesNotExist();
-        await(() -> state().equals("compaction: " + hint + " cannot be removed: the folder is not empty"));
+        DataFolder.await(() -> state().equals("compaction: " + hint + " cannot be removed: the folder is not empty"));
     }
 
     @Test
@@ -150,10 +141,10 @@ class UnreadableTest {
         Segment active = storage.log().segments().live().getLast();
         cutOff(active, (active.end() / PAGE_BYTES + 1) * PAGE_BYTES);
 
-        await(() -> !isPut());
-        await(this::isPut);
+        DataFolder.await(() -> !isPut());
+        DataFolder.await(this::isPut);
 
-        await(() -> state().startsWith("set aside: " + unreadable.path()));
+        DataFolder.await(() -> state().startsWith("set aside: " + unreadable.path()));
     }
 
     private boolean isPut() {
@@ -168,9 +159,9 @@ class UnreadableTest {
         Segment first = filled("first");
         Segment second = filled("second");
 
-        await(second::hasHint);
+        DataFolder.await(second::hasHint);
         assertThat(first.hasHint()).isFalse();
-        await(() -> state().startsWith("hints: ") && state().contains("0000000000000001-0.hint"));
+        DataFolder.await(() -> state().startsWith("hints: ") && state().contains("0000000000000001-0.hint"));
         Files.delete(obstacle);
         Files.delete(obstacle.getParent());
     }
@@ -192,7 +183,7 @@ class UnreadableTest {
 
         assertThat(first.path()).exists();
         assertThat(second.path()).doesNotExist();
-        await(() -> state().startsWith("compaction: ") && state().contains("0000000000000001-1.log"));
+        DataFolder.await(() -> state().startsWith("compaction: ") && state().contains("0000000000000001-1.log"));
         Files.delete(obstacle);
         Files.delete(obstacle.getParent());
     }

@@ -35,7 +35,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -318,7 +317,7 @@ class CompactionTest {
         Segment first = storage.log().segments().live().getLast();
         storage.log().rollOver();
         put("bucket-0", "key-1", "y");
-        await(() -> storage.log().sealed().contains(first));
+        DataFolder.await(() -> storage.log().sealed().contains(first));
         long synced = storage.log().synced();
         put("bucket-0", "key-0", "new");
         assertThat(storage.log().appended()).isGreaterThan(synced);
@@ -335,14 +334,6 @@ class CompactionTest {
         }
         reopen(lostPower);
         check();
-    }
-
-    private static void await(BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime() - end).isNegative();
-            Thread.onSpinWait();
-        }
     }
 
     @Test
