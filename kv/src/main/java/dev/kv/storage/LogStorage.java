@@ -20,7 +20,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** Storage that keeps all buckets in a log on the disk. */
+/** The storage engine: keeps all buckets in a log on the disk. */
 public final class LogStorage implements Engine {
     private static final String DIR = "kv.storage.dir";
     private static final String SYNC = "kv.storage.sync";
@@ -128,7 +128,7 @@ public final class LogStorage implements Engine {
         }
     }
 
-    /** Why something ended that has to do with several files. */
+    /** The failure of an operation on several files. */
     static EngineFailed failure(String what, IOException e) {
         String file = e instanceof FileSystemException failed ? failed.getFile() + ": " : "";
         return new EngineFailed(what + " failed: " + file + OperatorError.reason(e), e);

@@ -52,10 +52,10 @@ import org.slf4j.LoggerFactory;
 public final class OpenStorage implements Engine.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenStorage.class);
 
-    /** How long the disk may take for what was written to it. */
+    /** Longest time that a sync for a backup or an import may take. */
     private static final Duration SYNC_MAX = Duration.ofMinutes(1);
 
-    /** So many segments that were set aside are named in the status. */
+    /** Most damaged segments that the status names. */
     private static final int DAMAGES_SHOWN_MAX = 3;
 
     /** How long large requests may take when the node stops. */
@@ -95,7 +95,7 @@ public final class OpenStorage implements Engine.Open {
      * Opens what the folder holds; a folder that is not there is made.
      *
      * @param replyMaxBytes what one reply may hold
-     * @param doing is told how far it is, for people
+     * @param doing receives the progress, as text
      */
     public static OpenStorage open(LogStorage.StorageSettings settings, long replyMaxBytes, Consumer<String> doing)
             throws IOException {
@@ -130,7 +130,7 @@ public final class OpenStorage implements Engine.Open {
         return Mark.open(folder.path(), id, chain.mark());
     }
 
-    /** Deletes and compaction get room before anybody takes it. */
+    /** Makes the reserves for deletes and compaction before the first write. */
     private static void reserveRoom(Log log) {
         try {
             log.supply().prepare(false);
@@ -147,7 +147,7 @@ public final class OpenStorage implements Engine.Open {
         return log;
     }
 
-    /** Compacts the log as far as that is possible. */
+    /** Compacts the log as far as possible. */
     public void compact() throws IOException {
         compact(true);
     }
@@ -162,7 +162,7 @@ public final class OpenStorage implements Engine.Open {
         return turns.run(command);
     }
 
-    /** The reply to a command that was run, when it may be told. */
+    /** Completes with the reply to a command that ran, when it may be sent. */
     private CompletionStage<Reply> acknowledged(Command command, Reply reply) {
         return command.isRead() || reply instanceof Reply.Failed
                 ? CompletableFuture.completedFuture(reply)
@@ -190,7 +190,7 @@ public final class OpenStorage implements Engine.Open {
         }
     }
 
-    /** Waits until all that was written by now is on the disk. */
+    /** Waits until all that is appended by now is on the disk. */
     private void awaitSync() throws IOException {
         try {
             Reply reply = syncer.whenSynced(Reply.OK).toCompletableFuture().get(SYNC_MAX.toSeconds(), TimeUnit.SECONDS);
@@ -263,7 +263,7 @@ public final class OpenStorage implements Engine.Open {
         return log.segments().live().stream().mapToLong(Segment::end).sum();
     }
 
-    /** What is wrong now; {@code ok} if nothing is. */
+    /** The troubles now; {@code ok} if there are none. */
     private String state() {
         List<String> states = new ArrayList<>();
         if (syncer.isDead() || keeper.isDead()) {
@@ -277,7 +277,7 @@ public final class OpenStorage implements Engine.Open {
         return states.isEmpty() ? "ok" : String.join("; ", states);
     }
 
-    /** All that was written is on the disk then, whatever the limit. */
+    /** Forces all that was written onto the disk, however long that takes. */
     @Override
     public void stop(Duration limit) {
         log.supply().endWaits();

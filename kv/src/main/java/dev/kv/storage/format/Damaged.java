@@ -2,7 +2,7 @@ package dev.kv.storage.format;
 
 import java.nio.file.Path;
 
-/** A file of the log does not hold what was written to it. */
+/** A file of the log does not hold the bytes that were written to it. */
 public final class Damaged extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -20,7 +20,7 @@ public final class Damaged extends RuntimeException {
         this.what = what;
     }
 
-    /** What becomes of a file when the system cannot read a page of it, a SIGBUS, of which the JVM makes an error. */
+    /** The damage of a file of which a page cannot be read. The system raises SIGBUS then, and the JVM throws this error. */
     public static Damaged unreadable(Path file, InternalError sigbus) {
         Damaged damaged = new Damaged(file, 0, "a part of it cannot be read");
         damaged.initCause(sigbus);

@@ -8,8 +8,8 @@ import java.util.Arrays;
 import java.util.zip.CRC32C;
 
 /**
- * A record while it is put together, to be used again for the next one. The arrays that it is given are read when it is
- * written. One thread at a time.
+ * A record builder, reused from record to record. It keeps references to the arrays of keys and values and reads them when the
+ * record is written. One thread at a time.
  */
 public final class Draft {
     private static final byte[] NOTHING = new byte[0];
@@ -65,7 +65,7 @@ public final class Draft {
         return this;
     }
 
-    /** Says which name the records of a bucket carry that is published. */
+    /** Adds the name that the records of a published bucket carry. */
     public Draft recordName(byte[] name) {
         field(Layout.RECORD_NAMES, name, NOTHING);
         cost = length;
@@ -97,14 +97,14 @@ public final class Draft {
         fields++;
     }
 
-    /** Says that the next record belongs to the same change. */
+    /** Marks the next record as part of the same change. */
     public Draft continued() {
         int word = (int) Layout.ARRAY_INT.get(head, Layout.RECORD_TYPE);
         Layout.ARRAY_INT.set(head, Layout.RECORD_TYPE, word | Layout.typeAndFlags(0, Layout.MORE));
         return this;
     }
 
-    /** Completes the record: nothing can be added any more. */
+    /** Completes the record; nothing is added after that. */
     public Draft end() {
         Layout.ARRAY_INT.set(head, Layout.RECORD_LENGTH, (int) length);
         crc.reset();
@@ -114,7 +114,7 @@ public final class Draft {
         return this;
     }
 
-    /** What it takes in the log. */
+    /** Length in the log, in bytes. */
     public long length() {
         return length;
     }
@@ -127,22 +127,22 @@ public final class Draft {
         return sets;
     }
 
-    /** Where a field begins, from the beginning of the record. */
+    /** Offset of a field in the record. */
     public long offset(int field) {
         return offsets[field];
     }
 
-    /** What a field would take in a record of its own. */
+    /** Bytes that a field would take in a record of its own. */
     public long fieldCost(int field) {
         return Layout.fieldCost(nameBytes, keys[field].length, values[field].length);
     }
 
-    /** What all of it would take, each field in a record of its own. */
+    /** Bytes that the record would take with each field in a record of its own. */
     public long cost() {
         return cost;
     }
 
-    /** The part of the cost for what only says that something older is gone. */
+    /** The part of the cost that is for tombstones. */
     public long tombstoneBytes() {
         return tombstoneBytes;
     }
@@ -160,7 +160,10 @@ public final class Draft {
         }
     }
 
-    /** Whether it stands in memory as it was written there: a page has taken all of what is on it, or nothing. */
+    /**
+     * Whether memory holds the record as it was written. A page that was not written holds none of it, so that a record on one
+     * page is checked by its checksum alone.
+     */
     public boolean standsIn(MemorySegment memory, long at) {
         // It is to be read again, and not known by what was written.
         VarHandle.acquireFence();
@@ -183,7 +186,7 @@ public final class Draft {
         return stands;
     }
 
-    /** Lets go of the values, and of room that only a very large record needed. */
+    /** Drops the references to keys and values, and buffers that only a very large record needed. */
     public void forget() {
         if (keys.length > FIELDS_KEPT_MAX) {
             keys = new byte[1][];

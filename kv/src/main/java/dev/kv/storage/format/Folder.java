@@ -51,9 +51,9 @@ public final class Folder implements AutoCloseable {
     }
 
     /**
-     * Takes the folder, which is made for its owner alone if there is none.
+     * Locks a data folder; makes it, readable by its owner alone, if it does not exist.
      *
-     * @throws BadStart if another process holds it, or it is not of a format that this release knows
+     * @throws BadStart if another process holds it, or its format is unknown
      * @throws IOException if it cannot be read or written
      */
     public static Folder hold(Path path) throws IOException {
@@ -72,7 +72,7 @@ public final class Folder implements AutoCloseable {
         }
     }
 
-    /** As {@link #hold}, where there has to be one. */
+    /** Locks an existing data folder, as {@link #hold} does. */
     public static Folder holdExisting(Path path) throws IOException {
         if (!Files.exists(path.resolve(Format.FILE))
                 && (!Files.isDirectory(path) || segments(path).isEmpty())) {
@@ -105,7 +105,7 @@ public final class Folder implements AutoCloseable {
                 path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
-    /** Keeps other processes from a folder until it is closed. */
+    /** Locks a folder against other processes until the channel is closed. */
     public static FileChannel lock(Path path) throws IOException {
         FileChannel lock = FileChannel.open(path.resolve(LOCK), CREATE, READ, WRITE);
         if (!isFree(lock)) {
@@ -134,19 +134,19 @@ public final class Folder implements AutoCloseable {
         format.write(path);
     }
 
-    /** Keeps nodes from a folder until {@link Format#write}. */
+    /** Marks a folder as half restored: no node opens it until {@link Format#write}. */
     public static void beginRestored(Path path) throws IOException {
         writeWhole(path.resolve(Format.FILE), "not restored to the end\n".getBytes(US_ASCII));
     }
 
-    /** The first bytes of a file, and no more than that, whatever is there. */
+    /** Reads at most this many bytes of a file, however long it is. */
     static byte[] read(Path file, int maxBytes) throws IOException {
         try (InputStream bytes = Files.newInputStream(file)) {
             return bytes.readNBytes(maxBytes);
         }
     }
 
-    /** Writes a file as a whole: after a crash it is there with all of this, or as it was before. */
+    /** Replaces a file atomically: after a crash it has the new content or the old. */
     public static void writeWhole(Path file, byte[] content) throws IOException {
         Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);
         Files.deleteIfExists(unfinished);
@@ -164,7 +164,7 @@ public final class Folder implements AutoCloseable {
         sync(file.getParent());
     }
 
-    /** Copies bytes of a file into one that is made for its owner alone, and forces that onto the disk. */
+    /** Copies bytes of a file into a new one, readable by its owner alone, and forces that onto the disk. */
     public static void copy(Path from, long offset, long bytes, Path to) throws IOException {
         Files.deleteIfExists(to);
         try (FileChannel source = FileChannel.open(from, READ);
@@ -183,14 +183,14 @@ public final class Folder implements AutoCloseable {
         }
     }
 
-    /** Forces onto the disk which files a folder has. */
+    /** Forces the entries of a folder onto the disk. */
     public static void sync(Path path) throws IOException {
         try (FileChannel channel = FileChannel.open(path, READ)) {
             channel.force(true);
         }
     }
 
-    /** The segments in the folder, in their order, rewritten ones of one number after each other. */
+    /** The segments in the folder by number, then by rewrite. */
     public static List<SegmentName> segments(Path path) throws IOException {
         try (Stream<Path> files = Files.list(path)) {
             return files.map(file -> SegmentName.of(file.getFileName().toString()))
@@ -200,7 +200,7 @@ public final class Folder implements AutoCloseable {
         }
     }
 
-    /** Whether a folder holds nothing but what has to be there. */
+    /** Whether a folder holds no files but its lock and leftovers. */
     public static boolean isEmpty(Path path) throws IOException {
         try (Stream<Path> files = Files.list(path)) {
             return files.map(file -> file.getFileName().toString())
@@ -212,7 +212,7 @@ public final class Folder implements AutoCloseable {
         return path;
     }
 
-    /** How much room the file system has left. */
+    /** Free space of the file system, in bytes. */
     public long usableBytes() throws IOException {
         return Files.getFileStore(path).getUsableSpace();
     }
@@ -225,7 +225,7 @@ public final class Folder implements AutoCloseable {
         return format;
     }
 
-    /** The folder is of the newest format from now on; all that this format asks for is there. */
+    /** Writes the newest format version, once the folder has all files of that version. */
     public void upgrade() throws IOException {
         if (format.version() < Layout.VERSION) {
             Format upgraded = format.upgraded();
@@ -246,17 +246,17 @@ public final class Folder implements AutoCloseable {
         return path.resolve(name.hint());
     }
 
-    /** A place for a file that is not finished: it is gone at the next start. */
+    /** Path for an unfinished file; the next start removes it. */
     public Path unfinished(String name) {
         return path.resolve(name + UNFINISHED);
     }
 
-    /** Forces onto the disk which files it has. */
+    /** Forces the entries of the folder onto the disk. */
     public void sync() throws IOException {
         directory.force(true);
     }
 
-    /** Removes what an earlier process did not finish. */
+    /** Removes unfinished files of an earlier process. */
     public void removeUnfinished() throws IOException {
         List<Path> unfinished = new ArrayList<>();
         try (Stream<Path> files = Files.list(path)) {
@@ -267,7 +267,7 @@ public final class Folder implements AutoCloseable {
         }
     }
 
-    /** Removes a segment and what belongs to it. */
+    /** Removes a segment and its hint. */
     public void remove(SegmentName name) throws IOException {
         Files.deleteIfExists(hint(name));
         Files.deleteIfExists(log(name));

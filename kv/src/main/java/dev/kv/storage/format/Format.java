@@ -13,12 +13,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a data folder says of itself in the file {@code format}; {@code docs/format.md} describes it.
+ * The content of the file {@code format} of a data folder; {@code docs/format.md} describes it.
  *
  * @param version of the format, at most that of this release
  * @param seed the key of the hash of keys
- * @param id tells the folder from all others
- * @param ancestors the ids of the folders of whose backups it was made
+ * @param id unique for each folder
+ * @param ancestors ids of the folders from whose backups it was restored
  */
 public record Format(int version, long seed, long id, List<Long> ancestors) {
     public static final String FILE = "format";
@@ -32,21 +32,21 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
     private static final int HEX = 16;
     private static final int MAX_BYTES = 1 << 20;
 
-    /** That of a folder of which nobody knows; any segment may be its own. */
+    /** The format of a folder whose file is missing; any segment may be its own. */
     public static final Format UNKNOWN = new Format(1, 0, 0, List.of());
 
     public Format {
         ancestors = List.copyOf(ancestors);
     }
 
-    /** That of a new folder. */
+    /** The format of a new folder. */
     static Format fresh() {
         SecureRandom random = new SecureRandom();
         return new Format(Layout.VERSION, random.nextLong(), random.nextLong(), List.of());
     }
 
     /**
-     * Reads what a folder says.
+     * Reads the file of a folder.
      *
      * @throws BadStart if it is damaged, or of a newer format
      */
@@ -79,7 +79,7 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
         return Long.parseUnsignedLong(hex, HEX);
     }
 
-    /** Writes it as a whole, in the newest version. */
+    /** Replaces the file, in the newest version. */
     public void write(Path folder) throws IOException {
         StringBuilder text =
                 new StringBuilder(TITLE + "%d\nseed %016x\nid %016x\n".formatted(Layout.VERSION, seed, id));
@@ -88,7 +88,7 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
         Folder.writeWhole(folder.resolve(FILE), text.toString().getBytes(US_ASCII));
     }
 
-    /** That of a folder that is made of a backup of this one. */
+    /** The format of a folder that is restored from a backup of this one. */
     public Format restored() {
         List<Long> all = new ArrayList<>(ancestors);
         all.add(id);
@@ -99,12 +99,12 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
         return new Format(Layout.VERSION, seed, id, ancestors);
     }
 
-    /** Whether files have ids, and a list says which segments there are. */
+    /** Whether files carry the id of the folder, and there is a list of segments. */
     public boolean hasIds() {
         return version > 1;
     }
 
-    /** Whether a file with this id was written in the folder, or came with the backup of which it was made. */
+    /** Whether a file with this id was written in the folder or in an ancestor. */
     public boolean isOwn(long other) {
         return other == id || ancestors.contains(other);
     }

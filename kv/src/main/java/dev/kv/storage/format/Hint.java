@@ -20,8 +20,8 @@ import java.util.Set;
 import java.util.zip.CRC32C;
 
 /**
- * What a segment holds without its keys and values, in a file beside it, so that a start need not read the segment itself. One
- * that is missing, or not sound, costs time and nothing else.
+ * A file beside a segment that lists its entries without keys and values, so that a start need not read the segment. One that is
+ * missing or damaged costs time and nothing else.
  *
  * @param of the header of the segment
  * @param end where the segment ends
@@ -35,16 +35,16 @@ public record Hint(SegmentHeader of, long end) {
     private static final int ENTRY_BYTES = 16;
     private static final int BUFFER_BYTES = 1 << 16;
 
-    /** An entry that gives the next number to a bucket of a generation. */
+    /** Kind of an entry that gives the next number to a bucket. */
     private static final int NAME = 0xFF;
 
-    /** Of more buckets a segment has no hint: their numbers have to fit, and take memory while they are given. */
+    /** Most buckets of a segment with a hint: each takes memory while the hint is written. */
     public static final int BUCKETS_MAX = 1 << 20;
 
     private static final int KIND_SHIFT = 24;
     private static final int NUMBER_MASK = (1 << KIND_SHIFT) - 1;
 
-    /** Takes what a segment holds, entry by entry. */
+    /** Receives what a segment holds, entry by entry. */
     public interface Reader {
         /** The next number, from 0, stands for a bucket of this generation. */
         void bucket(byte[] name, long generation, boolean isHidden);
@@ -60,7 +60,7 @@ public record Hint(SegmentHeader of, long end) {
         void entry(int number, int kind, int keyHash, long offset, long cost);
     }
 
-    /** Which bucket, of which generation, and whether it is found by that alone. */
+    /** A bucket as hints name it. */
     private record Named(Bytes name, long generation, boolean isHidden) {}
 
     /**
@@ -180,7 +180,7 @@ public record Hint(SegmentHeader of, long end) {
         return header.clear();
     }
 
-    /** Whether what a hint says of itself is what one of the segment would say; its entries aside. */
+    /** Whether the header of a hint is that of a hint of the segment. */
     private boolean is(ByteBuffer header, Format format, long bytes) {
         if (header.remaining() < HEADER_BYTES) {
             return false;
@@ -193,9 +193,9 @@ public record Hint(SegmentHeader of, long end) {
     }
 
     /**
-     * Tells what a segment holds by its hint.
+     * Reads the hint.
      *
-     * @return false if there is no sound hint for the segment as it is; nothing was told then
+     * @return false if there is no sound hint of the segment as it is; the reader has received nothing then
      */
     public boolean read(Folder folder, Reader reader) throws IOException {
         Path file = folder.hint(of.name());
@@ -223,7 +223,7 @@ public record Hint(SegmentHeader of, long end) {
         }
     }
 
-    /** Whether a hint of the segment may be so long. */
+    /** Whether a hint of the segment may have this length. */
     private boolean isLength(long bytes) {
         return bytes >= HEADER_BYTES && bytes <= Math.min(Integer.MAX_VALUE, 2 * end);
     }

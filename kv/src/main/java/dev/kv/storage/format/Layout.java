@@ -17,7 +17,7 @@ public final class Layout {
     static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     public static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** The same numbers in arrays. */
+    /** The same in arrays. */
     public static final VarHandle ARRAY_INT =
             MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
@@ -25,7 +25,7 @@ public final class Layout {
 
     public static final int ALIGNMENT = 8;
 
-    /** The most that is written as one change, and so the largest segment: what one Java buffer can hold, less some. */
+    /** Size of the largest change in bytes, and so of the largest segment: somewhat less than a Java buffer holds. */
     public static final long CHANGE_MAX_BYTES = 0x7000_0000L;
 
     /** Of a record: the checksum of all behind it in the header and the name, and of the headers of all fields. */
@@ -83,12 +83,12 @@ public final class Layout {
 
     private Layout() {}
 
-    /** Whether an entry of this kind only says that something older is gone. */
+    /** Whether an entry of this kind is a tombstone. */
     public static boolean isTombstone(int kind) {
         return kind == DELETE || kind == DROP;
     }
 
-    /** Whether an entry of this kind has something to say of older ones, even where it is not needed for itself. */
+    /** Whether an entry of this kind may hide older entries even when it is not live. */
     public static boolean isAboutOlder(int kind) {
         return isTombstone(kind) || kind == PUBLISH;
     }
@@ -97,36 +97,36 @@ public final class Layout {
         return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
     }
 
-    /** What a field takes in the log in a record of its own. */
+    /** Bytes that a field takes in a record of its own. */
     public static long fieldCost(int nameBytes, long keyBytes, long valueBytes) {
         return recordCost(nameBytes) + fieldLength(keyBytes, valueBytes);
     }
 
-    /** Likewise, of the field at an offset. */
+    /** Bytes that the field at an offset takes in a record of its own. */
     public static long fieldCost(int nameBytes, MemorySegment memory, long field) {
         return recordCost(nameBytes) + fieldLength(memory, field);
     }
 
-    /** What a record without fields takes in the log. */
+    /** Bytes that a record without fields takes. */
     public static long recordCost(int nameBytes) {
         return RECORD_NAME + padded(nameBytes);
     }
 
-    /** What a field takes in its record. */
+    /** Bytes that a field takes in its record. */
     public static long fieldLength(long keyBytes, long valueBytes) {
         return FIELD_KEY + padded(keyBytes + valueBytes);
     }
 
     /**
-     * What the field at an offset takes in its record. Its lengths are widened without their sign: where a page cannot be read,
-     * compiled code that extends the sign of what it loads ends the JVM, and other loads come to an {@link InternalError}.
+     * Bytes that the field at an offset takes in its record. Its lengths are widened without their sign: on an unreadable page,
+     * compiled code that extends the sign of what it loads ends the JVM, and other loads throw an {@link InternalError}.
      */
     public static long fieldLength(MemorySegment memory, long field) {
         long keyBytes = Integer.toUnsignedLong(keyBytes(memory, field));
         return fieldLength(keyBytes, Integer.toUnsignedLong(valueBytes(memory, field)));
     }
 
-    /** What stands at {@link #RECORD_TYPE}. */
+    /** The word at {@link #RECORD_TYPE}. */
     static int typeAndFlags(int type, int flags) {
         return type | flags << FLAGS_SHIFT;
     }

@@ -29,9 +29,9 @@ public record Manifest(SortedMap<String, Content> files) {
     private static final String TITLE = "kv storage backup 1\n";
     private static final Pattern LINE = Pattern.compile("([0-9a-z-]+(?:[.](?:log|hint))?) ([0-9]{1,18}) ([0-9a-f]{8})");
 
-    /** What a file holds. */
+    /** Length and checksum of a file. */
     public record Content(long bytes, int checksum) {
-        /** What a file holds now. */
+        /** Reads a file. */
         public static Content of(Path file) throws IOException {
             CRC32C crc = new CRC32C();
             ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
@@ -78,7 +78,7 @@ public record Manifest(SortedMap<String, Content> files) {
         return Optional.of(new Manifest(files));
     }
 
-    /** Writes it as a whole, in the place of the one before. */
+    /** Replaces the file as a whole. */
     public void write(Path backup) throws IOException {
         StringBuilder text = new StringBuilder(TITLE);
         for (Map.Entry<String, Content> file : files.entrySet()) {

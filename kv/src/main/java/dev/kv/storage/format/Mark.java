@@ -16,8 +16,8 @@ import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
- * How far the log is known to be on the disk. There are two places for a mark, of which the older one is written next, so that
- * one of them is sound whenever the writing stops. By one thread at a time.
+ * The durable position of the log. The file has two places, of which the older is written next, so that one is sound whenever a
+ * write breaks off. By one thread at a time.
  */
 public final class Mark implements AutoCloseable {
     public static final String FILE = "mark";
@@ -59,7 +59,7 @@ public final class Mark implements AutoCloseable {
     }
 
     /**
-     * What the mark of a folder says, which stays as it is; empty if there is none that is sound.
+     * Reads the mark of a folder; empty if none is sound.
      *
      * @throws Damaged if it is that of another folder
      */
@@ -103,9 +103,9 @@ public final class Mark implements AutoCloseable {
     }
 
     /**
-     * Opens the marks of a folder.
+     * Opens the mark of a folder.
      *
-     * @param last what they are to say; they are written as a whole, in the newest version, if they do not
+     * @param last the position that it has; the file is replaced, in the newest version, if it has another
      */
     public static Mark open(Path folder, long id, Optional<Position> last) throws IOException {
         Path file = folder.resolve(FILE);
@@ -128,12 +128,12 @@ public final class Mark implements AutoCloseable {
         return bytes.putInt(CHECKSUM, checksum(bytes)).flip();
     }
 
-    /** The mark; empty if none was ever set, or none is sound. */
+    /** The last position; empty if none was set, or none is sound. */
     public Optional<Position> last() {
         return last;
     }
 
-    /** Sets the mark. What it says must be on the disk; the mark itself may get there later. */
+    /** Sets the mark. The log up to the position is on the disk before; the mark itself may reach it later. */
     public void set(Position position) throws IOException {
         turn++;
         channel.write(place(position, turn, folder), turn % 2 * PLACE_BYTES);

@@ -36,7 +36,7 @@ public final class Scan {
     private long entry;
     private long nextEntry;
 
-    /** From an offset at which a record begins to one at which one ends, or to where there are no more. */
+    /** Reads from an offset at which a record begins to one at which one ends, or to the last record before it. */
     public Scan(MemorySegment memory, Path path, long from, long to) {
         this(memory, path, from, to, true);
     }
@@ -49,22 +49,22 @@ public final class Scan {
         this.isChecked = isChecked;
     }
 
-    /** The same without checksums, for who has just written what is read. */
+    /** Reads without checking checksums, for a caller that has just written the records. */
     public static Scan unchecked(MemorySegment memory, Path path, long from, long to) {
         return new Scan(memory, path, from, to, false);
     }
 
-    /** Says of ranges of the segment whether an entry of them is needed. */
+    /** Says whether a range of the segment holds a live entry. */
     @FunctionalInterface
     public interface Needed {
         boolean hasAny(long from, long to);
     }
 
     /**
-     * Goes on to the next record; false if there is none.
+     * Moves to the next record; false if there is none.
      *
-     * @throws Damaged if what stands there is none; {@link #at} tells where
-     * @throws BadStart if it is one of a newer release
+     * @throws Damaged if the bytes there are no sound record; {@link #at} is their offset
+     * @throws BadStart if a newer release wrote the record
      */
     public boolean next() throws Damaged {
         at = next;
@@ -85,9 +85,8 @@ public final class Scan {
     }
 
     /**
-     * Goes on to the next record of which an entry is needed; false if there is none. Of those before it nothing but the length
-     * is looked at, and one that is not what was written may lead to where nothing seems to follow: whoever goes on so has to
-     * count what was found.
+     * Moves to the next record with a live entry; false if there is none. Records before it are skipped by their lengths,
+     * unchecked. A damaged length may seem to end the log there, so that the caller counts the live entries that it found.
      *
      * @throws Damaged as {@link #next()} does
      */
@@ -106,7 +105,7 @@ public final class Scan {
         return length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0 && length <= max;
     }
 
-    /** Why what stands here is no record; null if it is one. */
+    /** Why the bytes here are no record; null if they are one. */
     private String wrong() {
         int length = Layout.recordLength(memory, at);
         nameBytes = Layout.nameBytes(memory, at);
@@ -118,14 +117,14 @@ public final class Scan {
         return !isChecked || isSound(head) ? null : "a record is not the one that was written";
     }
 
-    /** Whether a sound record begins at an offset, where the scan goes on in any case. */
+    /** Moves to an offset; returns whether a sound record begins there. */
     public boolean isRecord(long offset) {
         next = offset;
         at = offset;
         return to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
     }
 
-    /** Nothing was written here. */
+    /** Whether the header here is all zeros: nothing was written. */
     private boolean isZero() {
         for (int word = 0; word < Layout.RECORD_NAME; word += Long.BYTES) {
             if (memory.get(Layout.LONG, at + word) != 0) {
@@ -135,7 +134,7 @@ public final class Scan {
         return true;
     }
 
-    /** Of how many bytes it has made checksums. */
+    /** Number of bytes whose checksums were computed. */
     public long checkedBytes() {
         return checkedBytes;
     }
@@ -196,12 +195,12 @@ public final class Scan {
         return Layout.fieldLength(memory, offset);
     }
 
-    /** Where the record begins, or where {@link #next} found none. */
+    /** Offset of the record, or at which {@link #next} found none. */
     public long at() {
         return at;
     }
 
-    /** Where the record ends. */
+    /** Offset behind the record. */
     public long end() {
         return end;
     }
@@ -216,17 +215,17 @@ public final class Scan {
         return (flags & Layout.MORE) != 0;
     }
 
-    /** Its flags but for {@link Layout#MORE}. */
+    /** Flags of the record without {@link Layout#MORE}. */
     public int flags() {
         return flags & ~Layout.MORE;
     }
 
-    /** Whether the bucket of the record is found by its generation alone. */
+    /** Whether the bucket is identified by its generation alone, not by the name in the record. */
     public boolean isHidden() {
         return (flags & Layout.HIDDEN) != 0;
     }
 
-    /** Of a {@link Layout#PUBLISH}: the name that the records of its bucket carry. */
+    /** The name that the records of the bucket of a {@link Layout#PUBLISH} carry. */
     public byte[] recordName() {
         return key(fields());
     }
@@ -243,7 +242,7 @@ public final class Scan {
         return Mapped.bytes(memory, at + Layout.RECORD_NAME, nameBytes);
     }
 
-    /** Goes on to the next entry of the record; false if there is none. */
+    /** Moves to the next entry of the record; false if there is none. */
     public boolean nextEntry() {
         entry = nextEntry;
         if (entry >= end) {
@@ -262,7 +261,7 @@ public final class Scan {
         return Mapped.bytes(memory, field + Layout.FIELD_KEY, Layout.keyBytes(memory, field));
     }
 
-    /** Where the entry begins. */
+    /** Offset of the entry. */
     public long entry() {
         return entry;
     }
@@ -272,12 +271,12 @@ public final class Scan {
         return type == Layout.WRITE ? Layout.kind(memory, entry) : type;
     }
 
-    /** What the entry would take in a record of its own. */
+    /** Bytes that the entry would take in a record of its own. */
     public long cost() {
         return type == Layout.WRITE ? Layout.fieldCost(nameBytes, memory, entry) : end - at;
     }
 
-    /** Goes on at an offset, behind damage. */
+    /** Continues at an offset, behind damage. */
     public void skipTo(long offset) {
         next = offset;
     }

@@ -10,9 +10,9 @@ import java.util.HexFormat;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
-/** Text files that end with a line that holds the checksum of the lines before. */
+/** Text files whose last line holds the checksum of the lines before. */
 final class SealedText {
-    /** 340 000 lines of a list of files: five times as many as a process may map. */
+    /** Longest text that is read, in bytes: 340 000 lines of a list of files, five times as many as a process may map. */
     private static final int MAX_BYTES = 16 << 20;
 
     private static final String LAST = "checksum ";
@@ -25,12 +25,12 @@ final class SealedText {
         return HexFormat.of().toHexDigits((int) crc.getValue());
     }
 
-    /** Writes a file as a whole, in the place of the one before. */
+    /** Replaces a file as a whole. */
     static void write(Path file, String lines) throws IOException {
         Folder.writeWhole(file, (lines + last(lines)).getBytes(US_ASCII));
     }
 
-    /** The lines before the last one; empty if the file is not as it was written. */
+    /** The lines before the last one; empty if the checksum is wrong. */
     static Optional<String> read(Path file) throws IOException {
         if (Files.size(file) > MAX_BYTES) {
             return Optional.empty();

@@ -30,9 +30,7 @@ public record SegmentHeader(int version, long folder, SegmentName name, long pre
     private static final int PREVIOUS_END = 40;
     private static final int FOLDER = 48;
 
-    /**
-     * Writes a header of the newest version at the beginning of a segment in which nothing stands there; tells its checksum.
-     */
+    /** Writes a header of the newest version; returns its checksum. */
     public static int write(MemorySegment memory, long folder, SegmentName name, long previous, long previousEnd) {
         MemorySegment.copy(MAGIC, 0, memory, ValueLayout.JAVA_BYTE, 0, MAGIC.length);
         memory.set(Layout.INT, VERSION, Layout.VERSION);
@@ -46,7 +44,7 @@ public record SegmentHeader(int version, long folder, SegmentName name, long pre
         return checksum;
     }
 
-    /** Whether what stands at the beginning of a segment has the checksum that it carries. */
+    /** Whether the header of a segment has the checksum that it carries. */
     public static boolean isSound(MemorySegment memory) {
         return memory.get(Layout.INT, CHECKSUM) == checksum(memory);
     }

@@ -40,7 +40,7 @@ public record SegmentList(long id, long through, List<Entry> segments) {
         }
     }
 
-    /** The list of segments of which some may hold nothing. */
+    /** Makes a list; segments without records are left out. */
     public static SegmentList of(long id, long through, List<Entry> segments) {
         return new SegmentList(
                 id,
@@ -100,7 +100,7 @@ public record SegmentList(long id, long through, List<Entry> segments) {
         return new Entry(name, Long.parseLong(words.group(2)), Integer.parseUnsignedInt(words.group(3), HEX));
     }
 
-    /** Writes it as a whole, in the place of the one before. */
+    /** Replaces the file as a whole. */
     public void write(Path folder) throws IOException {
         StringBuilder lines = new StringBuilder(TITLE);
         lines.append("folder %016x\nthrough %016x\n".formatted(id, through));

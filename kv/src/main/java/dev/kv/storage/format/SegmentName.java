@@ -1,18 +1,18 @@
 package dev.kv.storage.format;
 
 /**
- * Which segment a file is.
+ * The name of a segment.
  *
- * @param number its place in the log: what stands in a segment of a higher number was written later
- * @param rewrite how often compaction has rewritten it; the highest is the one that counts
+ * @param number its place in the log: a segment of a higher number was written later
+ * @param rewrite how often compaction has rewritten it
  */
 public record SegmentName(long number, int rewrite) implements Comparable<SegmentName> {
     private static final int HEX_DIGITS = 16;
 
-    /** Higher than any log gets; so the next numbers are numbers, whatever a file is called. */
+    /** Higher than the number of any segment that was written, so that the numbers after that of any file do not overflow. */
     private static final long NUMBER_MAX = 1L << 56;
 
-    /** The segment of a file of this name; null if it is none. */
+    /** Parses the name of a file; null if it is not that of a segment. */
     public static SegmentName of(String file) {
         if (!file.matches("[0-9a-f]{16}-[0-9]{1,9}\\.log")) {
             return null;

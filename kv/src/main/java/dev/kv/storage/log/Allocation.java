@@ -53,8 +53,7 @@ public final class Allocation {
     private Allocation() {}
 
     /**
-     * Makes the file, readable by its owner alone, unless it exists, and sees to it that its first {@code bytes} are
-     * allocated; new ones are zero.
+     * Makes a file, readable by its owner alone, unless it exists, and allocates its first {@code bytes}; new ones are zero.
      *
      * @throws IOException if there is no room for them, or the file cannot be made; what was made stays
      */
@@ -78,7 +77,7 @@ public final class Allocation {
         }
     }
 
-    /** Whether a file could not be written because the disk, or what its owner may use of it, is full. */
+    /** Whether a failure means that the disk, or the quota of its user, is full. */
     public static boolean isNoSpace(IOException e) {
         String why = String.valueOf(e.getMessage());
         return why.contains("No space left") || why.contains("quota");

@@ -17,10 +17,10 @@ public final class BackgroundThread {
     private final Thread thread;
     private volatile boolean isEnding;
 
-    /** What the thread does again and again. */
+    /** The work of the thread, a turn at a time. */
     @FunctionalInterface
     public interface Turn {
-        /** Works for a while; returns for how many nanoseconds there is nothing to do unless the thread is woken. */
+        /** Works for a while; returns the pause before the next turn in nanoseconds, which a wake cuts short. */
         long run();
     }
 
@@ -74,12 +74,12 @@ public final class BackgroundThread {
         return isEnding;
     }
 
-    /** Whether it has ended without being told to, which should not happen. */
+    /** Whether it has ended without {@link #end}, which is a fault. */
     public boolean isDead() {
         return !thread.isAlive() && !isEnding;
     }
 
-    /** Ends the thread, after the turn that it is in. */
+    /** Ends the thread after its turn. Waits for that, within a bound. */
     public void end() {
         isEnding = true;
         wake();

@@ -54,7 +54,7 @@ public record Chain(
         faults = List.copyOf(faults);
     }
 
-    /** What can be wrong with a file as a whole, and what is to be done then. */
+    /** What is wrong with a file as a whole, with the advice for it. */
     public enum Kind {
         MISSING("what the others say is wrong without it: put it back, or restore a backup"),
         FOREIGN("put back the one that was written here, or restore a backup"),
@@ -128,7 +128,7 @@ public record Chain(
                 && !mark.get().isBehind(part.name().number(), offset);
     }
 
-    /** How far a part is known to reach at least. */
+    /** Offset up to which a part is known to be on the disk. */
     long known(Part part) {
         return mark.filter(position -> position.number() == part.name().number())
                 .map(Mark.Position::offset)

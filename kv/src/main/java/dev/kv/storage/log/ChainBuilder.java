@@ -22,7 +22,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Puts a {@link Chain} together. */
+/** Builds a {@link Chain} from the headers of the segments, the list and the mark. */
 final class ChainBuilder {
     private static final long SEGMENT_MAX_BYTES = SegmentHeader.BYTES + Layout.CHANGE_MAX_BYTES;
 
@@ -35,7 +35,7 @@ final class ChainBuilder {
     private final List<SegmentName> cut = new ArrayList<>();
     private final List<Fault> faults = new ArrayList<>();
 
-    /** Where segments end by what the one after them says. */
+    /** Ends of segments by number, from the header of the segment after each. */
     private final Map<Long, Long> ends = new HashMap<>();
 
     /** The numbers of the segments behind the list. */
@@ -117,7 +117,7 @@ final class ChainBuilder {
         }
     }
 
-    /** Takes the segments on the list, and takes them out of the names. */
+    /** Adds the segments on the list, and removes them from the names. */
     private void takeListed(Set<SegmentName> names) throws IOException {
         for (SegmentList.Entry entry : list.orElseThrow().segments()) {
             Path file = folder.resolve(entry.name().log());
@@ -139,7 +139,7 @@ final class ChainBuilder {
         }
     }
 
-    /** Takes the segments behind the list. Each says which one was written before it, and where that ends. */
+    /** Adds the segments behind the list. The header of each names the one before it and where that ends. */
     private void takeTail(Set<SegmentName> names, long through) throws IOException {
         long before = through;
         for (SegmentName name : names) {
@@ -173,7 +173,7 @@ final class ChainBuilder {
         faults.add(new Fault(Kind.MISSING, file, "it is missing: " + why));
     }
 
-    /** Where no list says what counts: of each number the segment that was rewritten last. */
+    /** Adds the last rewrite of each number, for a folder without a list. */
     private void takeNewest(Set<SegmentName> names) throws IOException {
         List<SegmentName> newest = new ArrayList<>();
         for (SegmentName name : names) {
@@ -209,7 +209,7 @@ final class ChainBuilder {
         }
     }
 
-    /** Ends the segment before the last part where that says; those between the two do not count. */
+    /** Ends the predecessor of the last part where the header says; parts between the two do not count. */
     private void follow(SegmentHeader header) {
         Part last = parts.removeLast();
         while (!parts.isEmpty() && parts.getLast().name().number() > header.previous()) {
@@ -262,7 +262,7 @@ final class ChainBuilder {
         return isTail ? header.folder() != format.id() : !format.isOwn(header.folder());
     }
 
-    /** What the mark speaks of has to be there. */
+    /** Reports a fault if the segment of the mark is missing. */
     private void checkMark(Mark.Position position) {
         long through = list.map(SegmentList::through).orElse(0L);
         if (position.number() > through && !tail.contains(position.number())) {

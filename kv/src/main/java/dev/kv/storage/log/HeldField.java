@@ -8,7 +8,7 @@ import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
-/** A large value in its segment, which is pinned until it is released. */
+/** A large value, read in place from its segment, which is pinned until the value is released. */
 final class HeldField implements Held {
 
     private final Segment segment;
@@ -18,7 +18,7 @@ final class HeldField implements Held {
     private final CRC32C crc = new CRC32C();
     private int checkedBytes;
 
-    /** Where parts of the value are copied to while it is checked. */
+    /** Buffer for the parts of the value while its checksum is computed. */
     private byte[] part = new byte[0];
 
     private boolean isReleased;

@@ -21,7 +21,7 @@ import java.util.List;
 public final class Pin implements AutoCloseable {
     private final List<Segment> segments = new ArrayList<>();
 
-    /** Pins those of the segments that are still mapped. */
+    /** Pins the segments that are still mapped. */
     Pin(Collection<Segment> wanted) {
         for (Segment segment : wanted) {
             if (segment.pin()) {
@@ -30,7 +30,7 @@ public final class Pin implements AutoCloseable {
         }
     }
 
-    /** The segments that it keeps, in their order. */
+    /** The pinned segments, in their order. */
     public List<Segment> segments() {
         return segments;
     }

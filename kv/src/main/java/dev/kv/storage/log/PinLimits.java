@@ -24,7 +24,7 @@ public record PinLimits(Duration max, Duration maxWhenFull) {
         return isFull && maxWhenFull.compareTo(max) < 0 ? maxWhenFull : max;
     }
 
-    /** What somebody hears whose segment was unmapped. */
+    /** The message for a reader whose segment was unmapped. */
     public String cutOff(String what) {
         return "%s was cut off: compaction has replaced what it reads, and keeps that for %ds (%s), or for %ds on a full disk (%s): use a faster reader, or raise these"
                 .formatted(what, max.toSeconds(), MAX, maxWhenFull.toSeconds(), MAX_WHEN_FULL);

@@ -17,9 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Opens a log as it was left, however that was, and finds the buckets in it again. What was known to be on the disk must be
- * there; behind that, the log ends where the first record is not sound, which is what a power cut leaves of records that nobody
- * was promised. {@code docs/format.md} has the rules.
+ * Opens a log after a stop in order, a crash or a power cut, and has it replayed. All up to the durable position must be sound;
+ * behind that the log ends at the first record that is not, since no such record was acknowledged as durable. {@code
+ * docs/format.md} has the rules.
  */
 public final class Recovery {
     private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
@@ -31,7 +31,7 @@ public final class Recovery {
     private final Function<Segment, Reader> replay;
     private final Consumer<String> doing;
 
-    /** What stays of files is removed when the list of segments says that it no longer counts. */
+    /** Files that do not count; removed when the list of segments on the disk no longer names them. */
     private final List<SegmentName> dropped = new ArrayList<>();
 
     private long readBytes;
@@ -41,7 +41,7 @@ public final class Recovery {
      * @param chain that of the folder
      * @param mark that of the chain
      * @param replay takes in what a segment holds, which is a part of the log from then on
-     * @param doing is told from time to time how far it is, for people
+     * @param doing receives the progress from time to time, as text
      */
     public Recovery(
             Folder folder, Chain chain, Mark mark, Log log, Function<Segment, Reader> replay, Consumer<String> doing) {
@@ -55,11 +55,16 @@ public final class Recovery {
 
     /** Takes in what a segment holds: by its hint, or record by record. */
     public interface Reader extends Hint.Reader {
-        /** Takes in the record with which a scan is. */
+        /** Takes in the record at which the scan stands. */
         void record(Scan scan);
     }
 
-    /** What it took. */
+    /**
+     * What a recovery has read.
+     *
+     * @param readBytes of segments
+     * @param hintedBytes of segments of which it read the hint instead
+     */
     public record Figures(long readBytes, long hintedBytes) {}
 
     /**
@@ -104,7 +109,7 @@ public final class Recovery {
         }
     }
 
-    /** Why a node does not start. */
+    /** The reason for which a node does not start. */
     public static BadStart refusal(Damaged damage) {
         return new BadStart(
                 damage.getMessage()
@@ -112,7 +117,7 @@ public final class Recovery {
                 damage);
     }
 
-    /** Reads a segment; returns whether it is whole, so that what follows counts. */
+    /** Reads a segment; returns whether it is whole, so that the segments behind it count. */
     private boolean read(Chain.Part part) throws IOException {
         Segment segment = Segment.open(folder.log(part.name()), part.name());
         segment.endAt(Math.min(part.end(), segment.capacity()));
@@ -161,7 +166,7 @@ public final class Recovery {
         return step == Walk.Step.END;
     }
 
-    /** Sees to it that what was read of a segment is on the disk. */
+    /** Forces what was read of a segment onto the disk, and drops the segment if it is empty. */
     private void settle(Chain.Part part, Segment segment) throws IOException {
         if (!chain.isListed(part) || segment.capacity() > segment.end()) {
             segment.seal();

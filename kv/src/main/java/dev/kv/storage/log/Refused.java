@@ -4,7 +4,7 @@ import dev.kv.router.Reply;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A write that could not be done, and changed nothing: what its client should hear. */
+/** A write that was refused and changed nothing, with the reply to its client. */
 public final class Refused extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -15,7 +15,7 @@ public final class Refused extends Exception {
         this.reply = new Reply.Failed(word, message);
     }
 
-    /** What a client hears when a file of a folder cannot be written. */
+    /** The refusal for a file that cannot be written. */
     static Refused of(IOException e, Path folder) {
         return Allocation.isNoSpace(e)
                 ? new Refused(

@@ -12,9 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Files of a data folder that are allocated ahead for a full disk: for the list of segments, for compaction, and for deletes. A
- * delete takes room from its own reserve alone, so that the room that compaction needs is never taken by anybody else. By the
- * thread that prepares the log, except where a method says more.
+ * Preallocated files of a data folder for a full disk: for the list of segments, for compaction, and for deletes. A delete takes
+ * room from its own reserve alone, so that the reserve for compaction is never used up by others. Used by the keeper, except
+ * where a method says more.
  */
 public final class Reserves {
     private static final Logger LOG = LoggerFactory.getLogger(Reserves.class);
@@ -23,7 +23,7 @@ public final class Reserves {
     private static final String COMPACTION = "reserve-compaction";
     private static final String DELETES = "reserve";
 
-    /** The smallest reserve: some 1 000 deletes. */
+    /** Size of the smallest reserve in bytes: about 1 000 deletes. */
     private static final long LEAST_BYTES = 64L << 10;
 
     private final Folder folder;
@@ -75,7 +75,7 @@ public final class Reserves {
         keep(DELETES, deletesBytes, LEAST_BYTES);
     }
 
-    /** Makes the reserve for the list of segments: the list before it has just given up its room. */
+    /** Makes the reserve for the list of segments, in the room that the replaced list has left. */
     void keepList() throws IOException {
         Path list = folder.path().resolve(SegmentList.FILE);
         keep(LIST, Math.max(LEAST_BYTES, 2 * size(list)), LEAST_BYTES);

@@ -36,10 +36,12 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A read of a segment that was {@linkplain #close closed} meanwhile throws an {@link IllegalStateException}, never anything
  * worse.
+ *
+ * <p>This class is long because all reads and writes of the file's bytes stand here, each with its check that the disk has them.
  */
 public final class Segment implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
-    /** Never given twice in one process, so that a location of a segment that is gone is never one of another. */
+    /** Unique in the process, so that a location in a segment that was removed never names another segment. */
     private static final AtomicInteger IDS = new AtomicInteger();
 
     private final int id;
@@ -50,12 +52,15 @@ public final class Segment implements AutoCloseable {
     private final Pages pages;
     private final Space space = new Space();
 
-    /** Where the next record goes. */
+    /** Append offset: where the next record goes. */
     private volatile long end;
 
     private int headerChecksum;
 
-    /** Up to here those who had pinned it may read what the log has taken elsewhere; {@link #end} if that is farther. */
+    /**
+     * Offset up to which readers that pinned the segment may still read records that a rescue has copied elsewhere; 0 if there
+     * are none.
+     */
     private volatile long tailEnd;
 
     private volatile boolean hasHint;
@@ -71,7 +76,7 @@ public final class Segment implements AutoCloseable {
         this.end = end;
     }
 
-    /** Makes the file with all its blocks allocated and maps it; it has no header yet. */
+    /** Makes a file with all blocks allocated and maps it; it has no header yet. */
     public static Segment create(Path path, SegmentName name, long bytes) throws IOException {
         try {
             Allocation.allocate(path, bytes);
@@ -82,18 +87,18 @@ public final class Segment implements AutoCloseable {
         }
     }
 
-    /** Maps a file that has all its blocks; it has no header yet. */
+    /** Maps a file whose blocks are allocated; it has no header yet. */
     static Segment allocated(Path path, SegmentName name) throws IOException {
         return map(name, path, Files.size(path), SegmentHeader.BYTES, Set.of(READ, WRITE));
     }
 
-    /** Maps a file that is there, with {@link #end} at its end. It takes no file descriptor until {@link #seal}. */
+    /** Maps an existing file, with {@link #end} at its end. It holds no file descriptor. */
     public static Segment open(Path path, SegmentName name) throws IOException {
         long bytes = Files.size(path);
         return withoutDescriptor(map(name, path, bytes, bytes, Set.of(READ, WRITE)));
     }
 
-    /** Likewise, for reading alone. */
+    /** Maps an existing file read-only, as {@link #open} does. */
     public static Segment openToRead(Path path, SegmentName name) throws IOException {
         long bytes = Files.size(path);
         return withoutDescriptor(map(name, path, bytes, bytes, Set.of(READ)));
@@ -109,7 +114,7 @@ public final class Segment implements AutoCloseable {
         return new Segment(name, path, Mapping.of(path, bytes, access), end);
     }
 
-    /** From 1. */
+    /** Number of the segment in this process, from 1; a location holds it. */
     public int id() {
         return id;
     }
@@ -122,7 +127,7 @@ public final class Segment implements AutoCloseable {
         return path;
     }
 
-    /** Gives the file its name. */
+    /** Renames the file, in one step. */
     public void moveTo(Path target) throws IOException {
         Files.move(path, target, StandardCopyOption.ATOMIC_MOVE);
         path = target;
@@ -147,7 +152,7 @@ public final class Segment implements AutoCloseable {
         return Scan.unchecked(memory, path, SegmentHeader.BYTES, end);
     }
 
-    /** What its hint is made of, and read by. */
+    /** The hint of this segment, to be written or read. */
     public Hint hint() throws Damaged {
         return new Hint(header(), end);
     }
@@ -164,13 +169,17 @@ public final class Segment implements AutoCloseable {
         end = offset;
     }
 
-    /** Ends the segment before records that were copied elsewhere, which stay readable until {@link #isCut}. */
+    /** Moves the end back to before records that were copied elsewhere. They stay readable until {@link #isCut} returns true. */
     void endBefore(long offset) {
         tailEnd = end;
         end = offset;
     }
 
-    /** Whether nothing is left that {@link #endBefore} took out, except for those who had pinned it for too long. */
+    /**
+     * Truncates the file at its end after {@link #endBefore}, unless the segment is pinned; returns whether it did.
+     *
+     * @param isOverdue whether to truncate it though it is pinned
+     */
     boolean isCut(boolean isOverdue) throws IOException {
         if (tailEnd > 0 && mapping.isPinned() && !isOverdue) {
             return false;
@@ -185,7 +194,7 @@ public final class Segment implements AutoCloseable {
     }
 
     /**
-     * Keeps the segment readable until {@link #unpin}, as {@link Pin} says; by any thread, and as often as that likes.
+     * Keeps the segment mapped until {@link #unpin}; see {@link Pin}. Any thread; pins nest.
      *
      * @return false if it is closed, so that the location that led here is an old one
      */
@@ -241,7 +250,7 @@ public final class Segment implements AutoCloseable {
         return header;
     }
 
-    /** The segment as a list names it that has its header, which was read or written. */
+    /** The entry of this segment in the list of segments. {@link #begin} or {@link #header} was called before. */
     public SegmentList.Entry entry() {
         return new SegmentList.Entry(name, end, headerChecksum);
     }
@@ -276,7 +285,10 @@ public final class Segment implements AutoCloseable {
         return true;
     }
 
-    /** The JVM goes on behind a store to a page that cannot be written, and promises to say so only at some later time. */
+    /**
+     * A store to a page that cannot be written throws nothing at once; the JVM reports it at some later time. So what was written
+     * is read back.
+     */
     private void checkWritten(boolean isWritten) throws IOException {
         if (!isWritten) {
             throw failure(null);
@@ -397,7 +409,7 @@ public final class Segment implements AutoCloseable {
     }
 
     /**
-     * The same without a key at hand.
+     * The value of the field at the offset; reads its key, too.
      *
      * @throws Damaged if the value, or what stands before it, is not what was written
      */
@@ -407,10 +419,10 @@ public final class Segment implements AutoCloseable {
     }
 
     /**
-     * The value of the field at the offset, where it stands; the segment is pinned for it.
+     * The value of the field at the offset, uncopied. The segment is pinned until the value is released.
      *
      * @param key its key, as it was found there
-     * @throws Damaged if its length cannot be right
+     * @throws Damaged if its length is impossible
      */
     public HeldField held(long field, byte[] key) {
         int length = possibleValueBytes(field, key.length);
@@ -420,7 +432,11 @@ public final class Segment implements AutoCloseable {
         return new HeldField(this, field, key.length, length);
     }
 
-    /** The length of a value whose key has so many bytes, as it is written there, if it can be right. */
+    /**
+     * The length of the value of a field, checked against the end of the segment.
+     *
+     * @throws Damaged if it is impossible
+     */
     private int possibleValueBytes(long field, int keyBytes) {
         int length = valueBytes(field);
         if (length < 0 || isBehindEnd(field + Layout.FIELD_KEY + keyBytes + length)) {
@@ -487,7 +503,7 @@ public final class Segment implements AutoCloseable {
         mapping.channel().force(false);
     }
 
-    /** Whether there is a sound hint for it, or none can be written. */
+    /** Whether the segment has a hint, or holds too many buckets for one. */
     public boolean hasHint() {
         return hasHint;
     }
@@ -496,12 +512,12 @@ public final class Segment implements AutoCloseable {
         hasHint = true;
     }
 
-    /** Whether something in it was seen not to be what was written, so that it cannot be rewritten. */
+    /** Whether the segment was {@linkplain #damaged set aside}: compaction and hints leave it alone. */
     public boolean isDamaged() {
         return damage != null;
     }
 
-    /** What was seen first of that; empty if nothing was. */
+    /** The first damage that was found; empty if there is none. */
     public Optional<Damaged> damage() {
         return Optional.ofNullable(damage);
     }
@@ -515,7 +531,7 @@ public final class Segment implements AutoCloseable {
         }
     }
 
-    /** Sets the segment aside: it is read as far as that goes, and left as it is. */
+    /** Sets the segment aside: reads go on as far as they can, and compaction leaves the file as it is. */
     public synchronized void damaged(Damaged seen) {
         if (damage == null) {
             damage = seen;
@@ -523,7 +539,7 @@ public final class Segment implements AutoCloseable {
         }
     }
 
-    /** Cuts off the file behind {@link #end}, forces that onto the disk, and gives back the file descriptor. */
+    /** Truncates the file at {@link #end}, forces it onto the disk, and closes the file descriptor. */
     public void seal() throws IOException {
         pages.unmapWritten(end);
         FileChannel channel = mapping.channel();
@@ -535,22 +551,22 @@ public final class Segment implements AutoCloseable {
         }
     }
 
-    /** Whether it is not mapped any more. */
+    /** Whether the mapping has ended. */
     boolean isClosed() {
         return mapping.isClosed();
     }
 
-    /** Ends the mapping unless somebody has pinned it; returns whether it is ended. */
+    /** Ends the mapping unless it is pinned; returns whether it has ended. */
     boolean isClosedUnpinned() {
         return mapping.isClosedUnpinned();
     }
 
-    /** Ends the mapping though somebody has pinned it; returns whether it was not ended before, and is now. */
+    /** Ends the mapping though it is pinned; returns whether this call ended it. */
     boolean isCutOff() {
         return mapping.isCutOff();
     }
 
-    /** Ends the mapping, unless that was done. Who reads meanwhile gets an exception. */
+    /** Ends the mapping, unless it has ended. Concurrent reads throw {@link IllegalStateException}. */
     @Override
     public void close() {
         mapping.close();

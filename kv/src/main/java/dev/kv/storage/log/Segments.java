@@ -20,10 +20,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The segments of a log: those that are live, in their order, and those that were retired and may still be read. Any thread.
+ * The segments of a log: the live ones in their order, and retired ones that may still be read. Any thread.
  *
- * <p>A segment is <em>known</em> from the moment at which locations in it can be found until it is unmapped. It is <em>live</em>
- * while it is a part of the log. Every change of what is live goes through {@link #live(List)}.
+ * <p>A segment is <em>known</em> from before the first index entry points into it until it is unmapped. It is <em>live</em> while
+ * it is part of the log. {@link #live(List)} is the one place that changes which segments are live.
  */
 public final class Segments {
     private static final Logger LOG = LoggerFactory.getLogger(Segments.class);
@@ -32,7 +32,7 @@ public final class Segments {
 
     private final Folder folder;
 
-    /** Known segments by id, in parts: ids only grow, and most of the smaller ones are gone. */
+    /** Known segments by id, in parts of {@link #PART_IDS}: ids only grow, and a part without known segments is null. */
     private volatile Segment[][] byId = new Segment[0][];
 
     private volatile List<Segment> live = List.of();
@@ -40,13 +40,15 @@ public final class Segments {
     /** Segments whose files are to be removed. */
     private final Queue<Segment> retired = new ConcurrentLinkedQueue<>();
 
-    /** Those of them that could not be removed. */
+    /** Retired segments whose files could not be removed. */
     private final SetAside unremoved = new SetAside();
 
-    /** Segments without files that may still be read; guarded by itself. */
+    /** Segments whose files were removed and that are still mapped; guarded by itself. */
     private final ArrayDeque<Removed> removed = new ArrayDeque<>();
 
-    /** Live segments that end, as the list says, before records which were copied elsewhere, and may still be read. */
+    /**
+     * Live segments whose files hold records behind their ends, which a rescue has copied elsewhere and readers may still read.
+     */
     private final List<Segment> uncut = new CopyOnWriteArrayList<>();
 
     private volatile long uncutNanos;
@@ -69,12 +71,14 @@ public final class Segments {
         return live;
     }
 
-    /** What is live from now on. */
+    /** Replaces the list of live segments. */
     private void live(List<Segment> segments) {
         live = List.copyOf(segments);
     }
 
-    /** Makes a segment known. Who finds a location of it finds it, too: one comes after the other, under the lock of a shard. */
+    /**
+     * Makes a segment known. It precedes the first index entry that points into the segment; the lock of a shard orders the two.
+     */
     public synchronized void know(Segment segment) {
         int part = segment.id() / PART_IDS;
         if (part >= byId.length) {
@@ -96,7 +100,7 @@ public final class Segments {
         }
     }
 
-    /** Adds a segment behind all others. */
+    /** Makes a segment known, and live as the last one. */
     synchronized void add(Segment segment) {
         know(segment);
         live(with(live.size(), List.of(segment)));
@@ -108,31 +112,31 @@ public final class Segments {
         return all;
     }
 
-    /** Puts known segments behind all others, and takes some out. */
+    /** Adds known segments as the last live ones, and removes others. */
     synchronized void replaceLast(List<Segment> old, List<Segment> by) {
         List<Segment> all = with(live.size(), by);
         all.removeAll(old);
         live(all);
     }
 
-    /** Puts a known segment into the place of those that it was made of. */
+    /** Replaces live segments by the known segment that was made of them. */
     public synchronized void replace(List<Segment> old, Segment by) {
         List<Segment> all = with(live.indexOf(old.getFirst()), List.of(by));
         all.removeAll(old);
         live(all);
     }
 
-    /** Puts a known segment behind the first of those that it was made of, and that stay. */
+    /** Inserts a known segment behind the first of those that it was made of; they stay live. */
     public synchronized void insert(Segment rewritten, Segment first) {
         live(with(live.indexOf(first) + 1, List.of(rewritten)));
     }
 
-    /** Takes segments out that hold nothing that is needed. */
+    /** Removes live segments that hold nothing live. */
     public synchronized void remove(List<Segment> segments) {
         live(live.stream().filter(segment -> !segments.contains(segment)).toList());
     }
 
-    /** Pins all that are known, so that every location that can be found now stays readable. */
+    /** Pins all known segments, so that every location in an index stays readable. */
     public synchronized Pin pinKnown() {
         return new Pin(Arrays.stream(byId)
                 .filter(Objects::nonNull)
@@ -141,7 +145,7 @@ public final class Segments {
                 .toList());
     }
 
-    /** Gives up segments that no location leads to any more. Their files are left to {@link Log#removeRetired}. */
+    /** Retires segments that no index points into any more. {@link Log#removeRetired} removes their files. */
     public void retire(List<Segment> segments) {
         retired.addAll(segments);
     }
@@ -181,14 +185,12 @@ public final class Segments {
         }
     }
 
-    /** Says why the file of a segment that was retired could not be removed, if one could not. */
+    /** Throws why the file of a retired segment could not be removed, if there is one. */
     public void throwUnremoved() throws IOException {
         unremoved.throwAny();
     }
 
-    /**
-     * Unmaps the segments without files that nobody reads, which gives back their room, and those that were pinned for too long.
-     */
+    /** Unmaps removed segments that are not pinned, which frees their disk space, and those pinned for longer than the limit. */
     public void closeRetired(Duration pinMax) {
         synchronized (removed) {
             for (Iterator<Removed> all = removed.iterator(); all.hasNext(); ) {
@@ -207,13 +209,16 @@ public final class Segments {
         }
     }
 
-    /** Live segments that were {@linkplain Segment#endBefore ended} before where their files end. */
+    /** Adds live segments whose ends a rescue has {@linkplain Segment#endBefore moved back}. */
     void addUncut(List<Segment> segments) {
         uncut.addAll(segments);
         uncutNanos = System.nanoTime();
     }
 
-    /** Cuts off what is behind the end of live segments, unless somebody may still read it. By one thread at a time. */
+    /**
+     * Truncates the files of such segments at their ends, unless they are pinned and the limit has not passed. By one thread at a
+     * time.
+     */
     public void cut(Duration pinMax) throws IOException {
         for (Segment segment : List.copyOf(uncut)) {
             if (segment.isCut(System.nanoTime() - uncutNanos > pinMax.toNanos())) {
@@ -222,14 +227,14 @@ public final class Segments {
         }
     }
 
-    /** How many bytes segments take that were retired and are still read. */
+    /** Bytes of removed segments that are still mapped. */
     long pinnedBytes() {
         synchronized (removed) {
             return removed.stream().mapToLong(next -> next.segment().end()).sum();
         }
     }
 
-    /** Ends all mappings. Nobody may read any more. */
+    /** Ends all mappings; no reads follow. */
     void close() {
         Stream<Segment> others;
         synchronized (removed) {

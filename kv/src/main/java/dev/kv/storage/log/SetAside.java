@@ -6,7 +6,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Segments with which some work has failed, each until it may be tried again: the work goes on with the others. */
+/** Segments for which some work has failed. Each is left out until it is tried again, and the work goes on with the others. */
 public final class SetAside {
     private static final Duration RETRY = Duration.ofSeconds(30);
 
@@ -18,7 +18,7 @@ public final class SetAside {
         failed.put(segment, new Failed(why, System.nanoTime() + RETRY.toNanos()));
     }
 
-    /** Whether it is too early for another try. */
+    /** Whether the work failed for a segment less than {@link #RETRY} ago. */
     public boolean has(Segment segment) {
         Failed last = failed.get(segment);
         return last != null && System.nanoTime() - last.retryNanos() < 0;
@@ -33,7 +33,7 @@ public final class SetAside {
         failed.keySet().retainAll(segments);
     }
 
-    /** Says why a segment is set aside, if one is. */
+    /** Throws why the work failed for a segment, if there is one. */
     public void throwAny() throws IOException {
         if (!failed.isEmpty()) {
             throw failed.values().iterator().next().why();

@@ -5,11 +5,10 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * When what was written goes onto the disk. Whatever it says, what was acknowledged outlives the process.
+ * When writes are forced onto the disk. With every setting, an acknowledged write survives the end of the process.
  *
  * @param isAlways whether a write is acknowledged only when it is on the disk
- * @param interval how long what was acknowledged may not be on the disk; empty: as long as the system likes, less when a segment
- *     is full
+ * @param interval longest time between two syncs; empty for no limit, but a full segment is synced at once
  */
 public record Sync(boolean isAlways, Optional<Duration> interval) {
     private static final Duration MIN = Duration.ofMillis(10);

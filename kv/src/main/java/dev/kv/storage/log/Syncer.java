@@ -24,7 +24,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The thread that forces the log onto the disk: once for all who wait for it by then, which is a group commit (DeWitt and
+ * The thread that forces the log onto the disk. One sync acknowledges all writes that wait by then: a group commit (DeWitt and
  * others, "Implementation Techniques for Main Memory Database Systems", 1984).
  */
 public final class Syncer {
@@ -42,7 +42,7 @@ public final class Syncer {
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private final Troubles troubles;
     private final BackgroundThread thread;
-    /** Threads that will wake this one when their iteration is over. */
+    /** Threads that will wake this one at the end of their iteration. */
     private final Set<CommandThread> waking = ConcurrentHashMap.newKeySet();
 
     private volatile boolean asked;
@@ -73,14 +73,14 @@ public final class Syncer {
         thread.start();
     }
 
-    /** The reply to a write that was appended before, when it may be acknowledged. Any thread. */
+    /** Completes with the reply to an appended write when it may be acknowledged. Any thread. */
     public CompletionStage<Reply> acknowledge(Reply reply) {
         return sync.isAlways() && log.appended() != log.synced()
                 ? whenSynced(reply)
                 : CompletableFuture.completedFuture(reply);
     }
 
-    /** The reply, when all that was written by now is on the disk, in segments that are sealed if they are full. Any thread. */
+    /** Completes with the reply when all that is appended by now is on the disk and all full segments are sealed. Any thread. */
     public CompletionStage<Reply> whenSynced(Reply reply) {
         Optional<CommandThread> from = CommandThread.current();
         Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), from);
@@ -102,18 +102,18 @@ public final class Syncer {
         }
     }
 
-    /** Has all that was written by now forced onto the disk soon. */
+    /** Begins a sync soon. */
     private void wake() {
         asked = true;
         thread.wake();
     }
 
-    /** How often the log was forced onto the disk. */
+    /** Number of syncs since the start. */
     public long syncs() {
         return syncs.get();
     }
 
-    /** How long that took, on average. */
+    /** Average duration of a sync. */
     public Duration average() {
         return Duration.ofNanos(nanos.get() / Math.max(1, syncs.get()));
     }
@@ -179,7 +179,7 @@ public final class Syncer {
         answer(done, Waiting::reply);
     }
 
-    /** Answers each on its thread, all of one thread at once. */
+    /** Answers each write on the thread that waits for it, in one task for each thread. */
     private static void answer(Collection<Waiting> writes, Function<Waiting, Reply> reply) {
         writes.stream().collect(Collectors.groupingBy(Waiting::from)).forEach((from, ofOne) -> {
             Runnable answers = () -> ofOne.forEach(write -> write.answer(reply.apply(write)));
@@ -223,7 +223,7 @@ public final class Syncer {
         return true;
     }
 
-    /** Ends the thread; who still waits then is answered when the log is closed, by {@link #closed}. */
+    /** Ends the thread. Writes that still wait are answered by {@link #closed}. */
     public void end() {
         thread.end();
     }
@@ -233,9 +233,9 @@ public final class Syncer {
     }
 
     /**
-     * The log was closed: who waits, now or later, is answered at once.
+     * Answers all writes that wait, now and later, once the log is closed.
      *
-     * @param failure why not all that was written is on the disk; empty if it is
+     * @param failure why not all that was appended is on the disk; empty if it is
      */
     public synchronized void closed(Optional<IOException> failure) {
         isClosed = true;

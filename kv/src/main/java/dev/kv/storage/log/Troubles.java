@@ -8,22 +8,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is wrong in the storage now, one line for each thing: {@code kv status} shows them, and the log has each once, when it
- * begins and when it is over. Any thread.
+ * The troubles of the storage now, one line each. {@code kv status} shows them; each is logged when it begins and when it is
+ * over. Any thread.
  */
 public final class Troubles {
     private static final Logger LOG = LoggerFactory.getLogger(Troubles.class);
 
     private final Map<String, String> current = new ConcurrentSkipListMap<>();
 
-    /** Something is wrong that operators should expect, such as a full disk. */
+    /** Reports a trouble that operators can expect, such as a full disk. */
     public void warn(String thing, String why) {
         if (isNew(thing, why)) {
             LOG.warn("{}: {}", thing, why);
         }
     }
 
-    /** Something is wrong that should not happen. */
+    /** Reports a trouble that is a fault of kv. */
     public void fault(String thing, Throwable fault) {
         if (isNew(thing, "fault: " + fault)) {
             LOG.error("fault: {}", thing, fault);
@@ -34,14 +34,14 @@ public final class Troubles {
         return !why.equals(current.put(thing, why));
     }
 
-    /** The thing is as it should be. */
+    /** Ends a trouble. */
     public void over(String thing) {
         if (current.remove(thing) != null) {
             LOG.info("{}: over", thing);
         }
     }
 
-    /** All that is wrong now, on one line; empty if nothing is. */
+    /** All troubles on one line; empty if there are none. */
     public Optional<String> text() {
         String text = current.entrySet().stream()
                 .map(trouble -> trouble.getKey() + ": " + trouble.getValue())

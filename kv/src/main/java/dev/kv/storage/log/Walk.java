@@ -7,22 +7,22 @@ import dev.kv.storage.format.Scan;
 import java.util.function.Consumer;
 
 /**
- * One walk over a segment, change by change: which changes are whole, where the log ends, and what is damaged. The recovery reads
- * the log by it, and all that checks or repairs it does.
+ * A walk over a segment, change by change: finds complete changes, damage, and the end of the log. Recovery, verification, repair
+ * and backup use it.
  */
 public final class Walk {
-    /** To find what is whole behind damage, so many times the segment is read at the most; what looks like records may not be any. */
+    /** Bound of the search for a sound record behind damage: this many times the length of the segment is checked at most. */
     private static final int SEARCH_MAX_TIMES = 16;
 
-    /** What stands next. */
+    /** What comes next. */
     public enum Step {
-        /** A change that is whole. */
+        /** A complete change. */
         CHANGE,
         /** The end. */
         END,
-        /** What was never known to be on the disk, and is not whole: the log ends here. */
+        /** An incomplete change behind the durable position: the log ends here. */
         TORN,
-        /** What was on the disk, and is not what was written. */
+        /** Damage before the durable position. */
         DAMAGE
     }
 
@@ -76,7 +76,7 @@ public final class Walk {
         return chain.isDoubtful(part, at) ? Step.TORN : Step.DAMAGE;
     }
 
-    /** Whether all records are there of the change with whose first record the scan is. */
+    /** Whether all records of the change at the scan are there. */
     private boolean isWhole() {
         Scan ahead = segment.scan(scan.at(), segment.end());
         boolean hasMore = true;
@@ -99,7 +99,7 @@ public final class Walk {
         return part.isOpenEnded() ? at >= chain.known(part) && lastByte(at) < 0 : at >= part.end();
     }
 
-    /** Shows the records of a change that is whole. */
+    /** Shows the records of a complete change. */
     public void records(Consumer<Scan> reader) {
         reader.accept(scan);
         while (scan.hasMore() && scan.next()) {
@@ -107,39 +107,39 @@ public final class Walk {
         }
     }
 
-    /** Where what stands next begins. */
+    /** Offset of what comes next. */
     public long at() {
         return at;
     }
 
-    /** Where the change ends whose records were shown. */
+    /** Offset behind the change whose records were shown. */
     public long end() {
         return scan.end();
     }
 
-    /** The first record of the change that stands next which is damaged, or missing; those before it are sound. */
+    /** Offset of the first record of the next change that is damaged or missing. */
     public long brokenAt() {
         return brokenAt;
     }
 
-    /** What is wrong with what stands next. */
+    /** The damage that comes next. */
     public Damaged damage() {
         return new Damaged(segment.path(), at, wrong);
     }
 
-    /** How much stands behind the end of the log that is no zeros. */
+    /** Length of what is not zeros behind the end of the log, in bytes. */
     long tornBytes() {
         return Math.max(at, lastByte(at) + Long.BYTES) - at;
     }
 
-    /** Goes on behind what is damaged; tells where that ends. */
+    /** Continues behind the damage; returns the offset there. */
     public long skip() {
         long to = behind(brokenAt);
         scan.skipTo(to);
         return to;
     }
 
-    /** Where what is whole begins again. */
+    /** Offset of the next sound record. */
     private long behind(long from) {
         long end = segment.end();
         // The length first: a value may hold what looks like a record.
@@ -167,7 +167,7 @@ public final class Walk {
         return Math.max(Math.min(written, end), chain.known(part));
     }
 
-    /** Where the last bytes stand that are not zero; -1 if there are none. */
+    /** Offset of the last word that is not zero; -1 if there is none. */
     private long lastByte(long from) {
         for (long word = (segment.end() - Long.BYTES) & -Long.BYTES; word >= from; word -= Long.BYTES) {
             if (segment.memory().get(Layout.LONG, word) != 0) {

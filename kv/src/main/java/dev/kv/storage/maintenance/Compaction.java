@@ -17,49 +17,53 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Rewrites segments of the log without what is no longer needed. A rewritten segment, which may take in those that follow it,
- * keeps its place in the log, so that the order of what was written stays.
+ * Rewrites segments of the log without their dead entries. A rewritten segment may replace several successive ones, and keeps
+ * their place in the log, so that entries stay in the order in which they were written.
  *
- * <p>What only says that something older is gone stays as long as something older might still stand in a segment before it: a
- * segment of which nothing has died holds none.
+ * <p>A tombstone is kept while a segment before it may hold an entry that it hides; a segment without dead entries holds none.
  *
  * <p>{@link #run} by one thread at a time.
  */
 public final class Compaction {
-    /** At rest, it begins when what could be freed is more than this part of what is needed. */
+    /** At rest, compaction is due when more than this part of the live bytes could be freed, */
     private static final int DUE_PART = 2;
 
-    /** While there is no room for what is to be written, this is enough. */
+    /** On a full disk, compaction is due when this many bytes could be freed. */
     private static final long SHORT_DUE_BYTES = 256L << 10;
 
     /** On a full disk, the pause after a pass that had no room to free anything. */
     private static final Duration FULL_RETRY = Duration.ofSeconds(1);
 
-    /** And more than this, so that a small log is left alone. */
+    /** and more than this many bytes. */
     private static final long DUE_MIN_BYTES = 4L << 20;
 
     /**
-     * While much is written and there is room for twice as much, it begins when as much could be freed as is needed, and more
-     * than this: the longer it waits the less is left to be copied.
+     * Under heavy writes, with twice the room on the disk, compaction is due when as many bytes could be freed as are live, and
+     * more than this: later compaction copies less.
      */
     private static final long BUSY_DUE_MIN_BYTES = 512L << 20;
 
-    /** A segment is worth rewriting when this part of it could be freed, or as much as of the whole log if that is more. */
+    /**
+     * A segment is rewritten when at least this part of it could be freed, or the part that could be freed of the whole log if
+     * that is larger.
+     */
     private static final int WORTH_PART = 4;
 
-    /** So many segments that are much smaller than usual are put together, whatever is in them. */
+    /**
+     * More small segments than this are merged, whatever they hold; small is less than a {@link #SMALL_PART}th of the usual size.
+     */
     private static final int SMALL_MAX = 16;
 
     private static final int SMALL_PART = 4;
 
-    /** What {@link Live} may take, for segments of sixty-four times as much. */
+    /** Most bytes that a {@link Live} takes; it covers segments of 64 times that. */
     private static final long LIVE_MAX_BYTES = 16L << 20;
 
     private final Log log;
     private final Segments segments;
     private final Buckets buckets;
 
-    /** Segments that could not be rewritten. */
+    /** Segments whose rewriting failed. */
     private final SetAside failed = new SetAside();
 
     /** Why there was no room for a segment in this pass; null if there was. */
@@ -76,21 +80,21 @@ public final class Compaction {
         this.buckets = buckets;
     }
 
-    /** How often it has run. */
+    /** Number of runs since the start. */
     public long runs() {
         return runs.get();
     }
 
-    /** What it has freed. */
+    /** Bytes that it has freed since the start. */
     public long freedBytes() {
         return freedBytes.get();
     }
 
     /**
-     * Runs if there is enough to be freed.
+     * Runs if that is due.
      *
-     * @param isShort whether there is no room for what is to be written, so that little is enough
-     * @param isBusy whether much is written
+     * @param isShort whether the disk is full
+     * @param isBusy whether writes are heavy
      */
     void runIfDue(boolean isShort, boolean isBusy) throws IOException {
         log.removeRetired();
@@ -131,9 +135,9 @@ public final class Compaction {
     /**
      * Goes once through the log.
      *
-     * @param isThorough whether to rewrite each segment of which anything could be freed, so that nothing is left to be said of
-     *     what is gone; else those alone that are worth it
-     * @throws IOException if segments could not be rewritten: those were left as they are
+     * @param isThorough whether to rewrite each segment of which anything could be freed, which also ends tombstones; else only
+     *     those worth it
+     * @throws IOException if segments could not be rewritten; they are left as they are
      */
     void run(boolean isThorough) throws IOException {
         List<Segment> sealed = log.sealed();
@@ -193,7 +197,7 @@ public final class Compaction {
                         : freed >= segment.end() * worthPart || isSmall(segment));
     }
 
-    /** What is needed of the first of the segments, and of those that may be worth rewriting among the others. */
+    /** The live entries of the first segment, and of those behind it that may be worth rewriting. */
     private Live live(List<Segment> segments, boolean isThorough, double worthPart) {
         List<Segment> seen = new ArrayList<>();
         long bytes = 0;
@@ -211,7 +215,9 @@ public final class Compaction {
         return live;
     }
 
-    /** Which part of a segment must be free for it to be worth rewriting: one at least has as much as all on average. */
+    /**
+     * The part of a segment that must be free for it to be rewritten: at most the average, which at least one segment reaches.
+     */
     private static double worthPart(List<Segment> segments) {
         long free = 0;
         long all = 1;
@@ -264,7 +270,7 @@ public final class Compaction {
         return isReplaced(old, rewrite);
     }
 
-    /** One needs less room than all of them, and gives room to the next. */
+    /** Rewrites each segment by itself: that needs less room than all of them, and frees room for the next. */
     private boolean areRewrittenAlone(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
         boolean isClean = isCleanBefore;
         boolean areAll = true;
@@ -276,7 +282,7 @@ public final class Compaction {
         return areAll;
     }
 
-    /** Whether nothing of a segment is needed, so that it goes without another one in its place: that takes no room. */
+    /** Whether a segment holds nothing to keep, so that it is removed without a replacement, which takes no room. */
     private static boolean isVain(Segment segment, Live live, boolean isCleanBefore) {
         return live.count(segment) == 0 && (isCleanBefore || segment.space().tombstoneBytes() == 0);
     }
@@ -286,7 +292,7 @@ public final class Compaction {
         retire(vain);
     }
 
-    /** Writes what is needed of the segments into a new one, which has its name then. */
+    /** Writes what is kept of the segments into a new one, under its final name. */
     private Rewrite rewrite(List<Segment> old, Live live, boolean isCleanBefore) throws IOException {
         SegmentName first = old.getFirst().name();
         long bytes =

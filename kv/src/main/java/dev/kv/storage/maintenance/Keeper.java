@@ -12,22 +12,22 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * The thread that keeps the log in shape while the node runs: room ahead of those who write, hints, compaction. What fails of
- * these is a {@linkplain Troubles trouble}, and holds up none of the others.
+ * The background thread that prepares room for writers, writes hints and compacts. A failure of one of these is a {@linkplain
+ * Troubles trouble} and does not hold up the others.
  */
 public final class Keeper {
     private static final Duration TURN = Duration.ofMillis(250);
 
-    /** Much is written: so much a second. */
+    /** Bytes appended in a second from which on writes count as heavy. */
     private static final long BUSY_BYTES = 4L << 20;
 
     /**
-     * Segments of so many bytes have no hints while much is written: most of them will be rewritten soon, with one of their own.
-     * A start after a crash reads them, in seconds.
+     * Most bytes of segments without hints while writes are heavy: most of those are rewritten soon and get a hint then. A start
+     * after a crash reads this much in seconds.
      */
     private static final long HINTLESS_MAX_BYTES = 1L << 30;
 
-    /** So long after much was written the log is no longer laid out for that. */
+    /** Time after heavy writes after which segments are no longer cleared in large pieces. */
     private static final Duration CALM = Duration.ofSeconds(5);
 
     private final Log log;
@@ -36,7 +36,7 @@ public final class Keeper {
     private final Troubles troubles;
     private final BackgroundThread thread;
 
-    /** Segments whose hints could not be written. */
+    /** Segments for which writing the hint failed. */
     private final SetAside hintless = new SetAside();
 
     private long keptNanos = System.nanoTime();
@@ -91,7 +91,7 @@ public final class Keeper {
         void run() throws IOException;
     }
 
-    /** Does a part of a turn; returns false if it could not be done. */
+    /** Does a part of a turn; returns whether it succeeded. */
     private boolean tried(String part, Work work) {
         try {
             work.run();
@@ -105,17 +105,16 @@ public final class Keeper {
         return false;
     }
 
-    /** Writes what hints are missing before the node stops. */
+    /** Writes all missing hints when the node stops. */
     public synchronized void writeLastHints() throws IOException {
         writeHints(0, true);
     }
 
     /**
-     * Writes what hints are missing, from the first segment on.
+     * Writes missing hints, from the first segment on.
      *
-     * @param hintlessBytes until no more than this is without
-     * @param isLast whether the node stops; else a segment that will soon be rewritten, since most of it is no longer needed, is
-     *     left out
+     * @param hintlessBytes bytes of segments that may stay without hints
+     * @param isLast whether the node stops; else a segment that is mostly dead, and so rewritten soon, is left out
      */
     private void writeHints(long hintlessBytes, boolean isLast) throws IOException {
         List<Segment> missing = log.sealed().stream()
@@ -153,7 +152,7 @@ public final class Keeper {
         }
     }
 
-    /** Ends the thread, after what it is about. */
+    /** Ends the thread after its turn. */
     public void end() {
         thread.end();
     }

@@ -5,15 +5,15 @@ import dev.kv.storage.log.Segment;
 import java.util.List;
 
 /**
- * Which entries of some segments are needed: a bit for each place where one can begin. It is gathered from the index, which is
- * read from one end to the other for that; to look up each entry of a segment costs many times as much.
+ * Which entries of some segments are live: a bit for each offset at which one can begin. It is filled by one pass over the
+ * indexes of all buckets; looking up each entry of a segment costs many times as much.
  */
 final class Live {
     private static final int WORD_SHIFT = 6;
 
     private final int firstId;
 
-    /** By the id of the segment; null for those that it does not cover. */
+    /** By the id of the segment; null for segments that are not covered. */
     private final long[][] bits;
 
     private final long[] keptBytes;
@@ -30,7 +30,7 @@ final class Live {
         }
     }
 
-    /** What it takes to cover the segment. */
+    /** Bytes of memory that the bits of a segment take. */
     static long bytes(Segment segment) {
         return (((segment.end() / Layout.ALIGNMENT) >>> WORD_SHIFT) + 1) * Long.BYTES;
     }
@@ -39,7 +39,7 @@ final class Live {
         return of(segment.id()) != null;
     }
 
-    /** The most that is needed of the segment, what only says that something older is gone included. */
+    /** Upper bound of the bytes that are kept of a covered segment, tombstones included. */
     long keptBytes(Segment segment) {
         return keptBytes[segment.id() - firstId];
     }
@@ -49,7 +49,7 @@ final class Live {
         return at >= 0 && at < bits.length ? bits[at] : null;
     }
 
-    /** The entry at the location is needed. */
+    /** Marks the entry at a location as live, if its segment is covered. */
     void add(long location) {
         long[] words = of((int) (location >>> Integer.SIZE));
         if (words != null) {
@@ -58,7 +58,7 @@ final class Live {
         }
     }
 
-    /** Whether an entry from an offset up to another, in a segment that it covers, is needed. */
+    /** Whether a range of a covered segment holds a live entry. */
     boolean hasAny(Segment segment, long from, long to) {
         long[] words = of(segment.id());
         int first = (int) (from / Layout.ALIGNMENT);
@@ -73,7 +73,7 @@ final class Live {
         return (words[last >>> WORD_SHIFT] & mask & (-1L >>> ~last)) != 0;
     }
 
-    /** How many entries of a segment that it covers are needed. */
+    /** Number of live entries of a covered segment. */
     int count(Segment segment) {
         int count = 0;
         for (long word : of(segment.id())) {
@@ -82,7 +82,7 @@ final class Live {
         return count;
     }
 
-    /** Whether the entry at the location, which is in a segment that it covers, is needed. */
+    /** Whether the entry at a location in a covered segment is live. */
     boolean has(long location) {
         int place = (int) location;
         return (of((int) (location >>> Integer.SIZE))[place >>> WORD_SHIFT] & (1L << place)) != 0;

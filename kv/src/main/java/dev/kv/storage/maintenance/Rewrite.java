@@ -114,7 +114,7 @@ final class Rewrite {
         from[count++] = location;
     }
 
-    /** The record with those entries alone that are kept; the change that it belongs to is on the disk as a whole. */
+    /** The record reduced to the entries that are kept. The change that it belongs to is on the disk as a whole. */
     private Draft part(Scan scan, Segment segment, int first) {
         draft.begin(scan.type(), scan.flags(), scan.generation(), scan.name());
         if (scan.type() == Layout.PUBLISH) {
@@ -141,7 +141,7 @@ final class Rewrite {
         }
     }
 
-    /** Has what is still needed read from the copy from now on. */
+    /** Points the index entries that are still live to the copies. */
     void takeOver() {
         Scan scan = to.scanWritten();
         int next = 0;

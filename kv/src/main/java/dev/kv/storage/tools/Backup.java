@@ -56,9 +56,9 @@ public final class Backup implements AutoCloseable {
     }
 
     /**
-     * Begins a backup of a data folder, which is held.
+     * Begins a backup of a locked data folder.
      *
-     * @throws EngineFailed if something else is there
+     * @throws EngineFailed if the target holds anything else
      */
     public static Backup begin(Path data, Path folder) throws IOException {
         refuseInside(data, folder);
@@ -133,13 +133,13 @@ public final class Backup implements AutoCloseable {
         }
     }
 
-    /** Takes in what a segment holds up to its end, and its hint. They must not go meanwhile. */
+    /** Copies a segment up to its end, and its hint. The files are not removed meanwhile. */
     void take(SegmentName name, long bytes) throws IOException {
         take(name.log(), bytes, copy -> Folder.copy(data.resolve(name.log()), 0, bytes, copy));
         takeHint(name);
     }
 
-    /** Likewise, of a segment that is pinned. Its file may go meanwhile. */
+    /** Copies a pinned segment and its hint. Its file may be removed meanwhile. */
     public void take(Segment segment) throws IOException {
         take(segment.name().log(), segment.end(), segment::copyTo);
         try {
@@ -157,7 +157,7 @@ public final class Backup implements AutoCloseable {
         }
     }
 
-    /** Copies what a file holds. */
+    /** Copies the content of a file. */
     private interface Copying {
         void to(Path copy) throws IOException;
     }
@@ -195,9 +195,9 @@ public final class Backup implements AutoCloseable {
     }
 
     /**
-     * Reads again what is new, and makes this the backup.
+     * Checks the new files and completes the backup.
      *
-     * @throws EngineFailed if something of it is damaged: the backup before this one stays
+     * @throws EngineFailed if one of them is damaged: the earlier backup stays
      */
     public Copied complete() throws IOException {
         files.put(Format.FILE, Manifest.Content.of(folder.resolve(Format.FILE)));
@@ -241,7 +241,7 @@ public final class Backup implements AutoCloseable {
         return records;
     }
 
-    /** Removes what earlier backups had, and what one has left that was not completed. */
+    /** Removes files of earlier backups, and of one that was not completed. */
     private void removeOthers() throws IOException {
         List<Path> others = new ArrayList<>();
         try (Stream<Path> all = Files.list(folder)) {

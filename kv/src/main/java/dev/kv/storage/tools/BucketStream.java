@@ -28,7 +28,7 @@ final class BucketStream {
     private static final int END = 255;
     private static final int BUFFER_BYTES = 1 << 16;
 
-    /** More than any door lets in; a length that is damaged may be anything. */
+    /** Longest name that is read, in bytes: a damaged length may be any number. */
     private static final int NAME_MAX_BYTES = 1 << 24;
 
     private BucketStream() {}
@@ -45,7 +45,7 @@ final class BucketStream {
         return (int) crc.getValue();
     }
 
-    /** Refuses what is too large, where it is. */
+    /** Throws if there is an excess. */
     static void refuse(String where, Optional<Reply.Failed> excess) {
         if (excess.isPresent()) {
             throw new EngineFailed(where + excess.get().message());
@@ -73,7 +73,7 @@ final class BucketStream {
             stream.write(bytes);
         }
 
-        /** Writes a pair; an {@link IOException} of the stream comes unchecked. */
+        /** Writes a pair. An {@link IOException} of the stream is thrown as an {@link UncheckedIOException}. */
         void write(Bytes key, Bytes value) {
             try {
                 write(PAIR, key.array(), value.array());
@@ -92,7 +92,7 @@ final class BucketStream {
             stream.write(value);
         }
 
-        /** Ends the stream; tells how many pairs it has. */
+        /** Ends the stream; returns the number of its pairs. */
         long end() throws IOException {
             byte[] count = new byte[Long.BYTES];
             wrap(count).putLong(pairs);
@@ -108,7 +108,7 @@ final class BucketStream {
     /**
      * Reads a stream.
      *
-     * <p>One that is cut short, damaged or followed by anything ends with a {@link EngineFailed}, and so does what is too large.
+     * <p>Throws an {@link EngineFailed} if the stream is cut short, damaged, followed by anything, or holds something too large.
      */
     static final class Reader {
         private final InputStream stream;
@@ -157,12 +157,12 @@ final class BucketStream {
             return isKept;
         }
 
-        /** How many pairs were read. */
+        /** Number of pairs that were read. */
         long pairs() {
             return pairs;
         }
 
-        /** The next pair; empty where the stream says that it ends. */
+        /** The next pair; empty at the end of the stream. */
         Optional<Pair> next() throws IOException {
             if (isEnded) {
                 return Optional.empty();

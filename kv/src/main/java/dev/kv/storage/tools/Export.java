@@ -23,7 +23,7 @@ public final class Export {
     }
 
     /**
-     * Writes the bucket; tells how many keys it has.
+     * Writes the bucket; returns the number of its keys.
      *
      * @throws EngineFailed if there is no such bucket, it is damaged, or the stream took it too slowly
      */

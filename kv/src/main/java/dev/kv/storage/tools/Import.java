@@ -28,8 +28,8 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Makes a bucket of a {@linkplain BucketStream stream}. The stream goes into a file first, and is applied when it was whole;
- * the bucket comes into sight as a whole. So an import that breaks off, wherever that is, changes nothing.
+ * Makes a bucket of a {@linkplain BucketStream stream}. The stream is stored in a file and applied when it is complete; the
+ * bucket is published in one change. An import that breaks off changes nothing.
  */
 public final class Import {
     private static final int BATCH_MAX_KEYS = 1024;
@@ -50,9 +50,9 @@ public final class Import {
     }
 
     /**
-     * Reads a stream to its end; tells how many keys the bucket has of it.
+     * Reads a stream to its end; returns the number of its keys.
      *
-     * @throws EngineFailed if the stream is not whole, something in it is too large, the bucket is there and must not be replaced,
+     * @throws EngineFailed if the stream is incomplete, something in it is too large, the bucket exists and must not be replaced,
      *     or there is no room for it
      */
     public long run(InputStream stream) throws IOException {
@@ -87,7 +87,7 @@ public final class Import {
         }
     }
 
-    /** A stream of which all that is read is written elsewhere, too. */
+    /** A stream that copies all that is read from it. */
     private static final class Copied extends FilterInputStream {
         private final OutputStream copy;
 
@@ -115,7 +115,7 @@ public final class Import {
         }
     }
 
-    /** Fills a bucket that nobody sees, in many small changes, and has it take the place of the old one in one. */
+    /** Fills a hidden bucket in many small changes and publishes it in one. */
     private void apply(BucketStream.Reader reader) throws IOException {
         Bucket hidden = buckets.hidden(name);
         boolean isPublished = false;

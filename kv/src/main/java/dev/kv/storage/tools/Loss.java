@@ -10,9 +10,9 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 
-/** What was in a damaged range, as far as that can be told. */
+/** Reports what a damaged range of a segment held, as far as that can be found out. */
 final class Loss {
-    /** Longer keys are not told; lengths in what is damaged say anything. */
+    /** Longest key that is reported, in bytes: a damaged length may be any number. */
     private static final int KEY_TOLD_MAX_BYTES = 1 << 20;
 
     private final Segment segment;
@@ -39,7 +39,7 @@ final class Loss {
         }
     }
 
-    /** Whether this looks like a whole record of a type, so that its parts can be looked for. */
+    /** Whether the range looks like one whole record of a type. */
     private boolean isLikeA(int type) {
         if (range.bytes() < Layout.RECORD_NAME || range.to() > segment.end()) {
             return false;
@@ -63,7 +63,7 @@ final class Loss {
         return Layout.recordCost(nameBytes());
     }
 
-    /** The fields whose keys can be told: all if the record's header is sound, else those that are sound themselves. */
+    /** The fields whose keys are known: all if the header of the record is sound, else those that are sound themselves. */
     private List<Damage> fields() {
         segment.checksum(crc, range.from() + Integer.BYTES, (int) head() - Integer.BYTES);
         List<Long> offsets = new ArrayList<>();

@@ -22,11 +22,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** A backup that was completed: it is checked, and given to a node. {@link Backup} makes it. */
+/** A completed backup, made by {@link Backup}: verifies and restores it. */
 public final class StoredBackup {
     private StoredBackup() {}
 
-    /** Keeps a backup from being changed while it is read, where anybody could. */
+    /** Locks a backup while it is read, where the folder is writable. */
     private static Optional<FileChannel> hold(Path backup) throws IOException {
         return Files.isWritable(backup) ? Optional.of(Folder.lock(backup)) : Optional.empty();
     }
@@ -43,7 +43,7 @@ public final class StoredBackup {
     /**
      * Checks all files of a backup, and what they hold.
      *
-     * @param doing is told from time to time how far it is, for people
+     * @param doing receives the progress from time to time, as text
      */
     public static Checked verify(Path backup, Consumer<String> doing, Consumer<Damage> found) throws IOException {
         Manifest manifest = manifest(backup);
@@ -101,10 +101,10 @@ public final class StoredBackup {
     }
 
     /**
-     * Puts a backup where a node will look for its data, which must be empty. The copy is a data folder of its own from then on:
-     * names of segments mean something else in it than in the one that was backed up.
+     * Copies a backup into an empty data folder. The copy has an id of its own: its segments may have the names of segments of
+     * the original with other content.
      *
-     * @throws EngineFailed if something is there, or the backup is damaged
+     * @throws EngineFailed if the folder is not empty, or the backup is damaged
      */
     public static Copied restore(Path backup, Path data) throws IOException {
         Manifest manifest = manifest(backup);
@@ -139,7 +139,7 @@ public final class StoredBackup {
         }
     }
 
-    /** All of the log there is on the disk. */
+    /** Writes the list of segments and the mark of a restored folder. */
     private static void listAll(Path data, long id) throws IOException {
         List<SegmentList.Entry> entries = new ArrayList<>();
         for (SegmentName name : Folder.segments(data)) {

@@ -10,12 +10,12 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * What a {@link Walk} over all of a segment has found, damaged or not.
+ * The result of a {@link Walk} over a segment.
  *
- * @param sound the ranges of changes that are whole
- * @param damaged the ranges between them
- * @param end where it ends; what stands behind that was never known to be on the disk
- * @param isTorn whether something does
+ * @param sound ranges of complete changes
+ * @param damaged ranges between them
+ * @param end the end of the log in this segment
+ * @param isTorn whether there is an incomplete change behind the end
  */
 record Survey(List<Range> sound, List<Range> damaged, long records, long generation, long end, boolean isTorn) {
     /** Bytes of a segment. */
@@ -26,10 +26,10 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
     }
 
     /**
-     * Looks at a part of a chain.
+     * Surveys a part of a chain.
      *
      * @param segment the part, mapped
-     * @param found is told what is lost, key by key where that can be said
+     * @param found receives what is lost, by key where keys are known
      */
     static Survey of(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
         return new Surveyor(new Walk(chain, part, segment), segment, found).run();
