@@ -4,8 +4,10 @@ import java.util.List;
 
 /** The size of replies, by which an I/O loop leaves the long ones to another thread: turning them into bytes takes longer than a turn. */
 public final class LongReply {
-    /** A loop turns as many values into bytes in some 0.2 ms. */
+    /** A loop turns as many values, of as many bytes, into bytes of a message in some 0.2 ms. */
     private static final int VALUES_MAX = 4096;
+
+    private static final long BYTES_MAX = 1L << 20;
 
     /** What an object takes beside what it holds, roughly. */
     private static final int OBJECT_BYTES = 48;
@@ -15,11 +17,13 @@ public final class LongReply {
     /** Whether a loop leaves the reply to another thread. */
     public static boolean is(Reply reply) {
         return switch (reply) {
-            case Reply.Values(List<Bytes> values) -> values.size() > VALUES_MAX;
-            case Reply.Page(long _, List<Bytes> values) -> values.size() > VALUES_MAX;
+            case Reply.Values(List<Bytes> values) -> isLong(values);
+            case Reply.Page(long _, List<Bytes> values) -> isLong(values);
             case Reply.Names names -> names.names().size() + names.owners().size() > VALUES_MAX;
             case Reply.Many(List<Reply> replies) ->
-                replies.size() > VALUES_MAX || replies.stream().anyMatch(LongReply::is);
+                replies.size() > VALUES_MAX
+                        || bytes(reply) > BYTES_MAX
+                        || replies.stream().anyMatch(LongReply::is);
             case Reply.Ok _,
                     Reply.NotFound _,
                     Reply.Absent _,
@@ -29,6 +33,10 @@ public final class LongReply {
                     Reply.Way _,
                     Reply.Failed _ -> false;
         };
+    }
+
+    private static boolean isLong(List<Bytes> values) {
+        return values.size() > VALUES_MAX || bytes(values) > BYTES_MAX;
     }
 
     /** The memory that a reply takes, roughly; held values take none. */

@@ -200,6 +200,11 @@ final class Change implements Edit {
     }
 
     @Override
+    public void checkAll() {
+        turn.check(size, bytesMin());
+    }
+
+    @Override
     public Bytes get(Bytes key) {
         Pending change = known(key);
         if (change != null) {

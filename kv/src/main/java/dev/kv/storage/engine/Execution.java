@@ -18,12 +18,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -37,6 +39,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Execution implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
+
+    /** A loop that has not taken a reply by then has stopped. */
+    private static final int TAKEN_MAX_SECONDS = 10;
 
     private final Commands commands;
     private final Buckets buckets;
@@ -175,7 +180,10 @@ public final class Execution implements Store {
             large.lane().ifPresent(Lane::enter);
             // A read that nobody awaits any more is not run: its client is gone.
             if (large.lane().isPresent() || !answer.isDone()) {
-                answer(answer, caller, reply(command, () -> ran(command, large)));
+                CompletableFuture<Void> taken = answer(answer, caller, reply(command, () -> ran(command, large)));
+                if (large.lane().isEmpty()) {
+                    awaitTaken(taken);
+                }
             }
             large.close();
             large.lane().ifPresent(this::runParked);
@@ -248,7 +256,7 @@ public final class Execution implements Store {
 
     private void runParked(Parked parked) {
         Command command = parked.command();
-        answer(parked.answer(), parked.caller(), reply(command, () -> runOwn(command)));
+        var _ = answer(parked.answer(), parked.caller(), reply(command, () -> runOwn(command)));
     }
 
     /** Runs a command on a bucket that is this thread's own. */
@@ -260,20 +268,45 @@ public final class Execution implements Store {
         }
     }
 
-    private static void answer(
+    /**
+     * Waits until the caller has a reply, and with it the memory of that reply in its own bounds: a thread for large reads holds no more
+     * than one reply.
+     */
+    private void awaitTaken(CompletableFuture<Void> taken) {
+        for (int i = 0; i < TAKEN_MAX_SECONDS && !isClosed; i++) {
+            try {
+                taken.get(1, TimeUnit.SECONDS);
+                return;
+            } catch (TimeoutException e) {
+                LOG.debug("a reply to a large read is not taken yet", e);
+            } catch (ExecutionException e) {
+                throw new IllegalStateException(e);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+        }
+    }
+
+    /** Gives the caller a reply when there is one. The result is complete when the caller has it. */
+    private static CompletableFuture<Void> answer(
             CompletableFuture<Reply> answer, Optional<CommandThread> caller, CompletionStage<Reply> reply) {
+        CompletableFuture<Void> taken = new CompletableFuture<>();
         var _ = reply.whenComplete((value, fault) -> {
             Runnable complete = () -> {
-                if (fault == null) {
-                    if (!answer.complete(value)) {
+                try {
+                    if (fault != null) {
+                        answer.completeExceptionally(fault);
+                    } else if (!answer.complete(value)) {
                         Held.releaseIn(value);
                     }
-                } else {
-                    answer.completeExceptionally(fault);
+                } finally {
+                    taken.complete(null);
                 }
             };
             caller.ifPresentOrElse(there -> there.execute(complete), complete);
         });
+        return taken;
     }
 
     /** The answer to a command that waits in a lane; empty if the lane has ended. */

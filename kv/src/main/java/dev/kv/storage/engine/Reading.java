@@ -55,6 +55,11 @@ final class Reading implements View {
     }
 
     @Override
+    public void checkAll() {
+        turn.check(size(), bytesMin);
+    }
+
+    @Override
     public Bytes get(Bytes key) {
         return fields.get(index, key, turn);
     }

@@ -66,6 +66,7 @@ final class Reads {
         if (!room.holds(values, part == Command.Part.PAIRS ? bucket.bytesMin() : 0)) {
             throw new ReplyRoom.TooLarge();
         }
+        bucket.checkAll();
         Gathered gathered = new Gathered(part, room);
         bucket.forEach(0, (_, key, value) -> gathered.add(key, value));
         return gathered.values();

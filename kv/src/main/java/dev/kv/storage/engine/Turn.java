@@ -50,6 +50,19 @@ public final class Turn {
         }
     }
 
+    /**
+     * Ends a command before it touches anything, if it is bound to touch more than is left.
+     *
+     * @param moreKeys the number of keys that it will touch at least
+     * @param moreBytes the number of bytes of them and their values
+     * @throws TooMuch if the turn has no room for that
+     */
+    void check(long moreKeys, long moreBytes) {
+        if (moreKeys > keys || moreBytes > bytes) {
+            throw new TooMuch();
+        }
+    }
+
     /** Ends the command if one value alone is more than a turn. */
     static void check(long valueBytes, Limits limits) {
         if (valueBytes > limits.bytes) {

@@ -20,6 +20,9 @@ public interface View {
     /** A number of bytes that all keys and values together have at least. It is found without a look at them. */
     long bytesMin();
 
+    /** Ends the command with {@link Turn.TooMuch}, before it reads anything, if all keys and values are more than its turn has. */
+    void checkAll();
+
     /** The value of a key; null if it is not there. */
     Bytes get(Bytes key);
 

@@ -391,6 +391,38 @@ class ExecutionTest {
     }
 
     @Test
+    void aThreadForLargeReadsHoldsOneReplyThatItsCallerHasNotTaken() throws Exception {
+        Execution.Limits limits = new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10));
+        OpenStorage storage = open(limits);
+        Bytes bucket = Bytes.of("b");
+        join(storage, new Command.SetAll(bucket, pairs(new Random(1), 80), false));
+        List<CompletableFuture<Reply>> replies = new CopyOnWriteArrayList<>();
+        List<Long> taken = new CopyOnWriteArrayList<>();
+        Execution execution = new Execution(
+                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
+                storage.buckets(),
+                (_, reply) -> {
+                    taken.add(replies.stream().filter(CompletableFuture::isDone).count());
+                    return CompletableFuture.completedFuture(reply);
+                },
+                limits);
+        Slow caller = new Slow(() -> {
+            for (int i = 0; i < 3; i++) {
+                replies.add(
+                        execution.run(new Command.Content(bucket, Part.PAIRS)).toCompletableFuture());
+            }
+        });
+        caller.start();
+        caller.join();
+        for (int i = 0; i < 3; i++) {
+            caller.given.take().run();
+        }
+
+        assertThat(taken).containsExactly(0L, 1L, 2L);
+        execution.close(Duration.ofSeconds(20));
+    }
+
+    @Test
     void aBucketThatDoesNotFitIntoAReplyIsRefusedBeforeItIsRead() throws IOException {
         // No large command is run at all.
         OpenStorage storage = open(new Execution.Limits(SHORT, 1, 0, 10, 1L << 20, Duration.ofSeconds(10)));
