@@ -84,8 +84,8 @@ public final class OpenStorage implements Engine.Open {
         this.buckets = buckets;
         this.recovered = recovered;
         this.recovery = recovery;
-        this.syncer = new Syncer(log, buckets, settings.sync(), troubles);
-        this.compaction = new Compaction(log, buckets);
+        this.syncer = new Syncer(log, buckets.liveEntries(), settings.sync(), troubles);
+        this.compaction = new Compaction(log, buckets.liveEntries());
         this.keeper = new Keeper(log, compaction, pins, troubles);
         Commands commands = new Commands(buckets, settings.large().turn(), replyMaxBytes);
         this.turns = new Execution(commands, buckets, this::acknowledged, settings.large());
@@ -110,7 +110,7 @@ public final class OpenStorage implements Engine.Open {
                     folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
             Buckets buckets = new Buckets(
                     log, folder.hash(), settings.maxBytes(), settings.large().turn());
-            Replay replay = new Replay(buckets, log);
+            Replay replay = new Replay(buckets);
             Recovery.Figures figures = new Recovery(folder, chain, mark, log, replay::of, doing).run();
             replay.end();
             reserveRoom(log);
@@ -171,7 +171,7 @@ public final class OpenStorage implements Engine.Open {
 
     @Override
     public void forEachBucket(Engine.BucketVisitor visitor) {
-        buckets.forEachBucket(visitor);
+        buckets.table().forEachBucket(visitor);
     }
 
     @Override
@@ -225,16 +225,8 @@ public final class OpenStorage implements Engine.Open {
     public List<Metric> metrics() {
         return List.of(
                 new State("state", "What is wrong with the storage; ok if nothing is.", () -> Optional.of(state())),
-                new Gauge(
-                        Engine.BUCKETS,
-                        Unit.COUNT,
-                        "Buckets on this node.",
-                        () -> buckets.count().buckets()),
-                new Gauge(
-                        "keys",
-                        Unit.COUNT,
-                        "Keys in them.",
-                        () -> buckets.count().keys()),
+                new Gauge(Engine.BUCKETS, Unit.COUNT, "Buckets on this node.", buckets.table()::buckets),
+                new Gauge("keys", Unit.COUNT, "Keys in them.", buckets.table()::keys),
                 new Gauge("bytes", Unit.BYTES, "Live bytes in the log.", log.liveBytes()::get),
                 new Gauge("log bytes", Unit.BYTES, "Bytes of all segments.", this::logBytes),
                 new Gauge(

@@ -9,7 +9,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
-import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.engine.Frozen;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
@@ -107,7 +107,7 @@ public record DataFolder(Path path) {
         Map<String, Map<String, String>> content = new TreeMap<>();
         storage.forEachBucket((name, _) -> {
             Map<String, String> values = content.computeIfAbsent(name.text(), _ -> new TreeMap<>());
-            try (Buckets.Frozen bucket = storage.buckets().frozen(name)) {
+            try (Frozen bucket = storage.buckets().frozen(name)) {
                 bucket.view().forEach(0, (_, key, value) -> {
                     values.put(key.text(), value.text());
                     return true;

@@ -27,7 +27,7 @@ final class Changes {
 
     private final Log log;
     private final Fields fields;
-    private final Buckets buckets;
+    private final BucketTable table;
     private final long maxBytes;
 
     /** Held for reading while a large change is in the log and not wholly in force. */
@@ -36,10 +36,10 @@ final class Changes {
     /**
      * @param maxBytes what all buckets together may take in the log; 0 for any
      */
-    Changes(Log log, Fields fields, Buckets buckets, long maxBytes) {
-        this.log = log;
-        this.fields = fields;
-        this.buckets = buckets;
+    Changes(BucketTable table, long maxBytes) {
+        this.log = table.log();
+        this.fields = table.fields();
+        this.table = table;
         this.maxBytes = maxBytes;
     }
 
@@ -86,7 +86,7 @@ final class Changes {
         underWay.readLock().lock();
         try {
             long location = append(records, log::appendLarge);
-            try (Slices slices = new Slices(buckets.shard(change.hash()).lock)) {
+            try (Slices slices = new Slices(table.shard(change.hash()).lock)) {
                 apply(change, records.drafts().iterator(), location, slices);
             }
         } finally {
@@ -237,9 +237,9 @@ final class Changes {
 
     /** Puts a change into force of which the records stand at a location. */
     private void apply(Change change, Iterator<Draft> written, long location, Slices slices) {
-        Shard shard = buckets.shard(change.hash());
+        Shard shard = table.shard(change.hash());
         if (change.dropped() != null) {
-            buckets.forget(shard, change.dropped());
+            table.forget(shard, change.dropped());
         }
         if (change.count() == 0 && !change.keeps()) {
             return;
@@ -304,7 +304,7 @@ final class Changes {
         if (bucket.publication == null) {
             shard.remove(bucket);
         } else {
-            buckets.forget(shard, bucket);
+            table.forget(shard, bucket);
         }
     }
 

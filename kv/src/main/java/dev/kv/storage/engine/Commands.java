@@ -95,11 +95,11 @@ public final class Commands {
     }
 
     private Large reading(Bytes bucket, Function<View, Reply> command) {
-        Buckets.Frozen frozen = buckets.frozen(bucket);
+        Frozen frozen = buckets.frozen(bucket);
         return new Large(() -> replied(() -> read(frozen, command)), Optional.empty(), frozen::close);
     }
 
-    private static Reply read(Buckets.Frozen frozen, Function<View, Reply> command) {
+    private static Reply read(Frozen frozen, Function<View, Reply> command) {
         try {
             return command.apply(frozen.view());
         } catch (IllegalStateException | Damaged | InternalError e) {
@@ -148,7 +148,9 @@ public final class Commands {
         if (rename.bucket().equals(rename.to())) {
             return buckets.read(rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
         }
-        return buckets.rename(rename.bucket(), rename.to(), (from, _) -> from.size() > 0) ? Reply.OK : Reply.NOT_FOUND;
+        return buckets.publisher().rename(rename.bucket(), rename.to(), (from, _) -> from.size() > 0)
+                ? Reply.OK
+                : Reply.NOT_FOUND;
     }
 
     private Reply survey(Command.Survey survey, Turn.Limits most) {
@@ -164,7 +166,7 @@ public final class Commands {
         ReplyRoom room = room();
         ReplyRoom.Page page = new ReplyRoom.Page(names.count(), room);
         List<Reply.Name> found = new ArrayList<>();
-        buckets.forEachBucket(names.position(), (position, bucket) -> {
+        buckets.table().forEachBucket(names.position(), (position, bucket) -> {
             if (page.endsBefore(position)) {
                 return false;
             }
@@ -181,10 +183,10 @@ public final class Commands {
 
     private Reply count(Command.Count count, Turn turn) {
         if (count.names().equals(NameSpace.ALL)) {
-            return new Reply.Amount(buckets.filled());
+            return new Reply.Amount(buckets.table().filled());
         }
         long[] sum = {0};
-        buckets.forEachBucket(0, (_, bucket) -> {
+        buckets.table().forEachBucket(0, (_, bucket) -> {
             turn.take(0);
             if (bucket.size() > 0 && count.names().contains(Bytes.owning(bucket.name()))) {
                 sum[0]++;

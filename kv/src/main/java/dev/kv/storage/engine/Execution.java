@@ -44,7 +44,6 @@ public final class Execution implements Store {
     private static final int TAKEN_MAX_SECONDS = 10;
 
     private final Commands commands;
-    private final Buckets buckets;
     private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
     private final Lanes lanes;
     private final Semaphore places;
@@ -80,9 +79,8 @@ public final class Execution implements Store {
             BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging,
             Limits limits) {
         this.commands = commands;
-        this.buckets = buckets;
         this.acknowledging = acknowledging;
-        this.lanes = new Lanes(limits.parkedMax(), limits.parkedMaxBytes());
+        this.lanes = new Lanes(buckets.table(), limits.parkedMax(), limits.parkedMaxBytes());
         this.places = new Semaphore(limits.waitingMax());
         this.threads = threads(limits.threads(), "kv-large-");
         this.roomThread = threads(1, "kv-room-");
@@ -206,7 +204,7 @@ public final class Execution implements Store {
     private CompletionStage<Reply> whenRoom(Command command) {
         CompletableFuture<Reply> answer = new CompletableFuture<>();
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
-        Lanes.Opening opening = buckets.parkOrOpen(lanes, command.bucket(), parked);
+        Lanes.Opening opening = lanes.parkOrOpen(command.bucket(), parked);
         opening.opened()
                 .ifPresent(lane -> onThread(roomThread, () -> {
                     lane.enter();
@@ -240,7 +238,7 @@ public final class Execution implements Store {
     private void runParked(Lane lane) {
         Deque<Lane> own = new ArrayDeque<>(List.of(lane));
         while (!own.isEmpty()) {
-            if (buckets.end(lanes, own.peek())) {
+            if (lanes.end(own.peek())) {
                 own.remove();
                 continue;
             }
@@ -315,7 +313,7 @@ public final class Execution implements Store {
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
         Lanes.Place place =
                 command instanceof Command.Rename rename && !rename.bucket().equals(rename.to())
-                        ? buckets.park(lanes, rename.bucket(), rename.to(), parked)
+                        ? lanes.parkInBoth(rename.bucket(), rename.to(), parked)
                         : lanes.park(lane, parked);
         return switch (place) {
             case WAITS -> Optional.of(answer);

@@ -5,6 +5,7 @@ import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.Reply;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -15,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
  * when it is done. Any thread.
  */
 public final class Lanes {
+    private final BucketTable table;
     private final int parkedMax;
     private final long parkedMaxBytes;
 
@@ -27,7 +29,8 @@ public final class Lanes {
      * @param parkedMax how many commands wait at most, in all lanes together
      * @param parkedMaxBytes what they hold at most
      */
-    Lanes(int parkedMax, long parkedMaxBytes) {
+    Lanes(BucketTable table, int parkedMax, long parkedMaxBytes) {
+        this.table = table;
         this.parkedMax = parkedMax;
         this.parkedMaxBytes = parkedMaxBytes;
     }
@@ -134,20 +137,56 @@ public final class Lanes {
         return Place.WAITS;
     }
 
-    /** Whether there is room for a command to wait. */
-    synchronized boolean hasRoom(Parked command) {
+    private boolean hasRoom(Parked command) {
         return parked < parkedMax && parkedBytes + command.bytes() <= parkedMaxBytes;
     }
 
-    /**
-     * Has a command wait in the lanes of two buckets, under the locks of both shards.
-     *
-     * @param lanes those where others go before it; a lane that is not among them was made for this command
-     */
-    synchronized void parkInBoth(List<Lane> both, List<Lane> lanes, Parked command) {
-        count(command, 1);
-        Waiting waiting = new Waiting(command, Optional.of(new Meeting(both, lanes.size())));
-        lanes.forEach(lane -> lane.waiting.add(waiting));
+    /** Has a command wait in the lane of its bucket, which is opened if there is none. */
+    Opening parkOrOpen(Bytes bucket, Parked command) {
+        Shard shard = table.shard(table.hash(bucket));
+        long stamp = shard.lock.writeLock();
+        try {
+            boolean isOpen = shard.openLane(bucket).isPresent();
+            Lane lane = shard.lane(bucket);
+            Place place = park(lane, command);
+            if (!isOpen && place == Place.REFUSED) {
+                shard.remove(lane);
+                return new Opening(place, Optional.empty());
+            }
+            return new Opening(place, isOpen ? Optional.empty() : Optional.of(lane));
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /** Has a command on two buckets wait in the lanes of both, if a large change of one of them is under way. */
+    Place parkInBoth(Bytes first, Bytes second, Parked command) {
+        int hash = table.hash(first);
+        int secondHash = table.hash(second);
+        BucketTable.Locks locks = table.lock(hash, secondHash);
+        try {
+            Shard shard = table.shard(hash);
+            Shard secondShard = table.shard(secondHash);
+            List<Lane> busy = new ArrayList<>();
+            shard.openLane(first).ifPresent(busy::add);
+            secondShard.openLane(second).ifPresent(busy::add);
+            if (busy.isEmpty()) {
+                return Place.ENDED;
+            }
+            synchronized (this) {
+                if (!hasRoom(command)) {
+                    return Place.REFUSED;
+                }
+                // A lane that is not busy is opened for this command, and entered when it runs.
+                List<Lane> both = List.of(shard.lane(first), secondShard.lane(second));
+                count(command, 1);
+                Waiting waiting = new Waiting(command, Optional.of(new Meeting(both, busy.size())));
+                busy.forEach(lane -> lane.waiting.add(waiting));
+            }
+            return Place.WAITS;
+        } finally {
+            locks.unlock();
+        }
     }
 
     private void count(Parked command, int sign) {
@@ -182,8 +221,22 @@ public final class Lanes {
         return new Next(Optional.of(next.command()), entered);
     }
 
-    /** Ends a lane in which nothing waits; false if something does. */
-    synchronized boolean end(Lane lane) {
+    /** Ends a lane, unless a command waits there; returns whether it has ended. */
+    boolean end(Lane lane) {
+        Shard shard = table.shard(table.hash(lane.bucket()));
+        long stamp = shard.lock.writeLock();
+        try {
+            if (!isEnded(lane)) {
+                return false;
+            }
+            shard.remove(lane);
+            return true;
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    private synchronized boolean isEnded(Lane lane) {
         return lane.waiting.isEmpty() && lane.end.complete(null);
     }
 

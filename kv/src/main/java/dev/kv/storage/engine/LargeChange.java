@@ -7,10 +7,10 @@ import java.util.function.Function;
 /** A change of a bucket that takes more than a turn, and has the bucket for itself. By one thread, which has entered the lane. */
 final class LargeChange implements AutoCloseable {
     private final Changes changes;
-    private final Buckets.Frozen bucket;
+    private final Frozen bucket;
     private final Lanes.Lane lane;
 
-    LargeChange(Changes changes, Buckets.Frozen bucket, Lanes.Lane lane) {
+    LargeChange(Changes changes, Frozen bucket, Lanes.Lane lane) {
         this.changes = changes;
         this.bucket = bucket;
         this.lane = lane;
@@ -27,7 +27,7 @@ final class LargeChange implements AutoCloseable {
      * @throws Refused if the change could not be written: nothing is changed then
      */
     Reply run(Function<Edit, Reply> command) throws Refused {
-        Change change = bucket.change(lane.bucket());
+        Change change = bucket.change();
         Reply reply = command.apply(change);
         changes.commitLarge(change);
         return reply;

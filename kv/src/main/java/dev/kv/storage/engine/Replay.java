@@ -19,16 +19,18 @@ import org.slf4j.LoggerFactory;
 public final class Replay {
     private static final Logger LOG = LoggerFactory.getLogger(Replay.class);
 
-    private final Buckets buckets;
+    private final BucketTable table;
+    private final Publisher publisher;
     private final Fields fields;
     private final Log log;
     private final Map<Long, Bucket> byGeneration;
 
-    public Replay(Buckets buckets, Log log) {
-        this.buckets = buckets;
-        this.fields = buckets.fields();
-        this.log = log;
-        this.byGeneration = buckets.byGeneration();
+    public Replay(Buckets buckets) {
+        this.table = buckets.table();
+        this.publisher = buckets.publisher();
+        this.fields = table.fields();
+        this.log = table.log();
+        this.byGeneration = table.byGeneration();
     }
 
     /** Takes in what a segment holds. */
@@ -37,7 +39,7 @@ public final class Replay {
     }
 
     private Shard shard(int hash) {
-        return buckets.shard(hash);
+        return table.shard(hash);
     }
 
     /** The bucket of that generation, made if there is none; null if there is one of a later generation. */
@@ -145,16 +147,15 @@ public final class Replay {
         if (there != null) {
             displace(there);
         }
-        buckets.name(bucket, name, hash);
-        buckets.published(bucket, leaves, location, cost);
+        publisher.published(bucket, name, hash, leaves, location, cost);
     }
 
     /** Another bucket stands here from now on, or none. */
     private void displace(Bucket bucket) {
         Shard shard = shard(bucket.hash);
         if (bucket.publication == null) {
-            buckets.forget(shard, bucket);
-            buckets.countGone();
+            table.forget(shard, bucket);
+            table.countGone();
         } else {
             shard.take(bucket);
             bucket.publication.isVisible = false;
@@ -167,10 +168,10 @@ public final class Replay {
         for (Bucket bucket : byGeneration.values()) {
             if (bucket.isHidden() || bucket.isVain()) {
                 incomplete += bucket.publication.wasPublished() ? 0 : 1;
-                buckets.forget(shard(bucket.hash), bucket);
+                table.forget(shard(bucket.hash), bucket);
             }
         }
-        buckets.countGone();
+        table.countGone();
         if (incomplete > 0) {
             LOG.info("{} buckets that were not complete when the process ended are dropped", incomplete);
         }

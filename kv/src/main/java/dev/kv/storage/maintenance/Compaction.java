@@ -1,6 +1,6 @@
 package dev.kv.storage.maintenance;
 
-import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.engine.LiveEntries;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.SegmentHeader;
@@ -61,7 +61,7 @@ public final class Compaction {
 
     private final Log log;
     private final Segments segments;
-    private final Buckets buckets;
+    private final LiveEntries entries;
 
     /** Segments whose rewriting failed. */
     private final SetAside failed = new SetAside();
@@ -74,10 +74,10 @@ public final class Compaction {
     private final AtomicLong runs = new AtomicLong();
     private final AtomicLong freedBytes = new AtomicLong();
 
-    public Compaction(Log log, Buckets buckets) {
+    public Compaction(Log log, LiveEntries entries) {
         this.log = log;
         this.segments = log.segments();
-        this.buckets = buckets;
+        this.entries = entries;
     }
 
     /** Number of runs since the start. */
@@ -98,7 +98,7 @@ public final class Compaction {
      */
     void runIfDue(boolean isShort, boolean isBusy) throws IOException {
         log.removeRetired();
-        buckets.countGone();
+        entries.countGone();
         List<Segment> sealed =
                 log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
@@ -144,7 +144,7 @@ public final class Compaction {
         failed.retain(sealed);
         log.removeRetired();
         // What stands in them must have come into force: a deleted field might seem to be needed still.
-        buckets.settle();
+        entries.settle();
         runs.incrementAndGet();
         long freedBefore = freedBytes.get();
         double worthPart = worthPart(sealed);
@@ -211,7 +211,7 @@ public final class Compaction {
             }
         }
         Live live = new Live(seen);
-        buckets.forEachLocation(live::add);
+        entries.forEachLocation(live::add);
         return live;
     }
 
@@ -299,7 +299,7 @@ public final class Compaction {
                 SegmentHeader.BYTES + old.stream().mapToLong(live::keptBytes).sum();
         Segment rewritten = log.supply()
                 .createRewritten(new SegmentName(first.number(), first.rewrite() + 1), Layout.padded(bytes));
-        Rewrite rewrite = new Rewrite(log, buckets, rewritten, live, isCleanBefore);
+        Rewrite rewrite = new Rewrite(log, entries, rewritten, live, isCleanBefore);
         try {
             rewritten.begin(log.folder().format().id(), 0, 0);
             for (Segment segment : old) {

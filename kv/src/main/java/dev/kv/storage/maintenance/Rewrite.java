@@ -1,7 +1,7 @@
 package dev.kv.storage.maintenance;
 
 import dev.kv.router.Bytes;
-import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.engine.LiveEntries;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Layout;
@@ -22,7 +22,7 @@ final class Rewrite {
     private static final long PAUSE_NANOS = 1_000_000;
 
     private final Log log;
-    private final Buckets buckets;
+    private final LiveEntries entries;
     private final Segment to;
     private final Live live;
     private final boolean isCleanBefore;
@@ -39,9 +39,9 @@ final class Rewrite {
      * @param live covers the others
      * @param isCleanBefore whether no segment before them holds an entry that a tombstone of theirs hides
      */
-    Rewrite(Log log, Buckets buckets, Segment to, Live live, boolean isCleanBefore) {
+    Rewrite(Log log, LiveEntries entries, Segment to, Live live, boolean isCleanBefore) {
         this.log = log;
-        this.buckets = buckets;
+        this.entries = entries;
         this.to = to;
         this.live = live;
         this.isCleanBefore = isCleanBefore;
@@ -149,7 +149,7 @@ final class Rewrite {
             while (scan.nextEntry()) {
                 long before = from[next++];
                 to.space().count(scan.kind(), scan.cost());
-                if (!buckets.move(scan, to, before, Log.location(to, scan.entry()))) {
+                if (!entries.move(scan, to, before, Log.location(to, scan.entry()))) {
                     to.space().died(scan.kind(), scan.cost());
                 }
             }

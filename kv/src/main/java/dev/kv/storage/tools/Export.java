@@ -3,6 +3,7 @@ package dev.kv.storage.tools;
 import dev.kv.router.Bytes;
 import dev.kv.router.spi.EngineFailed;
 import dev.kv.storage.engine.Buckets;
+import dev.kv.storage.engine.Frozen;
 import dev.kv.storage.engine.Lanes;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.log.PinLimits;
@@ -28,7 +29,7 @@ public final class Export {
      * @throws EngineFailed if there is no such bucket, it is damaged, or the stream took it too slowly
      */
     public long run(OutputStream stream) throws IOException {
-        try (Buckets.Frozen bucket = Lanes.patiently(() -> buckets.frozen(name))) {
+        try (Frozen bucket = Lanes.patiently(() -> buckets.frozen(name))) {
             if (!bucket.exists()) {
                 throw new EngineFailed(
                         "there is no bucket " + name + " on this node: `kv route` tells where it would be");
@@ -41,7 +42,7 @@ public final class Export {
         }
     }
 
-    private long write(Buckets.Frozen bucket, BucketStream.Writer writer) throws IOException {
+    private long write(Frozen bucket, BucketStream.Writer writer) throws IOException {
         try {
             bucket.view().forEach(0, (_, key, value) -> {
                 writer.write(key, value);

@@ -11,6 +11,7 @@ import dev.kv.storage.engine.Bucket;
 import dev.kv.storage.engine.Buckets;
 import dev.kv.storage.engine.Edit;
 import dev.kv.storage.engine.Lanes;
+import dev.kv.storage.engine.Publisher;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.log.NoRoomYet;
 import dev.kv.storage.log.Refused;
@@ -36,6 +37,7 @@ public final class Import {
     private static final long BATCH_MAX_BYTES = 256 * 1024;
 
     private final Buckets buckets;
+    private final Publisher publisher;
     private final Folder folder;
     private final Bytes name;
     private final boolean replaces;
@@ -43,6 +45,7 @@ public final class Import {
 
     public Import(Buckets buckets, Folder folder, Bytes name, boolean replaces, Limits limits) {
         this.buckets = buckets;
+        this.publisher = buckets.publisher();
         this.folder = folder;
         this.name = name;
         this.replaces = replaces;
@@ -117,21 +120,21 @@ public final class Import {
 
     /** Fills a hidden bucket in many small changes and publishes it in one. */
     private void apply(BucketStream.Reader reader) throws IOException {
-        Bucket hidden = buckets.hidden(name);
+        Bucket hidden = publisher.hidden(name);
         boolean isPublished = false;
         try {
             if (reader.isKept()) {
-                buckets.fill(hidden, Edit::keep);
+                publisher.fill(hidden, Edit::keep);
             }
             for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
                 set(hidden, batch);
             }
-            isPublished = Lanes.patiently(() -> buckets.publish(hidden, there -> replaces || !there.exists()));
+            isPublished = Lanes.patiently(() -> publisher.publish(hidden, there -> replaces || !there.exists()));
         } catch (Refused | NoRoomYet e) {
             throw new EngineFailed(e.getMessage() + ". Nothing was imported", e);
         } finally {
             if (!isPublished) {
-                buckets.abandon(hidden);
+                publisher.abandon(hidden);
             }
         }
         if (!isPublished) {
@@ -140,7 +143,7 @@ public final class Import {
     }
 
     private void set(Bucket hidden, List<BucketStream.Pair> batch) throws Refused {
-        buckets.fill(hidden, bucket -> batch.forEach(pair -> bucket.set(pair.key(), pair.value())));
+        publisher.fill(hidden, bucket -> batch.forEach(pair -> bucket.set(pair.key(), pair.value())));
     }
 
     private static List<BucketStream.Pair> batch(BucketStream.Reader reader) throws IOException {

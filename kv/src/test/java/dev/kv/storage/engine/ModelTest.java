@@ -193,7 +193,7 @@ class ModelTest {
 
     private void rename(OpenStorage storage, Bytes name, Bytes other) throws Refused {
         Expected expected = model.get(name);
-        boolean isRenamed = storage.buckets().rename(name, other, (from, to) -> {
+        boolean isRenamed = storage.buckets().publisher().rename(name, other, (from, to) -> {
             assertThat(from.size()).isEqualTo(expected.values.size());
             assertThat(to.exists())
                     .isEqualTo(model.getOrDefault(other, new Expected()).exists());
@@ -210,28 +210,30 @@ class ModelTest {
 
     /** A new bucket that nobody sees while it is filled takes the place of the old one; or it is given up half-way. */
     private void fillAndPublish(OpenStorage storage, Bytes name, Random random) throws Refused {
-        Bucket hidden = storage.buckets().hidden(name);
+        Bucket hidden = storage.buckets().publisher().hidden(name);
         Expected filled = new Expected();
         for (int turn = random.nextInt(4); turn > 0; turn--) {
             Map<Bytes, Bytes> sets = new TreeMap<>();
             for (int i = 0; i < 5; i++) {
                 sets.put(key(random), value(random));
             }
-            storage.buckets().fill(hidden, bucket -> sets.forEach(bucket::set));
+            storage.buckets().publisher().fill(hidden, bucket -> sets.forEach(bucket::set));
             filled.values.putAll(sets);
         }
         if (random.nextInt(3) == 0) {
-            storage.buckets().fill(hidden, Edit::keep);
+            storage.buckets().publisher().fill(hidden, Edit::keep);
             filled.isKept = true;
         }
         switch (random.nextInt(4)) {
-            case 0 -> storage.buckets().abandon(hidden);
+            case 0 -> storage.buckets().publisher().abandon(hidden);
             case 1 -> {
-                assertThat(storage.buckets().publish(hidden, _ -> false)).isFalse();
-                storage.buckets().abandon(hidden);
+                assertThat(storage.buckets().publisher().publish(hidden, _ -> false))
+                        .isFalse();
+                storage.buckets().publisher().abandon(hidden);
             }
             default -> {
-                assertThat(storage.buckets().publish(hidden, _ -> true)).isTrue();
+                assertThat(storage.buckets().publisher().publish(hidden, _ -> true))
+                        .isTrue();
                 if (filled.exists()) {
                     filled.published(name, name, false);
                 }
@@ -251,7 +253,7 @@ class ModelTest {
             try (LargeChange largeChange = storage.buckets().beginLarge(name)) {
                 largeChange.lane().enter();
                 largeChange.run(command);
-                assertThat(storage.buckets().end(new Lanes(0, 0), largeChange.lane()))
+                assertThat(new Lanes(storage.buckets().table(), 0, 0).end(largeChange.lane()))
                         .isTrue();
             }
         }
@@ -261,7 +263,7 @@ class ModelTest {
         try {
             return storage.buckets().read(name, command);
         } catch (Turn.TooMuch large) {
-            try (Buckets.Frozen frozen = storage.buckets().frozen(name)) {
+            try (Frozen frozen = storage.buckets().frozen(name)) {
                 return command.apply(frozen.view());
             }
         }
@@ -315,7 +317,7 @@ class ModelTest {
             bytes += expected.leftCost + expected.publishedCost;
         }
         assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
-        assertThat(storage.buckets().filled())
+        assertThat(storage.buckets().table().filled())
                 .isEqualTo(model.values().stream()
                         .filter(expected -> !expected.values.isEmpty())
                         .count());

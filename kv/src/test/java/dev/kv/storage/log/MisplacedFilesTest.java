@@ -117,7 +117,7 @@ class MisplacedFilesTest {
             int what = random.nextInt(100);
             if (what < 2) {
                 Bytes to = Bytes.of("bucket-" + random.nextInt(BUCKETS));
-                storage.buckets().rename(bucket, to, (from, _) -> from.exists());
+                storage.buckets().publisher().rename(bucket, to, (from, _) -> from.exists());
                 return;
             }
             storage.buckets().edit(bucket, edit -> {

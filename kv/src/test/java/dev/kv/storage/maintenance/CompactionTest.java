@@ -111,7 +111,8 @@ class CompactionTest {
     }
 
     private void rename(String bucket, String to) throws Refused {
-        boolean isRenamed = storage.buckets().rename(Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
+        boolean isRenamed =
+                storage.buckets().publisher().rename(Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
         assertThat(isRenamed).isEqualTo(model.containsKey(bucket) && !bucket.equals(to));
         if (isRenamed) {
             model.put(to, model.remove(bucket));
@@ -120,20 +121,20 @@ class CompactionTest {
 
     /** Another bucket, which was filled where nobody saw it, takes the place of the one that is there. */
     private void replace(String bucket, Random random) throws Refused {
-        Bucket hidden = storage.buckets().hidden(Bytes.of(bucket));
+        Bucket hidden = storage.buckets().publisher().hidden(Bytes.of(bucket));
         Map<String, String> values = new HashMap<>();
-        storage.buckets().fill(hidden, Edit::keep);
+        storage.buckets().publisher().fill(hidden, Edit::keep);
         for (int i = random.nextInt(6); i > 0; i--) {
             String key = "key-" + random.nextInt(KEYS);
             String value = ++number + "x".repeat(random.nextInt(4_000));
-            storage.buckets().fill(hidden, edit -> edit.set(Bytes.of(key), Bytes.of(value)));
+            storage.buckets().publisher().fill(hidden, edit -> edit.set(Bytes.of(key), Bytes.of(value)));
             values.put(key, value);
         }
         if (random.nextInt(4) == 0) {
-            storage.buckets().abandon(hidden);
+            storage.buckets().publisher().abandon(hidden);
             return;
         }
-        assertThat(storage.buckets().publish(hidden, _ -> true)).isTrue();
+        assertThat(storage.buckets().publisher().publish(hidden, _ -> true)).isTrue();
         model.put(bucket, values);
     }
 

@@ -288,7 +288,7 @@ class RepairTest {
     @Test
     void aBucketWhoseRenameIsDamagedHasItsOldNameAgain() throws Exception {
         data.open(storage -> {
-            storage.buckets().rename(Bytes.of("a"), Bytes.of("renamed"), (_, _) -> true);
+            storage.buckets().publisher().rename(Bytes.of("a"), Bytes.of("renamed"), (_, _) -> true);
             DataFolder.put(storage, "renamed", "six", "6");
         });
         Path last = data.files(".log").getLast();
@@ -306,9 +306,9 @@ class RepairTest {
     @Test
     void aBucketWhosePublicationIsDamagedIsToldAndGone() throws Exception {
         data.open(storage -> {
-            Bucket hidden = storage.buckets().hidden(Bytes.of("imported"));
-            storage.buckets().fill(hidden, bucket -> bucket.set(Bytes.of("k"), Bytes.of("v")));
-            storage.buckets().publish(hidden, _ -> true);
+            Bucket hidden = storage.buckets().publisher().hidden(Bytes.of("imported"));
+            storage.buckets().publisher().fill(hidden, bucket -> bucket.set(Bytes.of("k"), Bytes.of("v")));
+            storage.buckets().publisher().publish(hidden, _ -> true);
         });
         assertThat(data.content()).containsKey("imported");
         Path segment = data.files(".log").get(1);

@@ -1,0 +1,62 @@
+package dev.kv.storage.engine;
+
+import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Pin;
+
+/** A bucket as it was at one moment. The segments that hold it stay until it is closed, or for as long as pins may last. */
+public final class Frozen implements AutoCloseable {
+    private final Fields fields;
+    private final byte[] name;
+    private final int hash;
+    private final Bucket bucket;
+    private final Index index;
+    private final boolean isKept;
+    private final long bytesMin;
+    private final Pin pin;
+
+    /**
+     * Freezes a bucket, under the lock of its shard for writing.
+     *
+     * @param bucket null if there is none of the name
+     */
+    Frozen(Log log, Fields fields, byte[] name, int hash, Bucket bucket) {
+        this.fields = fields;
+        this.name = name;
+        this.hash = hash;
+        this.bucket = bucket;
+        this.index = bucket == null ? new Index() : bucket.index.frozen();
+        this.isKept = bucket != null && bucket.isKept();
+        this.bytesMin = bucket == null ? 0 : bucket.contentBytesMin();
+        this.pin = log.segments().pinKnown();
+    }
+
+    /** A change of the bucket, for the only thread that changes it. */
+    Change change() {
+        return new Change(fields).of(name, hash, bucket, index, Turn.Limits.NONE);
+    }
+
+    /** Whether the bucket existed. */
+    public boolean exists() {
+        return bucket != null;
+    }
+
+    public boolean isKept() {
+        return isKept;
+    }
+
+    /** The content, without a limit of the turn. */
+    public View view() {
+        return new Reading(fields, index, isKept, bytesMin, new Turn(Turn.Limits.NONE));
+    }
+
+    /** Whether the pin ended before the reader did: reads fail from then on. */
+    public boolean isCutOff() {
+        return pin.isCutOff();
+    }
+
+    @Override
+    public void close() {
+        pin.close();
+    }
+}
