@@ -8,6 +8,8 @@ import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
+import dev.kv.router.testing.Await;
+import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.LineClient;
 import java.util.ArrayList;
 import java.util.List;
@@ -117,7 +119,7 @@ final class ConversationTest {
             assertThat(half.ask("CREATE b")).isEqualTo("OK");
             half.send("CREATE half");
             half.reset();
-            Eventually.until("the door has 0 connections", () -> door.connections() == 0);
+            Await.until("the door has 0 connections", () -> door.connections() == 0);
             assertThat(run).containsExactly(new Command.Create(Bytes.of("b")));
         }
     }
@@ -131,7 +133,7 @@ final class ConversationTest {
             gone.send("GET b k\n");
             HeldStore.Held held = store.next();
             gone.reset();
-            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
             held.answer();
 
             assertThat(other.ask("PUT b k v")).isEqualTo("OK");
@@ -185,7 +187,7 @@ final class ConversationTest {
             second.fail(new IllegalStateException("disk on fire"));
 
             assertThat(client.isClosed()).isTrue();
-            Eventually.until("the door has 0 connections", () -> door.connections() == 0);
+            Await.until("the door has 0 connections", () -> door.connections() == 0);
         } finally {
             log.detachAppender(events);
         }

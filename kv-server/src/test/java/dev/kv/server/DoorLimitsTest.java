@@ -7,6 +7,8 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
+import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.time.Duration;
@@ -146,7 +148,7 @@ final class DoorLimitsTest {
                 LineClient hog = LineClient.connect(door.address(), 64 * 1024)) {
             hog.send("GET b k\n".repeat(requests));
             hog.endOutput();
-            Eventually.until("the first request runs", () -> runs.get() > 0);
+            Await.until("the first request runs", () -> runs.get() > 0);
             for (int i = 0; i < 10; i++) {
                 roundTrips(door);
             }
@@ -189,7 +191,7 @@ final class DoorLimitsTest {
             // One for each loop at the most is begun when the one before has not been counted yet.
             assertThat(runs.get()).isLessThan(6);
             assertThat(refused).isEqualTo(30 - runs.get());
-            try (RespClient client = new RespClient(door.address())) {
+            try (RespClient client = door.respClient()) {
                 for (String request : List.of("HMGET b k l", "HSCAN b 0", "SCAN 0", "KEYS *", "RANDOMKEY")) {
                     assertThat(client.say(request))
                             .as(request)
@@ -284,7 +286,7 @@ final class DoorLimitsTest {
                             + " try again later");
             assertThat(greedy.isClosed()).isTrue();
             // It has given back what it had.
-            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
             other.send(create(30_000));
             other.send("\n");
             assertThat(other.line()).isEqualTo("OK");
@@ -335,7 +337,7 @@ final class DoorLimitsTest {
                 }
                 assertThat(second.ask("CREATE b")).isEqualTo("OK");
             }
-            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
             assertThat(first.ask("CREATE b")).isEqualTo("OK");
             try (LineClient again = door.client()) {
                 assertThat(again.ask("CREATE b")).isEqualTo("OK");

@@ -8,6 +8,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.EOFException;
@@ -124,13 +125,13 @@ final class HeldValuesTest {
     }
 
     private void awaitReleased() throws Exception {
-        Eventually.until("every value is released", () -> held.get() == 0);
+        Await.until("every value is released", () -> held.get() == 0);
     }
 
     @Test
     void largeAndSmallRepliesAreSentWholeAndInOrder() throws Exception {
         try (TestDoor door = new TestDoor(store);
-                RespClient client = new RespClient(door.address())) {
+                RespClient client = door.respClient()) {
             client.send(request("small", "A3", "B1", "after")
                     + RespClient.request("HMGET", "b", "C2", "x", "D1")
                     + request("last"));
@@ -148,7 +149,7 @@ final class HeldValuesTest {
     @Test
     void aDamagedValueIsAnErrorAndNothingOfItIsSent() throws Exception {
         try (TestDoor door = new TestDoor(store);
-                RespClient client = new RespClient(door.address());
+                RespClient client = door.respClient();
                 LineClient line = door.client()) {
             client.send(request("!2", "a") + RespClient.request("HMGET", "b", "A1", "!1") + request("b"));
 
@@ -190,7 +191,7 @@ final class HeldValuesTest {
                 try (LineClient client = LineClient.connect(door.address(), 64 * 1024)) {
                     client.send(request("A8", "B8"));
                     if (i % 2 == 0) {
-                        Eventually.until("a value is held", () -> held.get() > 0);
+                        Await.until("a value is held", () -> held.get() > 0);
                     }
                     client.reset();
                 }
@@ -209,7 +210,7 @@ final class HeldValuesTest {
                 question = late.next();
                 client.reset();
             }
-            Eventually.until("the command is cancelled", () -> question.reply().isCancelled());
+            Await.until("the command is cancelled", () -> question.reply().isCancelled());
             assertThat(door.connections()).isZero();
         }
     }
@@ -235,12 +236,12 @@ final class HeldValuesTest {
                 hog.send(RespClient.request("HGET", "b", "k").repeat(3));
             }
             // No client has more than one: the bound for unsent replies is asked before the next request is run.
-            Eventually.until("each client was served once", () -> given.get() >= 100);
+            Await.until("each client was served once", () -> given.get() >= 100);
             for (int i = 0; i < 1000; i++) {
                 assertThat(bystander.ask("CREATE b")).isEqualTo("OK");
             }
             // Fifty of them; the others were told to try again, and asked again.
-            Eventually.until("as many values are held as may be", () -> held.get() == 50);
+            Await.until("as many values are held as may be", () -> held.get() == 50);
         } finally {
             for (LineClient hog : hogs) {
                 hog.close();
@@ -255,10 +256,10 @@ final class HeldValuesTest {
                     knobs.heldTime = Duration.ofMillis(200);
                     return knobs;
                 });
-                RespClient client = new RespClient(door.address())) {
+                RespClient client = door.respClient()) {
             client.send(request("A24", "B24", "x"));
             // Without a byte being read.
-            Eventually.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
+            Await.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
 
             assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');
             assertThat(client.reply()).isEqualTo('"' + value("B24") + '"');
@@ -274,14 +275,14 @@ final class HeldValuesTest {
                     knobs.bufferMaxBytes = 4 * MIB;
                     return knobs;
                 });
-                RespClient client = new RespClient(door.address());
+                RespClient client = door.respClient();
                 LineClient other = door.client()) {
             client.send(request("A24"));
-            Eventually.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
+            Await.until("the value was asked for and is released", () -> given.get() == 1 && held.get() == 0);
 
             assertThat(other.ask("CREATE b")).isEqualTo("OK");
             assertThat(readsAll(client)).isFalse();
-            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
         }
     }
 
@@ -297,9 +298,9 @@ final class HeldValuesTest {
     @Test
     void aStopSendsTheValuesThatWereAskedFor() throws Exception {
         try (TestDoor door = new TestDoor(store);
-                RespClient client = new RespClient(door.address())) {
+                RespClient client = door.respClient()) {
             client.send(request("A24", "x"));
-            Eventually.until("the value was asked for", () -> given.get() == 1);
+            Await.until("the value was asked for", () -> given.get() == 1);
             CompletableFuture<Void> stopped =
                     CompletableFuture.runAsync(() -> door.open().stop(Duration.ofSeconds(20)));
             assertThat(client.reply()).isEqualTo('"' + value("A24") + '"');

@@ -3,9 +3,8 @@ package dev.kv.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Command;
-import dev.kv.router.Reply;
-import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
+import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
@@ -13,7 +12,6 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,18 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The password, in both protocols, and the bounds for clients that have not logged in. */
 @Timeout(60)
 final class LoginTest {
-    /** Answers each HGET with its field, and every other command with the length of its bucket's name. */
-    private static final Store ECHO = command -> CompletableFuture.completedFuture(
-            command instanceof Command.Get get
-                    ? new Reply.Value(get.key())
-                    : new Reply.Amount(command.bucket().size()));
-
-    private static RespClient connect(TestDoor door) throws Exception {
-        return new RespClient(door.address());
-    }
-
     private static TestDoor locked() {
-        return new TestDoor(ECHO, knobs -> {
+        return new TestDoor(TestDoor.ECHO, knobs -> {
             knobs.password = Bytes.of("open sesame");
             return knobs;
         });
@@ -42,7 +30,7 @@ final class LoginTest {
     @Test
     void aClientThatHasNotLoggedInIsRefused() throws Exception {
         try (TestDoor door = locked();
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             assertThat(client.say("HGET b k")).isEqualTo("NOAUTH Authentication required.");
             assertThat(client.say("PING")).isEqualTo("NOAUTH Authentication required.");
             assertThat(client.say("NOSUCH")).startsWith("ERR unknown command");
@@ -64,7 +52,7 @@ final class LoginTest {
     @ValueSource(strings = {"*11\r\n", "*1\r\n$16385\r\n"})
     void requestsBeforeTheLoginAreShort(String request) throws Exception {
         try (TestDoor door = locked();
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             client.send(request);
             assertThat(client.rest()).startsWith("-ERR Protocol error: unauthenticated ");
         }
@@ -106,7 +94,7 @@ final class LoginTest {
                 // Answered, and so accepted: the next one takes a place later than this one did.
                 assertThat(stranger.ask("CREATE b")).startsWith("ERROR NOAUTH ");
             }
-            Eventually.until("the door has 5 connections", () -> door.connections() == 5);
+            Await.until("the door has 5 connections", () -> door.connections() == 5);
             assertThat(first.ask("CREATE b")).isEqualTo("OK");
 
             LineClient late = door.client();
@@ -115,7 +103,7 @@ final class LoginTest {
             assertThat(late.ask("CREATE b")).isEqualTo("OK");
             String refusal = "ERR too many connections: this node serves 2 at most (kv.server.connections-max)";
             try (LineClient tooMany = door.client();
-                    RespClient respToo = new RespClient(door.address())) {
+                    RespClient respToo = door.respClient()) {
                 tooMany.send("AUTH sesame\nCREATE c\n");
                 assertThat(tooMany.rest()).isEqualTo("ERROR " + refusal + "\r\n");
                 assertThat(respToo.say("AUTH sesame")).isEqualTo(refusal);
@@ -123,7 +111,7 @@ final class LoginTest {
             }
 
             late.close();
-            Eventually.until("a client can log in", () -> logsIn(door));
+            Await.until("a client can log in", () -> logsIn(door));
         } finally {
             for (LineClient stranger : strangers) {
                 stranger.close();

@@ -14,6 +14,8 @@ import dev.kv.router.config.Settings;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
+import dev.kv.router.testing.Await;
+import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -60,7 +62,7 @@ final class OpenDoorTest {
                 assertThat(client.ask("CREATE b")).isEqualTo("OK");
                 assertThat(Metrics.texts(door.open().metrics())).containsEntry("connections", "1");
             }
-            Eventually.until("the door has 0 connections", () -> door.connections() == 0);
+            Await.until("the door has 0 connections", () -> door.connections() == 0);
         }
     }
 
@@ -146,7 +148,7 @@ final class OpenDoorTest {
             client.send("never read\n".repeat(10_000));
             CompletableFuture<Void> stop =
                     CompletableFuture.runAsync(() -> door.open().stop(LONG));
-            Eventually.until("the door refuses connections", () -> refusesConnections(door));
+            Await.until("the door refuses connections", () -> refusesConnections(door));
             held.answer();
             // The reply is in the kernel's hands, which take more than the client has room for.
             stop.join();

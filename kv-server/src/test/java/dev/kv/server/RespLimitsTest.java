@@ -6,6 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.net.SocketException;
@@ -22,20 +23,10 @@ import org.junit.jupiter.api.Timeout;
 final class RespLimitsTest {
     private static final int MIB = 1024 * 1024;
 
-    /** Answers each HGET with its field, and every other command with the length of its bucket's name. */
-    private static final Store ECHO = command -> CompletableFuture.completedFuture(
-            command instanceof Command.Get get
-                    ? new Reply.Value(get.key())
-                    : new Reply.Amount(command.bucket().size()));
-
-    private static RespClient connect(TestDoor door) throws Exception {
-        return new RespClient(door.address());
-    }
-
     @Test
     void tenThousandPipelinedRequestsAreAnswered() throws Exception {
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
             StringBuilder requests = new StringBuilder();
             for (int i = 0; i < 10_000; i++) {
                 requests.append(RespClient.request("HGET", "b", "k" + i));
@@ -61,9 +52,9 @@ final class RespLimitsTest {
                     return knobs;
                 });
                 LineClient lazy = LineClient.connect(door.address(), 4096);
-                RespClient other = connect(door)) {
+                RespClient other = door.respClient()) {
             lazy.send(RespClient.request("HGET", "b", "k").repeat(requests));
-            Eventually.until("the first request runs", () -> !run.isEmpty());
+            Await.until("the first request runs", () -> !run.isEmpty());
             for (int i = 0; i < 20; i++) {
                 assertThat(other.say("PING")).isEqualTo("PONG");
             }
@@ -77,21 +68,21 @@ final class RespLimitsTest {
     @Test
     void announcedLengthsTakeNoMemoryAndAllInputHasOneBound() throws Exception {
         int clients = 64;
-        try (TestDoor door = new TestDoor(ECHO, knobs -> {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO, knobs -> {
             knobs.bufferMaxBytes = 32L * MIB;
             knobs.lineMaxBytes = 1024;
             return knobs;
         })) {
             List<RespClient> promising = new ArrayList<>();
             for (int i = 0; i < clients; i++) {
-                RespClient client = connect(door);
+                RespClient client = door.respClient();
                 promising.add(client);
                 client.send("*3\r\n$4\r\nHGET\r\n$1\r\nb\r\n$60000000\r\nxyz");
             }
             for (RespClient client : promising) {
                 client.send("more");
             }
-            try (RespClient client = connect(door)) {
+            try (RespClient client = door.respClient()) {
                 assertThat(client.ask("HGET", "b", "v".repeat(MIB))).hasSize(MIB + 2);
 
                 client.send("*3\r\n$4\r\nHGET\r\n$1\r\nb\r\n$60000000\r\n");
@@ -100,8 +91,8 @@ final class RespLimitsTest {
             for (RespClient client : promising) {
                 client.close();
             }
-            Eventually.until("the door has 0 connections", () -> door.connections() == 0);
-            try (RespClient client = connect(door)) {
+            Await.until("the door has 0 connections", () -> door.connections() == 0);
+            try (RespClient client = door.respClient()) {
                 assertThat(client.ask("HGET", "b", "v".repeat(10 * MIB))).hasSize(10 * MIB + 2);
             }
         }
@@ -110,12 +101,12 @@ final class RespLimitsTest {
     @Test
     void queuedCommandsOfTransactionsAreChargedToTheMemoryForClients() throws Exception {
         String large = "v".repeat(MIB);
-        try (TestDoor door = new TestDoor(ECHO, knobs -> {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO, knobs -> {
                     knobs.bufferMaxBytes = 8L * MIB;
                     return knobs;
                 });
-                RespClient one = connect(door);
-                RespClient other = connect(door)) {
+                RespClient one = door.respClient();
+                RespClient other = door.respClient()) {
             assertThat(one.say("MULTI")).isEqualTo("OK");
             assertThat(other.say("MULTI")).isEqualTo("OK");
             String reply = "QUEUED";
@@ -155,8 +146,8 @@ final class RespLimitsTest {
                     knobs.idle = Duration.ofSeconds(1);
                     return knobs;
                 });
-                RespClient waiting = connect(door);
-                RespClient silent = connect(door)) {
+                RespClient waiting = door.respClient();
+                RespClient silent = door.respClient()) {
             waiting.send(RespClient.request("HGET", "b", "k"));
             assertThat(silent.rest()).isEmpty();
             held.next().answer();

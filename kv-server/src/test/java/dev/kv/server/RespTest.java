@@ -6,6 +6,8 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
+import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.time.Duration;
@@ -23,20 +25,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 final class RespTest {
     private static final int MIB = 1024 * 1024;
 
-    /** Answers each HGET with its field, and every other command with the length of its bucket's name. */
-    private static final Store ECHO = command -> CompletableFuture.completedFuture(
-            command instanceof Command.Get get
-                    ? new Reply.Value(get.key())
-                    : new Reply.Amount(command.bucket().size()));
-
-    private static RespClient connect(TestDoor door) throws Exception {
-        return new RespClient(door.address());
-    }
-
     @Test
     void bothProtocolsTakeTurnsOnOneConnection() throws Exception {
         try (TestDoor door = new TestDoor(new MapStore());
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             client.send("CREATE shopping\r\n" + RespClient.request("PING") + "PUT shopping milk 1\n"
                     + RespClient.request("HGET", "shopping", "milk") + "GET shopping milk\r\n"
                     + RespClient.request("ECHO", "line\r\nbreaks\r\n*1\r\n") + "GET shopping\n");
@@ -56,7 +48,7 @@ final class RespTest {
     @Test
     void anEmptyLineAfterARequestIsIgnored() throws Exception {
         try (TestDoor door = new TestDoor(new MapStore());
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             client.send(RespClient.request("PING") + "\r\n\n" + RespClient.request("PING") + "CREATE b\n\r\n");
 
             assertThat(client.line()).isEqualTo("+PONG");
@@ -97,9 +89,9 @@ final class RespTest {
                     knobs.turnsMax = Duration.ofNanos(1);
                     return knobs;
                 });
-                RespClient client = connect(door);
-                RespClient second = connect(door);
-                RespClient third = connect(door)) {
+                RespClient client = door.respClient();
+                RespClient second = door.respClient();
+                RespClient third = door.respClient()) {
             others.addAll(List.of(second, third));
             for (RespClient other : others) {
                 assertThat(other.ask("HLEN", "before")).isEqualTo(":1");
@@ -133,7 +125,7 @@ final class RespTest {
             return CompletableFuture.completedFuture(new Reply.Amount(7));
         };
         try (TestDoor door = new TestDoor(store);
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             client.send(RespClient.request("HVALS", "b") + RespClient.request("HLEN", "b"));
 
             assertThat(client.line()).isEqualTo("*" + values.size());
@@ -150,8 +142,8 @@ final class RespTest {
         for (char b = 0; b < 256; b++) {
             bytes.append(b);
         }
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
             assertThat(client.ask("HGET", "b", bytes.toString())).isEqualTo("\"" + bytes + "\"");
             assertThat(client.ask("HLEN", bytes.toString())).isEqualTo(":256");
             assertThat(client.ask("hget", "", "")).isEqualTo("\"\"");
@@ -164,8 +156,8 @@ final class RespTest {
                 + RespClient.request("hLeN", "twelve bytes")
                 + RespClient.request("HGET", "b", "")
                 + RespClient.request("NOSUCH", "x");
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
             for (int i = 0; i < requests.length(); i++) {
                 client.send(requests.substring(i, i + 1));
             }
@@ -179,8 +171,8 @@ final class RespTest {
     @Test
     void largeValuesAreReceivedAndSentWhole() throws Exception {
         String large = "0123456789abcdef".repeat(2 * MIB);
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
             String whole = client.ask("HGET", "b", large);
             assertThat(whole.length()).isEqualTo(large.length() + 2);
             assertThat(whole.equals("\"" + large + "\"")).isTrue();
@@ -190,8 +182,8 @@ final class RespTest {
 
     @Test
     void emptyArraysAreIgnored() throws Exception {
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
             client.send("*0\r\n*-1\r\n*-7\r\n" + RespClient.request("PING"));
             assertThat(client.reply()).isEqualTo("PONG");
         }
@@ -215,9 +207,9 @@ final class RespTest {
                 "*1\\r\\n$1111111111111111111111111111111111111111111111111111111111111111111| too big bulk count string",
             })
     void malformedRespEndsTheConnectionWithTheMessageOfRedis(String sent, String why) throws Exception {
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient other = connect(door);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient other = door.respClient();
+                RespClient client = door.respClient()) {
             client.send(RespClient.request("PING") + sent.replace("\\r\\n", "\r\n"));
             client.send(RespClient.request("PING"));
 
@@ -233,7 +225,7 @@ final class RespTest {
                 ? CompletableFuture.completedFuture(new Reply.Failed(Reply.Word.UNREACHABLE, "bar@h is down"))
                 : held.run(command);
         try (TestDoor door = new TestDoor(mixed);
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             StringBuilder requests = new StringBuilder();
             for (int i = 0; i < 100; i++) {
                 requests.append(RespClient.request("HGET", "b", "k" + i))
@@ -270,7 +262,7 @@ final class RespTest {
                     default -> Reply.NOT_FOUND;
                 });
         try (TestDoor door = new TestDoor(store);
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             assertThat(client.say("HGETALL b")).isEqualTo("[\"a\" \"1\"]");
             assertThat(client.say("HELLO 3"))
                     .startsWith("{\"server\" \"redis\" \"version\" \"7.")
@@ -286,8 +278,8 @@ final class RespTest {
 
     @Test
     void infoShowsTheMetricsOfTheStorageAndCountsClientsAndRequests() throws Exception {
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
             assertThat(client.say("INFO persistence"))
                     .isEqualTo("\"# Persistence\r\nloading:0\r\nkv_storage_state:ok\r\n"
                             + "kv_storage_buckets:7\r\nkv_storage_log_bytes:4096\r\n\"");
@@ -302,7 +294,7 @@ final class RespTest {
     void quitIsAnsweredAndEndsTheConnection() throws Exception {
         HeldStore held = new HeldStore();
         try (TestDoor door = new TestDoor(held);
-                RespClient client = connect(door)) {
+                RespClient client = door.respClient()) {
             client.send(
                     RespClient.request("HGET", "b", "late") + RespClient.request("QUIT") + RespClient.request("PING"));
             held.next().answer();
@@ -313,8 +305,8 @@ final class RespTest {
 
     @Test
     void subcommandsHaveHelpAndSettingsAreFoundByPatterns() throws Exception {
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient client = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
             assertThat(client.say("SLOWLOG NOPE")).isEqualTo("ERR unknown subcommand 'NOPE'. Try SLOWLOG HELP.");
             assertThat(client.say("SLOWLOG HELP"))
                     .isEqualTo("[SLOWLOG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: GET HELP LEN RESET]");
@@ -326,9 +318,9 @@ final class RespTest {
 
     @Test
     void clientsAreListedAndKilled() throws Exception {
-        try (TestDoor door = new TestDoor(ECHO);
-                RespClient one = connect(door);
-                RespClient other = connect(door)) {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient one = door.respClient();
+                RespClient other = door.respClient()) {
             assertThat(one.say("CLIENT SETNAME one")).isEqualTo("OK");
             assertThat(one.say("CLIENT SETINFO LIB-NAME some-client")).isEqualTo("OK");
             assertThat(other.say("CLIENT LIST")).contains("name=one").contains("lib-name=some-client");
@@ -337,7 +329,7 @@ final class RespTest {
             assertThat(other.say("CLIENT KILL ID 999")).isEqualTo(":0");
             assertThat(other.say("CLIENT KILL ID " + id)).isEqualTo(":1");
             assertThat(one.rest()).isEmpty();
-            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
             assertThat(other.say("CLIENT LIST")).doesNotContain("name=one");
             String own = other.say("CLIENT ID").substring(1);
             assertThat(other.say("CLIENT KILL ID " + own + " SKIPME no")).isEqualTo(":1");

@@ -3,6 +3,8 @@ package dev.kv.server;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.router.testing.Await;
+import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.LineClient;
 import java.net.SocketException;
 import java.time.Duration;
@@ -49,7 +51,7 @@ final class ScenariosTest {
             }
             assertThat(witness.ask("GET b k")).isEmpty();
             assertThat(witness.line()).isEqualTo("OK");
-            Eventually.until("the door has 1 connections", () -> door.connections() == 1);
+            Await.until("the door has 1 connections", () -> door.connections() == 1);
         }
         assertServed();
     }
@@ -158,6 +160,6 @@ final class ScenariosTest {
                 assertThat(witness.ask("CREATE witness")).as("seed %d", seed).isEqualTo("OK");
             }
         }
-        Eventually.until("the door has 0 connections", () -> door.connections() == 0);
+        Await.until("the door has 0 connections", () -> door.connections() == 0);
     }
 }

@@ -1,7 +1,9 @@
 package dev.kv.server;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Command;
 import dev.kv.router.Limits;
+import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.metrics.Gauge;
 import dev.kv.router.metrics.Metrics;
@@ -13,6 +15,7 @@ import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;
 import dev.kv.server.auth.Password;
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -20,6 +23,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 
 /** An open door on a free port of the loopback address, with I/O loops of its own. */
@@ -31,6 +35,12 @@ final class TestDoor implements AutoCloseable {
             new Limits(16, 64 * 1024, 64 * 1024, 64 * 1024 * 1024, 256 * 1024 * 1024),
             () -> TableInForce.none("this is a test"),
             metrics());
+
+    /** Answers each HGET with its field, and every other command with the length of its bucket's name. */
+    static final Store ECHO = command -> CompletableFuture.completedFuture(
+            command instanceof Command.Get get
+                    ? new Reply.Value(get.key())
+                    : new Reply.Amount(command.bucket().size()));
 
     private final Loops loops;
     private final OpenDoor door;
@@ -106,6 +116,10 @@ final class TestDoor implements AutoCloseable {
 
     LineClient client() throws IOException {
         return LineClient.connect(address());
+    }
+
+    RespClient respClient() throws IOException {
+        return new RespClient(address());
     }
 
     int connections() {

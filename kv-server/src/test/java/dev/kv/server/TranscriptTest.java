@@ -3,6 +3,7 @@ package dev.kv.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.Transcript;
 import dev.kv.server.testing.Transcript.Pace;
 import java.io.IOException;

@@ -31,9 +31,6 @@ import org.slf4j.LoggerFactory;
 public final class Membership implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Membership.class);
 
-    /** How long a start waits for ZooKeeper before it continues without. */
-    private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
-
     /** Added to the session timeout, after which ZooKeeper removes the registration of a dead node. */
     private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
 
@@ -118,8 +115,8 @@ public final class Membership implements AutoCloseable {
     }
 
     /**
-     * Follows ZooKeeper from now on. Returns when the table has been read and this node is registered, or after some seconds
-     * without an answer; the attempts continue then.
+     * Follows ZooKeeper from now on. Returns when the table has been read and this node is registered, or after
+     * {@code kv.router.zookeeper.start-wait} without an answer; the attempts continue then.
      *
      * @param peer the address of this node for others, as {@code host:port}
      * @param follow gets each new table, on the thread of the rounds
@@ -145,7 +142,7 @@ public final class Membership implements AutoCloseable {
     private synchronized void awaitJoined(String before) {
         Instant start = Instant.now();
         while (!joined) {
-            Duration limit = rival.isPresent() ? settings.sessionTimeout().plus(CLAIM_MARGIN) : CONNECT_MAX;
+            Duration limit = rival.isPresent() ? settings.sessionTimeout().plus(CLAIM_MARGIN) : settings.startWait();
             Duration left = limit.minus(Duration.between(start, Instant.now()));
             if (!left.isPositive()) {
                 break;

@@ -24,6 +24,7 @@ import org.apache.zookeeper.data.ACL;
  * @param connect its servers, {@code host:port,host:port}; not empty
  * @param znodes where kv's znodes are
  * @param sessionTimeout after which a node that is cut off is forgotten
+ * @param startWait how long a start waits for ZooKeeper before it continues without
  * @param poll how often everything is read anew, whatever the watches say
  * @param documentMaxBytes the largest document of a node, or table of the history, that is read or written
  * @param nodesMax how many registered nodes are read, and how many addresses of nodes are kept
@@ -34,6 +35,7 @@ public record ZooKeeperSettings(
         String connect,
         Znodes znodes,
         Duration sessionTimeout,
+        Duration startWait,
         Duration poll,
         long documentMaxBytes,
         int nodesMax,
@@ -68,6 +70,7 @@ public record ZooKeeperSettings(
                 connect,
                 new Znodes(path),
                 settings.duration(section + "session-timeout", Duration.ofSeconds(1), Duration.ofMinutes(10)),
+                settings.duration(section + "start-wait", Duration.ofMillis(50), Duration.ofHours(1)),
                 settings.duration(section + "poll", Duration.ofSeconds(1), Duration.ofHours(1)),
                 settings.size(section + "document-max", 4 * 1024, 1024 * 1024),
                 settings.count(section + "nodes-max", 1, 100_000),

@@ -5,184 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
-import dev.kv.router.admin.LocalClient;
-import dev.kv.router.node.Cookie;
 import dev.kv.router.node.NodeFolder;
+import dev.kv.router.testing.Await;
 import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-/** The commands as processes, in a folder laid out as a release. */
-@Timeout(120)
-class MainTest {
-    private static final Duration LIMIT = Duration.ofSeconds(30);
-
-    @TempDir
-    private Path home;
-
-    private final Map<String, String> environment = new HashMap<>(Map.of("KV_NODE", "foo@h", "KV_PEER_PORT", "0"));
-    private final List<Process> processes = new ArrayList<>();
-
-    /** The outcome of a command. */
-    private record Outcome(int status, String out, String err) {}
-
-    @BeforeEach
-    void layOutRelease() throws IOException {
-        String java = Path.of(System.getProperty("java.home"), "bin/java").toString();
-        writeProgram("""
-                exec "%s" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dkv.home="%s" -cp "%s" %s "$@"
-                """.formatted(java, home, System.getProperty("java.class.path"), Main.class.getName()));
-        Files.createDirectory(home.resolve("config"));
-    }
-
-    private void writeProgram(String script) throws IOException {
-        Path program = home.resolve("bin/kv");
-        Files.createDirectories(program.getParent());
-        Files.writeString(program, "#!/bin/sh\n" + script);
-        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwxr-xr-x"));
-    }
-
-    @AfterEach
-    void endProcesses() {
-        processes.forEach(Process::destroyForcibly);
-        status().flatMap(answer -> ProcessHandle.of(answer.getLong("pid"))).ifPresent(ProcessHandle::destroyForcibly);
-    }
-
-    private Process spawn(String... words) throws IOException {
-        List<String> command = new ArrayList<>(List.of(home.resolve("bin/kv").toString()));
-        command.addAll(List.of(words));
-        ProcessBuilder builder = new ProcessBuilder(command)
-                .directory(home.toFile())
-                .redirectOutput(printed(processes.size(), "out").toFile())
-                .redirectError(printed(processes.size(), "err").toFile());
-        builder.environment().keySet().removeIf(name -> name.startsWith("KV_"));
-        builder.environment().putAll(environment);
-        Process process = builder.start();
-        processes.add(process);
-        return process;
-    }
-
-    private Outcome outcome(Process process) throws IOException, InterruptedException {
-        assertThat(process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
-        int number = processes.indexOf(process);
-        return new Outcome(
-                process.exitValue(),
-                Files.readString(printed(number, "out"), UTF_8),
-                Files.readString(printed(number, "err"), UTF_8));
-    }
-
-    /** The output of the process with this id. */
-    private Path printed(int number, String stream) {
-        return home.resolve(stream + number);
-    }
-
-    private Outcome kv(String... words) throws IOException, InterruptedException {
-        return outcome(spawn(words));
-    }
-
-    private Path folder() {
-        return home.resolve("nodes/foo@h");
-    }
-
-    private Optional<Config> status() {
-        return LocalClient.ask(folder(), "status", LIMIT).document();
-    }
-
-    private boolean runs() {
-        return status().filter(answer -> answer.getString("state").equals("running"))
-                .isPresent();
-    }
-
-    private static void await(BooleanSupplier condition) {
-        long deadlineNanos = System.nanoTime() + LIMIT.toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime()).isLessThan(deadlineNanos);
-            LockSupport.parkNanos(10_000_000);
-        }
-    }
-
-    private static void signal(long pid, String name) throws IOException, InterruptedException {
-        Process kill = new ProcessBuilder("/bin/sh", "-c", "kill -%s %d".formatted(name, pid)).start();
-        assertThat(kill.waitFor()).isZero();
-    }
-
-    private Process run() throws IOException {
-        Process process = spawn("run");
-        await(this::runs);
-        return process;
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"TERM", "INT"})
-    void aSignalStopsARunningNodeInOrder(String signal) throws Exception {
-        Process node = run();
-
-        signal(node.pid(), signal);
-
-        Outcome outcome = outcome(node);
-        assertThat(outcome.status()).isZero();
-        assertThat(outcome.out()).isEmpty();
-        assertThat(folder().resolve("pid")).doesNotExist();
-        assertThat(folder().resolve("socket")).doesNotExist();
-    }
-
-    @Test
-    void theProcessThatWasStartedIsTheNode() throws Exception {
-        Process node = run();
-
-        assertThat(folder().resolve("pid")).hasContent(node.pid() + "\n");
-    }
-
-    @Test
-    void aBadStartPrintsOneLine() throws Exception {
-        Outcome outcome = kv("run", "-Dkv.router.port=70000");
-
-        assertThat(outcome)
-                .isEqualTo(new Outcome(
-                        1, "", "kv: kv.router.port = \"70000\" (-Dkv.router.port): expected a port from 0 to 65535\n"));
-    }
-
-    @Test
-    void aStartThatFailsLatePrintsOneLineAndEndsTheProcess() throws Exception {
-        Files.createDirectories(folder());
-        Cookie.readOrMake(folder().resolve("cookie"));
-        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            int port = taken.getLocalPort();
-
-            Outcome outcome = kv("run", "-Dkv.router.host=127.0.0.1", "-Dkv.router.port=" + port);
-
-            assertThat(outcome.status()).isEqualTo(1);
-            assertThat(outcome.out()).isEmpty();
-            assertThat(outcome.err())
-                    .isEqualTo("kv: kv.router.port = \"%d\" (-Dkv.router.port): cannot listen at 127.0.0.1:%d: %s\n"
-                            .formatted(port, port, "Address already in use"));
-        }
-    }
-
+/** The command line, its help, and the commands that print the configuration, the version, and the path of a request. */
+class MainTest extends ReleaseInAFolder {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             ''              | Missing required subcommand                | kv help
@@ -324,7 +161,7 @@ class MainTest {
                 .contains("table      none yet: ZooKeeper at 127.0.0.1:1 has not been read\n")
                 .contains("zookeeper  servers 127.0.0.1:1, state ")
                 .doesNotContain("static", "[]");
-        await(() -> status().orElseThrow()
+        Await.until(() -> status().orElseThrow()
                 .getString("parts.zookeeper.state")
                 .startsWith("does not answer: CONNECTIONLOSS, since "));
         assertThat(kv("status", "--json").out()).contains("\"version\" : \"none\"");
@@ -346,94 +183,6 @@ class MainTest {
                             "kv: foo@h runs in %s but has no socket there, as at the begin of a start and the end of a stop: try again; where that stays so, `kill %d` stops it\n"
                                     .formatted(folder(), ProcessHandle.current().pid()));
         }
-    }
-
-    @Test
-    void aNodeInTheBackgroundIsStartedRestartedAndStopped() throws Exception {
-        Outcome start = kv("start", "-Dkv.node.drain=1s");
-        assertThat(start.status()).isZero();
-        long pid = status().orElseThrow().getLong("pid");
-        assertThat(start.out()).isEqualTo("foo@h runs, process " + pid + "\n");
-
-        assertThat(kv("start")).isEqualTo(new Outcome(0, "foo@h is already running, process " + pid + "\n", ""));
-
-        Outcome restart = kv("restart");
-        assertThat(restart.status()).isZero();
-        assertThat(restart.out()).startsWith("foo@h has stopped\nfoo@h runs, process ");
-        assertThat(status().orElseThrow().getLong("pid")).isNotEqualTo(pid);
-
-        assertThat(kv("stop")).isEqualTo(new Outcome(0, "foo@h has stopped\n", ""));
-        assertThat(kv("status").status()).isEqualTo(3);
-    }
-
-    @Test
-    void aNodeInTheBackgroundOutlivesItsTerminal() throws Exception {
-        assertThat(kv("start").status()).isZero();
-        long pid = status().orElseThrow().getLong("pid");
-
-        signal(pid, "HUP");
-        signal(pid, "INT");
-
-        assertThat(runs()).isTrue();
-        signal(pid, "TERM");
-        await(() -> ProcessHandle.of(pid).isEmpty());
-        assertThat(folder().resolve("socket")).doesNotExist();
-    }
-
-    @Test
-    void aNodeThatWasKilledIsNotRunningAndStartsAgain() throws Exception {
-        run().destroyForcibly().waitFor();
-        assertThat(folder().resolve("pid")).exists();
-        assertThat(folder().resolve("socket")).exists();
-
-        assertThat(kv("status").status()).isEqualTo(3);
-        assertThat(kv("start").status()).isZero();
-    }
-
-    @Test
-    void aFailedStartInTheBackgroundPrintsTheReason() throws Exception {
-        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            Outcome outcome = kv("start", "-Dkv.router.host=127.0.0.1", "-Dkv.router.port=" + taken.getLocalPort());
-
-            assertThat(outcome.status()).isEqualTo(1);
-            assertThat(outcome.out()).isEmpty();
-            assertThat(outcome.err()).contains("kv: kv.router.port = ", "Address already in use");
-        }
-    }
-
-    @Test
-    void aRestartWithABadConfigurationLeavesTheNodeRunning() throws Exception {
-        run();
-
-        Outcome outcome = kv("restart", "-Dkv.router.hops-max=0");
-
-        assertThat(outcome.status()).isEqualTo(1);
-        assertThat(outcome.err()).startsWith("kv: kv.router.hops-max").hasLineCount(1);
-        assertThat(runs()).isTrue();
-    }
-
-    @Test
-    void aProcessThatEndsWithoutOutputIsReported() throws Exception {
-        String program = Files.readString(home.resolve("bin/kv"));
-        writeProgram("[ \"$1\" = run ] && exit 7\n" + program.substring(program.indexOf('\n') + 1));
-
-        Outcome outcome = kv("start");
-
-        assertThat(outcome)
-                .isEqualTo(new Outcome(
-                        1,
-                        "",
-                        "kv: foo@h ended with status 7 without output: see " + folder().resolve("log/kv.log") + "\n"));
-    }
-
-    @Test
-    void theOutputOfThePreviousStartIsKept() throws Exception {
-        Path log = Files.createDirectories(folder().resolve("log"));
-        Files.writeString(log.resolve("console.log"), "a crash\n");
-
-        kv("start");
-
-        assertThat(log.resolve("console.log.1")).hasContent("a crash\n");
     }
 
     @Test

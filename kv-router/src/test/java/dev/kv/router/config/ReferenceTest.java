@@ -56,6 +56,7 @@ class ReferenceTest {
                         Map.entry("kv.router.zookeeper.connect", ""),
                         Map.entry("kv.router.zookeeper.path", "/kv"),
                         Map.entry("kv.router.zookeeper.session-timeout", "10s"),
+                        Map.entry("kv.router.zookeeper.start-wait", "5s"),
                         Map.entry("kv.router.zookeeper.poll", "30s"),
                         Map.entry("kv.router.zookeeper.document-max", "512KiB"),
                         Map.entry("kv.router.zookeeper.nodes-max", 1000),

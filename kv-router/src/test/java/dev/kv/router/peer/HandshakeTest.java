@@ -17,42 +17,10 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-/** The handshake at the door for nodes, seen by a node that writes frames by hand, as {@code docs/peer-protocol.md} has them. */
-@Timeout(60)
-class HandshakeTest {
-    private final Host bar = new Host("bar@h");
-    private final List<Wires> opened = new ArrayList<>();
-
-    @BeforeEach
-    void start() {
-        bar.start("*=bar@h");
-    }
-
-    @AfterEach
-    void stop() throws IOException {
-        for (Wires wires : opened) {
-            wires.close();
-        }
-        bar.close();
-    }
-
-    private Wires connect() throws IOException {
-        Wires wires = new Wires(bar);
-        opened.add(wires);
-        return wires;
-    }
-
-    private void restart(Runnable change) {
-        bar.close();
-        change.run();
-        bar.start("*=bar@h");
-    }
-
+/** The handshake at the listener for other nodes. */
+class HandshakeTest extends HandwrittenFrames {
     @Test
     void aNodeThatKnowsTheCookieIsServed() throws IOException {
         Wires foo = connect().handshake();

@@ -10,6 +10,7 @@ import dev.kv.router.dispatch.Router;
 import dev.kv.router.net.Loops;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
+import dev.kv.router.testing.MapStore;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -18,7 +19,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadFactory;
@@ -28,8 +28,9 @@ import java.util.concurrent.TimeUnit;
 final class Host implements AutoCloseable {
     final String name;
     final Map<String, InetSocketAddress> addresses = new ConcurrentHashMap<>();
-    final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
-    Store store = this::run;
+    private final MapStore map = new MapStore();
+    final Map<Bytes, Map<Bytes, Bytes>> buckets = map.buckets;
+    Store store = map;
     Duration timeout = Duration.ofSeconds(5);
     Bytes cookie = Bytes.of("a cookie that all nodes share");
     int linksMax = 100;
@@ -102,33 +103,6 @@ final class Host implements AutoCloseable {
     /** How many links other nodes have to this one. */
     int links() {
         return door.links();
-    }
-
-    private CompletionStage<Reply> run(Command command) {
-        Map<Bytes, Bytes> bucket = buckets.get(command.bucket());
-        if (bucket == null && !(command instanceof Command.Create)) {
-            return CompletableFuture.completedFuture(Reply.NOT_FOUND);
-        }
-        return CompletableFuture.completedFuture(
-                switch (command) {
-                    case Command.Create create -> {
-                        buckets.putIfAbsent(create.bucket(), new ConcurrentHashMap<>());
-                        yield Reply.OK;
-                    }
-                    case Command.Put put -> {
-                        bucket.put(put.key(), put.value());
-                        yield Reply.OK;
-                    }
-                    case Command.Get get -> {
-                        Bytes value = bucket.get(get.key());
-                        yield value == null ? Reply.ABSENT : new Reply.Value(value);
-                    }
-                    case Command.Delete delete -> {
-                        bucket.remove(delete.key());
-                        yield Reply.OK;
-                    }
-                    default -> throw new AssertionError("no test asks for " + command);
-                });
     }
 
     /** How much of the memory for long messages is taken. */

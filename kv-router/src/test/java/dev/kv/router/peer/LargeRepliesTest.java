@@ -9,6 +9,7 @@ import dev.kv.router.Held;
 import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
 import java.lang.foreign.Arena;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -21,7 +22,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -70,15 +70,8 @@ class LargeRepliesTest {
         assertThat(Host.await(ask(SMALL))).isEqualTo(new Reply.Value(Bytes.of("1")));
     }
 
-    /** Waits for what other threads do. */
-    private static void await(BooleanSupplier condition) {
-        while (!condition.getAsBoolean()) {
-            Thread.onSpinWait();
-        }
-    }
-
     @Test
-    void twentyLargeRepliesAreAllGivenAndDelayNobodyWithinTheMemoryForThem() {
+    void twentyLargeRepliesAreAllGivenAndDelayNobodyWithinTheMemoryForThem() throws Exception {
         start();
         // What is not compiled yet takes ten times as long.
         for (int i = 0; i < 1000; i++) {
@@ -113,12 +106,12 @@ class LargeRepliesTest {
         assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofSeconds(2));
         assertThat(mostTaken.get()).isBetween((long) VALUE_BYTES, front.roomBytes);
         assertThat(front.roomTaken()).isZero();
-        await(() -> held.get() == 0);
+        Await.until(() -> held.get() == 0);
     }
 
     /** As an object each, made by the loop, a million values make all others wait for a quarter of a second. */
     @Test
-    void aReplyOfManyValuesDelaysNobody() {
+    void aReplyOfManyValuesDelaysNobody() throws Exception {
         start();
         Store plain = back.store;
         PackedList.Builder builder = new PackedList.Builder();
@@ -153,7 +146,7 @@ class LargeRepliesTest {
                     .isTrue();
             assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofMillis(500));
         }
-        await(() -> front.roomTaken() == 0);
+        Await.until(() -> front.roomTaken() == 0);
     }
 
     /** The node between tells the one behind it, which lets go of what it does for nobody. */
@@ -176,7 +169,7 @@ class LargeRepliesTest {
         front.addresses.put("middle@h", InetSocketAddress.createUnresolved("127.0.0.1", middle.port));
         front.start("*=middle@h");
         var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
-        await(isAsked::get);
+        Await.until(isAsked::get);
         assertThat(endless).isNotDone();
 
         front.close();
@@ -205,7 +198,7 @@ class LargeRepliesTest {
         Held.releaseIn(second);
         Held.releaseIn(third.join());
         assertThat(front.roomTaken()).isZero();
-        await(() -> held.get() == 0);
+        Await.until(() -> held.get() == 0);
     }
 
     @Test
@@ -227,7 +220,7 @@ class LargeRepliesTest {
             replies.add(ask(LARGE));
         }
         // Two are here, one is on the node between, which waits for room here before it takes another one.
-        await(() -> replies.stream().filter(CompletableFuture::isDone).count() == 2
+        Await.until(() -> replies.stream().filter(CompletableFuture::isDone).count() == 2
                 && front.roomWaits()
                 && middle.roomWaits());
         long start = System.nanoTime();
@@ -241,19 +234,19 @@ class LargeRepliesTest {
             reply.get(20, TimeUnit.SECONDS);
         }
         replies.forEach(reply -> Held.releaseIn(reply.join()));
-        await(() -> front.roomTaken() == 0 && middle.roomTaken() == 0 && held.get() == 0);
+        Await.until(() -> front.roomTaken() == 0 && middle.roomTaken() == 0 && held.get() == 0);
     }
 
     @Test
-    void whatIsOnItsWayIsLetGoOfWhenTheLinkBreaks() {
+    void whatIsOnItsWayIsLetGoOfWhenTheLinkBreaks() throws Exception {
         start();
         for (int i = 0; i < 5; i++) {
             var _ = ask(LARGE);
         }
-        await(() -> held.get() == 5 && front.roomTaken() > 0);
+        Await.until(() -> held.get() == 5 && front.roomTaken() > 0);
         front.close();
-        await(() -> held.get() == 0);
-        await(() -> front.roomTaken() == 0);
+        Await.until(() -> held.get() == 0);
+        Await.until(() -> front.roomTaken() == 0);
     }
 
     @Test
@@ -275,12 +268,12 @@ class LargeRepliesTest {
             start();
             first = ask(LARGE).get(20, TimeUnit.SECONDS);
             second = ask(LARGE);
-            await(() -> held.get() == 1 && front.roomWaits());
+            Await.until(() -> held.get() == 1 && front.roomWaits());
         }
         Held.releaseIn(first);
 
         assertThat(((Reply.Failed) Host.await(second)).message()).startsWith("back@h gave up its reply half-way");
         assertSmallIsServed();
-        await(() -> held.get() == 0 && front.roomTaken() == 0);
+        Await.until(() -> held.get() == 0 && front.roomTaken() == 0);
     }
 }

@@ -11,6 +11,11 @@ public final class Await {
 
     private Await() {}
 
+    /** Returns when the condition holds. Where it is called tells what was waited for. */
+    public static void until(Callable<Boolean> condition) throws Exception {
+        until("what is awaited", condition);
+    }
+
     /**
      * Returns when the condition holds.
      *

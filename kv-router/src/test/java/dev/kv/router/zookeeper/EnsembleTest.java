@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.table.TableInForce;
+import dev.kv.router.testing.Await;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -32,6 +33,7 @@ class EnsembleTest {
             ZooKeeperSettings settings = new ZooKeeperSettings(
                     ensemble.getConnectString(),
                     ZNODES,
+                    Duration.ofSeconds(5),
                     Duration.ofSeconds(5),
                     Duration.ofSeconds(20),
                     512 * 1024,
@@ -65,31 +67,30 @@ class EnsembleTest {
         }
     }
 
-    private void awaitTable(String table) {
-        while (!inForce.get().table().toString().equals(table)) {
-            Thread.onSpinWait();
-        }
+    private void awaitTable(String table) throws Exception {
+        Await.until(() -> inForce.get().table().toString().equals(table));
     }
 
     /** Sets the table as soon as the ensemble takes it. */
     private static void set(CuratorFramework operator, String table) throws Exception {
-        while (true) {
+        Await.until(() -> {
             try {
                 operator.setData().forPath(ZNODES.table(), table.getBytes(UTF_8));
-                return;
+                return true;
             } catch (KeeperException.ConnectionLossException | KeeperException.SessionExpiredException e) {
-                Thread.onSpinWait();
+                return false;
             }
-        }
+        });
     }
 
     private static void awaitSilence(CuratorFramework operator) throws Exception {
-        while (true) {
+        Await.until(() -> {
             try {
                 operator.getData().forPath(ZNODES.table());
+                return false;
             } catch (KeeperException.ConnectionLossException | KeeperException.SessionExpiredException e) {
-                return;
+                return true;
             }
-        }
+        });
     }
 }

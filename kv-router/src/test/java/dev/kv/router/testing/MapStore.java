@@ -1,4 +1,4 @@
-package dev.kv.server;
+package dev.kv.router.testing;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
@@ -9,9 +9,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Buckets in maps, answering at once. */
-final class MapStore implements Store {
-    private final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
+/** Buckets in maps, answering at once. It knows CREATE, PUT, GET and DELETE. */
+public final class MapStore implements Store {
+    /** The buckets, for a test to look at. */
+    public final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
 
     @Override
     public CompletionStage<Reply> run(Command command) {
