@@ -11,7 +11,6 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,38 +28,19 @@ import java.util.stream.Collectors;
  * are missing are named, and what needs them is left out.
  */
 public final class RedisBenchmark {
-    private static final int ROUNDS = 5;
-    private static final int CONNECTIONS = 50;
+    private static final int LINE_ROUNDS = 5;
 
     /** After so long without requests a node has given back what it took under load. */
     private static final Duration AT_REST = Duration.ofSeconds(30);
 
     private static final String VALUE = "v".repeat(64);
 
-    private final Path release;
+    private final Servers servers;
     private final Path folder;
     private final int scale;
 
-    /** One measurement of a side. */
-    private record Sample(double perSecond, double p99Millis, double cpuMicros) {}
-
-    /** What runs against a side. */
-    private record Load(String name, int requests, List<String> arguments) {}
-
-    /** What is measured: the port to talk to, and the processes whose CPU counts. */
-    private record Side(int port, List<Server> servers) implements AutoCloseable {
-        double cpuSeconds() {
-            return servers.stream().mapToDouble(Server::cpuSeconds).sum();
-        }
-
-        @Override
-        public void close() {
-            servers.reversed().forEach(Server::close);
-        }
-    }
-
     private RedisBenchmark(Path release, Path folder, int scale) {
-        this.release = release;
+        this.servers = new Servers(release, folder);
         this.folder = folder;
         this.scale = scale;
     }
@@ -94,178 +74,60 @@ public final class RedisBenchmark {
         }
     }
 
-    private Side kv(String name, String... settings) throws Exception {
-        int port = Server.freePort();
-        return new Side(port, List.of(node(name, port, Server.freePort(), settings)));
-    }
-
-    private Server node(String name, int port, int peerPort, String... settings) throws Exception {
-        Path dir = folder.resolve(name);
-        List<String> command = new ArrayList<>(List.of(
-                release.resolve("bin/kv").toString(),
-                "run",
-                "-Dkv.node.name=" + name + "@localhost",
-                "-Dkv.node.dir=" + dir,
-                "-Dkv.router.cookie-file=" + cookie(),
-                "-Dkv.router.host=127.0.0.1",
-                "-Dkv.router.port=" + peerPort,
-                "-Dkv.server.port=" + port));
-        for (String setting : settings) {
-            command.add("-D" + setting);
-        }
-        return Server.start(folder.resolve(name + ".log"), port, command);
-    }
-
-    private Path cookie() throws IOException {
-        Path cookie = folder.resolve("cookie");
-        if (!Files.exists(cookie)) {
-            Files.writeString(cookie, "the secret of the benchmarks");
-            Files.setPosixFilePermissions(cookie, PosixFilePermissions.fromString("rw-------"));
-        }
-        return cookie;
-    }
-
-    private Optional<Side> redis(String name, String sync) throws Exception {
-        if (isMissing("redis-server")) {
-            return Optional.empty();
-        }
-        int port = Server.freePort();
-        return Optional.of(new Side(port, List.of(redisServer(name, port, sync))));
-    }
-
-    private Server redisServer(String name, int port, String sync) throws Exception {
-        Path dir = Files.createDirectories(folder.resolve(name));
-        return Server.start(
-                folder.resolve(name + ".log"),
-                port,
-                List.of(
-                        "redis-server",
-                        "--port",
-                        String.valueOf(port),
-                        "--bind",
-                        "127.0.0.1",
-                        "--dir",
-                        dir.toString(),
-                        "--save",
-                        "",
-                        "--appendonly",
-                        sync.isEmpty() ? "no" : "yes",
-                        "--appendfsync",
-                        sync.isEmpty() ? "no" : sync));
-    }
-
-    private static boolean isMissing(String program) {
-        boolean isThere = Arrays.stream(System.getenv("PATH").split(":"))
-                .anyMatch(dir -> Files.isExecutable(Path.of(dir).resolve(program)));
-        if (!isThere) {
-            System.out.println("left out: " + program + " is not installed (Debian: redis, nutcracker, gcc)");
-        }
-        return !isThere;
-    }
-
-    private Load hset(int requests, String... more) {
+    private RedisLoad hset(int requests, String... more) {
         return load("HSET", requests, List.of("HSET", "bucket:__rand_int__", "field", VALUE), more);
     }
 
-    private Load hget(int requests, String... more) {
+    private RedisLoad hget(int requests, String... more) {
         return load("HGET", requests, List.of("HGET", "bucket:__rand_int__", "field"), more);
     }
 
-    private Load load(String name, int requests, List<String> command, String... more) {
-        List<String> arguments = new ArrayList<>(List.of("-c", String.valueOf(CONNECTIONS), "-r", "10000"));
+    private RedisLoad load(String name, int requests, List<String> command, String... more) {
+        List<String> arguments = new ArrayList<>(List.of("-c", String.valueOf(RedisLoad.CONNECTIONS), "-r", "10000"));
         arguments.addAll(List.of(more));
         arguments.addAll(command);
-        return new Load(name, Math.max(1, requests / 100 * scale), arguments);
-    }
-
-    private static final Pattern CSV = Pattern.compile("\"([^\"]*)\"");
-
-    private static Sample run(Side side, Load load, Optional<Path> input) throws Exception {
-        List<String> command = new ArrayList<>(List.of(
-                "redis-benchmark", "-p", String.valueOf(side.port()), "--csv", "-n", String.valueOf(load.requests())));
-        input.ifPresent(_ -> command.add("-x"));
-        command.addAll(load.arguments());
-        double cpu = side.cpuSeconds();
-        ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
-        input.ifPresent(file -> builder.redirectInput(file.toFile()));
-        Process process = builder.start();
-        String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-        process.waitFor();
-        double used = side.cpuSeconds() - cpu;
-        List<String> lines =
-                output.lines().filter(line -> line.startsWith("\"")).toList();
-        if (lines.size() < 2) {
-            throw new IOException(String.join(" ", command) + " said: " + output);
-        }
-        List<String> head = fields(lines.getFirst());
-        List<String> values = fields(lines.getLast());
-        return new Sample(
-                Double.parseDouble(values.get(head.indexOf("rps"))),
-                Double.parseDouble(values.get(head.indexOf("p99_latency_ms"))),
-                used * 1e6 / load.requests());
-    }
-
-    private static List<String> fields(String line) {
-        Matcher matcher = CSV.matcher(line);
-        List<String> fields = new ArrayList<>();
-        while (matcher.find()) {
-            fields.add(matcher.group(1));
-        }
-        return fields;
-    }
-
-    private static double median(List<Double> values) {
-        return values.stream().sorted().toList().get(values.size() / 2);
-    }
-
-    /** Both sides in turns; the first round warms up and is not counted. */
-    private List<List<Sample>> inTurns(List<Side> sides, Load load, Optional<Path> input) throws Exception {
-        List<List<Sample>> samples =
-                sides.stream().map(_ -> (List<Sample>) new ArrayList<Sample>()).collect(Collectors.toList());
-        for (int round = 0; round <= ROUNDS; round++) {
-            for (int i = 0; i < sides.size(); i++) {
-                Sample sample = run(sides.get(i), load, input);
-                if (round > 0) {
-                    samples.get(i).add(sample);
-                }
-            }
-        }
-        return samples;
-    }
-
-    private static double medianRate(List<Sample> samples) {
-        return median(samples.stream().map(Sample::perSecond).toList());
+        return new RedisLoad(name, Math.max(1, requests / 100 * scale), arguments);
     }
 
     private static void tell(String what, String aim, double ours, double theirs, double ratio) {
         System.out.printf(Locale.ROOT, "%-62s %-9s %6.2f x   (%.1f against %.1f)%n", what, aim, ratio, ours, theirs);
     }
 
-    private void compare(String what, String aim, Side ours, Side theirs, Load load, boolean withCpu, boolean withP99)
+    private void compare(
+            String what, String aim, Side ours, Side theirs, RedisLoad load, boolean withCpu, boolean withP99)
             throws Exception {
-        List<List<Sample>> samples = inTurns(List.of(ours, theirs), load, Optional.empty());
-        List<Sample> a = samples.get(0);
-        List<Sample> b = samples.get(1);
-        tell(what + ", requests/s", aim, medianRate(a), medianRate(b), medianRate(a) / medianRate(b));
+        List<List<RedisLoad.Sample>> samples = load.inTurns(List.of(ours, theirs), Optional.empty());
+        List<RedisLoad.Sample> a = samples.get(0);
+        List<RedisLoad.Sample> b = samples.get(1);
+        tell(
+                what + ", requests/s",
+                aim,
+                RedisLoad.medianRate(a),
+                RedisLoad.medianRate(b),
+                RedisLoad.medianRate(a) / RedisLoad.medianRate(b));
         if (withCpu) {
-            double cpuA = median(a.stream().map(Sample::cpuMicros).toList());
-            double cpuB = median(b.stream().map(Sample::cpuMicros).toList());
+            double cpuA =
+                    RedisLoad.median(a.stream().map(RedisLoad.Sample::cpuMicros).toList());
+            double cpuB =
+                    RedisLoad.median(b.stream().map(RedisLoad.Sample::cpuMicros).toList());
             tell(what + ", server CPU us per request", "<= 0.80", cpuA, cpuB, cpuA / cpuB);
         }
         if (withP99) {
-            double p99A = median(a.stream().map(Sample::p99Millis).toList());
-            double p99B = median(b.stream().map(Sample::p99Millis).toList());
+            double p99A =
+                    RedisLoad.median(a.stream().map(RedisLoad.Sample::p99Millis).toList());
+            double p99B =
+                    RedisLoad.median(b.stream().map(RedisLoad.Sample::p99Millis).toList());
             tell(what + ", p99 ms", "<= 1.50", p99A, p99B, p99A / p99B);
         }
     }
 
     /** One node, synced each second. */
     private void one() throws Exception {
-        Optional<Side> theirs = redis("redis", "everysec");
+        Optional<Side> theirs = servers.redis("redis", "everysec");
         if (theirs.isEmpty()) {
             return;
         }
-        try (Side kv = kv("kv");
+        try (Side kv = servers.kv("kv");
                 Side redis = theirs.get()) {
             compare("HSET, 1 in flight", ">= 1.00", kv, redis, hset(300_000), false, true);
             compare("HGET, 1 in flight", ">= 1.00", kv, redis, hget(300_000), false, true);
@@ -276,11 +138,11 @@ public final class RedisBenchmark {
 
     /** Each write on the disk before it is acknowledged. */
     private void always() throws Exception {
-        Optional<Side> theirs = redis("redis-always", "always");
+        Optional<Side> theirs = servers.redis("redis-always", "always");
         if (theirs.isEmpty()) {
             return;
         }
-        try (Side kv = kv("kv-always", "kv.storage.sync=always");
+        try (Side kv = servers.kv("kv-always", "kv.storage.sync=always");
                 Side redis = theirs.get()) {
             compare("HSET, always, 1 in flight", ">= 1.00", kv, redis, hset(200_000), false, false);
             compare("HSET, always, 16 in flight", ">= 1.00", kv, redis, hset(400_000, "-P", "16"), false, false);
@@ -289,40 +151,40 @@ public final class RedisBenchmark {
 
     /** Values of one MiB. */
     private void large() throws Exception {
-        Optional<Side> theirs = redis("redis-large", "everysec");
+        Optional<Side> theirs = servers.redis("redis-large", "everysec");
         if (theirs.isEmpty()) {
             return;
         }
         Path value = Files.writeString(folder.resolve("value"), "v".repeat(1 << 20));
-        Load set = new Load(
+        RedisLoad set = new RedisLoad(
                 "HSET", 2000 / 100 * scale, List.of("-c", "50", "-r", "100", "HSET", "bucket:__rand_int__", "field"));
-        Load get = new Load(
+        RedisLoad get = new RedisLoad(
                 "HGET", 4000 / 100 * scale, List.of("-c", "50", "-r", "100", "HGET", "bucket:__rand_int__", "field"));
-        try (Side kv = kv("kv-large");
+        try (Side kv = servers.kv("kv-large");
                 Side redis = theirs.get()) {
-            List<List<Sample>> sets = inTurns(List.of(kv, redis), set, Optional.of(value));
+            List<List<RedisLoad.Sample>> sets = set.inTurns(List.of(kv, redis), Optional.of(value));
             tell(
                     "HSET of 1 MiB, MiB/s",
                     ">= 1.00",
-                    medianRate(sets.get(0)),
-                    medianRate(sets.get(1)),
-                    medianRate(sets.get(0)) / medianRate(sets.get(1)));
-            List<List<Sample>> gets = inTurns(List.of(kv, redis), get, Optional.empty());
+                    RedisLoad.medianRate(sets.get(0)),
+                    RedisLoad.medianRate(sets.get(1)),
+                    RedisLoad.medianRate(sets.get(0)) / RedisLoad.medianRate(sets.get(1)));
+            List<List<RedisLoad.Sample>> gets = get.inTurns(List.of(kv, redis), Optional.empty());
             tell(
                     "HGET of 1 MiB, MiB/s",
                     ">= 1.00",
-                    medianRate(gets.get(0)),
-                    medianRate(gets.get(1)),
-                    medianRate(gets.get(0)) / medianRate(gets.get(1)));
+                    RedisLoad.medianRate(gets.get(0)),
+                    RedisLoad.medianRate(gets.get(1)),
+                    RedisLoad.medianRate(gets.get(0)) / RedisLoad.medianRate(gets.get(1)));
         }
     }
 
     private void many() throws Exception {
-        Optional<Side> theirs = redis("redis-many", "everysec");
+        Optional<Side> theirs = servers.redis("redis-many", "everysec");
         if (theirs.isEmpty()) {
             return;
         }
-        try (Side kv = kv("kv-many");
+        try (Side kv = servers.kv("kv-many");
                 Side redis = theirs.get()) {
             compare("HSET, 1 000 connections", ">= 1.00", kv, redis, hset(300_000, "-c", "1000"), false, false);
             compare("HGET, 1 000 connections", ">= 1.00", kv, redis, hget(300_000, "-c", "1000"), false, false);
@@ -331,11 +193,11 @@ public final class RedisBenchmark {
 
     /** Client, a node without data, a node with them; beside client, nutcracker, Redis. */
     private void routed() throws Exception {
-        if (isMissing("redis-server") || isMissing("nutcracker")) {
+        if (Servers.isMissing("redis-server") || Servers.isMissing("nutcracker")) {
             return;
         }
-        try (Side kv = twoNodes("*=back@localhost");
-                Side redis = behindNutcracker()) {
+        try (Side kv = servers.twoNodes("*=back@localhost");
+                Side redis = servers.behindNutcracker()) {
             compare("routed HSET, 1 in flight", ">= 1.00", kv, redis, hset(200_000), false, false);
             compare("routed HGET, 1 in flight", ">= 1.00", kv, redis, hget(200_000), false, false);
             compare("routed HSET, 16 in flight", ">= 1.50", kv, redis, hset(1_000_000, "-P", "16"), false, false);
@@ -343,61 +205,24 @@ public final class RedisBenchmark {
         }
     }
 
-    private Side twoNodes(String table) throws Exception {
-        int frontPort = Server.freePort();
-        int frontPeerPort = Server.freePort();
-        int backPeerPort = Server.freePort();
-        String peers = "kv.router.peers.\"back@localhost\"=127.0.0.1:" + backPeerPort;
-        Server back = node("back", Server.freePort(), backPeerPort, "kv.router.table=*=back@localhost");
-        Server front = node("front", frontPort, frontPeerPort, "kv.router.table=" + table, peers);
-        return new Side(frontPort, List.of(back, front));
-    }
-
-    private Side behindNutcracker() throws Exception {
-        int redisPort = Server.freePort();
-        int port = Server.freePort();
-        Server redis = redisServer("redis-routed", redisPort, "everysec");
-        Path configuration = Files.writeString(folder.resolve("nutcracker.yml"), """
-                kv:
-                  listen: 127.0.0.1:%d
-                  hash: fnv1a_64
-                  redis: true
-                  preconnect: true
-                  servers:
-                   - 127.0.0.1:%d:1
-                """.formatted(port, redisPort));
-        Server nutcracker = Server.start(
-                folder.resolve("nutcracker.log"),
-                port,
-                List.of(
-                        "nutcracker",
-                        "-c",
-                        configuration.toString(),
-                        "-s",
-                        String.valueOf(Server.freePort()),
-                        "-m",
-                        "16384"));
-        return new Side(port, List.of(redis, nutcracker));
-    }
-
     /** Half of the buckets here and half on another node, beside all of them there. */
     private void half() throws Exception {
-        if (isMissing("redis-benchmark")) {
+        if (Servers.isMissing("redis-benchmark")) {
             return;
         }
         String here = Arrays.stream(new String[] {"0", "1", "2", "3", "4"})
                 .map(digit -> "bucket%3A00000000" + digit + "*=front@localhost")
                 .collect(Collectors.joining(","));
-        for (Load load : List.of(hset(1_000_000, "-P", "16"), hget(1_000_000, "-P", "16"))) {
+        for (RedisLoad load : List.of(hset(1_000_000, "-P", "16"), hget(1_000_000, "-P", "16"))) {
             double mixed;
             double remote;
-            try (Side side = twoNodes(here + ",*=back@localhost")) {
-                mixed = medianRate(
-                        inTurns(List.of(side), load, Optional.empty()).getFirst());
+            try (Side side = servers.twoNodes(here + ",*=back@localhost")) {
+                mixed = RedisLoad.medianRate(
+                        load.inTurns(List.of(side), Optional.empty()).getFirst());
             }
-            try (Side side = twoNodes("*=back@localhost")) {
-                remote = medianRate(
-                        inTurns(List.of(side), load, Optional.empty()).getFirst());
+            try (Side side = servers.twoNodes("*=back@localhost")) {
+                remote = RedisLoad.medianRate(
+                        load.inTurns(List.of(side), Optional.empty()).getFirst());
             }
             tell(
                     load.name() + ", half local and half remote, against all remote",
@@ -413,7 +238,7 @@ public final class RedisBenchmark {
 
     /** The line protocol, as the published system was measured. */
     private void lines() throws Exception {
-        if (isMissing("cc")) {
+        if (Servers.isMissing("cc")) {
             return;
         }
         Path kvload = folder.resolve("kvload");
@@ -426,13 +251,13 @@ public final class RedisBenchmark {
         for (Map.Entry<String, String> table : Map.of(
                         "one node", "*=front@localhost", "every request on the other node", "*=back@localhost")
                 .entrySet()) {
-            try (Side side = twoNodes(table.getValue())) {
+            try (Side side = servers.twoNodes(table.getValue())) {
                 List<Double> perCpuSecond = new ArrayList<>();
                 List<Double> perSecond = new ArrayList<>();
                 String pids = side.servers().stream()
                         .map(server -> String.valueOf(server.pid()))
                         .collect(Collectors.joining(","));
-                for (int round = 0; round < ROUNDS; round++) {
+                for (int round = 0; round < LINE_ROUNDS; round++) {
                     Process load = new ProcessBuilder(
                                     kvload.toString(),
                                     "127.0.0.1",
@@ -456,8 +281,8 @@ public final class RedisBenchmark {
                         "%-62s %-9s %8.0f /s  (%.0f requests/s)%n",
                         "lines, " + table.getKey() + ", requests per second of CPU",
                         aim,
-                        median(perCpuSecond),
-                        median(perSecond));
+                        RedisLoad.median(perCpuSecond),
+                        RedisLoad.median(perSecond));
             }
         }
     }
@@ -472,7 +297,7 @@ public final class RedisBenchmark {
 
     /** At rest, and with a million entries in a thousand buckets. */
     private void memory() throws Exception {
-        try (Side kv = kv("kv-memory")) {
+        try (Side kv = servers.kv("kv-memory")) {
             Thread.sleep(AT_REST.toMillis());
             System.out.printf(
                     Locale.ROOT,
@@ -489,7 +314,7 @@ public final class RedisBenchmark {
                     "<= Redis",
                     kv.servers().getFirst().megabytes("RssAnon"));
         }
-        Optional<Side> theirs = redis("redis-memory", "everysec");
+        Optional<Side> theirs = servers.redis("redis-memory", "everysec");
         if (theirs.isPresent()) {
             try (Side redis = theirs.get()) {
                 fill(redis);
@@ -504,7 +329,7 @@ public final class RedisBenchmark {
     }
 
     private void bystanders() throws Exception {
-        try (Side kv = kv("kv-bystanders")) {
+        try (Side kv = servers.kv("kv-bystanders")) {
             Bystanders.measure(kv.port());
         }
     }
