@@ -2,47 +2,25 @@ package dev.kv.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.harness.Cluster;
 import dev.kv.acceptance.harness.Cluster.Member;
+import dev.kv.acceptance.harness.ThreeMembers;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** RESP commands on several buckets and on all buckets of a cluster. */
 @Timeout(60)
-final class AllBucketsTest {
-    private static final String THIRDS = "shop-*=baz@h,a..i=foo@h,j..r=bar@h,s..z=baz@h";
-
-    private Cluster cluster;
-    private Member foo;
-    private Member bar;
-    private Member baz;
-
-    @BeforeEach
-    void makeNodes(@TempDir Path folder) throws IOException {
-        cluster = new Cluster(folder, "foo", "bar", "baz");
-        foo = cluster.node("foo");
-        bar = cluster.node("bar");
-        baz = cluster.node("baz");
-    }
-
-    @AfterEach
-    void close() {
-        cluster.close();
-    }
+final class AllBucketsTest extends ThreeMembers {
+    private static final String SHOP_AND_THIRDS = "shop-*=baz@h," + THIRDS;
 
     private static String say(Member node, String request) throws IOException {
         try (RespClient client = new RespClient(node.clients())) {
@@ -72,7 +50,7 @@ final class AllBucketsTest {
 
     @Test
     void everyNodeListsTheBucketsOfAllNodes() throws IOException {
-        cluster.start(THIRDS);
+        cluster.start(SHOP_AND_THIRDS);
         Set<String> names = make(foo, "apple", "melon", "zebra", "shop-", "sheep");
 
         for (Member node : cluster.nodes()) {
@@ -85,7 +63,7 @@ final class AllBucketsTest {
 
     @Test
     void aScanContinuesOnAnyNodeAndReturnsEachNameOnce() throws IOException {
-        cluster.start(THIRDS);
+        cluster.start(SHOP_AND_THIRDS);
         Set<String> names = make(bar, "apple", "melon", "zebra", "shop-");
 
         List<String> told = new ArrayList<>();
@@ -136,7 +114,7 @@ final class AllBucketsTest {
 
     @Test
     void bucketsWithoutKeysDoNotExistForRedisClients() throws IOException {
-        cluster.start(THIRDS);
+        cluster.start(SHOP_AND_THIRDS);
         try (LineClient lines = foo.connect()) {
             assertThat(lines.ask("CREATE empty")).isEqualTo("OK");
             assertThat(lines.ask("CREATE melons")).isEqualTo("OK");
@@ -159,7 +137,7 @@ final class AllBucketsTest {
 
     @Test
     void randomKeyFindsTheOneBucketWithKeysAmongTwentyThousandWithout() throws IOException {
-        cluster.start(THIRDS);
+        cluster.start(SHOP_AND_THIRDS);
         int empty = 20_000;
         try (LineClient lines = foo.connect()) {
             StringBuilder requests = new StringBuilder();
@@ -181,7 +159,7 @@ final class AllBucketsTest {
 
     @Test
     void aBucketMadeByARedisClientIsDroppedWithItsLastKeyInEitherProtocol() throws IOException {
-        cluster.start(THIRDS);
+        cluster.start(SHOP_AND_THIRDS);
         for (String bucket : List.of("apples", "melons")) {
             assertThat(say(foo, "HSET " + bucket + " k v")).isEqualTo(":1");
             try (LineClient lines = foo.connect()) {
@@ -198,8 +176,8 @@ final class AllBucketsTest {
     @Test
     void aNodeThatDoesNotAnswerIsAnErrorAndNeverAPartialResult() throws IOException {
         cluster.set("kv.router.timeout", "500ms");
-        foo.start(THIRDS);
-        baz.start(THIRDS);
+        foo.start(SHOP_AND_THIRDS);
+        baz.start(SHOP_AND_THIRDS);
         make(foo, "apple", "zebra");
 
         for (String request : List.of("DBSIZE", "KEYS *", "SCAN 0", "RANDOMKEY")) {
@@ -230,9 +208,9 @@ final class AllBucketsTest {
 
     @Test
     void aBucketIsRenamedOnlyWithinItsNode() throws IOException {
-        foo.start(THIRDS);
-        bar.start(THIRDS);
-        baz.start(THIRDS);
+        foo.start(SHOP_AND_THIRDS);
+        bar.start(SHOP_AND_THIRDS);
+        baz.start(SHOP_AND_THIRDS);
         make(bar, "melon");
 
         assertThat(say(foo, "RENAME melon1 nuts")).isEqualTo("OK");
@@ -244,7 +222,7 @@ final class AllBucketsTest {
 
     @Test
     void aTransactionRunsOnOneBucketOfAnyNode() throws IOException {
-        cluster.start(THIRDS);
+        cluster.start(SHOP_AND_THIRDS);
         try (RespClient client = new RespClient(foo.clients())) {
             Stream.of("MULTI", "HSET melon a 1", "HINCRBY melon a 2", "EXISTS melon", "HGETALL melon")
                     .forEach(request -> send(client, request));
@@ -293,7 +271,7 @@ final class AllBucketsTest {
     @Test
     void aReplyThatIsTooLargeIsAnErrorOnAnyNode() throws IOException {
         cluster.set("kv.router.reply-max", "8KiB");
-        cluster.start(THIRDS);
+        cluster.start(SHOP_AND_THIRDS);
         for (String bucket : List.of("apple", "melon")) {
             try (RespClient client = new RespClient(foo.clients())) {
                 for (int i = 0; i < 20; i++) {

@@ -7,14 +7,15 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static java.util.stream.Collectors.groupingBy;
-import static java.util.stream.Collectors.mapping;
-import static java.util.stream.Collectors.toList;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -182,11 +183,17 @@ class ArchitectureTest {
                 .check(KV);
     }
 
+    /** Main classes and test classes of all modules. */
     @Test
-    void noTwoClassesHaveTheSameName() {
-        Map<String, List<String>> byName = KV.stream()
-                .filter(type -> type.isTopLevelClass() && !type.getSimpleName().equals("package-info"))
-                .collect(groupingBy(JavaClass::getSimpleName, mapping(JavaClass::getName, toList())));
-        assertThat(byName.values().stream().filter(names -> names.size() > 1)).isEmpty();
+    void noTwoClassesHaveTheSameName() throws IOException {
+        Path root = Path.of(System.getProperty("kv.root"));
+        PathMatcher sources = root.getFileSystem().getPathMatcher("glob:**/src/{main,test}/java/**.java");
+        try (Stream<Path> files = Files.walk(root)) {
+            Map<String, List<Path>> byName = files.filter(sources::matches)
+                    .filter(file -> !file.endsWith("package-info.java"))
+                    .collect(groupingBy(file -> file.getFileName().toString()));
+            assertThat(byName).containsKeys("Router.java", "ArchitectureTest.java");
+            assertThat(byName.values()).allMatch(same -> same.size() == 1);
+        }
     }
 }

@@ -42,6 +42,7 @@ class BystandersTest {
     @BeforeEach
     void start() throws Exception {
         foo = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
+        foo.setJavaOptions("");
         foo.start();
     }
 

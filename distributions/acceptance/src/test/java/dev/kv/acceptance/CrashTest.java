@@ -59,6 +59,7 @@ class CrashTest {
                 .toList();
         NumberedChanges changer = new NumberedChanges("changed");
         try (NodeProcess node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo")) {
+            node.setJavaOptions("");
             node.set("kv.storage.sync", sync);
             node.set("kv.storage.segment-max", "1MiB");
             node.start();

@@ -7,6 +7,7 @@ import com.typesafe.config.Config;
 import dev.kv.acceptance.harness.Ended;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.TwoNodes;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.server.testing.LineClient;
@@ -17,17 +18,15 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The commands of {@code bin/kv} that copy, check and repair the data of a node. */
 @Timeout(120)
-class DataCommandsTest {
+class DataCommandsTest extends TwoNodes {
     private static final String SHOPPING = """
             > GET shopping milk
             < 1
@@ -37,19 +36,8 @@ class DataCommandsTest {
             < OK
             """;
 
-    @TempDir
-    private Path site;
-
-    @AutoClose
-    private NodeProcess foo;
-
-    @AutoClose
-    private NodeProcess bar;
-
     @BeforeEach
     void start() throws Exception {
-        foo = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
-        bar = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "bar");
         foo.start();
         foo.converse("""
                 > CREATE shopping

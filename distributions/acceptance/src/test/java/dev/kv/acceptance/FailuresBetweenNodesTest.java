@@ -5,17 +5,15 @@ import static dev.kv.acceptance.harness.Requests.assertReplies;
 import static dev.kv.acceptance.harness.Requests.awaitServed;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.harness.Cluster;
-import dev.kv.acceptance.harness.Cluster.Member;
 import dev.kv.acceptance.harness.MeasuresTime;
 import dev.kv.acceptance.harness.SecretFile;
+import dev.kv.acceptance.harness.ThreeMembers;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -27,30 +25,15 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(60)
 @MeasuresTime
-class FailuresBetweenNodesTest {
-    private static final String THIRDS = "a..i=foo@h,j..r=bar@h,s..z=baz@h";
+class FailuresBetweenNodesTest extends ThreeMembers {
     private static final Duration TIMEOUT = Duration.ofSeconds(1);
 
     /** More than scheduling delays on a busy machine, and less than the timeout. */
     private static final Duration MARGIN = Duration.ofMillis(800);
 
-    private Cluster cluster;
-    private Member foo;
-    private Member bar;
-    private Member baz;
-
     @BeforeEach
-    void makeNodes(@TempDir Path folder) throws IOException {
-        cluster = new Cluster(folder, "foo", "bar", "baz");
-        foo = cluster.node("foo");
-        bar = cluster.node("bar");
-        baz = cluster.node("baz");
+    void configure() {
         cluster.set("kv.router.timeout", TIMEOUT.toMillis() + "ms");
-    }
-
-    @AfterEach
-    void close() {
-        cluster.close();
     }
 
     private static void assertSays(String reply, String beginning, String... contents) {

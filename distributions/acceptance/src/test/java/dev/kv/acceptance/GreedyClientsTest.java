@@ -8,6 +8,7 @@ import dev.kv.acceptance.harness.HandmadePeer;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.WithBystander;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
@@ -20,29 +21,16 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Clients and unproven nodes that connect thousands of times, send lines without an end, or never read. */
 @Timeout(120)
-class GreedyClientsTest {
+class GreedyClientsTest extends WithBystander {
     private static final int MIB = 1024 * 1024;
 
     private final List<AutoCloseable> open = new ArrayList<>();
-
-    private NodeProcess node;
-
-    @AutoClose
-    private Bystander bystander;
-
-    @BeforeEach
-    void start(@TempDir Path site) throws Exception {
-        bystander = new Bystander(site);
-        node = bystander.node();
-    }
 
     @AfterEach
     void close() throws Exception {

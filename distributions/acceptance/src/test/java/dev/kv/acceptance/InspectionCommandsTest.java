@@ -5,41 +5,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
 import dev.kv.acceptance.harness.Ended;
-import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.TwoNodes;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The commands of {@code bin/kv} that only print: config, version, status, route and help. */
 @Timeout(120)
-class InspectionCommandsTest {
-    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-
-    @TempDir
-    private Path site;
-
-    @AutoClose
-    private NodeProcess foo;
-
-    @AutoClose
-    private NodeProcess bar;
-
-    @BeforeEach
-    void makeNodes() throws IOException {
-        foo = new NodeProcess(release, site, "foo");
-        bar = new NodeProcess(release, site, "bar");
-        NodeProcess.introduce(foo, bar);
-    }
+class InspectionCommandsTest extends TwoNodes {
 
     @Test
     void everyLayerOfTheConfigurationWinsOverTheOneBelow() throws Exception {

@@ -10,6 +10,7 @@ import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetSocketAddress;
@@ -45,6 +46,7 @@ class LargeValueReadersTest {
     @BeforeEach
     void start() throws Exception {
         foo = new NodeProcess(release, site, "foo");
+        foo.setJavaOptions("");
         foo.start();
     }
 
@@ -57,18 +59,6 @@ class LargeValueReadersTest {
         byte[] value = new byte[bytes];
         new Random(seed).nextBytes(value);
         return value;
-    }
-
-    private static byte[] head(String... words) {
-        StringBuilder request = new StringBuilder("*" + words.length + "\r\n");
-        for (String word : words) {
-            request.append('$')
-                    .append(word.length())
-                    .append("\r\n")
-                    .append(word)
-                    .append("\r\n");
-        }
-        return request.toString().getBytes(ISO_8859_1);
     }
 
     private static void set(InetSocketAddress clients, String key, byte[] value) throws IOException {
@@ -87,7 +77,7 @@ class LargeValueReadersTest {
         client.setReceiveBufferSize(receiveBufferBytes);
         client.setSoTimeout((int) Await.TIMEOUT.toMillis());
         client.connect(foo.clients());
-        client.getOutputStream().write(head("HGET", "b", key));
+        client.getOutputStream().write(RespClient.request("HGET", "b", key).getBytes(ISO_8859_1));
         return client;
     }
 

@@ -6,8 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.acceptance.harness.Ended;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
-import dev.kv.acceptance.harness.UnpackedRelease;
-import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.TwoNodes;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
@@ -22,37 +21,16 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** The commands of {@code bin/kv} that run, start, stop and restart a node, and its log. */
 @Timeout(120)
-class LifeCycleCommandsTest {
-    private static final String HALVES = "a..m=foo@h,n..z=bar@h";
+class LifeCycleCommandsTest extends TwoNodes {
 
-    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
     private final List<Long> background = new ArrayList<>();
-
-    @TempDir
-    private Path site;
-
-    @AutoClose
-    private NodeProcess foo;
-
-    @AutoClose
-    private NodeProcess bar;
-
-    @BeforeEach
-    void makeNodes() throws IOException {
-        foo = new NodeProcess(release, site, "foo");
-        bar = new NodeProcess(release, site, "bar");
-        NodeProcess.introduce(foo, bar);
-    }
 
     @AfterEach
     void endBackground() {

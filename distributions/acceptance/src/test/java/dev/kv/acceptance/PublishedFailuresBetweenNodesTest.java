@@ -8,46 +8,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
 import dev.kv.acceptance.harness.SecretFile;
-import dev.kv.acceptance.harness.UnpackedRelease;
-import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.TwoNodes;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Failures of the published system by tables and other nodes, each under its number, against processes of the combined release.
  */
 @Timeout(60)
-class PublishedFailuresBetweenNodesTest {
-    private static final String HALVES = "a..m=foo@h,n..z=bar@h";
+class PublishedFailuresBetweenNodesTest extends TwoNodes {
     private static final int MIB = 1024 * 1024;
-
-    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-
-    @TempDir
-    private Path site;
-
-    @AutoClose
-    private NodeProcess foo;
-
-    @AutoClose
-    private NodeProcess bar;
-
-    @BeforeEach
-    void makeNodes() throws IOException {
-        foo = new NodeProcess(release, site, "foo");
-        bar = new NodeProcess(release, site, "bar");
-        NodeProcess.introduce(foo, bar);
-    }
 
     @Test
     @DisplayName("5: no entry in the table")

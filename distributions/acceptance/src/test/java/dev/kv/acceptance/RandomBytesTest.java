@@ -4,9 +4,8 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.harness.Bystander;
 import dev.kv.acceptance.harness.HandmadePeer;
-import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.WithBystander;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -14,34 +13,19 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Random and nearly valid bytes at both listeners of a node. */
 @Timeout(120)
-class RandomBytesTest {
+class RandomBytesTest extends WithBystander {
     private static final Duration SHORT = Duration.ofSeconds(4);
     private static final Duration LONG = Duration.ofMinutes(2);
-
-    private NodeProcess node;
-
-    @AutoClose
-    private Bystander bystander;
-
-    @BeforeEach
-    void start(@TempDir Path site) throws Exception {
-        bystander = new Bystander(site);
-        node = bystander.node();
-    }
 
     private static byte[] noise(Random random, int lengthMax) {
         byte[] noise = new byte[random.nextInt(lengthMax)];

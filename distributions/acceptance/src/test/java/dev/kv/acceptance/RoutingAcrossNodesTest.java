@@ -2,45 +2,27 @@ package dev.kv.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kv.acceptance.harness.Cluster;
 import dev.kv.acceptance.harness.Cluster.Member;
+import dev.kv.acceptance.harness.ThreeMembers;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Requests of clients that other nodes run, while all is well. The first two stand in the published system too. */
 @Timeout(60)
-class RoutingAcrossNodesTest {
+class RoutingAcrossNodesTest extends ThreeMembers {
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
-    private static final String THIRDS = "a..i=foo@h,j..r=bar@h,s..z=baz@h";
-
-    private Cluster cluster;
-    private Member foo;
-    private Member bar;
-    private Member baz;
 
     @BeforeEach
-    void makeNodes(@TempDir Path folder) throws IOException {
-        cluster = new Cluster(folder, "foo", "bar", "baz");
-        foo = cluster.node("foo");
-        bar = cluster.node("bar");
-        baz = cluster.node("baz");
+    void configure() {
         // Nothing here may fail for want of time.
         cluster.set("kv.router.timeout", "20s");
-    }
-
-    @AfterEach
-    void close() {
-        cluster.close();
     }
 
     @Test

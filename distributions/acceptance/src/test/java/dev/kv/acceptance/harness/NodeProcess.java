@@ -38,7 +38,8 @@ public final class NodeProcess implements AutoCloseable {
     private final InetSocketAddress clients = new InetSocketAddress(InetAddress.getLoopbackAddress(), FreePorts.next());
     private final InetSocketAddress nodes = new InetSocketAddress(InetAddress.getLoopbackAddress(), FreePorts.next());
     private final Map<String, String> settings = new LinkedHashMap<>();
-    private final Map<String, String> environment = new HashMap<>();
+    private final Map<String, String> environment =
+            new HashMap<>(Map.of("KV_JAVA_OPTIONS", UnpackedRelease.SHORT_LIVED));
     private OptionalInt descriptorsMax = OptionalInt.empty();
     private Optional<Process> running = Optional.empty();
 
@@ -118,7 +119,10 @@ public final class NodeProcess implements AutoCloseable {
         settings.put(key, value);
     }
 
-    /** Gives its JVM flags that win over those of the release, from the next start on. */
+    /**
+     * Gives its JVM flags that win over those of the release, from the next start on, in place of
+     * {@link UnpackedRelease#SHORT_LIVED}.
+     */
     public void setJavaOptions(String options) {
         environment.put("KV_JAVA_OPTIONS", options);
     }

@@ -23,6 +23,11 @@ public record UnpackedRelease(Path home) {
     /** The flag of the JVM with which {@code kv start} makes no cache of classes; that takes some seconds. */
     public static final String WITHOUT_CLASS_CACHE = "-XX:AOTMode=off";
 
+    /**
+     * The flag of the JVM with which it compiles only once, and for most tests takes less time: a node of a test lives for seconds.
+     */
+    public static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
+
     private static final ConcurrentMap<Role, UnpackedRelease> SHARED = new ConcurrentHashMap<>();
 
     /** The role of a tarball. */

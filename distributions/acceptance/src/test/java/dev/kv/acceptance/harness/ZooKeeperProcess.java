@@ -51,7 +51,7 @@ public final class ZooKeeperProcess implements AutoCloseable {
     public void start() throws Exception {
         Path out = site.resolve("zookeeper.out");
         Process process = release.command(
-                        Map.of(),
+                        Map.of("KV_JAVA_OPTIONS", UnpackedRelease.SHORT_LIVED),
                         "zookeeper",
                         "--port",
                         String.valueOf(port),
