@@ -177,9 +177,9 @@ public final class OpenStorage implements Engine.Open {
     @Override
     public Engine.Copied backup(Path to) {
         try (Backup backup = Backup.begin(log.folder().path(), to)) {
-            log.rollOver();
+            log.tail().rollOver();
             awaitSync();
-            try (Pin pin = log.pinSealed()) {
+            try (Pin pin = log.tail().pinSealed()) {
                 for (Segment segment : pin.segments()) {
                     backup.take(segment);
                 }

@@ -205,7 +205,9 @@ class StorageTest {
 
         assertOk(put("b", "k", "v"));
 
-        assertThat(storage.log().synced()).isEqualTo(storage.log().appended()).isPositive();
+        assertThat(storage.log().tail().synced())
+                .isEqualTo(storage.log().tail().appended())
+                .isPositive();
     }
 
     /** They go to the disk as a whole, however little of them has changed. */
@@ -218,7 +220,7 @@ class StorageTest {
         });
         Segment large = last();
 
-        DataFolder.await(() -> storage.log().sealed().contains(large));
+        DataFolder.await(() -> storage.log().tail().sealed().contains(large));
         put("b", "k", "1");
         assertThat(last().pages().hasLargePieces()).isFalse();
         assertThat(get("b", "k")).isEqualTo(new Reply.Value(Bytes.of("1")));

@@ -33,7 +33,7 @@ final class Fields {
     /** Where the key of that hash is; {@link Index#NONE} if it is not there. */
     long find(Index index, int keyHash, Bytes key) {
         long location = index.next(keyHash, Index.NONE);
-        while (location != Index.NONE && !log.segment(location).hasKey(Log.offset(location), key.array())) {
+        while (location != Index.NONE && !log.segment(location).fields().hasKey(Log.offset(location), key.array())) {
             location = index.next(keyHash, location);
         }
         return location;
@@ -42,7 +42,8 @@ final class Fields {
     /** Where the key of that hash is which stands in a field of the log. */
     long find(Index index, int keyHash, Segment segment, long field) {
         long location = index.next(keyHash, Index.NONE);
-        while (location != Index.NONE && !segment.hasKeyOf(field, log.segment(location), Log.offset(location))) {
+        while (location != Index.NONE
+                && !segment.fields().hasKeyOf(field, log.segment(location), Log.offset(location))) {
             location = index.next(keyHash, location);
         }
         return location;
@@ -61,10 +62,10 @@ final class Fields {
         }
         Segment segment = log.segment(location);
         if (isLarge(segment, location)) {
-            return new Reply.LargeValue(segment.held(Log.offset(location), key.array()));
+            return new Reply.LargeValue(segment.fields().held(Log.offset(location), key.array()));
         }
-        Turn.check(segment.valueBytes(Log.offset(location)), limits);
-        return new Reply.Value(Bytes.owning(segment.value(Log.offset(location), key.array())));
+        Turn.check(segment.fields().valueBytes(Log.offset(location)), limits);
+        return new Reply.Value(Bytes.owning(segment.fields().value(Log.offset(location), key.array())));
     }
 
     /** The same as a part of a turn. */
@@ -72,14 +73,14 @@ final class Fields {
         long location = find(index, hash.of(key.array()), key);
         if (location != Index.NONE && isLarge(log.segment(location), location)) {
             turn.take(0);
-            return new Reply.LargeValue(log.segment(location).held(Log.offset(location), key.array()));
+            return new Reply.LargeValue(log.segment(location).fields().held(Log.offset(location), key.array()));
         }
         Bytes value = get(index, key, turn);
         return value == null ? Reply.ABSENT : new Reply.Value(value);
     }
 
     private static boolean isLarge(Segment segment, long location) {
-        return segment.valueBytes(Log.offset(location)) >= LARGE_MIN_BYTES;
+        return segment.fields().valueBytes(Log.offset(location)) >= LARGE_MIN_BYTES;
     }
 
     /**
@@ -94,8 +95,8 @@ final class Fields {
             return null;
         }
         Segment segment = log.segment(location);
-        turn.take(segment.valueBytes(Log.offset(location)));
-        return Bytes.owning(segment.value(Log.offset(location), key.array()));
+        turn.take(segment.fields().valueBytes(Log.offset(location)));
+        return Bytes.owning(segment.fields().value(Log.offset(location), key.array()));
     }
 
     /** What the field takes in the log in a record of its own. */
@@ -115,16 +116,17 @@ final class Fields {
     void draw(Index index, RandomGenerator random, Turn turn, View.Visitor visitor) {
         long location = index.draw(random);
         Segment segment = log.segment(location);
-        boolean _ = show(hash.of(segment.key(Log.offset(location))), location, turn, visitor);
+        boolean _ = show(hash.of(segment.fields().key(Log.offset(location))), location, turn, visitor);
     }
 
     private boolean show(int keyHash, long location, Turn turn, View.Visitor visitor) {
         Segment segment = log.segment(location);
         long field = Log.offset(location);
-        turn.take(segment.valueBytes(field));
+        turn.take(segment.fields().valueBytes(field));
         // The value first: whoever reads it checks the key, too.
-        Bytes value = Bytes.owning(segment.value(field));
-        return visitor.visit(Integer.toUnsignedLong(keyHash), Bytes.owning(segment.key(field)), value);
+        Bytes value = Bytes.owning(segment.fields().value(field));
+        return visitor.visit(
+                Integer.toUnsignedLong(keyHash), Bytes.owning(segment.fields().key(field)), value);
     }
 
     /** The field is no longer needed. */

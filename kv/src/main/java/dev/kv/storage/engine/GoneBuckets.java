@@ -100,7 +100,7 @@ final class GoneBuckets {
         private void setAside(InternalError sigbus) {
             for (long location : suspects) {
                 Segment segment = location == Index.NONE ? null : log.segment(location);
-                if (segment != null && !segment.isDamaged() && !segment.canRead(Log.offset(location))) {
+                if (segment != null && !segment.isDamaged() && !segment.fields().canRead(Log.offset(location))) {
                     segment.damaged(Damaged.unreadable(segment.path(), sigbus));
                 }
             }

@@ -123,7 +123,7 @@ public final class LiveEntries implements Rescue.Moves {
     private boolean move(Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
         return switch (scan.kind()) {
             case Layout.SET ->
-                bucket.index.replace(table.fields().hash().of(to.key(scan.entry())), fromLocation, toLocation);
+                bucket.index.replace(table.fields().hash().of(to.fields().key(scan.entry())), fromLocation, toLocation);
             case Layout.BUCKET -> {
                 boolean isIt = bucket.keptBy == fromLocation;
                 bucket.keptBy = isIt ? toLocation : bucket.keptBy;

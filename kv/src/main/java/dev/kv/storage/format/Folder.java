@@ -2,29 +2,24 @@ package dev.kv.storage.format;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.StandardOpenOption.CREATE;
-import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
 import dev.kv.router.config.BadStart;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** The folder in which a node keeps its buckets, held so that no other process uses it. {@code docs/format.md} lists its files. */
+/** The data folder of a node, locked so that no other process uses it. {@code docs/format.md} lists its files. */
 public final class Folder implements AutoCloseable {
     static final String LOCK = "lock";
     public static final String UNFINISHED = ".tmp";
@@ -136,58 +131,7 @@ public final class Folder implements AutoCloseable {
 
     /** Marks a folder as half restored: no node opens it until {@link Format#write}. */
     public static void beginRestored(Path path) throws IOException {
-        writeWhole(path.resolve(Format.FILE), "not restored to the end\n".getBytes(US_ASCII));
-    }
-
-    /** Reads at most this many bytes of a file, however long it is. */
-    static byte[] read(Path file, int maxBytes) throws IOException {
-        try (InputStream bytes = Files.newInputStream(file)) {
-            return bytes.readNBytes(maxBytes);
-        }
-    }
-
-    /** Replaces a file atomically: after a crash it has the new content or the old. */
-    public static void writeWhole(Path file, byte[] content) throws IOException {
-        Path unfinished = file.resolveSibling(file.getFileName() + UNFINISHED);
-        Files.deleteIfExists(unfinished);
-        try (FileChannel channel = FileChannel.open(
-                unfinished,
-                Set.of(CREATE_NEW, WRITE),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            ByteBuffer bytes = ByteBuffer.wrap(content);
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-        Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
-        sync(file.getParent());
-    }
-
-    /** Copies bytes of a file into a new one, readable by its owner alone, and forces that onto the disk. */
-    public static void copy(Path from, long offset, long bytes, Path to) throws IOException {
-        Files.deleteIfExists(to);
-        try (FileChannel source = FileChannel.open(from, READ);
-                FileChannel target = FileChannel.open(
-                        to,
-                        Set.of(CREATE_NEW, WRITE),
-                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            for (long at = 0; at < bytes; ) {
-                long more = source.transferTo(offset + at, bytes - at, target);
-                if (more <= 0) {
-                    throw new IOException(from + " ends before byte " + (offset + bytes));
-                }
-                at += more;
-            }
-            target.force(true);
-        }
-    }
-
-    /** Forces the entries of a folder onto the disk. */
-    public static void sync(Path path) throws IOException {
-        try (FileChannel channel = FileChannel.open(path, READ)) {
-            channel.force(true);
-        }
+        DurableFiles.replace(path.resolve(Format.FILE), "not restored to the end\n".getBytes(US_ASCII));
     }
 
     /** The segments in the folder by number, then by rewrite. */

@@ -52,7 +52,7 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
      */
     public static Format read(Path folder) throws IOException {
         Path file = folder.resolve(FILE);
-        String text = new String(Folder.read(file, MAX_BYTES), ISO_8859_1);
+        String text = new String(DurableFiles.read(file, MAX_BYTES), ISO_8859_1);
         Matcher any = ANY.matcher(text);
         if (any.matches() && Integer.parseInt(any.group(1)) > Layout.VERSION) {
             throw new BadStart(file + " is of format " + any.group(1) + ", and this release knows up to "
@@ -85,7 +85,7 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
                 new StringBuilder(TITLE + "%d\nseed %016x\nid %016x\n".formatted(Layout.VERSION, seed, id));
         ancestors.forEach(ancestor -> text.append("of %016x\n".formatted(ancestor)));
         text.append("check %s\n".formatted(SealedText.checksum(text.toString())));
-        Folder.writeWhole(folder.resolve(FILE), text.toString().getBytes(US_ASCII));
+        DurableFiles.replace(folder.resolve(FILE), text.toString().getBytes(US_ASCII));
     }
 
     /** The format of a folder that is restored from a backup of this one. */

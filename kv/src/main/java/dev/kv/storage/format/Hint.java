@@ -1,9 +1,7 @@
 package dev.kv.storage.format;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
-import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
-import static java.nio.file.StandardOpenOption.WRITE;
 
 import dev.kv.router.Bytes;
 import java.io.IOException;
@@ -13,10 +11,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.zip.CRC32C;
 
 /**
@@ -81,10 +77,7 @@ public record Hint(SegmentHeader of, long end) {
     }
 
     private boolean write(Folder folder, Scan scan, Path unfinished) throws IOException {
-        try (FileChannel channel = FileChannel.open(
-                unfinished,
-                Set.of(CREATE_NEW, WRITE),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+        try (FileChannel channel = DurableFiles.create(unfinished)) {
             Writer writer = new Writer(channel, folder, scan);
             return writer.write();
         }

@@ -80,7 +80,7 @@ public final class Mark implements AutoCloseable {
     }
 
     private static Optional<ByteBuffer> newest(Path file) throws IOException {
-        byte[] bytes = Folder.read(file, 2 * PLACE_BYTES);
+        byte[] bytes = DurableFiles.read(file, 2 * PLACE_BYTES);
         return newest(bytes, Layout.VERSION, PLACE_BYTES).or(() -> newest(bytes, 1, FIRST_PLACE_BYTES));
     }
 
@@ -115,7 +115,7 @@ public final class Mark implements AutoCloseable {
                 newest.filter(place -> isOf(place, id)).map(Mark::position).equals(last);
         if (last.isPresent() && !isThere) {
             turn = 0;
-            Folder.writeWhole(file, place(last.get(), turn, id).array());
+            DurableFiles.replace(file, place(last.get(), turn, id).array());
         }
         return new Mark(FileChannel.open(file, CREATE, READ, WRITE), id, turn, last);
     }

@@ -27,7 +27,7 @@ final class SealedText {
 
     /** Replaces a file as a whole. */
     static void write(Path file, String lines) throws IOException {
-        Folder.writeWhole(file, (lines + last(lines)).getBytes(US_ASCII));
+        DurableFiles.replace(file, (lines + last(lines)).getBytes(US_ASCII));
     }
 
     /** The lines before the last one; empty if the checksum is wrong. */
@@ -35,7 +35,7 @@ final class SealedText {
         if (Files.size(file) > MAX_BYTES) {
             return Optional.empty();
         }
-        String text = new String(Folder.read(file, MAX_BYTES), ISO_8859_1);
+        String text = new String(DurableFiles.read(file, MAX_BYTES), ISO_8859_1);
         int end = text.lastIndexOf(LAST);
         if (end < 0 || !text.substring(end).equals(last(text.substring(0, end)))) {
             return Optional.empty();

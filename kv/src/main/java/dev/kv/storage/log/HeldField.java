@@ -12,6 +12,7 @@ import java.util.zip.CRC32C;
 final class HeldField implements Held {
 
     private final Segment segment;
+    private final StoredFields fields;
     private final long field;
     private final int keyBytes;
     private final int valueBytes;
@@ -24,10 +25,11 @@ final class HeldField implements Held {
     private boolean isReleased;
 
     /**
-     * @param segment was {@linkplain Segment#pin pinned} for this value
+     * @param segment was {@linkplain Mapping#pin pinned} for this value
      */
     HeldField(Segment segment, long field, int keyBytes, int valueBytes) {
         this.segment = segment;
+        this.fields = segment.fields();
         this.field = field;
         this.keyBytes = keyBytes;
         this.valueBytes = valueBytes;
@@ -43,17 +45,17 @@ final class HeldField implements Held {
         try {
             if (checkedBytes == 0) {
                 part = new byte[Math.min(valueBytes, Mapped.PART_BYTES)];
-                segment.checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + keyBytes);
+                fields.checksum(crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + keyBytes);
             }
             int count = Math.min(maxBytes, valueBytes - checkedBytes);
-            segment.checksum(crc, valueAt() + checkedBytes, count, part, seen);
+            fields.checksum(crc, valueAt() + checkedBytes, count, part, seen);
             checkedBytes += count;
             if (checkedBytes < valueBytes) {
                 return Optional.empty();
             }
             part = new byte[0];
-            if (segment.checksum(field) != (int) crc.getValue()) {
-                return Optional.of(ReadFailure.reply(segment.damaged(field)));
+            if (fields.checksum(field) != (int) crc.getValue()) {
+                return Optional.of(ReadFailure.reply(fields.damaged(field)));
             }
             return Optional.of(Reply.OK);
         } catch (InternalError e) {
@@ -70,14 +72,14 @@ final class HeldField implements Held {
 
     @Override
     public ByteBuffer bytes() {
-        return segment.view(valueAt(), valueBytes);
+        return fields.view(valueAt(), valueBytes);
     }
 
     @Override
     public void release() {
         if (!isReleased) {
             isReleased = true;
-            segment.unpin();
+            segment.mapping().unpin();
         }
     }
 }

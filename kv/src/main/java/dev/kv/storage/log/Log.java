@@ -6,26 +6,22 @@ import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.Mark;
 import dev.kv.storage.format.SegmentHeader;
-import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The log: all records in the order in which they were written, in segments of which the last one is active: it is appended to. It is
- * all that a node keeps; the rest is made from it.
+ * The log: all records in the order in which they were written, in segments. Of these the last one is active: it is appended to. All
+ * else that a node knows of its buckets is made from it.
  *
- * <p>A location says where a record or a field is: a number that holds the id of a segment and the offset within. Any thread may call.
- *
- * <p>This class is long because one monitor guards all that it does: appending, beginning the next segment, the durable position, and
- * the last step of a {@link Rescue}.
+ * <p>A location is a number that holds the id of a segment and an offset in it: where a record or a field is. Any thread may call.
  */
 public final class Log {
     private static final Logger LOG = LoggerFactory.getLogger(Log.class);
@@ -33,39 +29,21 @@ public final class Log {
     /** A change of at least this part of the largest segment is written beside the log: copying it takes milliseconds. */
     private static final int BESIDE_PART = 16;
 
-    /** How many segments may be full and not yet on the disk before writers wait for the disk. */
-    private static final int UNSYNCED_MAX = 4;
-
-    /** How long the removal of files waits for a sync, in milliseconds. */
+    /** How long the removal of files waits for a sync, in milliseconds. It is tried again when compaction runs next. */
     private static final long SYNC_MAX_MILLIS = 10_000;
 
     private final Folder folder;
     private final Mark mark;
     private final long segmentMaxBytes;
     private final AtomicLong liveBytes = new AtomicLong();
+
+    /** The highest generation of a bucket. */
+    private final AtomicLong generation = new AtomicLong();
+
     private final Segments segments;
     private final Supply supply;
+    private final Tail tail;
     private final Listing listing;
-
-    /** What follows is guarded by this log's monitor, which is held for no longer than an append takes. */
-    private final List<Segment> unsynced = new ArrayList<>();
-
-    private Segment active;
-    private boolean isActiveForDeletes;
-    private Segment last;
-
-    /** The number of the last segment. */
-    private long number;
-
-    /** How many bytes were appended to segments that are no longer active. */
-    private long appendedToOthers;
-
-    private long synced;
-    private long generation;
-    private boolean hasNewFiles;
-    private boolean isClosed;
-    private String failure = "";
-    private Runnable syncDue = () -> {};
 
     /**
      * @param segmentMaxBytes the size of a segment in a large log; larger records have one of their own
@@ -79,7 +57,8 @@ public final class Log {
         Reserves reserves = new Reserves(folder);
         SegmentSizes sizes = new SegmentSizes(segments, liveBytes, segmentMaxBytes);
         this.supply = new Supply(folder, reserves, sizes, isSyncedAlways);
-        this.listing = new Listing(folder, reserves, this::listed);
+        this.tail = new Tail(folder, mark, segments, supply);
+        this.listing = new Listing(folder, reserves, tail::listed);
     }
 
     public static long location(Segment segment, long offset) {
@@ -114,35 +93,25 @@ public final class Log {
         return supply;
     }
 
+    /** The active segment, and what is not on the disk yet. */
+    public Tail tail() {
+        return tail;
+    }
+
     Listing listing() {
         return listing;
     }
 
-    /** Has the task run, quickly, when a {@link #sync} is due: a segment is full, or not written. Before the first write. */
-    void whenSyncDue(Runnable task) {
-        syncDue = task;
-    }
-
-    /** Adds a segment that was there before, behind those that were added. */
-    synchronized void add(Segment segment) {
-        segments.add(segment);
-        startAfter(segment.name().number());
-        last = segment;
-    }
-
-    /** New segments have higher numbers than this. */
-    synchronized void startAfter(long seen) {
-        number = Math.max(number, seen);
-    }
-
     /** A generation that no bucket had before. */
-    public synchronized long nextGeneration() {
-        return ++generation;
+    public long nextGeneration() {
+        return generation.incrementAndGet();
     }
 
-    /** Every later generation is higher. */
-    public synchronized void sawGeneration(long seen) {
-        generation = Math.max(generation, seen);
+    /** Every later generation is higher than this. */
+    public void sawGeneration(long seen) {
+        if (seen > generation.get()) {
+            generation.accumulateAndGet(seen, Math::max);
+        }
     }
 
     /**
@@ -152,29 +121,8 @@ public final class Log {
      * @return the location of the first one
      * @throws Refused if nothing was written
      */
-    public synchronized long append(boolean frees, Draft... change) throws Refused {
-        checkTaken();
-        long length = length(change);
-        while (!fits(length, frees)) {
-            if (unsynced.size() < UNSYNCED_MAX) {
-                roll(length, frees);
-            } else {
-                awaitDisk();
-                checkTaken();
-            }
-        }
-        long location = location(active, active.end());
-        try {
-            active.append(change);
-        } catch (IOException e) {
-            fail(e);
-            // Whoever syncs brings to safety what was written before.
-            syncDue.run();
-            throw failed();
-        }
-        active.space().count(change);
-        supply.appended(active.end());
-        return location;
+    public long append(boolean frees, Draft... change) throws Refused {
+        return tail.append(frees, length(change), change);
     }
 
     private static long length(Draft... change) throws Refused {
@@ -207,10 +155,10 @@ public final class Log {
             if (frees && Allocation.isNoSpace(e)) {
                 return append(true, change);
             }
-            throw refusal(e);
+            throw Refused.of(e, folder.path());
         }
         try {
-            return follow(file, end, change);
+            return tail.follow(file, end, change);
         } catch (Refused e) {
             remove(file);
             throw e;
@@ -225,173 +173,13 @@ public final class Log {
         }
     }
 
-    /** Makes the file of a change the last segment. */
-    private synchronized long follow(Path file, long end, Draft... change) throws Refused {
-        checkTaken();
-        while (unsynced.size() >= UNSYNCED_MAX) {
-            awaitDisk();
-            checkTaken();
-        }
-        SegmentName name = new SegmentName(number + 1, 0);
-        Segment segment;
-        try {
-            segment = Segment.allocated(file, name);
-        } catch (IOException e) {
-            throw refusal(e);
-        }
-        begin(segment);
-        try {
-            segment.moveTo(folder.log(name));
-        } catch (IOException e) {
-            segment.discard();
-            throw refusal(e);
-        }
-        segment.endAt(end);
-        segment.space().count(change);
-        take(segment);
-        appendedToOthers += end;
-        unsynced.add(segment);
-        return location(segment, SegmentHeader.BYTES);
-    }
-
-    private void fail(IOException e) {
-        failure = String.valueOf(e.getMessage());
-        notifyAll();
-    }
-
-    private void checkTaken() throws Refused {
-        if (!failure.isEmpty()) {
-            throw failed();
-        }
-        if (isClosed) {
-            throw new Refused(Word.ERR, "this node stops");
-        }
-    }
-
-    private Refused failed() {
-        return new Refused(
-                Word.ERR, "the disk failed (" + failure + "): writes are refused until what was written is safe again");
-    }
-
-    private Refused refusal(IOException e) {
-        return Refused.of(e, folder.path());
-    }
-
-    /** Whether there is room in the active segment. */
-    private boolean fits(long length, boolean frees) {
-        return active != null && active.capacity() - active.end() >= length && (frees || !isActiveForDeletes);
-    }
-
-    private void roll(long length, boolean frees) throws Refused {
-        Segment next;
-        try {
-            next = supply.next(new SegmentName(number + 1, 0), SegmentHeader.BYTES + length, frees);
-        } catch (NoRoomYet e) {
-            // The room behind the end of the active segment becomes free, and compaction may rewrite the segment.
-            if (active != null && active.end() > SegmentHeader.BYTES) {
-                endActive();
-                syncDue.run();
-            }
-            throw e;
-        }
-        begin(next);
-        take(next);
-        activate(next);
-    }
-
-    private void activate(Segment segment) {
-        active = segment;
-        isActiveForDeletes = segment != null && supply.isForDeletes(segment);
-        supply.active(segment);
-    }
-
-    /** Writes the header of a new segment. */
-    private void begin(Segment next) throws Refused {
-        boolean isLastThere = last != null && last.name().number() == number;
-        try {
-            // One that is not there any more, or was rewritten, is on the list of segments, which says more of it.
-            next.begin(folder.format().id(), number, isLastThere ? last.end() : 0);
-        } catch (IOException e) {
-            next.discard();
-            throw refusal(e);
-        }
-    }
-
-    /** Takes a segment in as the last one; none is active then. */
-    private void take(Segment next) {
-        endActive();
-        number = next.name().number();
-        segments.add(next);
-        last = next;
-        hasNewFiles = true;
-        syncDue.run();
-    }
-
-    /** No segment is active from now on. */
-    private void endActive() {
-        if (active != null) {
-            appendedToOthers += active.end();
-            unsynced.add(active);
-            activate(null);
-        }
-    }
-
-    private void awaitDisk() throws Refused {
-        try {
-            while (unsynced.size() >= UNSYNCED_MAX && failure.isEmpty() && !isClosed) {
-                wait();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new Refused(Word.ERR, "this node stops");
-        }
-    }
-
-    /** Position behind the last record, in bytes appended since this log was opened. */
-    public synchronized long appended() {
-        return appendedToOthers + (active == null ? 0 : active.end());
-    }
-
-    /** Durable position: how much of what was {@link #appended} is on the disk. */
-    public synchronized long synced() {
-        return synced;
-    }
-
-    /** The segments that are sealed and on the disk, in their order, up to the first that is not. */
-    public synchronized List<Segment> sealed() {
-        return segments.live().stream()
-                .takeWhile(segment -> segment != active && !unsynced.contains(segment))
-                .toList();
-    }
-
-    /** Pins those, so that all of them stay readable whatever becomes of them. */
-    public synchronized Pin pinSealed() {
-        return new Pin(sealed());
-    }
-
-    /** Ends the active segment: all that was written by now is in sealed ones after the next {@link #sync}. */
-    public synchronized void rollOver() {
-        if (active != null && active.end() > SegmentHeader.BYTES) {
-            endActive();
-        }
-    }
-
     /**
-     * Has what is written next go to segments without large pieces: little is written, and each sync would write such a piece as a whole.
+     * Has what is written next go to segments that were not cleared in large pieces: while little is written, each sync would write such
+     * a piece as a whole.
      */
     public void endLargePieces() {
         supply.endLargePieces();
-        synchronized (this) {
-            if (active != null && active.pages().hasLargePieces()) {
-                endActive();
-                syncDue.run();
-            }
-        }
-    }
-
-    /** Why the disk failed, so that writes are refused until a {@link Rescue} has succeeded; empty if it has not. */
-    synchronized String failure() {
-        return failure;
+        tail.endLargePieces();
     }
 
     /**
@@ -401,56 +189,36 @@ public final class Log {
      * @throws IOException if that failed: writes are refused from now on, until a {@link Rescue} has succeeded
      */
     boolean sync() throws IOException {
-        List<Segment> full;
-        Segment current;
-        Segment reached;
-        long end;
-        long target;
-        long currentGeneration;
-        boolean withFiles;
-        synchronized (this) {
-            if (!failure.isEmpty()) {
-                throw new IOException(failure);
-            }
-            if (appended() == synced && unsynced.isEmpty() && !hasNewFiles) {
-                return false;
-            }
-            full = List.copyOf(unsynced);
-            current = active;
-            reached = last;
-            end = reached.end();
-            target = appended();
-            currentGeneration = generation;
-            withFiles = hasNewFiles;
-            hasNewFiles = false;
+        Optional<Tail.Unsynced> unsynced = tail.unsynced();
+        if (unsynced.isEmpty()) {
+            return false;
         }
+        Tail.Unsynced due = unsynced.get();
         try {
-            for (Segment segment : full) {
-                segment.seal();
-            }
-            if (current != null) {
-                current.sync();
-            }
-            if (withFiles) {
-                folder.sync();
-            }
-            mark.set(new Mark.Position(reached.name().number(), end, currentGeneration));
+            force(due);
         } catch (IOException | RuntimeException | Error e) {
             IOException failed = e instanceof IOException io ? io : new IOException(e);
-            synchronized (this) {
-                fail(failed);
-            }
+            tail.fail(failed);
             throw failed;
         }
-        synchronized (this) {
-            unsynced.removeAll(full);
-            synced = target;
-            notifyAll();
-        }
-        if (!full.isEmpty()) {
+        tail.synced(due);
+        if (!due.full().isEmpty()) {
             listing.sealedMore();
         }
         return true;
+    }
+
+    private void force(Tail.Unsynced due) throws IOException {
+        for (Segment segment : due.full()) {
+            segment.seal();
+        }
+        if (due.active().isPresent()) {
+            due.active().get().sync();
+        }
+        if (due.hasNewFiles()) {
+            folder.sync();
+        }
+        mark.set(new Mark.Position(due.number(), due.end(), generation.get()));
     }
 
     /** Forces the mark that the last {@link #sync} set onto the disk. */
@@ -458,25 +226,13 @@ public final class Log {
         mark.sync();
     }
 
-    private synchronized SegmentList listed() {
-        List<Segment> live = segments.live();
-        List<Segment> sealed = sealed();
-        long through = sealed.size() == live.size()
-                ? number
-                : live.get(sealed.size()).name().number() - 1;
-        return SegmentList.of(
-                folder.format().id(),
-                through,
-                sealed.stream().map(Segment::entry).toList());
-    }
-
-    /** The end of all that was {@linkplain #add added}. */
-    synchronized Mark.Position reached() {
+    /** Where the segments end that existed when the log was opened. */
+    Mark.Position opened() {
         List<Segment> live = segments.live();
         return live.isEmpty()
-                ? new Mark.Position(0, 0, generation)
+                ? new Mark.Position(0, 0, generation.get())
                 : new Mark.Position(
-                        live.getLast().name().number(), live.getLast().end(), generation);
+                        live.getLast().name().number(), live.getLast().end(), generation.get());
     }
 
     /**
@@ -487,81 +243,15 @@ public final class Log {
      */
     public void removeRetired() throws IOException {
         if (segments.hasRetired()) {
-            awaitSynced(appended());
+            tail.awaitSynced(tail.appended(), SYNC_MAX_MILLIS);
             listing.writeInAnyCase();
             segments.removeRetired();
         }
     }
 
-    /** Waits until the durable position is at least this. */
-    private synchronized void awaitSynced(long target) throws IOException {
-        long from = System.nanoTime();
-        syncDue.run();
-        while (synced < target) {
-            long left = SYNC_MAX_MILLIS - (System.nanoTime() - from) / 1_000_000;
-            if (left <= 0 || isClosed) {
-                throw new IOException("what was written last is not on the disk yet, so that nothing older may go");
-            }
-            try {
-                wait(left);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("this node stops", e);
-            }
-        }
-    }
-
-    /** The segments that hold what is not known to be on the disk. */
-    synchronized List<Segment> doubtful() {
-        List<Segment> doubtful = new ArrayList<>(unsynced);
-        if (active != null) {
-            doubtful.add(active);
-        }
-        return doubtful.stream()
-                .filter(segment -> segment.end() > durableEnd(segment))
-                .toList();
-    }
-
-    /** Offset up to which a segment is known to be on the disk. */
-    long durableEnd(Segment segment) {
-        return mark.last()
-                .filter(position -> position.number() == segment.name().number())
-                .map(Mark.Position::offset)
-                .orElse((long) SegmentHeader.BYTES);
-    }
-
-    /** The number of the last segment. */
-    synchronized long lastNumber() {
-        return number;
-    }
-
-    /** Ends doubtful segments at their durable ends, puts those with copies of the rest behind all others, and takes writes again. */
-    synchronized void replaceDoubtful(List<Segment> doubtful, List<Segment> copies) {
-        endActive();
-        List<Segment> empty = new ArrayList<>();
-        List<Segment> shorter = new ArrayList<>();
-        for (Segment segment : doubtful) {
-            segment.endBefore(durableEnd(segment));
-            (segment.end() == SegmentHeader.BYTES ? empty : shorter).add(segment);
-        }
-        unsynced.clear();
-        segments.addUncut(shorter);
-        segments.replaceLast(empty, copies);
-        last = copies.isEmpty() ? segments.live().getLast() : copies.getLast();
-        number = Math.max(number, last.name().number());
-        segments.retire(empty);
-        hasNewFiles = true;
-        synced = appended();
-        failure = "";
-        notifyAll();
-    }
-
     /** Ends the writing; all that was written is on the disk then, unless that fails. After the thread that syncs has ended. */
     public void close() throws IOException {
-        synchronized (this) {
-            isClosed = true;
-            endActive();
-        }
+        tail.close();
         supply.close();
         boolean _ = sync();
         listing.writeNew();

@@ -63,7 +63,11 @@ final class Mapping implements AutoCloseable {
         return memory;
     }
 
-    /** See {@link Segment#pin}. */
+    /**
+     * Keeps the memory mapped until {@link #unpin}. Pins nest.
+     *
+     * @return false if it is closed, so that the location that led here is an old one
+     */
     boolean pin() {
         int count = pins;
         while (count >= 0 && !PINS.compareAndSet(this, count, count + 1)) {

@@ -16,7 +16,7 @@ import java.util.List;
  *       throw {@link IllegalStateException}, never anything worse, and {@link #isCutOff} says why. The reader ends with that.
  * </ul>
  *
- * <p>For one value on its way to a socket, {@link Segment#pin} and {@link Segment#unpin} do the same without an object.
+ * <p>For one value on its way to a socket, {@link Mapping#pin} and {@link Mapping#unpin} do the same without an object.
  */
 public final class Pin implements AutoCloseable {
     private final List<Segment> segments = new ArrayList<>();
@@ -24,7 +24,7 @@ public final class Pin implements AutoCloseable {
     /** Pins the segments that are still mapped. */
     Pin(Collection<Segment> wanted) {
         for (Segment segment : wanted) {
-            if (segment.pin()) {
+            if (segment.mapping().pin()) {
                 segments.add(segment);
             }
         }
@@ -37,12 +37,12 @@ public final class Pin implements AutoCloseable {
 
     /** Whether a segment was unmapped because it was pinned for too long. */
     public boolean isCutOff() {
-        return segments.stream().anyMatch(Segment::isClosed);
+        return segments.stream().anyMatch(segment -> segment.mapping().isClosed());
     }
 
     @Override
     public void close() {
-        segments.forEach(Segment::unpin);
+        segments.forEach(segment -> segment.mapping().unpin());
         segments.clear();
     }
 }

@@ -73,7 +73,7 @@ public final class Recovery {
      * @throws BadStart if something is missing of what was known to be on the disk
      */
     public Figures run() throws IOException {
-        log.startAfter(chain.lastNumber());
+        log.tail().startAfter(chain.lastNumber());
         chain.mark().ifPresent(position -> log.sawGeneration(position.generation()));
         for (SegmentName name : chain.others()) {
             LOG.info("{} does not count any more, and is removed", folder.log(name));
@@ -92,7 +92,7 @@ public final class Recovery {
         cutOff(chain.cut());
         folder.sync();
         log.listing().writeFirst(chain.list());
-        Reserves.writeInAnyCase(folder.path(), () -> mark.set(log.reached()));
+        Reserves.writeInAnyCase(folder.path(), () -> mark.set(log.opened()));
         mark.sync();
         Reserves.writeInAnyCase(folder.path(), folder::upgrade);
         for (SegmentName name : dropped.reversed()) {
@@ -123,7 +123,7 @@ public final class Recovery {
         segment.endAt(Math.min(part.end(), segment.capacity()));
         try {
             segment.header();
-            log.add(segment);
+            log.tail().add(segment);
             boolean isWhole = read(part, segment);
             settle(part, segment);
             return isWhole;

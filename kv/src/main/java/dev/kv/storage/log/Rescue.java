@@ -53,7 +53,7 @@ public final class Rescue {
      */
     void run() throws IOException {
         moves.settle();
-        List<Segment> doubtful = log.doubtful();
+        List<Segment> doubtful = log.tail().doubtful();
         List<Segment> fresh = new ArrayList<>();
         synchronized (listing) {
             try {
@@ -78,15 +78,15 @@ public final class Rescue {
                 log.segments().know(fresh.get(i));
                 moveAll(doubtful.get(i), fresh.get(i));
             }
-            log.replaceDoubtful(doubtful, fresh);
+            log.tail().replaceDoubtful(doubtful, fresh);
         }
     }
 
     /** Copies what is not known to be on the disk of a segment into a new one, which is sealed then. */
     private Segment copied(Segment doubtful, int index) throws IOException {
         // No segment behind the list has been rewritten: so this one does not count before it is on the list.
-        SegmentName name = new SegmentName(log.lastNumber() + 1 + index, 1);
-        long from = log.durableEnd(doubtful);
+        SegmentName name = new SegmentName(log.tail().lastNumber() + 1 + index, 1);
+        long from = log.tail().durableEnd(doubtful);
         Path file = folder.unfinished(name.toString());
         Segment copy = Segment.create(file, name, SegmentHeader.BYTES + doubtful.end() - from);
         try {
@@ -117,14 +117,16 @@ public final class Rescue {
         List<SegmentList.Entry> entries = new ArrayList<>();
         for (Segment segment : log.segments().live()) {
             entries.add(
-                    doubtful.contains(segment) ? segment.entry().endingAt(log.durableEnd(segment)) : segment.entry());
+                    doubtful.contains(segment)
+                            ? segment.entry().endingAt(log.tail().durableEnd(segment))
+                            : segment.entry());
         }
         fresh.forEach(segment -> entries.add(segment.entry()));
-        return SegmentList.of(folder.format().id(), log.lastNumber() + fresh.size(), entries);
+        return SegmentList.of(folder.format().id(), log.tail().lastNumber() + fresh.size(), entries);
     }
 
     private void moveAll(Segment from, Segment to) {
-        long shift = log.durableEnd(from) - SegmentHeader.BYTES;
+        long shift = log.tail().durableEnd(from) - SegmentHeader.BYTES;
         Scan scan = to.scanWritten();
         while (scan.next()) {
             while (scan.nextEntry()) {

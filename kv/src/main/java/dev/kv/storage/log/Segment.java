@@ -1,32 +1,27 @@
 package dev.kv.storage.log;
 
-import static java.nio.file.StandardOpenOption.CREATE_NEW;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
 
-import dev.kv.router.Held;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Draft;
+import dev.kv.storage.format.DurableFiles;
 import dev.kv.storage.format.Hint;
 import dev.kv.storage.format.Layout;
-import dev.kv.storage.format.Mapped;
 import dev.kv.storage.format.Scan;
 import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,7 +32,7 @@ import org.slf4j.LoggerFactory;
  * <p>A read of a segment that was {@linkplain #close closed} meanwhile throws an {@link IllegalStateException}, never anything
  * worse.
  *
- * <p>This class is long because all reads and writes of the file's bytes stand here, each with its check that the disk has them.
+ * <p>This class holds the file, what is appended to it, and its state; {@link StoredFields} reads keys and values.
  */
 public final class Segment implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Segment.class);
@@ -51,6 +46,7 @@ public final class Segment implements AutoCloseable {
     private final MemorySegment memory;
     private final Pages pages;
     private final Space space = new Space();
+    private final StoredFields fields;
 
     /** Append offset: where the next record goes. */
     private volatile long end;
@@ -74,6 +70,7 @@ public final class Segment implements AutoCloseable {
         this.memory = mapping.memory();
         this.pages = new Pages(memory, mapping.channel());
         this.end = end;
+        this.fields = new StoredFields(this, memory);
     }
 
     /** Makes a file with all blocks allocated and maps it; it has no header yet. */
@@ -94,17 +91,17 @@ public final class Segment implements AutoCloseable {
 
     /** Maps an existing file, with {@link #end} at its end. It holds no file descriptor. */
     public static Segment open(Path path, SegmentName name) throws IOException {
-        long bytes = Files.size(path);
-        return withoutDescriptor(map(name, path, bytes, bytes, Set.of(READ, WRITE)));
+        return open(path, name, Set.of(READ, WRITE));
     }
 
     /** Maps an existing file read-only, as {@link #open} does. */
     public static Segment openToRead(Path path, SegmentName name) throws IOException {
-        long bytes = Files.size(path);
-        return withoutDescriptor(map(name, path, bytes, bytes, Set.of(READ)));
+        return open(path, name, Set.of(READ));
     }
 
-    private static Segment withoutDescriptor(Segment segment) throws IOException {
+    private static Segment open(Path path, SegmentName name, Set<StandardOpenOption> access) throws IOException {
+        long bytes = Files.size(path);
+        Segment segment = map(name, path, bytes, bytes, access);
         segment.mapping.channel().close();
         return segment;
     }
@@ -189,21 +186,19 @@ public final class Segment implements AutoCloseable {
         return true;
     }
 
-    private boolean isBehindEnd(long offset) {
+    /** Whether an offset is behind all that readers may read. */
+    boolean isBehindEnd(long offset) {
         return offset > end && offset > tailEnd;
     }
 
-    /**
-     * Keeps the segment mapped until {@link #unpin}; see {@link Pin}. Any thread; pins nest.
-     *
-     * @return false if it is closed, so that the location that led here is an old one
-     */
-    boolean pin() {
-        return mapping.pin();
+    /** The memory that the file is mapped to; a pin on it keeps the segment readable, see {@link Pin}. */
+    Mapping mapping() {
+        return mapping;
     }
 
-    void unpin() {
-        mapping.unpin();
+    /** The keys and values in the segment. */
+    public StoredFields fields() {
+        return fields;
     }
 
     /** What the page cache holds of the file. */
@@ -302,19 +297,9 @@ public final class Segment implements AutoCloseable {
         return new IOException(path + ": Input/output error", sigbus);
     }
 
-    /** Copies all up to {@link #end} into a file that is made for its owner alone, and forces that onto the disk. */
+    /** Copies all up to {@link #end} as {@link DurableFiles#copy} does, also if the file was removed meanwhile. */
     public void copyTo(Path copy) throws IOException {
-        Files.deleteIfExists(copy);
-        try (FileChannel target = FileChannel.open(
-                copy,
-                Set.of(CREATE_NEW, WRITE),
-                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            ByteBuffer bytes = memory.asSlice(0, end).asByteBuffer();
-            while (bytes.hasRemaining()) {
-                target.write(bytes);
-            }
-            target.force(true);
-        }
+        DurableFiles.copy(memory.asSlice(0, end).asByteBuffer(), copy);
     }
 
     /**
@@ -334,167 +319,6 @@ public final class Segment implements AutoCloseable {
         } catch (InternalError e) {
             throw failure(e);
         }
-    }
-
-    public int keyBytes(long field) {
-        return Layout.keyBytes(memory, field);
-    }
-
-    public int valueBytes(long field) {
-        return Layout.valueBytes(memory, field);
-    }
-
-    /** Whether the field at the offset sets its key, and does not delete it. */
-    public boolean isSet(long field) {
-        return Layout.kind(memory, field) == Layout.SET;
-    }
-
-    /**
-     * Whether the field at the offset, whose key has the same hash, has this key.
-     *
-     * @throws Damaged if it does not because it is not what was written
-     */
-    public boolean hasKey(long field, byte[] key) throws Damaged {
-        long from = field + Layout.FIELD_KEY;
-        if (!isBehindEnd(from + key.length) && keyBytes(field) == key.length && isAt(from, key)) {
-            return true;
-        }
-        check(field);
-        return false;
-    }
-
-    /**
-     * Whether the field at the offset has the key of a field of another segment, or of this one, that has the same hash.
-     *
-     * @throws Damaged if it does not because one of them is not what was written
-     */
-    public boolean hasKeyOf(long field, Segment other, long otherField) throws Damaged {
-        int length = keyBytes(field);
-        long from = field + Layout.FIELD_KEY;
-        long otherFrom = otherField + Layout.FIELD_KEY;
-        if (other.keyBytes(otherField) == length
-                && length >= 0
-                && !isBehindEnd(from + length)
-                && !other.isBehindEnd(otherFrom + length)
-                && isAt(from, other.bytes(otherFrom, length))) {
-            return true;
-        }
-        check(field);
-        other.check(otherField);
-        return false;
-    }
-
-    public byte[] key(long field) {
-        return bytes(field + Layout.FIELD_KEY, keyBytes(field));
-    }
-
-    /**
-     * The value of the field at the offset.
-     *
-     * @param key its key, as it was found there
-     * @throws Damaged if the value, or what stands before it, is not what was written
-     */
-    public byte[] value(long field, byte[] key) {
-        int length = possibleValueBytes(field, key.length);
-        byte[] header = bytes(field, Layout.FIELD_KEY);
-        byte[] value = bytes(field + Layout.FIELD_KEY + key.length, length);
-        CRC32C crc = new CRC32C();
-        crc.update(header, Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
-        crc.update(key, 0, key.length);
-        crc.update(value, 0, length);
-        if ((int) Layout.ARRAY_INT.get(header, Layout.FIELD_CHECKSUM) != (int) crc.getValue()) {
-            throw damaged(field);
-        }
-        return value;
-    }
-
-    /**
-     * The value of the field at the offset; reads its key, too.
-     *
-     * @throws Damaged if the value, or what stands before it, is not what was written
-     */
-    public byte[] value(long field) {
-        check(field);
-        return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)), valueBytes(field));
-    }
-
-    /**
-     * The value of the field at the offset, uncopied. The segment is pinned until the value is released.
-     *
-     * @param key its key, as it was found there
-     * @throws Damaged if its length is impossible
-     */
-    public HeldField held(long field, byte[] key) {
-        int length = possibleValueBytes(field, key.length);
-        if (!pin()) {
-            throw new IllegalStateException("closed meanwhile: " + this);
-        }
-        return new HeldField(this, field, key.length, length);
-    }
-
-    /**
-     * The length of the value of a field, checked against the end of the segment.
-     *
-     * @throws Damaged if it is impossible
-     */
-    private int possibleValueBytes(long field, int keyBytes) {
-        int length = valueBytes(field);
-        if (length < 0 || isBehindEnd(field + Layout.FIELD_KEY + keyBytes + length)) {
-            throw damaged(field);
-        }
-        return length;
-    }
-
-    /** A part of the mapping, read-only. */
-    ByteBuffer view(long offset, int length) {
-        return memory.asSlice(offset, length).asReadOnly().asByteBuffer();
-    }
-
-    /** The checksum that the field at the offset was written with. */
-    int checksum(long field) {
-        return Layout.fieldChecksum(memory, field);
-    }
-
-    private void check(long field) {
-        if (isBehindEnd(field + Layout.FIELD_KEY)) {
-            // By whoever reads while that changes: the file may be cut off there, and a page have no place.
-            throw damaged(field);
-        }
-        int key = keyBytes(field);
-        int value = valueBytes(field);
-        if (key < 0
-                || value < 0
-                || isBehindEnd(field + Layout.FIELD_KEY + key + value)
-                || !isSound(field, key, value)) {
-            throw damaged(field);
-        }
-    }
-
-    public Damaged damaged(long field) {
-        return new Damaged(path, field, "a field is not the one that was written");
-    }
-
-    /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
-    public boolean isSound(long field, int key, int value) {
-        return Mapped.isSoundField(memory, field, key, value);
-    }
-
-    /** See {@link Mapped#checksum}. */
-    public void checksum(CRC32C crc, long offset, int length) {
-        Mapped.checksum(memory, crc, offset, length);
-    }
-
-    /** See {@link Mapped#checksum}. */
-    void checksum(CRC32C crc, long offset, int length, byte[] part, Held.Seen seen) {
-        Mapped.checksum(memory, crc, offset, length, part, seen);
-    }
-
-    public byte[] bytes(long offset, int length) {
-        return Mapped.bytes(memory, offset, length);
-    }
-
-    private boolean isAt(long offset, byte[] expected) {
-        return Mapped.isAt(memory, offset, expected, 0, expected.length);
     }
 
     /** Forces what was written onto the disk. Blocks for as long as that takes. By one thread at a time, as {@link #seal}. */
@@ -522,15 +346,6 @@ public final class Segment implements AutoCloseable {
         return Optional.ofNullable(damage);
     }
 
-    /** Whether the file holds a field, or the head of one, at an offset. */
-    public boolean canRead(long field) {
-        try (FileChannel file = FileChannel.open(path, READ)) {
-            return file.read(ByteBuffer.allocate(Layout.FIELD_KEY), field) == Layout.FIELD_KEY;
-        } catch (IOException unreadable) {
-            return false;
-        }
-    }
-
     /** Sets the segment aside: reads go on as far as they can, and compaction leaves the file as it is. */
     public synchronized void damaged(Damaged seen) {
         if (damage == null) {
@@ -549,21 +364,6 @@ public final class Segment implements AutoCloseable {
             }
             file.force(true);
         }
-    }
-
-    /** Whether the mapping has ended. */
-    boolean isClosed() {
-        return mapping.isClosed();
-    }
-
-    /** Ends the mapping unless it is pinned; returns whether it has ended. */
-    boolean isClosedUnpinned() {
-        return mapping.isClosedUnpinned();
-    }
-
-    /** Ends the mapping though it is pinned; returns whether this call ended it. */
-    boolean isCutOff() {
-        return mapping.isCutOff();
     }
 
     /** Ends the mapping, unless it has ended. Concurrent reads throw {@link IllegalStateException}. */

@@ -196,10 +196,11 @@ public final class Segments {
             for (Iterator<Removed> all = removed.iterator(); all.hasNext(); ) {
                 Removed next = all.next();
                 Segment segment = next.segment();
-                if (segment.isClosedUnpinned()) {
+                if (segment.mapping().isClosedUnpinned()) {
                     forget(segment);
                     all.remove();
-                } else if (System.nanoTime() - next.nanos() > pinMax.toNanos() && segment.isCutOff()) {
+                } else if (System.nanoTime() - next.nanos() > pinMax.toNanos()
+                        && segment.mapping().isCutOff()) {
                     LOG.warn(
                             "{}, which was replaced, is not read any further: that took longer than {}",
                             segment,

@@ -69,13 +69,13 @@ public final class Syncer {
         this.sync = sync;
         this.troubles = troubles;
         this.thread = new BackgroundThread("kv-sync", troubles, this::turn);
-        log.whenSyncDue(this::wake);
+        log.tail().whenSyncDue(this::wake);
         thread.start();
     }
 
     /** Completes with the reply to an appended write when it may be acknowledged. Any thread. */
     public CompletionStage<Reply> acknowledge(Reply reply) {
-        return sync.isAlways() && log.appended() != log.synced()
+        return sync.isAlways() && log.tail().appended() != log.tail().synced()
                 ? whenSynced(reply)
                 : CompletableFuture.completedFuture(reply);
     }
@@ -83,7 +83,7 @@ public final class Syncer {
     /** Completes with the reply when all that is appended by now is on the disk and all full segments are sealed. Any thread. */
     public CompletionStage<Reply> whenSynced(Reply reply) {
         Optional<CommandThread> from = CommandThread.current();
-        Waiting write = new Waiting(log.appended(), reply, new CompletableFuture<>(), from);
+        Waiting write = new Waiting(log.tail().appended(), reply, new CompletableFuture<>(), from);
         arrived.add(write);
         // Once for all that comes in one iteration of a thread, so that one sync does for them.
         from.ifPresentOrElse(this::wakeAfterIteration, thread::wake);
@@ -119,7 +119,7 @@ public final class Syncer {
     }
 
     private long turn() {
-        if (!log.failure().isEmpty()) {
+        if (!log.tail().failure().isEmpty()) {
             return isRescued() ? 0 : RETRY.toNanos();
         }
         long now = System.nanoTime();
@@ -146,7 +146,7 @@ public final class Syncer {
                 nanos.addAndGet(System.nanoTime() - from);
                 syncs.incrementAndGet();
             }
-            acknowledgeUntil(log.synced());
+            acknowledgeUntil(log.tail().synced());
             log.listing().writeNew();
             syncMark();
         } catch (IOException e) {
@@ -188,7 +188,7 @@ public final class Syncer {
     }
 
     private void fail(String why) {
-        acknowledgeUntil(log.synced());
+        acknowledgeUntil(log.tail().synced());
         takeArrived();
         Reply.Failed failed = new Reply.Failed(
                 Word.UNCERTAIN,
@@ -204,7 +204,7 @@ public final class Syncer {
     }
 
     private boolean isRescued() {
-        String failure = log.failure();
+        String failure = log.tail().failure();
         troubles.warn(REFUSED, "the disk failed (" + failure + ")");
         // Again and again: some were written before the failure, and come to wait now.
         fail(failure);
@@ -240,13 +240,13 @@ public final class Syncer {
     public synchronized void closed(Optional<IOException> failure) {
         isClosed = true;
         takeArrived();
-        acknowledgeUntil(log.synced());
+        acknowledgeUntil(log.tail().synced());
         failure.ifPresent(why -> fail(why.getMessage()));
     }
 
     private synchronized void answerArrived() {
         takeArrived();
-        acknowledgeUntil(log.synced());
+        acknowledgeUntil(log.tail().synced());
         fail("this node stops");
     }
 }

@@ -99,8 +99,9 @@ public final class Compaction {
     void runIfDue(boolean isShort, boolean isBusy) throws IOException {
         log.removeRetired();
         entries.countGone();
-        List<Segment> sealed =
-                log.sealed().stream().filter(segment -> !segment.isDamaged()).toList();
+        List<Segment> sealed = log.tail().sealed().stream()
+                .filter(segment -> !segment.isDamaged())
+                .toList();
         long garbage = sealed.stream().mapToLong(Segment::garbageBytes).sum();
         long tombstones = sealed.stream()
                 .mapToLong(segment -> segment.space().tombstoneBytes())
@@ -140,7 +141,7 @@ public final class Compaction {
      * @throws IOException if segments could not be rewritten; they are left as they are
      */
     void run(boolean isThorough) throws IOException {
-        List<Segment> sealed = log.sealed();
+        List<Segment> sealed = log.tail().sealed();
         failed.retain(sealed);
         log.removeRetired();
         // What stands in them must have come into force: a deleted field might seem to be needed still.

@@ -72,7 +72,7 @@ public final class Keeper {
         if (nanos < TURN.toNanos() && !isShort) {
             return;
         }
-        isBusy = log.appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
+        isBusy = log.tail().appended() - keptBytes > BUSY_BYTES * (nanos / 1e9);
         if (isBusy) {
             busyNanos = System.nanoTime();
         } else if (System.nanoTime() - busyNanos > CALM.toNanos()) {
@@ -84,7 +84,7 @@ public final class Keeper {
             tried("hints", () -> writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false));
         }
         keptNanos = System.nanoTime();
-        keptBytes = log.appended();
+        keptBytes = log.tail().appended();
     }
 
     private interface Work {
@@ -117,7 +117,7 @@ public final class Keeper {
      * @param isLast whether the node stops; else a segment that is mostly dead, and so rewritten soon, is left out
      */
     private void writeHints(long hintlessBytes, boolean isLast) throws IOException {
-        List<Segment> missing = log.sealed().stream()
+        List<Segment> missing = log.tail().sealed().stream()
                 .filter(segment -> !segment.hasHint() && !segment.isDamaged())
                 .filter(segment -> isLast || segment.garbageBytes() < segment.end() / 2)
                 .toList();

@@ -122,9 +122,9 @@ final class Rewrite {
         }
         for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
             long field = Log.offset(from[i]);
-            Bytes key = Bytes.owning(segment.key(field));
-            if (segment.isSet(field)) {
-                draft.set(key, Bytes.owning(segment.value(field, key.array())));
+            Bytes key = Bytes.owning(segment.fields().key(field));
+            if (segment.fields().isSet(field)) {
+                draft.set(key, Bytes.owning(segment.fields().value(field, key.array())));
             } else {
                 draft.delete(key);
             }

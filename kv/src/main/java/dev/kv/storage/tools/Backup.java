@@ -5,6 +5,7 @@ import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.EngineFailed;
 import dev.kv.storage.format.Damaged;
+import dev.kv.storage.format.DurableFiles;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Format;
 import dev.kv.storage.format.Manifest;
@@ -74,7 +75,7 @@ public final class Backup implements AutoCloseable {
                 if (!Folder.isEmpty(folder)) {
                     throw new EngineFailed(folder + " is not empty, and holds no backup: choose another folder");
                 }
-                Folder.writeWhole(own, Files.readAllBytes(data.resolve(Format.FILE)));
+                DurableFiles.replace(own, Files.readAllBytes(data.resolve(Format.FILE)));
             } else if (Format.read(folder).id() != Format.read(data).id()) {
                 throw new EngineFailed(folder + " holds a backup of another data folder, or of this one before it was"
                         + " restored: choose another folder");
@@ -135,7 +136,7 @@ public final class Backup implements AutoCloseable {
 
     /** Copies a segment up to its end, and its hint. The files are not removed meanwhile. */
     void take(SegmentName name, long bytes) throws IOException {
-        take(name.log(), bytes, copy -> Folder.copy(data.resolve(name.log()), 0, bytes, copy));
+        take(name.log(), bytes, copy -> DurableFiles.copy(data.resolve(name.log()), 0, bytes, copy));
         takeHint(name);
     }
 
@@ -153,7 +154,7 @@ public final class Backup implements AutoCloseable {
         Path hint = data.resolve(name.hint());
         if (Files.exists(hint)) {
             long bytes = Files.size(hint);
-            take(name.hint(), bytes, copy -> Folder.copy(hint, 0, bytes, copy));
+            take(name.hint(), bytes, copy -> DurableFiles.copy(hint, 0, bytes, copy));
         }
     }
 
@@ -204,7 +205,7 @@ public final class Backup implements AutoCloseable {
         for (String file : fresh) {
             check(file);
         }
-        Folder.sync(folder);
+        DurableFiles.sync(folder);
         Manifest manifest = new Manifest(files);
         manifest.write(folder);
         removeOthers();

@@ -52,7 +52,7 @@ final class Loss {
     }
 
     private Bytes bucket() {
-        return Bytes.owning(segment.bytes(range.from() + Layout.RECORD_NAME, nameBytes()));
+        return Bytes.owning(segment.fields().bytes(range.from() + Layout.RECORD_NAME, nameBytes()));
     }
 
     private int nameBytes() {
@@ -65,15 +65,15 @@ final class Loss {
 
     /** The fields whose keys are known: all if the header of the record is sound, else those that are sound themselves. */
     private List<Damage> fields() {
-        segment.checksum(crc, range.from() + Integer.BYTES, (int) head() - Integer.BYTES);
+        segment.fields().checksum(crc, range.from() + Integer.BYTES, (int) head() - Integer.BYTES);
         List<Long> offsets = new ArrayList<>();
         long at = range.from() + head();
         while (range.to() - at >= Layout.FIELD_KEY) {
             long bytes = sizeOf(at);
-            if (segment.keyBytes(at) < 0 || segment.valueBytes(at) < 0 || bytes > range.to() - at) {
+            if (segment.fields().keyBytes(at) < 0 || segment.fields().valueBytes(at) < 0 || bytes > range.to() - at) {
                 break;
             }
-            segment.checksum(crc, at, Layout.FIELD_KEY);
+            segment.fields().checksum(crc, at, Layout.FIELD_KEY);
             offsets.add(at);
             at += bytes;
         }
@@ -82,15 +82,19 @@ final class Loss {
         Bytes bucket = bucket();
         List<Damage> lost = new ArrayList<>();
         for (long offset : offsets) {
-            boolean isSound = segment.isSound(offset, segment.keyBytes(offset), segment.valueBytes(offset));
-            if ((isHeaderSound || isSound) && segment.keyBytes(offset) <= KEY_TOLD_MAX_BYTES) {
+            boolean isSound = segment.fields()
+                    .isSound(
+                            offset,
+                            segment.fields().keyBytes(offset),
+                            segment.fields().valueBytes(offset));
+            if ((isHeaderSound || isSound) && segment.fields().keyBytes(offset) <= KEY_TOLD_MAX_BYTES) {
                 lost.add(new Damage(
                         segment.path(),
                         isSound ? range.from() : offset,
                         isSound ? range.bytes() : sizeOf(offset),
                         isSound ? "the record of this change is damaged" : "this is not what was written",
                         Optional.of(bucket),
-                        Optional.of(Bytes.owning(segment.key(offset)))));
+                        Optional.of(Bytes.owning(segment.fields().key(offset)))));
             }
         }
         return lost;

@@ -6,6 +6,7 @@ import dev.kv.router.OperatorError;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.format.DurableFiles;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Mark;
 import dev.kv.storage.format.SegmentHeader;
@@ -175,8 +176,8 @@ public final class Repair {
         if (there > 0) {
             Path aside = folder.path().resolve(ASIDE);
             Folder.make(aside);
-            Folder.copy(chain.log(part), range.from(), there, aside.resolve(part.name() + "-" + range.from()));
-            Folder.sync(aside);
+            DurableFiles.copy(chain.log(part), range.from(), there, aside.resolve(part.name() + "-" + range.from()));
+            DurableFiles.sync(aside);
         }
     }
 

@@ -4,6 +4,7 @@ import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.router.spi.EngineFailed;
+import dev.kv.storage.format.DurableFiles;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Format;
 import dev.kv.storage.format.Manifest;
@@ -131,7 +132,7 @@ public final class StoredBackup {
                 }
                 Format format = Format.read(backup).restored();
                 listAll(data, format.id());
-                Folder.sync(data);
+                DurableFiles.sync(data);
                 format.write(data);
                 int files = manifest.files().size();
                 return new Copied(files, manifest.bytes(), files, manifest.bytes(), 0, 0, records);
@@ -157,7 +158,7 @@ public final class StoredBackup {
     }
 
     private static void restore(Path from, Path to, Manifest.Content content) throws IOException {
-        Folder.copy(from, 0, content.bytes(), to);
+        DurableFiles.copy(from, 0, content.bytes(), to);
         if (!content.isThatOf(to)) {
             throw new EngineFailed(
                     to + " is not what was just copied: check the disk, remove what is there, and try again");

@@ -112,7 +112,7 @@ class HeldFieldTest {
     }
 
     private void awaitSynced() {
-        while (storage.log().synced() < storage.log().appended()) {
+        while (storage.log().tail().synced() < storage.log().tail().appended()) {
             Thread.onSpinWait();
         }
     }

@@ -106,7 +106,7 @@ class MisplacedFilesTest {
         }
 
         private void awaitSynced() {
-            while (storage.log().synced() < storage.log().appended()) {
+            while (storage.log().tail().synced() < storage.log().tail().appended()) {
                 Thread.onSpinWait();
             }
         }

@@ -84,9 +84,9 @@ class PinTest {
     }
 
     private void seal() throws Refused {
-        storage.log().rollOver();
-        DataFolder.await(() ->
-                storage.log().sealed().size() == storage.log().segments().live().size());
+        storage.log().tail().rollOver();
+        DataFolder.await(() -> storage.log().tail().sealed().size()
+                == storage.log().segments().live().size());
     }
 
     /** Begins an export to somebody who takes no more than the first bytes until that may go on. */
@@ -149,17 +149,19 @@ class PinTest {
 
         assertThat(replaced).allSatisfy(segment -> {
             assertThat(segment.path()).doesNotExist();
-            assertThat(segment.isClosed()).isFalse();
+            assertThat(segment.mapping().isClosed()).isFalse();
         });
         assertWhole(export);
-        DataFolder.await(() -> replaced.stream().allMatch(Segment::isClosed));
+        DataFolder.await(
+                () -> replaced.stream().allMatch(segment -> segment.mapping().isClosed()));
     }
 
     @Test
     void anExportThatTakesTooLongIsCutOff() throws Exception {
         CompletableFuture<byte[]> export = exportWhileReplaced(Duration.ofSeconds(1));
 
-        DataFolder.await(() -> replaced.stream().allMatch(Segment::isClosed));
+        DataFolder.await(
+                () -> replaced.stream().allMatch(segment -> segment.mapping().isClosed()));
         goOn.countDown();
         assertThatThrownBy(export::join)
                 .cause()
@@ -189,7 +191,7 @@ class PinTest {
         }
         DataFolder.await(() -> !isPut());
         DataFolder.await(this::isPut);
-        DataFolder.await(() -> storage.log().sealed().contains(doubtful));
+        DataFolder.await(() -> storage.log().tail().sealed().contains(doubtful));
         storage.log().segments().cut(Duration.ofHours(1));
 
         assertThat(doubtful.end()).isLessThan(end);
@@ -224,7 +226,7 @@ class PinTest {
         seal();
         Path to = folder.resolve("backup");
         try (Backup backup = Backup.begin(folder.resolve("data"), to);
-                Pin pin = storage.log().pinSealed()) {
+                Pin pin = storage.log().tail().pinSealed()) {
             fill("second");
             storage.compact();
             assertThat(pin.segments())

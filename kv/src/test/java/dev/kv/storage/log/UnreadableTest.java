@@ -58,9 +58,9 @@ class UnreadableTest {
             DataFolder.put(storage, bucket, "key-" + i, "x".repeat(5_000));
         }
         Segment segment = storage.log().segments().live().getLast();
-        storage.log().rollOver();
+        storage.log().tail().rollOver();
         DataFolder.create(storage, "end of " + bucket);
-        DataFolder.await(() -> storage.log().sealed().contains(segment));
+        DataFolder.await(() -> storage.log().tail().sealed().contains(segment));
         return segment;
     }
 

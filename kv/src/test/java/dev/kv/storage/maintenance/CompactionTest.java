@@ -316,12 +316,12 @@ class CompactionTest {
         put("bucket-0", "key-0", "old");
         put("bucket-0", "key-1", "x".repeat(1_000));
         Segment first = storage.log().segments().live().getLast();
-        storage.log().rollOver();
+        storage.log().tail().rollOver();
         put("bucket-0", "key-1", "y");
-        DataFolder.await(() -> storage.log().sealed().contains(first));
-        long synced = storage.log().synced();
+        DataFolder.await(() -> storage.log().tail().sealed().contains(first));
+        long synced = storage.log().tail().synced();
         put("bucket-0", "key-0", "new");
-        assertThat(storage.log().appended()).isGreaterThan(synced);
+        assertThat(storage.log().tail().appended()).isGreaterThan(synced);
 
         storage.compact();
 
@@ -355,9 +355,10 @@ class CompactionTest {
         storage.compact();
         assertThat(data.resolve(second.log())).exists();
         delete("bucket-0", "key-3");
-        storage.log().rollOver();
+        storage.log().tail().rollOver();
         long syncedFrom = System.nanoTime();
-        while (storage.log().sealed().size() < storage.log().segments().live().size()) {
+        while (storage.log().tail().sealed().size()
+                < storage.log().segments().live().size()) {
             assertThat(System.nanoTime() - syncedFrom)
                     .isLessThan(Duration.ofSeconds(20).toNanos());
             Thread.onSpinWait();

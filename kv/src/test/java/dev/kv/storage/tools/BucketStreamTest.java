@@ -274,7 +274,7 @@ class BucketStreamTest {
                 }
             });
             for (int image = 0; !isOver.get(); image++) {
-                long appended = storage.log().appended();
+                long appended = storage.log().tail().appended();
                 assertThat(DataFolder.content(storage).get("b")).isIn(old, whole);
                 DataFolder killed = new DataFolder(site.resolve("killed-" + image));
                 DataFolder.image(data.path(), killed.path());

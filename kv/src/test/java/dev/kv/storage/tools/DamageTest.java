@@ -104,7 +104,7 @@ class DamageTest {
     }
 
     private void awaitSynced() {
-        while (storage.log().synced() < storage.log().appended()) {
+        while (storage.log().tail().synced() < storage.log().tail().appended()) {
             Thread.onSpinWait();
         }
     }

@@ -195,7 +195,7 @@ class StrangeFilesTest {
             for (int i = 0; i < 300; i++) {
                 DataFolder.put(storage, "a", "more-" + i, "x".repeat(1_000));
             }
-            while (storage.log().synced() < storage.log().appended()) {
+            while (storage.log().tail().synced() < storage.log().tail().appended()) {
                 Thread.onSpinWait();
             }
             DataFolder.image(data.path(), killed.path());

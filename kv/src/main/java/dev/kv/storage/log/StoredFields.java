@@ -1,0 +1,198 @@
+package dev.kv.storage.log;
+
+import static java.nio.file.StandardOpenOption.READ;
+
+import dev.kv.router.Held;
+import dev.kv.storage.format.Damaged;
+import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Mapped;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.zip.CRC32C;
+
+/**
+ * The keys and values in a segment, each read at the offset of its field. What is read was checked against its checksum where the
+ * method says so. Any thread; a read of a segment that was closed meanwhile throws an {@link IllegalStateException}, and one of a page
+ * that the disk does not give an {@link InternalError}.
+ */
+public final class StoredFields {
+    private final Segment segment;
+    private final MemorySegment memory;
+
+    StoredFields(Segment segment, MemorySegment memory) {
+        this.segment = segment;
+        this.memory = memory;
+    }
+
+    public int keyBytes(long field) {
+        return Layout.keyBytes(memory, field);
+    }
+
+    public int valueBytes(long field) {
+        return Layout.valueBytes(memory, field);
+    }
+
+    /** Whether the field at the offset sets its key, and does not delete it. */
+    public boolean isSet(long field) {
+        return Layout.kind(memory, field) == Layout.SET;
+    }
+
+    /**
+     * Whether the field at the offset, whose key has the same hash, has this key.
+     *
+     * @throws Damaged if it does not because it is not what was written
+     */
+    public boolean hasKey(long field, byte[] key) throws Damaged {
+        long from = field + Layout.FIELD_KEY;
+        if (!segment.isBehindEnd(from + key.length) && keyBytes(field) == key.length && isAt(from, key)) {
+            return true;
+        }
+        check(field);
+        return false;
+    }
+
+    /**
+     * Whether the field at the offset has the key of a field of another segment, or of this one, that has the same hash.
+     *
+     * @throws Damaged if it does not because one of them is not what was written
+     */
+    public boolean hasKeyOf(long field, Segment other, long otherField) throws Damaged {
+        int length = keyBytes(field);
+        long from = field + Layout.FIELD_KEY;
+        long otherFrom = otherField + Layout.FIELD_KEY;
+        if (other.fields().keyBytes(otherField) == length
+                && length >= 0
+                && !segment.isBehindEnd(from + length)
+                && !other.isBehindEnd(otherFrom + length)
+                && isAt(from, other.fields().bytes(otherFrom, length))) {
+            return true;
+        }
+        check(field);
+        other.fields().check(otherField);
+        return false;
+    }
+
+    public byte[] key(long field) {
+        return bytes(field + Layout.FIELD_KEY, keyBytes(field));
+    }
+
+    /**
+     * The value of the field at the offset.
+     *
+     * @param key its key, as it was found there
+     * @throws Damaged if the value, or what stands before it, is not what was written
+     */
+    public byte[] value(long field, byte[] key) {
+        int length = possibleValueBytes(field, key.length);
+        byte[] header = bytes(field, Layout.FIELD_KEY);
+        byte[] value = bytes(field + Layout.FIELD_KEY + key.length, length);
+        CRC32C crc = new CRC32C();
+        crc.update(header, Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
+        crc.update(key, 0, key.length);
+        crc.update(value, 0, length);
+        if ((int) Layout.ARRAY_INT.get(header, Layout.FIELD_CHECKSUM) != (int) crc.getValue()) {
+            throw damaged(field);
+        }
+        return value;
+    }
+
+    /**
+     * The value of the field at the offset; reads its key, too.
+     *
+     * @throws Damaged if the value, or what stands before it, is not what was written
+     */
+    public byte[] value(long field) {
+        check(field);
+        return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)), valueBytes(field));
+    }
+
+    /**
+     * The value of the field at the offset, uncopied. The segment is pinned until the value is released.
+     *
+     * @param key its key, as it was found there
+     * @throws Damaged if its length is impossible
+     */
+    public HeldField held(long field, byte[] key) {
+        int length = possibleValueBytes(field, key.length);
+        if (!segment.mapping().pin()) {
+            throw new IllegalStateException("closed meanwhile: " + segment);
+        }
+        return new HeldField(segment, field, key.length, length);
+    }
+
+    /**
+     * The length of the value of a field, checked against the end of the segment.
+     *
+     * @throws Damaged if it is impossible
+     */
+    private int possibleValueBytes(long field, int keyBytes) {
+        int length = valueBytes(field);
+        if (length < 0 || segment.isBehindEnd(field + Layout.FIELD_KEY + keyBytes + length)) {
+            throw damaged(field);
+        }
+        return length;
+    }
+
+    /** A part of the mapping, read-only. */
+    ByteBuffer view(long offset, int length) {
+        return memory.asSlice(offset, length).asReadOnly().asByteBuffer();
+    }
+
+    /** The checksum that the field at the offset was written with. */
+    int checksum(long field) {
+        return Layout.fieldChecksum(memory, field);
+    }
+
+    private void check(long field) {
+        if (segment.isBehindEnd(field + Layout.FIELD_KEY)) {
+            // By whoever reads while that changes: the file may be cut off there, and a page have no place.
+            throw damaged(field);
+        }
+        int key = keyBytes(field);
+        int value = valueBytes(field);
+        if (key < 0
+                || value < 0
+                || segment.isBehindEnd(field + Layout.FIELD_KEY + key + value)
+                || !isSound(field, key, value)) {
+            throw damaged(field);
+        }
+    }
+
+    public Damaged damaged(long field) {
+        return new Damaged(segment.path(), field, "a field is not the one that was written");
+    }
+
+    /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
+    public boolean isSound(long field, int key, int value) {
+        return Mapped.isSoundField(memory, field, key, value);
+    }
+
+    /** See {@link Mapped#checksum}. */
+    public void checksum(CRC32C crc, long offset, int length) {
+        Mapped.checksum(memory, crc, offset, length);
+    }
+
+    /** See {@link Mapped#checksum}. */
+    void checksum(CRC32C crc, long offset, int length, byte[] part, Held.Seen seen) {
+        Mapped.checksum(memory, crc, offset, length, part, seen);
+    }
+
+    public byte[] bytes(long offset, int length) {
+        return Mapped.bytes(memory, offset, length);
+    }
+
+    private boolean isAt(long offset, byte[] expected) {
+        return Mapped.isAt(memory, offset, expected, 0, expected.length);
+    }
+
+    /** Whether the disk gives the head of the field at an offset: it is read from the file, not from the mapping. */
+    public boolean canRead(long field) {
+        try (FileChannel file = FileChannel.open(segment.path(), READ)) {
+            return file.read(ByteBuffer.allocate(Layout.FIELD_KEY), field) == Layout.FIELD_KEY;
+        } catch (IOException unreadable) {
+            return false;
+        }
+    }
+}
