@@ -2,9 +2,15 @@ package dev.kv.router;
 
 import java.util.List;
 
-/** The size of replies, by which an I/O loop leaves the long ones to another thread: turning them into bytes takes longer than a turn. */
+/**
+ * Which replies are long, and which commands may get one. Both doors of a node ask here: the clients' and that of other nodes.
+ *
+ * <p>A reply that {@link #mayFollow} a command is bounded in three places. While earlier ones take all of the door's memory, the
+ * command waits or is refused. The storage counts what it gathers, from the sizes in its index first, and ends the command when that
+ * is more than a reply may hold. A reply that {@link #is} long is turned into bytes off the I/O loop.
+ */
 public final class LongReply {
-    /** A loop turns as many values, of as many bytes, into bytes of a message in some 0.2 ms. */
+    /** More values, or more bytes in memory, than an I/O loop turns into bytes of a message by itself: other connections wait meanwhile. */
     private static final int VALUES_MAX = 4096;
 
     private static final long BYTES_MAX = 1L << 20;
@@ -14,16 +20,41 @@ public final class LongReply {
 
     private LongReply() {}
 
+    /**
+     * Whether the reply to a command may be long, and is in memory as a whole before it is sent. The large value of a {@link Command.Get}
+     * is not: it is sent from the log.
+     */
+    public static boolean mayFollow(Command command) {
+        return switch (command) {
+            case Command.GetAll _,
+                    Command.Content _,
+                    Command.Sample _,
+                    Command.Scan _,
+                    Command.Batch _,
+                    Command.Names _ -> true;
+            // Each write by itself: one that returns values may be long.
+            case Command.Create _,
+                    Command.Put _,
+                    Command.Delete _,
+                    Command.SetAll _,
+                    Command.DeleteAll _,
+                    Command.Add _,
+                    Command.AddDecimal _,
+                    Command.Drop _,
+                    Command.Get _,
+                    Command.Measure _,
+                    Command.Size _,
+                    Command.Count _,
+                    Command.Rename _,
+                    Command.Route _ -> false;
+        };
+    }
+
     /** Whether a loop leaves the reply to another thread. */
     public static boolean is(Reply reply) {
         return switch (reply) {
-            case Reply.Values(List<Bytes> values) -> isLong(values);
-            case Reply.Page(long _, List<Bytes> values) -> isLong(values);
-            case Reply.Names names -> names.names().size() + names.owners().size() > VALUES_MAX;
-            case Reply.Many(List<Reply> replies) ->
-                replies.size() > VALUES_MAX
-                        || bytes(reply) > BYTES_MAX
-                        || replies.stream().anyMatch(LongReply::is);
+            case Reply.Values _, Reply.Page _, Reply.Names _, Reply.Many _ ->
+                values(reply) > VALUES_MAX || bytes(reply) > BYTES_MAX;
             case Reply.Ok _,
                     Reply.NotFound _,
                     Reply.Absent _,
@@ -35,8 +66,29 @@ public final class LongReply {
         };
     }
 
-    private static boolean isLong(List<Bytes> values) {
-        return values.size() > VALUES_MAX || bytes(values) > BYTES_MAX;
+    /** How many values a reply holds, those of nested replies included. */
+    private static long values(Reply reply) {
+        return switch (reply) {
+            case Reply.Values(List<Bytes> values) -> values.size();
+            case Reply.Page(long _, List<Bytes> values) -> values.size();
+            case Reply.Names names ->
+                (long) names.names().size() + names.owners().size();
+            case Reply.Many(List<Reply> replies) -> {
+                long values = 0;
+                for (Reply one : replies) {
+                    values += values(one);
+                }
+                yield values;
+            }
+            case Reply.Ok _,
+                    Reply.NotFound _,
+                    Reply.Absent _,
+                    Reply.Value _,
+                    Reply.LargeValue _,
+                    Reply.Amount _,
+                    Reply.Way _,
+                    Reply.Failed _ -> 1;
+        };
     }
 
     /** The memory that a reply takes, roughly; held values take none. */

@@ -3,6 +3,7 @@ package dev.kv.server;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
@@ -247,29 +248,10 @@ final class ClientConnection extends AnsweringConnection {
         return out.toPieces();
     }
 
-    /** Whether the reply may take much memory: such a command is refused while clients hold all that there is. */
-    private static boolean mayTakeMemory(Command command) {
-        return switch (command) {
-            case Command.Content _,
-                    Command.GetAll _,
-                    Command.Sample _,
-                    Command.Scan _,
-                    Command.Batch _,
-                    Command.Names _ -> true;
-            case Command.Get _,
-                    Command.Measure _,
-                    Command.Size _,
-                    Command.Write _,
-                    Command.Rename _,
-                    Command.Count _,
-                    Command.Route _ -> false;
-        };
-    }
-
     /** Runs a command on one bucket. A reply that is ready at once, with none before it, is written without a future. */
     private void runOne(Question.One one, boolean version3) {
         Command command = one.command();
-        if (mayTakeMemory(command) && budget().isSpent()) {
+        if (LongReply.mayFollow(command) && budget().isSpent()) {
             refuseForMemory();
             return;
         }

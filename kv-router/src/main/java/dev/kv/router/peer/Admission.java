@@ -1,6 +1,6 @@
 package dev.kv.router.peer;
 
-import dev.kv.router.Command;
+import dev.kv.router.LongReply;
 import dev.kv.router.Request;
 import dev.kv.router.net.Loop;
 import java.util.ArrayDeque;
@@ -50,7 +50,7 @@ final class Admission {
             size++;
             return false;
         }
-        if (buildsLongReply(request.command()) && (isTurnOver || !waiting.isEmpty() || replies.isFull())) {
+        if (LongReply.mayFollow(request.command()) && (isTurnOver || !waiting.isEmpty() || replies.isFull())) {
             waiting.computeIfAbsent(request.stream(), _ -> new ArrayDeque<>()).add(new Waiting(number, request));
             size++;
             advance();
@@ -58,25 +58,6 @@ final class Admission {
         }
         run.accept(request, number);
         return true;
-    }
-
-    /** Whether all of a long reply is in memory before it is sent; a single value stays where it is kept until then. */
-    private static boolean buildsLongReply(Command command) {
-        return switch (command) {
-            case Command.GetAll _,
-                    Command.Content _,
-                    Command.Sample _,
-                    Command.Scan _,
-                    Command.Batch _,
-                    Command.Names _ -> true;
-            case Command.Get _,
-                    Command.Measure _,
-                    Command.Size _,
-                    Command.Count _,
-                    Command.Route _,
-                    Command.Rename _,
-                    Command.Write _ -> false;
-        };
     }
 
     /** A reply was built that waits to be sent. The result is to be run when it is gone. */
@@ -98,7 +79,7 @@ final class Admission {
             ArrayDeque<Waiting> queue = queues.next();
             while (!queue.isEmpty()) {
                 Waiting next = queue.peek();
-                if (buildsLongReply(next.request().command()) && !takesTurn()) {
+                if (LongReply.mayFollow(next.request().command()) && !takesTurn()) {
                     return;
                 }
                 queue.remove();

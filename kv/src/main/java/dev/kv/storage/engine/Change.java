@@ -316,7 +316,7 @@ final class Change implements Edit {
 
     @Override
     public void set(Bytes key, Bytes value) {
-        turn.take(value.size());
+        turn.take((long) key.size() + value.size());
         Pending change = known(key);
         if (change == null) {
             change = added(key);
@@ -329,7 +329,7 @@ final class Change implements Edit {
 
     @Override
     public void delete(Bytes key) {
-        turn.take(0);
+        turn.take(key.size());
         Pending change = known(key);
         if (change == null) {
             change = added(key);

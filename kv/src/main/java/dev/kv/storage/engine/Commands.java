@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** What commands do to buckets: {@link Reads} and {@link Writes} say it for one bucket. */
 public final class Commands {
@@ -21,6 +22,9 @@ public final class Commands {
     private final Buckets buckets;
     private final Turn.Limits limits;
     private final long replyMaxBytes;
+
+    /** What the reply to one command may hold; made only for commands that return values. */
+    private final Supplier<ReplyRoom> newRoom = this::room;
 
     /**
      * @param limits what {@link #run} may touch
@@ -58,7 +62,7 @@ public final class Commands {
             return switch (command) {
                 case Command.Get get -> buckets.get(get.bucket(), get.key());
                 case Command.Read read -> buckets.read(read.bucket(), look(read));
-                case Command.Write write -> buckets.edit(write.bucket(), edit -> Writes.change(edit, write));
+                case Command.Write write -> buckets.edit(write.bucket(), edit -> Writes.change(edit, write, newRoom));
                 case Command.Batch batch when batch.isRead() -> buckets.read(batch.bucket(), look(batch));
                 case Command.Batch batch -> buckets.edit(batch.bucket(), change(batch));
                 case Command.Rename rename -> rename(rename);
@@ -81,7 +85,7 @@ public final class Commands {
         return switch (command) {
             case Command.Read read -> reading(read.bucket(), look(read));
             case Command.Batch batch when batch.isRead() -> reading(batch.bucket(), look(batch));
-            case Command.Write write -> changing(write.bucket(), edit -> Writes.change(edit, write));
+            case Command.Write write -> changing(write.bucket(), edit -> Writes.change(edit, write, newRoom));
             case Command.Batch batch -> changing(batch.bucket(), change(batch));
             case Command.Survey survey ->
                 new Large(() -> replied(() -> survey(survey, Turn.Limits.NONE)), Optional.empty(), () -> {});
@@ -138,7 +142,7 @@ public final class Commands {
         return switch (command) {
             // Nothing is held while the change may still be refused, or waits for the disk.
             case Command.Read read -> Held.flat(Reads.look(edit, read, room));
-            case Command.Write write -> Writes.change(edit, write);
+            case Command.Write write -> Writes.change(edit, write, () -> room);
             case Command.Batch _, Command.Rename _, Command.Survey _, Command.Route _ ->
                 throw new IllegalArgumentException("no command of a batch: " + command);
         };

@@ -64,7 +64,7 @@ final class Fields {
         if (isLarge(segment, location)) {
             return new Reply.LargeValue(segment.fields().held(Log.offset(location), key.array()));
         }
-        Turn.check(segment.fields().valueBytes(Log.offset(location)), limits);
+        Turn.check((long) key.size() + segment.fields().valueBytes(Log.offset(location)), limits);
         return new Reply.Value(Bytes.owning(segment.fields().value(Log.offset(location), key.array())));
     }
 
@@ -72,7 +72,7 @@ final class Fields {
     Reply read(Index index, Bytes key, Turn turn) {
         long location = find(index, hash.of(key.array()), key);
         if (location != Index.NONE && isLarge(log.segment(location), location)) {
-            turn.take(0);
+            turn.take(key.size());
             return new Reply.LargeValue(log.segment(location).fields().held(Log.offset(location), key.array()));
         }
         Bytes value = get(index, key, turn);
@@ -91,11 +91,11 @@ final class Fields {
     Bytes get(Index index, Bytes key, Turn turn) {
         long location = find(index, hash.of(key.array()), key);
         if (location == Index.NONE) {
-            turn.take(0);
+            turn.take(key.size());
             return null;
         }
         Segment segment = log.segment(location);
-        turn.take(segment.fields().valueBytes(Log.offset(location)));
+        turn.take((long) key.size() + segment.fields().valueBytes(Log.offset(location)));
         return Bytes.owning(segment.fields().value(Log.offset(location), key.array()));
     }
 
@@ -122,7 +122,7 @@ final class Fields {
     private boolean show(int keyHash, long location, Turn turn, View.Visitor visitor) {
         Segment segment = log.segment(location);
         long field = Log.offset(location);
-        turn.take(segment.fields().valueBytes(field));
+        turn.take((long) segment.fields().keyBytes(field) + segment.fields().valueBytes(field));
         // The value first: whoever reads it checks the key, too.
         Bytes value = Bytes.owning(segment.fields().value(field));
         return visitor.visit(

@@ -1,7 +1,7 @@
 package dev.kv.storage.engine;
 
 /**
- * What one command may touch on the thread that called, so that others wait a bounded time: keys, and bytes of values. A command
+ * What one command may touch on the thread that called, so that others wait a bounded time: keys, and bytes of keys and values. A command
  * that touches more ends with {@link TooMuch}, has changed nothing then, and begins anew on a thread for such commands.
  */
 public final class Turn {
@@ -12,7 +12,7 @@ public final class Turn {
      * The bounds of a turn.
      *
      * @param keys how many keys or buckets it touches at most
-     * @param bytes how many bytes of values
+     * @param bytes how many bytes of keys and values
      */
     public record Limits(int keys, long bytes) {
         static final Limits NONE = new Limits(Integer.MAX_VALUE, Long.MAX_VALUE);
@@ -38,13 +38,14 @@ public final class Turn {
     }
 
     /**
-     * A key is touched, and a value of so many bytes.
+     * A key is touched.
      *
+     * @param ofBytes the bytes of the key and of its value, as far as they are read or written
      * @throws TooMuch if the turn has no room for it
      */
-    void take(long valueBytes) {
+    void take(long ofBytes) {
         keys--;
-        bytes -= valueBytes;
+        bytes -= ofBytes;
         if ((keys | bytes) < 0) {
             throw new TooMuch();
         }
@@ -63,9 +64,9 @@ public final class Turn {
         }
     }
 
-    /** Ends the command if one value alone is more than a turn. */
-    static void check(long valueBytes, Limits limits) {
-        if (valueBytes > limits.bytes) {
+    /** Ends the command if one key with its value is more than a turn. */
+    static void check(long ofBytes, Limits limits) {
+        if (ofBytes > limits.bytes) {
             throw new TooMuch();
         }
     }

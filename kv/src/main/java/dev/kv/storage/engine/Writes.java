@@ -8,6 +8,7 @@ import dev.kv.router.Reply.Reason;
 import java.math.BigDecimal;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 
 /** What each command changes of its bucket. */
 final class Writes {
@@ -16,7 +17,11 @@ final class Writes {
 
     private Writes() {}
 
-    static Reply change(Edit bucket, Command.Write command) {
+    /**
+     * @param room gives what the reply may hold: a command that returns values takes them from it, and changes nothing if they do not
+     *     fit
+     */
+    static Reply change(Edit bucket, Command.Write command, Supplier<ReplyRoom> room) {
         return switch (command) {
             case Command.Create _ -> {
                 bucket.keep();
@@ -43,7 +48,7 @@ final class Writes {
                 yield new Reply.Amount(before - bucket.size());
             }
             case Command.Add add -> add(bucket, add);
-            case Command.AddDecimal add -> addDecimal(bucket, add);
+            case Command.AddDecimal add -> addDecimal(bucket, add, room.get());
             case Command.Drop _ -> {
                 boolean counts = bucket.size() > 0;
                 bucket.drop();
@@ -77,7 +82,7 @@ final class Writes {
         return new Reply.Amount(sum);
     }
 
-    private static Reply addDecimal(Edit bucket, Command.AddDecimal add) {
+    private static Reply addDecimal(Edit bucket, Command.AddDecimal add, ReplyRoom room) {
         Bytes old = bucket.get(add.key());
         Optional<BigDecimal> number = old == null ? Optional.of(BigDecimal.ZERO) : LongDouble.parse(old);
         if (number.isEmpty() && !LongDouble.isInfinity(old)) {
@@ -88,6 +93,7 @@ final class Writes {
             return new Reply.Failed(Reason.SUM_NOT_FINITE);
         }
         Bytes value = LongDouble.text(sum.get());
+        room.take(value);
         bucket.set(add.key(), value);
         return new Reply.Value(value);
     }

@@ -1,0 +1,137 @@
+package dev.kv.storage.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.LongReply;
+import dev.kv.router.NameSpace;
+import dev.kv.router.Reply;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.OpenStorage;
+import java.math.BigDecimal;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What both doors ask before they run a command, held against what the storage replies to each. */
+class LongReplyTest {
+    /** More values than an I/O loop puts into bytes by itself. */
+    private static final int MANY = 5_000;
+
+    private static final Bytes B = Bytes.of("b");
+
+    /** Large enough to be sent from the log. */
+    private static final Bytes LARGE = Bytes.owning(new byte[2 << 20]);
+
+    @TempDir
+    Path site;
+
+    private OpenStorage storage;
+
+    @BeforeEach
+    void open() throws Exception {
+        storage = new DataFolder(site.resolve("data")).open();
+        for (int i = 0; i < MANY; i++) {
+            run(new Command.SetAll(key(i), List.of(key(i), key(i)), false));
+        }
+    }
+
+    @AfterEach
+    void stop() {
+        storage.stop(Duration.ZERO);
+    }
+
+    private Reply run(Command command) {
+        return storage.run(command).toCompletableFuture().join();
+    }
+
+    private static Bytes key(int i) {
+        return Bytes.of("key-" + i);
+    }
+
+    private static List<Bytes> keys() {
+        return IntStream.range(0, MANY).mapToObj(LongReplyTest::key).toList();
+    }
+
+    /** Each command in a form that asks for as much as it can; in an order in which each finds what it works on. */
+    private static List<Command> commands() {
+        Bytes number = Bytes.of("number");
+        Bytes large = Bytes.of("large");
+        List<Bytes> pairs = keys().stream().flatMap(key -> Stream.of(key, key)).toList();
+        List<Command> gets = new ArrayList<>();
+        keys().forEach(key -> gets.add(new Command.Get(B, key)));
+        return List.of(
+                new Command.Create(B),
+                new Command.SetAll(B, pairs, false),
+                new Command.GetAll(B, keys()),
+                new Command.Content(B, Command.Part.PAIRS),
+                new Command.Sample(B, -MANY, Command.Part.PAIRS),
+                new Command.Scan(B, 0, Bytes.of("*"), MANY, Command.Part.PAIRS),
+                new Command.Batch(B, gets),
+                new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), MANY),
+                new Command.Size(B),
+                new Command.Count(NameSpace.ALL),
+                new Command.Put(B, large, LARGE),
+                new Command.Get(B, large),
+                new Command.Measure(B, large),
+                new Command.Delete(B, large),
+                new Command.Add(B, number, Long.MAX_VALUE),
+                new Command.AddDecimal(B, number, BigDecimal.TEN),
+                new Command.DeleteAll(B, keys()),
+                new Command.Rename(B, Bytes.of("c")),
+                new Command.Drop(Bytes.of("c")),
+                new Command.Route(B));
+    }
+
+    private static Set<Class<?>> permitted(Class<?> sealed) {
+        return Stream.of(sealed.getPermittedSubclasses())
+                .flatMap(type -> type.isRecord() ? Stream.of(type) : permitted(type).stream())
+                .collect(Collectors.toSet());
+    }
+
+    @Test
+    void theDoorsKnowOfEachCommandWhetherItsReplyMayBeLong() {
+        assertThat(commands())
+                .extracting(Object::getClass)
+                .containsExactlyInAnyOrderElementsOf(permitted(Command.class));
+        for (Command command : commands()) {
+            if (command instanceof Command.Route) {
+                // The router answers it: nodes and their tables, as many as it may go through.
+                assertThat(LongReply.mayFollow(command)).isFalse();
+                continue;
+            }
+            Reply reply = run(command);
+            String name = command.getClass().getSimpleName();
+            assertThat(reply).as(name).isNotInstanceOf(Reply.Failed.class).isNotEqualTo(Reply.NOT_FOUND);
+            assertThat(LongReply.is(reply)).as(name).isEqualTo(LongReply.mayFollow(command));
+        }
+    }
+
+    @Test
+    void aReplyIsLongByWhatItsPartsHoldTogether() {
+        Bytes value = Bytes.owning(new byte[100]);
+        Reply half = new Reply.Values(List.of(value, value));
+
+        assertThat(LongReply.is(new Reply.Many(many(half, 2_048)))).isFalse();
+        assertThat(LongReply.is(new Reply.Many(many(half, 2_049)))).isTrue();
+        assertThat(LongReply.is(new Reply.Many(many(new Reply.Value(LARGE), 1))))
+                .isTrue();
+        assertThat(LongReply.is(new Reply.Many(List.of(new Reply.Many(many(Reply.ABSENT, 4_097))))))
+                .isTrue();
+        assertThat(LongReply.is(new Reply.Many(many(Reply.ABSENT, 4_096)))).isFalse();
+    }
+
+    private static List<Reply> many(Reply reply, int count) {
+        return IntStream.range(0, count).mapToObj(_ -> reply).toList();
+    }
+}
