@@ -9,14 +9,17 @@ import java.util.NoSuchElementException;
 
 /**
  * An immutable list of values in a few large arrays: each value is its length in 4 bytes, big-endian, and its bytes, as in a message
- * between nodes. Millions of values as objects of their own make the garbage collector stop all threads for hundreds of
- * milliseconds while it copies them. It copies no array of more than half a region of its heap, so these arrays cost it nothing.
+ * between nodes. Millions of values as objects of their own, or hundreds of megabytes in arrays of some kilobytes, make the
+ * garbage collector stop all threads for hundreds of milliseconds while it copies them. It copies no array of more than half a
+ * region of its heap, so these arrays cost it nothing.
  *
  * <p>It is to be read with its iterator; {@link #get} takes time in proportion to the index.
  */
 public final class PackedList extends AbstractList<Bytes> {
-    /** A list of at most as many values keeps them as objects. */
+    /** A list of at most as many values, of at most as many bytes, keeps them as objects. */
     static final int OBJECTS_MAX = 4096;
+
+    static final int OBJECTS_MAX_BYTES = 1 << 20;
 
     private static final int FIRST_ARRAY_BYTES = 64 * 1024;
 
@@ -35,16 +38,56 @@ public final class PackedList extends AbstractList<Bytes> {
         this.bytes = this.arrays.stream().mapToLong(ByteBuffer::limit).sum();
     }
 
+    /**
+     * The values that stand in the buffer, from its position to its limit, as in a message. It is not copied if they are many or long: then
+     * it must not change afterwards.
+     */
+    public static List<Bytes> of(ByteBuffer values, int count) {
+        if (isPacked(count, values.remaining())) {
+            return new PackedList(List.of(values.slice()), count);
+        }
+        Builder builder = new Builder();
+        for (int i = 0; i < count; i++) {
+            builder.add(values, values.getInt());
+        }
+        return builder.build();
+    }
+
+    /** Whether as many values, of as many bytes, are not kept as objects. */
+    public static boolean isPacked(int count, long bytes) {
+        return count > OBJECTS_MAX || bytes > OBJECTS_MAX_BYTES;
+    }
+
+    /** Takes the values of a list one after another. */
+    @FunctionalInterface
+    public interface Visitor {
+        /** The value is so many bytes of the buffer, from this position; the buffer's own position means nothing. */
+        void visit(ByteBuffer array, int position, int length);
+    }
+
+    /** Shows all values without copying them. */
+    public void visit(Visitor visitor) {
+        for (ByteBuffer array : arrays) {
+            int position = 0;
+            while (position < array.limit()) {
+                int length = array.getInt(position);
+                visitor.visit(array, position + Integer.BYTES, length);
+                position += Integer.BYTES + length;
+            }
+        }
+    }
+
     /** Takes values one after another. One thread at a time. */
     public static final class Builder {
         private final List<Bytes> objects = new ArrayList<>();
         private final List<ByteBuffer> full = new ArrayList<>();
         private ByteBuffer last = ByteBuffer.allocate(0);
         private int packed;
+        private long objectBytes;
 
         /** Adds a value at the end. */
         public void add(Bytes value) {
-            if (packed == 0 && objects.size() < OBJECTS_MAX) {
+            if (isObject(value.size())) {
                 objects.add(value);
             } else {
                 packObjects();
@@ -55,7 +98,7 @@ public final class PackedList extends AbstractList<Bytes> {
 
         /** Adds a value of a length from the buffer, whose position moves behind it. */
         public void add(ByteBuffer from, int length) {
-            if (packed == 0 && objects.size() < OBJECTS_MAX) {
+            if (isObject(length)) {
                 objects.add(Bytes.read(from, length));
             } else {
                 packObjects();
@@ -64,6 +107,15 @@ public final class PackedList extends AbstractList<Bytes> {
                 from.position(from.position() + length);
                 packed++;
             }
+        }
+
+        /** Whether the next value, of this length, is kept as an object. */
+        private boolean isObject(int length) {
+            if (packed > 0) {
+                return false;
+            }
+            objectBytes += Integer.BYTES + length;
+            return !isPacked(objects.size() + 1, objectBytes);
         }
 
         private void packObjects() {

@@ -21,7 +21,7 @@ class PackedListTest {
             PackedList.Builder builder = new PackedList.Builder();
             PackedList.Builder builderOfBuffers = new PackedList.Builder();
             for (int i = 0; i < size; i++) {
-                byte[] bytes = new byte[i == 10_000 ? LARGER_THAN_AN_ARRAY : random.nextInt(2_000)];
+                byte[] bytes = new byte[i == 10_000 ? LARGER_THAN_AN_ARRAY : random.nextInt(200)];
                 random.nextBytes(bytes);
                 expected.add(Bytes.owning(bytes));
                 builder.add(expected.getLast());
@@ -38,6 +38,26 @@ class PackedListTest {
             assertThatThrownBy(() -> list.get(-1)).isInstanceOf(IndexOutOfBoundsException.class);
             assertThatThrownBy(() -> list.add(Bytes.EMPTY)).isInstanceOf(UnsupportedOperationException.class);
         }
+    }
+
+    @Test
+    void fewLongValuesArePackedToo() {
+        List<Bytes> expected = new ArrayList<>();
+        PackedList.Builder builder = new PackedList.Builder();
+        for (int i = 0; i < 100; i++) {
+            byte[] bytes = new byte[32 << 10];
+            bytes[i] = 1;
+            expected.add(Bytes.owning(bytes));
+            builder.add(expected.getLast());
+        }
+        List<Bytes> list = builder.build();
+
+        assertThat(list).isInstanceOf(PackedList.class).isEqualTo(expected);
+        List<Bytes> visited = new ArrayList<>();
+        ((PackedList) list)
+                .visit((array, position, length) ->
+                        visited.add(Bytes.read(array.duplicate().position(position), length)));
+        assertThat(visited).isEqualTo(expected);
     }
 
     @Test

@@ -122,7 +122,8 @@ final class Inbox {
             if (!isGranted || memory.remaining() > 0) {
                 throw new MalformedMessage("less of a message than was offered");
             }
-            return new Received(memory.head().flip(), Bytes.owning(memory.tail().array()));
+            return Received.lasting(
+                    memory.head().flip(), Bytes.owning(memory.tail().array()));
         }
 
         @Override
@@ -158,7 +159,7 @@ final class Inbox {
         Received whole() {
             ByteBuffer whole = ByteBuffer.allocate(bytes);
             chunks.forEach(whole::put);
-            return Received.whole(whole.flip());
+            return Received.lasting(whole.flip(), Bytes.EMPTY);
         }
 
         @Override
@@ -193,7 +194,7 @@ final class Inbox {
         Assembly assembly = assemblies.get(number);
         if (assembly == null) {
             if (!more) {
-                link.message(number, Received.whole(content), () -> {});
+                link.message(number, Received.passing(content), () -> {});
                 return;
             }
             if (link.givesCredit()) {

@@ -98,7 +98,7 @@ abstract class Link extends Connection {
     /**
      * A whole message.
      *
-     * @param body valid during the call, but for its tail
+     * @param body valid during the call only, unless it {@linkplain Received#isLasting lasts}
      * @param release to be run when nobody holds the tail any more
      */
     abstract void message(int number, Received body, Runnable release) throws MalformedMessage;

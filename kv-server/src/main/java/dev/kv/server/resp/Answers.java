@@ -3,7 +3,6 @@ package dev.kv.server.resp;
 import dev.kv.router.Bytes;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 
@@ -101,19 +100,15 @@ public final class Answers {
     static void map(RespWriter out, Reply reply) {
         List<Bytes> values = valuesOf(reply);
         out.map(values.size() / 2);
-        values.forEach(out::bulk);
+        out.each(values);
     }
 
     /** Keys with their values, in which a key can occur more than once. */
     static void pairs(RespWriter out, Reply reply) {
-        List<Bytes> values = valuesOf(reply);
-        if (!out.isVersion3()) {
-            out.bulks(values);
-            return;
-        }
-        out.array(values.size() / 2);
-        for (Iterator<Bytes> next = values.iterator(); next.hasNext(); ) {
-            out.array(2).bulk(next.next()).bulk(next.next());
+        if (out.isVersion3()) {
+            out.pairs(valuesOf(reply));
+        } else {
+            out.bulks(valuesOf(reply));
         }
     }
 

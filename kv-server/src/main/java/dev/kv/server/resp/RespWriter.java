@@ -6,9 +6,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Held;
+import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.net.Connection;
 import dev.kv.server.reply.Piece;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -111,13 +113,7 @@ public final class RespWriter {
         } else {
             put(value.array());
         }
-        room(2);
-        buffer[size++] = '\r';
-        buffer[size++] = '\n';
-        if (size >= PIECE_BYTES) {
-            endPiece();
-        }
-        return this;
+        return endBulk();
     }
 
     /** A held value whose checksum is right. */
@@ -125,10 +121,7 @@ public final class RespWriter {
         head('$', value.size());
         endPiece();
         pieces.add(new Piece.Large(value));
-        room(2);
-        buffer[size++] = '\r';
-        buffer[size++] = '\n';
-        return this;
+        return endBulk();
     }
 
     RespWriter bulk(String text) {
@@ -170,8 +163,70 @@ public final class RespWriter {
     /** An array of bulk strings. */
     RespWriter bulks(List<Bytes> values) {
         array(values.size());
-        values.forEach(this::bulk);
+        return each(values);
+    }
+
+    /** Bulk strings, one after another, without a head. */
+    RespWriter each(List<Bytes> values) {
+        if (values instanceof PackedList packed) {
+            packed.visit(this::bulk);
+        } else {
+            values.forEach(this::bulk);
+        }
         return this;
+    }
+
+    /** An array of arrays of two bulk strings each. */
+    RespWriter pairs(List<Bytes> values) {
+        array(values.size() / 2);
+        boolean[] isSecond = {false};
+        Runnable pair = () -> {
+            if (!isSecond[0]) {
+                array(2);
+            }
+            isSecond[0] = !isSecond[0];
+        };
+        if (values instanceof PackedList packed) {
+            packed.visit((from, position, length) -> {
+                pair.run();
+                bulk(from, position, length);
+            });
+        } else {
+            values.forEach(value -> {
+                pair.run();
+                bulk(value);
+            });
+        }
+        return this;
+    }
+
+    /** A part of an array, which is copied. */
+    private void bulk(ByteBuffer from, int position, int length) {
+        head('$', length);
+        int copied = 0;
+        while (copied < length) {
+            int part = Math.min(length - copied, Math.max(1, PIECE_BYTES - size));
+            room(part);
+            from.get(position + copied, buffer, size, part);
+            size += part;
+            copied += part;
+            endLongPiece();
+        }
+        endBulk();
+    }
+
+    private RespWriter endBulk() {
+        room(2);
+        buffer[size++] = '\r';
+        buffer[size++] = '\n';
+        endLongPiece();
+        return this;
+    }
+
+    private void endLongPiece() {
+        if (size >= PIECE_BYTES) {
+            endPiece();
+        }
     }
 
     private RespWriter line(char mark, String text) {

@@ -177,13 +177,7 @@ public interface Encoding<T> {
 
         @Override
         public List<Bytes> read(MessageReader in) throws MalformedMessage {
-            int count = in.u32();
-            in.expectAtLeast(count);
-            PackedList.Builder values = new PackedList.Builder();
-            for (int i = 0; i < count; i++) {
-                in.bytesTo(values);
-            }
-            return values.build();
+            return in.values(in.u32());
         }
     };
 

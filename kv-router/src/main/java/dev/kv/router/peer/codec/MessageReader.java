@@ -5,16 +5,18 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.kv.router.Bytes;
 import dev.kv.router.PackedList;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /** A message while it is read: no content of it leads to anything but values or a {@link MalformedMessage}. */
 public final class MessageReader {
     private final ByteBuffer bytes;
+    private final boolean isLasting;
     private Bytes tail;
     private int depthLeft;
 
     /** A message without a tail, and without values that stand in each other. */
     public MessageReader(ByteBuffer bytes) {
-        this(Received.whole(bytes), 0);
+        this(Received.passing(bytes), 0);
     }
 
     /**
@@ -23,6 +25,7 @@ public final class MessageReader {
     MessageReader(Received message, int depthMax) {
         this.bytes = message.head();
         this.tail = message.tail();
+        this.isLasting = message.isLasting();
         this.depthLeft = depthMax;
     }
 
@@ -68,15 +71,27 @@ public final class MessageReader {
         return Bytes.owning(raw(length));
     }
 
-    /** Adds the bytes of a length that stands before them to a list. */
-    void bytesTo(PackedList.Builder values) throws MalformedMessage {
-        if (!tail.isEmpty()) {
-            values.add(bytes());
-            return;
+    /** As many values, each behind its length. Many or long ones are not copied, unless the message passes. */
+    List<Bytes> values(int count) throws MalformedMessage {
+        expectAtLeast(count);
+        if (tail.isEmpty() && isLasting) {
+            ByteBuffer values = bytes.slice();
+            int start = bytes.position();
+            for (int i = 0; i < count; i++) {
+                skip(u32());
+            }
+            return PackedList.of(values.limit(bytes.position() - start), count);
         }
-        int length = u32();
+        PackedList.Builder values = new PackedList.Builder();
+        for (int i = 0; i < count; i++) {
+            values.add(bytes());
+        }
+        return values.build();
+    }
+
+    private void skip(int length) throws MalformedMessage {
         expectAtLeast(length);
-        values.add(bytes, length);
+        bytes.position(bytes.position() + length);
     }
 
     /** Refuses a message of which less is left: a length, or a number of things that take a byte each at least. */

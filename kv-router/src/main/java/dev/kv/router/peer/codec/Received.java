@@ -8,10 +8,16 @@ import java.nio.ByteBuffer;
  *
  * @param head its bytes without the tail
  * @param tail the large value that it ends with; empty if it ends with none
+ * @param isLasting whether the head belongs to the message; if not, it is the memory for input, which changes with the next read
  */
-public record Received(ByteBuffer head, Bytes tail) {
-    /** A message without a tail. */
-    public static Received whole(ByteBuffer bytes) {
-        return new Received(bytes, Bytes.EMPTY);
+public record Received(ByteBuffer head, Bytes tail, boolean isLasting) {
+    /** A message in the memory for input. */
+    public static Received passing(ByteBuffer bytes) {
+        return new Received(bytes, Bytes.EMPTY, false);
+    }
+
+    /** A message in memory of its own. */
+    public static Received lasting(ByteBuffer head, Bytes tail) {
+        return new Received(head, tail, true);
     }
 }

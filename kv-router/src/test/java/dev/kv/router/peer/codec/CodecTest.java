@@ -89,7 +89,7 @@ final class CodecTest {
     }
 
     private static Received received(byte[] bytes) {
-        return Received.whole(ByteBuffer.wrap(bytes));
+        return Received.lasting(ByteBuffer.wrap(bytes), Bytes.EMPTY);
     }
 
     private static RequestCodec.Asked decoded(byte[] body) throws MalformedMessage {
@@ -175,7 +175,7 @@ final class CodecTest {
                                 new Reply.Many(isLast ? List.of(Reply.ABSENT, value) : List.of(value, Reply.ABSENT)));
                 if (message.tailBytes() > 0) {
                     byte[] all = bytes(message);
-                    Received apart = new Received(
+                    Received apart = Received.lasting(
                             ByteBuffer.wrap(all, 0, all.length - size).slice(), Bytes.owning(bytes));
                     assertThat(ReplyCodec.decode(apart, "foo@h"))
                             .isEqualTo(new Reply.Many(List.of(Reply.ABSENT, value)));
@@ -204,6 +204,24 @@ final class CodecTest {
                         .isInstanceOf(MalformedMessage.class);
             }
         }
+    }
+
+    @Test
+    void aLongMessageIsNotCopiedAndOneInTheMemoryForInputIs() throws Exception {
+        PackedList.Builder builder = new PackedList.Builder();
+        for (int i = 0; i < 5_000; i++) {
+            builder.add(Bytes.of("v" + i));
+        }
+        Reply sent = new Reply.Values(builder.build());
+        byte[] message = bytes(ReplyCodec.encode(sent));
+        Reply lasting = ReplyCodec.decode(received(message), "foo@h");
+        Reply copied = ReplyCodec.decode(Received.passing(ByteBuffer.wrap(message)), "foo@h");
+
+        assertThat(((PackedList) ((Reply.Values) lasting).values()).arrays())
+                .extracting(ByteBuffer::array)
+                .containsOnly(message);
+        Arrays.fill(message, (byte) 0);
+        assertThat(copied).isEqualTo(sent);
     }
 
     @Test
