@@ -68,7 +68,7 @@ public final class OpenStorage implements Engine.Open {
     private final Compaction compaction;
     private final Keeper keeper;
     private final PinLimits pins;
-    private final Troubles troubles = new Troubles();
+    private final Troubles troubles;
     private final Recovery.Figures recovered;
     private final Duration recovery;
 
@@ -77,9 +77,11 @@ public final class OpenStorage implements Engine.Open {
             Buckets buckets,
             LogStorage.StorageSettings settings,
             long replyMaxBytes,
+            Troubles troubles,
             Recovery.Figures recovered,
             Duration recovery) {
         this.pins = settings.pins();
+        this.troubles = troubles;
         this.log = log;
         this.buckets = buckets;
         this.recovered = recovered;
@@ -105,6 +107,12 @@ public final class OpenStorage implements Engine.Open {
             folder.removeUnfinished();
             Chain chain = Chain.of(folder.path(), folder.format());
             chain.refuseFaults();
+            Troubles troubles = new Troubles();
+            chain.damageOfMark()
+                    .ifPresent(damage -> troubles.warn(
+                            damage.file() + " was replaced",
+                            damage.what() + ", so a loss at the end of the log is not noticed; if the host crashed,"
+                                    + " compare with a backup"));
             Mark mark = openMark(folder, chain);
             Log log = new Log(
                     folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
@@ -115,7 +123,7 @@ public final class OpenStorage implements Engine.Open {
             replay.end();
             reserveRoom(log);
             Duration took = Duration.ofNanos(System.nanoTime() - from);
-            return new OpenStorage(log, buckets, settings, replyMaxBytes, figures, took);
+            return new OpenStorage(log, buckets, settings, replyMaxBytes, troubles, figures, took);
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;
@@ -262,11 +270,17 @@ public final class OpenStorage implements Engine.Open {
             states.add("a thread of the storage has ended: restart the node");
         }
         log.segments().live().stream()
-                .flatMap(segment -> segment.damage().stream())
+                .flatMap(segment -> damage(segment).stream())
                 .limit(DAMAGES_SHOWN_MAX)
-                .forEach(damage -> states.add("set aside: " + damage.getMessage()));
+                .forEach(states::add);
         troubles.text().ifPresent(states::add);
         return states.isEmpty() ? "ok" : String.join("; ", states);
+    }
+
+    private static Optional<String> damage(Segment segment) {
+        return segment.damage()
+                .map(damage -> "set aside: " + damage.getMessage())
+                .or(() -> segment.fields().damageMet().map(damage -> "met by a read: " + damage.getMessage()));
     }
 
     /** Forces all that was written onto the disk, however long that takes. */

@@ -170,6 +170,18 @@ class DataCommandsTest extends TwoNodes {
                 """);
     }
 
+    @Test
+    void aStartWithoutAMarkSaysSo() throws Exception {
+        stop();
+        Path mark = foo.folder().resolve("data/mark");
+        Files.delete(mark);
+
+        Ended started = foo.kv("start").succeeded();
+
+        foo.kv("stop").succeeded();
+        assertThat(started.err()).contains("foo@h: storage: " + mark + " was replaced: it is missing");
+    }
+
     private static Path only(Path folder, String suffix) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             List<Path> all =

@@ -6,6 +6,8 @@ import dev.kv.router.OperatorError;
 import dev.kv.router.config.Layers;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +32,7 @@ final class AotCache {
     private static final Duration START_MAX = Duration.ofSeconds(30);
     private static final Duration END_MAX = Duration.ofSeconds(60);
     private static final Duration PAUSE = Duration.ofMillis(20);
+    private static final String UNFINISHED = "kv.aot.";
     private static final String NODE = "aot@localhost";
     private static final String WRITTEN = "AOTCache creation is complete";
 
@@ -49,13 +52,30 @@ final class AotCache {
         }
         System.err.println(name + ": making the cache of classes that shortens each start from now on");
         // A temporary name first: a node that starts in the meantime finds a complete file or none.
-        Path whole = cache.resolveSibling("kv.aot." + ProcessHandle.current().pid());
+        Path whole = cache.resolveSibling(UNFINISHED + ProcessHandle.current().pid());
+        removeUnfinished(cache.getParent());
         try (Leftovers leftovers = new Leftovers(Files.createTempDirectory("kv-aot"), whole)) {
             train(leftovers, flags + " -XX:AOTCacheOutput=kv.aot");
             Files.copy(leftovers.folder.resolve("kv.aot"), whole);
             Files.move(whole, cache, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             System.err.println(name + ": " + cache + " could not be made: " + OperatorError.reason(e));
+        }
+    }
+
+    /** Removes what processes that were killed have left. */
+    private static void removeUnfinished(Path folder) {
+        try (DirectoryStream<Path> unfinished = Files.newDirectoryStream(folder, UNFINISHED + "*")) {
+            for (Path file : unfinished) {
+                String process = file.getFileName().toString().substring(UNFINISHED.length());
+                if (process.matches("[0-9]{1,10}")
+                        && ProcessHandle.of(Long.parseLong(process)).isEmpty()) {
+                    Files.delete(file);
+                }
+            }
+        } catch (IOException | DirectoryIteratorException e) {
+            System.err.println(
+                    "kv: files " + folder.resolve(UNFINISHED + "*") + " could not be removed: " + e.getMessage());
         }
     }
 

@@ -50,7 +50,7 @@ final class ImportCommand implements Callable<Integer> {
         if (json) {
             Results.json(Map.of("bucket", name, "keys", keys));
         } else {
-            Results.line("%s: %d keys imported".formatted(name, keys));
+            Results.line("%s: %d %s imported".formatted(name, keys, keys == 1 ? "key" : "keys"));
         }
         return 0;
     }

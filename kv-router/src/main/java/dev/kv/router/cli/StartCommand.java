@@ -57,10 +57,12 @@ final class StartCommand implements Callable<Integer> {
         AotCache.makeIfMissing(node.name());
         Path console = makeConsole(settings, NodeFolder.log(node.folder()));
         Process process = spawn(options, console);
-        if (!awaitAnswer(node, process)) {
+        Optional<Config> status = awaitAnswer(node, process);
+        if (status.isEmpty()) {
             tellWhy(node, process, console);
             return 1;
         }
+        warnOfStorage(node, status.get());
         Results.line(node.name() + " runs, process " + process.pid());
         return 0;
     }
@@ -97,14 +99,21 @@ final class StartCommand implements Callable<Integer> {
                 .start();
     }
 
-    /** Waits until the node answers; false if the process has ended before. */
-    private static boolean awaitAnswer(Remote node, Process process) {
+    private static void warnOfStorage(Remote node, Config status) {
+        String path = "parts.storage.state";
+        if (status.hasPath(path) && !status.getString(path).equals("ok")) {
+            System.err.println(node.name() + ": storage: " + status.getString(path));
+        }
+    }
+
+    /** Waits until the node runs, and returns its status; empty if the process has ended before. */
+    private static Optional<Config> awaitAnswer(Remote node, Process process) {
         long deadlineNanos = System.nanoTime() + WAIT_MAX.toNanos();
         String told = "";
         while (process.isAlive()) {
             Optional<Config> status = node.status().document().filter(answer -> answer.getLong("pid") == process.pid());
             if (status.filter(Remote::isRunning).isPresent()) {
-                return true;
+                return status;
             }
             String doing = status.map(answer -> answer.getString("doing")).orElse("");
             if (!doing.isEmpty() && !doing.equals(told)) {
@@ -117,7 +126,7 @@ final class StartCommand implements Callable<Integer> {
             }
             LockSupport.parkNanos(PAUSE.toNanos());
         }
-        return false;
+        return Optional.empty();
     }
 
     private static void tellWhy(Remote node, Process process, Path console) throws IOException {

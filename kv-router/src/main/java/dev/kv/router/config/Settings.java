@@ -175,7 +175,9 @@ public final class Settings {
         return leaves().entrySet().stream()
                 .map(entry -> new Setting(
                         entry.getKey(),
-                        isSecret(entry.getKey()) ? HIDDEN : entry.getValue().unwrapped(),
+                        isSecret(entry.getKey(), entry.getValue())
+                                ? HIDDEN
+                                : entry.getValue().unwrapped(),
                         origin(entry.getValue())))
                 .toList();
     }
@@ -200,16 +202,17 @@ public final class Settings {
         for (String name : ConfigUtil.splitPath(key)) {
             value = ((ConfigObject) value).get(name);
         }
-        String shown = isSecret(key) ? HIDDEN : written(value);
+        String shown = isSecret(key, value) ? HIDDEN : written(value);
         if (shown.length() > SHOWN_CHARACTERS_MAX) {
             shown = shown.substring(0, SHOWN_CHARACTERS_MAX) + "...";
         }
         return new BadStart(key + " = " + shown + " (" + origin(value) + "): " + why);
     }
 
-    private static boolean isSecret(String key) {
+    /** Whether a setting is a secret; an empty one is none. */
+    private static boolean isSecret(String key, ConfigValue value) {
         String plain = key.replace("\"", "");
-        return plain.endsWith(".password") || plain.endsWith(".auth");
+        return (plain.endsWith(".password") || plain.endsWith(".auth")) && !"".equals(value.unwrapped());
     }
 
     private static String written(ConfigValue value) {

@@ -55,6 +55,10 @@ public final class Cookie {
                 || permissions.contains(PosixFilePermission.OTHERS_READ)) {
             throw new BadStart("the cookie " + file + " is refused: others than its owner may read it; chmod 600 it");
         }
+        // To open a FIFO would not end.
+        if (!Files.isRegularFile(file)) {
+            throw new BadStart("the cookie " + file + " is refused: it is no regular file");
+        }
         byte[] content;
         try (InputStream input = Files.newInputStream(file)) {
             content = input.readNBytes(FILE_MAX_BYTES);

@@ -1,7 +1,10 @@
 package dev.kv.router.node;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.kv.router.config.BadStart;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -27,6 +30,9 @@ public final class NodeFolder implements AutoCloseable {
 
     private static final Duration PAUSE = Duration.ofMillis(20);
 
+    /** More than any id of a process or an instance takes. */
+    private static final int FILE_MAX_BYTES = 128;
+
     private final Path path;
     private final FileChannel lock;
 
@@ -38,6 +44,7 @@ public final class NodeFolder implements AutoCloseable {
     /** The folder, which is made for its owner alone if there is none; empty if another node holds it. */
     public static Optional<NodeFolder> hold(Path path) throws IOException {
         make(path);
+        refuseIrregular(lockFile(path));
         FileChannel lock = FileChannel.open(
                 lockFile(path), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         long deadlineNanos = System.nanoTime() + TIMEOUT.toNanos();
@@ -48,6 +55,7 @@ public final class NodeFolder implements AutoCloseable {
             }
             LockSupport.parkNanos(PAUSE.toNanos());
         }
+        Files.deleteIfExists(pidFile(path));
         Files.writeString(pidFile(path), ProcessHandle.current().pid() + "\n");
         return Optional.of(new NodeFolder(path, lock));
     }
@@ -60,8 +68,11 @@ public final class NodeFolder implements AutoCloseable {
 
     /** Whether a node runs in the folder. */
     public static boolean isHeld(Path path) {
-        try (FileChannel lock = FileChannel.open(lockFile(path), StandardOpenOption.READ)) {
-            return tryLock(lock, true).isEmpty();
+        try {
+            refuseIrregular(lockFile(path));
+            try (FileChannel lock = FileChannel.open(lockFile(path), StandardOpenOption.READ)) {
+                return tryLock(lock, true).isEmpty();
+            }
         } catch (NoSuchFileException e) {
             return false;
         } catch (IOException e) {
@@ -72,7 +83,7 @@ public final class NodeFolder implements AutoCloseable {
     /** The id of the process that holds the folder, for people; stale if the folder is not held. */
     public static String pid(Path path) {
         try {
-            return Files.readString(pidFile(path)).strip();
+            return readShort(pidFile(path));
         } catch (IOException e) {
             return "unknown";
         }
@@ -85,9 +96,24 @@ public final class NodeFolder implements AutoCloseable {
             if (!Files.exists(file)) {
                 Files.writeString(file, UUID.randomUUID() + "\n");
             }
-            return Files.readString(file).strip();
+            return readShort(file);
         } catch (IOException e) {
             throw new BadStart(file + " cannot be used: " + BadStart.reason(e), e);
+        }
+    }
+
+    /** Refuses a FIFO, for one: to open it would not end. */
+    private static void refuseIrregular(Path file) throws IOException {
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw new IOException("it is no regular file");
+        }
+    }
+
+    /** The content of a regular file, without white space at its ends; at most {@link #FILE_MAX_BYTES} of it. */
+    private static String readShort(Path file) throws IOException {
+        refuseIrregular(file);
+        try (InputStream content = Files.newInputStream(file)) {
+            return new String(content.readNBytes(FILE_MAX_BYTES), UTF_8).strip();
         }
     }
 

@@ -150,4 +150,12 @@ class SettingsTest {
                 .contains("kv.door.password = (hidden)")
                 .doesNotContain("secret");
     }
+
+    @Test
+    void anEmptyPasswordIsNoSecret() {
+        Config config = ConfigFactory.parseString("kv.door.password = \"\"");
+        Settings settings = Settings.checked(home, config, config);
+
+        assertThat(settings.all()).asString().contains("kv.door.password = \"\"");
+    }
 }

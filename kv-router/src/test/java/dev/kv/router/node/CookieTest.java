@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -77,6 +78,20 @@ class CookieTest {
                 .isInstanceOf(BadStart.class)
                 .hasMessageStartingWith("the cookie " + file + " is refused: ")
                 .hasMessageEndingWith("expected 1 to 255");
+    }
+
+    /** To open a FIFO would not end. */
+    @Test
+    @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void isRefusedIfItIsNoRegularFile() throws Exception {
+        assertThat(new ProcessBuilder("mkfifo", "-m", "600", file.toString())
+                        .start()
+                        .waitFor())
+                .isZero();
+
+        assertThatThrownBy(() -> Cookie.readOrMake(file))
+                .isInstanceOf(BadStart.class)
+                .hasMessage("the cookie " + file + " is refused: it is no regular file");
     }
 
     @Test

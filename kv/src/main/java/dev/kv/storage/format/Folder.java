@@ -28,6 +28,10 @@ public final class Folder implements AutoCloseable {
     private static final Pattern READ_FILES = Pattern.compile(
             "format|lock|mark|segments|manifest|reserve(-list|-compaction)?|.*[.](log|hint|tmp|putback)");
 
+    /** Advice for a folder with a file that is no regular file. */
+    public static final String PUT_BACK =
+            "put back the file that was here, or remove it and have `kv verify` look at the rest";
+
     private final Path path;
     private final FileChannel lock;
 
@@ -53,7 +57,7 @@ public final class Folder implements AutoCloseable {
      */
     public static Folder hold(Path path) throws IOException {
         make(path);
-        refuseIrregular(path);
+        refuseIrregular(path, PUT_BACK);
         FileChannel lock = lock(path);
         try {
             if (!Files.exists(path.resolve(Format.FILE))) {
@@ -79,17 +83,16 @@ public final class Folder implements AutoCloseable {
     /**
      * Refuses a folder in which a file that is read is no regular file: to open a FIFO, for one, does not end.
      *
+     * @param advice what the operator can do
      * @throws BadStart if there is such a one
      */
-    public static void refuseIrregular(Path path) throws IOException {
+    public static void refuseIrregular(Path path, String advice) throws IOException {
         try (Stream<Path> files = Files.list(path)) {
             Optional<Path> irregular = files.filter(file ->
                             READ_FILES.matcher(file.getFileName().toString()).matches() && !Files.isRegularFile(file))
                     .findFirst();
             if (irregular.isPresent()) {
-                throw new BadStart(
-                        irregular.get() + " is no regular file: put back the file that was here, or remove it"
-                                + " and have `kv verify` look at the rest");
+                throw new BadStart(irregular.get() + " is no regular file: " + advice);
             }
         }
     }

@@ -109,6 +109,21 @@ public record Chain(
         }
     }
 
+    /**
+     * The damage of the mark, unless it is a fault. One damaged place of its two is none: the power failed during its write.
+     */
+    public Optional<Damage> damageOfMark() throws IOException {
+        Path file = folder.resolve(Mark.FILE);
+        boolean isFault = faults.stream().anyMatch(fault -> fault.file().equals(file));
+        if (parts.isEmpty() || mark.isPresent() || isFault) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                Files.exists(file)
+                        ? new Damage(file, 0, Files.size(file), "none of the two marks is sound")
+                        : new Damage(file, 0, 0, "it is missing"));
+    }
+
     /** Whether the list names a part, so that all of it is on the disk. */
     boolean isListed(Part part) {
         return list.isPresent() && part.name().number() <= list.get().through();

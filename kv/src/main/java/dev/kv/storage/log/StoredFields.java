@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
@@ -20,6 +21,7 @@ import java.util.zip.CRC32C;
 public final class StoredFields {
     private final Segment segment;
     private final MemorySegment memory;
+    private volatile Damaged damageMet;
 
     StoredFields(Segment segment, MemorySegment memory) {
         this.segment = segment;
@@ -160,8 +162,16 @@ public final class StoredFields {
         }
     }
 
+    /** Records that a reader met a damaged field; returns the failure. */
     public Damaged damaged(long field) {
-        return new Damaged(segment.path(), field, "a field is not the one that was written");
+        Damaged met = new Damaged(segment.path(), field, "a field is not the one that was written");
+        damageMet = met;
+        return met;
+    }
+
+    /** The last damage that a reader met since the start; empty if there was none. */
+    public Optional<Damaged> damageMet() {
+        return Optional.ofNullable(damageMet);
     }
 
     /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */

@@ -64,7 +64,7 @@ public final class Backup implements AutoCloseable {
     public static Backup begin(Path data, Path folder) throws IOException {
         refuseInside(data, folder);
         Folder.make(folder);
-        Folder.refuseIrregular(folder);
+        Folder.refuseIrregular(folder, "choose another folder for the backup");
         FileChannel lock = Folder.lock(folder);
         try {
             Path own = folder.resolve(Format.FILE);

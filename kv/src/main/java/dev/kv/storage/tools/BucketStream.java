@@ -124,9 +124,15 @@ final class BucketStream {
         Reader(InputStream stream, Limits limits) throws IOException {
             this.stream = stream;
             this.limits = limits;
-            byte[] magic = read(MAGIC.length);
-            if (!Arrays.equals(magic, MAGIC)) {
+            byte[] magic = stream.readNBytes(MAGIC.length);
+            if (magic.length == 0) {
+                throw new EngineFailed("there is nothing to import: the input is empty");
+            }
+            if (!Arrays.equals(magic, Arrays.copyOf(MAGIC, magic.length))) {
                 throw new EngineFailed("this is no bucket that `kv export` wrote");
+            }
+            if (magic.length < MAGIC.length) {
+                throw cutShort();
             }
             int checksum = buffer(Integer.BYTES).getInt();
             byte[] rest = read(HEADER_BYTES - 12);
@@ -207,6 +213,10 @@ final class BucketStream {
             return new EngineFailed("the stream is damaged behind " + pairs + " keys: export the bucket again");
         }
 
+        private EngineFailed cutShort() {
+            return new EngineFailed("the stream was cut short behind " + pairs + " keys: export the bucket again");
+        }
+
         private ByteBuffer buffer(int bytes) throws IOException {
             return wrap(read(bytes));
         }
@@ -214,7 +224,7 @@ final class BucketStream {
         private byte[] read(int bytes) throws IOException {
             byte[] read = stream.readNBytes(bytes);
             if (read.length < bytes) {
-                throw new EngineFailed("the stream was cut short behind " + pairs + " keys: export the bucket again");
+                throw cutShort();
             }
             return read;
         }

@@ -71,7 +71,7 @@ public final class Repair {
             }
             found.accept(fault.damage());
         }
-        Optional<Damage> ofMark = Verification.damageOfMark(chain);
+        Optional<Damage> ofMark = chain.damageOfMark();
         ofMark.ifPresent(found);
         for (Chain.Part part : chain.parts()) {
             doing.accept("segment " + found.file() + " of " + chain.parts().size());

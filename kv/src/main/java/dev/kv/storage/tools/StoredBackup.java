@@ -34,7 +34,7 @@ public final class StoredBackup {
 
     private static Manifest manifest(Path backup) throws IOException {
         if (Files.isDirectory(backup)) {
-            Folder.refuseIrregular(backup);
+            Folder.refuseIrregular(backup, "put back the file that was here, or use another backup");
         }
         return Manifest.read(backup)
                 .orElseThrow(

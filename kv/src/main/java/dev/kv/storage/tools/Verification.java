@@ -3,7 +3,6 @@ package dev.kv.storage.tools;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.format.Folder;
-import dev.kv.storage.format.Mark;
 import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.log.Chain;
 import dev.kv.storage.log.Segment;
@@ -35,7 +34,7 @@ public final class Verification {
     }
 
     private Checked run() throws IOException {
-        damageOfMark(chain).ifPresent(found);
+        chain.damageOfMark().ifPresent(found);
         for (Chain.Fault fault : chain.faults()) {
             found.accept(fault.damage());
         }
@@ -68,19 +67,6 @@ public final class Verification {
             found.accept(new Damage(damage.file(), 0, bytes, damage.what()));
         });
         return Survey.of(chain, part, segment, found);
-    }
-
-    /** The damage of the mark. One damaged place of its two is none: the power failed during its write. */
-    static Optional<Damage> damageOfMark(Chain chain) throws IOException {
-        Path mark = chain.folder().resolve(Mark.FILE);
-        boolean isTold = chain.faults().stream().anyMatch(fault -> fault.file().equals(mark));
-        if (chain.parts().isEmpty() || chain.mark().isPresent() || isTold) {
-            return Optional.empty();
-        }
-        return Optional.of(
-                Files.exists(mark)
-                        ? new Damage(mark, 0, Files.size(mark), "none of the two marks is sound")
-                        : new Damage(mark, 0, 0, "it is missing"));
     }
 
     /** The damage of the hint of a segment; nothing is lost with a hint. */

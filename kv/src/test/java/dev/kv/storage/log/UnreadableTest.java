@@ -1,5 +1,6 @@
 package dev.kv.storage.log;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -113,6 +114,21 @@ class UnreadableTest {
         Segment next = filled("next");
         DataFolder.await(next::hasHint);
         assertThat(Files.exists(storage.log().folder().hint(next.name()))).isTrue();
+    }
+
+    @Test
+    void aDamagedValueThatAClientReadStandsInTheState() throws Exception {
+        DataFolder.create(storage, "a");
+        DataFolder.put(storage, "a", "key", "a-value-of-it");
+        Segment segment = storage.log().segments().live().getLast();
+        int value = new String(Files.readAllBytes(segment.path()), ISO_8859_1).indexOf("a-value-of-it");
+        DataFolder.flip(segment.path(), value);
+
+        assertThat(DataFolder.get(storage, "a", "key")).isInstanceOf(Reply.Failed.class);
+
+        assertThat(state())
+                .startsWith("met by a read: " + segment.path() + " is damaged at byte ")
+                .endsWith(": a field is not the one that was written");
     }
 
     @Test

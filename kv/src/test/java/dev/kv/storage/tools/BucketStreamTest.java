@@ -1,5 +1,6 @@
 package dev.kv.storage.tools;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -33,6 +34,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Buckets on their way out of a node, and into one. */
 class BucketStreamTest {
@@ -142,7 +145,7 @@ class BucketStreamTest {
             assertThatThrownBy(() -> imported("a", true, cut))
                     .as("%d bytes", length)
                     .isInstanceOf(OperatorError.class)
-                    .hasMessageContaining("cut short");
+                    .hasMessageContaining(length == 0 ? "the input is empty" : "cut short");
         }
         for (int at = 0; at < stream.length; at++) {
             byte[] damaged = stream.clone();
@@ -157,6 +160,16 @@ class BucketStreamTest {
         assertThat(DataFolder.content(storage)).isEqualTo(before);
         assertThat(data.files(".tmp"))
                 .noneMatch(file -> file.getFileName().toString().startsWith("import"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"t", "a text", "a text that is longer than the head of a stream"})
+    void aTextIsNoStream(String text) throws Exception {
+        byte[] bytes = text.getBytes(US_ASCII);
+
+        assertThatThrownBy(() -> imported("a", false, bytes))
+                .isInstanceOf(OperatorError.class)
+                .hasMessage("this is no bucket that `kv export` wrote");
     }
 
     /** Such as the time at which a bucket or a key goes. */

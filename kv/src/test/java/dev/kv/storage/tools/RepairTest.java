@@ -11,6 +11,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.engine.Bucket;
@@ -204,6 +205,19 @@ class RepairTest {
             assertThat(data.damages()).isEmpty();
             assertThat(data.content()).isEqualTo(written);
         }
+    }
+
+    @Test
+    void aStartWithoutAMarkIsToldByTheState() throws Exception {
+        Path mark = data.path().resolve("mark");
+        Files.delete(mark);
+
+        data.open(storage -> assertThat(Metrics.texts(storage.metrics()).get("state"))
+                .isEqualTo(mark
+                        + " was replaced: it is missing, so a loss at the end of the log is not noticed; if the host"
+                        + " crashed, compare with a backup"));
+        data.open(storage ->
+                assertThat(Metrics.texts(storage.metrics()).get("state")).isEqualTo("ok"));
     }
 
     @Test
