@@ -79,16 +79,16 @@ public record SegmentList(long id, long through, List<Entry> segments) {
         return Optional.of(list);
     }
 
-    /** Whether each segment holds something, and follows the one before it. */
+    /** Whether each segment holds something, and follows the one before it by number, then by rewrite. */
     private boolean isInOrder() {
-        long before = 0;
+        SegmentName before = new SegmentName(0, 0);
         for (Entry segment : segments) {
-            if (segment.bytes() <= SegmentHeader.BYTES || segment.name().number() <= before) {
+            if (segment.bytes() <= SegmentHeader.BYTES || segment.name().compareTo(before) <= 0) {
                 return false;
             }
-            before = segment.name().number();
+            before = segment.name();
         }
-        return before <= through;
+        return before.number() <= through;
     }
 
     private static Entry entry(Path file, String line) {

@@ -29,7 +29,7 @@ public final class Log {
     /** A change of at least this part of the largest segment is written beside the log: copying it takes milliseconds. */
     private static final int BESIDE_PART = 16;
 
-    /** How long the removal of files waits for a sync, in milliseconds. It is tried again when compaction runs next. */
+    /** How long compaction waits for a sync before it replaces segments, in milliseconds. It is tried again later. */
     private static final long SYNC_MAX_MILLIS = 10_000;
 
     private final Folder folder;
@@ -156,10 +156,13 @@ public final class Log {
                 return append(true, change);
             }
             throw Refused.of(e, folder.path());
+        } catch (RuntimeException | Error e) {
+            remove(file);
+            throw e;
         }
         try {
             return tail.follow(file, end, change);
-        } catch (Refused e) {
+        } catch (Refused | RuntimeException | Error e) {
             remove(file);
             throw e;
         }
@@ -236,17 +239,25 @@ public final class Log {
     }
 
     /**
-     * Removes the files of segments that were retired: when all is on the disk that took the place of what is in them, and the
-     * list does not name them any more. By one thread at a time.
+     * Removes the files of segments that were retired, when the list does not name them any more. By one thread at a time.
      *
      * @throws IOException if that failed: they are there as before, and this can be called again
      */
     public void removeRetired() throws IOException {
         if (segments.hasRetired()) {
-            tail.awaitSynced(tail.appended(), SYNC_MAX_MILLIS);
             listing.writeInAnyCase();
             segments.removeRetired();
         }
+    }
+
+    /**
+     * Waits until all that is appended by now is on the disk. Precedes each change of the live segments that leaves out entries
+     * because newer ones hide them: the list may be written at any time after the change.
+     *
+     * @throws IOException if that takes longer than {@link #SYNC_MAX_MILLIS}
+     */
+    public void awaitSynced() throws IOException {
+        tail.awaitSynced(tail.appended(), SYNC_MAX_MILLIS);
     }
 
     /** Ends the writing; all that was written is on the disk then, unless that fails. After the thread that syncs has ended. */

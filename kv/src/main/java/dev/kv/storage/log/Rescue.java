@@ -7,7 +7,6 @@ import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +20,21 @@ public final class Rescue {
     private final Folder folder;
     private final Listing listing;
     private final Moves moves;
+
+    /** Copies whose entries are not all moved yet, since that failed; empty if there are none. */
+    private List<Copy> copies = List.of();
+
+    /** A doubtful segment, what was copied of it, and how many entries are read from the copy. */
+    private static final class Copy {
+        private final Segment from;
+        private final Segment to;
+        private int moved;
+
+        Copy(Segment from, Segment to) {
+            this.from = from;
+            this.to = to;
+        }
+    }
 
     /** Whom to tell that entries stand somewhere else now: who finds them by their locations. */
     public interface Moves {
@@ -49,36 +63,43 @@ public final class Rescue {
     /**
      * Writes it, and has the log take writes again. By the thread that syncs.
      *
-     * @throws IOException if that failed, too: the log is as it was, and this can be called again
+     * @throws IOException if that failed, too: writes stay refused, and the next call goes on from there
      */
     void run() throws IOException {
         moves.settle();
-        List<Segment> doubtful = log.tail().doubtful();
-        List<Segment> fresh = new ArrayList<>();
         synchronized (listing) {
-            try {
-                for (Segment segment : doubtful) {
-                    fresh.add(copied(segment, fresh.size()));
-                }
-                // They count when the list says so: until then the old ones do.
-                for (Segment segment : fresh) {
-                    segment.moveTo(folder.log(segment.name()));
-                }
-                folder.sync();
-                listing.replace(listed(doubtful, fresh));
-            } catch (IOException | RuntimeException | Error e) {
-                for (Segment segment : fresh) {
-                    // One that has its name is written over by the next attempt.
-                    segment.close();
-                    Files.deleteIfExists(folder.unfinished(segment.name().toString()));
-                }
-                throw e;
+            if (copies.isEmpty()) {
+                copies = written(log.tail().doubtful());
             }
-            for (int i = 0; i < fresh.size(); i++) {
-                log.segments().know(fresh.get(i));
-                moveAll(doubtful.get(i), fresh.get(i));
+            // They count when the list says so: until then the old ones do.
+            listing.replace(listed());
+            for (Copy copy : copies) {
+                log.segments().know(copy.to);
+                move(copy);
             }
-            log.tail().replaceDoubtful(doubtful, fresh);
+            log.tail()
+                    .replaceDoubtful(
+                            copies.stream().map(copy -> copy.from).toList(),
+                            copies.stream().map(copy -> copy.to).toList());
+            copies = List.of();
+        }
+    }
+
+    /** Copies of segments, on the disk under their final names. */
+    private List<Copy> written(List<Segment> doubtful) throws IOException {
+        List<Copy> written = new ArrayList<>();
+        try {
+            for (Segment segment : doubtful) {
+                written.add(new Copy(segment, copied(segment, written.size())));
+            }
+            for (Copy copy : written) {
+                copy.to.moveTo(folder.log(copy.to.name()));
+            }
+            folder.sync();
+            return written;
+        } catch (IOException | RuntimeException | Error e) {
+            written.forEach(copy -> copy.to.discard());
+            throw e;
         }
     }
 
@@ -101,7 +122,7 @@ public final class Rescue {
         }
     }
 
-    /** Reads all of a copy, so that {@link #moveAll} does not fail half-way. */
+    /** Reads all of a copy, so that {@link #move} does not fail half-way. */
     private static void check(Segment copy) {
         Scan scan = copy.scan();
         while (scan.next()) {
@@ -112,8 +133,9 @@ public final class Rescue {
         }
     }
 
-    /** The list of all segments, in which the doubtful ones end where they are known to be on the disk. */
-    private SegmentList listed(List<Segment> doubtful, List<Segment> fresh) {
+    /** The list of all segments with the copies, in which the doubtful ones end where they are known to be on the disk. */
+    private SegmentList listed() {
+        List<Segment> doubtful = copies.stream().map(copy -> copy.from).toList();
         List<SegmentList.Entry> entries = new ArrayList<>();
         for (Segment segment : log.segments().live()) {
             entries.add(
@@ -121,24 +143,33 @@ public final class Rescue {
                             ? segment.entry().endingAt(log.tail().durableEnd(segment))
                             : segment.entry());
         }
-        fresh.forEach(segment -> entries.add(segment.entry()));
-        return SegmentList.of(folder.format().id(), log.tail().lastNumber() + fresh.size(), entries);
+        copies.forEach(copy -> entries.add(copy.to.entry()));
+        return SegmentList.of(folder.format().id(), log.tail().lastNumber() + copies.size(), entries);
     }
 
-    private void moveAll(Segment from, Segment to) {
+    /** Moves the entries of a copy that were not moved before. */
+    private void move(Copy copy) {
+        Segment from = copy.from;
+        Segment to = copy.to;
         long shift = log.tail().durableEnd(from) - SegmentHeader.BYTES;
         Scan scan = to.scanWritten();
+        int entry = 0;
         while (scan.next()) {
             while (scan.nextEntry()) {
+                if (entry++ < copy.moved) {
+                    continue;
+                }
                 int kind = scan.kind();
                 long cost = scan.cost();
+                long at = scan.entry();
+                boolean isMoved = moves.move(scan, to, Log.location(from, at + shift), Log.location(to, at));
                 to.space().count(kind, cost);
                 from.space().discount(kind, cost);
-                long at = scan.entry();
-                if (!moves.move(scan, to, Log.location(from, at + shift), Log.location(to, at))) {
+                if (!isMoved) {
                     to.space().died(kind, cost);
                     from.space().revived(kind, cost);
                 }
+                copy.moved++;
             }
         }
     }

@@ -75,6 +75,8 @@ public final class Segment implements AutoCloseable {
 
     /** Makes a file with all blocks allocated and maps it; it has no header yet. */
     public static Segment create(Path path, SegmentName name, long bytes) throws IOException {
+        // What an earlier attempt has left would stand behind the end.
+        Files.deleteIfExists(path);
         try {
             Allocation.allocate(path, bytes);
             return allocated(path, name);
@@ -373,7 +375,7 @@ public final class Segment implements AutoCloseable {
     }
 
     /** Ends the mapping, and removes the file. */
-    void discard() {
+    public void discard() {
         close();
         try {
             Files.deleteIfExists(path);

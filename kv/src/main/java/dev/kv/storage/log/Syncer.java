@@ -187,14 +187,22 @@ public final class Syncer {
         });
     }
 
+    /**
+     * Answers all writes that wait, as uncertain unless they are on the disk.
+     *
+     * @param why they are not all on the disk
+     */
     private void fail(String why) {
         acknowledgeUntil(log.tail().synced());
         takeArrived();
-        Reply.Failed failed = new Reply.Failed(
-                Word.UNCERTAIN,
-                "the disk failed (" + why + "): this was written, and may be lost if the host fails now");
+        Reply.Failed failed =
+                new Reply.Failed(Word.UNCERTAIN, why + ": this was written, and may be lost if the host fails now");
         answer(waiting, _ -> failed);
         waiting.clear();
+    }
+
+    private static String failedDisk(String why) {
+        return "the disk failed (" + why + ")";
     }
 
     private void takeArrived() {
@@ -205,9 +213,9 @@ public final class Syncer {
 
     private boolean isRescued() {
         String failure = log.tail().failure();
-        troubles.warn(REFUSED, "the disk failed (" + failure + ")");
+        troubles.warn(REFUSED, failedDisk(failure));
         // Again and again: some were written before the failure, and come to wait now.
-        fail(failure);
+        fail(failedDisk(failure));
         try {
             rescue.run();
         } catch (IOException e) {
@@ -241,7 +249,7 @@ public final class Syncer {
         isClosed = true;
         takeArrived();
         acknowledgeUntil(log.tail().synced());
-        failure.ifPresent(why -> fail(why.getMessage()));
+        failure.ifPresent(why -> fail(failedDisk(why.getMessage())));
     }
 
     private synchronized void answerArrived() {

@@ -379,13 +379,14 @@ public final class Tail {
             segment.endBefore(durableEnd(segment));
             (segment.end() == SegmentHeader.BYTES ? empty : shorter).add(segment);
         }
-        unsynced.clear();
+        unsynced.removeAll(doubtful);
         segments.addUncut(shorter);
         segments.replaceLast(empty, copies);
-        last = copies.isEmpty() ? segments.live().getLast() : copies.getLast();
-        number = Math.max(number, last.name().number());
+        List<Segment> live = segments.live();
+        last = live.isEmpty() ? null : live.getLast();
+        number = Math.max(number, last == null ? 0 : last.name().number());
         segments.retire(empty);
-        hasNewFiles = true;
+        hasNewFiles = last != null;
         synced = appended();
         failure = "";
         notifyAll();

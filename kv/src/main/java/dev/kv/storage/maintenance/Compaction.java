@@ -176,7 +176,7 @@ public final class Compaction {
                 together.add(segment);
                 togetherBytes += kept;
             } else {
-                isClean &= !segment.space().hasDeadEntries();
+                isClean &= isClean(segment);
             }
         }
         if (!together.isEmpty()) {
@@ -242,6 +242,7 @@ public final class Compaction {
             return true;
         }
         if (old.stream().allMatch(segment -> isVain(segment, live, isCleanBefore))) {
+            log.awaitSynced();
             freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum());
             drop(old);
             return true;
@@ -278,9 +279,14 @@ public final class Compaction {
         for (Segment segment : old) {
             boolean isRewritten = isRewritten(List.of(segment), live, isClean);
             areAll &= isRewritten;
-            isClean &= isRewritten || !segment.space().hasDeadEntries();
+            isClean &= isRewritten || isClean(segment);
         }
         return areAll;
+    }
+
+    /** Whether a segment holds no entry that a tombstone hides. Of one that is set aside, dead entries are not all counted. */
+    private static boolean isClean(Segment segment) {
+        return !segment.isDamaged() && !segment.space().hasDeadEntries();
     }
 
     /** Whether a segment holds nothing to keep, so that it is removed without a replacement, which takes no room. */
@@ -313,9 +319,11 @@ public final class Compaction {
             rewritten.seal();
             rewritten.moveTo(log.folder().log(rewritten.name()));
             log.folder().sync();
+            log.awaitSynced();
             return rewrite;
         } catch (IOException | RuntimeException | Error e) {
-            segments.retire(List.of(rewritten));
+            // At once: the next attempt gives another file its name.
+            rewritten.discard();
             throw e;
         }
     }

@@ -17,6 +17,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -40,7 +41,11 @@ class UnreadableTest {
 
     @BeforeEach
     void open() throws IOException {
-        storage = OpenStorage.open(
+        storage = opened();
+    }
+
+    private OpenStorage opened() throws IOException {
+        return OpenStorage.open(
                 new LogStorage.StorageSettings(
                         data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
                 MIB,
@@ -58,6 +63,11 @@ class UnreadableTest {
         for (int i = 0; i < 100; i++) {
             DataFolder.put(storage, bucket, "key-" + i, "x".repeat(5_000));
         }
+        return sealed(bucket);
+    }
+
+    /** Seals the active segment, which ends with what is in the bucket. */
+    private Segment sealed(String bucket) throws Exception {
         Segment segment = storage.log().segments().live().getLast();
         storage.log().tail().rollOver();
         DataFolder.create(storage, "end of " + bucket);
@@ -72,10 +82,11 @@ class UnreadableTest {
     }
 
     private void drop(String bucket) {
-        assertThat(storage.run(new Command.Drop(Bytes.of(bucket)))
-                        .toCompletableFuture()
-                        .join())
-                .isNotInstanceOf(Reply.Failed.class);
+        run(new Command.Drop(Bytes.of(bucket)));
+    }
+
+    private void run(Command command) {
+        assertThat(storage.run(command).toCompletableFuture().join()).isNotInstanceOf(Reply.Failed.class);
     }
 
     /** What is compiled meets such a page in another way than what is not. */
@@ -114,6 +125,33 @@ class UnreadableTest {
         Segment next = filled("next");
         DataFolder.await(next::hasHint);
         assertThat(Files.exists(storage.log().folder().hint(next.name()))).isTrue();
+    }
+
+    @Test
+    void aBucketThatWasDroppedStaysGoneWhenWhatItHadThereCannotBeRead() throws Exception {
+        // Not made by CREATE: then its record, in the first page, could be counted.
+        for (int i = 0; i < 100; i++) {
+            List<Bytes> pair = List.of(Bytes.of("key-" + i), Bytes.of("x".repeat(5_000)));
+            run(new Command.SetAll(Bytes.of("dropped"), pair, false));
+        }
+        Segment unreadable = sealed("dropped");
+        DataFolder.await(unreadable::hasHint);
+        byte[] content = Files.readAllBytes(unreadable.path());
+        cutOff(unreadable, PAGE_BYTES);
+        drop("dropped");
+        DataFolder.await(() -> {
+            storage.buckets().liveEntries().countGone();
+            return unreadable.isDamaged();
+        });
+        filled("later");
+
+        storage.compact();
+        storage.compact();
+
+        close();
+        Files.write(unreadable.path(), content);
+        storage = opened();
+        assertThat(DataFolder.content(storage)).doesNotContainKey("dropped").containsKey("later");
     }
 
     @Test
