@@ -7,6 +7,7 @@ import dev.kv.router.spi.EngineFailed;
 import dev.kv.storage.engine.Execution;
 import dev.kv.storage.engine.Turn;
 import dev.kv.storage.format.Folder;
+import dev.kv.storage.log.Log;
 import dev.kv.storage.log.PinLimits;
 import dev.kv.storage.log.Sync;
 import dev.kv.storage.tools.Backup;
@@ -26,6 +27,8 @@ public final class LogStorage implements Engine {
     private static final String SYNC = "kv.storage.sync";
     private static final String MAX_BYTES = "kv.storage.max-bytes";
     private static final String SEGMENT_MAX = "kv.storage.segment-max";
+    private static final String UNSYNCED_MAX = "kv.storage.unsynced-max";
+    private static final String SYNC_WAIT = "kv.storage.sync-wait";
     private static final String DELETE_WAIT = "kv.storage.delete-wait";
     private static final String LARGE = "kv.storage.large.";
     private static final long MIB = 1L << 20;
@@ -36,17 +39,18 @@ public final class LogStorage implements Engine {
      *
      * @param dir where the log is
      * @param maxBytes what all buckets together may take in it; 0 for any
-     * @param segmentMaxBytes the size of a file of a large log
      * @param pins how long readers may hold what compaction has replaced
      * @param large how large commands run
+     * @param syncWait how long a backup or an import waits until what was written is on the disk
      */
     public record StorageSettings(
-            Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins, Execution.Limits large) {
-        /** With the bounds for large commands that {@code reference.conf} has. */
-        public StorageSettings(Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins) {
-            this(dir, sync, maxBytes, segmentMaxBytes, pins, Execution.Limits.USUAL);
-        }
-    }
+            Path dir,
+            Sync sync,
+            long maxBytes,
+            Log.Limits log,
+            PinLimits pins,
+            Execution.Limits large,
+            Duration syncWait) {}
 
     @Override
     public Ready configure(Settings settings) {
@@ -54,9 +58,10 @@ public final class LogStorage implements Engine {
                 settings.path(DIR),
                 Sync.of(settings, SYNC),
                 settings.size(MAX_BYTES, 0, 1024 * TIB),
-                settings.size(SEGMENT_MAX, MIB, 1024 * MIB),
+                new Log.Limits(settings.size(SEGMENT_MAX, MIB, 1024 * MIB), settings.count(UNSYNCED_MAX, 1, 64)),
                 PinLimits.of(settings),
-                large(settings));
+                large(settings),
+                settings.duration(SYNC_WAIT, Duration.ofSeconds(1), Duration.ofHours(1)));
         return new ReadyStorage(settings, storage);
     }
 
@@ -70,7 +75,8 @@ public final class LogStorage implements Engine {
                 settings.count(LARGE + "waiting-max", 1, 1_000_000),
                 settings.count(LARGE + "parked-max", 1, 10_000_000),
                 settings.size(LARGE + "parked-max-bytes", MIB, TIB),
-                settings.duration(DELETE_WAIT, Duration.ZERO, Duration.ofHours(1)));
+                settings.duration(DELETE_WAIT, Duration.ZERO, Duration.ofHours(1)),
+                settings.duration(LARGE + "reply-wait", Duration.ofMillis(100), Duration.ofMinutes(10)));
     }
 
     private record ReadyStorage(Settings settings, StorageSettings storage) implements Ready {

@@ -52,14 +52,8 @@ import org.slf4j.LoggerFactory;
 public final class OpenStorage implements Engine.Open {
     private static final Logger LOG = LoggerFactory.getLogger(OpenStorage.class);
 
-    /** Longest time that a sync for a backup or an import may take. */
-    private static final Duration SYNC_MAX = Duration.ofMinutes(1);
-
-    /** Most damaged segments that the status names. */
+    /** Most damaged segments that the status names: a line that can be read. The log names all. */
     private static final int DAMAGES_SHOWN_MAX = 3;
-
-    /** How long large requests may take when the node stops. */
-    private static final Duration LARGE_END_MAX = Duration.ofSeconds(10);
 
     private final Log log;
     private final Buckets buckets;
@@ -69,6 +63,7 @@ public final class OpenStorage implements Engine.Open {
     private final Keeper keeper;
     private final PinLimits pins;
     private final Troubles troubles;
+    private final Duration syncWait;
     private final Recovery.Figures recovered;
     private final Duration recovery;
 
@@ -82,6 +77,7 @@ public final class OpenStorage implements Engine.Open {
             Duration recovery) {
         this.pins = settings.pins();
         this.troubles = troubles;
+        this.syncWait = settings.syncWait();
         this.log = log;
         this.buckets = buckets;
         this.recovered = recovered;
@@ -114,8 +110,7 @@ public final class OpenStorage implements Engine.Open {
                             damage.what() + ", so a loss at the end of the log is not noticed; if the host crashed,"
                                     + " compare with a backup"));
             Mark mark = openMark(folder, chain);
-            Log log = new Log(
-                    folder, mark, settings.segmentMaxBytes(), settings.sync().isAlways());
+            Log log = new Log(folder, mark, settings.log(), settings.sync().isAlways());
             Buckets buckets = new Buckets(
                     log, folder.hash(), settings.maxBytes(), settings.large().turn());
             Replay replay = new Replay(buckets);
@@ -201,7 +196,8 @@ public final class OpenStorage implements Engine.Open {
     /** Waits until all that is appended by now is on the disk. */
     private void awaitSync() throws IOException {
         try {
-            Reply reply = syncer.whenSynced(Reply.OK).toCompletableFuture().get(SYNC_MAX.toSeconds(), TimeUnit.SECONDS);
+            Reply reply =
+                    syncer.whenSynced(Reply.OK).toCompletableFuture().get(syncWait.toMillis(), TimeUnit.MILLISECONDS);
             if (reply instanceof Reply.Failed failed) {
                 throw new EngineFailed(failed.message());
             }
@@ -209,7 +205,10 @@ public final class OpenStorage implements Engine.Open {
             Thread.currentThread().interrupt();
             throw new EngineFailed("this node stops", e);
         } catch (ExecutionException | TimeoutException e) {
-            throw new IOException("the disk did not take what was written within " + SYNC_MAX.toSeconds() + "s", e);
+            throw new IOException(
+                    "the disk did not take what was written within %ds (kv.storage.sync-wait)"
+                            .formatted(syncWait.toSeconds()),
+                    e);
         }
     }
 
@@ -283,11 +282,11 @@ public final class OpenStorage implements Engine.Open {
                 .or(() -> segment.fields().damageMet().map(damage -> "met by a read: " + damage.getMessage()));
     }
 
-    /** Forces all that was written onto the disk, however long that takes. */
+    /** Answers large requests for as long as the limit says, then forces all that was written onto the disk, however long that takes. */
     @Override
     public void stop(Duration limit) {
         log.supply().endWaits();
-        turns.close(LARGE_END_MAX);
+        turns.close(limit);
         keeper.end();
         syncer.end();
         try {

@@ -9,10 +9,13 @@ import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
+import dev.kv.storage.engine.Execution;
 import dev.kv.storage.engine.Frozen;
+import dev.kv.storage.engine.Turn;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.Log;
 import dev.kv.storage.log.PinLimits;
 import dev.kv.storage.log.Segment;
 import dev.kv.storage.log.Sync;
@@ -44,14 +47,34 @@ public record DataFolder(Path path) {
     /** More than any test takes. */
     public static final PinLimits PINS = new PinLimits(Duration.ofHours(1), Duration.ofHours(1));
 
+    /** As reference.conf has them. */
+    public static final Execution.Limits LARGE = new Execution.Limits(
+            new Turn.Limits(1_000, 1L << 20),
+            1,
+            256,
+            10_000,
+            64L << 20,
+            Duration.ofSeconds(10),
+            Duration.ofSeconds(10));
+
+    public static LogStorage.StorageSettings settings(
+            Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins) {
+        return settings(dir, sync, maxBytes, segmentMaxBytes, pins, LARGE);
+    }
+
+    public static LogStorage.StorageSettings settings(
+            Path dir, Sync sync, long maxBytes, long segmentMaxBytes, PinLimits pins, Execution.Limits large) {
+        return new LogStorage.StorageSettings(
+                dir, sync, maxBytes, new Log.Limits(segmentMaxBytes, 4), pins, large, Duration.ofMinutes(1));
+    }
+
     @FunctionalInterface
     public interface Work {
         void with(OpenStorage storage) throws Exception;
     }
 
     public OpenStorage open() throws IOException {
-        return OpenStorage.open(
-                new LogStorage.StorageSettings(path, EACH_SECOND, 0, 1L << 20, PINS), 1L << 20, _ -> {});
+        return OpenStorage.open(DataFolder.settings(path, EACH_SECOND, 0, 1L << 20, PINS), 1L << 20, _ -> {});
     }
 
     /** Opens it for so long, and closes it in order. */

@@ -49,7 +49,7 @@ class StorageTest {
 
     private OpenStorage open(Sync sync, long maxBytes) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(folder.resolve("data"), sync, maxBytes, 64L << 20, DataFolder.PINS),
+                DataFolder.settings(folder.resolve("data"), sync, maxBytes, 64L << 20, DataFolder.PINS),
                 1 << 20,
                 _ -> {});
     }

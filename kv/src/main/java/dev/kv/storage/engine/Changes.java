@@ -19,10 +19,16 @@ import org.slf4j.LoggerFactory;
 final class Changes {
     private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
 
-    /** How long a large change holds the lock of a shard, and then leaves it to others; looked at every so many fields. */
+    /**
+     * How long a large change holds the lock of a shard, and then leaves it to others. No key: it is as long as a turn of a command with
+     * the usual {@code kv.storage.large.keys}.
+     */
     private static final long SLICE_NANOS = 1_000_000;
 
+    /** How long it leaves the lock to others: time for a thread that waits to wake up. */
     private static final long PAUSE_NANOS = 100_000;
+
+    /** After how many fields it looks at the clock. */
     private static final int FIELDS_AT_ONCE = 16;
 
     private final Log log;

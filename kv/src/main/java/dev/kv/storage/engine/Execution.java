@@ -40,8 +40,8 @@ import org.slf4j.LoggerFactory;
 public final class Execution implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
 
-    /** A loop that has not taken a reply by then has stopped. */
-    private static final int TAKEN_MAX_SECONDS = 10;
+    /** How often a thread that waits looks whether the storage stops. */
+    private static final long LOOK_MILLIS = 1_000;
 
     private final Commands commands;
     private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
@@ -53,6 +53,7 @@ public final class Execution implements Store {
     private final ExecutorService roomThread;
 
     private final Duration deleteWait;
+    private final Duration replyWait;
     private volatile boolean isClosed;
 
     /**
@@ -63,12 +64,16 @@ public final class Execution implements Store {
      * @param parkedMax how many commands wait for buckets at most
      * @param parkedMaxBytes what those hold at most
      * @param deleteWait how long a delete waits on a full disk until compaction has made room
+     * @param replyWait how long a thread that ran a large read waits until the caller's thread has taken the reply
      */
     public record Limits(
-            Turn.Limits turn, int threads, int waitingMax, int parkedMax, long parkedMaxBytes, Duration deleteWait) {
-        public static final Limits USUAL =
-                new Limits(new Turn.Limits(1_000, 1L << 20), 1, 256, 10_000, 64L << 20, Duration.ofSeconds(10));
-    }
+            Turn.Limits turn,
+            int threads,
+            int waitingMax,
+            int parkedMax,
+            long parkedMaxBytes,
+            Duration deleteWait,
+            Duration replyWait) {}
 
     /**
      * @param acknowledging when the reply to a command that was run may be told
@@ -85,6 +90,7 @@ public final class Execution implements Store {
         this.threads = threads(limits.threads(), "kv-large-");
         this.roomThread = threads(1, "kv-room-");
         this.deleteWait = limits.deleteWait();
+        this.replyWait = limits.replyWait();
     }
 
     /** Threads that are there from the start: a process may have none left when they are needed. */
@@ -268,12 +274,13 @@ public final class Execution implements Store {
 
     /**
      * Waits until the caller has a reply, and with it the memory of that reply in its own bounds: a thread for large reads holds no more
-     * than one reply.
+     * than one reply. A caller that takes longer than {@code kv.storage.large.reply-wait} is not waited for.
      */
     private void awaitTaken(CompletableFuture<Void> taken) {
-        for (int i = 0; i < TAKEN_MAX_SECONDS && !isClosed; i++) {
+        long end = System.nanoTime() + replyWait.toNanos();
+        for (long left = replyWait.toNanos(); left > 0 && !isClosed; left = end - System.nanoTime()) {
             try {
-                taken.get(1, TimeUnit.SECONDS);
+                taken.get(Math.min(left, TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS)), TimeUnit.NANOSECONDS);
                 return;
             } catch (TimeoutException e) {
                 LOG.debug("a reply to a large read is not taken yet", e);

@@ -8,7 +8,10 @@ import java.util.concurrent.locks.LockSupport;
  * {@linkplain Troubles trouble} of its name, and the next turn begins after a pause.
  */
 public final class BackgroundThread {
+    /** No key: long enough that a fault of every turn takes no processor time, short enough for what waits for the thread. */
     private static final Duration AFTER_FAULT = Duration.ofSeconds(1);
+
+    /** No key: a system call that takes longer cannot be interrupted, and the next start reads the log as after a crash. */
     private static final Duration END_MAX = Duration.ofSeconds(30);
 
     private final String name;

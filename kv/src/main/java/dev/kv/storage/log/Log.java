@@ -26,11 +26,25 @@ import org.slf4j.LoggerFactory;
 public final class Log {
     private static final Logger LOG = LoggerFactory.getLogger(Log.class);
 
-    /** A change of at least this part of the largest segment is written beside the log: copying it takes milliseconds. */
+    /**
+     * A change of at least this part of the largest segment is written beside the log: copying it takes milliseconds. No key: it follows
+     * {@code kv.storage.segment-max}.
+     */
     private static final int BESIDE_PART = 16;
 
-    /** How long compaction waits for a sync before it replaces segments, in milliseconds. It is tried again later. */
+    /**
+     * How long compaction waits for a sync before it replaces segments, in milliseconds. No key: it is tried again in a later turn of the
+     * keeper, whose other work waits meanwhile.
+     */
     private static final long SYNC_MAX_MILLIS = 10_000;
+
+    /**
+     * Sizes of a log.
+     *
+     * @param segmentMaxBytes the size of a segment in a large log; larger records have one of their own
+     * @param unsyncedMax how many full segments may be not yet on the disk before writers wait
+     */
+    public record Limits(long segmentMaxBytes, int unsyncedMax) {}
 
     private final Folder folder;
     private final Mark mark;
@@ -46,18 +60,17 @@ public final class Log {
     private final Listing listing;
 
     /**
-     * @param segmentMaxBytes the size of a segment in a large log; larger records have one of their own
      * @param isSyncedAlways whether a sync follows each write
      */
-    public Log(Folder folder, Mark mark, long segmentMaxBytes, boolean isSyncedAlways) {
+    public Log(Folder folder, Mark mark, Limits limits, boolean isSyncedAlways) {
         this.folder = folder;
         this.mark = mark;
-        this.segmentMaxBytes = segmentMaxBytes;
+        this.segmentMaxBytes = limits.segmentMaxBytes();
         this.segments = new Segments(folder);
         Reserves reserves = new Reserves(folder);
         SegmentSizes sizes = new SegmentSizes(segments, liveBytes, segmentMaxBytes);
         this.supply = new Supply(folder, reserves, sizes, isSyncedAlways);
-        this.tail = new Tail(folder, mark, segments, supply);
+        this.tail = new Tail(folder, mark, segments, supply, limits.unsyncedMax());
         this.listing = new Listing(folder, reserves, tail::listed);
     }
 

@@ -8,6 +8,7 @@ import java.util.Map;
 
 /** Segments for which some work has failed. Each is left out until it is tried again, and the work goes on with the others. */
 public final class SetAside {
+    /** No key: a failure of one file lasts for minutes or is over at once, and one attempt more costs one system call. */
     private static final Duration RETRY = Duration.ofSeconds(30);
 
     private final Map<Segment, Failed> failed = new HashMap<>();

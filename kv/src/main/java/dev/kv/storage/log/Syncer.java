@@ -29,7 +29,11 @@ import org.slf4j.LoggerFactory;
  */
 public final class Syncer {
     private static final Logger LOG = LoggerFactory.getLogger(Syncer.class);
+
+    /** Between two syncs of the mark. No key: an older mark only makes a start after a power failure read more. */
     private static final Duration MARK_INTERVAL = Duration.ofSeconds(1);
+
+    /** Between two attempts to rescue. No key: writes are refused meanwhile, so that it is short. */
     private static final Duration RETRY = Duration.ofSeconds(1);
 
     private static final String REFUSED = "writes are refused until what was written is safe again";
@@ -38,7 +42,10 @@ public final class Syncer {
     private final Log log;
     private final Rescue rescue;
     private final Sync sync;
+
+    /** Bounded by the requests in flight of all callers. */
     private final Queue<Waiting> arrived = new ConcurrentLinkedQueue<>();
+
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private final Troubles troubles;
     private final BackgroundThread thread;

@@ -19,16 +19,11 @@ import java.util.Optional;
  * takes, or while a writer {@linkplain #wait waits}. Any thread.
  */
 public final class Tail {
-    /**
-     * How many segments may be full and not yet on the disk before writers wait for the disk. It bounds what a rescue has to copy; how
-     * much that is in bytes follows from {@code kv.storage.segment-max}.
-     */
-    private static final int UNSYNCED_MAX = 4;
-
     private final Folder folder;
     private final Mark mark;
     private final Segments segments;
     private final Supply supply;
+    private final int unsyncedMax;
     private final List<Segment> unsynced = new ArrayList<>();
     private Segment active;
     private boolean isActiveForDeletes;
@@ -46,11 +41,15 @@ public final class Tail {
     private String failure = "";
     private Runnable syncDue = () -> {};
 
-    Tail(Folder folder, Mark mark, Segments segments, Supply supply) {
+    /**
+     * @param unsyncedMax how many full segments may be not yet on the disk before writers wait
+     */
+    Tail(Folder folder, Mark mark, Segments segments, Supply supply, int unsyncedMax) {
         this.folder = folder;
         this.mark = mark;
         this.segments = segments;
         this.supply = supply;
+        this.unsyncedMax = unsyncedMax;
     }
 
     /** Has the task run, quickly, when a {@link Log#sync} is due: a segment is full, or not written. Before the first write. */
@@ -74,7 +73,7 @@ public final class Tail {
     synchronized long append(boolean frees, long length, Draft... change) throws Refused {
         checkTaken();
         while (!fits(length, frees)) {
-            if (unsynced.size() < UNSYNCED_MAX) {
+            if (unsynced.size() < unsyncedMax) {
                 roll(length, frees);
             } else {
                 awaitDisk();
@@ -103,7 +102,7 @@ public final class Tail {
      */
     synchronized long follow(Path file, long end, Draft... change) throws Refused {
         checkTaken();
-        while (unsynced.size() >= UNSYNCED_MAX) {
+        while (unsynced.size() >= unsyncedMax) {
             awaitDisk();
             checkTaken();
         }
@@ -211,7 +210,7 @@ public final class Tail {
 
     private void awaitDisk() throws Refused {
         try {
-            while (unsynced.size() >= UNSYNCED_MAX && failure.isEmpty() && !isClosed) {
+            while (unsynced.size() >= unsyncedMax && failure.isEmpty() && !isClosed) {
                 wait();
             }
         } catch (InterruptedException e) {

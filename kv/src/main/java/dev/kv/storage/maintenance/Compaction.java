@@ -25,17 +25,19 @@ import java.util.concurrent.atomic.AtomicLong;
  * <p>{@link #run} by one thread at a time.
  */
 public final class Compaction {
+    // When compaction is due has no keys: the sizes follow the live bytes, which kv.storage.max-bytes bounds.
+
     /** At rest, compaction is due when more than this part of the live bytes could be freed, */
     private static final int DUE_PART = 2;
+
+    /** and more than this many bytes. */
+    private static final long DUE_MIN_BYTES = 4L << 20;
 
     /** On a full disk, compaction is due when this many bytes could be freed. */
     private static final long SHORT_DUE_BYTES = 256L << 10;
 
     /** On a full disk, the pause after a pass that had no room to free anything. */
     private static final Duration FULL_RETRY = Duration.ofSeconds(1);
-
-    /** and more than this many bytes. */
-    private static final long DUE_MIN_BYTES = 4L << 20;
 
     /**
      * Under heavy writes, with twice the room on the disk, compaction is due when as many bytes could be freed as are live, and
@@ -56,7 +58,7 @@ public final class Compaction {
 
     private static final int SMALL_PART = 4;
 
-    /** Most bytes that a {@link Live} takes; it covers segments of 64 times that. */
+    /** Most bytes of memory that a {@link Live} takes. It covers segments of 64 times that; a larger log takes several passes. */
     private static final long LIVE_MAX_BYTES = 16L << 20;
 
     private final Log log;

@@ -16,9 +16,10 @@ import java.util.concurrent.locks.LockSupport;
 
 /** A segment while it is made of what is live of others, and of the tombstones that are kept. By one thread. */
 final class Rewrite {
-    /** After how many bytes other threads get the processor. */
+    /** After how many bytes other threads get the processor. No key: copying them takes less than the pause. */
     private static final long STRIDE_BYTES = 256 * 1024;
 
+    /** How long they get it. */
     private static final long PAUSE_NANOS = 1_000_000;
 
     private final Log log;

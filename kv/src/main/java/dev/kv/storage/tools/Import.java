@@ -33,7 +33,9 @@ import java.util.UUID;
  * bucket is published in one change. An import that breaks off changes nothing.
  */
 public final class Import {
+    /** What one change of an import holds. No keys: about a turn of a command with the usual {@code kv.storage.large}. */
     private static final int BATCH_MAX_KEYS = 1024;
+
     private static final long BATCH_MAX_BYTES = 256 * 1024;
 
     private final Buckets buckets;

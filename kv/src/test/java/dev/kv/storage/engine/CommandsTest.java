@@ -11,7 +11,6 @@ import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.log.Sync;
 import java.io.IOException;
@@ -52,7 +51,7 @@ final class CommandsTest {
 
     private OpenStorage open(String data, long maxBytes) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(
+                DataFolder.settings(
                         folder.resolve(data), new Sync(false, Optional.empty()), maxBytes, 64L << 20, DataFolder.PINS),
                 REPLY_MAX_BYTES,
                 _ -> {});

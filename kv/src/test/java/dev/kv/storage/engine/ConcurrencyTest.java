@@ -8,7 +8,6 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.log.Sync;
 import java.io.IOException;
@@ -141,7 +140,7 @@ class ConcurrencyTest {
 
     private OpenStorage open() throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(
+                DataFolder.settings(
                         folder.resolve("data"),
                         new Sync(false, Optional.of(Duration.ofMillis(10))),
                         0,

@@ -11,7 +11,6 @@ import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.log.Sync;
 import java.io.IOException;
@@ -56,7 +55,7 @@ class ExecutionTest {
 
     private OpenStorage open(Execution.Limits large) throws IOException {
         OpenStorage storage = OpenStorage.open(
-                new LogStorage.StorageSettings(
+                DataFolder.settings(
                         folder.resolve("data-" + opened.size()),
                         new Sync(false, Optional.of(Duration.ofMillis(10))),
                         0,
@@ -70,7 +69,8 @@ class ExecutionTest {
     }
 
     private OpenStorage open(Turn.Limits turn) throws IOException {
-        return open(new Execution.Limits(turn, 3, 10_000, 100_000, 1L << 30, Duration.ofSeconds(10)));
+        return open(new Execution.Limits(
+                turn, 3, 10_000, 100_000, 1L << 30, Duration.ofSeconds(10), Duration.ofSeconds(10)));
     }
 
     @AfterEach
@@ -91,7 +91,7 @@ class ExecutionTest {
                     }
                     return CompletableFuture.completedFuture(reply);
                 },
-                new Execution.Limits(SHORT, 1, 1, 100, 1L << 20, Duration.ofSeconds(10)));
+                new Execution.Limits(SHORT, 1, 1, 100, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
         Command large = new Command.SetAll(Bytes.of("b"), pairs(new Random(1), 100), false);
         Command small = new Command.Put(Bytes.of("b"), Bytes.of("key"), Bytes.of("value"));
 
@@ -328,7 +328,8 @@ class ExecutionTest {
 
     @Test
     void whoCallsFromACommandThreadIsAnsweredThere() throws Exception {
-        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10)));
+        OpenStorage storage =
+                open(new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
         List<CompletableFuture<Reply>> replies = new ArrayList<>();
         Bytes bucket = Bytes.of("b");
         Slow caller = new Slow(() -> {
@@ -351,7 +352,8 @@ class ExecutionTest {
 
     @Test
     void aLargeReadThatNobodyAwaitsIsNotRunAndAWriteIs() throws Exception {
-        Execution.Limits limits = new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10));
+        Execution.Limits limits =
+                new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10));
         OpenStorage storage = open(limits);
         List<Command> ran = new CopyOnWriteArrayList<>();
         CountDownLatch isBusy = new CountDownLatch(1);
@@ -391,8 +393,36 @@ class ExecutionTest {
     }
 
     @Test
+    void aThreadForLargeReadsWaitsForACallerNoLongerThanReplyWait() throws Exception {
+        Execution.Limits limits =
+                new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofMillis(100));
+        OpenStorage storage = open(limits);
+        Bytes bucket = Bytes.of("b");
+        join(storage, new Command.SetAll(bucket, pairs(new Random(1), 80), false));
+        CountDownLatch ran = new CountDownLatch(3);
+        Execution execution = new Execution(
+                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
+                storage.buckets(),
+                (_, reply) -> {
+                    ran.countDown();
+                    return CompletableFuture.completedFuture(reply);
+                },
+                limits);
+        Slow hangs = new Slow(() -> {
+            for (int i = 0; i < 3; i++) {
+                var _ = execution.run(new Command.Content(bucket, Part.PAIRS));
+            }
+        });
+        hangs.start();
+
+        assertThat(ran.await(5, TimeUnit.SECONDS)).isTrue();
+        execution.close(Duration.ofSeconds(20));
+    }
+
+    @Test
     void aThreadForLargeReadsHoldsOneReplyThatItsCallerHasNotTaken() throws Exception {
-        Execution.Limits limits = new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10));
+        Execution.Limits limits =
+                new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10));
         OpenStorage storage = open(limits);
         Bytes bucket = Bytes.of("b");
         join(storage, new Command.SetAll(bucket, pairs(new Random(1), 80), false));
@@ -425,7 +455,8 @@ class ExecutionTest {
     @Test
     void aBucketThatDoesNotFitIntoAReplyIsRefusedBeforeItIsRead() throws IOException {
         // No large command is run at all.
-        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 0, 10, 1L << 20, Duration.ofSeconds(10)));
+        OpenStorage storage =
+                open(new Execution.Limits(SHORT, 1, 0, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
         Bytes few = Bytes.of("few");
         Bytes many = Bytes.of("many");
         for (int i = 0; i < 110; i++) {
@@ -448,7 +479,8 @@ class ExecutionTest {
 
     @Test
     void whatIsMoreThanMayWaitIsAnsweredWithAnError() throws Exception {
-        OpenStorage storage = open(new Execution.Limits(SHORT, 1, 1, 2, 1L << 20, Duration.ofSeconds(10)));
+        OpenStorage storage =
+                open(new Execution.Limits(SHORT, 1, 1, 2, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
         Bytes busy = Bytes.of("busy");
         Bytes free = Bytes.of("free");
         join(storage, new Command.SetAll(free, List.of(Bytes.of("k"), Bytes.of("v")), false));

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.log.Refused;
@@ -64,7 +63,7 @@ class ModelTest {
     private Path folder;
 
     private final Map<Bytes, Expected> model = new TreeMap<>();
-    private Turn.Limits turn = Execution.Limits.USUAL.turn();
+    private Turn.Limits turn = DataFolder.LARGE.turn();
 
     @Test
     void agreesWithPlainMaps() throws Exception {
@@ -83,7 +82,7 @@ class ModelTest {
         long deadline = System.nanoTime() + Duration.ofMinutes(5).toNanos();
         for (long seed = System.nanoTime(); System.nanoTime() - deadline < 0; seed++) {
             model.clear();
-            turn = seed % 2 == 0 ? SHORT : Execution.Limits.USUAL.turn();
+            turn = seed % 2 == 0 ? SHORT : DataFolder.LARGE.turn();
             run(Files.createTempDirectory(folder, "run"), seed, 100_000);
         }
     }
@@ -125,9 +124,10 @@ class ModelTest {
 
     /** With turns so short that many changes and reads are large ones, or as long as usual. */
     private OpenStorage open(Path data) throws IOException {
-        Execution.Limits large = new Execution.Limits(turn, 1, 10, 10, MIB, Duration.ofSeconds(10));
+        Execution.Limits large =
+                new Execution.Limits(turn, 1, 10, 10, MIB, Duration.ofSeconds(10), Duration.ofSeconds(10));
         return OpenStorage.open(
-                new LogStorage.StorageSettings(
+                DataFolder.settings(
                         data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB, DataFolder.PINS, large),
                 1 << 20,
                 _ -> {});

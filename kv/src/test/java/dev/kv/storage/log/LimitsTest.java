@@ -9,7 +9,6 @@ import dev.kv.router.Held;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Folder;
@@ -71,9 +70,7 @@ class LimitsTest {
 
     private OpenStorage open(Sync sync, Consumer<String> doing) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS),
-                256 * MIB,
-                doing);
+                DataFolder.settings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS), 256 * MIB, doing);
     }
 
     private void reopen() throws IOException {

@@ -58,7 +58,7 @@ class ListingTest {
     void open() throws IOException {
         data = site.resolve("data");
         Folder folder = Folder.hold(data);
-        log = new Log(folder, Mark.open(data, folder.format().id(), Optional.empty()), MIB, false);
+        log = new Log(folder, Mark.open(data, folder.format().id(), Optional.empty()), new Log.Limits(MIB, 4), false);
         buckets = new Buckets(log, folder.hash(), 0, new Turn.Limits(1_000, MIB));
         keeper = new Keeper(log, new Compaction(log, buckets.liveEntries()), DataFolder.PINS, new Troubles());
         isOpen = true;

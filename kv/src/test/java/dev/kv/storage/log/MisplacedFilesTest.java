@@ -8,7 +8,6 @@ import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Format;
@@ -65,7 +64,7 @@ class MisplacedFilesTest {
 
         private void open() throws IOException {
             storage = OpenStorage.open(
-                    new LogStorage.StorageSettings(
+                    DataFolder.settings(
                             data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, 32 << 10, DataFolder.PINS),
                     1 << 20,
                     _ -> {});

@@ -9,7 +9,6 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.engine.Execution;
 import java.io.IOException;
@@ -74,9 +73,9 @@ class NoSpaceTest {
     }
 
     private void open() throws IOException {
-        Execution.Limits usual = Execution.Limits.USUAL;
+        Execution.Limits usual = DataFolder.LARGE;
         storage = OpenStorage.open(
-                new LogStorage.StorageSettings(
+                DataFolder.settings(
                         disk.resolve("data"),
                         new Sync(false, Optional.of(Duration.ofMillis(10))),
                         0,
@@ -88,7 +87,8 @@ class NoSpaceTest {
                                 usual.waitingMax(),
                                 usual.parkedMax(),
                                 usual.parkedMaxBytes(),
-                                deleteWait)),
+                                deleteWait,
+                                usual.replyWait())),
                 MIB,
                 _ -> {});
     }

@@ -10,7 +10,6 @@ import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.EngineFailed;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.tools.Backup;
 import dev.kv.storage.tools.StoredBackup;
@@ -60,7 +59,7 @@ class PinTest {
 
     private void open(Duration pinMax, Optional<Duration> interval) throws IOException {
         storage = OpenStorage.open(
-                new LogStorage.StorageSettings(
+                DataFolder.settings(
                         folder.resolve("data"), new Sync(false, interval), 0, MIB, new PinLimits(pinMax, pinMax)),
                 MIB,
                 _ -> {});

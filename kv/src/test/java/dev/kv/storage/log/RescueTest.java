@@ -9,7 +9,6 @@ import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.format.Mark;
 import java.io.IOException;
@@ -66,9 +65,7 @@ class RescueTest {
     /** Only what is full, or could not be written, is ever forced onto the disk. */
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
-                MIB,
-                _ -> {});
+                DataFolder.settings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS), MIB, _ -> {});
     }
 
     /** Changes something; tells whether that was acknowledged. */

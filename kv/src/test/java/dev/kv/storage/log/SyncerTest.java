@@ -8,7 +8,6 @@ import dev.kv.router.CommandThread;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -40,7 +39,7 @@ class SyncerTest {
 
     private void open(Sync sync) throws IOException {
         storage = OpenStorage.open(
-                new LogStorage.StorageSettings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS), MIB, _ -> {});
+                DataFolder.settings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS), MIB, _ -> {});
     }
 
     @AfterEach

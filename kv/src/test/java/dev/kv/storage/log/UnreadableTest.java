@@ -10,7 +10,6 @@ import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -46,8 +45,7 @@ class UnreadableTest {
 
     private OpenStorage opened() throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(
-                        data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
+                DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
                 MIB,
                 _ -> {});
     }

@@ -8,7 +8,6 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.engine.Bucket;
 import dev.kv.storage.engine.Edit;
@@ -74,8 +73,7 @@ class CompactionTest {
 
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(
-                        data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
+                DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
                 REPLY_MAX_BYTES,
                 _ -> {});
     }
@@ -310,7 +308,7 @@ class CompactionTest {
         storage.stop(Duration.ZERO);
         // Only what is full, or has to be, is ever forced onto the disk.
         storage = OpenStorage.open(
-                new LogStorage.StorageSettings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
+                DataFolder.settings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
                 REPLY_MAX_BYTES,
                 _ -> {});
         put("bucket-0", "key-0", "old");

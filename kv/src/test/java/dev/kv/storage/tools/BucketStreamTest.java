@@ -9,7 +9,6 @@ import dev.kv.router.Limits;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.log.Sync;
 import java.io.ByteArrayInputStream;
@@ -240,7 +239,7 @@ class BucketStreamTest {
         long taken = storage.log().liveBytes().get();
         storage.stop(Duration.ZERO);
         storage = OpenStorage.open(
-                new LogStorage.StorageSettings(
+                DataFolder.settings(
                         data.path(),
                         new Sync(false, Optional.of(Duration.ofSeconds(1))),
                         taken * 3 / 2,

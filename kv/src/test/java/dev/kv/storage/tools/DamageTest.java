@@ -9,7 +9,6 @@ import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.LogStorage;
 import dev.kv.storage.OpenStorage;
 import dev.kv.storage.engine.Edit;
 import dev.kv.storage.log.Refused;
@@ -97,8 +96,7 @@ class DamageTest {
 
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
-                new LogStorage.StorageSettings(
-                        data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
+                DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
                 1 << 20,
                 _ -> {});
     }
