@@ -3,27 +3,27 @@ package dev.kv.storage.engine;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.index.Index;
 
-/** What memory holds of a bucket: all but its keys and values. Guarded by the lock of its {@link Shard}. */
+/** A bucket in memory: all but its keys and values. Guarded by the lock of its {@link Shard}. */
 public final class Bucket {
-    /** Its name and the hash of that. They change when it is renamed, under the locks of both shards. */
+    /** Its name and the hash of that. A rename changes them under the locks of both shards. */
     byte[] name;
 
     int hash;
     final Index index = new Index();
 
-    /** The name in its records: the one under which it was made. */
+    /** The name in its records: its first name. */
     final byte[] recordName;
 
-    /** Given to no other bucket; of two buckets that were made under one name, the later one has the higher. */
+    /** Unique. Of two buckets that were made under one name, the later one has the higher generation. */
     final long generation;
 
-    /** The record that says that the bucket stays when its last key goes; {@link Index#NONE} if it does not. */
+    /** Location of the record that keeps the bucket when its last key is removed; {@link Index#NONE} if there is none. */
     long keptBy = Index.NONE;
 
-    /** What its keys and values take in the log, each in a record of its own. */
+    /** Bytes that its keys and values take in the log, as if each had a record of its own. */
     long bytes;
 
-    /** How it came to its name if its records alone do not say so; else null. */
+    /** How it got its name; null if that is the name in its records. */
     Publication publication;
 
     Bucket(byte[] name, int hash, long generation) {
@@ -37,35 +37,35 @@ public final class Bucket {
         this.recordName = recordName;
     }
 
-    /** A number of bytes that all its keys and values together have at least: what they take in the log also has names and padding. */
+    /** Lower bound of the bytes of all its keys and values: {@link #bytes} less names, headers and padding. */
     long contentBytesMin() {
         long others = Layout.fieldCost(recordName.length, 0, 0) + Layout.ALIGNMENT - 1;
         return Math.max(0, bytes - index.size() * others);
     }
 
-    /** What it needs of the log. */
+    /** Live bytes of the log that are its own. */
     long cost() {
         return bytes
                 + (isKept() ? Layout.recordCost(recordName.length) : 0)
                 + (publication == null ? 0 : publication.cost());
     }
 
-    /** The flags of all its records. */
+    /** The flags of its records. */
     int flags() {
         return publication == null ? 0 : Layout.HIDDEN;
     }
 
-    /** Whether it does not stand under its name yet. */
+    /** Whether it was not published yet: no command sees it. */
     boolean isHidden() {
         return publication != null && !publication.isVisible;
     }
 
-    /** Whether its shard counts it among those that have keys. */
+    /** Whether its shard counts it as a bucket with keys. */
     boolean isFilled;
 
     private boolean isGone;
 
-    /** Whether it is no longer one of the buckets of the node. */
+    /** Whether it was dropped. */
     boolean isGone() {
         return isGone;
     }

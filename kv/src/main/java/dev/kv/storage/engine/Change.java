@@ -13,11 +13,11 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.random.RandomGenerator;
 
 /**
- * A change of one bucket while it is made; {@link Buckets} puts it into force. To be used again for the next one. One thread at a
- * time.
+ * A change of one bucket, collected while a command runs; {@link Changes} writes and applies it. An object is reused for the next
+ * change. One thread at a time.
  */
 final class Change implements Edit {
-    /** Up to so many keys are looked for one after the other. */
+    /** Up to this number of changed keys, a list is searched; beyond it, a map. */
     private static final int FEW = 8;
 
     private final Fields fields;
@@ -25,10 +25,10 @@ final class Change implements Edit {
     private byte[] name;
     private int hash;
 
-    /** The bucket that is there, and what of it is not dropped; null if there is none, or no longer. */
+    /** The bucket; null if there is none of the name, or this change drops it. */
     private Bucket bucket;
 
-    /** What is looked up in: that of the bucket, or a frozen one. */
+    /** The index that is read: that of the bucket, or a frozen one. */
     private Index index;
 
     private Bucket dropped;
@@ -37,29 +37,29 @@ final class Change implements Edit {
     private boolean hasDeletes;
     private long size;
 
-    /** In the order in which the keys were first changed; what is behind them is there to be used again. */
+    /** Changed keys in the order of their first change; objects from {@link #count} on are free for reuse. */
     private final List<Pending> pending = new ArrayList<>(1);
 
     private int count;
 
-    /** The same by key, if there are more than a few. */
+    /** The same by key, if there are more than {@link #FEW}. */
     private Map<Bytes, Pending> byKey;
 
-    /** What becomes of a key. */
+    /** The new state of a key. */
     static final class Pending {
         Bytes key;
         int hash;
 
-        /** Where it is now; {@link Index#NONE} if it is not there. */
+        /** Its location in the log before this change; {@link Index#NONE} if it did not exist. */
         long before;
 
-        /** What it takes in the log there. */
+        /** Bytes that it takes in the log there. */
         long costBefore;
 
         /** Null if the key is removed. */
         Bytes value;
 
-        /** Whether nothing comes of it. */
+        /** Whether it has no effect: a key that did not exist is removed. */
         boolean isVain() {
             return value == null && before == Index.NONE;
         }
@@ -73,7 +73,7 @@ final class Change implements Edit {
         this.fields = fields;
     }
 
-    /** Begins a change that may touch as much as it takes. */
+    /** Begins a change without a limit of the turn. */
     Change of(byte[] ofName, int ofHash, Bucket ofBucket) {
         return of(ofName, ofHash, ofBucket, Turn.Limits.NONE);
     }
@@ -81,13 +81,13 @@ final class Change implements Edit {
     /**
      * Begins a change under the lock of the shard.
      *
-     * @param ofBucket what is there of that name; null if there is none
+     * @param ofBucket the bucket of that name; null if there is none
      */
     Change of(byte[] ofName, int ofHash, Bucket ofBucket, Turn.Limits limits) {
         return of(ofName, ofHash, ofBucket, ofBucket == null ? null : ofBucket.index, limits);
     }
 
-    /** Begins a change of a bucket that is read in an index that was frozen: nothing else changes the bucket meanwhile. */
+    /** Begins a change that reads a frozen index. No other thread changes the bucket until it is applied. */
     Change of(byte[] ofName, int ofHash, Bucket ofBucket, Index ofIndex, Turn.Limits limits) {
         turn.begin(limits);
         name = ofName;
@@ -104,7 +104,7 @@ final class Change implements Edit {
         return this;
     }
 
-    /** Lets go of what was changed. */
+    /** Drops references to keys and values. */
     void forget() {
         byKey = null;
         bucket = null;
@@ -135,7 +135,7 @@ final class Change implements Edit {
         return dropped == null && !keeps();
     }
 
-    /** Leaves out what nothing comes of. */
+    /** Removes entries without effect. */
     void forgetVain() {
         if (hasDeletes) {
             pending.subList(count, pending.size()).clear();
@@ -144,12 +144,12 @@ final class Change implements Edit {
         }
     }
 
-    /** Whether the bucket is kept from now on, and was not before. */
+    /** Whether this change makes the bucket one that stays without keys. */
     boolean keeps() {
         return isKept && (bucket == null || !bucket.isKept());
     }
 
-    /** The generation of the bucket from now on. */
+    /** The generation of the bucket after this change. */
     long generation() {
         return generation;
     }
@@ -158,22 +158,22 @@ final class Change implements Edit {
         generation = ofGeneration;
     }
 
-    /** The bucket that stays and is changed; null if there is none. */
+    /** The bucket that is changed; null if it is to be made. */
     Bucket bucket() {
         return bucket;
     }
 
-    /** The bucket that goes; null if there is none. */
+    /** The bucket that is dropped; null if there is none. */
     Bucket dropped() {
         return dropped;
     }
 
-    /** Of how many keys something becomes. */
+    /** Number of changed keys. */
     int count() {
         return count;
     }
 
-    /** What becomes of a key. */
+    /** A changed key. */
     Pending pending(int index) {
         return pending.get(index);
     }
@@ -193,7 +193,7 @@ final class Change implements Edit {
         return size;
     }
 
-    /** Nothing is known of what changes. */
+    /** 0: the sizes of what changes are not counted. */
     @Override
     public long bytesMin() {
         return 0;
@@ -284,7 +284,7 @@ final class Change implements Edit {
         });
     }
 
-    /** Shows the pairs of the bucket that are not changed, and those that are, together in order. */
+    /** Merges unchanged pairs of the bucket and changed ones, in the order of their positions. */
     private final class Merge implements Visitor {
         private final Iterator<Pending> changed;
         private final Visitor visitor;

@@ -15,7 +15,7 @@ import java.util.concurrent.locks.StampedLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes changes of buckets to the log, and puts them into force: into the indexes of the buckets. */
+/** Writes changes of buckets to the log, then applies them to the indexes of the buckets. */
 final class Changes {
     private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
 
@@ -36,7 +36,7 @@ final class Changes {
     private final BucketTable table;
     private final long maxBytes;
 
-    /** Held for reading while a large change is in the log and not wholly in force. */
+    /** Held for reading from the append of a large change until all of it is applied. */
     private final ReentrantReadWriteLock underWay = new ReentrantReadWriteLock();
 
     /**
@@ -49,7 +49,7 @@ final class Changes {
         this.maxBytes = maxBytes;
     }
 
-    /** Writes the fields of one bucket, which is what most changes come down to; under the lock of its shard. */
+    /** Writes a change that only sets and removes keys, without allocation for a single key. Under the lock of the shard. */
     void write(Shard shard, Change change) throws Refused {
         change.forgetVain();
         if (change.count() == 0) {
@@ -72,7 +72,7 @@ final class Changes {
         record.forget();
     }
 
-    /** Writes a change; under the lock of its shard. */
+    /** Writes any change, under the lock of its shard. */
     void commit(Change change) throws Refused {
         Records records = records(change);
         if (!records.drafts().isEmpty()) {
@@ -81,8 +81,8 @@ final class Changes {
     }
 
     /**
-     * Writes a change that was made of what was frozen, of a bucket that nobody else changes until all of it is in force. Others use
-     * the shard meanwhile; so it is not called under its lock.
+     * Writes a change of a frozen bucket, which no other thread changes until all of it is applied. It takes and leaves the lock of the
+     * shard by itself, so that other buckets of the shard are used meanwhile.
      */
     void commitLarge(Change change) throws Refused {
         Records records = records(change);
@@ -100,7 +100,7 @@ final class Changes {
         }
     }
 
-    /** Waits until every large change is wholly in force that is in the log by now. */
+    /** Waits until every large change that was appended by now is applied. */
     void awaitLarge() {
         underWay.writeLock().lock();
         try {
@@ -110,9 +110,9 @@ final class Changes {
         }
     }
 
-    /** Holds a lock, but not for long at a time. */
+    /** Holds a lock, and leaves it to others at intervals. */
     private static final class Slices implements AutoCloseable {
-        /** For who holds the lock to the end. */
+        /** The caller holds the lock throughout. */
         static final Slices NONE = new Slices(null);
 
         private final StampedLock lock;
@@ -139,7 +139,7 @@ final class Changes {
         void next(int fieldsDone) {
             if (lock != null && fieldsDone % FIELDS_AT_ONCE == 0 && System.nanoTime() - until > 0) {
                 lock.unlockWrite(stamp);
-                // Who waits for the lock would not get it if it were taken again at once.
+                // Without a pause this thread would take the lock again before a waiting one wakes up.
                 LockSupport.parkNanos(PAUSE_NANOS);
                 begin();
             }
@@ -152,10 +152,10 @@ final class Changes {
     }
 
     /**
-     * What is written of a change.
+     * The records of a change.
      *
-     * @param frees whether it makes room
-     * @param growth by how much more is needed of the log then
+     * @param frees whether it only frees space
+     * @param growth by how many bytes the live bytes of the log grow
      */
     private record Records(List<Draft> drafts, boolean frees, long growth) {}
 
@@ -193,13 +193,13 @@ final class Changes {
         }
     }
 
-    /** Adds the records for a change, and returns by how much more is needed of the log then. */
+    /** Adds the records of a change; returns by how many bytes the live bytes of the log grow. */
     private long draft(Change change, List<Draft> drafts) {
         if (change.count() == 0 && !change.keeps() && change.dropped() == null) {
             return 0;
         }
         long growth = change.dropped() == null ? 0 : -change.dropped().cost();
-        // What is kept for a bucket that is dropped and made anew has a generation of its own.
+        // A bucket that is dropped and made again by one change gets a new generation.
         long generation = change.bucket() == null ? log.nextGeneration() : change.bucket().generation;
         change.begin(generation);
         if (change.keeps()) {
@@ -217,7 +217,7 @@ final class Changes {
         return growth;
     }
 
-    /** Begins a record with the fields of a change, and returns by how much more is needed of the log then. */
+    /** Begins a record with the fields of a change; returns by how many bytes the live bytes of the log grow. */
     private long draftFields(Change change, Draft record) {
         begin(record, Layout.WRITE, 0, change);
         long growth = 0;
@@ -241,7 +241,7 @@ final class Changes {
                 : record.begin(type, flags | bucket.flags(), change.generation(), bucket.recordName);
     }
 
-    /** Puts a change into force of which the records stand at a location. */
+    /** Applies a change whose records were written at a location. */
     private void apply(Change change, Iterator<Draft> written, long location, Slices slices) {
         Shard shard = table.shard(change.hash());
         if (change.dropped() != null) {
@@ -263,7 +263,7 @@ final class Changes {
         settle(shard, bucket, costBefore);
     }
 
-    /** The bucket that a change is about, made if there is none. */
+    /** The bucket of a change, made if there is none. */
     private static Bucket bucket(Shard shard, Change change) {
         Bucket bucket = change.bucket();
         if (bucket == null) {
@@ -284,7 +284,7 @@ final class Changes {
         }
     }
 
-    /** Where a key is that was somewhere else, perhaps, before compaction ran. */
+    /** The location of a key now: compaction may have moved it since the index was frozen. */
     private long now(Bucket bucket, Change.Pending pending) {
         long at = pending.before == Index.NONE ? Index.NONE : bucket.index.next(pending.hash, Index.NONE);
         while (at != Index.NONE && at != pending.before) {
@@ -317,7 +317,7 @@ final class Changes {
     private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
         long growth = (pending.value == null ? 0 : cost) - pending.costBefore;
         if (growth != 0) {
-            // What does not change is not written: another thread's bucket may stand in the same line of the cache.
+            // A write would take the cache line from other cores even if the value stayed the same.
             bucket.bytes += growth;
         }
         if (pending.before != Index.NONE) {

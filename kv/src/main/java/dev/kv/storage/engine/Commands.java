@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
-/** What commands do to buckets: {@link Reads} and {@link Writes} say it for one bucket. */
+/** Runs commands on buckets: {@link Reads} and {@link Writes} for one bucket, RENAME and surveys here. */
 public final class Commands {
     private static final Reply TOO_LARGE = new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE);
 
@@ -54,7 +54,7 @@ public final class Commands {
     /**
      * Runs a command.
      *
-     * @throws Turn.TooMuch if it touches more than a turn; it has changed nothing, and {@link #large} is the way to run it
+     * @throws Turn.TooMuch if it touches more than a turn; it has changed nothing, and is to be run by {@link #large}
      * @throws Lanes.Busy if it has to wait for its bucket; it has changed nothing
      */
     Reply run(Command command) {
@@ -77,7 +77,7 @@ public final class Commands {
     }
 
     /**
-     * Begins a command that touches more than a turn, in its turn: what it reads is frozen, and what it changes is its own from now on.
+     * Prepares a command that touches more than a turn: freezes what it reads, and locks what it changes for other commands.
      *
      * @throws Lanes.Busy if it has to wait for its bucket
      */
@@ -140,7 +140,7 @@ public final class Commands {
 
     private static Reply inBatch(Edit edit, Command command, ReplyRoom room) {
         return switch (command) {
-            // Nothing is held while the change may still be refused, or waits for the disk.
+            // No value is held: the change may still be refused, or wait for the disk.
             case Command.Read read -> Held.flat(Reads.look(edit, read, room));
             case Command.Write write -> Writes.change(edit, write, () -> room);
             case Command.Batch _, Command.Rename _, Command.Survey _, Command.Route _ ->

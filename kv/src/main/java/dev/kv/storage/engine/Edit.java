@@ -3,19 +3,19 @@ package dev.kv.storage.engine;
 import dev.kv.router.Bytes;
 
 /**
- * A bucket while a command changes it. What is changed is seen here at once, and comes into force as a whole when the command
- * returns; if it throws, nothing of it.
+ * A bucket as a command changes it. The command reads its own changes. They are written and applied as a whole when the command returns,
+ * and discarded if it throws.
  */
 public interface Edit extends View {
     /** Sets a key; makes the bucket if there is none. */
     void set(Bytes key, Bytes value);
 
-    /** Removes a key, if it is there. A bucket that is not kept goes with its last key. */
+    /** Removes a key, if it exists. A bucket that is not kept is removed with its last key. */
     void delete(Bytes key);
 
-    /** Makes the bucket if there is none; it stays when its last key goes. */
+    /** Makes the bucket if there is none, and keeps it when its last key is removed. */
     void keep();
 
-    /** Removes the bucket, if it is there, with all that it holds. */
+    /** Removes the bucket, if it exists, with all its keys. */
     void drop();
 }

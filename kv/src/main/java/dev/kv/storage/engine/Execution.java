@@ -32,10 +32,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs each command in its turn: at once, on the thread that calls, if it touches little; else on a thread for large commands, while
- * the caller goes on. What a large one reads is as it was in its turn, and a bucket that it changes is its own until all of that is
- * in force: who comes for it meanwhile waits in a {@linkplain Lanes lane}. So commands on one bucket that come from one thread run in
- * their order, and a large one keeps nobody waiting but who comes for a bucket that it changes.
+ * Chooses the thread that runs a command. A command that touches little runs at once, on the calling thread. A large one runs on a thread
+ * of its own: what it reads is frozen first, and a bucket that it changes is locked for other commands, which wait in a {@linkplain
+ * Lanes lane}. So commands of one thread on one bucket run in their order, and a large command delays only those on the bucket that it
+ * changes.
  */
 public final class Execution implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
@@ -59,10 +59,10 @@ public final class Execution implements Store {
     /**
      * The section {@code kv.storage.large}, and {@code kv.storage.delete-wait}.
      *
-     * @param turn what a command may touch that is no large one
-     * @param waitingMax how many large commands run and wait for a thread at most
+     * @param turn what a command may touch on the calling thread
+     * @param waitingMax how many large commands run or wait for a thread at most
      * @param parkedMax how many commands wait for buckets at most
-     * @param parkedMaxBytes what those hold at most
+     * @param parkedMaxBytes bytes of memory that those take at most
      * @param deleteWait how long a delete waits on a full disk until compaction has made room
      * @param replyWait how long a thread that ran a large read waits until the caller's thread has taken the reply
      */
@@ -76,7 +76,7 @@ public final class Execution implements Store {
             Duration replyWait) {}
 
     /**
-     * @param acknowledging when the reply to a command that was run may be told
+     * @param acknowledging completes with the reply when it may be sent
      */
     public Execution(
             Commands commands,
@@ -93,7 +93,7 @@ public final class Execution implements Store {
         this.replyWait = limits.replyWait();
     }
 
-    /** Threads that are there from the start: a process may have none left when they are needed. */
+    /** Starts all threads at once: later the process may have reached its limit of threads. */
     private static ExecutorService threads(int count, String name) {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(
                 count,
@@ -166,7 +166,7 @@ public final class Execution implements Store {
         return CompletableFuture.completedFuture(new Reply.Failed(Word.ERR, message));
     }
 
-    /** Begins a large command in its turn, and has it run by another thread. */
+    /** Prepares a large command, and has another thread run it. */
     private CompletionStage<Reply> elsewhere(Command command) {
         if (!places.tryAcquire()) {
             return refused("too many large requests are under way (kv.storage.large.waiting-max): try again later");
@@ -196,7 +196,7 @@ public final class Execution implements Store {
         return answer;
     }
 
-    /** Runs a task on a thread, or here if that cannot be: what waits in a lane has to be answered. */
+    /** Runs a task on a thread of the pool, or on this one if the pool takes none: what waits in a lane has to be answered. */
     private static void onThread(ExecutorService on, Runnable task) {
         try {
             on.execute(task);
@@ -206,7 +206,7 @@ public final class Execution implements Store {
         }
     }
 
-    /** Has a delete, for which a full disk has no room, wait for that in the lane of its bucket. */
+    /** Has a delete for which a full disk has no room wait in the lane of its bucket. */
     private CompletionStage<Reply> whenRoom(Command command) {
         CompletableFuture<Reply> answer = new CompletableFuture<>();
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
@@ -219,7 +219,7 @@ public final class Execution implements Store {
         return opening.place() == Lanes.Place.REFUSED ? tooManyWait() : answer;
     }
 
-    /** The reply to a command on a bucket that is this thread's own; whatever fails, there is one. */
+    /** The reply to a command on a bucket whose lane this thread has entered. Any failure becomes a reply. */
     private CompletionStage<Reply> reply(Command command, Supplier<CompletionStage<Reply>> first) {
         long start = System.nanoTime();
         Supplier<CompletionStage<Reply>> attempt = first;
@@ -240,7 +240,7 @@ public final class Execution implements Store {
         }
     }
 
-    /** Runs what waits in a lane, and in lanes that are entered with it, until nothing does. */
+    /** Runs the commands that wait in a lane, and in lanes that it enters for them, until all are empty. */
     private void runParked(Lane lane) {
         Deque<Lane> own = new ArrayDeque<>(List.of(lane));
         while (!own.isEmpty()) {
@@ -263,7 +263,7 @@ public final class Execution implements Store {
         var _ = answer(parked.answer(), parked.caller(), reply(command, () -> runOwn(command)));
     }
 
-    /** Runs a command on a bucket that is this thread's own. */
+    /** Runs a command on a bucket whose lane this thread has entered. */
     private CompletionStage<Reply> runOwn(Command command) {
         try {
             return now(command);
@@ -293,7 +293,7 @@ public final class Execution implements Store {
         }
     }
 
-    /** Gives the caller a reply when there is one. The result is complete when the caller has it. */
+    /** Completes the answer on the caller's thread. The result completes afterwards. */
     private static CompletableFuture<Void> answer(
             CompletableFuture<Reply> answer, Optional<CommandThread> caller, CompletionStage<Reply> reply) {
         CompletableFuture<Void> taken = new CompletableFuture<>();
@@ -334,7 +334,7 @@ public final class Execution implements Store {
                 + " try again later");
     }
 
-    /** Ends the threads; what has not begun is answered with an error. */
+    /** Ends the threads. Commands that have not begun are answered with an error. */
     public void close(Duration limit) {
         isClosed = true;
         threads.shutdown();

@@ -10,11 +10,11 @@ import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Segment;
 import java.util.random.RandomGenerator;
 
-/** Reads the fields of buckets, which an {@link Index} finds in the {@link Log}. */
+/** Finds keys in the {@link Log} by an {@link Index}, and reads them and their values. */
 final class Fields {
     /**
-     * From here on a value is sent from where it stands. Below, a copy costs less than the system call that each value sent by
-     * itself takes.
+     * A value of this size or more is sent from the log without a copy. For a smaller one, a copy costs less than a system call of its
+     * own. No key: it is a property of the system.
      */
     static final int LARGE_MIN_BYTES = 64 * 1024;
 
@@ -30,7 +30,7 @@ final class Fields {
         return hash;
     }
 
-    /** Where the key of that hash is; {@link Index#NONE} if it is not there. */
+    /** The location of a key; {@link Index#NONE} if it does not exist. */
     long find(Index index, int keyHash, Bytes key) {
         long location = index.next(keyHash, Index.NONE);
         while (location != Index.NONE && !log.segment(location).fields().hasKey(Log.offset(location), key.array())) {
@@ -39,7 +39,7 @@ final class Fields {
         return location;
     }
 
-    /** Where the key of that hash is which stands in a field of the log. */
+    /** The location of the key of a field in the log; {@link Index#NONE} if it does not exist. */
     long find(Index index, int keyHash, Segment segment, long field) {
         long location = index.next(keyHash, Index.NONE);
         while (location != Index.NONE
@@ -50,10 +50,10 @@ final class Fields {
     }
 
     /**
-     * The value of the key as a reply, held where it stands if it is large; {@link Reply#ABSENT} if it is not there.
+     * The value of a key as a reply: held in the log if it is large; {@link Reply#ABSENT} if the key does not exist.
      *
-     * @throws Damaged if it is not what was written, and is not held
-     * @throws Turn.TooMuch if it alone is more than a turn
+     * @throws Damaged if its checksum is wrong, and it is not held
+     * @throws Turn.TooMuch if the key and its value are more than a turn
      */
     Reply read(Index index, Bytes key, Turn.Limits limits) {
         long location = find(index, hash.of(key.array()), key);
@@ -68,7 +68,7 @@ final class Fields {
         return new Reply.Value(Bytes.owning(segment.fields().value(Log.offset(location), key.array())));
     }
 
-    /** The same as a part of a turn. */
+    /** Does the same as a part of a turn. */
     Reply read(Index index, Bytes key, Turn turn) {
         long location = find(index, hash.of(key.array()), key);
         if (location != Index.NONE && isLarge(log.segment(location), location)) {
@@ -84,9 +84,9 @@ final class Fields {
     }
 
     /**
-     * The value of the key as a part of a turn; null if it is not there.
+     * The value of a key as a part of a turn; null if the key does not exist.
      *
-     * @throws Damaged if it is not what was written
+     * @throws Damaged if its checksum is wrong
      */
     Bytes get(Index index, Bytes key, Turn turn) {
         long location = find(index, hash.of(key.array()), key);
@@ -99,7 +99,7 @@ final class Fields {
         return Bytes.owning(segment.fields().value(Log.offset(location), key.array()));
     }
 
-    /** What the field takes in the log in a record of its own. */
+    /** Bytes that a field takes in the log, as if it had a record of its own. */
     long cost(Bucket bucket, long location) {
         return Layout.fieldCost(bucket.recordName.length, log.segment(location).memory(), Log.offset(location));
     }
@@ -123,13 +123,13 @@ final class Fields {
         Segment segment = log.segment(location);
         long field = Log.offset(location);
         turn.take((long) segment.fields().keyBytes(field) + segment.fields().valueBytes(field));
-        // The value first: whoever reads it checks the key, too.
+        // The value first: its checksum covers the key.
         Bytes value = Bytes.owning(segment.fields().value(field));
         return visitor.visit(
                 Integer.toUnsignedLong(keyHash), Bytes.owning(segment.fields().key(field)), value);
     }
 
-    /** The field is no longer needed. */
+    /** Counts a field as dead in its segment. */
     void died(Bucket bucket, long location) {
         log.segment(location).space().died(cost(bucket, location));
     }

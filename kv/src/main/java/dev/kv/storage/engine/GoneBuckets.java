@@ -9,9 +9,9 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 
-/** Buckets that are gone, and whose fields still count as needed in the log. Any thread adds. */
+/** Dropped buckets whose entries still count as live in their segments. Any thread adds; the keeper counts at least four times a second. */
 final class GoneBuckets {
-    /** The JVM tells some fields late that a page could not be read. */
+    /** The JVM reports an unreadable page up to this number of fields late. */
     private static final int SUSPECTS = 8;
 
     private final Log log;
@@ -19,7 +19,7 @@ final class GoneBuckets {
     private final Queue<Bucket> gone = new ConcurrentLinkedQueue<>();
 
     /**
-     * @param published is told of each that was published, when it was counted
+     * @param published is called with each counted bucket that has a {@link Publication}
      */
     GoneBuckets(Log log, Consumer<Bucket> published) {
         this.log = log;
@@ -30,7 +30,7 @@ final class GoneBuckets {
         gone.add(bucket);
     }
 
-    /** Counts in the log what they held. What cannot be read for that sets its segment aside, and nothing else. */
+    /** Counts their entries as dead. A segment in which an entry cannot be read is set aside; the others are counted. */
     synchronized void count() {
         for (Bucket bucket = gone.poll(); bucket != null; bucket = gone.poll()) {
             Counting counting = new Counting(bucket);
@@ -40,7 +40,7 @@ final class GoneBuckets {
         }
     }
 
-    /** Goes through the fields of a bucket, again behind one that could not be read. */
+    /** A pass over the fields of a bucket, which goes on behind one that could not be read. */
     private final class Counting implements Index.Visitor {
         private final Bucket bucket;
         private final long[] suspects = new long[SUSPECTS];

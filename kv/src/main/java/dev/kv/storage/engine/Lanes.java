@@ -12,8 +12,8 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Where commands wait, in their order, for buckets of which a large change is under way. The thread that makes the change runs them
- * when it is done. Any thread.
+ * Queues of commands that wait for buckets of which a large change is under way: one lane for each such bucket. The thread that makes the
+ * change runs them afterwards, in their order. Any thread.
  */
 public final class Lanes {
     private final BucketTable table;
@@ -27,7 +27,7 @@ public final class Lanes {
 
     /**
      * @param parkedMax how many commands wait at most, in all lanes together
-     * @param parkedMaxBytes what they hold at most
+     * @param parkedMaxBytes bytes of memory that they take at most
      */
     Lanes(BucketTable table, int parkedMax, long parkedMaxBytes) {
         this.table = table;
@@ -38,11 +38,11 @@ public final class Lanes {
     /**
      * A command that waits.
      *
-     * @param caller where the answer is awaited; empty if anywhere
+     * @param caller the thread that is to get the answer; empty if any thread may
      */
     record Parked(Command command, long bytes, CompletableFuture<Reply> answer, Optional<CommandThread> caller) {}
 
-    /** The bucket of a command is being changed by another thread: the command has changed nothing, and waits in the lane. */
+    /** Another thread makes a large change of the bucket. The command has changed nothing, and is to wait in the lane. */
     static final class Busy extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
@@ -58,7 +58,7 @@ public final class Lanes {
         }
     }
 
-    /** The lane of one bucket, from the beginning of a large change until nothing waits behind it. */
+    /** The queue of one bucket, from the beginning of a large change until no command waits behind it. */
     static final class Lane {
         private final Bytes bucket;
         private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
@@ -73,7 +73,7 @@ public final class Lanes {
             return bucket;
         }
 
-        /** From now on the calling thread alone touches the bucket, and runs what waits here. */
+        /** Makes the calling thread the owner: it alone uses the bucket, and runs what waits here. */
         void enter() {
             owner = Thread.currentThread();
         }
@@ -97,7 +97,7 @@ public final class Lanes {
     /** A command at its place in a lane. */
     private record Waiting(Parked command, Optional<Meeting> meeting) {}
 
-    /** Where the owners of two lanes meet: the command runs when both have come to it, by the one who comes last. */
+    /** A command at its place in two lanes. The owner that reaches it last runs it. */
     private static final class Meeting {
         private final List<Lane> lanes;
         private int missing;
@@ -108,7 +108,7 @@ public final class Lanes {
         }
     }
 
-    /** Whether a command waits now. */
+    /** The outcome of an attempt to wait. */
     enum Place {
         WAITS,
         /** The lane has ended: the command is to be run again. */
@@ -118,7 +118,7 @@ public final class Lanes {
     }
 
     /**
-     * What became of a command that waits in the lane of its bucket.
+     * The outcome of {@link #parkOrOpen}.
      *
      * @param opened the lane, if there was none: the caller has a thread enter it
      */
@@ -195,14 +195,14 @@ public final class Lanes {
     }
 
     /**
-     * What the owner of a lane has to do next.
+     * What the owner of a lane does next.
      *
-     * @param command to be run by it; empty if it has to leave the lane to the owner of another one
-     * @param entered the lane that it owns, too, from now on
+     * @param command the command to run; empty if the owner of another lane will run it, and owns this lane too from then on
+     * @param entered a second lane that the owner has entered for this command
      */
     record Next(Optional<Parked> command, Optional<Lane> entered) {}
 
-    /** Takes the next command out of a lane, in which there is one. By its owner. */
+    /** Removes the next command from a lane that is not empty. By the owner. */
     synchronized Next next(Lane lane) {
         Waiting next = lane.waiting.remove();
         if (next.meeting().isPresent()) {
@@ -240,13 +240,13 @@ public final class Lanes {
         return lane.waiting.isEmpty() && lane.end.complete(null);
     }
 
-    /** Something that is done with buckets, by a thread that may wait. */
+    /** Work on buckets by a thread that may block. */
     @FunctionalInterface
     public interface Patient<T, E extends Exception> {
         T run() throws E;
     }
 
-    /** Does something as soon as no large change is in its way. */
+    /** Does work, and repeats it after each large change that was in its way. */
     public static <T, E extends Exception> T patiently(Patient<T, E> work) throws E {
         while (true) {
             try {
@@ -257,7 +257,7 @@ public final class Lanes {
         }
     }
 
-    /** What a command holds while it waits: names and values, and the objects for them. */
+    /** Bytes of memory that a waiting command takes: names, keys, values, and their objects. */
     static long bytes(Command command) {
         return switch (command) {
             case Command.Put put -> bytes(List.of(put.bucket(), put.key(), put.value()));
@@ -292,6 +292,6 @@ public final class Lanes {
         return bytes;
     }
 
-    /** What an object takes beside what it holds, roughly. */
+    /** Bytes of an object beside its content, roughly. */
     private static final int OBJECT_BYTES = 48;
 }

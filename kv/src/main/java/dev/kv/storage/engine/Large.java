@@ -5,11 +5,11 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * A command that touches more than a turn, and whose turn has come. It is run by one thread, which enters the lane before, and
- * closed.
+ * A command that touches more than a turn, ready to run: what it reads is frozen, what it changes is locked. One thread enters the lane,
+ * runs it and closes it.
  *
  * @param lane where commands wait for the bucket that it changes; empty if it only reads
- * @param end lets go of what it reads
+ * @param end releases what it reads
  */
 record Large(Supplier<Reply> run, Optional<Lanes.Lane> lane, Runnable end) implements AutoCloseable {
     @Override

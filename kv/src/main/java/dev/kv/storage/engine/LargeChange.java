@@ -4,7 +4,7 @@ import dev.kv.router.Reply;
 import dev.kv.storage.log.Refused;
 import java.util.function.Function;
 
-/** A change of a bucket that takes more than a turn, and has the bucket for itself. By one thread, which has entered the lane. */
+/** A change of a bucket that takes more than a turn. The only one of the bucket; by one thread, which has entered the lane. */
 final class LargeChange implements AutoCloseable {
     private final Changes changes;
     private final Frozen bucket;
@@ -16,7 +16,7 @@ final class LargeChange implements AutoCloseable {
         this.lane = lane;
     }
 
-    /** Where commands wait for the bucket. */
+    /** The lane in which commands wait for the bucket. */
     Lanes.Lane lane() {
         return lane;
     }

@@ -6,29 +6,29 @@ import dev.kv.storage.log.Log;
 import java.util.function.LongConsumer;
 
 /**
- * How a bucket came to its name that is found by its generation, and not by the name in its records. Guarded by the lock of the
- * bucket's {@link Shard}.
+ * The publish records of a bucket that was hidden or renamed. Its records are assigned to it by its generation, not by the name in them.
+ * Guarded by the lock of the bucket's {@link Shard}.
  */
 final class Publication {
-    /** Whether the bucket stands under its name; else nobody sees it. */
+    /** Whether the bucket is in the table under its name; else it is hidden. */
     boolean isVisible;
 
-    /** The record by which the bucket left the name that its records carry; {@link Index#NONE} if it was hidden before. */
+    /** Location of the record that renamed the bucket first; {@link Index#NONE} if it was hidden before. */
     private long leftBy = Index.NONE;
 
     private long leftCost;
 
-    /** The newest of the other records that gave it a name; {@link Index#NONE} if there is none. */
+    /** Location of the newest of the other publish records; {@link Index#NONE} if there is none. */
     private long publishedBy = Index.NONE;
 
     private long publishedCost;
 
-    /** What the two take in the log. */
+    /** Bytes that the two records take in the log. */
     long cost() {
         return leftCost + publishedCost;
     }
 
-    /** Whether the bucket ever had a name of its own. */
+    /** Whether the bucket was published at any time. */
     boolean wasPublished() {
         return leftBy != Index.NONE || publishedBy != Index.NONE;
     }
@@ -43,19 +43,19 @@ final class Publication {
         publishedCost = cost;
     }
 
-    /** Shows where the two stand. */
+    /** Shows the locations of the two records. */
     void forEachLocation(LongConsumer visitor) {
         visitor.accept(leftBy);
         visitor.accept(publishedBy);
     }
 
-    /** The records are needed no longer. */
+    /** Counts both records as dead. */
     void died(Log log) {
         died(log, leftBy, leftCost);
         died(log, publishedBy, publishedCost);
     }
 
-    /** The newest record is needed no longer: another one will take its place. */
+    /** Counts the newest record as dead, before another one takes its place. */
     void outlived(Log log) {
         died(log, publishedBy, publishedCost);
     }
@@ -66,7 +66,7 @@ final class Publication {
         }
     }
 
-    /** One of the records was copied; returns whether it was still needed, and is read from the copy from now on. */
+    /** Changes the location of a record that was copied; returns whether the old location was that of one of the two. */
     boolean move(long from, long to) {
         if (leftBy == from) {
             leftBy = to;

@@ -5,7 +5,7 @@ import dev.kv.router.Reply;
 import dev.kv.storage.index.Index;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** A bucket for a command that leaves it as it is: under the lock of its shard, or as it was when its index was frozen. */
+/** A bucket that a command only reads: under the lock of its shard, or by a frozen index. */
 final class Reading implements View {
     private static final Index NOTHING = new Index();
 
@@ -24,7 +24,7 @@ final class Reading implements View {
     }
 
     /**
-     * A bucket as it is, under the lock of its shard.
+     * A bucket as it is now, under the lock of its shard.
      *
      * @param bucket null if there is none of the name
      */

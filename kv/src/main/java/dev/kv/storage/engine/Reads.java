@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 
-/** What each command reads of its bucket. */
+/** What each command reads from its bucket. */
 final class Reads {
     private Reads() {}
 
@@ -32,7 +32,7 @@ final class Reads {
         };
     }
 
-    /** A reply for each of several things; what the first of them hold is released if one fails. */
+    /** A reply for each of several things. If one fails, the held values of those before it are released. */
     static <T> Reply many(List<T> asked, Function<T, Reply> answer) {
         List<Reply> replies = new ArrayList<>(asked.size());
         try {
@@ -72,7 +72,7 @@ final class Reads {
         return gathered.values();
     }
 
-    /** Keys or values of a bucket, on their way into a reply. */
+    /** Keys or values of a bucket for a reply. */
     private static final class Gathered {
         private final PackedList.Builder values = new PackedList.Builder();
         private final Command.Part part;
@@ -128,7 +128,7 @@ final class Reads {
         return gathered.values();
     }
 
-    /** Draws until so many keys were met, which are at most half of all. */
+    /** Draws until so many different keys were drawn; they are at most half of all. */
     private static void drawDifferent(View bucket, long count, Gathered gathered) {
         Set<Bytes> drawn = new HashSet<>();
         while (drawn.size() < count) {
@@ -136,7 +136,7 @@ final class Reads {
         }
     }
 
-    /** Each choice of so many keys is as likely as any other (Vitter's algorithm R). */
+    /** Draws so many different keys in one pass; each choice has the same probability (Vitter's algorithm R). */
     private static List<Bytes> drawMost(View bucket, int count) {
         ThreadLocalRandom random = ThreadLocalRandom.current();
         List<Bytes> drawn = new ArrayList<>();

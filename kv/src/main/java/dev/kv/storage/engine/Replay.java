@@ -9,12 +9,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the log says, entry by entry in its order, when it is opened; the buckets are as they were written then. By one thread,
- * before anybody else.
+ * Fills the table of buckets from the log when it is opened, entry by entry in the order of the log. By one thread, before any command
+ * runs.
  *
- * <p>A record that made a bucket known by another name may be gone when a later one did so again. Until that is read, the bucket
- * stands under a name that it no longer had, and may have to give it up to another one: so a bucket that is found by its
- * generation is never gone before {@link #end}.
+ * <p>Compaction drops a publish record when a later one renames the same bucket. Until the later one is read, the bucket has a name that
+ * it had before, and gives it up when another bucket of that name is read. So a bucket with a {@link Publication} is not dropped before
+ * {@link #end}.
  */
 public final class Replay {
     private static final Logger LOG = LoggerFactory.getLogger(Replay.class);
@@ -33,7 +33,7 @@ public final class Replay {
         this.byGeneration = table.byGeneration();
     }
 
-    /** Takes in what a segment holds. */
+    /** Reads the entries of a segment. */
     public Recovery.Reader of(Segment segment) {
         return new ReplayedSegment(this, fields.hash(), segment);
     }
@@ -42,7 +42,7 @@ public final class Replay {
         return table.shard(hash);
     }
 
-    /** The bucket of that generation, made if there is none; null if there is one of a later generation. */
+    /** The bucket of a name and generation, made if there is none; null if the name has a bucket of a later generation. */
     Bucket bucket(byte[] name, int hash, long generation) {
         log.sawGeneration(generation);
         Shard shard = shard(hash);
@@ -59,8 +59,8 @@ public final class Replay {
     }
 
     /**
-     * The bucket of that generation, whatever its name; made, and seen by nobody, if there is none. One that was found by the name
-     * in its records leaves it; it keeps it only if the record is lost that says so.
+     * The bucket of a generation, whatever its name is; made as a hidden one if there is none. A bucket that was read under the name in
+     * its records keeps that name until its publish record is read.
      */
     Bucket hidden(byte[] recordName, int hash, long generation) {
         log.sawGeneration(generation);
@@ -133,10 +133,10 @@ public final class Replay {
     }
 
     /**
-     * A bucket has this name from now on.
+     * Gives a bucket a name.
      *
      * @param recordName the name in its records
-     * @param leaves whether it was found by that name before
+     * @param leaves whether it had that name before
      */
     void publish(byte[] name, int hash, long generation, byte[] recordName, boolean leaves, long location, long cost) {
         Bucket bucket = hidden(recordName, fields.hash().of(recordName), generation);
@@ -150,7 +150,7 @@ public final class Replay {
         publisher.published(bucket, name, hash, leaves, location, cost);
     }
 
-    /** Another bucket stands here from now on, or none. */
+    /** Takes the name from a bucket. */
     private void displace(Bucket bucket) {
         Shard shard = shard(bucket.hash);
         if (bucket.publication == null) {
@@ -162,7 +162,7 @@ public final class Replay {
         }
     }
 
-    /** Drops the buckets that have no name in the end: those that never had one were not complete when the process ended. */
+    /** Drops the buckets that have no name: those that were never published were not complete when the process ended. */
     public void end() {
         long incomplete = 0;
         for (Bucket bucket : byGeneration.values()) {

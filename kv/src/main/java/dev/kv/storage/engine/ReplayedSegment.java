@@ -9,14 +9,14 @@ import dev.kv.storage.log.Segment;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Has the buckets take in what a segment holds. */
+/** Passes the entries of a segment on to {@link Replay}, from its records or its hint. */
 final class ReplayedSegment implements Recovery.Reader {
     private final List<Named> named = new ArrayList<>();
     private final Replay replay;
     private final Hash hash;
     private final Segment segment;
 
-    /** A bucket of a generation, as a segment names it. */
+    /** A bucket that the segment names. */
     private static final class Named {
         private final byte[] name;
         private final int hash;

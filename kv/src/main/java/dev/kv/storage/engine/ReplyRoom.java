@@ -2,9 +2,9 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Bytes;
 
-/** What a reply may still hold. */
+/** The bytes that a reply may still take. */
 final class ReplyRoom {
-    /** What a value takes beside its bytes, on the way to another node and to a client. */
+    /** Bytes of a value's header in a message to another node or to a client. */
     private static final int OVERHEAD_BYTES = 16;
 
     private final long maxBytes;
@@ -26,17 +26,17 @@ final class ReplyRoom {
         }
     }
 
-    /** Whether there is room for a number of values, of at least so many bytes all together. */
+    /** Whether there is room for a number of values that have at least so many bytes together. */
     boolean holds(long values, long bytesMin) {
         return values <= (leftBytes - bytesMin) / OVERHEAD_BYTES;
     }
 
-    /** Whether half of it is taken: a page can end here. */
+    /** Whether more than half is taken: a page ends at the next position. */
     boolean isScarce() {
         return leftBytes < maxBytes / 2;
     }
 
-    /** How far a page goes: things at one position stay together, since the next page begins at a position. */
+    /** The length of a page. Entries at one position stay together, since the next page begins at a position. */
     static final class Page {
         private final long count;
         private final ReplyRoom room;
@@ -66,7 +66,7 @@ final class ReplyRoom {
         }
     }
 
-    /** A reply that would be larger than replies may be; it ends the command, which has changed nothing then. */
+    /** The reply would be larger than replies may be. The command ends, and has changed nothing. */
     static final class TooLarge extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

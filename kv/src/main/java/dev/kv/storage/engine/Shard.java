@@ -10,32 +10,31 @@ import java.util.concurrent.locks.StampedLock;
 import java.util.function.Consumer;
 
 /**
- * A part of the buckets, those whose names' hashes begin alike, and the lock for all that is in them. The buckets are in the
- * order of the hashes.
+ * The buckets whose names' hashes begin with the same bits, in the order of the hashes, and the lock that guards them: an open-addressing
+ * table.
  *
- * <p>Whoever calls holds the lock, or reads optimistically and takes what it got for void unless the stamp is valid.
+ * <p>A caller holds the lock, or reads optimistically and discards the result if the stamp is not valid.
  */
 final class Shard {
     private static final int CAPACITY_MIN = 4;
 
     final StampedLock lock = new StampedLock();
 
-    /** For whoever holds the lock for writing. */
+    /** Reused by the thread that holds the lock for writing, as is {@link #change}. */
     final Draft draft = new Draft();
 
-    /** Likewise. */
     final Change change;
 
     private final int bits;
     private Bucket[] slots = new Bucket[CAPACITY_MIN];
 
-    /** Of the buckets in {@link #slots}, so that a look at any other than the one that is wanted costs no cache miss. */
+    /** Hashes of the buckets in {@link #slots}: a slot of another bucket is passed without a cache miss. */
     private int[] hashes = new int[CAPACITY_MIN];
 
     private int count;
     private int filled;
 
-    /** Of the buckets of which a large change is under way; null if there are none. */
+    /** Lanes by bucket; null if no large change is under way. */
     private Map<Bytes, Lanes.Lane> lanes;
 
     /**
@@ -80,7 +79,7 @@ final class Shard {
         return lanes.computeIfAbsent(bucket, Lanes.Lane::new);
     }
 
-    /** The lane has ended. */
+    /** Removes a lane that has ended. */
     void remove(Lanes.Lane lane) {
         lanes.remove(lane.bucket());
         if (lanes.isEmpty()) {
@@ -88,12 +87,12 @@ final class Shard {
         }
     }
 
-    /** How many of them have keys. */
+    /** Number of buckets that have keys. */
     int filled() {
         return filled;
     }
 
-    /** Counts a bucket, which is here, as one that has keys, or has none. */
+    /** Updates {@link #filled} for a bucket of this shard. */
     void countFilled(Bucket bucket) {
         boolean hasKeys = bucket.index.size() > 0;
         if (hasKeys != bucket.isFilled) {
@@ -102,7 +101,7 @@ final class Shard {
         }
     }
 
-    /** The bucket of the name; null if there is none. */
+    /** The bucket of a name; null if there is none. */
     Bucket find(int hash, byte[] name) {
         Bucket[] now = slots;
         int[] nowHashes = hashes;
@@ -120,7 +119,7 @@ final class Shard {
         return null;
     }
 
-    /** Adds a bucket of a name that has none. */
+    /** Adds a bucket whose name is not in the table. */
     void add(Bucket bucket) {
         if (count >= slots.length - slots.length / 4) {
             resize(slots.length + slots.length / 2);
@@ -149,13 +148,13 @@ final class Shard {
         hashes[at] = bucket.hash;
     }
 
-    /** Removes a bucket, which is there, for good. */
+    /** Removes a bucket of this shard that is dropped. */
     void remove(Bucket bucket) {
         bucket.goes();
         take(bucket);
     }
 
-    /** Takes out a bucket, which is there, and moves back what would no longer be found. */
+    /** Removes a bucket of this shard, and closes the gap in the table (Knuth, TAOCP 3, 6.4, algorithm R). */
     void take(Bucket bucket) {
         int gap = home(bucket.hash, slots.length);
         while (slots[gap] != bucket) {

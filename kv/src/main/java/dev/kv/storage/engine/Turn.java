@@ -1,8 +1,8 @@
 package dev.kv.storage.engine;
 
 /**
- * What one command may touch on the thread that called, so that others wait a bounded time: keys, and bytes of keys and values. A command
- * that touches more ends with {@link TooMuch}, has changed nothing then, and begins anew on a thread for such commands.
+ * The number of keys, and of bytes of keys and values, that a command may touch on the calling thread. A command that touches more ends
+ * with {@link TooMuch} before it changes anything, and runs again on a thread for large commands.
  */
 public final class Turn {
     private long keys;
@@ -18,7 +18,7 @@ public final class Turn {
         static final Limits NONE = new Limits(Integer.MAX_VALUE, Long.MAX_VALUE);
     }
 
-    /** A command touches more than its turn has. */
+    /** The command touches more than its turn has left. */
     static final class TooMuch extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
@@ -52,7 +52,7 @@ public final class Turn {
     }
 
     /**
-     * Ends a command before it touches anything, if it is bound to touch more than is left.
+     * Ends a command before it touches anything, if it will touch more than is left.
      *
      * @param moreKeys the number of keys that it will touch at least
      * @param moreBytes the number of bytes of them and their values

@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Supplier;
 
-/** What each command changes of its bucket. */
+/** What each command changes in its bucket. */
 final class Writes {
     private static final Reply NOTHING = new Reply.Amount(0);
     private static final Reply ONE = new Reply.Amount(1);

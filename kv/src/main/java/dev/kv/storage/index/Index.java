@@ -5,16 +5,15 @@ import java.util.function.LongConsumer;
 import java.util.random.RandomGenerator;
 
 /**
- * Where the fields of a bucket are: from the 32-bit hash of a key to a location in the log, without an object per entry. Keys
- * themselves stand in the log only, so that whoever looks one up has to tell it from others of the same hash.
+ * Maps the 32-bit hash of a key to a location in the log, without an object per entry. Keys are in the log only: a caller compares the key
+ * there, since several keys may have the same hash.
  *
  * <p>It is extendible hashing (Fagin, Nievergelt, Pippenger and Strong, "Extendible Hashing", 1979) over small open-addressing
- * tables: the first bits of a hash choose the table, so that no step of growth takes long, and tables as well as the slots
- * within them are in the order of the hashes, so that a position in that order outlives every growth. As long as one table is
- * enough, the index is that table itself.
+ * tables. The first bits of a hash choose the table: growth splits one table at a time. Tables, and the slots in them, are in the order of
+ * the hashes: a position in that order stays valid when the index grows. A small index is one table.
  *
- * <p>One thread at a time changes it. Who reads meanwhile may get a wrong answer or a {@link RuntimeException}, and must be able
- * to tell (see {@code Buckets.get}); it always gets one.
+ * <p>One thread at a time changes it. A read during a change ends, with a wrong answer or a {@link RuntimeException}; the reader has to
+ * notice (see {@code Buckets.get}).
  */
 public final class Index extends Slots {
     /** No location: the log never has one of this value. */
@@ -23,12 +22,12 @@ public final class Index extends Slots {
     /** The highest hash. */
     public static final long POSITION_MAX = 0xFFFF_FFFFL;
 
-    /** Null as long as this table is the only one. */
+    /** Null while there is only one table. */
     private Slots[] tables;
 
     private long size;
 
-    /** Sees entries. */
+    /** Is shown entries. */
     @FunctionalInterface
     public interface Visitor {
         /** Returns whether it wants to see more. */
@@ -51,14 +50,14 @@ public final class Index extends Slots {
     /**
      * A location of a hash.
      *
-     * @param after the one that was got before; {@link #NONE} for the first
-     * @return {@link #NONE} if there is no other
+     * @param after the result of the call before; {@link #NONE} for the first
+     * @return {@link #NONE} if there is no further one
      */
     public long next(int hash, long after) {
         return table(hash).nextIn(hash, after);
     }
 
-    /** The table of a hash, to be changed: in the place of one that is frozen comes a copy. */
+    /** The table of a hash, to be changed. A frozen one is replaced by a copy. */
     private Slots own(int hash) {
         Slots table = table(hash);
         if (table.epoch == epoch) {
@@ -69,7 +68,7 @@ public final class Index extends Slots {
         return copy;
     }
 
-    /** Adds a location of a hash; that of an equal key must not be there. */
+    /** Adds a location of a hash. There must be none of the same key. */
     public void add(int hash, long location) {
         for (Slots table = table(hash); table.isFull() && !table.mayGrow(); table = table(hash)) {
             split(table, hash);
@@ -82,12 +81,12 @@ public final class Index extends Slots {
         size++;
     }
 
-    /** Puts a location in the place of another one; returns false if that is not there. */
+    /** Replaces a location; returns false if the index does not contain it. */
     public boolean replace(int hash, long location, long by) {
         return own(hash).replaceIn(hash, location, by);
     }
 
-    /** Removes a location, which is there. */
+    /** Removes a location that the index contains. */
     public void remove(int hash, long location) {
         own(hash).removeIn(hash, location);
         size--;
@@ -100,8 +99,8 @@ public final class Index extends Slots {
     }
 
     /**
-     * A copy that does not change any more. The tables are shared, and each of them is copied when it is first changed here; this
-     * alone takes as long as to copy a reference for every few thousand entries.
+     * An immutable copy. It shares the tables; each table is copied when it is changed here for the first time. The call copies one
+     * reference for some thousand entries.
      */
     public Index frozen() {
         Index copy = new Index();
@@ -116,8 +115,8 @@ public final class Index extends Slots {
     }
 
     /**
-     * An entry's location by chance, each as likely as any other; there must be one. It takes some tries, however many entries
-     * there are: a table is hit as often as its part of the hashes is large, and taken as often as it is full for that.
+     * The location of a random entry; each has the same probability. The index must not be empty. It draws a table by its share of the
+     * hashes, and accepts it by its share of entries: some tries, for any number of entries.
      */
     public long draw(RandomGenerator random) {
         Slots[] all = tables;
@@ -182,7 +181,7 @@ public final class Index extends Slots {
         }
     }
 
-    /** Makes one table of that of a hash and the other half of what was one, when few entries are left in them. */
+    /** Merges the table of a hash with its sibling when the two have few entries. */
     private void merge(int hash) {
         Slots table = table(hash);
         if (table.depth == 0) {
@@ -208,7 +207,7 @@ public final class Index extends Slots {
         }
     }
 
-    /** Whether a table tells apart all the bits of a hash by which tables are found; the search begins at a hash. */
+    /** Whether a table depends on all bits of a hash by which tables are chosen; the search begins at a hash. */
     private boolean hasDeepest(int hash) {
         int deepest = Integer.numberOfTrailingZeros(tables.length);
         int pairs = tables.length / 2;
@@ -222,7 +221,7 @@ public final class Index extends Slots {
         return false;
     }
 
-    /** Puts the table where all hashes find it that begin like this one, as far as the table tells them apart. */
+    /** Enters a table for all hashes that begin with the bits of the table. */
     private void put(int hash, Slots table) {
         int bits = Integer.numberOfTrailingZeros(tables.length);
         int same = 1 << (bits - table.depth);

@@ -5,28 +5,28 @@ import java.util.function.LongConsumer;
 import java.util.random.RandomGenerator;
 
 /**
- * A small open-addressing table of an {@link Index}. Its slots have three numbers each: the hash and the two halves of a location,
- * of which the first is never 0.
+ * A small open-addressing table of an {@link Index}. A slot is three numbers: the hash, and the two halves of a location. The first half is
+ * never 0 in a slot that is taken.
  */
 class Slots {
     private static final int WIDTH = 3;
 
-    /** A table of so many entries is split, and two that are halves of one become one again with a quarter of that. */
+    /** A table of this many entries is split; two siblings with a quarter of that together are merged. */
     static final int ENTRIES_MAX = 4096;
 
     private static final int MERGED_MAX = ENTRIES_MAX / 4;
     private static final int DEPTH_MAX = 20;
 
-    /** Up to this size all slots may be taken. */
+    /** A table of at most this size may be full. */
     private static final int SMALL = 8;
 
-    /** How many of the first bits of the hashes are the same for all entries. */
+    /** How many of the first bits are the same in all hashes of the table. */
     final int depth;
 
     private int[] slots;
     private int count;
 
-    /** The epoch of its {@link Index} in which this table was made: one of an earlier epoch is frozen, and does not change. */
+    /** The epoch of its {@link Index} in which this table was made. A table of an earlier epoch is frozen. */
     int epoch;
 
     Slots(int depth, int capacity, int epoch) {
@@ -35,7 +35,7 @@ class Slots {
         this.epoch = epoch;
     }
 
-    /** A table of the same entries, to be changed in its place. */
+    /** A copy that may be changed. */
     final Slots copy(int inEpoch) {
         Slots copy = new Slots(depth, 0, inEpoch);
         copy.copyFrom(this);
@@ -47,13 +47,13 @@ class Slots {
         count = other.count;
     }
 
-    /** Forgets all. */
+    /** Removes all entries. */
     final void clear(int capacity) {
         slots = new int[WIDTH * capacity];
         count = 0;
     }
 
-    /** How many bits of a hash are not the same for all entries. */
+    /** How many bits of a hash differ between entries. */
     final int shift() {
         return Integer.SIZE - depth;
     }
@@ -85,7 +85,7 @@ class Slots {
         }
     }
 
-    /** The entries whose hashes have the bits of {@code half} as {@code first} has them. */
+    /** A table of the entries whose hashes have the bits of {@code half} as {@code first} has them. */
     final Slots half(int first, int half, int inEpoch) {
         Slots table = new Slots(depth + 1, count / 2 + count / 4, inEpoch);
         for (int at = 0; at < slots.length; at += WIDTH) {
@@ -100,12 +100,12 @@ class Slots {
         return table;
     }
 
-    /** Whether this table and the other half of what was one table have so few entries that they should be one again. */
+    /** Whether this table and its sibling have so few entries that they are merged. */
     final boolean mayMergeWith(Slots other) {
         return other.depth == depth && count + other.count <= MERGED_MAX;
     }
 
-    /** This table and the other half of what was one, together again. */
+    /** This table and its sibling, merged. */
     final Slots mergedWith(Slots other, int inEpoch) {
         Slots table = new Slots(depth - 1, 2 * (count + other.count) + 1, inEpoch);
         table.insertAll(this);
@@ -122,12 +122,12 @@ class Slots {
         }
     }
 
-    /** How many entries it has. */
+    /** Number of entries. */
     final int count() {
         return count;
     }
 
-    /** An entry's location; each is as likely as any other. There must be one. */
+    /** The location of a random entry; each has the same probability. The table must not be empty. */
     final long drawIn(RandomGenerator random) {
         int[] now = slots;
         int at;
@@ -167,7 +167,7 @@ class Slots {
         return Index.NONE;
     }
 
-    /** The slot of a location; -1 if it has none. */
+    /** The slot of a location; -1 if the table does not contain it. */
     private int slot(int hash, long location) {
         int[] now = slots;
         int capacity = now.length / WIDTH;
@@ -212,7 +212,7 @@ class Slots {
         return true;
     }
 
-    /** Closes the gap by moving back what would no longer be found (Knuth, TAOCP 3, 6.4, algorithm R). */
+    /** Closes a gap by moving entries back that would not be found any more (Knuth, TAOCP 3, 6.4, algorithm R). */
     final void removeIn(int hash, long location) {
         int capacity = slots.length / WIDTH;
         int gap = slot(hash, location) / WIDTH;
@@ -245,7 +245,7 @@ class Slots {
         }
     }
 
-    /** Shows the entries from a hash on in order; false if the visitor has seen enough. */
+    /** Shows the entries from a hash on, in order; returns false if the visitor has seen enough. */
     final boolean forEachIn(int from, Index.Visitor visitor) {
         long[] order = new long[count];
         int n = 0;
