@@ -1,5 +1,6 @@
 package dev.kv.acceptance;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,6 +12,7 @@ import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.acceptance.harness.WithBystander;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.StandardSocketOptions;
@@ -21,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,6 +32,9 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class GreedyClientsTest extends WithBystander {
     private static final int MIB = 1024 * 1024;
+
+    /** A busy machine adds to 0.6 s. Where each reply is built at once, others wait for 25 s, and the node runs out of memory. */
+    private static final Duration HGETALLS_WAIT_MAX = Duration.ofSeconds(3);
 
     private final List<AutoCloseable> open = new ArrayList<>();
 
@@ -113,13 +119,13 @@ class GreedyClientsTest extends WithBystander {
         return all;
     }
 
-    private List<SocketChannel> connect(int count) throws IOException {
+    private List<SocketChannel> connect(NodeProcess to, int count) throws IOException {
         List<SocketChannel> channels = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             SocketChannel channel = SocketChannel.open();
             open.add(channel);
             channel.setOption(StandardSocketOptions.SO_RCVBUF, 4096);
-            channel.connect(node.clients());
+            channel.connect(to.clients());
             channel.configureBlocking(false);
             channels.add(channel);
         }
@@ -128,7 +134,7 @@ class GreedyClientsTest extends WithBystander {
 
     @Test
     void linesThatNeverEndFillNoMoreThanTheirBuffer() throws Exception {
-        List<SocketChannel> strangers = connect(1000);
+        List<SocketChannel> strangers = connect(node, 1000);
         byte[] line = "x".repeat(64 * 1024).getBytes(UTF_8);
         bystander.during(() -> {
             assertThat(push(strangers, line, MIB - 1)).isGreaterThan(Bystander.HEAP_MIB / 4 * (long) MIB);
@@ -143,12 +149,57 @@ class GreedyClientsTest extends WithBystander {
             assertThat(client.ask("CREATE large")).isEqualTo("OK");
             assertThat(client.ask("PUT large k " + "v".repeat(10_000))).isEqualTo("OK");
         }
-        List<SocketChannel> strangers = connect(1500);
+        List<SocketChannel> strangers = connect(node, 1500);
         byte[] requests = "GET large k\r\n".repeat(200).getBytes(UTF_8);
         bystander.during(() -> {
             assertThat(push(strangers, requests, MIB)).isPositive();
             return null;
         });
+    }
+
+    @Test
+    void clientsThatSendManyHgetallsAheadAndNeverReadDelayNobody() throws Exception {
+        sendHgetallsAhead(bystander, 20, 500, 16);
+    }
+
+    @Test
+    @Tag("soak")
+    @Timeout(600)
+    void fiftyClientsThatSendTwoThousandHgetallsAheadAndNeverReadDelayNobody(@TempDir Path site) throws Exception {
+        try (Bystander roomy = new Bystander(site, 2048)) {
+            sendHgetallsAhead(roomy, 50, 2000, 64);
+        }
+    }
+
+    /**
+     * Asks for the same bucket on many connections and reads no reply.
+     *
+     * @param ahead requests on each connection
+     * @param bucketMib the size of the bucket, of values of 4 KiB
+     */
+    private void sendHgetallsAhead(Bystander others, int clients, int ahead, int bucketMib) throws Exception {
+        NodeProcess asked = others.node();
+        try (RespClient client = new RespClient(asked.clients())) {
+            for (int i = 0; i < bucketMib; i++) {
+                List<String> words = new ArrayList<>(List.of("HSET", "large"));
+                for (int key = 0; key < 256; key++) {
+                    words.addAll(List.of(i + "-" + key, "v".repeat(4096)));
+                }
+                assertThat(client.ask(words.toArray(String[]::new))).isEqualTo(":256");
+            }
+        }
+        List<SocketChannel> strangers = connect(asked, clients);
+        byte[] requests = RespClient.request("HGETALL", "large").repeat(ahead).getBytes(US_ASCII);
+        others.during(() -> {
+            assertThat(push(strangers, requests, requests.length)).isEqualTo((long) clients * requests.length);
+            return null;
+        });
+        assertThat(others.longestWait()).isLessThan(HGETALLS_WAIT_MAX);
+        for (SocketChannel stranger : strangers) {
+            stranger.close();
+        }
+        others.during(() -> null);
+        assertThat(others.longestWait()).isLessThan(HGETALLS_WAIT_MAX);
     }
 
     @Test

@@ -21,6 +21,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The licences and notices that a tarball holds for each jar and for the Java runtime. */
 @Timeout(60)
 class LicensesTest {
+    /** A licence or notice in a jar, wherever it lies. */
+    private static final Pattern TEXT =
+            Pattern.compile("(?i)(.*/)?(LICEN[SC]E|NOTICE|COPYING|COPYRIGHT)[^/]*(?<!\\.class)");
+
     @ParameterizedTest
     @EnumSource(Role.class)
     void everyJarComesWithItsLicenceAndItsNotices(Role role) throws IOException {
@@ -42,7 +46,7 @@ class LicensesTest {
             try (JarFile content =
                     new JarFile(home.resolve("lib/" + jar + ".jar").toFile())) {
                 for (JarEntry own : content.stream()
-                        .filter(entry -> entry.getName().matches("(META-INF/)?(LICENSE|NOTICE)[^/]*"))
+                        .filter(entry -> TEXT.matcher(entry.getName()).matches())
                         .toList()) {
                     assertThat(texts.resolve(Path.of(own.getName()).getFileName()))
                             .hasBinaryContent(content.getInputStream(own).readAllBytes());

@@ -23,19 +23,27 @@ import java.util.concurrent.TimeUnit;
 public final class Bystander implements AutoCloseable {
     public static final int HEAP_MIB = 256;
 
-    /** The heap, and twice the memory that an idle JVM takes beside it. */
-    private static final long RESIDENT_MAX_BYTES = (HEAP_MIB + 192L) * 1024 * 1024;
+    /** Twice the memory that an idle JVM takes beside its heap. */
+    private static final int BESIDE_HEAP_MIB = 192;
 
     private static final int STRANGERS_AT_ONCE = 4;
     private static final long PAUSE_MILLIS = 2;
 
     private final long seed = System.nanoTime();
     private final NodeProcess node;
+    private final long residentMaxBytes;
+    private long longestNanos;
 
     /** Starts the node {@code foo@h} with {@link #HEAP_MIB} of heap. */
     public Bystander(Path site) throws Exception {
+        this(site, HEAP_MIB);
+    }
+
+    /** Starts the node {@code foo@h} with this heap. */
+    public Bystander(Path site, int heapMib) throws Exception {
+        residentMaxBytes = (heapMib + BESIDE_HEAP_MIB) * 1024L * 1024;
         node = new NodeProcess(UnpackedRelease.of(UnpackedRelease.Role.COMBINED), site, "foo");
-        node.setJavaOptions("-Xmx" + HEAP_MIB + "m");
+        node.setJavaOptions("-Xmx" + heapMib + "m");
         node.set("kv.router.table", "*=foo@h");
         node.set("kv.router.timeout", "1s");
         node.start();
@@ -80,7 +88,9 @@ public final class Bystander implements AutoCloseable {
             List<Future<Void>> done = deeds.stream().map(threads::submit).toList();
             int round = 0;
             do {
+                long start = System.nanoTime();
                 assertServed(client, round++);
+                longestNanos = Math.max(longestNanos, System.nanoTime() - start);
                 TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
             } while (done.stream().anyMatch(deed -> !deed.isDone()));
             for (Future<Void> deed : done) {
@@ -93,8 +103,13 @@ public final class Bystander implements AutoCloseable {
         } catch (IOException | ExecutionException e) {
             throw new AssertionError("seed " + seed + ", alive: " + node.isAlive() + ", log: " + node.err(), e);
         }
-        assertThat(node.residentBytes()).as("memory, seed %d", seed).isLessThan(RESIDENT_MAX_BYTES);
+        assertThat(node.residentBytes()).as("memory, seed %d", seed).isLessThan(residentMaxBytes);
         assertThat(node.err()).as("log, seed %d", seed).doesNotContain("ERROR").doesNotContain("fault in");
+    }
+
+    /** The longest time in which this client was served. */
+    public Duration longestWait() {
+        return Duration.ofNanos(longestNanos);
     }
 
     /** Writes a number to the bucket {@code witness}, which exists, and reads it. */
