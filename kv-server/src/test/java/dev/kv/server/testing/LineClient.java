@@ -2,9 +2,7 @@ package dev.kv.server.testing;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
-import java.io.BufferedInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
@@ -18,11 +16,11 @@ public final class LineClient implements AutoCloseable {
     public static final Duration TIMEOUT = Duration.ofSeconds(20);
 
     private final Socket socket;
-    private final InputStream input;
+    private final LineInput input;
 
     private LineClient(Socket socket) throws IOException {
         this.socket = socket;
-        this.input = new BufferedInputStream(socket.getInputStream(), 64 * 1024);
+        this.input = new LineInput(socket.getInputStream());
     }
 
     public static LineClient connect(InetSocketAddress address) throws IOException {
@@ -58,7 +56,7 @@ public final class LineClient implements AutoCloseable {
 
     /** The next line, without its CR LF. */
     public String line() throws IOException {
-        return Lines.next(input);
+        return input.line();
     }
 
     /** All that comes until the server closes the connection. */

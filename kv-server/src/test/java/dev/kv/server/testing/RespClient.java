@@ -2,10 +2,8 @@ package dev.kv.server.testing;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
-import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.util.ArrayList;
@@ -19,14 +17,14 @@ import java.util.List;
  */
 public final class RespClient implements AutoCloseable {
     private final Socket socket;
-    private final InputStream input;
+    private final LineInput input;
 
     public RespClient(InetSocketAddress address) throws IOException {
         socket = new Socket();
         socket.setTcpNoDelay(true);
         socket.setSoTimeout((int) LineClient.TIMEOUT.toMillis());
         socket.connect(address, (int) LineClient.TIMEOUT.toMillis());
-        input = new BufferedInputStream(socket.getInputStream(), 64 * 1024);
+        input = new LineInput(socket.getInputStream());
     }
 
     /** The request as a client sends it. */
@@ -90,7 +88,7 @@ public final class RespClient implements AutoCloseable {
 
     /** The next line, without its end. */
     public String line() throws IOException {
-        return Lines.next(input);
+        return input.line();
     }
 
     private String bytes(int count) throws IOException {

@@ -75,14 +75,18 @@ public final class NumberedWrites {
 
     /** Checks the values of all keys, which count as acknowledged from then on. */
     public void check(LineClient client) throws IOException {
+        StringBuilder requests = new StringBuilder();
         for (int i = 0; i < KEYS; i++) {
-            check(client, "key-" + i);
+            requests.append("GET " + bucket + " key-" + i + "\r\n");
+        }
+        client.send(requests.toString());
+        for (int i = 0; i < KEYS; i++) {
+            check("key-" + i, client.line());
+            assertThat(client.line()).isEqualTo("OK");
         }
     }
 
-    private void check(LineClient client, String key) throws IOException {
-        String value = client.ask("GET " + bucket + " " + key);
-        assertThat(client.line()).isEqualTo("OK");
+    private void check(String key, String value) {
         if (!uncertain.getOrDefault(key, List.of()).contains(value)) {
             assertThat(value).as("%s of %s", key, bucket).isEqualTo(acknowledged.getOrDefault(key, ABSENT));
         }
