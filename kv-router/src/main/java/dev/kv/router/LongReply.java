@@ -1,6 +1,7 @@
 package dev.kv.router;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * Which replies are long, and which commands may get one. Both doors of a node ask here: the clients' and that of other nodes.
@@ -22,6 +23,12 @@ public final class LongReply {
     private static final int OBJECT_BYTES = 48;
 
     private LongReply() {}
+
+    /**
+     * The reply to a command that another thread of this node runs because it may be long: who awaits it counts its memory before it is
+     * there.
+     */
+    public static final class UnderWay extends CompletableFuture<Reply> {}
 
     /**
      * Whether the reply to a command may be long, and is in memory as a whole before it is sent. The large value of a {@link Command.Get}

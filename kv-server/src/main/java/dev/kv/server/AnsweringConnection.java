@@ -89,45 +89,66 @@ abstract class AnsweringConnection extends Connection {
                 return;
             }
             try {
-                if (Held.isIn(reply.join())) {
-                    check(protocol, what, number, door.held().take(answer), written);
-                } else if (LongReply.is(answer)) {
-                    writeElsewhere(protocol, what, number, answer, written);
-                } else {
-                    settled(protocol, number, written.apply(answer));
-                }
+                settle(protocol, what, number, reply.join(), written);
             } catch (Throwable thrown) {
                 fault(what.get(), thrown);
             }
         });
     }
 
-    /** Puts a reply of many values into bytes on another thread: on this one, all other connections would wait for it. */
-    private void writeElsewhere(
+    /** Has the held values of a reply checked, and then writes it. The memory of a long one is charged until it is written. */
+    private void settle(
             Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
-        long bytes = LongReply.bytes(reply);
-        if (!budget().take(bytes)) {
+        long charged = LongReply.is(reply) ? LongReply.bytes(reply) : 0;
+        if (!budget().take(charged)) {
+            Held.releaseIn(reply);
             settled(protocol, number, noMemory(protocol));
+        } else if (Held.isIn(reply)) {
+            check(protocol, what, number, door.held().take(reply), charged, written);
+        } else {
+            write(protocol, what, number, reply, charged, written);
+        }
+    }
+
+    /** Puts a reply into bytes; a long one on another thread: on this one, all other connections would wait for it. */
+    private void write(
+            Protocol protocol,
+            Supplier<String> what,
+            long number,
+            Reply reply,
+            long charged,
+            Function<Reply, List<Piece>> written) {
+        if (charged == 0) {
+            settled(protocol, number, written.apply(reply));
             return;
         }
         loop().elsewhere(
                         () -> written.apply(reply),
                         pieces -> {
-                            budget().give(bytes);
-                            if (!isClosed()) {
+                            budget().give(charged);
+                            if (isClosed()) {
+                                Piece.release(pieces);
+                            } else {
                                 guarded(what.get(), () -> settled(protocol, number, pieces));
                             }
                         },
                         thrown -> {
-                            budget().give(bytes);
+                            budget().give(charged);
+                            Held.releaseIn(reply);
                             fault(what.get(), thrown);
                         });
     }
 
     /** Checks the held values of the reply, in turns with other connections. */
     private void check(
-            Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
+            Protocol protocol,
+            Supplier<String> what,
+            long number,
+            Reply reply,
+            long charged,
+            Function<Reply, List<Piece>> written) {
         if (reply instanceof Reply.Failed) {
+            budget().give(charged);
             settled(protocol, number, written.apply(reply));
             return;
         }
@@ -138,6 +159,7 @@ abstract class AnsweringConnection extends Connection {
         loop().inTurns(() -> {
             if (isClosed()) {
                 check.release();
+                budget().give(charged);
                 return false;
             }
             try {
@@ -145,11 +167,12 @@ abstract class AnsweringConnection extends Connection {
                 if (checked.isPresent()) {
                     checkedBytes -= bytes;
                     Reply fitting = protocol == Protocol.LINE ? line.fitting(checked.get()) : checked.get();
-                    settled(protocol, number, written.apply(fitting));
+                    write(protocol, what, number, fitting, charged, written);
                 }
                 return checked.isEmpty();
             } catch (Throwable thrown) {
                 check.release();
+                budget().give(charged);
                 fault(what.get(), thrown);
                 return false;
             }

@@ -8,6 +8,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.net.Loop;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
@@ -18,11 +19,15 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -34,6 +39,9 @@ final class HeldValuesTest {
 
     /** What is held now, for all clients. */
     private final AtomicInteger held = new AtomicInteger();
+
+    /** The threads that have asked for the size of a value. */
+    private final Set<String> users = ConcurrentHashMap.newKeySet();
 
     /** How often something was held. */
     private final AtomicInteger given = new AtomicInteger();
@@ -60,6 +68,7 @@ final class HeldValuesTest {
 
         @Override
         public int size() {
+            users.add(Thread.currentThread().getName());
             return value.length;
         }
 
@@ -212,6 +221,61 @@ final class HeldValuesTest {
             }
             Await.until("the command is cancelled", () -> question.reply().isCancelled());
             assertThat(door.connections()).isZero();
+        }
+    }
+
+    @Test
+    void aLateReplyIsReleasedWhenItsClientIsGone() throws Exception {
+        AtomicReference<Loop> loop = new AtomicReference<>();
+        CompletableFuture<Reply> late = new CompletableFuture<>();
+        Store writing = command -> {
+            loop.set(Loop.current().orElseThrow());
+            return late;
+        };
+        try (TestDoor door = new TestDoor(writing)) {
+            try (LineClient client = door.client()) {
+                client.send(RespClient.request("MULTI")
+                        + RespClient.request("HSET", "b", "x", "1")
+                        + request("A1")
+                        + RespClient.request("EXEC"));
+                Await.until("the batch has come", () -> loop.get() != null);
+                client.reset();
+            }
+            Await.until("the client is gone", () -> door.connections() == 0);
+            // A change runs whether its client is there or not.
+            assertThat(late).isNotDone();
+            loop.get()
+                    .execute(() -> late.complete(new Reply.Many(List.of(new Reply.Amount(1), large(Bytes.of("A1"))))));
+            Await.until("the value was there and is released", () -> given.get() == 1 && held.get() == 0);
+        }
+    }
+
+    /** What is copied on the loop, others wait for. */
+    @Test
+    void aLargeValueBesideManyOthersIsWrittenElsewhereAndIsCharged() throws Exception {
+        Store many = command -> {
+            List<Reply> replies =
+                    new ArrayList<>(Collections.nCopies(900, new Reply.Value(Bytes.of("v".repeat(10_000)))));
+            replies.add(large(Bytes.of("A1")));
+            return CompletableFuture.completedFuture(
+                    command instanceof Command.GetAll ? new Reply.Many(replies) : Reply.OK);
+        };
+        String ask = RespClient.request("HMGET", "b", "x", "y");
+        try (TestDoor door = new TestDoor(many);
+                RespClient client = door.respClient()) {
+            client.send(ask);
+            assertThat(client.reply()).hasSizeBetween(10_000_000, 11_000_000).endsWith(value("A1") + "\"]");
+            assertThat(users).anyMatch(name -> name.startsWith("kv-replies-"));
+            awaitReleased();
+        }
+        try (TestDoor door = new TestDoor(many, knobs -> {
+                    knobs.bufferMaxBytes = 8 * MIB;
+                    return knobs;
+                });
+                RespClient client = door.respClient()) {
+            client.send(ask);
+            assertThat(client.reply()).contains("kv.server.buffer-max");
+            awaitReleased();
         }
     }
 

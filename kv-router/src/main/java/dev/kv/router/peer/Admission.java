@@ -2,7 +2,6 @@ package dev.kv.router.peer;
 
 import dev.kv.router.LongReply;
 import dev.kv.router.Request;
-import dev.kv.router.net.Loop;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -17,7 +16,7 @@ import java.util.function.ObjIntConsumer;
  * before the next. What comes behind one that waits, in its stream, waits for it. On the link's loop only.
  */
 final class Admission {
-    private final Loop loop;
+    private final Link link;
     private final Room replies;
     private final ObjIntConsumer<Request> run;
 
@@ -36,8 +35,8 @@ final class Admission {
      * @param replies the memory for long replies that were built whole, shared with other links
      * @param run runs the request of a number
      */
-    Admission(Loop loop, Room replies, ObjIntConsumer<Request> run) {
-        this.loop = loop;
+    Admission(Link link, Room replies, ObjIntConsumer<Request> run) {
+        this.link = link;
         this.replies = replies;
         this.run = run;
     }
@@ -60,15 +59,16 @@ final class Admission {
         return true;
     }
 
-    /** A reply was built that waits to be sent. The result is to be run when it is gone. */
+    /** A long reply is being built, or waits to be sent. The result is to be run when that is over. */
     Runnable hold(long bytes) {
         replies.charge(bytes);
         if (!isTurnOver) {
             isTurnOver = true;
-            loop.defer(() -> {
-                isTurnOver = false;
-                advance();
-            });
+            link.loop()
+                    .defer(() -> link.guard("a request", () -> {
+                        isTurnOver = false;
+                        advance();
+                    }));
         }
         return () -> replies.give(bytes);
     }
@@ -95,7 +95,7 @@ final class Admission {
             return false;
         }
         if (place.isEmpty()) {
-            place = Optional.of(replies.claim(1, 0, loop, this::advance));
+            place = Optional.of(replies.claim(1, 0, link.loop(), () -> link.guard("a request", this::advance)));
         }
         if (!place.get().isGranted()) {
             return false;

@@ -2,14 +2,12 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
-import dev.kv.router.net.Loop;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.ObjIntConsumer;
 
 /**
  * The replies of one link whose held values are being checked against their checksums: one reply after another, a part in each iteration
@@ -19,28 +17,39 @@ final class Checks {
     /** Takes about 0.2 ms. */
     private static final int PART_BYTES = 512 * 1024;
 
-    private final Loop loop;
-    private final ObjIntConsumer<Reply> checked;
+    private final Link link;
+    private final Next next;
     private final ArrayDeque<Check> line = new ArrayDeque<>();
     private boolean isScheduled;
 
-    /**
-     * @param checked is given each checked reply and the number of its request; an error replaces each value that cannot be read
-     */
-    Checks(Loop loop, ObjIntConsumer<Reply> checked) {
-        this.loop = loop;
-        this.checked = checked;
+    /** What becomes of a checked reply. */
+    @FunctionalInterface
+    interface Next {
+        /**
+         * The held values were checked.
+         *
+         * @param reply with an error in place of each value that cannot be read
+         * @param release as it was added
+         */
+        void checked(int number, Reply reply, Runnable release);
+    }
+
+    Checks(Link link, Next next) {
+        this.link = link;
+        this.next = next;
     }
 
     private static final class Check {
         private final int number;
         private final Reply reply;
+        private final Runnable release;
         private final ArrayDeque<Held> left = new ArrayDeque<>();
         private final IdentityHashMap<Held, Reply> errors = new IdentityHashMap<>();
 
-        Check(int number, Reply reply) {
+        Check(int number, Reply reply, Runnable release) {
             this.number = number;
             this.reply = reply;
+            this.release = release;
             collect(reply);
         }
 
@@ -65,6 +74,11 @@ final class Checks {
             return left.isEmpty();
         }
 
+        void end() {
+            Held.releaseIn(reply);
+            release.run();
+        }
+
         Reply withErrors(Reply of) {
             if (of instanceof Reply.LargeValue(Held value)) {
                 return errors.getOrDefault(value, of);
@@ -75,27 +89,32 @@ final class Checks {
         }
     }
 
-    /** Adds the reply to the request of this number, which has held values. */
-    void add(int number, Reply reply) {
-        line.add(new Check(number, reply));
+    /**
+     * Adds the reply to the request of this number, which has held values.
+     *
+     * @param release gives back what is charged for the rest of the reply; is run here if the reply is not handed on
+     */
+    void add(int number, Reply reply, Runnable release) {
+        line.add(new Check(number, reply, release));
         schedule();
     }
 
     private void schedule() {
         if (!isScheduled && !line.isEmpty()) {
             isScheduled = true;
-            loop.defer(() -> {
-                isScheduled = false;
-                goOn();
-                schedule();
-            });
+            link.loop()
+                    .defer(() -> link.guard("a reply", () -> {
+                        isScheduled = false;
+                        goOn();
+                        schedule();
+                    }));
         }
     }
 
     private void goOn() {
         if (!line.isEmpty() && line.peek().goOn()) {
             Check done = line.remove();
-            checked.accept(done.withErrors(done.reply), done.number);
+            next.checked(done.number, done.withErrors(done.reply), done.release);
         }
     }
 
@@ -105,11 +124,16 @@ final class Checks {
             Check check = checks.next();
             if (check.number == number) {
                 checks.remove();
-                Held.releaseIn(check.reply);
+                check.end();
                 return true;
             }
         }
         return false;
+    }
+
+    /** How many are here. */
+    int size() {
+        return line.size();
     }
 
     /** The numbers of those that are here. */
@@ -121,7 +145,7 @@ final class Checks {
 
     /** The link is closed. */
     void close() {
-        line.forEach(check -> Held.releaseIn(check.reply));
+        line.forEach(Check::end);
         line.clear();
     }
 }

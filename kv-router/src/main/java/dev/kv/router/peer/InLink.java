@@ -63,8 +63,8 @@ final class InLink extends Link {
         this.router = router;
         this.refusals = refusals;
         this.challenge = Handshake.challenge(settings.self());
-        this.checks = new Checks(loop(), (reply, number) -> sendHeld(number, reply));
-        this.admission = new Admission(loop(), settings.replies(), (request, number) -> run(number, request));
+        this.checks = new Checks(this, this::sendChecked);
+        this.admission = new Admission(this, settings.replies(), (request, number) -> run(number, request));
     }
 
     @Override
@@ -101,7 +101,7 @@ final class InLink extends Link {
         }
         hello = bytes(content);
         Handshake.Hello said = Handshake.Hello.read(hello);
-        caller = said.caller();
+        caller = OutLink.shown(said.caller());
         commonVersion = Handshake.commonVersion(said.versionMin(), said.versionMax());
         if (commonVersion == 0) {
             String versions = Handshake.VERSION_MIN + " to " + Handshake.VERSION_MAX;
@@ -114,7 +114,8 @@ final class InLink extends Link {
             refuse(
                     Handshake.Refusal.NAME,
                     settings.self(),
-                    "it asks for " + said.called() + ": check kv.router.peers and the ports in the table of that node");
+                    "it asks for " + OutLink.shown(said.called())
+                            + ": check kv.router.peers and the ports in the table of that node");
         } else {
             sendFrame(CHALLENGE, challenge);
         }
@@ -164,13 +165,13 @@ final class InLink extends Link {
         switch (asked) {
             case RequestCodec.Asked.Unknown(int command) -> send(number, ReplyCodec.unsupported(command));
             case RequestCodec.Asked.Known(Request request) -> {
-                if (admission.size() >= settings.inFlightMax()) {
+                if (inFlight() >= settings.inFlightMax()) {
                     send(
                             number,
-                            ReplyCodec.encode(new Reply.Failed(
+                            new Reply.Failed(
                                     Word.UNREACHABLE,
-                                    settings.self() + " has " + admission.size()
-                                            + " requests to run (kv.router.in-flight-max); the request was not run")));
+                                    settings.self() + " has " + inFlight() + " requests of " + caller
+                                            + " to answer (kv.router.in-flight-max); the request was not run"));
                 } else if (!admission.admit(number, request)) {
                     tellWhileWaiting(request.timeLeft());
                 }
@@ -178,14 +179,28 @@ final class InLink extends Link {
         }
     }
 
+    /** The requests that are not answered, and the long replies that are not sent. */
+    private int inFlight() {
+        return admission.size() + underWay.size() + checks.size() + outbox().size();
+    }
+
+    /** A caller has at most as many requests in flight, and so offers no more. */
+    @Override
+    void announced(int number) throws MalformedMessage {
+        if (inbox().size() >= settings.inFlightMax()) {
+            throw new MalformedMessage(
+                    "more than " + settings.inFlightMax() + " long requests at a time (kv.router.in-flight-max)");
+        }
+    }
+
     @Override
     void tooLong(int number) {
         send(
                 number,
-                ReplyCodec.encode(new Reply.Failed(
+                new Reply.Failed(
                         Word.TOOLARGE,
                         settings.self()
-                                + " has no room for this request (kv.router.value-max, kv.router.assembly-max)")));
+                                + " has no room for this request (kv.router.value-max, kv.router.assembly-max)"));
     }
 
     private void run(int number, Request request) {
@@ -196,14 +211,21 @@ final class InLink extends Link {
             return;
         }
         underWay.put(number, reply);
+        Runnable release = reply instanceof LongReply.UnderWay ? admission.hold(longestReplyBytes()) : () -> {};
         var _ = reply.whenComplete((result, _) -> {
             if (underWay.remove(number, reply)) {
-                answer(number, request, resultOf(reply));
+                guarded("a reply", () -> answer(number, request, resultOf(reply)));
                 readOn();
             } else if (result != null) {
                 Held.releaseIn(result);
             }
+            release.run();
         });
+    }
+
+    /** What is charged for a reply of unknown length while it is built: the next ones wait if it would not fit beside them. */
+    private long longestReplyBytes() {
+        return Math.min(settings.messageMaxBytes(), settings.replies().bytes());
     }
 
     private Reply resultOf(CompletableFuture<Reply> done) {
@@ -226,23 +248,43 @@ final class InLink extends Link {
             Held.releaseIn(reply);
             return;
         }
-        if (!Held.isIn(reply)) {
-            if (LongReply.is(reply)) {
-                encodeElsewhere(number, reply);
-            } else {
-                send(number, ReplyCodec.encode(reply));
-            }
-        } else if (givesCredit()) {
-            checks.add(number, reply);
+        if (LongReply.is(reply) || Held.isIn(reply)) {
+            answerCharged(number, request, givesCredit() ? reply : Held.flat(reply));
+        } else {
+            send(number, ReplyCodec.encode(reply));
+        }
+    }
+
+    /** Answers with a reply that is long, or has held values: those are checked first. */
+    private void answerCharged(int number, Request request, Reply reply) {
+        Runnable release = admission.hold(LongReply.bytes(reply));
+        if (Held.isIn(reply)) {
+            checks.add(number, reply, release);
             tellWhileWaiting(request.timeLeft());
         } else {
-            send(number, ReplyCodec.encode(Held.flat(reply)));
+            sendChecked(number, reply, release);
+        }
+    }
+
+    /**
+     * Sends a reply. What is held for it was checked, and is released when it has been sent.
+     *
+     * @param charged gives back what is charged for the reply
+     */
+    private void sendChecked(int number, Reply reply, Runnable charged) {
+        Runnable release = () -> {
+            Held.releaseIn(reply);
+            charged.run();
+        };
+        if (LongReply.is(reply)) {
+            encodeElsewhere(number, reply, release);
+        } else {
+            outbox().send(new Outbox.Message(REPLY, number, number, ReplyCodec.encode(reply), () -> {}, release));
         }
     }
 
     /** Makes the message of a long reply on another thread: on this one, all other connections would wait for it. */
-    private void encodeElsewhere(int number, Reply reply) {
-        Runnable release = admission.hold(LongReply.bytes(reply));
+    private void encodeElsewhere(int number, Reply reply, Runnable release) {
         CompletableFuture<Reply> done = CompletableFuture.completedFuture(reply);
         underWay.put(number, done);
         loop().elsewhere(
@@ -261,12 +303,6 @@ final class InLink extends Link {
                         });
     }
 
-    /** What is held for the reply was checked, and is released when it has been sent. */
-    private void sendHeld(int number, Reply reply) {
-        Encoded message = ReplyCodec.encode(reply);
-        outbox().send(new Outbox.Message(REPLY, number, number, message, () -> {}, () -> Held.releaseIn(reply)));
-    }
-
     /** Every reply is a stream of its own: a long one holds up no other. */
     private void send(int number, Encoded reply) {
         if (Outbox.isShort(reply)) {
@@ -274,6 +310,10 @@ final class InLink extends Link {
         } else {
             outbox().send(new Outbox.Message(REPLY, number, number, reply, () -> {}, admission.hold(reply.size())));
         }
+    }
+
+    private void send(int number, Reply.Failed failure) {
+        send(number, ReplyCodec.encode(failure));
     }
 
     private void progress(int number) {
@@ -347,7 +387,7 @@ final class InLink extends Link {
         receivedNanos = System.nanoTime();
         if (!isReceivingWatched) {
             isReceivingWatched = true;
-            loop().after(settings.timeout(), this::checkReceiving);
+            loop().after(settings.timeout(), () -> guarded("a request", this::checkReceiving));
         }
     }
 
@@ -363,7 +403,7 @@ final class InLink extends Link {
             close();
         } else {
             isReceivingWatched = true;
-            loop().after(left, this::checkReceiving);
+            loop().after(left, () -> guarded("a request", this::checkReceiving));
         }
     }
 }

@@ -78,7 +78,10 @@ final class Inbox {
             this.tailBytes = tailBytes;
             waiting++;
             claim = room.claim(
-                    (long) headBytes + tailBytes, link.nodesBefore(number), link.loop(), () -> granted(number));
+                    (long) headBytes + tailBytes,
+                    link.nodesBefore(number),
+                    link.loop(),
+                    () -> link.guard("a long message", () -> granted(number)));
         }
 
         private void granted(int number) {
@@ -96,7 +99,7 @@ final class Inbox {
                 link.loop()
                         .elsewhere(
                                 () -> Memory.of(headBytes, tailBytes),
-                                made -> receiveInto(number, made),
+                                made -> link.guard("a long message", () -> receiveInto(number, made)),
                                 fault -> link.failed("the memory for a long message", fault));
             }
         }
@@ -175,6 +178,7 @@ final class Inbox {
         if (headBytes < 0 || tailBytes < 0 || assemblies.containsKey(number)) {
             throw new MalformedMessage("an offer that makes no sense");
         }
+        link.announced(number);
         long bytes = (long) headBytes + tailBytes;
         if (bytes > messageMaxBytes || bytes > room.bytes()) {
             link.tooLong(number);
@@ -200,6 +204,7 @@ final class Inbox {
             if (link.givesCredit()) {
                 throw new MalformedMessage("a part of a message that was not offered");
             }
+            link.announced(number);
             assembly = new Growing();
             assemblies.put(number, assembly);
         }
@@ -225,6 +230,11 @@ final class Inbox {
                 assembly.drop();
             }
         }
+    }
+
+    /** The number of unfinished messages. */
+    int size() {
+        return assemblies.size();
     }
 
     /** Drops what has come of an unfinished message; tells whether there was one. */

@@ -67,6 +67,9 @@ abstract class Link extends Connection {
     /** How often within a timeout those who wait are told to wait on. */
     private static final int TOLD_IN_TIMEOUT = 4;
 
+    /** The shortest time between two such notices: a request may come with almost no time left. It is the shortest kv.router.timeout. */
+    private static final Duration TOLD_EVERY_MIN = Duration.ofMillis(50);
+
     private final byte incoming;
     private final Outbox outbox = new Outbox(this);
     private final Inbox inbox;
@@ -105,6 +108,9 @@ abstract class Link extends Connection {
 
     /** The message of this number is longer than can be held here: it will not come. */
     abstract void tooLong(int number) throws MalformedMessage;
+
+    /** Whether a long message of this number may come, of which nothing has come yet. */
+    abstract void announced(int number) throws MalformedMessage;
 
     /** Has those wait on who wait for what waits here; tells whether anything does. */
     abstract boolean tellWaiting();
@@ -255,6 +261,11 @@ abstract class Link extends Connection {
         fault(what, fault);
     }
 
+    /** Runs a task of this link; a fault in it closes the link. For every task that is given to the loop. */
+    final void guard(String what, Runnable task) {
+        guarded(what, task);
+    }
+
     final void malformed(String what) {
         warn(() -> "closed the connection of " + remote() + ": " + what);
         close();
@@ -266,7 +277,8 @@ abstract class Link extends Connection {
      * @param timeout how long the one who begins to wait now does so without being told
      */
     final void tellWhileWaiting(Duration timeout) {
-        Duration every = timeout.dividedBy(TOLD_IN_TIMEOUT);
+        Duration share = timeout.dividedBy(TOLD_IN_TIMEOUT);
+        Duration every = share.compareTo(TOLD_EVERY_MIN) < 0 ? TOLD_EVERY_MIN : share;
         if (!telling || every.compareTo(tellEvery) < 0) {
             telling = true;
             tellEvery = every;
@@ -276,16 +288,18 @@ abstract class Link extends Connection {
 
     private void tellLater() {
         int mine = ++tellings;
-        loop().after(tellEvery, () -> {
-            if (mine != tellings || isClosed()) {
-                return;
-            }
-            if (tellWaiting()) {
-                tellLater();
-            } else {
-                telling = false;
-            }
-        });
+        loop().after(tellEvery, () -> guarded("a notice", () -> tellAgain(mine)));
+    }
+
+    private void tellAgain(int mine) {
+        if (mine != tellings || isClosed()) {
+            return;
+        }
+        if (tellWaiting()) {
+            tellLater();
+        } else {
+            telling = false;
+        }
     }
 
     final void sendFrame(byte kind, byte[] content) {

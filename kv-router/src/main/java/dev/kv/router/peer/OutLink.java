@@ -24,6 +24,8 @@ import java.util.function.Supplier;
 final class OutLink extends Link {
     private static final String OTHER_COOKIE = "has another cookie (kv.router.cookie-file)";
 
+    private static final String UNASKED = "a reply to a request that was not sent";
+
     /** The longest name of a node. */
     private static final int NAME_MAX_BYTES = 64 + 1 + 253;
 
@@ -108,7 +110,7 @@ final class OutLink extends Link {
         challenge = bytes(content);
         Handshake.Challenge said = Handshake.Challenge.read(challenge);
         if (!said.called().equals(peer.name())) {
-            fail("is not there: at this address is " + said.called());
+            fail("is not there: at this address is " + shown(said.called()));
             return;
         }
         commonVersion = Handshake.commonVersion(said.versionMin(), said.versionMax());
@@ -137,13 +139,18 @@ final class OutLink extends Link {
     private void refused(ByteBuffer content) throws MalformedMessage {
         MessageReader in = new MessageReader(content);
         Handshake.Refusal refusal = Handshake.Refusal.of(in.u8());
-        String text = Bytes.of(in.text()).printable(NAME_MAX_BYTES);
+        String text = shown(in.text());
         fail(
                 switch (refusal) {
                     case NAME -> "is not there: at this address is " + text;
                     case VERSION -> "speaks other versions of the protocol between nodes: " + text;
                     case COOKIE -> OTHER_COOKIE;
                 });
+    }
+
+    /** What a node says that has not proved itself, fit for the log and for replies. */
+    static String shown(String text) {
+        return Bytes.of(text).printable(NAME_MAX_BYTES);
     }
 
     private void fail(String why) {
@@ -164,6 +171,10 @@ final class OutLink extends Link {
     /** Sends the request, unless more waits on this link than may. */
     void request(Pending request) {
         if (request.isAnswered()) {
+            return;
+        }
+        if (isClosed()) {
+            request.unreachable(end);
             return;
         }
         if (pending.size() >= settings.inFlightMax()) {
@@ -231,7 +242,7 @@ final class OutLink extends Link {
     private void watchSilence() {
         if (!silenceWatched) {
             silenceWatched = true;
-            loop().after(settings.timeout(), this::checkSilence);
+            loop().after(settings.timeout(), () -> guarded("a request", this::checkSilence));
         }
     }
 
@@ -246,7 +257,7 @@ final class OutLink extends Link {
         }
         if (!endIfSilent()) {
             silenceWatched = true;
-            loop().after(silenceLeft(), this::checkSilence);
+            loop().after(silenceLeft(), () -> guarded("a request", this::checkSilence));
         }
     }
 
@@ -296,6 +307,10 @@ final class OutLink extends Link {
             release.run();
             return;
         }
+        if (!pending.containsKey(number)) {
+            undecoded(new MalformedMessage(UNASKED), release);
+            return;
+        }
         try {
             received(number, reply, body, release);
         } catch (MalformedMessage e) {
@@ -327,7 +342,7 @@ final class OutLink extends Link {
     private Pending answered(int number) throws MalformedMessage {
         Pending request = pending.remove(number);
         if (request == null) {
-            throw new MalformedMessage("a reply to a request that was not sent");
+            throw new MalformedMessage(UNASKED);
         }
         if (!request.message().isSent()) {
             // A node that has no room for a request says so before it has come.
@@ -337,11 +352,18 @@ final class OutLink extends Link {
     }
 
     @Override
+    void announced(int number) throws MalformedMessage {
+        if (!pending.containsKey(number)) {
+            throw new MalformedMessage(UNASKED);
+        }
+    }
+
+    @Override
     void tooLong(int number) throws MalformedMessage {
         activeNanos = System.nanoTime();
         Pending request = givesCredit() ? pending.get(number) : answered(number);
         if (request == null) {
-            throw new MalformedMessage("a reply to a request that was not sent");
+            throw new MalformedMessage(UNASKED);
         }
         request.answer(new Failed(
                 Word.TOOLARGE,

@@ -1,6 +1,7 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.peer.codec.Encoded;
+import dev.kv.router.peer.codec.MalformedMessage;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Collection;
@@ -139,8 +140,11 @@ final class Outbox {
     }
 
     /** The other side takes so many more bytes of the long message of this number; it may have been withdrawn meanwhile. */
-    void credit(int number, long bytes) {
+    void credit(int number, long bytes) throws MalformedMessage {
         Message message = offered.get(number);
+        if (bytes == 0) {
+            throw new MalformedMessage("credit for 0 bytes");
+        }
         if (message != null) {
             if (message.creditBytes == 0) {
                 ready.add(message);
@@ -192,6 +196,11 @@ final class Outbox {
     /** Whether {@link #pump} would send more to a socket that takes it. */
     boolean isReady() {
         return !ready.isEmpty();
+    }
+
+    /** The number of long messages that were offered and not wholly sent. */
+    int size() {
+        return offered.size();
     }
 
     /** Bytes that were not handed to the socket yet. */

@@ -45,6 +45,7 @@ final class Host implements AutoCloseable {
 
     private Loops loops;
     private Room room;
+    private Room replies;
     private Peers peers;
     private PeerDoor door;
     private Router router;
@@ -58,6 +59,7 @@ final class Host implements AutoCloseable {
         try {
             loops = new Loops(1, Duration.ofMillis(2), 1);
             room = new Room(roomBytes);
+            replies = new Room(repliesBytes);
             PeerSettings settings = new PeerSettings(
                     name,
                     cookie,
@@ -71,7 +73,7 @@ final class Host implements AutoCloseable {
                     unsentMaxBytes,
                     65L << 20,
                     room,
-                    new Room(repliesBytes));
+                    replies);
             peers = new Peers(loops, settings, lookUps);
             router = new Router(
                     name,
@@ -108,6 +110,11 @@ final class Host implements AutoCloseable {
     /** How much of the memory for long messages is taken. */
     long roomTaken() {
         return room.takenBytes();
+    }
+
+    /** How much of the memory for replies to other nodes is taken. */
+    long repliesTaken() {
+        return replies.takenBytes();
     }
 
     /** Whether a long message waits for memory. */

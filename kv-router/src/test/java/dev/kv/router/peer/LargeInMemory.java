@@ -15,6 +15,9 @@ final class LargeInMemory implements Held {
     private final Reply checked;
     private int checkedBytes;
 
+    /** The thread that asked for the bytes last. */
+    volatile String reader = "";
+
     LargeInMemory(ByteBuffer bytes, AtomicInteger held, Reply checked) {
         this.bytes = bytes;
         this.held = held;
@@ -42,6 +45,7 @@ final class LargeInMemory implements Held {
         if (checkedBytes < bytes.limit()) {
             throw new AssertionError("used before it was checked");
         }
+        reader = Thread.currentThread().getName();
         return bytes.asReadOnlyBuffer();
     }
 

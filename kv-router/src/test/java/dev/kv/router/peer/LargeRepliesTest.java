@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
+import dev.kv.router.LongReply;
 import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
@@ -15,6 +17,7 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -22,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -147,6 +151,79 @@ class LargeRepliesTest {
             assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofMillis(500));
         }
         Await.until(() -> front.roomTaken() == 0);
+    }
+
+    /** Replies of the longest size are as many under way as there is memory for; the others wait and are not forgotten. */
+    @Test
+    void aReplyTakesItsMemoryBeforeItIsBuilt() throws Exception {
+        front.timeout = Duration.ofMillis(500);
+        back.timeout = front.timeout;
+        back.repliesBytes = 140L << 20;
+        start();
+        Store plain = back.store;
+        AtomicReference<CommandThread> loop = new AtomicReference<>();
+        List<CompletableFuture<Reply>> built = Collections.synchronizedList(new ArrayList<>());
+        back.store = command -> {
+            if (!(command instanceof Command.Content)) {
+                return plain.run(command);
+            }
+            loop.set(CommandThread.current().orElseThrow());
+            built.add(new LongReply.UnderWay());
+            return built.getLast();
+        };
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 0; i < REPLIES; i++) {
+            replies.add(front.client()
+                    .run(new Command.Content(NUTS, Command.Part.VALUES))
+                    .toCompletableFuture());
+        }
+        Reply answer = new Reply.Values(List.of(Bytes.of("1")));
+        for (int answered = 0; answered < REPLIES; answered++) {
+            int sofar = answered;
+            Await.until(() -> built.size() >= Math.min(REPLIES, sofar + 3));
+            assertSmallIsServed();
+            assertThat(built).hasSizeLessThanOrEqualTo(answered + 3);
+            loop.get().execute(() -> built.get(sofar).complete(answer));
+        }
+        replies.forEach(reply -> assertThat(Host.await(reply)).isEqualTo(answer));
+        Await.until(() -> back.repliesTaken() == 0);
+
+        var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
+        Await.until(() -> built.size() == REPLIES + 1);
+        assertThat(back.repliesTaken()).isEqualTo(65L << 20);
+        front.close();
+        Await.until(() -> back.repliesTaken() == 0);
+    }
+
+    /** Megabytes of values that the loop copies make all others wait. */
+    @Test
+    void aLargeValueBesideManyOthersIsEncodedElsewhereAndCharged() throws Exception {
+        value = ByteBuffer.allocateDirect(8 << 20);
+        front.roomBytes = 64 << 20;
+        back.repliesBytes = 1L << 30;
+        start();
+        Store plain = back.store;
+        Reply.Value other = new Reply.Value(Bytes.owning(new byte[60_000]));
+        LargeInMemory large = new LargeInMemory(value, held, checked);
+        back.store = command -> {
+            if (!(command instanceof Command.GetAll)) {
+                return plain.run(command);
+            }
+            List<Reply> each = new ArrayList<>(Collections.nCopies(900, other));
+            each.add(new Reply.LargeValue(large));
+            return CompletableFuture.completedFuture(new Reply.Many(each));
+        };
+        CompletableFuture<Reply> first = ask(LARGE);
+        Await.until(first::isDone);
+        CompletableFuture<Reply> reply =
+                front.client().run(new Command.GetAll(NUTS, List.of(SMALL))).toCompletableFuture();
+        Await.until(front::roomWaits);
+        assertThat(large.reader).startsWith("kv-replies-");
+        assertThat(back.repliesTaken()).isBetween(900L * 60_000, 60L << 20);
+
+        Held.releaseIn(first.join());
+        assertThat(((Reply.Many) Host.await(reply)).replies()).hasSize(901).startsWith(other);
+        Await.until(() -> held.get() == 0 && back.repliesTaken() == 0);
     }
 
     /** The node between tells the one behind it, which lets go of what it does for nobody. */

@@ -3,6 +3,7 @@ package dev.kv.storage.engine;
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Store;
@@ -178,7 +179,7 @@ public final class Execution implements Store {
             places.release();
             throw e;
         }
-        CompletableFuture<Reply> answer = new CompletableFuture<>();
+        CompletableFuture<Reply> answer = new LongReply.UnderWay();
         Optional<CommandThread> caller = CommandThread.current();
         onThread(threads, () -> {
             large.lane().ifPresent(Lane::enter);
