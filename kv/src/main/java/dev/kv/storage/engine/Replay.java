@@ -143,6 +143,10 @@ public final class Replay {
         if (!bucket.isHidden()) {
             shard(bucket.hash).take(bucket);
         }
+        if (leaves) {
+            // It stood there, so nothing older did: the record that said so may be gone.
+            drop(recordName, fields.hash().of(recordName), generation);
+        }
         Bucket there = shard(hash).find(hash, name);
         if (there != null) {
             displace(there);

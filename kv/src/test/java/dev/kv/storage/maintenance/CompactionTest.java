@@ -30,10 +30,12 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -58,6 +60,10 @@ class CompactionTest {
     private Path data;
     private OpenStorage storage;
     private final Map<String, Map<String, String>> model = new HashMap<>();
+
+    /** Buckets that go with their last key. */
+    private final Set<String> unkept = new HashSet<>();
+
     private int number;
 
     @BeforeEach
@@ -89,6 +95,7 @@ class CompactionTest {
         assertThat(run(new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
                 .isEqualTo(Reply.OK);
         model.computeIfAbsent(bucket, _ -> new HashMap<>()).put(key, value);
+        unkept.remove(bucket);
     }
 
     private void delete(String bucket, String key) {
@@ -97,6 +104,9 @@ class CompactionTest {
         assertThat(run(new Command.Delete(Bytes.of(bucket), Bytes.of(key)))).isEqualTo(expected);
         if (values != null) {
             values.remove(key);
+            if (values.isEmpty() && unkept.remove(bucket)) {
+                model.remove(bucket);
+            }
         }
     }
 
@@ -106,6 +116,18 @@ class CompactionTest {
             return Reply.OK;
         });
         model.remove(bucket);
+        unkept.remove(bucket);
+    }
+
+    /** Drops a bucket and makes it anew in one change, which is one record. */
+    private void renew(String bucket, String key, String value) throws Refused {
+        storage.buckets().edit(Bytes.of(bucket), edit -> {
+            edit.drop();
+            edit.set(Bytes.of(key), Bytes.of(value));
+            return Reply.OK;
+        });
+        model.put(bucket, new HashMap<>(Map.of(key, value)));
+        unkept.add(bucket);
     }
 
     private void rename(String bucket, String to) throws Refused {
@@ -114,6 +136,10 @@ class CompactionTest {
         assertThat(isRenamed).isEqualTo(model.containsKey(bucket) && !bucket.equals(to));
         if (isRenamed) {
             model.put(to, model.remove(bucket));
+            unkept.remove(to);
+            if (unkept.remove(bucket)) {
+                unkept.add(to);
+            }
         }
     }
 
@@ -134,6 +160,7 @@ class CompactionTest {
         }
         assertThat(storage.buckets().publisher().publish(hidden, _ -> true)).isTrue();
         model.put(bucket, values);
+        unkept.remove(bucket);
     }
 
     private Reply run(Command command) {
@@ -165,6 +192,8 @@ class CompactionTest {
             rename(bucket, "bucket-" + random.nextInt(BUCKETS));
         } else if (what < 10) {
             replace(bucket, random);
+        } else if (what < 13) {
+            renew(bucket, key, ++number + "");
         } else if (what < 50) {
             delete(bucket, key);
         } else {
@@ -195,6 +224,40 @@ class CompactionTest {
     @Test
     void nothingDeletedComesBackWhateverIsCompactedAndOpenedInBetween() throws Exception {
         run(new Random().nextLong(), 120);
+    }
+
+    /** The record that made it anew, and hid the earlier one, goes with its last key. */
+    @Test
+    void aBucketThatWasMadeAnewAndRenamedLeavesNothingUnderItsName() throws Exception {
+        put("bucket-0", "key-0", "1");
+        put("bucket-0", "key-1", "2");
+        for (int i = 0; i < 200; i++) {
+            put("bucket-2", "key-" + i, "x".repeat(4_000));
+        }
+        Segment first = seal();
+        renew("bucket-0", "key-0", "9");
+        rename("bucket-0", "bucket-1");
+        storage.buckets().edit(Bytes.of("bucket-1"), edit -> {
+            edit.set(Bytes.of("key-0"), Bytes.of("10"));
+            return Reply.OK;
+        });
+        model.get("bucket-1").put("key-0", "10");
+        seal();
+
+        storage.compact(false);
+
+        assertThat(storage.log().segments().live()).startsWith(first);
+        reopen(data);
+        check();
+    }
+
+    /** Ends the active segment; returns it. */
+    private Segment seal() {
+        Segment last = storage.log().segments().live().getLast();
+        storage.log().tail().rollOver();
+        run(new Command.Create(Bytes.of("after " + last)));
+        DataFolder.await(() -> storage.log().tail().sealed().contains(last));
+        return last;
     }
 
     @Test
