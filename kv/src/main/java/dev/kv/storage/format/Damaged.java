@@ -22,7 +22,12 @@ public final class Damaged extends RuntimeException {
 
     /** The damage of a file of which a page cannot be read. The system raises SIGBUS then, and the JVM throws this error. */
     public static Damaged unreadable(Path file, InternalError sigbus) {
-        Damaged damaged = new Damaged(file, 0, "a part of it cannot be read");
+        return unreadable(file, 0, sigbus);
+    }
+
+    /** Likewise, at or behind an offset. */
+    public static Damaged unreadable(Path file, long offset, InternalError sigbus) {
+        Damaged damaged = new Damaged(file, offset, "a part of it cannot be read");
         damaged.initCause(sigbus);
         return damaged;
     }

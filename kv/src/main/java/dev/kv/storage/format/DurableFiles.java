@@ -62,6 +62,49 @@ public final class DurableFiles {
         }
     }
 
+    /**
+     * Copies what can be read of a part of a file into a new one, in the place of one of that name. Zeros stand for pages that cannot
+     * be read.
+     *
+     * @return the length of those, in bytes
+     */
+    public static long copyReadable(Path from, long offset, long bytes, Path to) throws IOException {
+        long unreadable = 0;
+        try (FileChannel source = FileChannel.open(from, READ);
+                FileChannel target = create(to)) {
+            ByteBuffer page = ByteBuffer.allocate(Mapped.PAGE_MIN_BYTES);
+            for (long at = offset; at < offset + bytes; ) {
+                long pageEnd = (at | Mapped.PAGE_MIN_BYTES - 1) + 1;
+                int wanted = (int) (Math.min(pageEnd, offset + bytes) - at);
+                page.clear().limit(wanted);
+                if (!isRead(source, page, at)) {
+                    unreadable += wanted;
+                    page.clear().limit(wanted).put(new byte[wanted]);
+                }
+                page.flip();
+                while (page.hasRemaining()) {
+                    target.write(page);
+                }
+                at += wanted;
+            }
+            target.force(true);
+        }
+        return unreadable;
+    }
+
+    private static boolean isRead(FileChannel source, ByteBuffer page, long at) {
+        try {
+            while (page.hasRemaining()) {
+                if (source.read(page, at + page.position()) < 0) {
+                    return false;
+                }
+            }
+            return true;
+        } catch (IOException badSector) {
+            return false;
+        }
+    }
+
     /** Makes an empty file, in the place of one of that name. The caller writes, forces and closes it. */
     static FileChannel create(Path file) throws IOException {
         Files.deleteIfExists(file);

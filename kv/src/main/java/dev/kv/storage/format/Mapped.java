@@ -18,6 +18,15 @@ public final class Mapped {
 
     private Mapped() {}
 
+    /**
+     * Throws the {@link InternalError} of an earlier read now. Compiled code may go on for a while with some other value in place of
+     * what could not be read; the return from a native method is a place at which the JVM throws such an error.
+     */
+    @SuppressWarnings("ThreadPriorityCheck") // for the return from it, not for its effect
+    public static void throwFault() {
+        Thread.yield();
+    }
+
     /** A copy of bytes. */
     public static byte[] bytes(MemorySegment memory, long offset, int length) {
         byte[] bytes = new byte[length];

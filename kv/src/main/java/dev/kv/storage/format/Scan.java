@@ -63,16 +63,26 @@ public final class Scan {
     /**
      * Moves to the next record; false if there is none.
      *
-     * @throws Damaged if the bytes there are no sound record; {@link #at} is their offset
+     * @throws Damaged if the bytes there are no sound record, or cannot be read; {@link #at} is their offset
      * @throws BadStart if a newer release wrote the record
      */
     public boolean next() throws Damaged {
         at = next;
+        try {
+            return isNext();
+        } catch (InternalError sigbus) {
+            throw Damaged.unreadable(path, at, sigbus);
+        }
+    }
+
+    private boolean isNext() throws Damaged {
         if (to - at < Layout.RECORD_NAME || isZero()) {
+            Mapped.throwFault();
             return false;
         }
         String wrong = wrong();
         if (wrong != null) {
+            Mapped.throwFault();
             throw new Damaged(path, at, wrong);
         }
         type = Layout.type(memory, at);
@@ -91,12 +101,16 @@ public final class Scan {
      * @throws Damaged as {@link #next()} does
      */
     public boolean next(Needed needed) throws Damaged {
-        while (to - next >= Layout.RECORD_NAME) {
-            int length = Layout.recordLength(memory, next);
-            if (!isLength(length, to - next) || needed.hasAny(next, next + length)) {
-                break;
+        try {
+            while (to - next >= Layout.RECORD_NAME) {
+                int length = Layout.recordLength(memory, next);
+                if (!isLength(length, to - next) || needed.hasAny(next, next + length)) {
+                    break;
+                }
+                next += length;
             }
-            next += length;
+        } catch (InternalError sigbus) {
+            throw Damaged.unreadable(path, next, sigbus);
         }
         return next();
     }
@@ -114,14 +128,22 @@ public final class Scan {
             return "no record begins here";
         }
         end = at + length;
-        return !isChecked || isSound(head) ? null : "a record is not the one that was written";
+        if (!isChecked || isSound(head)) {
+            return null;
+        }
+        Mapped.throwFault();
+        return "a record is not the one that was written";
     }
 
-    /** Moves to an offset; returns whether a sound record begins there. */
+    /** Moves to an offset; returns whether a sound record begins there, which can be read. */
     public boolean isRecord(long offset) {
         next = offset;
         at = offset;
-        return to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
+        try {
+            return to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
+        } catch (InternalError sigbus) {
+            return false;
+        }
     }
 
     /** Whether the header here is all zeros: nothing was written. */

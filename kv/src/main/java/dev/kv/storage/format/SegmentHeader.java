@@ -56,6 +56,14 @@ public record SegmentHeader(int version, long folder, SegmentName name, long pre
      * @throws BadStart if a newer release wrote it
      */
     public static SegmentHeader of(MemorySegment memory, Path path) throws Damaged {
+        try {
+            return read(memory, path);
+        } catch (InternalError sigbus) {
+            throw Damaged.unreadable(path, sigbus);
+        }
+    }
+
+    private static SegmentHeader read(MemorySegment memory, Path path) throws Damaged {
         if (memory.byteSize() < BYTES || !Mapped.isAt(memory, 0, MAGIC, 0, MAGIC.length)) {
             throw new Damaged(path, 0, "this is no segment of kv's log");
         }

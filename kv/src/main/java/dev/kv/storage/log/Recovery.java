@@ -129,6 +129,8 @@ public final class Recovery {
             return isWhole;
         } catch (Damaged e) {
             throw refusal(e);
+        } catch (InternalError sigbus) {
+            throw refusal(Damaged.unreadable(segment.path(), sigbus));
         }
     }
 

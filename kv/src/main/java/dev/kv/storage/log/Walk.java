@@ -3,6 +3,7 @@ package dev.kv.storage.log;
 import dev.kv.router.config.BadStart;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Mapped;
 import dev.kv.storage.format.Scan;
 import java.util.function.Consumer;
 
@@ -141,23 +142,27 @@ public final class Walk {
 
     /** Offset of the next sound record. */
     private long behind(long from) {
-        long end = segment.end();
         // The length first: a value may hold what looks like a record.
-        if (end - from >= Layout.RECORD_NAME) {
-            long length = Layout.recordLength(segment.memory(), from);
-            long next = from + length;
-            boolean isLength = length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0;
-            if (isLength && (next == part.end() || (next < end && scan.isRecord(next)))) {
-                return next;
-            }
+        long next = byLength(from);
+        if (next > 0) {
+            return next;
         }
+        long end = segment.end();
         long checkedMax = scan.checkedBytes() + SEARCH_MAX_TIMES * end;
-        for (long next = from + Layout.ALIGNMENT;
-                next < end && scan.checkedBytes() < checkedMax;
-                next += Layout.ALIGNMENT) {
+        long readableTo = 0;
+        next = from + Layout.ALIGNMENT;
+        while (next < end && scan.checkedBytes() < checkedMax) {
+            if (next >= readableTo) {
+                readableTo = (next | Mapped.PAGE_MIN_BYTES - 1) + 1;
+                if (!isReadable(next)) {
+                    next = readableTo;
+                    continue;
+                }
+            }
             if (scan.isRecord(next)) {
                 return next;
             }
+            next += Layout.ALIGNMENT;
         }
         if (!part.isOpenEnded()) {
             return part.end();
@@ -167,13 +172,39 @@ public final class Walk {
         return Math.max(Math.min(written, end), chain.known(part));
     }
 
-    /** Offset of the last word that is not zero; -1 if there is none. */
-    private long lastByte(long from) {
-        for (long word = (segment.end() - Long.BYTES) & -Long.BYTES; word >= from; word -= Long.BYTES) {
-            if (segment.memory().get(Layout.LONG, word) != 0) {
-                return word;
-            }
+    /** Offset behind what stands here, by the length that it gives, if that is the end or a record begins there; else -1. */
+    private long byLength(long from) {
+        long end = segment.end();
+        if (end - from < Layout.RECORD_NAME || !isReadable(from)) {
+            return -1;
         }
-        return -1;
+        long length = Layout.recordLength(segment.memory(), from);
+        long next = from + length;
+        boolean isLength = length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0;
+        return isLength && (next == part.end() || (next < end && scan.isRecord(next))) ? next : -1;
+    }
+
+    private boolean isReadable(long offset) {
+        try {
+            long _ = segment.memory().get(Layout.LONG, offset);
+            Mapped.throwFault();
+            return true;
+        } catch (InternalError sigbus) {
+            return false;
+        }
+    }
+
+    /** Offset of the last word that is not zero, or cannot be read; -1 if there is none. */
+    private long lastByte(long from) {
+        long word = (segment.end() - Long.BYTES) & -Long.BYTES;
+        try {
+            while (word >= from && segment.memory().get(Layout.LONG, word) == 0) {
+                word -= Long.BYTES;
+            }
+            Mapped.throwFault();
+        } catch (InternalError sigbus) {
+            return word;
+        }
+        return word >= from ? word : -1;
     }
 }

@@ -3,6 +3,7 @@ package dev.kv.storage.tools;
 import dev.kv.router.Bytes;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.format.Layout;
+import dev.kv.storage.format.Mapped;
 import dev.kv.storage.log.Segment;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,14 +30,23 @@ final class Loss {
     }
 
     void tell() {
-        List<Damage> lost = isLikeA(Layout.WRITE) ? fields() : List.of();
-        if (lost.isEmpty()) {
-            // With it all goes that the bucket holds, or comes back under another name.
-            Optional<Bytes> bucket = isLikeA(Layout.PUBLISH) ? Optional.of(bucket()) : Optional.empty();
-            found.accept(new Damage(segment.path(), range.from(), range.bytes(), what, bucket, Optional.empty()));
-        } else {
-            lost.forEach(found);
+        lost().forEach(found);
+    }
+
+    private List<Damage> lost() {
+        Optional<Bytes> bucket = Optional.empty();
+        try {
+            List<Damage> lost = isLikeA(Layout.WRITE) ? fields() : List.of();
+            // With a publish record all goes that the bucket holds, or comes back under another name.
+            bucket = isLikeA(Layout.PUBLISH) ? Optional.of(bucket()) : Optional.empty();
+            Mapped.throwFault();
+            if (!lost.isEmpty()) {
+                return lost;
+            }
+        } catch (InternalError sigbus) {
+            bucket = Optional.empty();
         }
+        return List.of(new Damage(segment.path(), range.from(), range.bytes(), what, bucket, Optional.empty()));
     }
 
     /** Whether the range looks like one whole record of a type. */

@@ -25,6 +25,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Moves the damaged bytes of a data folder aside and rewrites their segments without them, so that a node can start. The new
@@ -32,6 +34,8 @@ import java.util.stream.Stream;
  * with a missing segment is refused and left as it is.
  */
 public final class Repair {
+    private static final Logger LOG = LoggerFactory.getLogger(Repair.class);
+
     private static final String ASIDE = "damaged";
 
     /** Suffix of a misnamed segment on its way to its own name. */
@@ -176,7 +180,11 @@ public final class Repair {
         if (there > 0) {
             Path aside = folder.path().resolve(ASIDE);
             Folder.make(aside);
-            DurableFiles.copy(chain.log(part), range.from(), there, aside.resolve(part.name() + "-" + range.from()));
+            Path copy = aside.resolve(part.name() + "-" + range.from());
+            long unreadable = DurableFiles.copyReadable(chain.log(part), range.from(), there, copy);
+            if (unreadable > 0) {
+                LOG.warn("{} of the {} bytes in {} cannot be read, and are zeros there", unreadable, there, copy);
+            }
             DurableFiles.sync(aside);
         }
     }
@@ -207,6 +215,8 @@ public final class Repair {
         folder.upgrade();
         dropped.addAll(chain.others());
         dropped.addAll(chain.cut());
+        // A segment may have the name of one that an earlier repair, or a compaction, did not complete.
+        dropped.removeAll(sound.stream().map(SegmentList.Entry::name).toList());
         for (SegmentName name : dropped.reversed()) {
             folder.remove(name);
         }

@@ -16,6 +16,7 @@ import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.engine.Bucket;
 import dev.kv.storage.format.Draft;
+import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Format;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.Mark;
@@ -23,6 +24,7 @@ import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.format.SegmentName;
 import dev.kv.storage.log.Segment;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -30,15 +32,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Data folders that something has damaged, as `kv verify` and `kv repair` treat them. */
 class RepairTest {
@@ -122,6 +128,67 @@ class RepairTest {
         assertThat(aside).singleElement().satisfies(file -> {
             assertThat(file).hasFileName("0000000000000001-0-" + from).hasBinaryContent(range);
         });
+    }
+
+    /** As a repair leaves it that ended before the list was written, or a compaction. */
+    @Test
+    void aFileThatHasTheNameOfTheRepairedSegmentIsReplaced() throws Exception {
+        Path segment = segment();
+        long value = find(segment, "the fourth");
+        Path earlier = segment.resolveSibling("0000000000000001-1.log");
+        Files.copy(segment, earlier);
+        DataFolder.flip(segment, value);
+
+        assertThat(data.repair()).isNotEmpty();
+
+        assertThat(earlier).exists();
+        assertThat(data.damages()).isEmpty();
+        assertThat(data.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "five", "5")));
+    }
+
+    /** The file is cut off behind its first page while it is read: as with a bad sector, no page behind that can be read. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void whatCannotBeReadIsReportedAndSetAside(boolean isRepaired) throws Exception {
+        DataFolder large = new DataFolder(site.resolve("large"));
+        large.open(storage -> {
+            DataFolder.create(storage, "a");
+            DataFolder.put(storage, "a", "first", "the-first");
+            for (int i = 0; i < 50; i++) {
+                DataFolder.put(storage, "a", "key-" + i, "x".repeat(1_000));
+            }
+        });
+        Path segment = large.files(".log").getFirst();
+        long bytes = Files.size(segment);
+        DataFolder.flip(segment, find(segment, "the-first"));
+        List<Damage> damages = new ArrayList<>();
+        Consumer<Damage> cutting = damage -> {
+            damages.add(damage);
+            try (FileChannel file = FileChannel.open(segment, StandardOpenOption.WRITE)) {
+                file.truncate(4096);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        };
+
+        if (isRepaired) {
+            try (Folder folder = Folder.holdExisting(large.path())) {
+                Repair.of(folder, _ -> {}, cutting);
+            }
+        } else {
+            large.verify(cutting);
+        }
+
+        assertThat(damages).hasSizeGreaterThan(1);
+        assertThat(damages.getFirst().key()).contains(Bytes.of("first"));
+        Damage last = damages.getLast();
+        assertThat(last.what()).isEqualTo("a part of it cannot be read");
+        assertThat(last.offset()).isLessThan(4096);
+        assertThat(last.offset() + last.bytes()).isEqualTo(bytes);
+        if (isRepaired) {
+            assertThat(large.damages()).isEmpty();
+            assertThat(large.content().get("a")).containsKeys("key-0", "key-1").doesNotContainKeys("first", "key-49");
+        }
     }
 
     /** Every byte of the segment, one after the other: verified as damaged, repaired, and never anything that was not written. */
