@@ -5,11 +5,12 @@ import dev.kv.router.Reply.Word;
 import java.util.Optional;
 
 /**
- * The bounds of this node for names, keys, values and replies in bytes, and for hops.
+ * The bounds of this node for names, keys, values, patterns and replies in bytes, and for hops.
  *
  * @param hopsMax the number of nodes that may forward a request
  */
-public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, long replyMaxBytes) {
+public record Limits(
+        int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, int patternMaxBytes, long replyMaxBytes) {
     /** Why the name of a bucket is too large, if it is. */
     public Optional<Failed> excessOfName(int bytes) {
         return excess("the bucket's name", bytes, bucketMaxBytes, "kv.router.bucket-max");
@@ -23,6 +24,11 @@ public record Limits(int hopsMax, int bucketMaxBytes, int keyMaxBytes, int value
     /** Why a value is too large, if it is. */
     public Optional<Failed> excessOfValue(int bytes) {
         return excess("the value", bytes, valueMaxBytes, "kv.router.value-max");
+    }
+
+    /** Why a pattern for names or keys is too large, if it is. */
+    public Optional<Failed> excessOfPattern(int bytes) {
+        return excess("the pattern", bytes, patternMaxBytes, "kv.router.pattern-max");
     }
 
     private static Optional<Failed> excess(String what, int bytes, int maxBytes, String setting) {

@@ -32,7 +32,7 @@ final class TestDoor implements AutoCloseable {
             "foo@h",
             "server",
             "test",
-            new Limits(16, 64 * 1024, 64 * 1024, 64 * 1024 * 1024, 256 * 1024 * 1024),
+            new Limits(16, 64 * 1024, 64 * 1024, 64 * 1024 * 1024, 1024, 256 * 1024 * 1024),
             () -> TableInForce.none("this is a test"),
             metrics());
 
@@ -73,6 +73,7 @@ final class TestDoor implements AutoCloseable {
         long heldMaxBytes = 1L << 30;
         Duration heldTime = Duration.ofSeconds(30);
         Bytes password = Bytes.EMPTY;
+        Door.Facts facts = FACTS;
 
         ServerSettings settings(InetSocketAddress address) {
             return new ServerSettings(
@@ -100,7 +101,7 @@ final class TestDoor implements AutoCloseable {
         Knobs knobs = turn.apply(new Knobs());
         loops = new Loops(knobs.loops, knobs.turnsMax, 1);
         try {
-            door = OpenDoor.open(knobs.settings(anyPort), () -> store, loops, FACTS);
+            door = OpenDoor.open(knobs.settings(anyPort), () -> store, loops, knobs.facts);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -104,6 +104,24 @@ class BystandersTest {
         }
     }
 
+    @Test
+    void nobodyWaitsForALongPattern() throws Exception {
+        fill(KEYS_AT_ONCE);
+        try (RespClient client = new RespClient(foo.clients())) {
+            for (int i = 0; i < 40; i++) {
+                String name = "a".repeat(60_000) + i;
+                assertThat(client.ask("HSET", "long", name, "v")).isEqualTo(":1");
+                assertThat(client.ask("HSET", name, "k", "v")).isEqualTo(":1");
+            }
+            assertThat(client.ask("HSCAN", "long", "0", "MATCH", "*".repeat(1025)))
+                    .startsWith("TOOLARGE the pattern has 1025 bytes");
+        }
+        String pattern = "*" + "a".repeat(1_000) + "b";
+        assertNobodyWaits(true, "HSCAN", "long", "0", "MATCH", pattern, "COUNT", "1000");
+        assertNobodyWaits(true, "SCAN", "0", "MATCH", pattern, "COUNT", "1000");
+        assertNobodyWaits(true, "KEYS", pattern);
+    }
+
     /**
      * Has one client send the request, and others go on meanwhile. A pause of the machine lengthens a wait by chance: the request is
      * repeated then.

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** Holds the names, keys and values of a command against the limits of this node. Any thread. */
+/** Holds the names, keys, values and patterns of a command against the limits of this node. Any thread. */
 final class SizeCheck {
     private final Limits limits;
 
@@ -34,13 +34,14 @@ final class SizeCheck {
             case Command.AddDecimal add -> excessKey(add.key());
             case Command.Rename rename -> excessName(rename.to());
             case Command.Batch batch -> first(batch.commands(), this::excess);
+            case Command.Scan scan -> limits.excessOfPattern(scan.match().size());
+            case Command.Names names -> limits.excessOfPattern(names.match().size());
             case Command.Create _,
                     Command.Drop _,
                     Command.Size _,
                     Command.Content _,
                     Command.Sample _,
-                    Command.Scan _,
-                    Command.Survey _,
+                    Command.Count _,
                     Command.Route _ -> excess;
         };
     }

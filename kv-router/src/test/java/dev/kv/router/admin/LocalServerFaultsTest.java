@@ -172,7 +172,7 @@ class LocalServerFaultsTest extends LocalSocketFolder {
     @ValueSource(strings = {"[", "{", "\"", "\\", "%", " ", "\0", "\377"})
     void anyLineIsAnswered(String piece) throws IOException {
         NodeState state = new NodeState(new NodeState.Identity(
-                "foo@h", "server", "1", false, LIMIT, LIMIT, new Limits(16, 1024, 1024, 1024, 1024)));
+                "foo@h", "server", "1", false, LIMIT, LIMIT, new Limits(16, 1024, 1024, 1024, 1024, 1024)));
         try (LocalServer _ = LocalServer.open(folder, BOUNDS, new NodeAnswers(state, 4, () -> {}))) {
             for (String command : List.of("", "route ", "backup ", "import ", "stats ")) {
                 assertThat(ask(command + piece.repeat(5000)))

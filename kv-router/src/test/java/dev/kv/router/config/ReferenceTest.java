@@ -45,6 +45,7 @@ class ReferenceTest {
                         Map.entry("kv.router.key-max", "64KiB"),
                         Map.entry("kv.router.value-max", "64MiB"),
                         Map.entry("kv.router.reply-max", "256MiB"),
+                        Map.entry("kv.router.pattern-max", "1KiB"),
                         Map.entry("kv.router.io-threads", 0),
                         Map.entry("kv.router.io-turn-max", "2ms"),
                         Map.entry("kv.router.reply-threads", 0),

@@ -170,6 +170,7 @@ class NodeTest extends NodeOfStandIns {
             kv.router.bucket-max      | 65KiB        | expected a size from 1 to 64KiB
             kv.router.key-max         | 0            | expected a size from 1 to 64KiB
             kv.router.value-max       | 2GiB         | expected a size from 1 to 1GiB
+            kv.router.pattern-max     | 65KiB        | expected a size from 1 to 64KiB
             kv.router.reply-max       | 1            | expected a size from 1KiB to 1GiB
             kv.router.io-threads      | -1           | expected a whole number from 0 to 256
             kv.router.connections-max | 0            | expected a whole number from 1 to 1000000

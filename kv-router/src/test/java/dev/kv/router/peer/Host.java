@@ -79,7 +79,7 @@ final class Host implements AutoCloseable {
                     name,
                     Optional.of(command -> store.run(command)),
                     peers,
-                    new Limits(8, 1 << 16, 1 << 16, 64 << 20, 1 << 20),
+                    new Limits(8, 1 << 16, 1 << 16, 64 << 20, 1 << 10, 1 << 20),
                     new TableInForce(RoutingTable.parse(table), 0, "the test", Instant.now()));
             door = new PeerDoor(loops, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), settings, router);
             port = door.address().getPort();

@@ -205,6 +205,11 @@ final class Change implements Edit {
     }
 
     @Override
+    public void work(long ofBytes) {
+        turn.work(ofBytes);
+    }
+
+    @Override
     public Bytes get(Bytes key) {
         Pending change = known(key);
         if (change != null) {

@@ -66,7 +66,7 @@ public final class Commands {
                 case Command.Batch batch when batch.isRead() -> buckets.read(batch.bucket(), look(batch));
                 case Command.Batch batch -> buckets.edit(batch.bucket(), change(batch));
                 case Command.Rename rename -> rename(rename);
-                case Command.Survey survey -> survey(survey, limits);
+                case Command.Survey survey -> survey(survey, new Turn(limits));
                 case Command.Route _ -> throw noRoute();
             };
         } catch (ReplyRoom.TooLarge e) {
@@ -88,7 +88,10 @@ public final class Commands {
             case Command.Write write -> changing(write.bucket(), edit -> Writes.change(edit, write, newRoom));
             case Command.Batch batch -> changing(batch.bucket(), change(batch));
             case Command.Survey survey ->
-                new Large(() -> replied(() -> survey(survey, Turn.Limits.NONE)), Optional.empty(), () -> {});
+                new Large(
+                        isCancelled -> replied(() -> survey(survey, Turn.ofLarge(isCancelled))),
+                        Optional.empty(),
+                        () -> {});
             case Command.Rename _ -> throw new IllegalStateException("a bucket is renamed in one turn");
             case Command.Route _ -> throw noRoute();
         };
@@ -100,12 +103,15 @@ public final class Commands {
 
     private Large reading(Bytes bucket, Function<View, Reply> command) {
         Frozen frozen = buckets.frozen(bucket);
-        return new Large(() -> replied(() -> read(frozen, command)), Optional.empty(), frozen::close);
+        return new Large(
+                isCancelled -> replied(() -> read(frozen, Turn.ofLarge(isCancelled), command)),
+                Optional.empty(),
+                frozen::close);
     }
 
-    private static Reply read(Frozen frozen, Function<View, Reply> command) {
+    private static Reply read(Frozen frozen, Turn turn, Function<View, Reply> command) {
         try {
-            return command.apply(frozen.view());
+            return command.apply(frozen.view(turn));
         } catch (IllegalStateException | Damaged | InternalError e) {
             if (frozen.isCutOff()) {
                 return new Reply.Failed(
@@ -117,7 +123,7 @@ public final class Commands {
 
     private Large changing(Bytes bucket, Function<Edit, Reply> command) {
         LargeChange change = buckets.beginLarge(bucket);
-        return new Large(() -> replied(() -> change.run(command)), Optional.of(change.lane()), change::close);
+        return new Large(_ -> replied(() -> change.run(command)), Optional.of(change.lane()), change::close);
     }
 
     private Function<View, Reply> look(Command.Read command) {
@@ -157,8 +163,7 @@ public final class Commands {
                 : Reply.NOT_FOUND;
     }
 
-    private Reply survey(Command.Survey survey, Turn.Limits most) {
-        Turn turn = new Turn(most);
+    private Reply survey(Command.Survey survey, Turn turn) {
         return switch (survey) {
             case Command.Names names -> names(names, turn);
             case Command.Count count -> count(count, turn);
@@ -167,6 +172,7 @@ public final class Commands {
 
     private Reply names(Command.Names names, Turn turn) {
         Glob match = new Glob(names.match());
+        turn.work(match.writtenBytes());
         ReplyRoom room = room();
         ReplyRoom.Page page = new ReplyRoom.Page(names.count(), room);
         List<Reply.Name> found = new ArrayList<>();
@@ -174,8 +180,8 @@ public final class Commands {
             if (page.endsBefore(position)) {
                 return false;
             }
-            turn.take(0);
             Bytes name = Bytes.owning(bucket.name());
+            turn.take(match.steps(name.size()));
             if (bucket.size() > 0 && names.names().contains(name) && match.matches(name)) {
                 room.take(name);
                 found.add(new Reply.Name(position, name));

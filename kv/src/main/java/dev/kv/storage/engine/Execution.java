@@ -44,6 +44,8 @@ public final class Execution implements Store {
     /** How often a thread that waits looks whether the storage stops. */
     private static final long LOOK_MILLIS = 1_000;
 
+    private static final String STOPS = "this node stops";
+
     private final Commands commands;
     private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
     private final Lanes lanes;
@@ -143,10 +145,15 @@ public final class Execution implements Store {
         return acknowledging.apply(command, reply);
     }
 
-    private CompletionStage<Reply> ran(Command command, Large large) {
+    /**
+     * @param answer ends a read when it is cancelled
+     */
+    private CompletionStage<Reply> ran(Command command, Large large, CompletableFuture<Reply> answer) {
         Reply reply;
         try (large) {
-            reply = large.run().get();
+            reply = large.run().apply(() -> answer.isDone() || isClosed);
+        } catch (Turn.Cancelled e) {
+            return refused(STOPS);
         } catch (NoRoomYet later) {
             throw later;
         } catch (RuntimeException | InternalError e) {
@@ -185,7 +192,8 @@ public final class Execution implements Store {
             large.lane().ifPresent(Lane::enter);
             // A read that nobody awaits any more is not run: its client is gone.
             if (large.lane().isPresent() || !answer.isDone()) {
-                CompletableFuture<Void> taken = answer(answer, caller, reply(command, () -> ran(command, large)));
+                CompletableFuture<Void> taken =
+                        answer(answer, caller, reply(command, answer, () -> ran(command, large, answer)));
                 if (large.lane().isEmpty()) {
                     awaitTaken(taken);
                 }
@@ -221,12 +229,13 @@ public final class Execution implements Store {
     }
 
     /** The reply to a command on a bucket whose lane this thread has entered. Any failure becomes a reply. */
-    private CompletionStage<Reply> reply(Command command, Supplier<CompletionStage<Reply>> first) {
+    private CompletionStage<Reply> reply(
+            Command command, CompletableFuture<Reply> answer, Supplier<CompletionStage<Reply>> first) {
         long start = System.nanoTime();
         Supplier<CompletionStage<Reply>> attempt = first;
         while (true) {
             if (isClosed) {
-                return refused("this node stops");
+                return refused(STOPS);
             }
             try {
                 return attempt.get();
@@ -234,7 +243,7 @@ public final class Execution implements Store {
                 if (System.nanoTime() - start > deleteWait.toNanos() || !e.awaitRoom(deleteWait)) {
                     return CompletableFuture.completedFuture(e.reply());
                 }
-                attempt = () -> runOwn(command);
+                attempt = () -> runOwn(command, answer);
             } catch (RuntimeException | Error fault) {
                 return CompletableFuture.failedFuture(fault);
             }
@@ -261,15 +270,18 @@ public final class Execution implements Store {
 
     private void runParked(Parked parked) {
         Command command = parked.command();
-        var _ = answer(parked.answer(), parked.caller(), reply(command, () -> runOwn(command)));
+        var _ = answer(
+                parked.answer(),
+                parked.caller(),
+                reply(command, parked.answer(), () -> runOwn(command, parked.answer())));
     }
 
     /** Runs a command on a bucket whose lane this thread has entered. */
-    private CompletionStage<Reply> runOwn(Command command) {
+    private CompletionStage<Reply> runOwn(Command command, CompletableFuture<Reply> answer) {
         try {
             return now(command);
         } catch (Turn.TooMuch more) {
-            return ran(command, commands.large(command));
+            return ran(command, commands.large(command), answer);
         }
     }
 

@@ -47,7 +47,11 @@ public final class Frozen implements AutoCloseable {
 
     /** The content, without a limit of the turn. */
     public View view() {
-        return new Reading(fields, index, isKept, bytesMin, new Turn(Turn.Limits.NONE));
+        return view(new Turn(Turn.Limits.NONE));
+    }
+
+    View view(Turn turn) {
+        return new Reading(fields, index, isKept, bytesMin, turn);
     }
 
     /** Whether the pin ended before the reader did: reads fail from then on. */

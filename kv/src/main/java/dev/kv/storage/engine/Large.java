@@ -2,16 +2,18 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Reply;
 import java.util.Optional;
-import java.util.function.Supplier;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /**
  * A command that touches more than a turn, ready to run: what it reads is frozen, what it changes is locked. One thread enters the lane,
  * runs it and closes it.
  *
+ * @param run runs it; its argument tells whether the reply is cancelled, which ends a read with {@link Turn.Cancelled}
  * @param lane where commands wait for the bucket that it changes; empty if it only reads
  * @param end releases what it reads
  */
-record Large(Supplier<Reply> run, Optional<Lanes.Lane> lane, Runnable end) implements AutoCloseable {
+record Large(Function<BooleanSupplier, Reply> run, Optional<Lanes.Lane> lane, Runnable end) implements AutoCloseable {
     @Override
     public void close() {
         end.run();

@@ -60,6 +60,11 @@ final class Reading implements View {
     }
 
     @Override
+    public void work(long ofBytes) {
+        turn.work(ofBytes);
+    }
+
+    @Override
     public Bytes get(Bytes key) {
         return fields.get(index, key, turn);
     }

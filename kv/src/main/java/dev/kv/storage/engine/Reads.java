@@ -159,11 +159,13 @@ final class Reads {
     private static Reply scan(View bucket, Command.Scan scan, ReplyRoom room) {
         Gathered gathered = new Gathered(scan.part(), room);
         Glob match = new Glob(scan.match());
+        bucket.work(match.writtenBytes());
         ReplyRoom.Page page = new ReplyRoom.Page(scan.count(), room);
         bucket.forEach(scan.position(), (position, key, value) -> {
             if (page.endsBefore(position)) {
                 return false;
             }
+            bucket.work(match.steps(key.size()));
             return !match.matches(key) || gathered.add(key, value);
         });
         return new Reply.Page(page.next(), gathered.values.build());

@@ -1,10 +1,18 @@
 package dev.kv.storage.engine;
 
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
 /**
  * The number of keys, and of bytes of keys and values, that a command may touch on the calling thread. A command that touches more ends
- * with {@link TooMuch} before it changes anything, and runs again on a thread for large commands.
+ * with {@link TooMuch} before it changes anything, and runs again on a thread for large commands. There, a read has any number of
+ * turns, and ends between two of them when its reply is cancelled.
  */
 public final class Turn {
+    /** A turn of a large read: about a millisecond. */
+    private static final Limits OF_LARGE = new Limits(1_000, 1L << 20);
+
+    private final Optional<BooleanSupplier> isCancelled;
     private long keys;
     private long bytes;
 
@@ -27,8 +35,31 @@ public final class Turn {
         }
     }
 
+    /** The reply to a large read is cancelled. */
+    static final class Cancelled extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private Cancelled() {
+            super("the reply is cancelled", null, false, false);
+        }
+    }
+
     Turn(Limits limits) {
+        this(limits, Optional.empty());
+    }
+
+    private Turn(Limits limits, Optional<BooleanSupplier> isCancelled) {
+        this.isCancelled = isCancelled;
         begin(limits);
+    }
+
+    /**
+     * The turns of a large read, any number of them.
+     *
+     * @param isCancelled asked after each turn: if true, the read ends with {@link Cancelled}
+     */
+    static Turn ofLarge(BooleanSupplier isCancelled) {
+        return new Turn(OF_LARGE, Optional.of(isCancelled));
     }
 
     /** Begins a turn. */
@@ -45,10 +76,29 @@ public final class Turn {
      */
     void take(long ofBytes) {
         keys--;
+        work(ofBytes);
+    }
+
+    /**
+     * Takes bytes for other work than reading.
+     *
+     * @throws TooMuch if the turn has no room for it
+     */
+    void work(long ofBytes) {
         bytes -= ofBytes;
         if ((keys | bytes) < 0) {
+            end();
+        }
+    }
+
+    private void end() {
+        if (isCancelled.isEmpty()) {
             throw new TooMuch();
         }
+        if (isCancelled.get().getAsBoolean()) {
+            throw new Cancelled();
+        }
+        begin(OF_LARGE);
     }
 
     /**
@@ -59,7 +109,7 @@ public final class Turn {
      * @throws TooMuch if the turn has no room for that
      */
     void check(long moreKeys, long moreBytes) {
-        if (moreKeys > keys || moreBytes > bytes) {
+        if (isCancelled.isEmpty() && (moreKeys > keys || moreBytes > bytes)) {
             throw new TooMuch();
         }
     }

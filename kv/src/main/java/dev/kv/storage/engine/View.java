@@ -23,6 +23,9 @@ public interface View {
     /** Throws {@link Turn.TooMuch}, before anything is read, if all keys and values are more than the turn has left. */
     void checkAll();
 
+    /** Takes other work than reading from the turn, as so many bytes read. */
+    void work(long ofBytes);
+
     /** The value of a key; null if the key does not exist. */
     Bytes get(Bytes key);
 

@@ -33,6 +33,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -124,6 +125,57 @@ class ExecutionTest {
             pairs.add(Bytes.of("v" + random.nextInt(1_000) + "x".repeat(random.nextInt(200))));
         }
         return pairs;
+    }
+
+    private static List<Command> scans(Bytes bucket, Bytes match) {
+        Command scan = new Command.Scan(bucket, 0, match, 10, Part.KEYS);
+        return List.of(
+                scan,
+                new Command.Batch(bucket, List.of(new Command.Create(bucket), scan)),
+                new Command.Names(NameSpace.ALL, 0, match, 10));
+    }
+
+    @Test
+    void aReadWhosePatternIsCostlyToMatchIsALargeOne() throws Exception {
+        Turn.Limits turn = new Turn.Limits(1_000, 40_000);
+        OpenStorage storage = open(turn);
+        Commands commands = new Commands(storage.buckets(), turn, REPLY_MAX_BYTES);
+        Bytes bucket = Bytes.of("a".repeat(1_000));
+        join(storage, new Command.SetAll(bucket, List.of(bucket, bucket), false));
+        for (Command cheap : scans(bucket, Bytes.of("*b"))) {
+            assertThat(commands.run(cheap)).isNotInstanceOf(Reply.Failed.class);
+        }
+        for (Command costly : scans(bucket, Bytes.of("*" + "b".repeat(1_000)))) {
+            assertThatThrownBy(() -> commands.run(costly)).isInstanceOf(Turn.TooMuch.class);
+        }
+    }
+
+    @Test
+    void aLargeReadEndsSoonAfterItsReplyIsCancelled() throws Exception {
+        OpenStorage storage = open(SHORT);
+        Commands commands = new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES);
+        Bytes bucket = Bytes.of("b");
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < 10_000; i++) {
+            pairs.addAll(List.of(Bytes.of("k" + i), Bytes.of("v")));
+            join(storage, new Command.Create(Bytes.of("n" + i)));
+        }
+        join(storage, new Command.SetAll(bucket, pairs, false));
+        for (Command command : List.of(
+                new Command.Content(bucket, Part.KEYS),
+                new Command.Sample(bucket, -10_000, Part.KEYS),
+                new Command.Scan(bucket, 0, Bytes.of("x*"), 10_000, Part.KEYS),
+                new Command.GetAll(bucket, pairs),
+                new Command.Batch(bucket, List.of(new Command.Size(bucket), new Command.GetAll(bucket, pairs))),
+                new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), 10_000))) {
+            AtomicInteger asked = new AtomicInteger();
+            try (Large large = commands.large(command)) {
+                assertThatThrownBy(() -> large.run().apply(() -> asked.incrementAndGet() == 3))
+                        .as(command.getClass().getSimpleName())
+                        .isInstanceOf(Turn.Cancelled.class);
+            }
+            assertThat(asked).hasValue(3);
+        }
     }
 
     private static Bytes name(Random random) {

@@ -39,7 +39,7 @@ class PinTest {
     private static final long MIB = 1L << 20;
     private static final int PAGE_BYTES = 4096;
     private static final int KEYS = 300;
-    private static final Limits LIMITS = new Limits(16, 100, 100, 1 << 20, 1 << 20);
+    private static final Limits LIMITS = new Limits(16, 100, 100, 1 << 20, 100, 1 << 20);
 
     @TempDir
     private Path folder;

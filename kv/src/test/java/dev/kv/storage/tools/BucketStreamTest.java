@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Buckets on their way out of a node, and into one. */
 class BucketStreamTest {
-    private static final Limits LIMITS = new Limits(16, 20, 10, 1_000_000, 1 << 20);
+    private static final Limits LIMITS = new Limits(16, 20, 10, 1_000_000, 10, 1 << 20);
 
     @TempDir
     private Path site;
