@@ -12,6 +12,9 @@ import java.util.concurrent.CompletableFuture;
 public final class PendingReplies {
     private static final int FIRST_CAPACITY = 8;
 
+    /** More places than these are let go of when no reply is pending. */
+    private static final int KEPT_CAPACITY = 64;
+
     /** A ring, indexed by the number of a reply modulo its length, a power of two. Null: the reply is not ready. */
     private List<List<Piece>> ring = empty(FIRST_CAPACITY);
 
@@ -84,6 +87,10 @@ public final class PendingReplies {
         ring.set(slot(oldest++), null);
         heldBytes -= Piece.bytes(pieces);
         bytesInMemory -= Piece.bytesInMemory(pieces);
+        if (isEmpty() && ring.size() > KEPT_CAPACITY) {
+            ring = empty(FIRST_CAPACITY);
+            awaited = empty(FIRST_CAPACITY);
+        }
         return Optional.of(pieces);
     }
 

@@ -26,11 +26,14 @@ public final class RespRequest {
     /** The first memory for an incomplete bulk string: its announced length may be a lie. */
     private static final int PARTIAL_FIRST_BYTES = 64 * 1024;
 
+    /** More places for arguments than these are not kept for the next request. */
+    private static final int KEPT_PLACES = 1024;
+
     private static final int ARGUMENT_OVERHEAD_BYTES = 48;
     private static final int NO_BULK = -1;
 
     private final int bulkMaxBytes;
-    private final List<Bytes> arguments = new ArrayList<>();
+    private List<Bytes> arguments = new ArrayList<>();
     private Optional<RespCommand> command = Optional.empty();
 
     private boolean begun;
@@ -70,7 +73,11 @@ public final class RespRequest {
 
     /** Drops the request, to take the next one. */
     public void clear() {
-        arguments.clear();
+        if (arguments.size() > KEPT_PLACES) {
+            arguments = new ArrayList<>();
+        } else {
+            arguments.clear();
+        }
         command = Optional.empty();
         begun = false;
         bulkBytes = NO_BULK;
