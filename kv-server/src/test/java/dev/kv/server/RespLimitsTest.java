@@ -15,8 +15,11 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The bounds for clients that speak RESP. */
 @Timeout(60)
@@ -137,6 +140,98 @@ final class RespLimitsTest {
             // What it said before is there to be read.
         }
         return client.reply();
+    }
+
+    private static String[] words(String first, int count, IntFunction<String> word) {
+        List<String> words = new ArrayList<>(List.of(first.split(" ", -1)));
+        for (int i = 0; words.size() < count; i++) {
+            words.add(word.apply(i));
+        }
+        return words.toArray(String[]::new);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "client, CLIENT LIST ID",
+        "client, CLIENT KILL",
+        "command, COMMAND INFO",
+        "command, COMMAND DOCS",
+        "command, COMMAND GETKEYS DEL",
+        "config, CONFIG GET",
+        "hello, HELLO 3",
+        "info, INFO",
+        "slowlog, SLOWLOG RESET",
+        "scan, SCAN 0",
+        "quit, QUIT",
+        "watch, WATCH",
+    })
+    void aCommandThatTheNodeAnswersItselfHasABoundedNumberOfWords(String name, String command) throws Exception {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
+            assertThat(client.ask(words(command, 100_000, i -> i % 2 == 0 ? "id" : "1")))
+                    .isEqualTo("ERR too many arguments for '%s' command: it has 100000 words, at most 1024 are taken"
+                            .formatted(name));
+            assertThat(client.say("PING")).isEqualTo("PONG");
+            assertThat(client.ask(words("EXISTS", 1025, i -> "n" + i))).isEqualTo(":1024");
+        }
+    }
+
+    @Test
+    void manyFiltersOfOneKindAreOneFilter() throws Exception {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient();
+                RespClient killed = door.respClient()) {
+            String id = killed.say("CLIENT ID").substring(1);
+            assertThat(client.ask(words("CLIENT LIST ID " + id, 1024, i -> "999")))
+                    .contains("id=" + id + " ");
+            assertThat(client.ask(words("CLIENT KILL ID 999", 1024, i -> i % 2 == 0 ? "ID" : id)))
+                    .isEqualTo(":1");
+            assertThat(client.say("CLIENT KILL ID 999 ADDR 127.0.0.1:1 SKIPME maybe"))
+                    .isEqualTo("ERR syntax error");
+            assertThat(killed.rest()).isEmpty();
+        }
+    }
+
+    @Test
+    void patternsOfSettingsAreAsLongTogetherAsOnePattern() throws Exception {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
+            assertThat(client.ask("CONFIG", "GET", "*".repeat(1024))).contains("maxclients");
+            assertThat(client.ask("CONFIG", "GET", "*".repeat(1000), "*".repeat(25)))
+                    .isEqualTo("TOOLARGE the pattern has 1025 bytes, at most 1024 are allowed (kv.router.pattern-max)");
+        }
+    }
+
+    @Test
+    void whatTheNodeAnswersAtLengthIsNotQueuedInATransaction() throws Exception {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
+            for (String command : List.of("INFO", "COMMAND", "CLIENT LIST", "CONFIG GET *", "HELLO")) {
+                assertThat(client.say("MULTI")).isEqualTo("OK");
+                assertThat(client.say(command)).isEqualTo("ERR Command not allowed inside a transaction");
+                assertThat(client.say("EXEC")).startsWith("EXECABORT");
+            }
+        }
+    }
+
+    @Test
+    void namesOfClientsAndLibrariesHaveAtMost256Bytes() throws Exception {
+        String longest = "n".repeat(256);
+        String tooLong = "t".repeat(257);
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
+            for (String set : List.of("CLIENT SETNAME", "CLIENT SETINFO lib-name", "CLIENT SETINFO lib-ver")) {
+                assertThat(client.say(set + " " + longest)).isEqualTo("OK");
+                assertThat(client.say(set + " " + tooLong))
+                        .startsWith("ERR ")
+                        .endsWith(" cannot be longer than 256 bytes.");
+            }
+            assertThat(client.say("HELLO 2 SETNAME " + tooLong))
+                    .isEqualTo("ERR Client names cannot be longer than 256 bytes.");
+            assertThat(client.say("CLIENT GETNAME")).isEqualTo('"' + longest + '"');
+            assertThat(client.say("CLIENT INFO"))
+                    .contains(" name=" + longest + " ", " lib-name=" + longest + " ", " lib-ver=" + longest + " ");
+        }
     }
 
     @Test

@@ -6,6 +6,11 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.metrics.Gauge;
+import dev.kv.router.metrics.Metrics;
+import dev.kv.router.metrics.Unit;
+import dev.kv.router.spi.Door;
+import dev.kv.router.spi.Engine;
 import dev.kv.router.testing.Await;
 import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.RespClient;
@@ -15,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -287,6 +293,27 @@ final class RespTest {
             assertThat(client.say("INFO clients")).contains("connected_clients:1\r\n");
             assertThat(client.say("INFO stats"))
                     .contains("total_connections_received:1\r\n", "total_commands_processed:4\r\n");
+        }
+    }
+
+    @Test
+    void infoMakesTheWantedSectionsAlone() throws Exception {
+        AtomicInteger counts = new AtomicInteger();
+        Metrics metrics = new Metrics();
+        metrics.add(
+                Engine.PART, List.of(new Gauge(Engine.BUCKETS, Unit.COUNT, "Buckets here.", counts::incrementAndGet)));
+        try (TestDoor door = new TestDoor(TestDoor.ECHO, knobs -> {
+                    knobs.facts = new Door.Facts(
+                            "foo@h", "server", "test", knobs.facts.limits(), knobs.facts.table(), metrics);
+                    return knobs;
+                });
+                RespClient client = door.respClient()) {
+            assertThat(client.say("INFO server Clients MEMORY stats routing nope"))
+                    .contains("# Server", "# Clients", "# Memory", "# Stats", "# Routing");
+            assertThat(counts).hasValue(0);
+            assertThat(client.say("INFO KeySpace")).isEqualTo("\"# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n\"");
+            assertThat(client.say("INFO persistence")).contains("kv_storage_buckets:2\r\n");
+            assertThat(client.say("INFO Everything")).contains("kv_storage_buckets:3\r\n", "keys=4,");
         }
     }
 

@@ -2,14 +2,21 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.net.Addresses;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /** The subcommands of {@code CLIENT}: what a client says of itself, and the list of all clients. */
 final class ClientCommands {
     private static final int SHOWN_BYTES = 128;
+
+    /** The longest name of a client or library: it is kept as long as the client is connected. */
+    private static final int TEXT_MAX_BYTES = 256;
+
     private static final List<String> TYPES = List.of("normal", "master", "slave", "replica", "pubsub");
 
     static final Subcommands CLIENT = new Subcommands(
@@ -56,6 +63,9 @@ final class ClientCommands {
     }
 
     private static String plain(Bytes text, String what) {
+        if (text.size() > TEXT_MAX_BYTES) {
+            throw new RespError("ERR " + what + " cannot be longer than " + TEXT_MAX_BYTES + " bytes.");
+        }
         for (byte b : text.array()) {
             if (b < '!' || b > '~') {
                 throw new RespError("ERR " + what + " cannot contain spaces, newlines or special characters.");
@@ -104,9 +114,9 @@ final class ClientCommands {
             return client -> true;
         }
         if (Keyword.is(request.at(2), "id") && request.count() > 3) {
-            List<Long> ids = request.from(3).stream()
+            Set<Long> ids = request.from(3).stream()
                     .map(id -> id.wholeNumber().orElseThrow(() -> new RespError("ERR Invalid client ID")))
-                    .toList();
+                    .collect(Collectors.toSet());
             return client -> ids.contains(client.id());
         }
         if (Keyword.is(request.at(2), "type") && request.count() == 4) {
@@ -127,53 +137,60 @@ final class ClientCommands {
 
     private static Question kill(RespRequest request, RespSession session) {
         if (request.count() == 3) {
-            return killAddress(request.at(2).text(), session);
+            return killAddress(request.at(2), session);
         }
         if (request.count() % 2 != 0) {
             throw RespError.syntax();
         }
-        Predicate<RespSession> wanted = client -> true;
-        boolean skipSelf = true;
+        // Of an option that is there twice the last one counts, as in Redis.
+        Map<String, Predicate<RespSession>> filters = new HashMap<>();
         for (int i = 2; i < request.count(); i += 2) {
-            Bytes option = request.at(i);
-            Bytes value = request.at(i + 1);
-            if (Keyword.is(option, "skipme") && (Keyword.is(value, "yes") || Keyword.is(value, "no"))) {
-                skipSelf = Keyword.is(value, "yes");
-            } else {
-                wanted = wanted.and(filter(option, value));
-            }
+            String option = RespError.shown(request.at(i), SHOWN_BYTES).toLowerCase(Locale.ROOT);
+            filters.put(option, filter(option, request.at(i + 1), session));
         }
-        Predicate<RespSession> killed = skipSelf ? wanted.and(client -> client != session) : wanted;
-        return here(out -> out.number(session.door().clients().kill(killed, session)));
+        filters.putIfAbsent("skipme", client -> client != session);
+        return here(out -> out.number(session.door()
+                .clients()
+                .kill(client -> filters.values().stream().allMatch(each -> each.test(client)), session)));
     }
 
     /** The old form of CLIENT KILL. */
-    private static Question killAddress(String address, RespSession session) {
+    private static Question killAddress(Bytes address, RespSession session) {
         return here(out -> {
-            if (session.door().clients().kill(client -> client.remote().equals(address), session) == 0) {
+            if (session.door().clients().kill(client -> is(client.remote(), address), session) == 0) {
                 throw new RespError("ERR No such client");
             }
             out.ok();
         });
     }
 
-    private static Predicate<RespSession> filter(Bytes option, Bytes value) {
-        if (Keyword.is(option, "id")) {
-            long id = value.wholeNumber().orElseThrow(() -> new RespError("ERR client-id should be greater than 0"));
-            return client -> client.id() == id;
-        }
-        if (Keyword.is(option, "addr")) {
-            return client -> client.remote().equals(value.text());
-        }
-        if (Keyword.is(option, "laddr")) {
-            return client -> Addresses.text(client.door().address()).equals(value.text());
-        }
-        if (Keyword.is(option, "user")) {
-            return client -> value.equals(ConnectionCommands.DEFAULT_USER);
-        }
-        if (Keyword.is(option, "type")) {
-            return ofType(value);
-        }
-        throw RespError.syntax();
+    /**
+     * @param option in lower case
+     */
+    private static Predicate<RespSession> filter(String option, Bytes value, RespSession session) {
+        return switch (option) {
+            case "id" -> {
+                long id =
+                        value.wholeNumber().orElseThrow(() -> new RespError("ERR client-id should be greater than 0"));
+                yield client -> client.id() == id;
+            }
+            case "addr" -> client -> is(client.remote(), value);
+            case "laddr" -> client -> is(Addresses.text(client.door().address()), value);
+            case "user" -> client -> value.equals(ConnectionCommands.DEFAULT_USER);
+            case "type" -> ofType(value);
+            case "skipme" -> {
+                boolean skipsSelf = Keyword.is(value, "yes");
+                if (!skipsSelf && !Keyword.is(value, "no")) {
+                    throw RespError.syntax();
+                }
+                yield client -> !skipsSelf || client != session;
+            }
+            default -> throw RespError.syntax();
+        };
+    }
+
+    /** Whether the words are the text: they may be much longer, so they are not made a text for each client. */
+    private static boolean is(String text, Bytes words) {
+        return Bytes.of(text).equals(words);
     }
 }

@@ -1,5 +1,6 @@
 package dev.kv.server.resp;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
@@ -8,12 +9,16 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryUsage;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
+import java.util.function.Supplier;
 
 /** The sections of {@code INFO}. */
 final class Info {
+    /** The words for all sections. */
+    private static final List<String> ALL = List.of("all", "everything", "default");
+
     private final Door.Facts node;
     private final RespDoor door;
 
@@ -23,38 +28,40 @@ final class Info {
     }
 
     /**
-     * The sections in Redis's form.
+     * The sections in Redis's form. Only these are made.
      *
-     * @param wanted their names in small letters; all of them if there is none, or one that stands for all
+     * @param wanted their names in either case; all of them if there is none, or one that stands for all
      */
-    String text(Set<String> wanted) {
-        boolean all = wanted.isEmpty()
-                || wanted.contains("all")
-                || wanted.contains("everything")
-                || wanted.contains("default");
+    String text(List<Bytes> wanted) {
+        boolean all = wanted.isEmpty() || ALL.stream().anyMatch(name -> isOf(wanted, name));
         StringBuilder text = new StringBuilder();
         sections().forEach((name, facts) -> {
-            if (all || wanted.contains(name.toLowerCase(Locale.ROOT))) {
+            if (all || isOf(wanted, name.toLowerCase(Locale.ROOT))) {
                 text.append(text.isEmpty() ? "" : "\r\n")
                         .append("# ")
                         .append(name)
                         .append("\r\n");
-                facts.forEach((key, value) ->
-                        text.append(key).append(':').append(value).append("\r\n"));
+                facts.get()
+                        .forEach((key, value) ->
+                                text.append(key).append(':').append(value).append("\r\n"));
             }
         });
         return text.toString();
     }
 
-    private Map<String, Map<String, Object>> sections() {
-        Map<String, Map<String, Object>> sections = new LinkedHashMap<>();
-        sections.put("Server", server());
-        sections.put("Clients", clients());
-        sections.put("Memory", memory());
-        sections.put("Persistence", persistence());
-        sections.put("Stats", stats());
-        sections.put("Keyspace", keyspace());
-        sections.put("Routing", routing());
+    private static boolean isOf(List<Bytes> words, String name) {
+        return words.stream().anyMatch(word -> Keyword.is(word, name));
+    }
+
+    private Map<String, Supplier<Map<String, Object>>> sections() {
+        Map<String, Supplier<Map<String, Object>>> sections = new LinkedHashMap<>();
+        sections.put("Server", this::server);
+        sections.put("Clients", this::clients);
+        sections.put("Memory", Info::memory);
+        sections.put("Persistence", this::persistence);
+        sections.put("Stats", this::stats);
+        sections.put("Keyspace", this::keyspace);
+        sections.put("Routing", this::routing);
         return sections;
     }
 

@@ -16,6 +16,9 @@ public final class RespSession {
     /** The bytes of a name, and of all arguments, that an error shows. */
     private static final int SHOWN_BYTES = 128;
 
+    /** The most words of a command without buckets: this node answers it in one go, on the I/O loop of the client. */
+    private static final int WORDS_WITHOUT_BUCKETS_MAX = 1024;
+
     private final long id;
     private final RespDoor door;
     private final OpenSocket socket;
@@ -163,6 +166,10 @@ public final class RespSession {
         RespCommand row = request.command().orElseThrow(() -> unknown(request));
         if (!row.takes(request.count())) {
             throw RespError.arity(row.name());
+        }
+        if (row.keys().equals(RespCommand.Keys.NONE) && request.count() > WORDS_WITHOUT_BUCKETS_MAX) {
+            throw new RespError("ERR too many arguments for '%s' command: it has %d words, at most %d are taken"
+                    .formatted(row.name(), request.count(), WORDS_WITHOUT_BUCKETS_MAX));
         }
         if (!login.isDone() && !row.hasFlag("no_auth")) {
             throw new RespError("NOAUTH Authentication required.");

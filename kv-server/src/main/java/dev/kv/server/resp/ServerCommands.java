@@ -2,16 +2,15 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Glob;
+import dev.kv.router.Reply;
 import dev.kv.server.resp.RespCommand.Handler;
 import dev.kv.server.resp.RespCommand.Keys;
 import java.time.Instant;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /** The commands on the node, and on the table of commands. */
 final class ServerCommands {
@@ -85,7 +84,13 @@ final class ServerCommands {
 
     private static Question configGet(RespRequest request, RespSession session) {
         List<Bytes> patterns = List.copyOf(request.from(2));
+        int bytes = patterns.stream().mapToInt(Bytes::size).sum();
         return here(out -> {
+            Optional<Reply.Failed> excess = session.door().node().limits().excessOfPattern(bytes);
+            if (excess.isPresent()) {
+                out.error(excess.get());
+                return;
+            }
             Map<String, String> all = RedisSettings.of(session.door());
             Map<String, String> asked = new LinkedHashMap<>();
             for (Bytes pattern : patterns) {
@@ -102,10 +107,7 @@ final class ServerCommands {
     }
 
     private static Question info(RespRequest request, RespSession session) {
-        Set<String> wanted = new LinkedHashSet<>();
-        for (Bytes name : request.from(1)) {
-            wanted.add(name.text().toLowerCase(Locale.ROOT));
-        }
+        List<Bytes> wanted = List.copyOf(request.from(1));
         return here(out -> out.verbatim(new Info(session.door()).text(wanted)));
     }
 
