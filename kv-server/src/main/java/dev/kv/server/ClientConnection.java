@@ -49,6 +49,9 @@ final class ClientConnection extends AnsweringConnection {
     /** Bytes that are charged to the budget for the request that arrives. */
     private long requestChargedBytes;
 
+    /** Bytes that are charged to the budget for requests for several buckets, until they are answered. */
+    private long eachChargedBytes;
+
     /** Whether further input is ignored. */
     private boolean deaf;
 
@@ -127,6 +130,10 @@ final class ClientConnection extends AnsweringConnection {
 
     private void forgetRequest() {
         request.clear();
+        giveCharge();
+    }
+
+    private void giveCharge() {
         budget().give(requestChargedBytes);
         requestChargedBytes = 0;
     }
@@ -137,6 +144,23 @@ final class ClientConnection extends AnsweringConnection {
         answer(Protocol.RESP, error("ERR " + NO_MEMORY_TO_READ));
         endDeaf(input);
         return true;
+    }
+
+    /** Charges a request for several buckets until it is answered; returns false if there is too little left. */
+    private boolean chargeEach(long bytes) {
+        giveCharge();
+        if (!budget().take(bytes)) {
+            return false;
+        }
+        eachChargedBytes += bytes;
+        return true;
+    }
+
+    private void giveEach(long bytes) {
+        if (!isClosed()) {
+            eachChargedBytes -= bytes;
+            budget().give(bytes);
+        }
     }
 
     private List<Piece> error(String line) {
@@ -280,18 +304,22 @@ final class ClientConnection extends AnsweringConnection {
 
     private void runEach(Question.Each each, boolean version3) {
         Supplier<String> what = () -> "a request for " + each.commands().size() + " buckets";
+        long bytes = EachRun.bytes(each, request.heldBytes());
+        if (!chargeEach(bytes)) {
+            answer(Protocol.RESP, error("ERR " + NO_MEMORY_TO_READ));
+            return;
+        }
         try {
             EachRun run = new EachRun(store, each.commands());
             if (run.next()) {
                 isAsking = true;
                 loop().inTurns(() -> runNext(run, what));
             }
-            settle(
-                    false,
-                    Protocol.RESP,
-                    what,
-                    run.replies(),
-                    many -> written(version3, each, ((Reply.Many) many).replies()));
+            settle(false, Protocol.RESP, what, run.replies(), many -> {
+                List<Piece> pieces = written(version3, each, ((Reply.Many) many).replies());
+                giveEach(bytes);
+                return pieces;
+            });
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
@@ -344,6 +372,8 @@ final class ClientConnection extends AnsweringConnection {
     protected void closed() {
         forgetReplies();
         forgetRequest();
+        budget().give(eachChargedBytes);
+        eachChargedBytes = 0;
         session.endTransaction();
         door.clients().remove(session);
     }

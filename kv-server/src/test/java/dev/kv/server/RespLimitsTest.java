@@ -6,6 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.net.Loop;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
@@ -14,7 +15,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -231,6 +234,48 @@ final class RespLimitsTest {
             assertThat(client.say("CLIENT GETNAME")).isEqualTo('"' + longest + '"');
             assertThat(client.say("CLIENT INFO"))
                     .contains(" name=" + longest + " ", " lib-name=" + longest + " ", " lib-ver=" + longest + " ");
+        }
+    }
+
+    @Test
+    void aRequestForManyBucketsIsChargedUntilItIsAnswered() throws Exception {
+        BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
+        Store store = command -> {
+            CompletableFuture<Reply> reply = new CompletableFuture<>();
+            Loop loop = Loop.current().orElseThrow();
+            held.add(() -> loop.execute(() -> reply.complete(new Reply.Amount(1))));
+            return reply;
+        };
+        int names = 20_000;
+        // Some 3 MB of words while it arrives, and 2 MB more when it is run.
+        String request = RespClient.request(words("EXISTS", names + 1, i -> "n".repeat(90) + i));
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.bufferMaxBytes = 8L * MIB;
+                    return knobs;
+                });
+                RespClient first = door.respClient()) {
+            first.send(request);
+            Await.until("all names are asked for", () -> held.size() == names);
+            try (RespClient second = door.respClient()) {
+                second.send(RespClient.request(words("EXISTS", names + 1, i -> "n".repeat(190) + i)));
+                assertThat(second.reply()).startsWith("ERR this node has no memory left for unfinished requests");
+            } catch (SocketException closedMeanwhile) {
+                // It is closed while it sends.
+            }
+            assertThat(held).hasSize(names);
+            held.forEach(Runnable::run);
+            held.clear();
+            assertThat(first.reply()).isEqualTo(":" + names);
+
+            // What is answered is not charged any more, nor what nobody waits for.
+            for (int i = 0; i < 3; i++) {
+                LineClient leaving = door.client();
+                leaving.send(request);
+                Await.until("all names are asked for", () -> held.size() == names);
+                leaving.reset();
+                Await.until("the door has 1 connections", () -> door.connections() == 1);
+                held.clear();
+            }
         }
     }
 

@@ -12,6 +12,9 @@ public final class EachRun {
     /** Commands of one request that run before other clients get their turn. */
     private static final int COMMANDS_IN_TURN = 512;
 
+    /** What a command of a request takes until the reply is written, beside its words: itself, its future and its reply, roughly. */
+    private static final int COMMAND_BYTES = 100;
+
     private final Store store;
     private final List<? extends Command> commands;
     private final List<CompletableFuture<Reply>> replies = new ArrayList<>();
@@ -20,6 +23,15 @@ public final class EachRun {
     public EachRun(Store store, List<? extends Command> commands) {
         this.store = store;
         this.commands = commands;
+    }
+
+    /**
+     * The memory that a request takes until it is answered.
+     *
+     * @param wordBytes what its words take
+     */
+    public static long bytes(Question.Each each, long wordBytes) {
+        return wordBytes + (long) COMMAND_BYTES * each.commands().size();
     }
 
     /** Runs the next commands; returns whether more are left. */
