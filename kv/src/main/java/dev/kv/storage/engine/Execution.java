@@ -50,10 +50,10 @@ public final class Execution implements Store {
     private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
     private final Lanes lanes;
     private final Semaphore places;
-    private final ExecutorService threads;
+    private final ThreadPoolExecutor threads;
 
     /** The thread on which deletes wait for room on a full disk, with what comes behind them. */
-    private final ExecutorService roomThread;
+    private final ThreadPoolExecutor roomThread;
 
     private final Duration deleteWait;
     private final Duration replyWait;
@@ -97,7 +97,7 @@ public final class Execution implements Store {
     }
 
     /** Starts all threads at once: later the process may have reached its limit of threads. */
-    private static ExecutorService threads(int count, String name) {
+    private static ThreadPoolExecutor threads(int count, String name) {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(
                 count,
                 count,
@@ -354,8 +354,10 @@ public final class Execution implements Store {
         roomThread.shutdown();
         long end = System.nanoTime() + limit.toNanos();
         try {
-            if (!threads.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS)
-                    || !roomThread.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+            boolean isOver = threads.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS)
+                    && roomThread.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+            // Idle threads end too, a moment later.
+            if (!isOver && threads.getActiveCount() + roomThread.getActiveCount() > 0) {
                 LOG.warn("a large request was still under way");
             }
         } catch (InterruptedException e) {
