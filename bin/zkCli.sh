@@ -3,8 +3,8 @@
 #
 #   bin/zkCli.sh -server 127.0.0.1:2181 get /kv/table
 #
-# Without a command it reads commands from the terminal; `help` lists them. It may be called from anywhere, through a symlink
-# too. CLIENT_JVMFLAGS adds JVM flags, separated by blanks, such as those of ZooKeeper's client for TLS.
+# Without a command it reads commands from the terminal; `help` lists them. It can be called from any directory and through
+# symlinks. CLIENT_JVMFLAGS holds JVM flags, separated by blanks, such as those of ZooKeeper's client for TLS.
 
 self=$0
 while [ -h "$self" ]; do

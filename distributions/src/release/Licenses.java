@@ -23,17 +23,17 @@ import org.w3c.dom.Element;
 import org.w3c.dom.Node;
 
 /**
- * Gathers what the licences of a release ask for: {@code OUT/NOTICE}, which names the jars, what they contain of others, and
- * the runtime, each with its licence; and {@code OUT/licenses} with the texts and notices. They come from the jars, and from {@code distributions/src/licenses} for what
- * those leave out; the names of the licences come from the poms beside the jars and their parents. Ends with 1 if a jar or a module
- * of the runtime has no text.
+ * Writes what the licences of the jars and of the Java runtime require: {@code OUT/NOTICE} names each jar, the works of others in
+ * it, and the runtime, with their licences; {@code OUT/licenses} holds the texts and notices. The texts come from the jars, or from
+ * {@code distributions/src/licenses} for jars without them. The names of the licences come from the poms beside the jars, or from
+ * their parents. The exit status is 1 if the text for a jar or for a module of the runtime is missing.
  *
  * <p>Usage: {@code java Licenses.java ROOT VERSION RUNTIME OUT CLASSPATH}
  */
 final class Licenses {
     private static final String APACHE = "Apache-2.0";
 
-    /** By a word of the names that poms give to licences, in upper case. */
+    /** SPDX identifiers, by a word that occurs in the name of the licence in a pom, in upper case. */
     private static final Map<String, String> IDS = new TreeMap<>(Map.of(
             "APACHE", APACHE,
             "BSD", "BSD-3-Clause",
@@ -42,8 +42,8 @@ final class Licenses {
             "LGPL", "LGPL-2.1-only"));
 
     /**
-     * Works that jars of somebody else contain: by the group of the pom that such a jar holds for them. Their licence is
-     * that of the jar, so that its text is there.
+     * Works that jars of other projects contain, by the group of their pom in the jar. Their licence is that of the jar, so its text
+     * is in the release.
      */
     private static final Map<String, String> CONTAINED =
             Map.of("com.google.guava", "Guava, " + APACHE, "org.jctools", "JCTools, " + APACHE);
@@ -106,7 +106,7 @@ final class Licenses {
         return root.resolve("distributions/src/licenses");
     }
 
-    /** Copies the texts of a jar, and says where they are. */
+    /** Copies the texts of a jar, and returns its lines for NOTICE. */
     private String line(Path jar) throws Exception {
         String file = jar.getFileName().toString();
         String name = file.substring(0, file.length() - ".jar".length());
@@ -230,7 +230,7 @@ final class Licenses {
         return children(element, name).getFirst().getTextContent().strip();
     }
 
-    /** The runtime has its texts in a folder of its own; those of the whole JDK come beside those of the jars. */
+    /** Copies the notice of the JDK, and returns the line of the runtime for NOTICE. The texts are in runtime/legal. */
     private String runtime(Path runtime) throws IOException {
         String modules = "";
         for (String line : Files.readAllLines(runtime.resolve("release"), UTF_8)) {
