@@ -87,7 +87,8 @@ class DemoTest {
         command.command().addAll(List.of(words));
         // The demo must ignore the variables of other nodes.
         command.environment().put("KV_ZOOKEEPER", "127.0.0.1:1");
-        command.environment().put("KV_JAVA_OPTIONS", UnpackedRelease.WITHOUT_CLASS_CACHE);
+        command.environment()
+                .put("KV_JAVA_OPTIONS", UnpackedRelease.WITHOUT_CLASS_CACHE + " " + UnpackedRelease.SHORT_LIVED);
         demo = command.redirectOutput(clone.resolve("out").toFile())
                 .redirectError(clone.resolve("err").toFile())
                 .start();

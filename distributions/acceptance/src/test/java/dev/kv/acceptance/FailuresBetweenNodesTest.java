@@ -107,7 +107,7 @@ class FailuresBetweenNodesTest extends ThreeMembers {
     }
 
     @Test
-    void aNodeThatHangsIsGivenUpThoughMoreIsAskedOfItAllTheTime() throws Exception {
+    void aNodeThatHangsIsGivenUpUnderContinuousRequests() throws Exception {
         cluster.start(THIRDS);
         try (LineClient client = foo.connect()) {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
@@ -157,7 +157,7 @@ class FailuresBetweenNodesTest extends ThreeMembers {
     }
 
     @Test
-    void twoNodesThatHangCostOneTimeout() throws Exception {
+    void requestsToTwoHangingNodesTimeOutTogether() throws Exception {
         cluster.start(THIRDS);
         try (LineClient client = foo.connect()) {
             assertReplies(client, "CREATE nuts|CREATE zucchini", "OK", "OK");
@@ -190,7 +190,7 @@ class FailuresBetweenNodesTest extends ThreeMembers {
     }
 
     @Test
-    void aConnectionThatBreaksUnderARequestLeavesItUncertainAndTheNextOneIsServed() throws Exception {
+    void aBrokenConnectionLeavesItsRequestUncertainAndTheNextOneIsServed() throws Exception {
         cluster.start(THIRDS);
         try (LineClient client = foo.connect()) {
             assertReplies(client, "CREATE nuts|CREATE apples", "OK", "OK");
@@ -229,7 +229,7 @@ class FailuresBetweenNodesTest extends ThreeMembers {
     }
 
     @Test
-    void theErrorNamesTheNodeThatIsSilentAndNotTheOneBeforeIt() throws Exception {
+    void theErrorNamesTheSilentNode() throws Exception {
         foo.start("*=bar@h");
         bar.start("*=baz@h");
         baz.start("*=baz@h");
@@ -300,7 +300,7 @@ class FailuresBetweenNodesTest extends ThreeMembers {
     }
 
     @Test
-    void somethingElseThatListensAtTheAddressIsUnreachable() throws Exception {
+    void anotherServiceAtTheAddressIsUnreachable() throws Exception {
         baz.start(THIRDS);
         foo.set("kv.router.peers.\"bar@h\"", "127.0.0.1:" + baz.clients().getPort());
         foo.start(THIRDS);
@@ -312,7 +312,7 @@ class FailuresBetweenNodesTest extends ThreeMembers {
     }
 
     @Test
-    void manyRequestsPipelinedIntoAFailureAreAllAnsweredInTheirOrder() throws Exception {
+    void pipelinedRequestsAreAnsweredInOrderDuringAFailure() throws Exception {
         cluster.start(THIRDS);
         try (LineClient client = foo.connect()) {
             assertReplies(client, "CREATE nuts|CREATE apples|CREATE zucchini", "OK", "OK", "OK");

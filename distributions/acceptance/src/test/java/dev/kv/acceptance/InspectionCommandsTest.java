@@ -124,7 +124,7 @@ class InspectionCommandsTest extends TwoNodes {
     }
 
     @Test
-    void routeTellsEveryNodeOnTheWayAndTheEntriesThatMatch() throws Exception {
+    void routePrintsEveryNodeOnThePathAndItsEntry() throws Exception {
         foo.set("kv.router.table", "# who keeps what\na..m=foo@h\nshop-*=bar@h,n..q=bar@h");
         bar.set("kv.router.table", "*=bar@h");
         foo.start();

@@ -166,7 +166,7 @@ class LifeCycleCommandsTest extends TwoNodes {
     }
 
     @Test
-    void restartPutsAnotherProcessInPlaceOfTheOneThatRunsIfAny() throws Exception {
+    void restartReplacesARunningProcessOrStartsOne() throws Exception {
         assertThat(started(foo.kv("restart"))).contains("foo@h is not running\n", "foo@h runs, process ");
         long first = pid();
         // A configuration that cannot start leaves the running node alone.
@@ -185,7 +185,7 @@ class LifeCycleCommandsTest extends TwoNodes {
     }
 
     @Test
-    void whatANodeHoldsAtItsCrashKeepsNobodyFromTheNextStart() throws Exception {
+    void filesOfACrashedNodeDoNotPreventTheNextStart() throws Exception {
         foo.start();
         foo.kill();
         assertThat(foo.folder().resolve("pid")).exists();

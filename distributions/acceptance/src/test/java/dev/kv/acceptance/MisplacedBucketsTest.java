@@ -136,7 +136,7 @@ class MisplacedBucketsTest {
     }
 
     @Test
-    void rollbackRefusesLikewise() throws Exception {
+    void rollbackRefusesToSendHeldBucketsElsewhere() throws Exception {
         // The table before the present one gives all buckets to bar.
         zookeeper.set("/kv/table", "a..z=bar@h");
         assertThat(foo.kv("table", "wait").status()).isZero();

@@ -129,7 +129,7 @@ class PublishedFailuresBetweenNodesTest extends TwoNodes {
 
     @Test
     @DisplayName("7: a circle of tables")
-    void aCircleOfTables() throws Exception {
+    void aRoutingLoop() throws Exception {
         // The heap is too small to hold the requests, and all of its pages are resident from the start.
         foo.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
         bar.setJavaOptions("-Xms64m -Xmx64m -XX:+AlwaysPreTouch");
@@ -162,7 +162,7 @@ class PublishedFailuresBetweenNodesTest extends TwoNodes {
 
     @Test
     @DisplayName("12: every command goes the way of the table")
-    void everyCommandGoesTheWayOfTheTable() throws Exception {
+    void everyCommandIsRoutedByTheTable() throws Exception {
         NodeProcess.start(HALVES, foo, bar);
         try (LineClient atFoo = foo.connect();
                 LineClient atBar = bar.connect()) {

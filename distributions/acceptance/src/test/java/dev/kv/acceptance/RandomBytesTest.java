@@ -57,7 +57,7 @@ class RandomBytesTest extends WithBystander {
     }
 
     @Test
-    void randomBytesAtTheDoorForClientsHarmNobody() throws Exception {
+    void randomBytesAtTheClientPortHarmNoOther() throws Exception {
         randomBytesAtTheDoorForClients(SHORT);
     }
 
@@ -90,7 +90,7 @@ class RandomBytesTest extends WithBystander {
     }
 
     @Test
-    void almostRespAtTheDoorForClientsHarmsNobody() throws Exception {
+    void almostRespAtTheClientPortHarmsNoOther() throws Exception {
         almostRespAtTheDoorForClients(SHORT);
     }
 
@@ -140,7 +140,7 @@ class RandomBytesTest extends WithBystander {
     }
 
     @Test
-    void randomBytesAtTheDoorForNodesHarmNobody() throws Exception {
+    void randomBytesAtTheNodePortHarmNoOther() throws Exception {
         randomBytesAtTheDoorForNodes(SHORT);
     }
 

@@ -61,7 +61,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void everyKindOfRequestAndReplyCrossesInBothDirections() throws IOException {
+    void everyCommandIsForwardedInBothDirections() throws IOException {
         foo.start(HALVES);
         bar.start(HALVES);
 
@@ -120,7 +120,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void everyNodeOnTheWayLooksInItsOwnTable() throws IOException {
+    void everyNodeOnThePathUsesItsOwnTable() throws IOException {
         foo.start("*=bar@h");
         bar.start("*=baz@h");
         baz.start("*=baz@h");
@@ -143,7 +143,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void aCircleOfTwoTablesIsNamed() throws IOException {
+    void aRoutingLoopOfTwoNodesIsNamed() throws IOException {
         foo.start("a=foo@h,*=bar@h");
         bar.start("*=foo@h");
 
@@ -151,7 +151,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void aCircleOfThreeTablesIsNamedFromWhereverItIsEntered() throws IOException {
+    void aRoutingLoopOfThreeNodesIsNamedFromEachNode() throws IOException {
         foo.start("*=bar@h");
         bar.start("*=baz@h");
         baz.start("*=foo@h");
@@ -161,7 +161,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void aNodeThatSendsItsOwnBucketsToItselfByWayOfAnotherIsACircleToo() throws IOException {
+    void aNodeThatForwardsItsOwnBucketsThroughAnotherIsARoutingLoop() throws IOException {
         foo.start("*=bar@h");
         bar.start("*=baz@h");
         baz.start("*=bar@h");
@@ -170,7 +170,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void aWayOfMoreNodesThanAllowedEnds() throws IOException {
+    void aPathLongerThanHopsMaxEnds() throws IOException {
         cluster.set("kv.router.hops-max", "1");
         foo.start("*=bar@h");
         bar.start("*=baz@h");
@@ -238,7 +238,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void tenClientsOnTwoNodesMakeOneBucketAndLoseNothing() throws Exception {
+    void tenClientsOnTwoNodesLoseNoWrite() throws Exception {
         foo.start(HALVES);
         bar.start(HALVES);
 
@@ -275,7 +275,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
     }
 
     @Test
-    void whatAClientSentBeforeItVanishedIsRunOnTheOtherNodeToo() throws Exception {
+    void requestsOfAClientThatDisconnectedRunOnTheOtherNode() throws Exception {
         foo.start(HALVES);
         bar.start(HALVES);
 

@@ -65,7 +65,7 @@ class TablesInZooKeeperTest {
     }
 
     @Test
-    void aTableThatIsSetInZooKeepersCommandLineIsFollowedByAllNodesUnderLoad() throws Exception {
+    void aTableSetWithZkCliIsAppliedByAllNodesUnderLoad() throws Exception {
         NodeProcess foo = node("foo");
         NodeProcess bar = node("bar");
         NodeProcess baz = node("baz");
@@ -102,7 +102,7 @@ class TablesInZooKeeperTest {
     }
 
     @Test
-    void aTableThatWasCutAtABlankIsRefusedAndTheNodesSaySo() throws Exception {
+    void aTableCutAtABlankIsRejectedByTheNodes() throws Exception {
         setUpTwoNodes();
         Ended set = Ended.of(
                 "sh",
@@ -123,7 +123,7 @@ class TablesInZooKeeperTest {
     }
 
     @Test
-    void tablesOfADozenKindsThatAreNoneAreRefusedWithTheReasonAndTheLastGoodOneStays() throws Exception {
+    void malformedTablesAreRejectedWithTheReasonAndTheLastGoodOneStays() throws Exception {
         setUpTwoNodes();
         Map<String, String> reasons = new LinkedHashMap<>();
         reasons.put("a..m=foo@h1, n..z=bar@h2", "was the table cut at a blank?");
@@ -179,7 +179,7 @@ class TablesInZooKeeperTest {
     }
 
     @Test
-    void ofTwoOperatorsWhoSetTheTableAtOnceOneWinsAndTheOtherIsTold() throws Exception {
+    void ofTwoConcurrentWritesOfTheTableOneFails() throws Exception {
         setUpTwoNodes();
         NodeProcess foo = running(0);
         String shown = foo.kv("table", "show").err();
@@ -228,7 +228,7 @@ class TablesInZooKeeperTest {
     }
 
     @Test
-    void theCommandLineWorksInteractivelyToo() throws Exception {
+    void zkCliWorksInteractively() throws Exception {
         setUpTwoNodes();
         Process terminal = terminal();
         try (Writer keys = terminal.outputWriter()) {
@@ -243,7 +243,7 @@ class TablesInZooKeeperTest {
     }
 
     @Test
-    void whileZooKeeperIsGoneRequestsGoOnAndANodeStartsWithTheTableOnItsDisk() throws Exception {
+    void withoutZooKeeperRequestsAreServedAndANodeStartsWithTheTableOnItsDisk() throws Exception {
         setUpTwoNodes();
         LineClient client = running(0).connect();
         running.add(client);
@@ -274,7 +274,7 @@ class TablesInZooKeeperTest {
     }
 
     @Test
-    void tablesOfSingleNodesMakeAWayOfSeveralHops() throws Exception {
+    void nodesWithTablesOfTheirOwnMakeAPathOfSeveralHops() throws Exception {
         node("foo");
         node("bar");
         node("baz");

@@ -183,7 +183,7 @@ class TlsToZooKeeperTest {
     }
 
     @Test
-    void whoDoesNotTrustTheServerOrShowsNoCertificateIsNotConnected() throws Exception {
+    void withoutTrustOrACertificateThereIsNoConnection() throws Exception {
         Map<String, String> stranger = client();
         stranger.remove("zookeeper.ssl.keyStore.location");
         stranger.remove("zookeeper.ssl.keyStore.password");

@@ -85,7 +85,7 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
-    void aTableThatWasDeletedAndMadeAnewWhileANodeWasCutOffIsFollowed() throws Exception {
+    void aTableCreatedAgainWhileANodeWasCutOffIsApplied() throws Exception {
         zookeeper.create("/kv/table", HALVES);
         NodeProcess foo = nodeBehindTheFirewall("foo");
         // Longer than all that is typed here takes, so that the session and its watches live on.
@@ -106,7 +106,7 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
-    void aNodeWhoseSessionExpiresWhileItIsCutOffRoutesOnAndRegistersAgain() throws Exception {
+    void aNodeWhoseSessionExpiresServesRequestsAndRegistersAgain() throws Exception {
         NodeProcess foo = nodeBehindTheFirewall("foo");
         foo.start();
         zookeeper.create("/kv/table", HALVES);
@@ -127,7 +127,7 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
-    void aNodeThatSleepsLongerThanItsSessionLastsWakesUpToTheTableThatIsThereThen() throws Exception {
+    void aNodePausedForLongerThanItsSessionAppliesTheTableThatIsThereThen() throws Exception {
         NodeProcess foo = nodeBehindTheFirewall("foo");
         foo.start();
         zookeeper.create("/kv/table", HALVES);
@@ -145,7 +145,7 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
-    void aClientThatCannotConnectAtAllIsLoggedOnce() throws Exception {
+    void aFailureToConnectIsLoggedOnce() throws Exception {
         NodeProcess foo = node(site, "foo", zookeeper.address());
         foo.set("kv.router.zookeeper.client.\"zookeeper.clientCnxnSocket\"", "no.such.Class");
         // It waits some seconds for ZooKeeper, in which it tries again and again.
@@ -157,13 +157,13 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
-    void requestsGoOnWhileZooKeeperIsGoneForLongerThanASessionAndThenAChangeIsTaken() throws Exception {
+    void requestsAreServedWhileZooKeeperIsDownForLongerThanASession() throws Exception {
         outage(Duration.ofSeconds(8));
     }
 
     @Test
     @Tag("soak")
-    void requestsGoOnWhileZooKeeperIsGoneForAMinuteAndThenAChangeIsTaken() throws Exception {
+    void requestsAreServedWhileZooKeeperIsDownForAMinute() throws Exception {
         outage(Duration.ofMinutes(1));
     }
 
@@ -205,7 +205,7 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
-    void aNodeThatComesBackAtAnotherPortIsFoundThere() throws Exception {
+    void aNodeThatRestartsAtAnotherPortIsFound() throws Exception {
         NodeProcess foo = node(site, "foo", zookeeper.address());
         NodeProcess bar = node(site, "bar", zookeeper.address());
         foo.start();
@@ -221,7 +221,7 @@ class ZooKeeperOutagesTest {
     }
 
     @Test
-    void requestsLeaveTheLinkToANodeWhoseNameAnotherOneHasTaken() throws Exception {
+    void requestsGoToTheNodeThatHasTakenAName() throws Exception {
         NodeProcess foo = node(site, "foo", zookeeper.address());
         NodeProcess old = nodeBehindTheFirewall("bar");
         foo.start();

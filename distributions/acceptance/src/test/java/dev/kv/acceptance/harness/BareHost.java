@@ -41,7 +41,7 @@ public final class BareHost implements AutoCloseable {
         this.network = network;
         this.container = new GenericContainer<>(IMAGE)
                 .withExposedPorts(CLIENTS_PORT)
-                .withEnv("KV_JAVA_OPTIONS", UnpackedRelease.WITHOUT_CLASS_CACHE)
+                .withEnv("KV_JAVA_OPTIONS", UnpackedRelease.WITHOUT_CLASS_CACHE + " " + UnpackedRelease.SHORT_LIVED)
                 .withCreateContainerCmdModifier(host -> {
                     host.withHostName(name);
                     Objects.requireNonNull(host.getHostConfig()).withCapAdd(Capability.NET_ADMIN);
