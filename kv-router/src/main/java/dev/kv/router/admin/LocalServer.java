@@ -17,7 +17,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
@@ -42,6 +46,9 @@ public final class LocalServer implements AutoCloseable {
     private final LocalSocketSettings settings;
     private final Semaphore free;
     private final ExecutorService conversations;
+
+    /** Callers that have not sent their line, in the order in which they came. */
+    private final Set<SocketChannel> silent = Collections.synchronizedSet(new LinkedHashSet<>());
 
     /** Answers lines with documents. */
     @FunctionalInterface
@@ -104,12 +111,10 @@ public final class LocalServer implements AutoCloseable {
     private void listen() {
         boolean isFailing = false;
         while (listening.isOpen()) {
-            free.acquireUninterruptibly();
             try {
                 begin(listening.accept());
                 isFailing = false;
             } catch (IOException | RuntimeException | Error fault) {
-                free.release();
                 if (!listening.isOpen()) {
                     return;
                 }
@@ -123,12 +128,30 @@ public final class LocalServer implements AutoCloseable {
         }
     }
 
+    /** Serves a caller as soon as there is a place: if all are taken, that of the caller who has sent nothing for longest. */
     private void begin(SocketChannel channel) throws IOException {
+        if (!free.tryAcquire()) {
+            closeSilent();
+            free.acquireUninterruptibly();
+        }
+        silent.add(channel);
         try {
             conversations.execute(() -> converse(channel));
         } catch (RuntimeException | Error e) {
+            silent.remove(channel);
+            free.release();
             channel.close();
             throw e;
+        }
+    }
+
+    private void closeSilent() throws IOException {
+        Optional<SocketChannel> first;
+        synchronized (silent) {
+            first = silent.stream().findFirst();
+        }
+        if (first.isPresent()) {
+            first.get().close();
         }
     }
 
@@ -136,6 +159,7 @@ public final class LocalServer implements AutoCloseable {
         try (channel) {
             Cut cut = new Cut(settings.timeout(), channel);
             String line = readLine(Channels.newInputStream(channel));
+            silent.remove(channel);
             cut.callOff();
             Caller caller = new Caller(channel, settings.pieceTimeout());
             byte[] answer = answer(line, caller);
@@ -150,6 +174,7 @@ public final class LocalServer implements AutoCloseable {
         } catch (RuntimeException | Error fault) {
             LOG.error("a conversation at {} failed", path, fault);
         } finally {
+            silent.remove(channel);
             free.release();
         }
     }
