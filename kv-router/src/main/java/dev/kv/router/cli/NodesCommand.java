@@ -7,6 +7,7 @@ import dev.kv.router.zookeeper.NodeDocument;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Znodes;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
 import java.util.Optional;
@@ -76,13 +77,17 @@ final class NodesCommand implements Callable<Integer> {
                 + (node.client().isEmpty() ? "" : ", clients at " + node.client()));
         Results.line("  table  " + table(node));
         node.table().warnings().forEach(warning -> Results.line("  warning  " + warning));
-        long buckets = node.holds().stream().mapToLong(Holding::buckets).sum();
-        long bytes = node.holds().stream().mapToLong(Holding::bytes).sum();
-        Results.line("  holds  " + Holdings.amount(buckets, bytes));
+        Results.line("  holds  " + node.holds().map(NodesCommand::amount).orElse("unknown"));
         if (node.misplaced().buckets() > 0) {
             Results.line("  misplaced  " + node.misplaced().amount() + ": "
                     + String.join(" ", node.misplaced().names()));
         }
+    }
+
+    private static String amount(List<Holding> holds) {
+        return Holdings.amount(
+                holds.stream().mapToLong(Holding::buckets).sum(),
+                holds.stream().mapToLong(Holding::bytes).sum());
     }
 
     private static String table(NodeDocument node) {

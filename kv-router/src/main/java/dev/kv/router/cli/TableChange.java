@@ -3,6 +3,7 @@ package dev.kv.router.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.operator.Known;
+import dev.kv.router.placement.Holding;
 import dev.kv.router.placement.Holdings;
 import dev.kv.router.placement.Move;
 import dev.kv.router.placement.Stranded;
@@ -15,11 +16,13 @@ import dev.kv.router.zookeeper.Tables.Past;
 import dev.kv.router.zookeeper.Tables.Stored;
 import dev.kv.router.zookeeper.Znodes;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.SortedMap;
 import picocli.CommandLine.Option;
 
@@ -43,6 +46,7 @@ final class TableChange {
             List<String> warnings,
             List<Move> moves,
             List<Stranded> stranded,
+            List<String> unknown,
             OptionalLong mzxid) {}
 
     /**
@@ -66,16 +70,29 @@ final class TableChange {
         SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes();
         List<String> warnings = new ArrayList<>(after.warnings());
         warnings.addAll(Known.warnings(after, nodes));
-        List<Stranded> stranded = stranded(options, tables, nodes, before, after);
+        nodes.keySet().retainAll(followers(options, tables, nodes.keySet()));
+        List<Stranded> stranded = new ArrayList<>();
+        List<String> unknown = new ArrayList<>();
+        nodes.forEach((name, said) -> {
+            Optional<RoutingTable> inForce = inForce(tables, said, before);
+            Optional<List<Holding>> holds = said.flatMap(NodeDocument::holds);
+            if (holds.isPresent()) {
+                RoutingTable by = inForce.orElseGet(() -> Stranded.entriesOf(holds.get()));
+                stranded.addAll(Stranded.on(name, by, holds.get(), after));
+            } else if (inForce.map(by -> Stranded.areThinkable(name, by, after)).orElse(true)) {
+                unknown.add(name);
+            }
+        });
         List<Move> moves = Move.between(routing(options, tables, before), after);
 
-        boolean isRefused = !stranded.isEmpty() && !strand;
+        boolean isRefused = !strand && !(stranded.isEmpty() && unknown.isEmpty());
         OptionalLong mzxid = isRefused ? OptionalLong.empty() : tables.write(path, before, text);
-        print(options, new Report(path, before, warnings, moves, stranded, mzxid));
+        print(options, new Report(path, before, warnings, moves, stranded, unknown, mzxid));
         if (isRefused) {
             return fail(
                     TableOptions.WOULD_STRAND,
-                    "nothing written: nodes hold buckets that this table sends to other nodes, which do not have them; --strand"
+                    "nothing written: nodes %s buckets that this table sends to other nodes, which do not have them; --strand"
+                                    .formatted(stranded.isEmpty() ? "may hold" : "hold")
                             + " writes it anyway");
         }
         return mzxid.isPresent()
@@ -123,32 +140,26 @@ final class TableChange {
                 .table();
     }
 
-    /** The buckets that the new table sends away from the nodes that hold them and follow it. */
-    private static List<Stranded> stranded(
-            TableOptions options,
-            Tables tables,
-            SortedMap<String, Optional<NodeDocument>> nodes,
-            Optional<Stored> before,
-            RoutingTable after) {
-        List<String> withOwn = tables.nodesWithOwnTable();
-        List<Stranded> stranded = new ArrayList<>();
-        nodes.forEach((name, said) -> {
-            boolean follows = options.node().map(name::equals).orElse(!withOwn.contains(name));
-            if (follows && said.isPresent()) {
-                NodeDocument node = said.get();
-                stranded.addAll(Stranded.on(name, inForce(tables, node, before), node.holds(), after));
-            }
-        });
-        return stranded;
+    /** The nodes that follow the table that is replaced. */
+    private static Set<String> followers(TableOptions options, Tables tables, Set<String> nodes) {
+        if (options.node().isPresent()) {
+            return Set.of(options.node().get());
+        }
+        Set<String> followers = new HashSet<>(nodes);
+        tables.nodesWithOwnTable().forEach(followers::remove);
+        return followers;
     }
 
-    private static RoutingTable inForce(Tables tables, NodeDocument node, Optional<Stored> before) {
-        Optional<Long> mzxid = node.inForce().map(InForce::mzxid);
+    /** The table in force on a node; that of a node whose document cannot be read is the one that is replaced. */
+    private static Optional<RoutingTable> inForce(Tables tables, Optional<NodeDocument> said, Optional<Stored> before) {
+        if (said.isEmpty()) {
+            return before.flatMap(stored -> stored.table().table());
+        }
+        Optional<Long> mzxid = said.get().inForce().map(InForce::mzxid);
         return before.map(Stored::table)
                 .filter(table -> mzxid.equals(Optional.of(table.mzxid())))
                 .flatMap(SeenTable::table)
-                .or(() -> mzxid.flatMap(tables::past).flatMap(past -> table(tables, past)))
-                .orElseGet(() -> Stranded.entriesOf(node.holds()));
+                .or(() -> mzxid.flatMap(tables::past).flatMap(past -> table(tables, past)));
     }
 
     private static void print(TableOptions options, Report report) {
@@ -162,6 +173,8 @@ final class TableChange {
         }
         report.moves.forEach(move -> Results.line(text(move)));
         report.stranded.forEach(stranded -> Results.line(text(stranded)));
+        report.unknown.forEach(node -> Results.line(
+                node + " does not tell what it holds, and this table sends names elsewhere that are sent to it now"));
         report.mzxid.ifPresent(mzxid -> Results.line(report.path + " is " + Znodes.hex(mzxid) + " now"
                 + report.before.map(TableChange::was).orElse("")));
     }
@@ -213,6 +226,7 @@ final class TableChange {
                                 "bytes", stranded.bytes(),
                                 "partly", stranded.partly()))
                         .toList());
+        document.put("unknown", report.unknown);
         return document;
     }
 }

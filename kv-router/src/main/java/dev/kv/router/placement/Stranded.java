@@ -44,6 +44,15 @@ public record Stranded(String node, String entry, long buckets, long bytes, bool
         return stranded;
     }
 
+    /** Whether {@code after} sends any name elsewhere that the table in force sends to the node. */
+    public static boolean areThinkable(String node, RoutingTable inForce, RoutingTable after) {
+        Placement now = new Placement(node, inForce);
+        Placement then = new Placement(node, after);
+        return Regions.of(List.of(inForce, after)).stream()
+                .anyMatch(region ->
+                        now.of(region) instanceof Placement.Here && !(then.of(region) instanceof Placement.Here));
+    }
+
     /** A substitute for the table in force on a node, of which only the entries are known that the node holds buckets of. */
     public static RoutingTable entriesOf(List<Holding> holdings) {
         String text = holdings.stream().map(Holding::entry).collect(Collectors.joining(","));

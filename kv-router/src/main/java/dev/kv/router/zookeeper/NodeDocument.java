@@ -19,7 +19,7 @@ import java.util.Optional;
  * @param instance an id that distinguishes the node, across restarts, from another one of its name
  * @param peer its address for other nodes, {@code host:port}; empty until the listener is open
  * @param client its address for clients; empty without such a listener
- * @param holds its buckets by entry of its table in force
+ * @param holds its buckets by entry of its table in force; empty if that is left out, which is not to hold none
  * @param misplaced its buckets that its table sends to other nodes
  * @param table the newest table text that it has read
  * @param inForce the table in force there; empty if there is none yet
@@ -30,7 +30,7 @@ public record NodeDocument(
         String instance,
         String peer,
         String client,
-        List<Holding> holds,
+        Optional<List<Holding>> holds,
         Misplaced misplaced,
         Table table,
         Optional<InForce> inForce) {
@@ -91,7 +91,7 @@ public record NodeDocument(
     public record InForce(String source, long mzxid, String sha256, String since) {}
 
     public NodeDocument {
-        holds = List.copyOf(holds);
+        holds = holds.map(List::copyOf);
     }
 
     /** A time in the format of documents, ISO-8601 in UTC. */
@@ -112,11 +112,16 @@ public record NodeDocument(
         map.put("instance", instance);
         map.put("peer", peer);
         map.put("client", client);
+        // Nodes of older releases do not read a document without "holds".
         map.put(
                 "holds",
                 holds.stream()
+                        .flatMap(List::stream)
                         .map(held -> Map.of("entry", held.entry(), "buckets", held.buckets(), "bytes", held.bytes()))
                         .toList());
+        if (holds.isEmpty()) {
+            map.put("holds_left_out", true);
+        }
         map.put(
                 "misplaced",
                 Map.of("buckets", misplaced.buckets(), "bytes", misplaced.bytes(), "names", misplaced.names()));
@@ -157,10 +162,7 @@ public record NodeDocument(
                 config.getString("instance"),
                 config.getString("peer"),
                 config.getString("client"),
-                config.getConfigList("holds").stream()
-                        .map(held ->
-                                new Holding(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
-                        .toList(),
+                config.hasPath("holds_left_out") ? Optional.empty() : Optional.of(holds(config)),
                 misplaced(config),
                 new Table(
                         table.getString("source"),
@@ -171,6 +173,12 @@ public record NodeDocument(
                         table.getStringList("warnings"),
                         table.getString("since")),
                 config.hasPath("in_force") ? Optional.of(inForce(config.getConfig("in_force"))) : Optional.empty());
+    }
+
+    private static List<Holding> holds(Config config) {
+        return config.getConfigList("holds").stream()
+                .map(held -> new Holding(held.getString("entry"), held.getLong("buckets"), held.getLong("bytes")))
+                .toList();
     }
 
     /** Nodes before 1.0.0 write {@code strays} for misplaced buckets. */

@@ -35,7 +35,7 @@ final class SelfDescription {
      */
     NodeDocument now(String peer, String clients) {
         List<String> warnings = warnings();
-        NodeDocument whole = document(peer, clients, holdings.held(), warnings);
+        NodeDocument whole = document(peer, clients, Optional.of(holdings.held()), warnings);
         int size = whole.json().length;
         if (size <= settings.documentMaxBytes()) {
             return whole;
@@ -43,10 +43,10 @@ final class SelfDescription {
         warnings.add("what this node holds is not told: its document would have %d bytes, at most %d are written"
                         .formatted(size, settings.documentMaxBytes())
                 + " (kv.router.zookeeper.document-max)");
-        return document(peer, clients, List.of(), warnings);
+        return document(peer, clients, Optional.empty(), warnings);
     }
 
-    private NodeDocument document(String peer, String clients, List<Holding> held, List<String> warnings) {
+    private NodeDocument document(String peer, String clients, Optional<List<Holding>> held, List<String> warnings) {
         return new NodeDocument(
                 self.role(),
                 self.version(),

@@ -91,7 +91,8 @@ public final class Tables implements AutoCloseable {
     }
 
     /**
-     * Writes the text into the znode unless that has changed.
+     * Writes the text into the znode unless that has changed. ZooKeeper compares versions alone, which begin again when a znode is deleted
+     * and created: such a change is overwritten if it comes in the milliseconds between the last look at its transaction and the write.
      *
      * @param before the state that was read; empty if there was no znode
      * @return the transaction of the write; empty if the znode has changed
@@ -100,6 +101,10 @@ public final class Tables implements AutoCloseable {
         try {
             Stat stat = new Stat();
             if (before.isPresent()) {
+                Stat now = client.checkExists().forPath(path);
+                if (now == null || now.getMzxid() != before.get().table().mzxid()) {
+                    return OptionalLong.empty();
+                }
                 stat = client.setData().withVersion(before.get().version()).forPath(path, text);
             } else {
                 client.create().storingStatIn(stat).creatingParentsIfNeeded().forPath(path, text);

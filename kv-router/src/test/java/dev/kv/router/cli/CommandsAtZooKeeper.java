@@ -87,21 +87,28 @@ abstract class CommandsAtZooKeeper {
         }
     }
 
-    /** A node that follows its table and holds buckets. */
-    void node(String name, String role, Map<String, Long> buckets) throws Exception {
-        ZooKeeperSettings settings = new ZooKeeperSettings(
+    ZooKeeperSettings settings(int documentMaxBytes) {
+        return new ZooKeeperSettings(
                 server.getConnectString(),
                 new Znodes("/kv"),
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(5),
                 Duration.ofSeconds(1),
-                512 * 1024,
+                documentMaxBytes,
                 1000,
                 Optional.empty(),
                 Map.of());
+    }
+
+    /** A node that follows its table and holds buckets. */
+    void node(String name, String role, Map<String, Long> buckets) throws Exception {
+        node(name, role, buckets, 512 * 1024);
+    }
+
+    void node(String name, String role, Map<String, Long> buckets, int documentMaxBytes) throws Exception {
         Path own = Files.createDirectory(folder.resolve(name));
         Membership membership = new Membership(
-                settings,
+                settings(documentMaxBytes),
                 new Membership.Self(name, role, "1.0", "instance of " + name, own),
                 64 * 1024,
                 visitor -> buckets.forEach((bucket, bytes) -> visitor.accept(Bytes.of(bucket), bytes)));

@@ -4,13 +4,18 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.typesafe.config.Config;
+import dev.kv.router.zookeeper.Tables;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -173,6 +178,59 @@ class TableCommandsTest extends CommandsAtZooKeeper {
         assertThat(strand.json().getConfigList("it.stranded").getFirst().root().unwrapped())
                 .isEqualTo(Map.of("node", "foo@h", "entry", "a..m=foo@h", "buckets", 2, "bytes", 120, "partly", false));
         assertThat(table()).isEqualTo("*=baz@h");
+    }
+
+    @Test
+    void aTableThatMayStrandBucketsNeedsAnOption() throws Exception {
+        Map<String, Long> buckets = new TreeMap<>();
+        IntStream.range(100, 200).forEach(i -> buckets.put("b" + i, 10L));
+        String prefixes =
+                buckets.keySet().stream().map(name -> name + "*=foo@h").collect(Collectors.joining(","));
+        kv("table", "set", prefixes + ",c=bar@h");
+        node("foo@h", "combined", buckets, 2048);
+        raw.create().forPath("/kv/nodes/bar@h", "not JSON".getBytes(UTF_8));
+        assertThat(kv("nodes").out()).contains("  holds  unknown", "bar@h  its document cannot be read");
+
+        // Nothing is taken from either of them.
+        assertThat(kv("table", "set", prefixes + ",c=bar@h,d=baz@h").status()).isZero();
+
+        Outcome refused = kv("table", "set", prefixes + ",c=baz@h");
+        assertThat(refused.status()).isEqualTo(5);
+        assertThat(refused.out())
+                .contains(
+                        "bar@h does not tell what it holds, and this table sends names elsewhere that are sent to it now")
+                .doesNotContain("foo@h does not tell");
+        assertThat(refused.err())
+                .startsWith("kv: nothing written: nodes may hold buckets")
+                .contains("--strand")
+                .hasLineCount(1);
+        assertThat(table()).endsWith("d=baz@h");
+
+        Outcome both = kv("table", "set", "*=baz@h", "--json");
+        assertThat(both.status()).isEqualTo(5);
+        assertThat(both.json().getStringList("it.unknown")).containsExactly("bar@h", "foo@h");
+        assertThat(kv("table", "set", "*=baz@h", "--strand").status()).isZero();
+        assertThat(table()).isEqualTo("*=baz@h");
+    }
+
+    @Test
+    void aTableThatWasDeletedAndCreatedSinceItWasReadIsNotOverwritten() throws Exception {
+        kv("table", "set", HALVES);
+        try (Tables tables = Tables.open(settings(4096), 4096)) {
+            Optional<Tables.Stored> before = tables.read("/kv/table");
+            raw.delete().forPath("/kv/table");
+            raw.create().forPath("/kv/table", SHIFTED.getBytes(UTF_8));
+            assertThat(tables.read("/kv/table").orElseThrow().version())
+                    .isEqualTo(before.orElseThrow().version());
+
+            assertThat(tables.write("/kv/table", before, "*=foo@h".getBytes(UTF_8)))
+                    .isEmpty();
+            assertThat(table()).isEqualTo(SHIFTED);
+
+            raw.delete().forPath("/kv/table");
+            assertThat(tables.write("/kv/table", before, "*=foo@h".getBytes(UTF_8)))
+                    .isEmpty();
+        }
     }
 
     @Test

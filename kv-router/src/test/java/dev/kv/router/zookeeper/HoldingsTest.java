@@ -24,7 +24,7 @@ class HoldingsTest extends NodesAtZooKeeper {
         Node foo = node("foo@h").join();
 
         NodeDocument said = foo.says("foo@h");
-        assertThat(said.holds()).containsExactly(new Holding("a*=foo@h", 2, 150));
+        assertThat(said.holds()).contains(List.of(new Holding("a*=foo@h", 2, 150)));
         assertThat(said.misplaced()).isEqualTo(new Misplaced(1, 7, List.of("nuts")));
         assertThat(said.table().warnings())
                 .contains("misplaced here: 1 bucket (7 bytes) that this table sends elsewhere");
@@ -48,7 +48,7 @@ class HoldingsTest extends NodesAtZooKeeper {
                 buckets.put(Bytes.of("apples"), 100L);
             }
             long start = System.nanoTime();
-            while (!foo.says("foo@h").holds().equals(held)) {
+            while (!foo.says("foo@h").holds().equals(Optional.of(held))) {
                 assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(POLL.dividedBy(2));
             }
         }
@@ -61,7 +61,7 @@ class HoldingsTest extends NodesAtZooKeeper {
         }
         create(ZNODES.table(), "*=foo@h");
         Node foo = node("foo@h").join();
-        assertThat(foo.says("foo@h").holds()).containsExactly(new Holding("*=foo@h", 1_000_000, 300_000_000));
+        assertThat(foo.says("foo@h").holds()).contains(List.of(new Holding("*=foo@h", 1_000_000, 300_000_000)));
 
         String prefixes = IntStream.range(1000, 3000)
                 .mapToObj(i -> "bucket-x" + i + "*=bar@h,")

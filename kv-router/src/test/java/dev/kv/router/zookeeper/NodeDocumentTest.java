@@ -25,6 +25,19 @@ class NodeDocumentTest {
         assertThat(older).isEqualTo(parse(DOCUMENT.formatted("misplaced")));
     }
 
+    @Test
+    void holdingsThatAreLeftOutAreNotThoseOfANodeThatHoldsNothing() throws Json.Unreadable {
+        NodeDocument empty = parse(DOCUMENT.formatted("misplaced"));
+        assertThat(empty.holds()).contains(List.of());
+
+        NodeDocument leftOut = parse(
+                DOCUMENT.formatted("misplaced").replace("\"holds\": []", "\"holds\": [], \"holds_left_out\": true"));
+        assertThat(leftOut.holds()).isEmpty();
+        for (NodeDocument document : List.of(empty, leftOut)) {
+            assertThat(NodeDocument.read(document.json(), 4096)).isEqualTo(document);
+        }
+    }
+
     private static NodeDocument parse(String json) throws Json.Unreadable {
         return NodeDocument.read(json.getBytes(UTF_8), 4096);
     }
