@@ -60,8 +60,8 @@ public final class Bucket {
         return publication != null && !publication.isVisible;
     }
 
-    /** Whether its shard counts it as a bucket with keys. */
-    boolean isFilled;
+    /** Number of its keys that its shard counts; 0 while it is hidden. */
+    long countedKeys;
 
     private boolean isGone;
 

@@ -160,12 +160,12 @@ public final class BucketTable {
         return seen;
     }
 
-    /** Number of buckets. */
+    /** Number of buckets. As the next two, it takes the same time for any number of buckets. */
     public long buckets() {
         return sum(Shard::count);
     }
 
-    /** Number of buckets that have keys. It takes the same time whatever their number is. */
+    /** Number of buckets that have keys. */
     public long filled() {
         return sum(Shard::filled);
     }

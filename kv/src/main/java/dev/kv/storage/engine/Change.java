@@ -45,6 +45,12 @@ final class Change implements Edit {
     /** The same by key, if there are more than {@link #FEW}. */
     private Map<Bytes, Pending> byKey;
 
+    /** For {@link #draw}: the changed keys that exist; null until it is needed, and after each change. */
+    private List<Pending> present;
+
+    /** Likewise, the stored keys that are not changed. */
+    private List<Bytes> unchanged;
+
     /** The new state of a key. */
     static final class Pending {
         Bytes key;
@@ -101,11 +107,18 @@ final class Change implements Edit {
         size = ofBucket == null ? 0 : ofIndex.size();
         count = 0;
         byKey = null;
+        forgetDrawn();
         return this;
+    }
+
+    private void forgetDrawn() {
+        present = null;
+        unchanged = null;
     }
 
     /** Drops references to keys and values. */
     void forget() {
+        forgetDrawn();
         byKey = null;
         bucket = null;
         index = null;
@@ -224,7 +237,18 @@ final class Change implements Edit {
         if (change != null) {
             return change.value == null ? Reply.ABSENT : new Reply.Value(change.value);
         }
-        return bucket == null ? Reply.ABSENT : fields.read(index, key, turn);
+        // The value is not held: the change may still be refused, or wait for the disk.
+        Bytes value = bucket == null ? null : fields.get(index, key, turn);
+        return value == null ? Reply.ABSENT : new Reply.Value(value);
+    }
+
+    @Override
+    public long valueBytes(Bytes key) {
+        Pending change = known(key);
+        if (change != null) {
+            return change.value == null ? ABSENT : change.value.size();
+        }
+        return bucket == null ? ABSENT : fields.valueBytes(index, key, turn);
     }
 
     private Pending known(Bytes key) {
@@ -255,38 +279,44 @@ final class Change implements Edit {
     @Override
     public void draw(Visitor visitor) {
         RandomGenerator random = ThreadLocalRandom.current();
-        long stored = bucket == null ? 0 : index.size();
-        if (size < stored / 2) {
-            drawOfAll(random.nextLong(size), visitor);
-            return;
+        if (present == null) {
+            present = pending.subList(0, count).stream()
+                    .filter(change -> change.value != null)
+                    .toList();
         }
-        boolean[] isShown = {false};
-        while (!isShown[0]) {
-            long place = random.nextLong(stored + count);
-            if (place >= stored) {
-                Pending change = pending.get((int) (place - stored));
-                isShown[0] = change.value != null;
-                if (isShown[0]) {
-                    boolean _ = visitor.visit(change.position(), change.key, change.value);
-                }
-            } else {
-                fields.draw(index, random, turn, (position, key, value) -> {
-                    isShown[0] = known(key) == null;
-                    return isShown[0] && visitor.visit(position, key, value);
-                });
-            }
+        long place = random.nextLong(size);
+        if (place < present.size()) {
+            Pending change = present.get((int) place);
+            turn.take((long) change.key.size() + change.value.size());
+            boolean _ = visitor.visit(change.position(), change.key, change.value);
+        } else if (size - present.size() < index.size() / 2) {
+            drawOfFew(random, visitor);
+        } else {
+            drawUnchanged(random, visitor);
         }
     }
 
-    private void drawOfAll(long place, Visitor visitor) {
-        long[] left = {place};
-        forEach(0, (position, key, value) -> {
-            if (left[0]-- > 0) {
-                return true;
-            }
-            boolean _ = visitor.visit(position, key, value);
-            return false;
-        });
+    /** Draws a stored key until it is an unchanged one: at least half of them are. */
+    private void drawUnchanged(RandomGenerator random, Visitor visitor) {
+        boolean[] isShown = {false};
+        while (!isShown[0]) {
+            fields.draw(index, random, turn, (position, key, value) -> {
+                isShown[0] = known(key) == null;
+                return isShown[0] && visitor.visit(position, key, value);
+            });
+        }
+    }
+
+    /** Draws an unchanged key where most stored keys are changed: from a list, which is made once. */
+    private void drawOfFew(RandomGenerator random, Visitor visitor) {
+        if (unchanged == null) {
+            List<Bytes> keys = new ArrayList<>();
+            fields.forEach(index, 0, turn, (_, key, _) -> known(key) != null || keys.add(key));
+            unchanged = keys;
+        }
+        Bytes key = unchanged.get(random.nextInt(unchanged.size()));
+        boolean _ =
+                visitor.visit(Integer.toUnsignedLong(fields.hash().of(key.array())), key, fields.get(index, key, turn));
     }
 
     /** Merges unchanged pairs of the bucket and changed ones, in the order of their positions. */
@@ -322,6 +352,7 @@ final class Change implements Edit {
     @Override
     public void set(Bytes key, Bytes value) {
         turn.take((long) key.size() + value.size());
+        forgetDrawn();
         Pending change = known(key);
         if (change == null) {
             change = added(key);
@@ -335,6 +366,7 @@ final class Change implements Edit {
     @Override
     public void delete(Bytes key) {
         turn.take(key.size());
+        forgetDrawn();
         Pending change = known(key);
         if (change == null) {
             change = added(key);
@@ -371,6 +403,7 @@ final class Change implements Edit {
 
     @Override
     public void drop() {
+        forgetDrawn();
         count = 0;
         byKey = null;
         if (bucket != null) {

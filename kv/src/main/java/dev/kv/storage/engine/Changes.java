@@ -57,6 +57,15 @@ final class Changes {
         }
         change.begin(change.bucket() == null ? log.nextGeneration() : change.bucket().generation);
         Draft record = shard.draft;
+        try {
+            write(shard, change, record);
+        } finally {
+            // A refused value of many mebibytes would stay in memory until the next write of the shard.
+            record.forget();
+        }
+    }
+
+    private void write(Shard shard, Change change, Draft record) throws Refused {
         long growth = draftFields(change, record);
         boolean frees = record.end().sets() == 0;
         if (!frees) {
@@ -69,7 +78,6 @@ final class Changes {
             put(bucket, change.pending(i), location + record.offset(i) / Layout.ALIGNMENT, record.fieldCost(i));
         }
         settle(shard, bucket, costBefore);
-        record.forget();
     }
 
     /** Writes any change, under the lock of its shard. */
@@ -300,7 +308,7 @@ final class Changes {
         if (bucket.isHidden()) {
             return;
         }
-        shard.countFilled(bucket);
+        shard.countKeys(bucket);
         if (bucket.isVain()) {
             forgetVain(shard, bucket);
         }

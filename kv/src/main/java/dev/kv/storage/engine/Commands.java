@@ -3,11 +3,9 @@ package dev.kv.storage.engine;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Glob;
-import dev.kv.router.Held;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
-import dev.kv.storage.format.Damaged;
 import dev.kv.storage.log.Refused;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +16,9 @@ import java.util.function.Supplier;
 /** Runs commands on buckets: {@link Reads} and {@link Writes} for one bucket, RENAME and surveys here. */
 public final class Commands {
     private static final Reply TOO_LARGE = new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE);
+
+    private static final Reply CUT_OFF = new Reply.Failed(
+            Word.ERR, "cut off: compaction has replaced what this reads (kv.storage.pin-max): try again");
 
     private final Buckets buckets;
     private final Turn.Limits limits;
@@ -46,6 +47,8 @@ public final class Commands {
             return work.run();
         } catch (ReplyRoom.TooLarge e) {
             return TOO_LARGE;
+        } catch (Frozen.CutOff e) {
+            return CUT_OFF;
         } catch (Refused e) {
             return e.reply();
         }
@@ -104,21 +107,9 @@ public final class Commands {
     private Large reading(Bytes bucket, Function<View, Reply> command) {
         Frozen frozen = buckets.frozen(bucket);
         return new Large(
-                isCancelled -> replied(() -> read(frozen, Turn.ofLarge(isCancelled), command)),
+                isCancelled -> replied(() -> frozen.read(() -> command.apply(frozen.view(Turn.ofLarge(isCancelled))))),
                 Optional.empty(),
                 frozen::close);
-    }
-
-    private static Reply read(Frozen frozen, Turn turn, Function<View, Reply> command) {
-        try {
-            return command.apply(frozen.view(turn));
-        } catch (IllegalStateException | Damaged | InternalError e) {
-            if (frozen.isCutOff()) {
-                return new Reply.Failed(
-                        Word.ERR, "cut off: compaction has replaced what this reads (kv.storage.pin-max): try again");
-            }
-            throw e;
-        }
     }
 
     private Large changing(Bytes bucket, Function<Edit, Reply> command) {
@@ -146,8 +137,7 @@ public final class Commands {
 
     private static Reply inBatch(Edit edit, Command command, ReplyRoom room) {
         return switch (command) {
-            // No value is held: the change may still be refused, or wait for the disk.
-            case Command.Read read -> Held.flat(Reads.look(edit, read, room));
+            case Command.Read read -> Reads.look(edit, read, room);
             case Command.Write write -> Writes.change(edit, write, () -> room);
             case Command.Batch _, Command.Rename _, Command.Survey _, Command.Route _ ->
                 throw new IllegalArgumentException("no command of a batch: " + command);

@@ -23,7 +23,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -49,7 +48,10 @@ public final class Execution implements Store {
     private final Commands commands;
     private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
     private final Lanes lanes;
-    private final Semaphore places;
+
+    /** Large commands that run or wait for a thread. */
+    private final WaitLimits.Queue large;
+
     private final ThreadPoolExecutor threads;
 
     /** The thread on which deletes wait for room on a full disk, with what comes behind them. */
@@ -65,7 +67,7 @@ public final class Execution implements Store {
      * @param turn what a command may touch on the calling thread
      * @param waitingMax how many large commands run or wait for a thread at most
      * @param parkedMax how many commands wait for buckets at most
-     * @param parkedMaxBytes bytes of memory that those take at most
+     * @param parkedMaxBytes bytes of memory that all of these commands take at most
      * @param deleteWait how long a delete waits on a full disk until compaction has made room
      * @param replyWait how long a thread that ran a large read waits until the caller's thread has taken the reply
      */
@@ -88,8 +90,9 @@ public final class Execution implements Store {
             Limits limits) {
         this.commands = commands;
         this.acknowledging = acknowledging;
-        this.lanes = new Lanes(buckets.table(), limits.parkedMax(), limits.parkedMaxBytes());
-        this.places = new Semaphore(limits.waitingMax());
+        WaitLimits waits = new WaitLimits(limits.parkedMaxBytes());
+        this.lanes = new Lanes(buckets.table(), waits.queue(limits.parkedMax()));
+        this.large = waits.queue(limits.waitingMax());
         this.threads = threads(limits.threads(), "kv-large-");
         this.roomThread = threads(1, "kv-room-");
         this.deleteWait = limits.deleteWait();
@@ -176,33 +179,53 @@ public final class Execution implements Store {
 
     /** Prepares a large command, and has another thread run it. */
     private CompletionStage<Reply> elsewhere(Command command) {
-        if (!places.tryAcquire()) {
-            return refused("too many large requests are under way (kv.storage.large.waiting-max): try again later");
+        CompletableFuture<Reply> answer = new LongReply.UnderWay();
+        return isElsewhere(new Parked(command, Lanes.bytes(command), answer, CommandThread.current()))
+                ? answer
+                : tooManyLarge();
+    }
+
+    private static CompletionStage<Reply> tooManyLarge() {
+        return refused("too many large requests are under way (kv.storage.large.waiting-max and parked-max-bytes):"
+                + " try again later");
+    }
+
+    /** Prepares a large command, and has another thread run it; returns false if too many are under way. */
+    private boolean isElsewhere(Parked parked) {
+        if (!large.take(parked.bytes())) {
+            return false;
         }
-        Large large;
+        Large prepared;
         try {
-            large = commands.large(command);
+            prepared = commands.large(parked.command());
         } catch (RuntimeException | Error e) {
-            places.release();
+            large.give(parked.bytes());
             throw e;
         }
-        CompletableFuture<Reply> answer = new LongReply.UnderWay();
-        Optional<CommandThread> caller = CommandThread.current();
         onThread(threads, () -> {
-            large.lane().ifPresent(Lane::enter);
-            // A read that nobody awaits any more is not run: its client is gone.
-            if (large.lane().isPresent() || !answer.isDone()) {
-                CompletableFuture<Void> taken =
-                        answer(answer, caller, reply(command, answer, () -> ran(command, large, answer)));
-                if (large.lane().isEmpty()) {
-                    awaitTaken(taken);
-                }
-            }
-            large.close();
-            large.lane().ifPresent(this::runParked);
-            places.release();
+            runLarge(parked, prepared);
+            large.give(parked.bytes());
         });
-        return answer;
+        return true;
+    }
+
+    private void runLarge(Parked parked, Large prepared) {
+        prepared.lane().ifPresent(Lane::enter);
+        if (!isUnawaited(parked)) {
+            CompletionStage<Reply> reply =
+                    reply(parked.command(), parked.answer(), () -> ran(parked.command(), prepared, parked.answer()));
+            CompletableFuture<Void> taken = answer(parked.answer(), parked.caller(), reply);
+            if (prepared.lane().isEmpty()) {
+                awaitTaken(taken);
+            }
+        }
+        prepared.close();
+        prepared.lane().ifPresent(this::runParked);
+    }
+
+    /** Whether a command is a read whose client is gone: it is not run. */
+    private static boolean isUnawaited(Parked parked) {
+        return parked.command().isRead() && parked.answer().isDone();
     }
 
     /** Runs a task on a thread of the pool, or on this one if the pool takes none: what waits in a lane has to be answered. */
@@ -269,11 +292,32 @@ public final class Execution implements Store {
     }
 
     private void runParked(Parked parked) {
+        if (isUnawaited(parked)) {
+            return;
+        }
         Command command = parked.command();
-        var _ = answer(
-                parked.answer(),
-                parked.caller(),
-                reply(command, parked.answer(), () -> runOwn(command, parked.answer())));
+        Optional<CompletionStage<Reply>> reply = command.isRead()
+                ? readParked(parked)
+                : Optional.of(reply(command, parked.answer(), () -> runOwn(command, parked.answer())));
+        reply.ifPresent(ready -> {
+            var _ = answer(parked.answer(), parked.caller(), ready);
+        });
+    }
+
+    /** The reply to a read in a lane. Empty if it is a large one: it is frozen now and runs elsewhere, and the lane goes on. */
+    private Optional<CompletionStage<Reply>> readParked(Parked parked) {
+        try {
+            return Optional.of(now(parked.command()));
+        } catch (Turn.TooMuch more) {
+            LOG.trace("a large read in a lane", more);
+        } catch (RuntimeException | Error fault) {
+            return Optional.of(CompletableFuture.failedFuture(fault));
+        }
+        try {
+            return isElsewhere(parked) ? Optional.empty() : Optional.of(tooManyLarge());
+        } catch (RuntimeException | Error fault) {
+            return Optional.of(CompletableFuture.failedFuture(fault));
+        }
     }
 
     /** Runs a command on a bucket whose lane this thread has entered. */

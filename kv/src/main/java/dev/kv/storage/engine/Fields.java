@@ -99,6 +99,15 @@ final class Fields {
         return Bytes.owning(segment.fields().value(Log.offset(location), key.array()));
     }
 
+    /** See {@link View#valueBytes}. */
+    long valueBytes(Index index, Bytes key, Turn turn) {
+        turn.take(key.size());
+        long location = find(index, hash.of(key.array()), key);
+        return location == Index.NONE
+                ? View.ABSENT
+                : log.segment(location).fields().valueBytes(Log.offset(location), key.size());
+    }
+
     /** Bytes that a field takes in the log, as if it had a record of its own. */
     long cost(Bucket bucket, long location) {
         return Layout.fieldCost(bucket.recordName.length, log.segment(location).memory(), Log.offset(location));

@@ -1,5 +1,6 @@
 package dev.kv.storage.engine;
 
+import dev.kv.storage.format.Damaged;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Pin;
@@ -54,9 +55,29 @@ public final class Frozen implements AutoCloseable {
         return new Reading(fields, index, isKept, bytesMin, turn);
     }
 
-    /** Whether the pin ended before the reader did: reads fail from then on. */
-    public boolean isCutOff() {
-        return pin.isCutOff();
+    /** The pin ended before the reader did: reads fail from then on. */
+    public static final class CutOff extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private CutOff(Throwable cause) {
+            super("compaction has replaced what is read", cause);
+        }
+    }
+
+    /**
+     * Does work that reads the bucket.
+     *
+     * @throws CutOff if it fails because the pin has ended
+     */
+    public <T, E extends Exception> T read(Lanes.Patient<T, E> work) throws E {
+        try {
+            return work.run();
+        } catch (IllegalStateException | Damaged | InternalError e) {
+            if (pin.isCutOff()) {
+                throw new CutOff(e);
+            }
+            throw e;
+        }
     }
 
     @Override

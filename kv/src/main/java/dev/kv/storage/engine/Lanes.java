@@ -17,22 +17,14 @@ import java.util.concurrent.CompletableFuture;
  */
 public final class Lanes {
     private final BucketTable table;
-    private final int parkedMax;
-    private final long parkedMaxBytes;
-
-    /** Guarded by this, as is what waits in the lanes. */
-    private int parked;
-
-    private long parkedBytes;
+    private final WaitLimits.Queue parked;
 
     /**
-     * @param parkedMax how many commands wait at most, in all lanes together
-     * @param parkedMaxBytes bytes of memory that they take at most
+     * @param parked counts the commands that wait, in all lanes together
      */
-    Lanes(BucketTable table, int parkedMax, long parkedMaxBytes) {
+    Lanes(BucketTable table, WaitLimits.Queue parked) {
         this.table = table;
-        this.parkedMax = parkedMax;
-        this.parkedMaxBytes = parkedMaxBytes;
+        this.parked = parked;
     }
 
     /**
@@ -129,16 +121,11 @@ public final class Lanes {
         if (lane.end.isDone()) {
             return Place.ENDED;
         }
-        if (!hasRoom(command)) {
+        if (!parked.take(command.bytes())) {
             return Place.REFUSED;
         }
-        count(command, 1);
         lane.waiting.add(new Waiting(command, Optional.empty()));
         return Place.WAITS;
-    }
-
-    private boolean hasRoom(Parked command) {
-        return parked < parkedMax && parkedBytes + command.bytes() <= parkedMaxBytes;
     }
 
     /** Has a command wait in the lane of its bucket, which is opened if there is none. */
@@ -174,12 +161,11 @@ public final class Lanes {
                 return Place.ENDED;
             }
             synchronized (this) {
-                if (!hasRoom(command)) {
+                if (!parked.take(command.bytes())) {
                     return Place.REFUSED;
                 }
                 // A lane that is not busy is opened for this command, and entered when it runs.
                 List<Lane> both = List.of(shard.lane(first), secondShard.lane(second));
-                count(command, 1);
                 Waiting waiting = new Waiting(command, Optional.of(new Meeting(both, busy.size())));
                 busy.forEach(lane -> lane.waiting.add(waiting));
             }
@@ -187,11 +173,6 @@ public final class Lanes {
         } finally {
             locks.unlock();
         }
-    }
-
-    private void count(Parked command, int sign) {
-        parked += sign;
-        parkedBytes += sign * command.bytes();
     }
 
     /**
@@ -213,7 +194,7 @@ public final class Lanes {
                 return new Next(Optional.empty(), Optional.empty());
             }
         }
-        count(next.command(), -1);
+        parked.give(next.command().bytes());
         Optional<Lane> entered = next.meeting()
                 .flatMap(meeting ->
                         meeting.lanes.stream().filter(other -> other != lane).findFirst());

@@ -25,10 +25,11 @@ final class LargeChange implements AutoCloseable {
      * Has a command change the bucket.
      *
      * @throws Refused if the change could not be written: nothing is changed then
+     * @throws Frozen.CutOff if the command reads for longer than pins may last: nothing is changed then
      */
     Reply run(Function<Edit, Reply> command) throws Refused {
         Change change = bucket.change();
-        Reply reply = command.apply(change);
+        Reply reply = bucket.read(() -> command.apply(change));
         changes.commitLarge(change);
         return reply;
     }

@@ -166,7 +166,7 @@ public final class Publisher {
         bucket.publication.isVisible = true;
         Shard shard = table.shard(hash);
         shard.add(bucket);
-        shard.countFilled(bucket);
+        shard.countKeys(bucket);
         long costBefore = bucket.publication.cost();
         if (leaves) {
             bucket.publication.left(location, cost);

@@ -70,6 +70,11 @@ final class Reading implements View {
     }
 
     @Override
+    public long valueBytes(Bytes key) {
+        return fields.valueBytes(index, key, turn);
+    }
+
+    @Override
     public Reply read(Bytes key) {
         return fields.read(index, key, turn);
     }

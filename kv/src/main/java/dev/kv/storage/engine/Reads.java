@@ -22,8 +22,8 @@ final class Reads {
             case Command.Get get -> bucket.exists() ? read(bucket, get.key(), room) : Reply.NOT_FOUND;
             case Command.GetAll get -> many(get.keys(), key -> read(bucket, key, room));
             case Command.Measure measure -> {
-                Bytes value = bucket.get(measure.key());
-                yield value == null ? Reply.ABSENT : new Reply.Amount(value.size());
+                long bytes = bucket.valueBytes(measure.key());
+                yield bytes == View.ABSENT ? Reply.ABSENT : new Reply.Amount(bytes);
             }
             case Command.Size _ -> new Reply.Amount(bucket.size());
             case Command.Content content -> content(bucket, content.part(), room);

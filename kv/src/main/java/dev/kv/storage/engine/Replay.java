@@ -83,7 +83,7 @@ public final class Replay {
         log.liveBytes().addAndGet(cost);
         if (before == Index.NONE) {
             bucket.index.add(keyHash, location);
-            countFilled(bucket);
+            countKeys(bucket);
         } else {
             died(bucket, before);
             bucket.index.replace(keyHash, before, location);
@@ -95,16 +95,16 @@ public final class Replay {
         if (before != Index.NONE) {
             died(bucket, before);
             bucket.index.remove(keyHash, before);
-            countFilled(bucket);
+            countKeys(bucket);
         }
         if (bucket.isVain() && bucket.publication == null) {
             shard(bucket.hash).remove(bucket);
         }
     }
 
-    private void countFilled(Bucket bucket) {
+    private void countKeys(Bucket bucket) {
         if (!bucket.isHidden()) {
-            shard(bucket.hash).countFilled(bucket);
+            shard(bucket.hash).countKeys(bucket);
         }
     }
 

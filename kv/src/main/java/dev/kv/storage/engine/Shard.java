@@ -33,6 +33,7 @@ final class Shard {
 
     private int count;
     private int filled;
+    private long keys;
 
     /** Lanes by bucket; null if no large change is under way. */
     private Map<Bytes, Lanes.Lane> lanes;
@@ -92,12 +93,17 @@ final class Shard {
         return filled;
     }
 
-    /** Updates {@link #filled} for a bucket of this shard. */
-    void countFilled(Bucket bucket) {
-        boolean hasKeys = bucket.index.size() > 0;
-        if (hasKeys != bucket.isFilled) {
-            bucket.isFilled = hasKeys;
-            filled += hasKeys ? 1 : -1;
+    /** Counts the keys of a bucket of this shard after they have changed. */
+    void countKeys(Bucket bucket) {
+        countKeys(bucket, bucket.index.size());
+    }
+
+    private void countKeys(Bucket bucket, long now) {
+        long before = bucket.countedKeys;
+        if (now != before) {
+            bucket.countedKeys = now;
+            keys += now - before;
+            filled += Long.signum(now) - Long.signum(before);
         }
     }
 
@@ -176,8 +182,7 @@ final class Shard {
         }
         slots[gap] = null;
         count--;
-        filled -= bucket.isFilled ? 1 : 0;
-        bucket.isFilled = false;
+        countKeys(bucket, 0);
         if (slots.length > CAPACITY_MIN && count < slots.length / 4) {
             resize(Math.max(CAPACITY_MIN, slots.length / 2));
         }
@@ -194,10 +199,6 @@ final class Shard {
 
     /** The number of keys in all buckets. */
     long keys() {
-        long keys = 0;
-        for (Bucket bucket : slots) {
-            keys += bucket == null ? 0 : bucket.index.size();
-        }
         return keys;
     }
 

@@ -8,6 +8,9 @@ import dev.kv.router.Reply;
  * command is over.
  */
 public interface View {
+    /** The size of a value that does not exist. */
+    long ABSENT = -1;
+
     /** Whether the bucket exists: it has keys, or is kept. */
     boolean exists();
 
@@ -28,6 +31,9 @@ public interface View {
 
     /** The value of a key; null if the key does not exist. */
     Bytes get(Bytes key);
+
+    /** The size of the value of a key in bytes, without reading it; {@link #ABSENT} if the key does not exist. */
+    long valueBytes(Bytes key);
 
     /** The value of a key as a reply: held in the log if it is large; {@link Reply#ABSENT} if the key does not exist. */
     Reply read(Bytes key);

@@ -87,7 +87,7 @@ public final class StoredFields {
      * @throws Damaged if the value, or what stands before it, is not what was written
      */
     public byte[] value(long field, byte[] key) {
-        int length = possibleValueBytes(field, key.length);
+        int length = valueBytes(field, key.length);
         byte[] header = bytes(field, Layout.FIELD_KEY);
         byte[] value = bytes(field + Layout.FIELD_KEY + key.length, length);
         CRC32C crc = new CRC32C();
@@ -117,7 +117,7 @@ public final class StoredFields {
      * @throws Damaged if its length is impossible
      */
     public HeldField held(long field, byte[] key) {
-        int length = possibleValueBytes(field, key.length);
+        int length = valueBytes(field, key.length);
         if (!segment.mapping().pin()) {
             throw new IllegalStateException("closed meanwhile: " + segment);
         }
@@ -125,11 +125,11 @@ public final class StoredFields {
     }
 
     /**
-     * The length of the value of a field, checked against the end of the segment.
+     * The length of the value of a field whose key has a length, checked against the end of the segment.
      *
      * @throws Damaged if it is impossible
      */
-    private int possibleValueBytes(long field, int keyBytes) {
+    public int valueBytes(long field, int keyBytes) {
         int length = valueBytes(field);
         if (length < 0 || segment.isBehindEnd(field + Layout.FIELD_KEY + keyBytes + length)) {
             throw damaged(field);

@@ -185,6 +185,9 @@ final class BucketStream {
             }
             int keyBytes = header.getInt();
             int valueBytes = header.getInt();
+            if (keyBytes < 0 || valueBytes < 0 || (kind == END && (keyBytes > 0 || valueBytes != Long.BYTES))) {
+                throw damaged();
+            }
             refuse("behind " + pairs + " keys: ", limits.excessOfKey(keyBytes));
             byte[] key = read(keyBytes);
             if (kind == PAIR) {
@@ -198,7 +201,7 @@ final class BucketStream {
                 pairs++;
                 return Optional.of(new Pair(Bytes.owning(key), Bytes.owning(value)));
             }
-            isEnded = value.length == Long.BYTES && wrap(value).getLong() == pairs && stream.read() < 0;
+            isEnded = wrap(value).getLong() == pairs && stream.read() < 0;
             if (!isEnded) {
                 throw damaged();
             }

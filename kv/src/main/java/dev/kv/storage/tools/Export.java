@@ -44,16 +44,15 @@ public final class Export {
 
     private long write(Frozen bucket, BucketStream.Writer writer) throws IOException {
         try {
-            bucket.view().forEach(0, (_, key, value) -> {
-                writer.write(key, value);
-                return true;
+            return bucket.read(() -> {
+                bucket.view().forEach(0, (_, key, value) -> {
+                    writer.write(key, value);
+                    return true;
+                });
+                return writer.end();
             });
-            return writer.end();
-        } catch (IllegalStateException | Damaged | InternalError e) {
-            if (bucket.isCutOff()) {
-                throw new EngineFailed(pins.cutOff("the export"), e);
-            }
-            throw e;
+        } catch (Frozen.CutOff e) {
+            throw new EngineFailed(pins.cutOff("the export"), e.getCause());
         }
     }
 }

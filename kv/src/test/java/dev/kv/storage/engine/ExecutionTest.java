@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
-import dev.kv.router.CommandThread;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
@@ -22,7 +21,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -30,7 +28,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -169,7 +166,7 @@ class ExecutionTest {
                 new Command.Batch(bucket, List.of(new Command.Size(bucket), new Command.GetAll(bucket, pairs))),
                 new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), 10_000))) {
             AtomicInteger asked = new AtomicInteger();
-            try (Large large = commands.large(command)) {
+            try (Large large = Lanes.patiently(() -> commands.large(command))) {
                 assertThatThrownBy(() -> large.run().apply(() -> asked.incrementAndGet() == 3))
                         .as(command.getClass().getSimpleName())
                         .isInstanceOf(Turn.Cancelled.class);
@@ -354,50 +351,26 @@ class ExecutionTest {
         }
     }
 
-    /** A thread that gives commands, and is answered when the test says so. */
-    private static final class Slow extends Thread implements CommandThread, CommandThread.Carrier {
-        private final BlockingQueue<Runnable> given = new LinkedBlockingQueue<>();
-
-        Slow(Runnable first) {
-            super(first);
-        }
-
-        @Override
-        public CommandThread commandThread() {
-            return this;
-        }
-
-        @Override
-        public void execute(Runnable task) {
-            given.add(task);
-        }
-
-        @Override
-        public void defer(Runnable task) {
-            given.add(task);
-        }
-    }
-
     @Test
     void whoCallsFromACommandThreadIsAnsweredThere() throws Exception {
         OpenStorage storage =
                 open(new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
         List<CompletableFuture<Reply>> replies = new ArrayList<>();
         Bytes bucket = Bytes.of("b");
-        Slow caller = new Slow(() -> {
+        SlowCaller caller = new SlowCaller(() -> {
             replies.add(storage.run(new Command.SetAll(bucket, pairs(new Random(1), 80), false))
                     .toCompletableFuture());
             replies.add(storage.run(new Command.Size(bucket)).toCompletableFuture());
         });
         caller.start();
         caller.join();
-        Runnable first = caller.given.take();
+        Runnable first = caller.given().take();
         assertThat(replies.getFirst().isDone()).isFalse();
         first.run();
         assertThat(replies.getFirst().isDone()).isTrue();
         // It was run at once if the change was in force by then, and else waited behind it.
         if (!replies.getLast().isDone()) {
-            caller.given.take().run();
+            caller.given().take().run();
         }
         assertThat(replies.getLast().join()).isEqualTo(replies.getFirst().join());
     }
@@ -460,7 +433,7 @@ class ExecutionTest {
                     return CompletableFuture.completedFuture(reply);
                 },
                 limits);
-        Slow hangs = new Slow(() -> {
+        SlowCaller hangs = new SlowCaller(() -> {
             for (int i = 0; i < 3; i++) {
                 var _ = execution.run(new Command.Content(bucket, Part.PAIRS));
             }
@@ -488,7 +461,7 @@ class ExecutionTest {
                     return CompletableFuture.completedFuture(reply);
                 },
                 limits);
-        Slow caller = new Slow(() -> {
+        SlowCaller caller = new SlowCaller(() -> {
             for (int i = 0; i < 3; i++) {
                 replies.add(
                         execution.run(new Command.Content(bucket, Part.PAIRS)).toCompletableFuture());
@@ -497,7 +470,7 @@ class ExecutionTest {
         caller.start();
         caller.join();
         for (int i = 0; i < 3; i++) {
-            caller.given.take().run();
+            caller.given().take().run();
         }
 
         assertThat(taken).containsExactly(0L, 1L, 2L);

@@ -253,7 +253,7 @@ class ModelTest {
             try (LargeChange largeChange = storage.buckets().beginLarge(name)) {
                 largeChange.lane().enter();
                 largeChange.run(command);
-                assertThat(new Lanes(storage.buckets().table(), 0, 0).end(largeChange.lane()))
+                assertThat(new Lanes(storage.buckets().table(), new WaitLimits(0).queue(0)).end(largeChange.lane()))
                         .isTrue();
             }
         }
@@ -317,6 +317,10 @@ class ModelTest {
             bytes += expected.leftCost + expected.publishedCost;
         }
         assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
+        assertThat(storage.buckets().table().keys())
+                .isEqualTo(model.values().stream()
+                        .mapToLong(expected -> expected.values.size())
+                        .sum());
         assertThat(storage.buckets().table().filled())
                 .isEqualTo(model.values().stream()
                         .filter(expected -> !expected.values.isEmpty())

@@ -131,6 +131,25 @@ class BucketStreamTest {
     }
 
     @Test
+    void theEndOfAStreamIsCheckedBeforeItIsRead() throws Exception {
+        DataFolder.create(storage, "a");
+        byte[] stream = exported("a");
+        // The last pair: checksum, kind, lengths of key and value, checksum of both; then the count.
+        int at = stream.length - Long.BYTES - 20;
+        for (int[] lengths : new int[][] {{0, Integer.MAX_VALUE}, {0, -1}, {-1, 8}, {8, 8}}) {
+            ByteBuffer crafted = ByteBuffer.wrap(stream.clone()).order(ByteOrder.LITTLE_ENDIAN);
+            crafted.putInt(at + 8, lengths[0]).putInt(at + 12, lengths[1]);
+            CRC32C crc = new CRC32C();
+            crc.update(crafted.array(), at + 4, 16);
+            crafted.putInt(at, (int) crc.getValue());
+
+            assertThatThrownBy(() -> imported("b", false, crafted.array()))
+                    .isInstanceOf(OperatorError.class)
+                    .hasMessageContaining("damaged behind 0 keys");
+        }
+    }
+
+    @Test
     void aStreamThatIsNotWholeChangesNothing() throws Exception {
         DataFolder.create(storage, "a");
         DataFolder.put(storage, "a", "one", "1");
