@@ -24,6 +24,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
@@ -49,7 +50,7 @@ final class ClientConnection extends AnsweringConnection {
     /** Bytes that are charged to the budget for the request that arrives. */
     private long requestChargedBytes;
 
-    /** Bytes that are charged to the budget for requests for several buckets, until they are answered. */
+    /** Bytes that are charged to the budget for requests for several buckets, until their replies are there. */
     private long eachChargedBytes;
 
     /** Whether further input is ignored. */
@@ -146,7 +147,7 @@ final class ClientConnection extends AnsweringConnection {
         return true;
     }
 
-    /** Charges a request for several buckets until it is answered; returns false if there is too little left. */
+    /** Charges a request for several buckets until its replies are there; returns false if there is too little left. */
     private boolean chargeEach(long bytes) {
         giveCharge();
         if (!budget().take(bytes)) {
@@ -156,6 +157,7 @@ final class ClientConnection extends AnsweringConnection {
         return true;
     }
 
+    /** On the loop, where replies come. */
     private void giveEach(long bytes) {
         if (!isClosed()) {
             eachChargedBytes -= bytes;
@@ -315,10 +317,13 @@ final class ClientConnection extends AnsweringConnection {
                 isAsking = true;
                 loop().inTurns(() -> runNext(run, what));
             }
-            settle(false, Protocol.RESP, what, run.replies(), many -> {
-                List<Piece> pieces = written(version3, each, ((Reply.Many) many).replies());
-                giveEach(bytes);
-                return pieces;
+            // From here on settle charges what is left of the request, its replies: the commands are let go of.
+            CompletableFuture<Reply> replies = run.replies().whenComplete((_, _) -> giveEach(bytes));
+            Predicate<Reply> counts = each.counts();
+            settle(false, Protocol.RESP, what, replies, many -> {
+                RespWriter reply = new RespWriter(version3);
+                Answers.write(reply, counts, ((Reply.Many) many).replies());
+                return reply.toPieces();
             });
         } catch (Throwable fault) {
             fault(what.get(), fault);

@@ -247,10 +247,10 @@ final class RespLimitsTest {
             return reply;
         };
         int names = 20_000;
-        // Some 3 MB of words while it arrives, and 2 MB more when it is run.
+        // 2.9 MB of words while it arrives, 2 MB more while it is run, and 1 MB of replies after that.
         String request = RespClient.request(words("EXISTS", names + 1, i -> "n".repeat(90) + i));
         try (TestDoor door = new TestDoor(store, knobs -> {
-                    knobs.bufferMaxBytes = 8L * MIB;
+                    knobs.bufferMaxBytes = 5_400_000;
                     return knobs;
                 });
                 RespClient first = door.respClient()) {

@@ -5,6 +5,7 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /** Writes the replies to questions in RESP. */
 public final class Answers {
@@ -19,7 +20,7 @@ public final class Answers {
         switch (question) {
             case Question.One one -> write(out, one, replies.getFirst());
             case Question.Steps steps -> write(out, replies.getFirst(), steps.answer());
-            case Question.Each each -> write(out, each, replies);
+            case Question.Each each -> write(out, each.counts(), replies);
             case Question.Here here -> {
                 try {
                     here.write(out);
@@ -42,13 +43,18 @@ public final class Answers {
         }
     }
 
-    private static void write(RespWriter out, Question.Each each, List<Reply> replies) {
+    /**
+     * Writes the answer to a question for several buckets.
+     *
+     * @param counts see {@link Question.Each}
+     */
+    public static void write(RespWriter out, Predicate<Reply> counts, List<Reply> replies) {
         Optional<Reply.Failed> failure = replies.stream()
                 .filter(Reply.Failed.class::isInstance)
                 .map(Reply.Failed.class::cast)
                 .findFirst();
         if (failure.isEmpty()) {
-            out.number(replies.stream().filter(each.counts()).count());
+            out.number(replies.stream().filter(counts).count());
         } else if (replies.size() == 1) {
             out.error(failure.get());
         } else {
