@@ -20,10 +20,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiFunction;
@@ -52,11 +48,7 @@ public final class Execution implements Store {
     /** Large commands that run or wait for a thread. */
     private final WaitLimits.Queue large;
 
-    private final ThreadPoolExecutor threads;
-
-    /** The thread on which deletes wait for room on a full disk, with what comes behind them. */
-    private final ThreadPoolExecutor roomThread;
-
+    private final LargeThreads threads;
     private final Duration deleteWait;
     private final Duration replyWait;
     private volatile boolean isClosed;
@@ -93,23 +85,9 @@ public final class Execution implements Store {
         WaitLimits waits = new WaitLimits(limits.parkedMaxBytes());
         this.lanes = new Lanes(buckets.table(), waits.queue(limits.parkedMax()));
         this.large = waits.queue(limits.waitingMax());
-        this.threads = threads(limits.threads(), "kv-large-");
-        this.roomThread = threads(1, "kv-room-");
+        this.threads = new LargeThreads(limits.threads());
         this.deleteWait = limits.deleteWait();
         this.replyWait = limits.replyWait();
-    }
-
-    /** Starts all threads at once: later the process may have reached its limit of threads. */
-    private static ThreadPoolExecutor threads(int count, String name) {
-        ThreadPoolExecutor threads = new ThreadPoolExecutor(
-                count,
-                count,
-                0,
-                TimeUnit.SECONDS,
-                new LinkedBlockingQueue<>(),
-                Thread.ofPlatform().name(name, 0).daemon().factory());
-        threads.prestartAllCoreThreads();
-        return threads;
     }
 
     @Override
@@ -177,9 +155,14 @@ public final class Execution implements Store {
         return CompletableFuture.completedFuture(new Reply.Failed(Word.ERR, message));
     }
 
+    /** The answer to a command that is not run at once. */
+    private static CompletableFuture<Reply> answerTo(Command command) {
+        return LongReply.mayFollow(command) ? new LongReply.UnderWay() : new CompletableFuture<>();
+    }
+
     /** Prepares a large command, and has another thread run it. */
     private CompletionStage<Reply> elsewhere(Command command) {
-        CompletableFuture<Reply> answer = new LongReply.UnderWay();
+        CompletableFuture<Reply> answer = answerTo(command);
         return isElsewhere(new Parked(command, Lanes.bytes(command), answer, CommandThread.current()))
                 ? answer
                 : tooManyLarge();
@@ -202,7 +185,7 @@ public final class Execution implements Store {
             large.give(parked.bytes());
             throw e;
         }
-        onThread(threads, () -> {
+        threads.run(() -> {
             runLarge(parked, prepared);
             large.give(parked.bytes());
         });
@@ -228,23 +211,13 @@ public final class Execution implements Store {
         return parked.command().isRead() && parked.answer().isDone();
     }
 
-    /** Runs a task on a thread of the pool, or on this one if the pool takes none: what waits in a lane has to be answered. */
-    private static void onThread(ExecutorService on, Runnable task) {
-        try {
-            on.execute(task);
-        } catch (RejectedExecutionException | OutOfMemoryError e) {
-            LOG.debug("no thread takes it", e);
-            task.run();
-        }
-    }
-
     /** Has a delete for which a full disk has no room wait in the lane of its bucket. */
     private CompletionStage<Reply> whenRoom(Command command) {
-        CompletableFuture<Reply> answer = new CompletableFuture<>();
+        CompletableFuture<Reply> answer = answerTo(command);
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
         Lanes.Opening opening = lanes.parkOrOpen(command.bucket(), parked);
         opening.opened()
-                .ifPresent(lane -> onThread(roomThread, () -> {
+                .ifPresent(lane -> threads.runWaiting(() -> {
                     lane.enter();
                     runParked(lane);
                 }));
@@ -373,7 +346,7 @@ public final class Execution implements Store {
 
     /** The answer to a command that waits in a lane; empty if the lane has ended. */
     private Optional<CompletionStage<Reply>> parked(Lane lane, Command command) {
-        CompletableFuture<Reply> answer = new CompletableFuture<>();
+        CompletableFuture<Reply> answer = answerTo(command);
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
         Lanes.Place place =
                 command instanceof Command.Rename rename && !rename.bucket().equals(rename.to())
@@ -394,18 +367,6 @@ public final class Execution implements Store {
     /** Ends the threads. Commands that have not begun are answered with an error. */
     public void close(Duration limit) {
         isClosed = true;
-        threads.shutdown();
-        roomThread.shutdown();
-        long end = System.nanoTime() + limit.toNanos();
-        try {
-            boolean isOver = threads.awaitTermination(limit.toNanos(), TimeUnit.NANOSECONDS)
-                    && roomThread.awaitTermination(end - System.nanoTime(), TimeUnit.NANOSECONDS);
-            // Idle threads end too, a moment later.
-            if (!isOver && threads.getActiveCount() + roomThread.getActiveCount() > 0) {
-                LOG.warn("a large request was still under way");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        threads.close(limit);
     }
 }

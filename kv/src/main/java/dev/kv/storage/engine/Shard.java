@@ -2,6 +2,7 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Bytes;
 import dev.kv.storage.format.Draft;
+import dev.kv.storage.index.Probing;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -160,7 +161,7 @@ final class Shard {
         take(bucket);
     }
 
-    /** Removes a bucket of this shard, and closes the gap in the table (Knuth, TAOCP 3, 6.4, algorithm R). */
+    /** Removes a bucket of this shard, and closes the gap in the table. */
     void take(Bucket bucket) {
         int gap = home(bucket.hash, slots.length);
         while (slots[gap] != bucket) {
@@ -173,8 +174,7 @@ final class Shard {
                 break;
             }
             int home = home(hashes[next], slots.length);
-            boolean isBetween = gap <= next ? gap < home && home <= next : gap < home || home <= next;
-            if (!isBetween) {
+            if (!Probing.isFoundBehind(gap, next, home)) {
                 slots[gap] = slots[next];
                 hashes[gap] = hashes[next];
                 gap = next;
@@ -203,6 +203,6 @@ final class Shard {
     }
 
     private int home(int hash, int capacity) {
-        return (int) ((Integer.toUnsignedLong(hash << bits) * capacity) >>> Integer.SIZE);
+        return Probing.home(hash, bits, capacity);
     }
 }

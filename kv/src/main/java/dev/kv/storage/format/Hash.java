@@ -5,8 +5,8 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /**
- * A keyed 32-bit hash of names and keys. Its key is drawn when the data folder is made, so that nobody who chooses names can
- * choose where they fall, and stays the same as long as the folder lives.
+ * A keyed 32-bit hash of names and keys. Its key is drawn when the data folder is made, so that a client cannot choose
+ * names with equal hashes, and stays the same as long as the folder exists.
  *
  * <p>The mixing by a 128-bit product is that of wyhash (Wang Yi, public domain), for which it passes SMHasher.
  *

@@ -58,10 +58,10 @@ public final class Layout {
     public static final int BUCKET = 2;
     /** The bucket of an older generation is gone with all that it held. */
     public static final int DROP = 3;
-    /** A bucket stands under this name from now on, and what stood there before is gone. */
+    /** Gives a bucket this name; the bucket that had it is dropped. */
     public static final int PUBLISH = 4;
 
-    /** Flag of {@link #BUCKET}: the bucket stays when its last key goes. */
+    /** Flag of {@link #BUCKET}: the bucket stays when its last key is removed. */
     public static final int KEPT = 1;
 
     /** Flag of a record: its bucket is found by its generation alone. */

@@ -34,7 +34,7 @@ public final class Mapped {
         return bytes;
     }
 
-    /** Whether bytes of an array stand at an offset. */
+    /** Whether the bytes at an offset equal those of an array. */
     public static boolean isAt(MemorySegment memory, long offset, byte[] expected, int from, int count) {
         int i = 0;
         for (; i + Long.BYTES <= count; i += Long.BYTES) {

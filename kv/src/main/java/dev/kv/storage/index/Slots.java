@@ -138,7 +138,7 @@ class Slots {
     }
 
     private int home(int hash, int capacity) {
-        return (int) ((Integer.toUnsignedLong(hash << depth) * capacity) >>> Integer.SIZE);
+        return Probing.home(hash, depth, capacity);
     }
 
     private static long location(int[] slots, int at) {
@@ -212,7 +212,7 @@ class Slots {
         return true;
     }
 
-    /** Closes a gap by moving entries back that would not be found any more (Knuth, TAOCP 3, 6.4, algorithm R). */
+    /** Closes a gap by moving entries back that would not be found any more. */
     final void removeIn(int hash, long location) {
         int capacity = slots.length / WIDTH;
         int gap = slot(hash, location) / WIDTH;
@@ -223,8 +223,7 @@ class Slots {
                 break;
             }
             int home = home(slots[WIDTH * next], capacity);
-            boolean isBetween = gap <= next ? gap < home && home <= next : gap < home || home <= next;
-            if (!isBetween) {
+            if (!Probing.isFoundBehind(gap, next, home)) {
                 System.arraycopy(slots, WIDTH * next, slots, WIDTH * gap, WIDTH);
                 gap = next;
             }

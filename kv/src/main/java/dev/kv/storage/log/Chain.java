@@ -14,15 +14,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Which segments of a folder count, in their order and up to where, by the list of them and by what they say of each other; and
- * which files are not what has to be there. Looks at headers alone, and changes nothing. It is what the node reads when it
- * starts, and what is verified, repaired and backed up.
+ * The segments of a folder that count, in their order, each with its end, by the list of segments and the headers; and the files that
+ * are missing or foreign. It reads headers alone, and changes nothing. A start, a verification, a repair and a backup begin with it.
  *
  * @param mark how far the log is known to be on the disk behind the list; empty if no mark is sound
  * @param parts in the order of the log
- * @param others segments that do not count: compaction or a rescue has put others in their place
+ * @param others segments that do not count: compaction or a rescue has replaced them
  * @param cut segments at the end whose headers never reached the disk
- * @param lastNumber the highest number that anything speaks of
+ * @param lastNumber the highest segment number in any file
  */
 public record Chain(
         Path folder,

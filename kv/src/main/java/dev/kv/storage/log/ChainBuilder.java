@@ -144,7 +144,7 @@ final class ChainBuilder {
         long before = through;
         for (SegmentName name : names) {
             if (name.rewrite() > 0) {
-                // The list never came to speak for it.
+                // The list was not written after it was sealed.
                 others.add(name);
                 continue;
             }

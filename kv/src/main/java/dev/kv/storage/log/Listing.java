@@ -91,7 +91,7 @@ final class Listing {
         writeInAnyCase();
     }
 
-    /** Writes the list; on a full disk, in the room of a reserve. */
+    /** Writes the list; on a full disk, in the space of a reserve. */
     synchronized void writeInAnyCase() throws IOException {
         Reserves.writeInAnyCase(folder.path(), this::write);
         try {

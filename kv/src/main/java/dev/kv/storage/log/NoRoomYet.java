@@ -15,7 +15,7 @@ public final class NoRoomYet extends RuntimeException {
     private final long refills;
 
     /**
-     * @param refusal what the client hears if there will be no room
+     * @param refusal the reply to the client if compaction frees nothing
      * @param refills see {@link Supply#awaitRoom}
      */
     NoRoomYet(Supply supply, Refused refusal, long refills) {

@@ -41,7 +41,7 @@ public final class Pages {
     }
 
     /**
-     * Brings in pages, so that who writes there need not wait for them. By one thread at a time.
+     * Brings in pages ahead of the writers, who then need not wait for them. By one thread at a time.
      *
      * @param end where the records end
      * @param to the offset up to which pages are brought in

@@ -10,8 +10,8 @@ import java.util.List;
  * <ul>
  *   <li>Take it while the locations that are to be read cannot change: under the lock of their shard, or for all segments before
  *       any location is looked up.
- *   <li>Whoever took it closes it. Pins hold nobody up: compaction and rescue go on, and what they put others in the place of
- *       stays mapped, without its file, until the last pin is closed ({@link Segments#closeRetired}).
+ *   <li>The caller closes it. Pins block nobody: compaction and rescue go on, and segments that they replace
+ *       stay mapped, without their files, until the last pin is closed ({@link Segments#closeRetired}).
  *   <li>The bound is {@link PinLimits}, from the moment at which a pinned segment was retired. Then it is unmapped: reads of it
  *       throw {@link IllegalStateException}, never anything worse, and {@link #isCutOff} says why. The reader ends with that.
  * </ul>

@@ -4,11 +4,11 @@ import dev.kv.router.config.Settings;
 import java.time.Duration;
 
 /**
- * How long a segment stays readable for those who pin it after compaction has put another one in its place. Until then it takes
- * room on the disk and in the address space, though its file is gone.
+ * How long a pinned segment stays readable after compaction has replaced it. Until then it takes space on the disk and in the address
+ * space, though its file is removed.
  *
  * @param max the longest time
- * @param maxWhenFull the longest time while writes are refused for want of room
+ * @param maxWhenFull the longest time while writes are refused because the disk is full
  */
 public record PinLimits(Duration max, Duration maxWhenFull) {
     private static final String MAX = "kv.storage.pin-max";

@@ -40,7 +40,7 @@ public final class Recovery {
     /**
      * @param chain that of the folder
      * @param mark that of the chain
-     * @param replay takes in what a segment holds, which is a part of the log from then on
+     * @param replay reads the entries of a segment, which is a part of the log from then on
      * @param doing receives the progress from time to time, as text
      */
     public Recovery(
@@ -55,7 +55,7 @@ public final class Recovery {
 
     /** Takes in what a segment holds: by its hint, or record by record. */
     public interface Reader extends Hint.Reader {
-        /** Takes in the record at which the scan stands. */
+        /** Reads the record at the position of the scan. */
         void record(Scan scan);
     }
 

@@ -36,7 +36,7 @@ public final class Rescue {
         }
     }
 
-    /** Whom to tell that entries stand somewhere else now: who finds them by their locations. */
+    /** The holder of locations, which is told when an entry is copied. */
     public interface Moves {
         /** Waits until every change is in force that has begun by now, and counts as dead what those have dropped. */
         void settle();
@@ -44,7 +44,7 @@ public final class Rescue {
         /**
          * An entry was copied.
          *
-         * @param scan stands at the copy, in {@code to}
+         * @param scan a scan of {@code to}, at the copy
          * @return whether the entry was still needed, and is read from the copy from now on
          */
         boolean move(Scan scan, Segment to, long fromLocation, long toLocation);

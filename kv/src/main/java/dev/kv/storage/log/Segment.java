@@ -26,8 +26,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One file of the log, mapped into memory. Records are only ever appended, by one thread at a time; what stands before
- * {@link #end} never changes. Any thread reads.
+ * One file of the log, mapped into memory. Records are appended by one thread at a time; bytes before
+ * {@link #end} never change. Any thread reads.
  *
  * <p>A read of a segment that was {@linkplain #close closed} meanwhile throws an {@link IllegalStateException}, never anything
  * worse.

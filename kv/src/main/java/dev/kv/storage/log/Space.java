@@ -29,12 +29,12 @@ public final class Space {
         }
     }
 
-    /** Counts an entry that stands in the segment. */
+    /** Counts an entry of the segment. */
     public void count(int kind, long cost) {
         count(kind, cost, 1);
     }
 
-    /** Takes back what was counted of an entry that now stands in another segment. */
+    /** Reverts {@link #count} of an entry that was moved to another segment. */
     void discount(int kind, long cost) {
         count(kind, cost, -1);
     }
@@ -58,7 +58,7 @@ public final class Space {
         DEAD_BYTES.addAndGet(this, cost);
     }
 
-    /** Takes back what {@link #died} has counted of an entry that now stands in another segment. */
+    /** Reverts {@link #died} of an entry that was moved to another segment. */
     void revived(int kind, long cost) {
         died(kind, -cost);
     }

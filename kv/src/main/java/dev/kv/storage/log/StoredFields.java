@@ -149,7 +149,7 @@ public final class StoredFields {
 
     private void check(long field) {
         if (segment.isBehindEnd(field + Layout.FIELD_KEY)) {
-            // By whoever reads while that changes: the file may be cut off there, and a page have no place.
+            // A reader may race with a rescue: the file may be truncated there, and the page may have no block.
             throw damaged(field);
         }
         int key = keyBytes(field);
@@ -174,7 +174,7 @@ public final class StoredFields {
         return Optional.ofNullable(damageMet);
     }
 
-    /** Whether the field at the offset, with a key and a value of so many bytes, is the one that was written. */
+    /** Whether the field at the offset, with these lengths of key and value, has the checksum that it carries. */
     public boolean isSound(long field, int key, int value) {
         return Mapped.isSoundField(memory, field, key, value);
     }

@@ -218,7 +218,7 @@ public final class Supply {
         }
     }
 
-    /** The keeper is woken before the pages that are there come to an end, and to make the next segment when this one is half full. */
+    /** Append offset at which the keeper is woken: before the prepared pages end, or when the segment is half full and no next one exists. */
     private long wakeAt(Segment grows) {
         long pages = pagesWakeAt(grows);
         return prepared == null ? Math.min(pages, grows.capacity() / 2) : pages;
@@ -262,7 +262,7 @@ public final class Supply {
         }
     }
 
-    /** Does the same if the keeper was woken for it meanwhile, while it is about something that takes long. By the keeper. */
+    /** Does the same if the keeper was woken for it during other work of its own. By the keeper. */
     public void prepareIfDue() {
         if (wakeAt < Long.MAX_VALUE) {
             return;

@@ -92,7 +92,7 @@ public final class Syncer {
         Optional<CommandThread> from = CommandThread.current();
         Waiting write = new Waiting(log.tail().appended(), reply, new CompletableFuture<>(), from);
         arrived.add(write);
-        // Once for all that comes in one iteration of a thread, so that one sync does for them.
+        // One wake-up per iteration of a thread: one sync acknowledges all of its writes.
         from.ifPresentOrElse(this::wakeAfterIteration, thread::wake);
         if (isClosed) {
             answerArrived();

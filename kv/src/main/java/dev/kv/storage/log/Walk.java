@@ -49,7 +49,7 @@ public final class Walk {
     /**
      * Goes on.
      *
-     * @throws BadStart if a newer release wrote what stands here
+     * @throws BadStart if a newer release wrote the record
      */
     public Step next() {
         wrong = "";
@@ -77,7 +77,7 @@ public final class Walk {
         return chain.isDoubtful(part, at) ? Step.TORN : Step.DAMAGE;
     }
 
-    /** Whether all records of the change at the scan are there. */
+    /** Whether the change at the scan is complete. */
     private boolean isWhole() {
         Scan ahead = segment.scan(scan.at(), segment.end());
         boolean hasMore = true;

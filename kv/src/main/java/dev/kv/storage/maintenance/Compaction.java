@@ -146,7 +146,7 @@ public final class Compaction {
         List<Segment> sealed = log.tail().sealed();
         failed.retain(sealed);
         log.removeRetired();
-        // What stands in them must have come into force: a deleted field might seem to be needed still.
+        // All changes in them must be applied: a deleted field might seem live.
         entries.settle();
         runs.incrementAndGet();
         long freedBefore = freedBytes.get();

@@ -16,7 +16,7 @@ import java.util.List;
  * Troubles trouble} and does not hold up the others.
  */
 public final class Keeper {
-    /** No key: an idle turn takes microseconds, and who needs the thread earlier wakes it. */
+    /** No key: an idle turn takes microseconds, and a thread that needs it earlier wakes it. */
     private static final Duration TURN = Duration.ofMillis(250);
 
     /** Bytes appended in a second from which on writes count as heavy. */

@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 
-/** Writes a bucket as it is at one moment to a {@linkplain BucketStream stream}, while the node goes on. */
+/** Writes a bucket as it was when the export began to a {@linkplain BucketStream stream}, while the node goes on. */
 public final class Export {
     private final Buckets buckets;
     private final Bytes name;
