@@ -17,6 +17,12 @@ final class Inbox {
     /** Memory of more than this is not cleared by the loop, which would take longer than a turn. */
     private static final int CLEARED_MAX_BYTES = 1 << 20;
 
+    /**
+     * The largest array for the head of a message. While the JVM clears an array it cannot stop its threads for the garbage collector: all of
+     * them wait, 70 ms for one of 64 MiB on a busy machine.
+     */
+    private static final int PART_BYTES = (4 << 20) - 64;
+
     private final Link link;
     private final long messageMaxBytes;
     private final Room room;
@@ -47,21 +53,45 @@ final class Inbox {
     }
 
     /** Where the parts of a message go. */
-    private record Memory(ByteBuffer head, ByteBuffer tail) {
-        static final Memory NONE = of(0, 0);
+    private static final class Memory {
+        static final Memory NONE = new Memory(0, 0);
 
-        static Memory of(int headBytes, int tailBytes) {
-            return new Memory(ByteBuffer.allocate(headBytes), ByteBuffer.allocate(tailBytes));
+        private final List<ByteBuffer> head = new ArrayList<>();
+        private final ByteBuffer tail;
+        private int part;
+        private int remaining;
+
+        Memory(int headBytes, int tailBytes) {
+            int left = headBytes;
+            do {
+                int bytes = Math.min(left, PART_BYTES);
+                head.add(ByteBuffer.allocate(bytes));
+                left -= bytes;
+            } while (left > 0);
+            tail = ByteBuffer.allocate(tailBytes);
+            remaining = headBytes + tailBytes;
         }
 
         int remaining() {
-            return head.remaining() + tail.remaining();
+            return remaining;
         }
 
         void add(ByteBuffer chunk) {
-            int ofHead = Math.min(chunk.remaining(), head.remaining());
-            head.put(chunk.slice(chunk.position(), ofHead));
-            tail.put(chunk.position(chunk.position() + ofHead));
+            remaining -= chunk.remaining();
+            while (chunk.hasRemaining()) {
+                ByteBuffer to = part < head.size() ? head.get(part) : tail;
+                int bytes = Math.min(chunk.remaining(), to.remaining());
+                to.put(chunk.slice(chunk.position(), bytes));
+                chunk.position(chunk.position() + bytes);
+                if (!to.hasRemaining()) {
+                    part++;
+                }
+            }
+        }
+
+        Received whole() {
+            head.forEach(ByteBuffer::flip);
+            return Received.lasting(head, Bytes.owning(tail.array()));
         }
     }
 
@@ -94,11 +124,11 @@ final class Inbox {
             isGranted = true;
             waiting--;
             if (headBytes + tailBytes <= CLEARED_MAX_BYTES) {
-                receiveInto(number, Memory.of(headBytes, tailBytes));
+                receiveInto(number, new Memory(headBytes, tailBytes));
             } else {
                 link.loop()
                         .elsewhere(
-                                () -> Memory.of(headBytes, tailBytes),
+                                () -> new Memory(headBytes, tailBytes),
                                 made -> link.guard("a long message", () -> receiveInto(number, made)),
                                 fault -> link.failed("the memory for a long message", fault));
             }
@@ -125,8 +155,7 @@ final class Inbox {
             if (!isGranted || memory.remaining() > 0) {
                 throw new MalformedMessage("less of a message than was offered");
             }
-            return Received.lasting(
-                    memory.head().flip(), Bytes.owning(memory.tail().array()));
+            return memory.whole();
         }
 
         @Override
@@ -162,7 +191,7 @@ final class Inbox {
         Received whole() {
             ByteBuffer whole = ByteBuffer.allocate(bytes);
             chunks.forEach(whole::put);
-            return Received.lasting(whole.flip(), Bytes.EMPTY);
+            return Received.lasting(List.of(whole.flip()), Bytes.EMPTY);
         }
 
         @Override

@@ -5,11 +5,16 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.kv.router.Bytes;
 import dev.kv.router.PackedList;
 import java.nio.ByteBuffer;
+import java.util.Iterator;
 import java.util.List;
 
 /** A message while it is read: no content of it leads to anything but values or a {@link MalformedMessage}. */
 public final class MessageReader {
-    private final ByteBuffer bytes;
+    /** The part that is being read, and those after it. */
+    private ByteBuffer bytes;
+
+    private final Iterator<ByteBuffer> more;
+    private long bytesOfMore;
     private final boolean isLasting;
     private Bytes tail;
     private int depthLeft;
@@ -24,36 +29,57 @@ public final class MessageReader {
      */
     MessageReader(Received message, int depthMax) {
         this.bytes = message.head();
+        this.more = message.more().iterator();
+        for (ByteBuffer part : message.more()) {
+            bytesOfMore += part.remaining();
+        }
         this.tail = message.tail();
         this.isLasting = message.isLasting();
         this.depthLeft = depthMax;
     }
 
     public int u8() throws MalformedMessage {
-        expectAtLeast(1);
-        return bytes.get() & 0xFF;
+        return next(1).get() & 0xFF;
     }
 
     public int u16() throws MalformedMessage {
-        expectAtLeast(Short.BYTES);
-        return bytes.getShort() & 0xFFFF;
+        return next(Short.BYTES).getShort() & 0xFFFF;
     }
 
     public int u32() throws MalformedMessage {
-        expectAtLeast(Integer.BYTES);
-        return bytes.getInt();
+        return next(Integer.BYTES).getInt();
     }
 
     public long u64() throws MalformedMessage {
-        expectAtLeast(Long.BYTES);
-        return bytes.getLong();
+        return next(Long.BYTES).getLong();
+    }
+
+    /** A buffer with that many bytes, which are to be taken from it. They may stand at the end of a part and in the next one. */
+    private ByteBuffer next(int length) throws MalformedMessage {
+        if (length <= bytes.remaining()) {
+            return bytes;
+        }
+        return ByteBuffer.wrap(raw(length));
     }
 
     public byte[] raw(int length) throws MalformedMessage {
         expectAtLeast(length);
         byte[] raw = new byte[length];
-        bytes.get(raw);
+        int taken = 0;
+        while (taken < length) {
+            if (!bytes.hasRemaining()) {
+                bytes = more.next();
+                bytesOfMore -= bytes.remaining();
+            }
+            int part = Math.min(length - taken, bytes.remaining());
+            bytes.get(raw, taken, part);
+            taken += part;
+        }
         return raw;
+    }
+
+    private long left() {
+        return bytes.remaining() + bytesOfMore;
     }
 
     public String text() throws MalformedMessage {
@@ -63,7 +89,7 @@ public final class MessageReader {
     /** The bytes of a length that stands before them; not copied if they are the tail. */
     public Bytes bytes() throws MalformedMessage {
         int length = u32();
-        if (!tail.isEmpty() && length == tail.size() && !bytes.hasRemaining()) {
+        if (!tail.isEmpty() && length == tail.size() && left() == 0) {
             Bytes taken = tail;
             tail = Bytes.EMPTY;
             return taken;
@@ -74,7 +100,7 @@ public final class MessageReader {
     /** As many values, each behind its length. Many or long ones are not copied, unless the message passes. */
     List<Bytes> values(int count) throws MalformedMessage {
         expectAtLeast(count);
-        if (tail.isEmpty() && isLasting) {
+        if (tail.isEmpty() && isLasting && bytesOfMore == 0) {
             ByteBuffer values = bytes.slice();
             int start = bytes.position();
             for (int i = 0; i < count; i++) {
@@ -84,9 +110,22 @@ public final class MessageReader {
         }
         PackedList.Builder values = new PackedList.Builder();
         for (int i = 0; i < count; i++) {
-            values.add(bytes());
+            if (tail.isEmpty()) {
+                valueTo(values);
+            } else {
+                values.add(bytes());
+            }
         }
         return values.build();
+    }
+
+    private void valueTo(PackedList.Builder values) throws MalformedMessage {
+        int length = u32();
+        if (length >= 0 && length <= bytes.remaining()) {
+            values.add(bytes, length);
+        } else {
+            values.add(Bytes.owning(raw(length)));
+        }
     }
 
     private void skip(int length) throws MalformedMessage {
@@ -96,16 +135,16 @@ public final class MessageReader {
 
     /** Refuses a message of which less is left: a length, or a number of things that take a byte each at least. */
     void expectAtLeast(int length) throws MalformedMessage {
-        if (length < 0 || length > bytes.remaining()) {
+        if (length < 0 || length > left()) {
             throw new MalformedMessage(
-                    Integer.toUnsignedString(length) + " bytes announced where " + bytes.remaining() + " are left");
+                    Integer.toUnsignedString(length) + " bytes announced where " + left() + " are left");
         }
     }
 
     /** Refuses a message of which something is left. */
     public void expectEnd() throws MalformedMessage {
-        if (bytes.hasRemaining() || !tail.isEmpty()) {
-            throw new MalformedMessage(bytes.remaining() + (long) tail.size() + " bytes too many");
+        if (left() > 0 || !tail.isEmpty()) {
+            throw new MalformedMessage(left() + tail.size() + " bytes too many");
         }
     }
 

@@ -14,6 +14,7 @@ import dev.kv.router.Request;
 import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -89,7 +90,7 @@ final class CodecTest {
     }
 
     private static Received received(byte[] bytes) {
-        return Received.lasting(ByteBuffer.wrap(bytes), Bytes.EMPTY);
+        return Received.lasting(List.of(ByteBuffer.wrap(bytes)), Bytes.EMPTY);
     }
 
     private static RequestCodec.Asked decoded(byte[] body) throws MalformedMessage {
@@ -176,7 +177,7 @@ final class CodecTest {
                 if (message.tailBytes() > 0) {
                     byte[] all = bytes(message);
                     Received apart = Received.lasting(
-                            ByteBuffer.wrap(all, 0, all.length - size).slice(), Bytes.owning(bytes));
+                            List.of(ByteBuffer.wrap(all, 0, all.length - size).slice()), Bytes.owning(bytes));
                     assertThat(ReplyCodec.decode(apart, "foo@h"))
                             .isEqualTo(new Reply.Many(List.of(Reply.ABSENT, value)));
                 }
@@ -222,6 +223,38 @@ final class CodecTest {
                 .containsOnly(message);
         Arrays.fill(message, (byte) 0);
         assertThat(copied).isEqualTo(sent);
+    }
+
+    /** A long message is received in several arrays, which end anywhere. */
+    @Test
+    void aMessageInPartsIsReadLikeAWholeOne() throws Exception {
+        PackedList.Builder many = new PackedList.Builder();
+        for (int i = 0; i < 5_000; i++) {
+            many.add(Bytes.of("v" + i));
+        }
+        List<Reply> replies = new ArrayList<>(REPLIES);
+        replies.add(new Reply.Page(7, many.build()));
+        for (Reply sent : replies) {
+            byte[] message = bytes(ReplyCodec.encode(sent));
+            for (int part : List.of(1, 2, 3, 5, 7, 1000)) {
+                assertThat(ReplyCodec.decode(parts(message, part), "foo@h")).isEqualTo(sent);
+                assertThatThrownBy(() ->
+                                ReplyCodec.decode(parts(Arrays.copyOf(message, message.length - 1), part), "foo@h"))
+                        .isInstanceOf(MalformedMessage.class);
+                assertThatThrownBy(() ->
+                                ReplyCodec.decode(parts(Arrays.copyOf(message, message.length + 1), part), "foo@h"))
+                        .isInstanceOf(MalformedMessage.class);
+            }
+        }
+    }
+
+    private static Received parts(byte[] message, int bytes) {
+        List<ByteBuffer> parts = new ArrayList<>();
+        for (int from = 0; from == 0 || from < message.length; from += bytes) {
+            parts.add(ByteBuffer.wrap(message, from, Math.min(bytes, message.length - from))
+                    .slice());
+        }
+        return Received.lasting(parts, Bytes.EMPTY);
     }
 
     @Test
