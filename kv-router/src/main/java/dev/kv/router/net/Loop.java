@@ -29,6 +29,7 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * connection ends the loop. {@link SocketProcessor} reads and writes.
  */
 public final class Loop extends SocketProcessor implements CommandThread {
+    private final String threadName;
     private final ExecutorService executor;
     private final ScheduledExecutorService timer;
     private final Executor largeWork;
@@ -46,11 +47,13 @@ public final class Loop extends SocketProcessor implements CommandThread {
 
     private Loop(
             AtomicReference<Loop> self,
+            String threadName,
             ExecutorService executor,
             ScheduledExecutorService timer,
             Duration turnsMax,
             Executor largeWork) {
         super(executor);
+        this.threadName = threadName;
         this.executor = executor;
         this.timer = timer;
         this.largeWork = largeWork;
@@ -63,7 +66,13 @@ public final class Loop extends SocketProcessor implements CommandThread {
         AtomicReference<Loop> self = new AtomicReference<>();
         // MINA ends the processor's run when its last session closes and starts it anew: one thread keeps it the same
         // thread.
-        return new Loop(self, oneThread(task -> new LoopThread(task, threadName, self)), timer, turnsMax, largeWork);
+        return new Loop(
+                self,
+                threadName,
+                oneThread(task -> new LoopThread(task, threadName, self)),
+                timer,
+                turnsMax,
+                largeWork);
     }
 
     /** Drops tasks that are given to a closed loop: its connections are closed. */
@@ -168,6 +177,11 @@ public final class Loop extends SocketProcessor implements CommandThread {
 
     @Override
     protected int select(long timeout) throws Exception {
+        // MINA renames the thread each time that it starts the processor.
+        Thread thread = Thread.currentThread();
+        if (!thread.getName().equals(threadName)) {
+            thread.setName(threadName);
+        }
         boolean mayWait =
                 !selectAgain && tasks.isEmpty() && deferred.isEmpty() && unflushed.isEmpty() && inTurns.isEmpty();
         selectAgain = false;

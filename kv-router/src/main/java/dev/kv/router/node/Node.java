@@ -149,7 +149,11 @@ public final class Node {
         PeerDoor peerDoor = openPeerDoor(loops, peerSettings, routing);
         started("nodes", peerDoor::stop);
         state.metrics()
-                .add("nodes", List.of(new Gauge("links", Unit.COUNT, "Open links from other nodes.", peerDoor::links)));
+                .add(
+                        "nodes",
+                        List.of(
+                                new Gauge("links in", Unit.COUNT, "Open links from other nodes.", peerDoor::links),
+                                new Gauge("links out", Unit.COUNT, "Open links to other nodes.", peers::links)));
         state.peersAt(peerDoor.address());
         membership.ifPresent(others -> {
             state.turnTo("reading ZooKeeper");

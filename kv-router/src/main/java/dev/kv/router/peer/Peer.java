@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,6 +49,7 @@ final class Peer {
     private final Loop loop;
     private final Connector connector;
     private final ThreadFactory lookUps;
+    private final AtomicInteger links;
     private final Report failures = new Report(LOG, REPORT_INTERVAL);
     private State state = new State.Idle();
 
@@ -77,7 +79,16 @@ final class Peer {
          * @param untilNanos the time before which no attempt begins, by {@link System#nanoTime}
          */
         record BackingOff(Attempt failed, boolean isLookingUp, Duration pause, long untilNanos, String why)
-                implements State {}
+                implements State {
+            /** Why a request fails now, so long before the next attempt: the last one may have taken longer than the request did. */
+            String why(long leftNanos) {
+                Duration ago = pause.minusNanos(leftNanos);
+                return why + ", " + text(ago) + " ago; "
+                        + (isLookingUp
+                                ? "its host is still being looked up"
+                                : "the next attempt can begin in " + text(Duration.ofNanos(leftNanos)));
+            }
+        }
     }
 
     /** One attempt to open a link, and the requests that wait for it. */
@@ -122,9 +133,17 @@ final class Peer {
 
     /**
      * @param lookUps makes the threads that look up the host of the node
+     * @param links counts the links that both nodes have proved themselves on
      */
-    Peer(RoutingTable.Node node, PeerSettings settings, Loop loop, Connector connector, ThreadFactory lookUps) {
+    Peer(
+            RoutingTable.Node node,
+            PeerSettings settings,
+            Loop loop,
+            Connector connector,
+            ThreadFactory lookUps,
+            AtomicInteger links) {
         this.lookUps = lookUps;
+        this.links = links;
         this.node = node;
         this.settings = settings;
         this.loop = loop;
@@ -149,8 +168,9 @@ final class Peer {
             case State.Proving(Attempt attempt, OutLink _) -> attempt.add(pending);
             case State.Idle _ -> begin(Duration.ZERO).add(pending);
             case State.BackingOff off -> {
-                if (off.isLookingUp() || System.nanoTime() - off.untilNanos() < 0) {
-                    pending.unreachable(off.why());
+                long leftNanos = off.untilNanos() - System.nanoTime();
+                if (off.isLookingUp() || leftNanos > 0) {
+                    pending.unreachable(off.why(leftNanos));
                 } else {
                     begin(off.pause()).add(pending);
                 }
@@ -245,6 +265,7 @@ final class Peer {
 
     /** Both nodes have proved themselves. */
     void proven(OutLink by) {
+        links.incrementAndGet();
         if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == by) {
             state = new State.Ready(link);
             LOG.info("connected to {} at {}", name(), link.remote());
@@ -275,6 +296,9 @@ final class Peer {
 
     /** The link is closed. */
     void closed(OutLink closed) {
+        if (closed.isTrusted()) {
+            links.decrementAndGet();
+        }
         if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == closed) {
             failed(attempt, "closed the connection before it was set up");
         } else {

@@ -14,12 +14,14 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 
 /** The other nodes. Each I/O loop has its own links to them, so that a request and its reply stay on one thread. */
 public final class Peers implements Router.Nodes, AutoCloseable {
     private final Loops loops;
     private final Map<Loop, OfLoop> ofLoops = new HashMap<>();
+    private final AtomicInteger links = new AtomicInteger();
 
     public Peers(Loops loops, PeerSettings settings) {
         this(loops, settings, Thread.ofPlatform().daemon().factory());
@@ -31,7 +33,7 @@ public final class Peers implements Router.Nodes, AutoCloseable {
     Peers(Loops loops, PeerSettings settings, ThreadFactory lookUps) {
         this.loops = loops;
         for (Loop loop : loops.all()) {
-            ofLoops.put(loop, new OfLoop(loop, new Connector(loop, settings.timeout()), settings, lookUps));
+            ofLoops.put(loop, new OfLoop(loop, new Connector(loop, settings.timeout()), settings, lookUps, links));
         }
     }
 
@@ -52,6 +54,11 @@ public final class Peers implements Router.Nodes, AutoCloseable {
             }
         });
         return reply;
+    }
+
+    /** How many links to other nodes take requests, or wait for their last replies. Any thread. */
+    public int links() {
+        return links.get();
     }
 
     /** The address of the node has changed. Any thread. */
@@ -83,13 +90,14 @@ public final class Peers implements Router.Nodes, AutoCloseable {
             Connector connector,
             PeerSettings settings,
             ThreadFactory lookUps,
+            AtomicInteger links,
             Map<RoutingTable.Node, Peer> peers) {
-        OfLoop(Loop loop, Connector connector, PeerSettings settings, ThreadFactory lookUps) {
-            this(loop, connector, settings, lookUps, new HashMap<>());
+        OfLoop(Loop loop, Connector connector, PeerSettings settings, ThreadFactory lookUps, AtomicInteger links) {
+            this(loop, connector, settings, lookUps, links, new HashMap<>());
         }
 
         Peer peer(RoutingTable.Node node) {
-            return peers.computeIfAbsent(node, unknown -> new Peer(unknown, settings, loop, connector, lookUps));
+            return peers.computeIfAbsent(node, unknown -> new Peer(unknown, settings, loop, connector, lookUps, links));
         }
 
         void keep(Set<RoutingTable.Node> named) {

@@ -107,6 +107,11 @@ final class Host implements AutoCloseable {
         return door.links();
     }
 
+    /** How many links this node has to others. */
+    int linksOut() {
+        return peers.links();
+    }
+
     /** How much of the memory for long messages is taken. */
     long roomTaken() {
         return room.takenBytes();

@@ -8,6 +8,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -118,12 +119,17 @@ class UnreachableNodesTest extends ThreeHosts {
     }
 
     @Test
-    void anotherCookieIsRefused() {
+    void anotherCookieIsRefused() throws Exception {
         bar.cookie = Bytes.of("another cookie, not theirs");
         startAll(HALVES, HALVES, HALVES);
 
         assertThat(failed(foo.ask(create("nuts")), Word.UNREACHABLE).message())
                 .contains("bar@h", "has another cookie (kv.router.cookie-file)");
+        // A request that makes no attempt of its own tells when the last one failed, and when the next one may begin.
+        Await.until(() -> failed(foo.ask(create("nuts")), Word.UNREACHABLE)
+                .message()
+                .matches("bar@h at .* has another cookie \\(kv.router.cookie-file\\), [0-9.]+ s ago;"
+                        + " the next attempt can begin in [0-9.]+ s; the request was not run"));
         assertThat(foo.ask(create("apples"))).isEqualTo(Reply.OK);
     }
 
