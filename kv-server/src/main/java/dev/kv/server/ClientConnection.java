@@ -38,6 +38,9 @@ final class ClientConnection extends AnsweringConnection {
     private static final String NO_MEMORY_TO_READ =
             "this node has no memory left for unfinished requests (kv.server.buffer-max); try again later";
 
+    /** A shorter request is not charged while it waits for its reply: {@code kv.server.replies-max} bounds their number. */
+    private static final int CHARGED_MIN_BYTES = 16 * 1024;
+
     private final OpenDoor door;
     private final ServerSettings settings;
     private final Store store;
@@ -50,8 +53,8 @@ final class ClientConnection extends AnsweringConnection {
     /** Bytes that are charged to the budget for the request that arrives. */
     private long requestChargedBytes;
 
-    /** Bytes that are charged to the budget for requests for several buckets, until their replies are there. */
-    private long eachChargedBytes;
+    /** Bytes that are charged to the budget for requests that wait for their replies. */
+    private long waitingBytes;
 
     /** Whether further input is ignored. */
     private boolean deaf;
@@ -82,7 +85,7 @@ final class ClientConnection extends AnsweringConnection {
 
     @Override
     protected boolean mayRead() {
-        return !isAsking && super.mayRead();
+        return !isAsking && waitingBytes < settings.requestsMaxBytes() && super.mayRead();
     }
 
     /** Takes a request of either protocol, or a part of one. The first byte of each request tells its protocol. */
@@ -153,14 +156,28 @@ final class ClientConnection extends AnsweringConnection {
         if (!budget().take(bytes)) {
             return false;
         }
-        eachChargedBytes += bytes;
+        waitingBytes += bytes;
         return true;
     }
 
+    /** Charges a request until its reply is there, if that takes a while. While much is charged, the client is not read. */
+    private void chargeWhileWaiting(long bytes, CompletableFuture<Reply> reply) {
+        if (bytes < CHARGED_MIN_BYTES || reply.isDone()) {
+            return;
+        }
+        giveCharge();
+        budget().charge(bytes);
+        waitingBytes += bytes;
+        var _ = reply.whenComplete((_, _) -> {
+            giveWaiting(bytes);
+            readOn();
+        });
+    }
+
     /** On the loop, where replies come. */
-    private void giveEach(long bytes) {
+    private void giveWaiting(long bytes) {
         if (!isClosed()) {
-            eachChargedBytes -= bytes;
+            waitingBytes -= bytes;
             budget().give(bytes);
         }
     }
@@ -235,12 +252,11 @@ final class ClientConnection extends AnsweringConnection {
 
     private void runLine(Command command) {
         try {
-            settle(
-                    command.isRead(),
-                    Protocol.LINE,
-                    () -> text(command),
-                    store.run(command).toCompletableFuture(),
-                    LineReply::of);
+            CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
+            settle(command.isRead(), Protocol.LINE, () -> text(command), reply, LineReply::of);
+            if (command instanceof Command.Put put) {
+                chargeWhileWaiting(put.value().size(), reply);
+            }
         } catch (Throwable fault) {
             fault(text(command), fault);
         }
@@ -298,6 +314,7 @@ final class ClientConnection extends AnsweringConnection {
                         () -> text(command),
                         reply,
                         answer -> written(version3, one, List.of(answer)));
+                chargeWhileWaiting(request.heldBytes(), reply);
             }
         } catch (Throwable fault) {
             fault(text(command), fault);
@@ -318,7 +335,7 @@ final class ClientConnection extends AnsweringConnection {
                 loop().inTurns(() -> runNext(run, what));
             }
             // From here on settle charges what is left of the request, its replies: the commands are let go of.
-            CompletableFuture<Reply> replies = run.replies().whenComplete((_, _) -> giveEach(bytes));
+            CompletableFuture<Reply> replies = run.replies().whenComplete((_, _) -> giveWaiting(bytes));
             Predicate<Reply> counts = each.counts();
             settle(false, Protocol.RESP, what, replies, many -> {
                 RespWriter reply = new RespWriter(version3);
@@ -377,8 +394,8 @@ final class ClientConnection extends AnsweringConnection {
     protected void closed() {
         forgetReplies();
         forgetRequest();
-        budget().give(eachChargedBytes);
-        eachChargedBytes = 0;
+        budget().give(waitingBytes);
+        waitingBytes = 0;
         session.endTransaction();
         door.clients().remove(session);
     }

@@ -10,6 +10,8 @@ import dev.kv.router.net.Loop;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.SocketException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -275,6 +277,45 @@ final class RespLimitsTest {
                 leaving.reset();
                 Await.until("the door has 1 connections", () -> door.connections() == 1);
                 held.clear();
+            }
+        }
+    }
+
+    @Test
+    void aClientThatSendsLargeRequestsAheadIsHeldBackUntilTheyAreAnswered() throws Exception {
+        HeldStore store = new HeldStore();
+        String key = "k".repeat(MIB);
+        int requests = 20;
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.requestsMaxBytes = 4 * MIB;
+                    knobs.bufferMaxBytes = 32L * MIB;
+                    return knobs;
+                });
+                RespClient client = door.respClient();
+                RespClient other = door.respClient()) {
+            Thread sender = Thread.ofVirtual().start(() -> {
+                try {
+                    client.send(RespClient.request("HGET", "b", key).repeat(requests));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            for (int i = 0; i < requests; i++) {
+                HeldStore.Held next = store.next();
+                for (int turn = 0; turn < 20; turn++) {
+                    assertThat(other.say("PING")).isEqualTo("PONG");
+                }
+                // Four wait at a time: the one that is answered now, and three that have come since.
+                assertThat(store.waiting()).isLessThanOrEqualTo(3);
+                next.answer();
+                assertThat(client.reply()).hasSize(MIB + 2);
+            }
+            sender.join();
+            // All charges are given back.
+            for (int i = 0; i < 10; i++) {
+                client.send(RespClient.request("HGET", "b", "k".repeat(20 * MIB)));
+                store.next().answer();
+                assertThat(client.reply()).hasSize(20 * MIB + 2);
             }
         }
     }

@@ -47,6 +47,7 @@ final class ServerSettingsTest {
                         "kv.server.password",
                         "kv.server.port",
                         "kv.server.replies-max",
+                        "kv.server.requests-max",
                         "kv.server.unsent-max"));
         assertThat(ServerSettings.from(settings))
                 .isEqualTo(new ServerSettings(
@@ -57,6 +58,7 @@ final class ServerSettingsTest {
                         256,
                         Duration.ofMinutes(1),
                         1024,
+                        1L << 24,
                         1_048_576,
                         0,
                         1L << 34,
@@ -96,6 +98,7 @@ final class ServerSettingsTest {
         "connections-max, -1",
         "connections-max, many",
         "replies-max, 0",
+        "requests-max, 0",
         "unsent-max, 0",
         "buffer-max, 4095KiB",
     })

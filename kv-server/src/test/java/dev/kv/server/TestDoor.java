@@ -68,6 +68,7 @@ final class TestDoor implements AutoCloseable {
         int loginsMax = 16;
         Duration loginTimeout = Duration.ofMinutes(1);
         int repliesMax = 1024;
+        long requestsMaxBytes = 16 * 1024 * 1024;
         long unsentMaxBytes = 1024 * 1024;
         long bufferMaxBytes = 256 * 1024 * 1024;
         long heldMaxBytes = 1L << 30;
@@ -84,6 +85,7 @@ final class TestDoor implements AutoCloseable {
                     loginsMax,
                     loginTimeout,
                     repliesMax,
+                    requestsMaxBytes,
                     unsentMaxBytes,
                     bufferMaxBytes,
                     heldMaxBytes,
