@@ -120,7 +120,7 @@ class StorageTest {
     }
 
     @Test
-    void isThereAgainAfterARestart() throws Exception {
+    void bucketsSurviveARestart() throws Exception {
         create("empty");
         create("shopping");
         put("shopping", "milk", "1");
@@ -169,7 +169,7 @@ class StorageTest {
     }
 
     @Test
-    void aBucketThatIsNotKeptGoesWithItsLastKey() throws Exception {
+    void aBucketThatIsNotKeptIsRemovedWithItsLastKey() throws Exception {
         storage.buckets().edit(Bytes.of("b"), bucket -> {
             bucket.set(Bytes.of("k"), Bytes.of("v"));
             return Reply.OK;
@@ -212,7 +212,7 @@ class StorageTest {
 
     /** They go to the disk as a whole, however little of them has changed. */
     @Test
-    void largePiecesAreForWhatIsWrittenWhileMuchIs() {
+    void segmentsAreClearedInLargePiecesOnlyUnderHeavyWrites() {
         create("b");
         DataFolder.await(() -> {
             put("b", "k", "x".repeat(100_000));
@@ -253,7 +253,7 @@ class StorageTest {
 
     /** Scenario 3: about 262 000 buckets ended the published registry and all its data. */
     @Test
-    void threeHundredThousandBucketsDoNotEndIt() throws Exception {
+    void threeHundredThousandBucketsAreStored() throws Exception {
         for (int i = 0; i < 300_000; i++) {
             assertOk(create("bucket-" + i));
         }
@@ -292,7 +292,7 @@ class StorageTest {
     }
 
     @Test
-    void whatDoesNotFitIsRefusedUntilDeletesMakeRoom() throws Exception {
+    void writesAboveMaxBytesAreRefusedUntilDeletesFreeSpace() throws Exception {
         long max = Layout.recordCost(1) + 2 * Layout.fieldCost(1, 1, 103);
         reopen(EACH_SECOND, max);
         String value = "v".repeat(103);

@@ -83,7 +83,7 @@ final class CommandsTest {
     }
 
     @Test
-    void whatNeedsABucketMakesOneThatVanishesWithItsLastKey() {
+    void writesMakeABucketThatIsRemovedWithItsLastKey() {
         assertThat(set("a", "1", "b", "2", "a", "3")).isEqualTo(amount(2));
         assertThat(run(new Command.Get(B, Bytes.of("a")))).isEqualTo(new Reply.Value(Bytes.of("3")));
         assertThat(run(new Command.DeleteAll(B, words("a", "b", "c", "a")))).isEqualTo(amount(2));
@@ -134,7 +134,7 @@ final class CommandsTest {
     }
 
     @Test
-    void whatFindsNoRoomChangesNothing() throws Exception {
+    void aChangeAboveMaxBytesChangesNothing() throws Exception {
         OpenStorage small = open("small", 500);
         small.run(new Command.SetAll(B, words("a", "1"), false));
         String before = Metrics.texts(small.metrics()).get("bytes");
@@ -159,7 +159,7 @@ final class CommandsTest {
     }
 
     @Test
-    void whatIsTooLargeForAReplyChangesNothing() {
+    void aBatchWhoseReplyIsTooLargeChangesNothing() {
         set("large", "v".repeat(REPLY_MAX_BYTES - 1000), "other", "v".repeat(2000));
         Reply tooLarge = new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE);
 
@@ -176,7 +176,7 @@ final class CommandsTest {
     }
 
     @Test
-    void pagesTellEachKeyOnceAndThoseThatStayWhileOthersComeAndGo() {
+    void pagesShowEachKeyOnceAlsoWhileOthersAreWritten() {
         for (int i = 0; i < 1000; i++) {
             set("stays" + i, "" + i, "goes" + i, "");
         }
@@ -201,7 +201,7 @@ final class CommandsTest {
     }
 
     @Test
-    void behindAllPositionsIsNothing() {
+    void aPageBehindTheLastPositionIsEmpty() {
         for (int i = 0; i < 100; i++) {
             set("k" + i, "v");
         }
@@ -214,7 +214,7 @@ final class CommandsTest {
     }
 
     @Test
-    void samplesAreOfTheBucketAndEveryKeyHasItsChance() {
+    void samplesAreKeysOfTheBucketWithEqualProbability() {
         for (int i = 0; i < 200; i++) {
             set("k" + i, "v" + i);
         }
@@ -234,7 +234,7 @@ final class CommandsTest {
     }
 
     @Test
-    void samplesInABatchAreOfWhatItHasMadeOfTheBucket() {
+    void samplesInABatchSeeItsChanges() {
         for (int i = 0; i < 100; i++) {
             set("k" + i, "v");
         }
@@ -271,7 +271,7 @@ final class CommandsTest {
     }
 
     @Test
-    void renamingDropsWhatWasThereAndTakesTheFlagAlong() {
+    void aRenameDropsTheTargetAndKeepsTheFlag() {
         Bytes other = Bytes.of("other");
         set("a", "1");
         run(new Command.Create(B));
@@ -297,7 +297,7 @@ final class CommandsTest {
     }
 
     @Test
-    void onlyBucketsWithKeysAreTold() {
+    void namesAndCountsAreOfBucketsWithKeys() {
         for (int i = 0; i < 300; i++) {
             run(new Command.SetAll(Bytes.of("full" + i), words("a", "1"), false));
             run(new Command.Create(Bytes.of("empty" + i)));

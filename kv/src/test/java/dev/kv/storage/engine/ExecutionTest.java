@@ -315,7 +315,7 @@ class ExecutionTest {
     }
 
     @Test
-    void aChangeOfManySegmentsIsThereAsAWholeWhileOthersWrite() throws Exception {
+    void aLargeChangeIsAppliedAsAWholeWhileOthersWrite() throws Exception {
         OpenStorage storage = open(SHORT);
         Bytes bucket = Bytes.of("b");
         List<Bytes> pairs = new ArrayList<>();
@@ -352,7 +352,7 @@ class ExecutionTest {
     }
 
     @Test
-    void whoCallsFromACommandThreadIsAnsweredThere() throws Exception {
+    void aCallFromACommandThreadIsAnsweredThere() throws Exception {
         OpenStorage storage =
                 open(new Execution.Limits(SHORT, 1, 10, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
         List<CompletableFuture<Reply>> replies = new ArrayList<>();
@@ -503,7 +503,7 @@ class ExecutionTest {
     }
 
     @Test
-    void whatIsMoreThanMayWaitIsAnsweredWithAnError() throws Exception {
+    void commandsBeyondTheBoundsOfWaitingAreRefused() throws Exception {
         OpenStorage storage =
                 open(new Execution.Limits(SHORT, 1, 1, 2, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
         Bytes busy = Bytes.of("busy");

@@ -79,7 +79,7 @@ class HeldFieldTest {
     }
 
     @Test
-    void itStaysReadableWhenItIsDeletedAndItsFileRemoved() throws Exception {
+    void aHeldValueStaysReadableWhenItsFileIsRemoved() throws Exception {
         DataFolder.put(storage, "b", "key", LARGE);
         Held held = held("key");
         Path file = folder.files(".log").getFirst();
@@ -118,7 +118,7 @@ class HeldFieldTest {
     }
 
     @Test
-    void aValueThatIsNotTheOneThatWasWrittenIsFoundOutBeforeItIsUsed() throws Exception {
+    void aDamagedHeldValueIsNoticedBeforeItIsSent() throws Exception {
         DataFolder.put(storage, "b", "key", LARGE);
         DataFolder.flip(folder.files(".log").getFirst(), LARGE.length() / 2);
 
@@ -131,7 +131,7 @@ class HeldFieldTest {
     }
 
     @Test
-    void severalAreHeldAtOnce() {
+    void severalValuesAreHeldAtOnce() {
         DataFolder.put(storage, "b", "one", LARGE);
         DataFolder.put(storage, "b", "two", "2");
         List<Command> commands = List.of(new Command.Get(B, Bytes.of("one")), new Command.Get(B, Bytes.of("two")));
@@ -146,7 +146,7 @@ class HeldFieldTest {
     }
 
     @Test
-    void aCommandThatFailsHoldsNothing() throws Exception {
+    void aFailedCommandReleasesItsHeldValues() throws Exception {
         DataFolder.put(storage, "b", "key", LARGE);
         Reply tooLarge =
                 run(new Command.GetAll(B, List.of(Bytes.of("key"), Bytes.of("key"), Bytes.of("key"), Bytes.of("key"))));

@@ -183,7 +183,7 @@ class LimitsTest {
     }
 
     @Test
-    void aThreadThatIsInterruptedGetsAReplyAndHarmsNobody() throws Exception {
+    void anInterruptedThreadGetsAReplyAndAffectsNoOther() throws Exception {
         run(new Command.Create(Bytes.of("b")));
         for (int i = 0; i < 40; i++) {
             Thread.currentThread().interrupt();
@@ -248,7 +248,7 @@ class LimitsTest {
     }
 
     @Test
-    void whatANewerReleaseWroteIsRefusedAndLeft() throws Exception {
+    void filesOfANewerReleaseAreRefusedAndUnchanged() throws Exception {
         run(new Command.Create(Bytes.of("b")));
         put(Bytes.of("b"), Bytes.of("key"), Bytes.of("value"));
         close();

@@ -151,7 +151,7 @@ class ListingTest {
 
     /** As after a compaction that could not read what it had written. */
     @Test
-    void aNumberThatStandsTwiceIsRead() throws Exception {
+    void aSegmentNumberThatIsListedTwiceIsRead() throws Exception {
         put("a", "one", "1");
         put("a", "two", "1");
         seal();

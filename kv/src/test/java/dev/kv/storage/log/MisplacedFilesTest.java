@@ -133,13 +133,13 @@ class MisplacedFilesTest {
     }
 
     @Test
-    void aFileThatIsNotTheOneThatWasWrittenIsRefusedOrHarmsNobody() throws Exception {
+    void aMisplacedFileIsRefusedOrIgnored() throws Exception {
         run(new Random().nextLong(), 2, 60);
     }
 
     @Test
     @Tag("soak")
-    void aFileThatIsNotTheOneThatWasWrittenIsRefusedOrHarmsNobodyForMinutes() throws Exception {
+    void aMisplacedFileIsRefusedOrIgnoredForMinutes() throws Exception {
         run(new Random().nextLong(), 20, 150);
     }
 
@@ -323,7 +323,7 @@ class MisplacedFilesTest {
 
     /** Killed after the segments lost the wrong names, and before they all had the right ones. */
     @Test
-    void aRepairThatBreaksOffWhileNamesAreGivenIsGoneOnWith() throws Exception {
+    void aRepairThatEndsDuringRenamesIsCompletedByTheNextOne() throws Exception {
         DataFolder data = several();
         Map<String, Map<String, String>> content = data.content();
         for (Path segment : data.files(".log").subList(0, 2)) {
@@ -337,7 +337,7 @@ class MisplacedFilesTest {
     }
 
     @Test
-    void aSegmentUnderTheNameOfAnotherOneThatIsThereIsNotTakenForAnything() throws Exception {
+    void aSegmentWithTheNameOfAnExistingOneIsIgnored() throws Exception {
         DataFolder data = several();
         List<Path> segments = data.files(".log");
         Files.copy(segments.get(1), segments.get(0), StandardCopyOption.REPLACE_EXISTING);
@@ -347,7 +347,7 @@ class MisplacedFilesTest {
     }
 
     @Test
-    void whatCompactionLeftHalfWayIsRemoved() throws Exception {
+    void unfinishedFilesOfCompactionAreRemoved() throws Exception {
         DataFolder data = several();
         Map<String, Map<String, String>> content = data.content();
         Path last = data.files(".log").getLast();
@@ -377,7 +377,7 @@ class MisplacedFilesTest {
      * has its file, and no header.
      */
     @Test
-    void whatIsBehindTheEndThatTheListSaysAndWhatHasNoHeaderDoesNotCount() throws Exception {
+    void bytesBehindTheListedEndAndSegmentsWithoutHeaderAreIgnored() throws Exception {
         DataFolder data = several();
         Map<String, Map<String, String>> content = data.content();
         Path last = data.files(".log").getLast();
@@ -417,7 +417,7 @@ class MisplacedFilesTest {
 
     /** Copies of one folder go their own ways under one id, but a header is not that of another segment of the same name. */
     @Test
-    void aRestoredFolderKnowsItsOwnFilesFromThoseOfTheOneBefore() throws Exception {
+    void aRestoredFolderRefusesFilesOfThePreviousFolder() throws Exception {
         DataFolder data = several();
         data.backup(site.resolve("backup"));
         DataFolder restored = new DataFolder(site.resolve("restored"));

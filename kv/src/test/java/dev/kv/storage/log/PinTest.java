@@ -141,7 +141,7 @@ class PinTest {
     }
 
     @Test
-    void aSlowExportHoldsUpNobodyAndReadsWhatWasThere() throws Exception {
+    void aSlowExportBlocksNobodyAndReadsOneMoment() throws Exception {
         CompletableFuture<byte[]> export = exportWhileReplaced(Duration.ofHours(1));
         fill("third");
         storage.compact();
@@ -171,7 +171,7 @@ class PinTest {
     }
 
     @Test
-    void whatIsBroughtToSafetyStaysReadableWhereItWas() throws Exception {
+    void rescuedRecordsStayReadableAtTheirOldLocations() throws Exception {
         // Only what is full, or could not be written, is ever forced onto the disk.
         open(Duration.ofHours(1), Optional.empty());
         fill("first");
@@ -219,7 +219,7 @@ class PinTest {
     }
 
     @Test
-    void aBackupTakesInWhatIsReplacedMeanwhile() throws Exception {
+    void aBackupContainsSegmentsThatCompactionReplacesMeanwhile() throws Exception {
         open(Duration.ofHours(1));
         fillFirst();
         seal();

@@ -139,7 +139,7 @@ class RescueTest {
 
     @ParameterizedTest(name = "after {0} changes")
     @ValueSource(ints = {20, 100_000})
-    void whatAPageDoesNotTakeIsRefusedAndAllElseIsThere(int before) throws Exception {
+    void aWriteToABadPageIsRefusedAndAllElseIsKept(int before) throws Exception {
         changeOften(before);
         for (int round = 0; round < 30; round++) {
             // Few: the disk may fail again before what the last rescue has left is synced.
@@ -168,7 +168,7 @@ class RescueTest {
     }
 
     @Test
-    void whatCannotBeReadIsLeftAsItIs() throws Exception {
+    void anUnreadableSegmentIsLeftUnchanged() throws Exception {
         DataFolder.create(storage, "b");
         for (int i = 0; i < 100; i++) {
             DataFolder.put(storage, "b", "key-" + i % 50, "x".repeat(5_000));

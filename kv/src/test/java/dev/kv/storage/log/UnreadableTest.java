@@ -105,7 +105,7 @@ class UnreadableTest {
     }
 
     @Test
-    void whatADroppedBucketHadThereHoldsUpNeitherCompactionNorHints() throws Exception {
+    void unreadableEntriesOfADroppedBucketBlockNeitherCompactionNorHints() throws Exception {
         assertThat(state()).isEqualTo("ok");
         compileCounting();
         Segment unreadable = filled("unreadable");
@@ -126,7 +126,7 @@ class UnreadableTest {
     }
 
     @Test
-    void aBucketThatWasDroppedStaysGoneWhenWhatItHadThereCannotBeRead() throws Exception {
+    void aDroppedBucketStaysDroppedWhenItsSegmentCannotBeRead() throws Exception {
         // Not made by CREATE: then its record, in the first page, could be counted.
         for (int i = 0; i < 100; i++) {
             List<Bytes> pair = List.of(Bytes.of("key-" + i), Bytes.of("x".repeat(5_000)));
@@ -153,7 +153,7 @@ class UnreadableTest {
     }
 
     @Test
-    void aDamagedValueThatAClientReadStandsInTheState() throws Exception {
+    void theStateNamesADamagedValueThatAClientRead() throws Exception {
         DataFolder.create(storage, "a");
         DataFolder.put(storage, "a", "key", "a-value-of-it");
         Segment segment = storage.log().segments().live().getLast();
@@ -168,7 +168,7 @@ class UnreadableTest {
     }
 
     @Test
-    void aFileThatCannotBeRemovedHoldsUpNoCompaction() throws Exception {
+    void aFileThatCannotBeRemovedDoesNotBlockCompaction() throws Exception {
         Segment stuck = filled("stuck");
         Segment other = filled("other");
         DataFolder.await(stuck::hasHint);
@@ -185,7 +185,7 @@ class UnreadableTest {
     }
 
     @Test
-    void whatADroppedBucketHadThereHoldsUpNoRescue() throws Exception {
+    void unreadableEntriesOfADroppedBucketDoNotBlockARescue() throws Exception {
         Segment unreadable = filled("unreadable");
         DataFolder.create(storage, "steady");
         cutOff(unreadable, PAGE_BYTES);
@@ -205,7 +205,7 @@ class UnreadableTest {
     }
 
     @Test
-    void aHintThatCannotBeWrittenHoldsUpNoOther() throws Exception {
+    void aHintThatCannotBeWrittenDoesNotBlockOthers() throws Exception {
         Path obstacle = Files.createDirectories(data.resolve("0000000000000001-0.hint/obstacle"));
 
         Segment first = filled("first");
@@ -219,7 +219,7 @@ class UnreadableTest {
     }
 
     @Test
-    void aSegmentThatCannotBeRewrittenHoldsUpNoOther() throws Exception {
+    void aSegmentThatCannotBeRewrittenDoesNotBlockOthers() throws Exception {
         Segment first = filled("first");
         Segment second = filled("second");
         Path obstacle = Files.createDirectories(data.resolve("0000000000000001-1.log/obstacle"));

@@ -367,7 +367,7 @@ class CompactionTest {
 
     /** Else both are gone: the new one with what was never forced onto the disk, the old one with its segment. */
     @Test
-    void noValueGoesBeforeTheOneThatTookItsPlaceIsOnTheDisk() throws Exception {
+    void compactionRemovesAValueAfterItsReplacementIsOnTheDisk() throws Exception {
         storage.stop(Duration.ZERO);
         // Only what is full, or has to be, is ever forced onto the disk.
         storage = OpenStorage.open(
@@ -399,7 +399,7 @@ class CompactionTest {
     }
 
     @Test
-    void aFileThatCannotBeRemovedHoldsUpNothingAndDoesNotCount() throws Exception {
+    void aFileThatCannotBeRemovedBlocksNothingAndIsIgnored() throws Exception {
         put("bucket-0", "key-1", "1");
         put("bucket-0", "key-2", "1");
         reopen(data);
@@ -438,7 +438,7 @@ class CompactionTest {
     }
 
     @Test
-    void whatIsNeededStaysBehindADamagedLengthOfWhatIsNot() throws Exception {
+    void liveEntriesBehindADamagedDeadOneAreKept() throws Exception {
         put("bucket-0", "key-0", "\0".repeat(1000));
         for (int k = 1; k < KEYS; k++) {
             put("bucket-0", "key-" + k, "x".repeat(100_000));
@@ -465,7 +465,7 @@ class CompactionTest {
     }
 
     @Test
-    void whatIsAtRestTakesAtMostTwiceWhatIsNeeded() throws Exception {
+    void aLogAtRestTakesAtMostTwiceItsLiveBytes() throws Exception {
         Random random = new Random(3);
         for (int i = 0; i < 60_000; i++) {
             put("bucket-0", "key-" + random.nextInt(8_000), i + "x".repeat(random.nextInt(2_000)));

@@ -62,7 +62,7 @@ class BackupTest {
     }
 
     @Test
-    void aBackupIsRestoredToWhatWasThere() throws Exception {
+    void aRestoredBackupEqualsTheDataFolder() throws Exception {
         data.open(storage -> {
             DataFolder.put(storage, "a", "two", "2");
             Copied copied = storage.backup(backup);
@@ -83,7 +83,7 @@ class BackupTest {
 
     /** It is known to be on the disk: a start may not take the loss of its end for what a power cut leaves. */
     @Test
-    void whatWasRestoredIsMissedWhenItIsNotThere() throws Exception {
+    void aRestoredFolderWhoseLastSegmentIsCutOffIsReported() throws Exception {
         data.backup(backup);
         StoredBackup.restore(backup, restored.path());
         Path last = restored.files(".log").getLast();
@@ -108,7 +108,7 @@ class BackupTest {
 
     /** What a process leaves that is killed: the last segment is longer than what was written, and its tail may be torn. */
     @Test
-    void whatACrashLeavesIsBackedUpAsTheNextStartWouldReadIt() throws Exception {
+    void afterACrashABackupEqualsWhatTheNextStartReads() throws Exception {
         DataFolder crashed = new DataFolder(site.resolve("crashed"));
         data.open(storage -> {
             DataFolder.put(storage, "a", "two", "2");
@@ -136,7 +136,7 @@ class BackupTest {
     }
 
     @Test
-    void theNextBackupCopiesWhatIsNewAlone() throws Exception {
+    void theNextBackupCopiesNewFilesOnly() throws Exception {
         data.open(storage -> {
             Copied first = storage.backup(backup);
             assertThat(first.kept()).isZero();
@@ -152,7 +152,7 @@ class BackupTest {
     }
 
     @Test
-    void whatIsNoLongerNeededGoesFromABackup() throws Exception {
+    void aBackupRemovesFilesThatNoBackupNeeds() throws Exception {
         data.open(storage -> {
             for (int i = 0; i < 40_000; i++) {
                 DataFolder.put(storage, "a", "key-" + i % 100, "value-" + i);
@@ -171,7 +171,7 @@ class BackupTest {
     }
 
     @Test
-    void aBackupThatWasNotCompletedLeavesTheOneBeforeIt() throws Exception {
+    void anIncompleteBackupLeavesThePreviousOne() throws Exception {
         Map<String, Map<String, String>> first = data.content();
         data.backup(backup);
         data.open(storage -> {
@@ -304,7 +304,7 @@ class BackupTest {
     }
 
     @Test
-    void nothingIsRestoredWhereSomethingIs() throws Exception {
+    void nothingIsRestoredIntoAFolderThatIsNotEmpty() throws Exception {
         data.backup(backup);
 
         assertThatThrownBy(() -> StoredBackup.restore(backup, data.path()))

@@ -72,7 +72,7 @@ class BucketStreamTest {
     }
 
     @Test
-    void aBucketIsTheSameAfterItsWay() throws Exception {
+    void anImportedBucketEqualsTheExportedOne() throws Exception {
         DataFolder.create(storage, "a");
         for (int i = 0; i < 5_000; i++) {
             DataFolder.put(storage, "a", "key-" + i, "value-" + i);
@@ -91,7 +91,7 @@ class BucketStreamTest {
     }
 
     @Test
-    void aBucketIsKeptAfterItsWayIfItWasBefore() throws Exception {
+    void anImportedBucketIsKeptIfTheExportedOneWas() throws Exception {
         DataFolder.create(storage, "kept and empty");
         storage.buckets().edit(Bytes.of("not kept"), bucket -> {
             bucket.set(Bytes.of("k"), Bytes.of("v"));
@@ -106,7 +106,7 @@ class BucketStreamTest {
     }
 
     @Test
-    void whatIsThereIsReplacedOnlyIfThatIsSaid() throws Exception {
+    void anImportReplacesABucketOnlyIfAsked() throws Exception {
         DataFolder.create(storage, "a");
         DataFolder.put(storage, "a", "k", "new");
         byte[] stream = exported("a");
@@ -124,7 +124,7 @@ class BucketStreamTest {
     }
 
     @Test
-    void aBucketThatIsNotThereIsNotExported() {
+    void aMissingBucketIsNotExported() {
         assertThatThrownBy(() -> exported("nothing"))
                 .isInstanceOf(OperatorError.class)
                 .hasMessage("there is no bucket nothing on this node: `kv route` tells where it would be");
@@ -150,7 +150,7 @@ class BucketStreamTest {
     }
 
     @Test
-    void aStreamThatIsNotWholeChangesNothing() throws Exception {
+    void anIncompleteStreamChangesNothing() throws Exception {
         DataFolder.create(storage, "a");
         DataFolder.put(storage, "a", "one", "1");
         DataFolder.put(storage, "a", "two", "2");
@@ -182,7 +182,7 @@ class BucketStreamTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"t", "a text", "a text that is longer than the head of a stream"})
-    void aTextIsNoStream(String text) throws Exception {
+    void aTextIsRefusedAsAStream(String text) throws Exception {
         byte[] bytes = text.getBytes(US_ASCII);
 
         assertThatThrownBy(() -> imported("a", false, bytes))
@@ -192,7 +192,7 @@ class BucketStreamTest {
 
     /** Such as the time at which a bucket or a key goes. */
     @Test
-    void whatANewerReleaseWroteIsRefused() throws Exception {
+    void streamsOfANewerReleaseAreRefused() throws Exception {
         DataFolder.create(storage, "a");
         DataFolder.put(storage, "a", "k", "v");
         byte[] stream = exported("a");
@@ -220,7 +220,7 @@ class BucketStreamTest {
     }
 
     @Test
-    void whatIsTooLargeForTheNodeChangesNothing() throws Exception {
+    void anImportAboveTheLimitsChangesNothing() throws Exception {
         DataFolder.create(storage, "a");
         DataFolder.put(storage, "a", "milk", "1");
         byte[] stream = exported("a");
@@ -246,7 +246,7 @@ class BucketStreamTest {
     }
 
     @Test
-    void anImportThatDoesNotFitLeavesWhatIsThere() throws Exception {
+    void anImportThatDoesNotFitChangesNothing() throws Exception {
         DataFolder.create(storage, "a");
         for (int i = 0; i < 5_000; i++) {
             DataFolder.put(storage, "a", "key-" + i, "value-" + i);
@@ -284,7 +284,7 @@ class BucketStreamTest {
 
     /** Looks at what is there, and what a process would leave that is killed, after every change that the import writes. */
     @Test
-    void anImportIsSeenAsAWholeOrNotAtAll() throws Exception {
+    void anImportBecomesVisibleAsAWhole() throws Exception {
         DataFolder.create(storage, "a");
         for (int i = 0; i < 20_000; i++) {
             DataFolder.put(storage, "a", "key-" + i, "value-" + i);

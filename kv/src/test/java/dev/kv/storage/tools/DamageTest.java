@@ -223,7 +223,7 @@ class DamageTest {
     }
 
     @Test
-    void aLogThatIsCutAtAnyByteBehindTheMarkEndsWithTheLastRecordThatIsWhole() throws Exception {
+    void aLogCutBehindTheMarkEndsWithTheLastCompleteRecord() throws Exception {
         long marked = states.firstKey();
         for (long cut = last.end(); cut >= marked && cut > last.end() - 200; cut--) {
             for (boolean isShort : new boolean[] {true, false}) {
@@ -254,7 +254,7 @@ class DamageTest {
     }
 
     @Test
-    void aLogThatIsCutBeforeTheMarkIsRefused() throws Exception {
+    void aLogCutBeforeTheMarkIsRefused() throws Exception {
         long marked = states.firstKey();
         for (long cut = marked - 1; cut >= 0 && cut > marked - 200; cut--) {
             Path image = image(written, "cut-" + cut);

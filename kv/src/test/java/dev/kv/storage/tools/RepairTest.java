@@ -83,7 +83,7 @@ class RepairTest {
     }
 
     @Test
-    void whatIsSoundIsLeftAsItIs() throws Exception {
+    void aRepairLeavesASoundFolderUnchanged() throws Exception {
         byte[] before = Files.readAllBytes(segment());
 
         assertThat(data.damages()).isEmpty();
@@ -94,7 +94,7 @@ class RepairTest {
     }
 
     @Test
-    void aDamagedValueTakesItsWholeChangeAndNothingElse() throws Exception {
+    void aDamagedValueCostsItsChangeAndNoOther() throws Exception {
         Path segment = segment();
         long value = find(segment, "the fourth");
         byte[] before = Files.readAllBytes(segment);
@@ -149,7 +149,7 @@ class RepairTest {
     /** The file is cut off behind its first page while it is read: as with a bad sector, no page behind that can be read. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
-    void whatCannotBeReadIsReportedAndSetAside(boolean isRepaired) throws Exception {
+    void unreadableRangesAreReportedAndSetAside(boolean isRepaired) throws Exception {
         DataFolder large = new DataFolder(site.resolve("large"));
         large.open(storage -> {
             DataFolder.create(storage, "a");
@@ -316,7 +316,7 @@ class RepairTest {
     }
 
     @Test
-    void whereThereAreNoBucketsNothingIsMade() {
+    void aRepairMakesNoDataFolder() {
         DataFolder nothing = new DataFolder(site.resolve("nothing"));
 
         assertThatThrownBy(nothing::repair)
@@ -327,7 +327,7 @@ class RepairTest {
 
     /** A crash of the host left a torn record behind the mark, and a segment after that; something damaged what is before. */
     @Test
-    void whatFollowsATornRecordDoesNotComeBackWithTheRepair() throws Exception {
+    void aRepairDoesNotReviveRecordsBehindATornOne() throws Exception {
         DataFolder crashed = new DataFolder(site.resolve("crashed"));
         data.open(storage -> {
             storage.backup(site.resolve("so that the mark is set"));
@@ -367,7 +367,7 @@ class RepairTest {
 
     /** Of the bucket that has the other name then nothing is lost but that. */
     @Test
-    void aBucketWhoseRenameIsDamagedHasItsOldNameAgain() throws Exception {
+    void aBucketWhoseRenameIsDamagedGetsItsOldNameBack() throws Exception {
         data.open(storage -> {
             storage.buckets().publisher().rename(Bytes.of("a"), Bytes.of("renamed"), (_, _) -> true);
             DataFolder.put(storage, "renamed", "six", "6");
@@ -385,7 +385,7 @@ class RepairTest {
     }
 
     @Test
-    void aBucketWhosePublicationIsDamagedIsToldAndGone() throws Exception {
+    void aBucketWhosePublishRecordIsDamagedIsReportedAndDropped() throws Exception {
         data.open(storage -> {
             Bucket hidden = storage.buckets().publisher().hidden(Bytes.of("imported"));
             storage.buckets().publisher().fill(hidden, bucket -> bucket.set(Bytes.of("k"), Bytes.of("v")));
@@ -435,7 +435,7 @@ class RepairTest {
     }
 
     @Test
-    void zerosBeforeSomethingElseAreOneDamage() throws Exception {
+    void zerosBeforeARecordAreOneDamage() throws Exception {
         DataFolder killed = killed(64 << 20);
         Path last = killed.files(".log").getLast();
         DataFolder.flip(last, (64 << 20) - 16);
@@ -452,7 +452,7 @@ class RepairTest {
 
     /** Each of many bytes looks like the beginning of a record with a name of a mebibyte. */
     @Test
-    void valuesThatLookLikeRecordsAreGoneThroughInATimeThatDependsOnTheirLengthAlone() throws Exception {
+    void valuesThatLookLikeRecordsAreSearchedInLinearTime() throws Exception {
         byte[] value = new byte[16 << 20];
         ByteBuffer numbers = ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN);
         for (int at = 0; at < value.length; at += 32) {

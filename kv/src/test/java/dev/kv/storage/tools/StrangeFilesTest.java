@@ -58,7 +58,7 @@ class StrangeFilesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"format", "lock", "mark", "segments", "reserve", ".log", ".hint"})
-    void aFileThatIsNoFileIsNamed(String name) throws Exception {
+    void anIrregularFileIsNamed(String name) throws Exception {
         Path file = file(name);
         List<Path> others = List.of(
                 site.resolve("fifo"),
@@ -80,7 +80,7 @@ class StrangeFilesTest {
     }
 
     @Test
-    void aBackupWithAFileThatIsNoFileIsRefused() throws Exception {
+    void aBackupWithAnIrregularFileIsRefused() throws Exception {
         Path backup = site.resolve("backup");
         data.backup(backup);
         Path log = DataFolder.files(backup, ".log").getLast();
@@ -102,7 +102,7 @@ class StrangeFilesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "x"})
-    void aRepairPutsNothingInThePlaceOfASegmentThatIsThere(String prefix) throws Exception {
+    void aRepairReplacesNoExistingSegment(String prefix) throws Exception {
         Path log = data.files(".log").getLast();
         byte[] before = Files.readAllBytes(log);
         String own = prefix + log.getFileName();
@@ -125,7 +125,7 @@ class StrangeFilesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"mark", "reserve", ".log", ".hint"})
-    void aFileThatIsMuchLongerTakesNoLongerToRead(String name) throws Exception {
+    void aFileThatIsTooLongIsReadUpToABound(String name) throws Exception {
         extend(file(name));
 
         assertThat(data.damages().stream().map(damage -> damage.what()))
@@ -156,7 +156,7 @@ class StrangeFilesTest {
     }
 
     @Test
-    void aFileOfABackupThatIsMuchLongerIsTold() throws Exception {
+    void aFileOfABackupThatIsTooLongIsReported() throws Exception {
         Path backup = site.resolve("backup");
         data.backup(backup);
         Path log = DataFolder.files(backup, ".log").getLast();
@@ -216,7 +216,7 @@ class StrangeFilesTest {
     }
 
     @Test
-    void aFolderOfWhichOnlyTheFormatIsLeftIsNoNewOne() throws Exception {
+    void aFolderWithNothingButTheFormatFileIsRefused() throws Exception {
         for (Path file : DataFolder.files(data.path(), "")) {
             if (!file.endsWith("format")) {
                 Files.delete(file);
