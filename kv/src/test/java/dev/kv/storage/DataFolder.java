@@ -53,7 +53,7 @@ public record DataFolder(Path path) {
             1,
             256,
             10_000,
-            256L << 20,
+            260L << 20,
             Duration.ofSeconds(10),
             Duration.ofSeconds(10));
 

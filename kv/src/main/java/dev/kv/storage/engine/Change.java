@@ -4,7 +4,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.storage.index.Index;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
@@ -38,42 +37,18 @@ final class Change implements Edit {
     private long size;
 
     /** Changed keys in the order of their first change; objects from {@link #count} on are free for reuse. */
-    private final List<Pending> pending = new ArrayList<>(1);
+    private final List<ChangedKey> pending = new ArrayList<>(1);
 
     private int count;
 
     /** The same by key, if there are more than {@link #FEW}. */
-    private Map<Bytes, Pending> byKey;
+    private Map<Bytes, ChangedKey> byKey;
 
-    /** For {@link #draw}: the changed keys that exist; null until it is needed, and after each change. */
-    private List<Pending> present;
+    /** The changed keys that exist, for walks and draws; null until the first of these. */
+    private PresentKeys present;
 
-    /** Likewise, the stored keys that are not changed. */
+    /** The stored keys that were not changed when the first draw needed them; null until then. */
     private List<Bytes> unchanged;
-
-    /** The new state of a key. */
-    static final class Pending {
-        Bytes key;
-        int hash;
-
-        /** Its location in the log before this change; {@link Index#NONE} if it did not exist. */
-        long before;
-
-        /** Bytes that it takes in the log there. */
-        long costBefore;
-
-        /** Null if the key is removed. */
-        Bytes value;
-
-        /** Whether it has no effect: a key that did not exist is removed. */
-        boolean isVain() {
-            return value == null && before == Index.NONE;
-        }
-
-        private long position() {
-            return Integer.toUnsignedLong(hash);
-        }
-    }
 
     Change(Fields fields) {
         this.fields = fields;
@@ -107,18 +82,18 @@ final class Change implements Edit {
         size = ofBucket == null ? 0 : ofIndex.size();
         count = 0;
         byKey = null;
-        forgetDrawn();
+        forgetPresent();
         return this;
     }
 
-    private void forgetDrawn() {
+    private void forgetPresent() {
         present = null;
         unchanged = null;
     }
 
     /** Drops references to keys and values. */
     void forget() {
-        forgetDrawn();
+        forgetPresent();
         byKey = null;
         bucket = null;
         index = null;
@@ -126,7 +101,7 @@ final class Change implements Edit {
         if (pending.size() > FEW) {
             pending.subList(FEW, pending.size()).clear();
         }
-        for (Pending change : pending) {
+        for (ChangedKey change : pending) {
             change.key = null;
             change.value = null;
         }
@@ -152,7 +127,7 @@ final class Change implements Edit {
     void forgetVain() {
         if (hasDeletes) {
             pending.subList(count, pending.size()).clear();
-            pending.removeIf(Pending::isVain);
+            pending.removeIf(ChangedKey::isVain);
             count = pending.size();
         }
     }
@@ -187,7 +162,7 @@ final class Change implements Edit {
     }
 
     /** A changed key. */
-    Pending pending(int index) {
+    ChangedKey pending(int index) {
         return pending.get(index);
     }
 
@@ -224,7 +199,7 @@ final class Change implements Edit {
 
     @Override
     public Bytes get(Bytes key) {
-        Pending change = known(key);
+        ChangedKey change = taken(key);
         if (change != null) {
             return change.value;
         }
@@ -233,7 +208,7 @@ final class Change implements Edit {
 
     @Override
     public Reply read(Bytes key) {
-        Pending change = known(key);
+        ChangedKey change = taken(key);
         if (change != null) {
             return change.value == null ? Reply.ABSENT : new Reply.Value(change.value);
         }
@@ -244,14 +219,33 @@ final class Change implements Edit {
 
     @Override
     public long valueBytes(Bytes key) {
-        Pending change = known(key);
+        ChangedKey change = taken(key);
         if (change != null) {
             return change.value == null ? ABSENT : change.value.size();
         }
         return bucket == null ? ABSENT : fields.valueBytes(index, key, turn);
     }
 
-    private Pending known(Bytes key) {
+    private PresentKeys present() {
+        if (present == null) {
+            present = new PresentKeys();
+            pending.subList(0, count).stream()
+                    .filter(change -> change.value != null)
+                    .forEach(present::add);
+        }
+        return present;
+    }
+
+    /** The change of a key that the command reads; null if it has not changed it. */
+    private ChangedKey taken(Bytes key) {
+        ChangedKey change = known(key);
+        if (change != null) {
+            turn.take(change.bytes());
+        }
+        return change;
+    }
+
+    private ChangedKey known(Bytes key) {
         if (byKey != null) {
             return byKey.get(key);
         }
@@ -265,11 +259,7 @@ final class Change implements Edit {
 
     @Override
     public void forEach(long fromPosition, Visitor visitor) {
-        Iterator<Pending> changed = pending.subList(0, count).stream()
-                .filter(change -> change.value != null && change.position() >= fromPosition)
-                .sorted(Comparator.comparingLong(Pending::position))
-                .iterator();
-        Merge merge = new Merge(changed, visitor);
+        Merge merge = new Merge(present().from(fromPosition), visitor);
         if (bucket != null) {
             fields.forEach(index, fromPosition, turn, merge);
         }
@@ -279,17 +269,13 @@ final class Change implements Edit {
     @Override
     public void draw(Visitor visitor) {
         RandomGenerator random = ThreadLocalRandom.current();
-        if (present == null) {
-            present = pending.subList(0, count).stream()
-                    .filter(change -> change.value != null)
-                    .toList();
-        }
+        long changed = present().size();
         long place = random.nextLong(size);
-        if (place < present.size()) {
-            Pending change = present.get((int) place);
-            turn.take((long) change.key.size() + change.value.size());
+        if (place < changed) {
+            ChangedKey change = present().get((int) place);
+            turn.take(change.bytes());
             boolean _ = visitor.visit(change.position(), change.key, change.value);
-        } else if (size - present.size() < index.size() / 2) {
+        } else if (size - changed < index.size() / 2) {
             drawOfFew(random, visitor);
         } else {
             drawUnchanged(random, visitor);
@@ -307,26 +293,32 @@ final class Change implements Edit {
         }
     }
 
-    /** Draws an unchanged key where most stored keys are changed: from a list, which is made once. */
+    /** Draws an unchanged key where most stored keys are changed: from a list, which loses the keys that were changed since it was made. */
     private void drawOfFew(RandomGenerator random, Visitor visitor) {
         if (unchanged == null) {
             List<Bytes> keys = new ArrayList<>();
             fields.forEach(index, 0, turn, (_, key, _) -> known(key) != null || keys.add(key));
             unchanged = keys;
         }
-        Bytes key = unchanged.get(random.nextInt(unchanged.size()));
+        int place = random.nextInt(unchanged.size());
+        while (known(unchanged.get(place)) != null) {
+            unchanged.set(place, unchanged.getLast());
+            unchanged.removeLast();
+            place = random.nextInt(unchanged.size());
+        }
+        Bytes key = unchanged.get(place);
         boolean _ =
                 visitor.visit(Integer.toUnsignedLong(fields.hash().of(key.array())), key, fields.get(index, key, turn));
     }
 
     /** Merges unchanged pairs of the bucket and changed ones, in the order of their positions. */
     private final class Merge implements Visitor {
-        private final Iterator<Pending> changed;
+        private final Iterator<ChangedKey> changed;
         private final Visitor visitor;
-        private Pending next;
+        private ChangedKey next;
         private boolean wantsMore = true;
 
-        Merge(Iterator<Pending> changed, Visitor visitor) {
+        Merge(Iterator<ChangedKey> changed, Visitor visitor) {
             this.changed = changed;
             this.visitor = visitor;
             this.next = changed.hasNext() ? changed.next() : null;
@@ -343,6 +335,7 @@ final class Change implements Edit {
 
         void showUpTo(long position) {
             while (wantsMore && next != null && next.position() <= position) {
+                turn.take(next.bytes());
                 wantsMore = visitor.visit(next.position(), next.key, next.value);
                 next = changed.hasNext() ? changed.next() : null;
             }
@@ -352,8 +345,7 @@ final class Change implements Edit {
     @Override
     public void set(Bytes key, Bytes value) {
         turn.take((long) key.size() + value.size());
-        forgetDrawn();
-        Pending change = known(key);
+        ChangedKey change = known(key);
         if (change == null) {
             change = added(key);
             size += change.before == Index.NONE ? 1 : 0;
@@ -361,13 +353,15 @@ final class Change implements Edit {
             size += change.value == null ? 1 : 0;
         }
         change.value = value;
+        if (present != null) {
+            present.add(change);
+        }
     }
 
     @Override
     public void delete(Bytes key) {
         turn.take(key.size());
-        forgetDrawn();
-        Pending change = known(key);
+        ChangedKey change = known(key);
         if (change == null) {
             change = added(key);
             size -= change.before == Index.NONE ? 0 : 1;
@@ -376,14 +370,18 @@ final class Change implements Edit {
         }
         hasDeletes = true;
         change.value = null;
+        if (present != null) {
+            present.remove(change);
+        }
     }
 
-    private Pending added(Bytes key) {
+    private ChangedKey added(Bytes key) {
         if (count == pending.size()) {
-            pending.add(new Pending());
+            pending.add(new ChangedKey());
         }
-        Pending change = pending.get(count++);
+        ChangedKey change = pending.get(count++);
         change.key = key;
+        change.place = -1;
         change.hash = fields.hash().of(key.array());
         change.before = bucket == null ? Index.NONE : fields.find(index, change.hash, key);
         change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
@@ -403,7 +401,7 @@ final class Change implements Edit {
 
     @Override
     public void drop() {
-        forgetDrawn();
+        forgetPresent();
         count = 0;
         byKey = null;
         if (bucket != null) {

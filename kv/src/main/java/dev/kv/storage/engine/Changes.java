@@ -230,7 +230,7 @@ final class Changes {
         begin(record, Layout.WRITE, 0, change);
         long growth = 0;
         for (int i = 0; i < change.count(); i++) {
-            Change.Pending pending = change.pending(i);
+            ChangedKey pending = change.pending(i);
             if (pending.value == null) {
                 record.delete(pending.key);
             } else {
@@ -284,7 +284,7 @@ final class Changes {
     private void applyFields(Bucket bucket, Change change, Draft record, long location, Slices slices) {
         for (int i = 0; i < change.count(); i++) {
             slices.next(i);
-            Change.Pending pending = change.pending(i);
+            ChangedKey pending = change.pending(i);
             if (slices.areUsed()) {
                 pending.before = now(bucket, pending);
             }
@@ -293,7 +293,7 @@ final class Changes {
     }
 
     /** The location of a key now: compaction may have moved it since the index was frozen. */
-    private long now(Bucket bucket, Change.Pending pending) {
+    private long now(Bucket bucket, ChangedKey pending) {
         long at = pending.before == Index.NONE ? Index.NONE : bucket.index.next(pending.hash, Index.NONE);
         while (at != Index.NONE && at != pending.before) {
             at = bucket.index.next(pending.hash, at);
@@ -322,7 +322,7 @@ final class Changes {
         }
     }
 
-    private void put(Bucket bucket, Change.Pending pending, long location, long cost) {
+    private void put(Bucket bucket, ChangedKey pending, long location, long cost) {
         long growth = (pending.value == null ? 0 : cost) - pending.costBefore;
         if (growth != 0) {
             // A write would take the cache line from other cores even if the value stayed the same.

@@ -124,6 +124,82 @@ class LargeCommandsTest {
                 .doesNotContain(keys.get(2));
     }
 
+    private static List<Command> repeated(int times, Command... commands) {
+        List<Command> all = new ArrayList<>();
+        for (int i = 0; i < times; i++) {
+            all.addAll(List.of(commands));
+        }
+        return all;
+    }
+
+    @Test
+    @Timeout(20)
+    void drawsBetweenChangesTakeNoLongerInALongBatch() {
+        List<Bytes> keys =
+                IntStream.range(0, 100_000).mapToObj(i -> Bytes.of("key-" + i)).toList();
+        List<Bytes> pairs = new ArrayList<>();
+        keys.forEach(key -> pairs.addAll(List.of(key, K)));
+        runLarge(new Command.SetAll(B, pairs, false));
+        List<Command> commands = new ArrayList<>(List.of(new Command.DeleteAll(B, keys.subList(0, 60_000))));
+        for (int i = 0; i < 100_000; i++) {
+            commands.add(set(B, K));
+            commands.add(new Command.SetAll(B, List.of(Bytes.of("new-" + i), K), false));
+            commands.add(new Command.Sample(B, 1, Part.KEYS));
+            commands.add(new Command.Scan(B, 0, Bytes.of("*"), 1, Part.KEYS));
+        }
+
+        Reply.Many replies = (Reply.Many) runLarge(new Command.Batch(B, commands));
+
+        assertThat(replies.replies()).hasSize(400_001).noneMatch(Reply.Failed.class::isInstance);
+    }
+
+    @Test
+    void aDrawShowsNoKeyThatWasDeletedAfterTheDrawBefore() {
+        List<Bytes> keys =
+                IntStream.range(0, 100).mapToObj(i -> Bytes.of("key-" + i)).toList();
+        List<Bytes> pairs = new ArrayList<>();
+        keys.forEach(key -> pairs.addAll(List.of(key, K)));
+        runLarge(new Command.SetAll(B, pairs, false));
+        List<Command> batch = new ArrayList<>(List.of(new Command.DeleteAll(B, keys.subList(0, 60))));
+        for (int i = 60; i < 99; i++) {
+            batch.add(new Command.Sample(B, 1, Part.KEYS));
+            batch.add(new Command.DeleteAll(B, keys.subList(i, i + 1)));
+        }
+        batch.add(new Command.Sample(B, -100, Part.KEYS));
+
+        Reply.Many replies = (Reply.Many) runLarge(new Command.Batch(B, batch));
+
+        assertThat(((Reply.Values) replies.replies().getLast()).values())
+                .hasSize(100)
+                .containsOnly(keys.getLast());
+    }
+
+    @Test
+    void whatABatchReadsOfItsOwnChangesCountsInTheTurn() {
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < 400; i++) {
+            pairs.addAll(List.of(Bytes.of("key-" + i), K));
+        }
+        Command.SetAll set = new Command.SetAll(B, pairs, false);
+        for (Command read : List.of(
+                new Command.Content(B, Part.KEYS),
+                new Command.Get(B, Bytes.of("key-1")),
+                new Command.Measure(B, Bytes.of("key-1")),
+                new Command.Scan(B, 0, Bytes.of("*"), 10, Part.KEYS))) {
+            List<Command> commands = repeated(1_000, read);
+            commands.addFirst(set);
+            assertIsLarge(new Command.Batch(B, commands));
+        }
+        List<Command> empty = repeated(100_000, new Command.Scan(B, (1L << 32) - 1, Bytes.of("*"), 10, Part.KEYS));
+        empty.addFirst(set);
+        assertIsLarge(new Command.Batch(B, empty));
+
+        List<Command> commands = repeated(3, new Command.Content(B, Part.KEYS));
+        commands.addFirst(set);
+        Reply.Many replies = (Reply.Many) runLarge(new Command.Batch(B, commands));
+        assertThat(((Reply.Values) replies.replies().getLast()).values()).hasSize(400);
+    }
+
     @Test
     void aBatchWithAWriteReadsALargeValueOnAnotherThread() {
         runLarge(set(B, value(2 * MIB)));
