@@ -25,10 +25,35 @@ public final class LongReply {
     private LongReply() {}
 
     /**
-     * The reply to a command that another thread of this node runs because it may be long: who awaits it counts its memory before it is
-     * there.
+     * The reply to a command that may be long and is not run at once. It may wait for its bucket first, and then take little. When it begins
+     * as a large read, on another thread of this node, who awaits it counts its memory, before it is there. Any thread.
      */
-    public static final class UnderWay extends CompletableFuture<Reply> {}
+    public static final class UnderWay extends CompletableFuture<Reply> {
+        private boolean hasBegun;
+        private Runnable told = () -> {};
+
+        /** The command begins as a large read. */
+        public void begin() {
+            Runnable task;
+            synchronized (this) {
+                hasBegun = true;
+                task = told;
+            }
+            task.run();
+        }
+
+        /** Runs the task when the command begins, on the thread that says so; now if it has begun. At most one task. */
+        public void whenBegun(Runnable task) {
+            boolean now;
+            synchronized (this) {
+                told = task;
+                now = hasBegun;
+            }
+            if (now) {
+                task.run();
+            }
+        }
+    }
 
     /**
      * Whether the reply to a command may be long, and is in memory as a whole before it is sent. The large value of a {@link Command.Get}

@@ -2,6 +2,7 @@ package dev.kv.router.dispatch;
 
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
+import dev.kv.router.LongReply;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
@@ -72,29 +73,56 @@ final class FanOut {
                 case Placement.Nowhere _ -> nobodys.add(new Owner(share.span().from(), ""));
             }
         }
+        List<CompletableFuture<Reply>> parts = new ArrayList<>();
         CompletableFuture<Reply> sum = CompletableFuture.completedFuture(
                 survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
         if (!here.isEmpty()) {
-            sum = sum.thenCombine(askHere(survey.within(NameSpace.of(here))), this::sum);
+            Command.Survey part = survey.within(NameSpace.of(here));
+            parts.add(askHere(part));
+            sum = sum.thenCombine(parts.getLast().thenApply(reply -> ownedHere(reply, part)), this::sum);
         }
         for (Map.Entry<RoutingTable.Node, List<NameSpace.Span>> part : there.entrySet()) {
             NameSpace names = NameSpace.of(part.getValue());
-            sum = sum.thenCombine(ask(part.getKey(), request, survey.within(names)), this::sum);
+            parts.add(ask(part.getKey(), request, survey.within(names)));
+            sum = sum.thenCombine(parts.getLast(), this::sum);
         }
-        return sum;
+        return sum.isDone() ? sum : underWay(sum, parts);
     }
 
-    private CompletionStage<Reply> askHere(Command.Survey part) {
-        return local.map(buckets -> buckets.run(part).thenApply(reply -> ownedHere(reply, part)))
+    /** The sum as a reply that begins with one of its parts, and that cancels all of them. */
+    private static CompletionStage<Reply> underWay(CompletableFuture<Reply> sum, List<CompletableFuture<Reply>> parts) {
+        LongReply.UnderWay all = new LongReply.UnderWay();
+        for (CompletableFuture<Reply> part : parts) {
+            if (part instanceof LongReply.UnderWay underWay) {
+                underWay.whenBegun(all::begin);
+            }
+        }
+        var _ = sum.whenComplete((reply, fault) -> {
+            if (fault == null) {
+                all.complete(reply);
+            } else {
+                all.completeExceptionally(fault);
+            }
+        });
+        var _ = all.whenComplete((_, _) -> {
+            if (all.isCancelled()) {
+                parts.forEach(part -> part.cancel(false));
+            }
+        });
+        return all;
+    }
+
+    private CompletableFuture<Reply> askHere(Command.Survey part) {
+        return local.map(buckets -> buckets.run(part).toCompletableFuture())
                 .orElseGet(() -> CompletableFuture.completedFuture(Router.keepsNoData(self)));
     }
 
-    private CompletionStage<Reply> ask(RoutingTable.Node node, Request request, Command.Survey part) {
+    private CompletableFuture<Reply> ask(RoutingTable.Node node, Request request, Command.Survey part) {
         Visit visit = new Visit(self, now.inForce().version());
         Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
         return circle.isPresent()
                 ? CompletableFuture.completedFuture(circle.get())
-                : others.run(node, request.with(part).via(visit));
+                : others.run(node, request.with(part).via(visit)).toCompletableFuture();
     }
 
     private Reply ownedHere(Reply reply, Command.Survey part) {

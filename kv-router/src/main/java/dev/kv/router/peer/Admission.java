@@ -59,7 +59,7 @@ final class Admission {
         return true;
     }
 
-    /** A long reply is being built, or waits to be sent. The result is to be run when that is over. */
+    /** A long reply waits to be sent. The result is to be run when that is over. */
     Runnable hold(long bytes) {
         replies.charge(bytes);
         if (!isTurnOver) {
@@ -71,6 +71,35 @@ final class Admission {
                     }));
         }
         return () -> replies.give(bytes);
+    }
+
+    /**
+     * A reply is under way that may be long. From when it begins to be built, it is charged as one of the largest size. The result is to be
+     * run when it is there, or nobody awaits it.
+     */
+    Runnable expect(LongReply.UnderWay reply, long largestBytes) {
+        Building building = new Building();
+        reply.whenBegun(() -> building.begin(largestBytes));
+        return building::end;
+    }
+
+    /** What is charged for a reply that is being built. Any thread. */
+    private final class Building {
+        private long chargedBytes;
+        private boolean isOver;
+
+        synchronized void begin(long bytes) {
+            if (!isOver && chargedBytes == 0) {
+                chargedBytes = bytes;
+                replies.charge(bytes);
+            }
+        }
+
+        synchronized void end() {
+            isOver = true;
+            replies.give(chargedBytes);
+            chargedBytes = 0;
+        }
     }
 
     private void advance() {

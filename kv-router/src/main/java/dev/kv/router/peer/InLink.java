@@ -211,7 +211,8 @@ final class InLink extends Link {
             return;
         }
         underWay.put(number, reply);
-        Runnable release = reply instanceof LongReply.UnderWay ? admission.hold(longestReplyBytes()) : () -> {};
+        Runnable release =
+                reply instanceof LongReply.UnderWay built ? admission.expect(built, longestReplyBytes()) : () -> {};
         var _ = reply.whenComplete((result, _) -> {
             if (underWay.remove(number, reply)) {
                 guarded("a reply", () -> answer(number, request, resultOf(reply)));

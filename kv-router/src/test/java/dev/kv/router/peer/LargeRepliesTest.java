@@ -8,6 +8,7 @@ import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
 import dev.kv.router.LongReply;
+import dev.kv.router.NameSpace;
 import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
@@ -168,8 +169,10 @@ class LargeRepliesTest {
                 return plain.run(command);
             }
             loop.set(CommandThread.current().orElseThrow());
-            built.add(new LongReply.UnderWay());
-            return built.getLast();
+            LongReply.UnderWay one = new LongReply.UnderWay();
+            one.begin();
+            built.add(one);
+            return one;
         };
         List<CompletableFuture<Reply>> replies = new ArrayList<>();
         for (int i = 0; i < REPLIES; i++) {
@@ -193,6 +196,65 @@ class LargeRepliesTest {
         assertThat(back.repliesTaken()).isEqualTo(65L << 20);
         front.close();
         Await.until(() -> back.repliesTaken() == 0);
+    }
+
+    /** Each may wait for its bucket for seconds, and take little then. */
+    @Test
+    void aReplyThatHasNotBegunHoldsUpNoOther() throws Exception {
+        back.repliesBytes = 1;
+        start();
+        Store plain = back.store;
+        List<LongReply.UnderWay> waiting = Collections.synchronizedList(new ArrayList<>());
+        Reply small = new Reply.Many(List.of(new Reply.Value(Bytes.of("1"))));
+        back.store = command -> switch (command) {
+            case Command.Content _ -> {
+                waiting.add(new LongReply.UnderWay());
+                yield waiting.getLast();
+            }
+            case Command.GetAll _ -> CompletableFuture.completedFuture(small);
+            default -> plain.run(command);
+        };
+        for (int i = 0; i < 10; i++) {
+            var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
+        }
+        Await.until(() -> waiting.size() == 10);
+        assertThat(front.ask(new Command.GetAll(NUTS, List.of(SMALL)))).isEqualTo(small);
+        assertThat(back.repliesTaken()).isZero();
+
+        waiting.getFirst().begin();
+        assertThat(back.repliesTaken()).isEqualTo(1);
+        CompletableFuture<Reply> later =
+                front.client().run(new Command.GetAll(NUTS, List.of(SMALL))).toCompletableFuture();
+        assertSmallIsServed();
+        assertThat(later).isNotDone();
+        front.close();
+        Await.until(() -> back.repliesTaken() == 0);
+    }
+
+    /** The names of all buckets are asked of several nodes: the sum begins with its part of this node, and is cancelled with it. */
+    @Test
+    void theNamesOfAllBucketsTakeTheirMemoryBeforeTheyAreBuilt() throws Exception {
+        back.repliesBytes = 140L << 20;
+        start();
+        Store plain = back.store;
+        List<LongReply.UnderWay> built = Collections.synchronizedList(new ArrayList<>());
+        back.store = command -> {
+            if (!(command instanceof Command.Names)) {
+                return plain.run(command);
+            }
+            LongReply.UnderWay one = new LongReply.UnderWay();
+            one.begin();
+            built.add(one);
+            return one;
+        };
+        for (int i = 0; i < 5; i++) {
+            var _ = front.client().run(new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), 10));
+        }
+        Await.until(() -> built.size() == 3);
+        assertSmallIsServed();
+        assertThat(built).hasSize(3);
+        front.close();
+        Await.until(() -> back.repliesTaken() == 0 && built.stream().allMatch(CompletableFuture::isCancelled));
     }
 
     /** Megabytes of values that the loop copies make all others wait. */

@@ -185,6 +185,9 @@ public final class Execution implements Store {
             large.give(parked.bytes());
             throw e;
         }
+        if (prepared.lane().isEmpty() && parked.answer() instanceof LongReply.UnderWay underWay) {
+            underWay.begin();
+        }
         threads.run(() -> {
             runLarge(parked, prepared);
             large.give(parked.bytes());
