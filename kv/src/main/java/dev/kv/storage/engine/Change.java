@@ -5,7 +5,6 @@ import dev.kv.router.Reply;
 import dev.kv.storage.index.Index;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
@@ -259,11 +258,11 @@ final class Change implements Edit {
 
     @Override
     public void forEach(long fromPosition, Visitor visitor) {
-        Merge merge = new Merge(present().from(fromPosition), visitor);
+        MergedKeys merged = new MergedKeys(present().from(fromPosition), key -> known(key) != null, turn, visitor);
         if (bucket != null) {
-            fields.forEach(index, fromPosition, turn, merge);
+            fields.forEach(index, fromPosition, turn, merged);
         }
-        merge.showUpTo(Long.MAX_VALUE);
+        merged.showUpTo(Long.MAX_VALUE);
     }
 
     @Override
@@ -309,37 +308,6 @@ final class Change implements Edit {
         Bytes key = unchanged.get(place);
         boolean _ =
                 visitor.visit(Integer.toUnsignedLong(fields.hash().of(key.array())), key, fields.get(index, key, turn));
-    }
-
-    /** Merges unchanged pairs of the bucket and changed ones, in the order of their positions. */
-    private final class Merge implements Visitor {
-        private final Iterator<ChangedKey> changed;
-        private final Visitor visitor;
-        private ChangedKey next;
-        private boolean wantsMore = true;
-
-        Merge(Iterator<ChangedKey> changed, Visitor visitor) {
-            this.changed = changed;
-            this.visitor = visitor;
-            this.next = changed.hasNext() ? changed.next() : null;
-        }
-
-        @Override
-        public boolean visit(long position, Bytes key, Bytes value) {
-            showUpTo(position);
-            if (wantsMore && known(key) == null) {
-                wantsMore = visitor.visit(position, key, value);
-            }
-            return wantsMore;
-        }
-
-        void showUpTo(long position) {
-            while (wantsMore && next != null && next.position() <= position) {
-                turn.take(next.bytes());
-                wantsMore = visitor.visit(next.position(), next.key, next.value);
-                next = changed.hasNext() ? changed.next() : null;
-            }
-        }
     }
 
     @Override

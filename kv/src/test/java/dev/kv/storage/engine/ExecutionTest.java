@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -31,6 +32,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiFunction;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -66,6 +68,15 @@ class ExecutionTest {
         return storage;
     }
 
+    /** Runs commands of which the test says when they are acknowledged. */
+    private static Execution execution(
+            OpenStorage storage,
+            BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging,
+            Execution.Limits limits) {
+        return new Execution(
+                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES), storage.buckets(), acknowledging, limits);
+    }
+
     private OpenStorage open(Turn.Limits turn) throws IOException {
         return open(new Execution.Limits(
                 turn, 3, 10_000, 100_000, 1L << 30, Duration.ofSeconds(10), Duration.ofSeconds(10)));
@@ -80,9 +91,8 @@ class ExecutionTest {
     void aFaultOfALargeChangeEndsNeitherItsLaneNorItsThread() throws Exception {
         OpenStorage storage = open(SHORT);
         AtomicBoolean fails = new AtomicBoolean(true);
-        Execution execution = new Execution(
-                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
-                storage.buckets(),
+        Execution execution = execution(
+                storage,
                 (_, reply) -> {
                     if (fails.getAndSet(false)) {
                         throw new StackOverflowError("deep");
@@ -385,9 +395,8 @@ class ExecutionTest {
         CountDownLatch mayGoOn = new CountDownLatch(1);
         Bytes bucket = Bytes.of("b");
         Command first = new Command.SetAll(bucket, pairs(new Random(1), 80), false);
-        Execution execution = new Execution(
-                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
-                storage.buckets(),
+        Execution execution = execution(
+                storage,
                 (command, reply) -> {
                     ran.add(command);
                     isBusy.countDown();
@@ -425,9 +434,8 @@ class ExecutionTest {
         Bytes bucket = Bytes.of("b");
         join(storage, new Command.SetAll(bucket, pairs(new Random(1), 80), false));
         CountDownLatch ran = new CountDownLatch(3);
-        Execution execution = new Execution(
-                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
-                storage.buckets(),
+        Execution execution = execution(
+                storage,
                 (_, reply) -> {
                     ran.countDown();
                     return CompletableFuture.completedFuture(reply);
@@ -453,9 +461,8 @@ class ExecutionTest {
         join(storage, new Command.SetAll(bucket, pairs(new Random(1), 80), false));
         List<CompletableFuture<Reply>> replies = new CopyOnWriteArrayList<>();
         List<Long> taken = new CopyOnWriteArrayList<>();
-        Execution execution = new Execution(
-                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES),
-                storage.buckets(),
+        Execution execution = execution(
+                storage,
                 (_, reply) -> {
                     taken.add(replies.stream().filter(CompletableFuture::isDone).count());
                     return CompletableFuture.completedFuture(reply);
