@@ -53,7 +53,8 @@ final class RoutingTableParser {
         skipBlanks();
         boolean comment = peek() == '#';
         while (!comment && !atLineEnd()) {
-            if (peek() == ',') {
+            boolean isComma = peek() == ',';
+            if (isComma) {
                 comma();
             } else {
                 entry();
@@ -61,10 +62,8 @@ final class RoutingTableParser {
             int blank = at;
             skipBlanks();
             comment = at > blank && peek() == '#';
-            if (at > blank && !comment && !atLineEnd()) {
-                throw malformed(
-                        blank,
-                        "expected a comma without blanks around it, or a line break, between entries; found a blank");
+            if (at > blank && !isComma && !comment && !atLineEnd()) {
+                throw malformed(blank, "expected a comma or a line break behind the entry, found a blank");
             }
         }
         while (!atLineEnd()) {

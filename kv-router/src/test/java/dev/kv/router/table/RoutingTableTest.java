@@ -31,6 +31,14 @@ class RoutingTableTest extends RandomTables {
     }
 
     @Test
+    void blanksBehindACommaAreNothing() throws Malformed {
+        String table = "a..f=foo@h,g..z=bar@h";
+
+        assertThat(RoutingTable.parse("a..f=foo@h, g..z=bar@h")).hasToString(table);
+        assertThat(RoutingTable.parse("a..f=foo@h, \t# comment\ng..z=bar@h")).hasToString(table);
+    }
+
+    @Test
     void aFileHoldsAnEntryALineWithCommentsAndBlanksAround() throws Malformed {
         RoutingTable table = RoutingTable.parse("""
                 # who keeps what; the first entry that matches wins

@@ -140,7 +140,12 @@ public final class Scan {
         next = offset;
         at = offset;
         try {
-            return to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
+            boolean isOne = to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
+            if (!isOne && at % Mapped.PAGE_MIN_BYTES > Mapped.PAGE_MIN_BYTES - Layout.RECORD_NAME) {
+                // Its header reaches into the next page.
+                Mapped.throwFault();
+            }
+            return isOne;
         } catch (InternalError sigbus) {
             return false;
         }

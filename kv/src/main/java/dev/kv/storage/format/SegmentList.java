@@ -79,16 +79,16 @@ public record SegmentList(long id, long through, List<Entry> segments) {
         return Optional.of(list);
     }
 
-    /** Whether each segment holds something, and follows the one before it by number, then by rewrite. */
+    /** Whether each segment holds something, and follows the one before it. */
     private boolean isInOrder() {
-        SegmentName before = new SegmentName(0, 0);
+        long before = 0;
         for (Entry segment : segments) {
-            if (segment.bytes() <= SegmentHeader.BYTES || segment.name().compareTo(before) <= 0) {
+            if (segment.bytes() <= SegmentHeader.BYTES || segment.name().number() <= before) {
                 return false;
             }
-            before = segment.name();
+            before = segment.name().number();
         }
-        return before.number() <= through;
+        return before <= through;
     }
 
     private static Entry entry(Path file, String line) {

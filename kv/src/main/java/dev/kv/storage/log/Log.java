@@ -33,10 +33,13 @@ public final class Log {
     private static final int BESIDE_PART = 16;
 
     /**
-     * How long compaction waits for a sync before it replaces segments, in milliseconds. No key: it is tried again in a later turn of the
-     * keeper, whose other work waits meanwhile.
+     * How long compaction waits for a sync that makes no progress. No key: it is tried again in a later turn of the keeper, whose other
+     * work waits meanwhile.
      */
-    private static final long SYNC_MAX_MILLIS = 10_000;
+    private static final Duration SYNC_MAX = Duration.ofMinutes(1);
+
+    /** How long compaction waits for a sync before it looks after other things. No key: it bounds no work. */
+    private static final Duration AWAITED_AT_ONCE = Duration.ofMillis(100);
 
     /**
      * Sizes of a log.
@@ -264,13 +267,23 @@ public final class Log {
     }
 
     /**
-     * Waits until all that is appended by now is on the disk. Precedes each change of the live segments that leaves out entries
-     * because newer ones hide them: the list may be written at any time after the change.
+     * Waits until the durable position is at least this. Precedes each change of the live segments that leaves out entries because
+     * newer ones hide them: the list may be written at any time after the change. Segments are prepared meanwhile.
      *
-     * @throws IOException if that takes longer than {@link #SYNC_MAX_MILLIS}
+     * @throws IOException if the node stops, or nothing comes onto the disk for {@link #SYNC_MAX}
      */
-    public void awaitSynced() throws IOException {
-        tail.awaitSynced(tail.appended(), SYNC_MAX_MILLIS);
+    public void awaitSynced(long target) throws IOException {
+        long synced = -1;
+        long progressNanos = System.nanoTime();
+        while (!tail.isSynced(target, AWAITED_AT_ONCE)) {
+            supply.prepareIfDue();
+            if (tail.synced() > synced) {
+                synced = tail.synced();
+                progressNanos = System.nanoTime();
+            } else if (System.nanoTime() - progressNanos > SYNC_MAX.toNanos()) {
+                throw new IOException("what was written last is not on the disk yet, so that nothing older may go");
+            }
+        }
     }
 
     /** Ends the writing; all that was written is on the disk then, unless that fails. After the thread that syncs has ended. */

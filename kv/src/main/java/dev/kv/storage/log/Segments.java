@@ -15,7 +15,6 @@ import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -126,11 +125,6 @@ public final class Segments {
         live(all);
     }
 
-    /** Inserts a known segment behind the first of those that it was made of; they stay live. */
-    public synchronized void insert(Segment rewritten, Segment first) {
-        live(with(live.indexOf(first) + 1, List.of(rewritten)));
-    }
-
     /** Removes live segments that hold nothing live. */
     public synchronized void remove(List<Segment> segments) {
         live(live.stream().filter(segment -> !segments.contains(segment)).toList());
@@ -138,11 +132,15 @@ public final class Segments {
 
     /** Pins all known segments, so that every location in an index stays readable. */
     public synchronized Pin pinKnown() {
-        return new Pin(Arrays.stream(byId)
+        return new Pin(known());
+    }
+
+    private List<Segment> known() {
+        return Arrays.stream(byId)
                 .filter(Objects::nonNull)
                 .flatMap(Arrays::stream)
                 .filter(Objects::nonNull)
-                .toList());
+                .toList();
     }
 
     /** Retires segments that no index points into any more. {@link Log#removeRetired} removes their files. */
@@ -236,11 +234,7 @@ public final class Segments {
     }
 
     /** Ends all mappings; no reads follow. */
-    void close() {
-        Stream<Segment> others;
-        synchronized (removed) {
-            others = removed.stream().map(Removed::segment).toList().stream();
-        }
-        Stream.concat(live.stream(), others).forEach(Segment::close);
+    synchronized void close() {
+        known().forEach(Segment::close);
     }
 }

@@ -9,6 +9,7 @@ import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -324,18 +325,21 @@ public final class Tail {
     }
 
     /**
-     * Waits until the durable position is at least this.
+     * Whether the durable position is at least this. Begins a sync if it is not, and waits for at most so long.
      *
-     * @throws IOException if that takes longer, or the node stops
+     * @throws IOException if the node stops
      */
-    synchronized void awaitSynced(long target, long maxMillis) throws IOException {
+    synchronized boolean isSynced(long target, Duration max) throws IOException {
         long from = System.nanoTime();
-        syncDue.run();
         while (synced < target) {
-            long left = maxMillis - (System.nanoTime() - from) / 1_000_000;
-            if (left <= 0 || isClosed) {
-                throw new IOException("what was written last is not on the disk yet, so that nothing older may go");
+            if (isClosed) {
+                throw new IOException("this node stops");
             }
+            long left = max.toMillis() - (System.nanoTime() - from) / 1_000_000;
+            if (left <= 0) {
+                return false;
+            }
+            syncDue.run();
             try {
                 wait(left);
             } catch (InterruptedException e) {
@@ -343,6 +347,7 @@ public final class Tail {
                 throw new IOException("this node stops", e);
             }
         }
+        return true;
     }
 
     /** The segments that hold what is not known to be on the disk. */

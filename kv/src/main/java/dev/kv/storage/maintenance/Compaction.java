@@ -72,6 +72,7 @@ public final class Compaction {
     private IOException full;
 
     private long retryNanos = System.nanoTime();
+    private volatile boolean isEnding;
 
     private final AtomicLong runs = new AtomicLong();
     private final AtomicLong freedBytes = new AtomicLong();
@@ -90,6 +91,11 @@ public final class Compaction {
     /** Bytes that it has freed since the start. */
     public long freedBytes() {
         return freedBytes.get();
+    }
+
+    /** Ends a run soon: what it was rewriting stays as it was. No further one does anything. Any thread. */
+    void end() {
+        isEnding = true;
     }
 
     /**
@@ -157,7 +163,7 @@ public final class Compaction {
         long togetherBytes = 0;
         full = null;
         Live live = new Live(List.of());
-        for (int i = 0; i < sealed.size(); i++) {
+        for (int i = 0; i < sealed.size() && !isEnding; i++) {
             Segment segment = sealed.get(i);
             boolean isWorth = isWorth(segment, isThorough, isClean, worthPart);
             long kept = segment.space().liveBytes() + segment.space().tombstoneBytes();
@@ -181,7 +187,7 @@ public final class Compaction {
                 isClean &= isClean(segment);
             }
         }
-        if (!together.isEmpty()) {
+        if (!together.isEmpty() && !isEnding) {
             isRewritten(together, live, isCleanBefore);
         }
         if (full != null) {
@@ -215,6 +221,7 @@ public final class Compaction {
         }
         Live live = new Live(seen);
         entries.forEachLocation(live::add);
+        live.made(log.tail().appended());
         return live;
     }
 
@@ -244,7 +251,7 @@ public final class Compaction {
             return true;
         }
         if (old.stream().allMatch(segment -> isVain(segment, live, isCleanBefore))) {
-            log.awaitSynced();
+            log.awaitSynced(live.made());
             freedBytes.addAndGet(old.stream().mapToLong(Segment::end).sum());
             drop(old);
             return true;
@@ -257,6 +264,9 @@ public final class Compaction {
             old.stream().filter(segment -> segment.path().equals(e.file())).forEach(segment -> segment.damaged(e));
             return false;
         } catch (IOException e) {
+            if (isEnding) {
+                return false;
+            }
             if (!Allocation.isNoSpace(e)) {
                 failed.add(only, e);
                 return false;
@@ -308,7 +318,7 @@ public final class Compaction {
                 SegmentHeader.BYTES + old.stream().mapToLong(live::keptBytes).sum();
         Segment rewritten = log.supply()
                 .createRewritten(new SegmentName(first.number(), first.rewrite() + 1), Layout.padded(bytes));
-        Rewrite rewrite = new Rewrite(log, entries, rewritten, live, isCleanBefore);
+        Rewrite rewrite = new Rewrite(log, entries, rewritten, live, isCleanBefore, () -> isEnding);
         try {
             rewritten.begin(log.folder().format().id(), 0, 0);
             for (Segment segment : old) {
@@ -321,7 +331,7 @@ public final class Compaction {
             rewritten.seal();
             rewritten.moveTo(log.folder().log(rewritten.name()));
             log.folder().sync();
-            log.awaitSynced();
+            log.awaitSynced(live.made());
             return rewrite;
         } catch (IOException | RuntimeException | Error e) {
             // At once: the next attempt gives another file its name.
@@ -336,11 +346,10 @@ public final class Compaction {
         try {
             rewrite.takeOver();
         } catch (RuntimeException | Error e) {
-            // Some of what is needed is read from the old ones, and some from the new one: all of them stay.
+            // Some entries are read from the new one until the node ends. The log stays as it was: the old ones hold
+            // all of it.
             Damaged damage = new Damaged(rewritten.path(), 0, "what was just written cannot be read");
             damage.initCause(e);
-            segments.insert(rewritten, old.getFirst());
-            rewritten.damaged(damage);
             old.forEach(segment -> segment.damaged(damage));
             return false;
         }

@@ -153,8 +153,9 @@ public final class Keeper {
         }
     }
 
-    /** Ends the thread after its turn. */
+    /** Ends the thread after its turn, which is soon. */
     public void end() {
+        compaction.end();
         thread.end();
     }
 

@@ -18,6 +18,8 @@ final class Live {
 
     private final long[] keptBytes;
 
+    private long made;
+
     Live(List<Segment> segments) {
         firstId = segments.stream().mapToInt(Segment::id).min().orElse(0);
         int lastId = segments.stream().mapToInt(Segment::id).max().orElse(-1);
@@ -33,6 +35,15 @@ final class Live {
     /** Bytes of memory that the bits of a segment take. */
     static long bytes(Segment segment) {
         return (((segment.end() / Layout.ALIGNMENT) >>> WORD_SHIFT) + 1) * Long.BYTES;
+    }
+
+    /** What was appended when the pass was over: it holds all that hides an entry which is not marked. */
+    long made() {
+        return made;
+    }
+
+    void made(long appended) {
+        made = appended;
     }
 
     boolean covers(Segment segment) {

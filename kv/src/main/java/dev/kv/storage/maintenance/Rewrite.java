@@ -13,6 +13,7 @@ import dev.kv.storage.log.Supply;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /** A segment while it is made of what is live of others, and of the tombstones that are kept. By one thread. */
 final class Rewrite {
@@ -27,6 +28,7 @@ final class Rewrite {
     private final Segment to;
     private final Live live;
     private final boolean isCleanBefore;
+    private final BooleanSupplier isEnding;
     private final Draft draft = new Draft();
 
     /** Where the entries stood that were copied, in their order. */
@@ -39,13 +41,15 @@ final class Rewrite {
      * @param to the new segment, with its header
      * @param live covers the others
      * @param isCleanBefore whether no segment before them holds an entry that a tombstone of theirs hides
+     * @param isEnding whether the node stops, so that copying ends
      */
-    Rewrite(Log log, LiveEntries entries, Segment to, Live live, boolean isCleanBefore) {
+    Rewrite(Log log, LiveEntries entries, Segment to, Live live, boolean isCleanBefore, BooleanSupplier isEnding) {
         this.log = log;
         this.entries = entries;
         this.to = to;
         this.live = live;
         this.isCleanBefore = isCleanBefore;
+        this.isEnding = isEnding;
     }
 
     Segment to() {
@@ -84,6 +88,9 @@ final class Rewrite {
                 expectRoom(part.length(), segment, scan);
                 bringIn(part.length());
                 to.append(part);
+            }
+            if (isEnding.getAsBoolean()) {
+                throw new IOException("this node stops");
             }
             giveWay(scan.end() - scan.at());
         }
