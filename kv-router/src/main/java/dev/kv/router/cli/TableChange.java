@@ -70,11 +70,16 @@ final class TableChange {
         SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes();
         List<String> warnings = new ArrayList<>(after.warnings());
         warnings.addAll(Known.warnings(after, nodes));
+        RoutingTable now = routing(options, tables, before);
+        if (!tables.history(path).isEmpty()) {
+            // A node that does not run now comes back with what it holds.
+            Known.named(now).forEach(name -> nodes.putIfAbsent(name, Optional.empty()));
+        }
         nodes.keySet().retainAll(followers(options, tables, nodes.keySet()));
         List<Stranded> stranded = new ArrayList<>();
         List<String> unknown = new ArrayList<>();
         nodes.forEach((name, said) -> {
-            Optional<RoutingTable> inForce = inForce(tables, said, before);
+            Optional<RoutingTable> inForce = said.isEmpty() ? Optional.of(now) : inForce(tables, said.get(), before);
             Optional<List<Holding>> holds = said.flatMap(NodeDocument::holds);
             if (holds.isPresent()) {
                 RoutingTable by = inForce.orElseGet(() -> Stranded.entriesOf(holds.get()));
@@ -83,7 +88,7 @@ final class TableChange {
                 unknown.add(name);
             }
         });
-        List<Move> moves = Move.between(routing(options, tables, before), after);
+        List<Move> moves = Move.between(now, after);
 
         boolean isRefused = !strand && !(stranded.isEmpty() && unknown.isEmpty());
         OptionalLong mzxid = isRefused ? OptionalLong.empty() : tables.write(path, before, text);
@@ -150,12 +155,8 @@ final class TableChange {
         return followers;
     }
 
-    /** The table in force on a node; that of a node whose document cannot be read is the one that is replaced. */
-    private static Optional<RoutingTable> inForce(Tables tables, Optional<NodeDocument> said, Optional<Stored> before) {
-        if (said.isEmpty()) {
-            return before.flatMap(stored -> stored.table().table());
-        }
-        Optional<Long> mzxid = said.get().inForce().map(InForce::mzxid);
+    private static Optional<RoutingTable> inForce(Tables tables, NodeDocument node, Optional<Stored> before) {
+        Optional<Long> mzxid = node.inForce().map(InForce::mzxid);
         return before.map(Stored::table)
                 .filter(table -> mzxid.equals(Optional.of(table.mzxid())))
                 .flatMap(SeenTable::table)
@@ -173,8 +174,9 @@ final class TableChange {
         }
         report.moves.forEach(move -> Results.line(text(move)));
         report.stranded.forEach(stranded -> Results.line(text(stranded)));
-        report.unknown.forEach(node -> Results.line(
-                node + " does not tell what it holds, and this table sends names elsewhere that are sent to it now"));
+        report.unknown.forEach(node -> Results.line("it is not known what " + node
+                + " holds, which is not registered or does not tell: this table sends names elsewhere"
+                + " that are sent to it now"));
         report.mzxid.ifPresent(mzxid -> Results.line(report.path + " is " + Znodes.hex(mzxid) + " now"
                 + report.before.map(TableChange::was).orElse("")));
     }

@@ -160,6 +160,7 @@ class TableCommandsTest extends CommandsAtZooKeeper {
     void aTableThatStrandsBucketsNeedsAnOption() throws Exception {
         kv("table", "set", HALVES);
         node("foo@h", "combined", Map.of("apple", 100L, "melon", 20L));
+        node("bar@h");
         assertThat(kv("table", "wait").status()).isZero();
 
         Outcome refused = kv("table", "set", SHIFTED);
@@ -198,8 +199,9 @@ class TableCommandsTest extends CommandsAtZooKeeper {
         assertThat(refused.status()).isEqualTo(5);
         assertThat(refused.out())
                 .contains(
-                        "bar@h does not tell what it holds, and this table sends names elsewhere that are sent to it now")
-                .doesNotContain("foo@h does not tell");
+                        "it is not known what bar@h holds, which is not registered or does not tell: this table sends names"
+                                + " elsewhere that are sent to it now")
+                .doesNotContain("it is not known what foo@h holds");
         assertThat(refused.err())
                 .startsWith("kv: nothing written: nodes may hold buckets")
                 .contains("--strand")
@@ -211,6 +213,26 @@ class TableCommandsTest extends CommandsAtZooKeeper {
         assertThat(both.json().getStringList("it.unknown")).containsExactly("bar@h", "foo@h");
         assertThat(kv("table", "set", "*=baz@h", "--strand").status()).isZero();
         assertThat(table()).isEqualTo("*=baz@h");
+    }
+
+    @Test
+    void aNodeThatDoesNotRunIsNotTakenForOneThatHoldsNothing() throws Exception {
+        kv("table", "set", HALVES);
+        // No node has applied it so far.
+        assertThat(kv("table", "set", SHIFTED).status()).isZero();
+        assertThat(kv("table", "set", HALVES).status()).isZero();
+
+        node("bar@h");
+        assertThat(kv("table", "set", "a..m=foo@h,n..z=baz@h").status()).isZero();
+        Outcome refused = kv("table", "set", "*=bar@h", "--json");
+        assertThat(refused.status()).isEqualTo(5);
+        assertThat(refused.json().getStringList("it.unknown")).containsExactly("baz@h", "foo@h");
+        assertThat(kv("table", "set", "a..m=foo@h,n=baz@h,o..z=bar@h", "--json")
+                        .json()
+                        .getStringList("it.unknown"))
+                .containsExactly("baz@h");
+        assertThat(kv("table", "set", "*=bar@h", "--strand").status()).isZero();
+        assertThat(table()).isEqualTo("*=bar@h");
     }
 
     @Test
@@ -236,6 +258,7 @@ class TableCommandsTest extends CommandsAtZooKeeper {
     @Test
     void appliedTablesAreListedAndCanBeRolledBackTo() throws Exception {
         node("foo@h");
+        node("bar@h");
         for (String table : List.of("*=foo@h", HALVES, SHIFTED)) {
             assertThat(kv("table", "set", table).status()).isZero();
             assertThat(kv("table", "wait").status()).isZero();
