@@ -89,7 +89,7 @@ class TableCommandsTest extends CommandsAtZooKeeper {
             'a..m=foo@h,'       | line 1, column 11: expected
             'z..a=foo@h'        | line 1, column 1
             'a..m=foo'          | line 1, column
-            'a=foo@h, b=bar@h'  | line 1, column
+            'a=foo@h b=bar@h'   | line 1, column
             '# a=foo@h'         | expected an entry, found an empty table
             """)
     void aTableThatNodesWouldRefuseIsNotWritten(String text, String reason) throws Exception {
