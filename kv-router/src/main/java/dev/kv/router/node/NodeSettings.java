@@ -91,7 +91,7 @@ public record NodeSettings(
                 (int) settings.size("kv.router.key-max", 1, 64 * KIB),
                 (int) settings.size("kv.router.value-max", 1, GIB),
                 (int) settings.size("kv.router.pattern-max", 1, 64 * KIB),
-                settings.size("kv.router.reply-max", KIB, GIB));
+                Math.min(settings.size("kv.router.reply-max", KIB, GIB), orQuarterOfHeap(0)));
         return new NodeSettings(
                 name,
                 folder(settings),
