@@ -114,7 +114,7 @@ class DataCommandsTest extends TwoNodes {
                 data + " is not empty: move away what is there, or choose another kv.storage.dir");
         assertRefused(
                 bar.kv("restore", site.resolve("nothing").toString()),
-                site.resolve("nothing") + " holds no backup that was completed: choose another folder");
+                site.resolve("nothing") + " does not exist: choose the folder of a backup");
         assertRefused(foo.kv("export", "shopping"), "foo@h is not running in " + foo.folder());
     }
 

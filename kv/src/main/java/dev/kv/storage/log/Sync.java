@@ -1,5 +1,6 @@
 package dev.kv.storage.log;
 
+import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import java.time.Duration;
 import java.util.Optional;
@@ -18,7 +19,15 @@ public record Sync(boolean isAlways, Optional<Duration> interval) {
         return switch (settings.text(key)) {
             case "always" -> new Sync(true, Optional.empty());
             case "os" -> new Sync(false, Optional.empty());
-            default -> new Sync(false, Optional.of(settings.duration(key, MIN, MAX)));
+            default -> new Sync(false, Optional.of(interval(settings, key)));
         };
+    }
+
+    private static Duration interval(Settings settings, String key) {
+        try {
+            return settings.duration(key, MIN, MAX);
+        } catch (BadStart noDuration) {
+            throw settings.bad(key, "expected always, os, or a duration from 10ms to 1h");
+        }
     }
 }

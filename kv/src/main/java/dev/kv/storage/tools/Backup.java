@@ -65,16 +65,12 @@ public final class Backup implements AutoCloseable {
         refuseInside(data, folder);
         Folder.make(folder);
         Folder.refuseIrregular(folder, "choose another folder for the backup");
+        // Before the lock, which would leave its file there.
+        refuseOthers(folder);
         FileChannel lock = Folder.lock(folder);
         try {
             Path own = folder.resolve(Format.FILE);
-            if (Files.exists(folder.resolve(Mark.FILE))) {
-                throw new EngineFailed(folder + " is a data folder: choose another folder for the backup");
-            }
             if (!Files.exists(own)) {
-                if (!Folder.isEmpty(folder)) {
-                    throw new EngineFailed(folder + " is not empty, and holds no backup: choose another folder");
-                }
                 DurableFiles.replace(own, Files.readAllBytes(data.resolve(Format.FILE)));
             } else if (Format.read(folder).id() != Format.read(data).id()) {
                 throw new EngineFailed(folder + " holds a backup of another data folder, or of this one before it was"
@@ -86,6 +82,15 @@ public final class Backup implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             lock.close();
             throw e;
+        }
+    }
+
+    private static void refuseOthers(Path folder) throws IOException {
+        if (Files.exists(folder.resolve(Mark.FILE))) {
+            throw new EngineFailed(folder + " is a data folder: choose another folder for the backup");
+        }
+        if (!Files.exists(folder.resolve(Format.FILE)) && !Folder.isEmpty(folder)) {
+            throw new EngineFailed(folder + " is not empty, and holds no backup: choose another folder");
         }
     }
 

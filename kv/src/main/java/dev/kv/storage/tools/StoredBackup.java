@@ -33,6 +33,9 @@ public final class StoredBackup {
     }
 
     private static Manifest manifest(Path backup) throws IOException {
+        if (!Files.exists(backup)) {
+            throw new EngineFailed(backup + " does not exist: choose the folder of a backup");
+        }
         if (Files.isDirectory(backup)) {
             Folder.refuseIrregular(backup, "put back the file that was here, or use another backup");
         }

@@ -259,6 +259,7 @@ class BackupTest {
         Path taken = Files.createDirectory(site.resolve("taken"));
         Files.writeString(taken.resolve("notes.txt"), "not ours", UTF_8);
         assertRefused(taken, " is not empty, and holds no backup: choose another folder");
+        assertThat(DataFolder.files(taken, "")).containsExactly(taken.resolve("notes.txt"));
 
         DataFolder other = new DataFolder(site.resolve("other"));
         other.open(storage -> DataFolder.create(storage, "b"));
@@ -312,7 +313,10 @@ class BackupTest {
                 .hasMessage(data.path() + " is not empty: move away what is there, or choose another kv.storage.dir");
         assertThatThrownBy(() -> StoredBackup.restore(site.resolve("nowhere"), restored.path()))
                 .isInstanceOf(OperatorError.class)
-                .hasMessageContaining("holds no backup that was completed");
+                .hasMessage(site.resolve("nowhere") + " does not exist: choose the folder of a backup");
+        assertThatThrownBy(() -> StoredBackup.restore(site, restored.path()))
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(site + " holds no backup that was completed: choose another folder");
     }
 
     @Test
