@@ -2,6 +2,7 @@ package dev.kv.router.peer;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.MessageReader;
 import dev.kv.router.peer.codec.MessageWriter;
@@ -41,7 +42,22 @@ final class Handshake {
     private static final String MAC = "HmacSHA256";
     private static final SecureRandom RANDOM = new SecureRandom();
 
+    /** The longest name of a node. */
+    private static final int NAME_MAX_BYTES = 64 + 1 + 253;
+
     private Handshake() {}
+
+    /** What a node says that has not proved itself, fit for the log and for replies. */
+    static String shown(String text) {
+        return Bytes.of(text).printable(NAME_MAX_BYTES);
+    }
+
+    /** The content of a frame. */
+    static byte[] bytes(ByteBuffer content) {
+        byte[] bytes = new byte[content.remaining()];
+        content.get(bytes);
+        return bytes;
+    }
 
     /** The reason for which a node refuses another. */
     enum Refusal {

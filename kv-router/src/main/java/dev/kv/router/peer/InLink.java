@@ -30,14 +30,10 @@ import org.slf4j.LoggerFactory;
 final class InLink extends Link {
     private static final Logger LOG = LoggerFactory.getLogger(InLink.class);
 
-    private final OpenSocket socket;
     private final PeerSettings settings;
     private final Router router;
     private final Report refusals;
-    private final byte[] challenge;
-    private byte[] hello = new byte[0];
-    private String caller = "";
-    private int commonVersion;
+    private final CalledHandshake handshake;
 
     /** By their numbers, the replies to requests that were not answered at once. */
     private final Map<Integer, CompletableFuture<Reply>> underWay = new HashMap<>();
@@ -58,11 +54,10 @@ final class InLink extends Link {
      */
     InLink(OpenSocket socket, PeerSettings settings, Router router, Report refusals) {
         super(socket, REQUEST, settings.unsentMaxBytes(), settings);
-        this.socket = socket;
         this.settings = settings;
         this.router = router;
         this.refusals = refusals;
-        this.challenge = Handshake.challenge(settings.self());
+        this.handshake = new CalledHandshake(this, socket, settings, refusals);
         this.checks = new Checks(this, this::sendChecked);
         this.admission = new Admission(this, settings.replies(), (request, number) -> run(number, request));
     }
@@ -88,67 +83,18 @@ final class InLink extends Link {
 
     @Override
     void handshake(byte kind, ByteBuffer content) throws MalformedMessage {
-        switch (kind) {
-            case HELLO -> hello(content);
-            case PROOF -> proof(content);
-            default -> throw new MalformedMessage("no node begins like this");
-        }
+        handshake.received(kind, content);
     }
 
-    private void hello(ByteBuffer content) throws MalformedMessage {
-        if (hello.length > 0) {
-            throw new MalformedMessage("a second HELLO");
-        }
-        hello = bytes(content);
-        Handshake.Hello said = Handshake.Hello.read(hello);
-        caller = OutLink.shown(said.caller());
-        commonVersion = Handshake.commonVersion(said.versionMin(), said.versionMax());
-        if (commonVersion == 0) {
-            String versions = Handshake.VERSION_MIN + " to " + Handshake.VERSION_MAX;
-            refuse(
-                    Handshake.Refusal.VERSION,
-                    versions,
-                    "it speaks versions %d to %d of the protocol, this node %s"
-                            .formatted(said.versionMin(), said.versionMax(), versions));
-        } else if (!said.called().equals(settings.self())) {
-            refuse(
-                    Handshake.Refusal.NAME,
-                    settings.self(),
-                    "it asks for " + OutLink.shown(said.called())
-                            + ": check kv.router.peers and the ports in the table of that node");
-        } else {
-            sendFrame(CHALLENGE, challenge);
-        }
-    }
-
-    private void proof(ByteBuffer content) throws MalformedMessage {
-        if (hello.length == 0) {
-            throw new MalformedMessage("a PROOF before HELLO");
-        }
-        byte[] cookie = settings.cookie().array();
-        byte[] expected = Handshake.proof(cookie, Handshake.Side.CALLER, hello, challenge);
-        if (Handshake.same(bytes(content), expected)) {
-            if (!socket.prove()) {
-                close();
-                return;
-            }
-            trust(commonVersion);
-            sendFrame(WELCOME, Handshake.proof(cookie, Handshake.Side.CALLED, hello, challenge));
-        } else {
-            refuse(Handshake.Refusal.COOKIE, "", "it has another cookie (kv.router.cookie-file)");
-        }
-    }
-
-    private void refuse(Handshake.Refusal refusal, String text, String why) {
-        refusals.report(() -> "refused the node " + caller + " at " + remote() + ": " + why);
-        sendFrame(REFUSED, Handshake.refused(refusal, text));
+    /** Tells the caller why it is refused, and closes the link. */
+    void refuse(byte[] why) {
+        sendFrame(REFUSED, why);
         closeAfterSent();
     }
 
-    private static byte[] bytes(ByteBuffer content) {
-        byte[] bytes = new byte[content.remaining()];
-        content.get(bytes);
-        return bytes;
+    /** Closes the link. */
+    void giveUp() {
+        close();
     }
 
     @Override
@@ -170,7 +116,7 @@ final class InLink extends Link {
                             number,
                             new Reply.Failed(
                                     Word.UNREACHABLE,
-                                    settings.self() + " has " + inFlight() + " requests of " + caller
+                                    settings.self() + " has " + inFlight() + " requests of " + handshake.caller()
                                             + " to answer (kv.router.in-flight-max); the request was not run"));
                 } else if (!admission.admit(number, request)) {
                     tellWhileWaiting(request.timeLeft());
@@ -233,7 +179,7 @@ final class InLink extends Link {
         try {
             return done.join();
         } catch (CompletionException | CancellationException fault) {
-            LOG.error("fault in a request of {}", caller, fault);
+            LOG.error("fault in a request of {}", handshake.caller(), fault);
             return new Reply.Failed(
                     Word.ERR, settings.self() + " failed at this request, see its log; it may have run");
         }
@@ -399,8 +345,8 @@ final class InLink extends Link {
         }
         Duration left = settings.timeout().minusNanos(System.nanoTime() - receivedNanos);
         if (left.isNegative() || left.isZero()) {
-            warn(() -> "closed the connection of " + caller + " at " + remote() + ": no part of a request came for "
-                    + Peer.text(settings.timeout()) + " (kv.router.timeout)");
+            warn(() -> "closed the connection of " + handshake.caller() + " at " + remote()
+                    + ": no part of a request came for " + Peer.text(settings.timeout()) + " (kv.router.timeout)");
             close();
         } else {
             isReceivingWatched = true;

@@ -7,7 +7,6 @@ import dev.kv.router.Reply.Word;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
-import dev.kv.router.peer.codec.MessageReader;
 import dev.kv.router.peer.codec.Received;
 import dev.kv.router.peer.codec.ReplyCodec;
 import dev.kv.router.peer.codec.RequestCodec;
@@ -22,12 +21,7 @@ import java.util.function.Supplier;
 
 /** The calling side of a link: this node asks, another answers. */
 final class OutLink extends Link {
-    private static final String OTHER_COOKIE = "has another cookie (kv.router.cookie-file)";
-
     private static final String UNASKED = "a reply to a request that was not sent";
-
-    /** The longest name of a node. */
-    private static final int NAME_MAX_BYTES = 64 + 1 + 253;
 
     /** A deadline and a silence that began with the same request end together, whichever timer is the first. */
     private static final Duration SILENCE_SLACK = Duration.ofMillis(10);
@@ -35,9 +29,7 @@ final class OutLink extends Link {
     private final Peer peer;
     private final Consumer<OutLink> whenOpened;
     private final PeerSettings settings;
-    private final byte[] hello;
-    private byte[] challenge = new byte[0];
-    private int commonVersion;
+    private final CallingHandshake handshake;
 
     /** By their numbers, the requests on the way; those that nobody waits for any more stay until their replies come. */
     private final Map<Integer, Pending> pending = new HashMap<>();
@@ -64,7 +56,7 @@ final class OutLink extends Link {
         this.peer = peer;
         this.whenOpened = whenOpened;
         this.settings = settings;
-        this.hello = Handshake.hello(settings.self(), peer.name());
+        this.handshake = new CallingHandshake(this, peer, settings);
         this.end = peer.name() + " closed the connection";
     }
 
@@ -75,7 +67,7 @@ final class OutLink extends Link {
 
     /** Has both nodes prove themselves; the peer hears of the outcome. */
     void prove() {
-        sendFrame(HELLO, hello);
+        handshake.begin();
     }
 
     @Override
@@ -95,72 +87,7 @@ final class OutLink extends Link {
 
     @Override
     void handshake(byte kind, ByteBuffer content) throws MalformedMessage {
-        switch (kind) {
-            case CHALLENGE -> challenge(content);
-            case WELCOME -> welcome(content);
-            case REFUSED -> refused(content);
-            default -> throw new MalformedMessage("no node answers like this");
-        }
-    }
-
-    private void challenge(ByteBuffer content) throws MalformedMessage {
-        if (challenge.length > 0) {
-            throw new MalformedMessage("a second CHALLENGE");
-        }
-        challenge = bytes(content);
-        Handshake.Challenge said = Handshake.Challenge.read(challenge);
-        if (!said.called().equals(peer.name())) {
-            fail("is not there: at this address is " + shown(said.called()));
-            return;
-        }
-        commonVersion = Handshake.commonVersion(said.versionMin(), said.versionMax());
-        if (commonVersion == 0) {
-            fail("speaks other versions of the protocol between nodes: " + said.versionMin() + " to "
-                    + said.versionMax());
-        } else {
-            byte[] cookie = settings.cookie().array();
-            sendFrame(PROOF, Handshake.proof(cookie, Handshake.Side.CALLER, hello, challenge));
-        }
-    }
-
-    private void welcome(ByteBuffer content) throws MalformedMessage {
-        if (challenge.length == 0) {
-            throw new MalformedMessage("a WELCOME before CHALLENGE");
-        }
-        byte[] expected = Handshake.proof(settings.cookie().array(), Handshake.Side.CALLED, hello, challenge);
-        if (Handshake.same(bytes(content), expected)) {
-            trust(commonVersion);
-            peer.proven(this);
-        } else {
-            fail(OTHER_COOKIE);
-        }
-    }
-
-    private void refused(ByteBuffer content) throws MalformedMessage {
-        MessageReader in = new MessageReader(content);
-        Handshake.Refusal refusal = Handshake.Refusal.of(in.u8());
-        String text = shown(in.text());
-        fail(
-                switch (refusal) {
-                    case NAME -> "is not there: at this address is " + text;
-                    case VERSION -> "speaks other versions of the protocol between nodes: " + text;
-                    case COOKIE -> OTHER_COOKIE;
-                });
-    }
-
-    /** What a node says that has not proved itself, fit for the log and for replies. */
-    static String shown(String text) {
-        return Bytes.of(text).printable(NAME_MAX_BYTES);
-    }
-
-    private void fail(String why) {
-        peer.refused(this, why);
-    }
-
-    private static byte[] bytes(ByteBuffer content) {
-        byte[] bytes = new byte[content.remaining()];
-        content.get(bytes);
-        return bytes;
+        handshake.received(kind, content);
     }
 
     /** Closes the link. */
