@@ -56,6 +56,9 @@ final class ClientConnection extends AnsweringConnection {
     /** Bytes that are charged to the budget for requests that wait for their replies. */
     private long waitingBytes;
 
+    /** The protocol of what was read last. */
+    private boolean speaksResp;
+
     /** Whether further input is ignored. */
     private boolean deaf;
 
@@ -95,8 +98,8 @@ final class ClientConnection extends AnsweringConnection {
             input.position(input.limit());
             return false;
         }
-        boolean isRequest = request.isBegun() || (!lines.isBegun() && input.get(input.position()) == RESP_MARK);
-        return isRequest ? readRequest(input) : readLine(input);
+        speaksResp = request.isBegun() || (!lines.isBegun() && input.get(input.position()) == RESP_MARK);
+        return speaksResp ? readRequest(input) : readLine(input);
     }
 
     private boolean readRequest(ByteBuffer input) {
@@ -386,7 +389,11 @@ final class ClientConnection extends AnsweringConnection {
     @Override
     protected void inputOverBudget() {
         door.overBudget(this);
-        fail(Reply.Word.ERR, NO_MEMORY_TO_READ);
+        if (speaksResp) {
+            answer(Protocol.RESP, error("ERR " + NO_MEMORY_TO_READ));
+        } else {
+            fail(Reply.Word.ERR, NO_MEMORY_TO_READ);
+        }
         inputEnded();
     }
 

@@ -321,6 +321,24 @@ final class RespLimitsTest {
     }
 
     @Test
+    void aClientOfRespForWhoseInputNoMemoryIsLeftGetsAnErrorOfResp() throws Exception {
+        HeldStore store = new HeldStore();
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.requestsMaxBytes = 17_000;
+                    knobs.bufferMaxBytes = 30_000;
+                    return knobs;
+                });
+                RespClient client = door.respClient()) {
+            String first = RespClient.request("HGET", "b", "k".repeat(20_000));
+            client.send(first + RespClient.request("ECHO", "x".repeat(100_000)));
+            store.next().answer();
+
+            assertThat(client.reply()).hasSize(20_002);
+            assertThat(client.reply()).startsWith("ERR this node has no memory left for unfinished requests");
+        }
+    }
+
+    @Test
     void aClientThatWaitsIsNotIdle() throws Exception {
         HeldStore held = new HeldStore();
         try (TestDoor door = new TestDoor(held, knobs -> {
