@@ -50,11 +50,7 @@ final class ClientConnection extends AnsweringConnection {
     private final RespWriter out = new RespWriter(false);
     private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
 
-    /** Bytes that are charged to the budget for the request that arrives. */
-    private long requestChargedBytes;
-
-    /** Bytes that are charged to the budget for requests that wait for their replies. */
-    private long waitingBytes;
+    private final RequestCharges charges = new RequestCharges(budget());
 
     /** The protocol of what was read last. */
     private boolean speaksResp;
@@ -88,7 +84,7 @@ final class ClientConnection extends AnsweringConnection {
 
     @Override
     protected boolean mayRead() {
-        return !isAsking && waitingBytes < settings.requestsMaxBytes() && super.mayRead();
+        return !isAsking && charges.waitingBytes() < settings.requestsMaxBytes() && super.mayRead();
     }
 
     /** Takes a request of either protocol, or a part of one. The first byte of each request tells its protocol. */
@@ -106,7 +102,7 @@ final class ClientConnection extends AnsweringConnection {
         lines.afterRequest();
         try {
             if (!request.take(input, !session.login().isDone())) {
-                return chargeRequest() ? false : refuseRequest(input);
+                return charges.takeArriving(request.heldBytes()) ? false : refuseRequest(input);
             }
         } catch (RespRequest.Malformed e) {
             forgetRequest();
@@ -125,24 +121,9 @@ final class ClientConnection extends AnsweringConnection {
         return true;
     }
 
-    /** Charges the unfinished request to the budget; returns false if there is too little left. */
-    private boolean chargeRequest() {
-        long more = request.heldBytes() - requestChargedBytes;
-        if (more > 0 && !budget().take(more)) {
-            return false;
-        }
-        requestChargedBytes += Math.max(0, more);
-        return true;
-    }
-
     private void forgetRequest() {
         request.clear();
-        giveCharge();
-    }
-
-    private void giveCharge() {
-        budget().give(requestChargedBytes);
-        requestChargedBytes = 0;
+        charges.giveArriving();
     }
 
     private boolean refuseRequest(ByteBuffer input) {
@@ -153,36 +134,16 @@ final class ClientConnection extends AnsweringConnection {
         return true;
     }
 
-    /** Charges a request for several buckets until its replies are there; returns false if there is too little left. */
-    private boolean chargeEach(long bytes) {
-        giveCharge();
-        if (!budget().take(bytes)) {
-            return false;
-        }
-        waitingBytes += bytes;
-        return true;
-    }
-
     /** Charges a request until its reply is there, if that takes a while. While much is charged, the client is not read. */
     private void chargeWhileWaiting(long bytes, CompletableFuture<Reply> reply) {
         if (bytes < CHARGED_MIN_BYTES || reply.isDone()) {
             return;
         }
-        giveCharge();
-        budget().charge(bytes);
-        waitingBytes += bytes;
+        charges.chargeWaiting(bytes);
         var _ = reply.whenComplete((_, _) -> {
-            giveWaiting(bytes);
+            charges.giveWaiting(bytes);
             readOn();
         });
-    }
-
-    /** On the loop, where replies come. */
-    private void giveWaiting(long bytes) {
-        if (!isClosed()) {
-            waitingBytes -= bytes;
-            budget().give(bytes);
-        }
     }
 
     private List<Piece> error(String line) {
@@ -327,7 +288,7 @@ final class ClientConnection extends AnsweringConnection {
     private void runEach(Question.Each each, boolean version3) {
         Supplier<String> what = () -> "a request for " + each.commands().size() + " buckets";
         long bytes = EachRun.bytes(each, request.heldBytes());
-        if (!chargeEach(bytes)) {
+        if (!charges.takeWaiting(bytes)) {
             answer(Protocol.RESP, error("ERR " + NO_MEMORY_TO_READ));
             return;
         }
@@ -338,7 +299,7 @@ final class ClientConnection extends AnsweringConnection {
                 loop().inTurns(() -> runNext(run, what));
             }
             // From here on settle charges what is left of the request, its replies: the commands are let go of.
-            CompletableFuture<Reply> replies = run.replies().whenComplete((_, _) -> giveWaiting(bytes));
+            CompletableFuture<Reply> replies = run.replies().whenComplete((_, _) -> charges.giveWaiting(bytes));
             Predicate<Reply> counts = each.counts();
             settle(false, Protocol.RESP, what, replies, many -> {
                 RespWriter reply = new RespWriter(version3);
@@ -401,8 +362,7 @@ final class ClientConnection extends AnsweringConnection {
     protected void closed() {
         forgetReplies();
         forgetRequest();
-        budget().give(waitingBytes);
-        waitingBytes = 0;
+        charges.close();
         session.endTransaction();
         door.clients().remove(session);
     }

@@ -18,6 +18,8 @@ import java.util.Optional;
  * The end of a log: the active segment, which is appended to, and the full ones that are not on the disk yet. It begins the next
  * segment, and holds back writers while the disk is behind. Its monitor guards all of that, and is held for no longer than an append
  * takes, or while a writer {@linkplain #wait waits}. Any thread.
+ *
+ * <p>It is long because all of it is guarded by that one monitor.
  */
 public final class Tail {
     private final Folder folder;
