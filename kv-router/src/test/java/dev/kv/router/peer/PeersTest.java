@@ -117,12 +117,12 @@ class PeersTest extends ThreeHosts {
 
     @Test
     void progressFartherDownTheWayKeepsTheFirstNodeWaiting() {
-        foo.timeout = Duration.ofMillis(500);
+        foo.timeout = Duration.ofSeconds(1);
         startAll("*=bar@h", "*=baz@h", "*=baz@h");
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
         firewalls.get("baz@h").throttle(64 * 1024, 20);
 
-        String large = "v".repeat(3 << 20);
+        String large = "v".repeat(6 << 20);
         assertThat(foo.ask(put("nuts", "large", large))).isEqualTo(Reply.OK);
         assertThat(foo.ask(get("nuts", "large"))).isEqualTo(value(large));
     }
