@@ -175,6 +175,7 @@ class DataCommandsTest extends TwoNodes {
         stop();
         Path mark = foo.folder().resolve("data/mark");
         Files.delete(mark);
+        foo.setJavaOptions(UnpackedRelease.WITHOUT_CLASS_CACHE);
 
         Ended started = foo.kv("start");
 
