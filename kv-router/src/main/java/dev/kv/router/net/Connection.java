@@ -126,9 +126,11 @@ public abstract class Connection {
         session.getConfig().setBothIdleTime((int) time.toSeconds());
     }
 
-    /** Limits the bytes that the kernel buffers for the network. */
-    protected final void sendBuffer(int bytes) {
-        ((SocketSessionConfig) session.getConfig()).setSendBufferSize(bytes);
+    /** Limits the bytes that the kernel buffers for the network, in each direction. */
+    protected final void kernelBuffers(int bytes) {
+        SocketSessionConfig config = (SocketSessionConfig) session.getConfig();
+        config.setSendBufferSize(bytes);
+        config.setReceiveBufferSize(bytes);
     }
 
     /** The memory that this connection shares with others; a subclass charges what it holds. */

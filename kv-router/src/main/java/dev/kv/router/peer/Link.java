@@ -59,10 +59,10 @@ abstract class Link extends Connection {
     private static final int FRAME_MAX_BYTES = CHUNK_HEADER_BYTES + Outbox.CHUNK_MAX_BYTES;
 
     /**
-     * What the kernel takes ahead of the network. Left to itself it takes megabytes, which any other message would wait
-     * behind; this much fills a gigabit per second at a round trip of 2 ms.
+     * What the kernel buffers in each direction. Left to itself it buffers megabytes, which a short message would wait behind: a loop reads
+     * 64 KiB in each iteration. This much fills a gigabit per second at a round trip of 2 ms.
      */
-    private static final int SEND_BUFFER_BYTES = 256 * 1024;
+    private static final int KERNEL_BUFFER_BYTES = 256 * 1024;
 
     /** How often within a timeout those who wait are told to wait on. */
     private static final int TOLD_IN_TIMEOUT = 4;
@@ -92,7 +92,7 @@ abstract class Link extends Connection {
         super(socket, unsentMaxBytes, new Budget(Long.MAX_VALUE));
         this.incoming = incoming;
         this.inbox = new Inbox(this, settings.messageMaxBytes(), settings.room());
-        sendBuffer(SEND_BUFFER_BYTES);
+        kernelBuffers(KERNEL_BUFFER_BYTES);
     }
 
     /** A frame of the handshake. */

@@ -4,17 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
+import dev.kv.router.testing.Firewall;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
@@ -113,6 +116,42 @@ class PeersTest extends ThreeHosts {
         assertThat(put).isNotDone();
         assertThat(put.get(30, TimeUnit.SECONDS)).isEqualTo(Reply.OK);
         assertThat(foo.ask(get("nuts", "large"))).isEqualTo(value(large));
+    }
+
+    /** A loop reads 64 KiB of a link in each iteration: what the kernel holds is what a short reply waits behind. */
+    @Test
+    void theKernelBuffersAtMostAMebibyteOfALink() throws Exception {
+        startAll("*=bar@h", "*=bar@h", "");
+        Firewall firewall = firewalls.get("bar@h");
+        assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
+        assertThat(foo.ask(put("nuts", "large", "v".repeat(48 << 20)))).isEqualTo(Reply.OK);
+        for (int i = 0; i < 5; i++) {
+            // The kernel enlarges the buffer of a connection whose reader keeps up.
+            assertThat(foo.ask(get("nuts", "large"))).isInstanceOf(Reply.Value.class);
+        }
+        firewall.throttle(64 * 1024, 1);
+        long before = firewall.passedBytes();
+        CompletableFuture<Reply> large = foo.client().run(get("nuts", "large")).toCompletableFuture();
+        Await.until(() -> firewall.passedBytes() > before + (1 << 20));
+        CompletableFuture<Long> passedAtStop = new CompletableFuture<>();
+        CountDownLatch goOn = new CountDownLatch(1);
+        var _ = foo.client().run(get("nuts", "small")).thenAccept(_ -> {
+            passedAtStop.complete(firewall.passedBytes());
+            try {
+                goOn.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        long stopped = passedAtStop.get(20, TimeUnit.SECONDS);
+        long passed;
+        do {
+            passed = firewall.passedBytes();
+        } while (goOn.await(300, TimeUnit.MILLISECONDS) || firewall.passedBytes() > passed);
+        goOn.countDown();
+        System.out.println("PeersTest: " + (passed - stopped) + " bytes passed while the reader stood still");
+        assertThat(passed - stopped).isLessThan(1 << 20);
+        Held.releaseIn(large.get(30, TimeUnit.SECONDS));
     }
 
     @Test
