@@ -1,9 +1,13 @@
 package dev.kv.acceptance;
 
+import static dev.kv.acceptance.harness.FailingDisk.CREATE;
+import static dev.kv.acceptance.harness.FailingDisk.EIO;
+import static dev.kv.acceptance.harness.FailingDisk.FSYNC;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.FailingDisk;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
 import dev.kv.acceptance.harness.NumberedWrites;
@@ -32,7 +36,6 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(300)
 class FailingDiskTest {
-    private static final int EIO = 5;
     private static final int EMFILE = 24;
     private static final int EROFS = 30;
 
@@ -42,13 +45,12 @@ class FailingDiskTest {
     @TempDir
     private Path site;
 
-    private Path failing;
+    private FailingDisk disk;
     private NodeProcess node;
     private final NumberedWrites writes = new NumberedWrites("bucket");
 
     @BeforeEach
     void makeNode() throws IOException {
-        failing = Files.createDirectory(site.resolve("failing"));
         node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
         node.set("kv.storage.segment-max", "1MiB");
     }
@@ -56,25 +58,6 @@ class FailingDiskTest {
     @AfterEach
     void end() throws IOException {
         node.close();
-    }
-
-    private void preload() {
-        assumeTrue(Ended.of("sh", "-c", "command -v cc").status() == 0, "left out: no C compiler (cc)");
-        Path library = site.resolve("failing-disk.so");
-        String source =
-                Path.of("src/test/resources/failing-disk.c").toAbsolutePath().toString();
-        Ended cc = Ended.of("cc", "-shared", "-fPIC", "-o", library.toString(), source);
-        assertThat(cc.status()).as(cc.err()).isZero();
-        node.setVariable("LD_PRELOAD", library.toString());
-        node.setVariable("KV_FAILING", failing.toString());
-    }
-
-    private void fail(String call, int error) throws IOException {
-        Files.writeString(failing.resolve(call), String.valueOf(error));
-    }
-
-    private void recover(String call) throws IOException {
-        Files.delete(failing.resolve(call));
     }
 
     private void write(LineClient client, int times) throws IOException {
@@ -110,17 +93,17 @@ class FailingDiskTest {
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms", "os"})
     void afterAFailedFsyncWritesAreRefusedUntilTheirPredecessorsAreOnTheDisk(String sync) throws Exception {
-        preload();
+        disk = FailingDisk.of(node, site);
         node.set("kv.storage.sync", sync);
         node.start();
         try (LineClient client = node.connect()) {
             writes.create(client);
             for (int round = 0; round < 3; round++) {
                 write(client, round * 300 + 50);
-                fail("fsync", EIO);
+                disk.fail(FSYNC, EIO);
                 awaitRefused(client, "ERROR ERR the disk failed (Input/output error): writes are refused until");
                 writes.check(client);
-                recover("fsync");
+                disk.recover(FSYNC);
                 awaitTaken(client);
                 writes.check(client);
             }
@@ -134,13 +117,13 @@ class FailingDiskTest {
 
     @Test
     void aWriteThatWaitsForItsFsyncIsAnsweredWhenThatFails() throws Exception {
-        preload();
+        disk = FailingDisk.of(node, site);
         node.set("kv.storage.sync", "always");
         node.start();
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 10);
-            fail("fsync", EIO);
+            disk.fail(FSYNC, EIO);
 
             assertThat(writes.put(client, "key-0"))
                     .isEqualTo(
@@ -153,17 +136,17 @@ class FailingDiskTest {
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms", "os"})
     void aNodeThatIsKilledWhileItsDiskFailsLosesNoAcknowledgedWrite(String sync) throws Exception {
-        preload();
+        disk = FailingDisk.of(node, site);
         node.set("kv.storage.sync", sync);
         node.start();
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, MANY);
-            fail("fsync", EIO);
+            disk.fail(FSYNC, EIO);
             awaitRefused(client, "ERROR ERR the disk failed");
         }
         node.kill();
-        recover("fsync");
+        disk.recover(FSYNC);
         node.start();
         try (LineClient client = node.connect()) {
             writes.check(client);
@@ -174,19 +157,19 @@ class FailingDiskTest {
 
     @Test
     void aNodeThatStopsWhileItsDiskFailsEndsAndLosesNoAcknowledgedWrite() throws Exception {
-        preload();
+        disk = FailingDisk.of(node, site);
         node.set("kv.storage.sync", "50ms");
         node.start();
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 100);
-            fail("fsync", EIO);
+            disk.fail(FSYNC, EIO);
             awaitRefused(client, "ERROR ERR the disk failed");
         }
         node.signal(Signal.TERM);
         node.awaitEnd();
         assertThat(node.err()).contains("the log could not be closed in order");
-        recover("fsync");
+        disk.recover(FSYNC);
         node.start();
         try (LineClient client = node.connect()) {
             writes.check(client);
@@ -196,17 +179,17 @@ class FailingDiskTest {
     @ParameterizedTest(name = "error {0}")
     @CsvSource({EMFILE + ", Too many open files", EROFS + ", Read-only file system"})
     void noAcknowledgedWriteIsLostWhenFilesCannotBeCreated(int error, String why) throws Exception {
-        preload();
+        disk = FailingDisk.of(node, site);
         node.start();
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 50);
-            fail("create", error);
+            disk.fail(CREATE, error);
             for (int i = 0; i < MANY; i++) {
                 assertThat(writes.write(client)).matches("OK|ERROR ERR this node cannot write: .*" + why);
             }
             writes.check(client);
-            recover("create");
+            disk.recover(CREATE);
             for (int i = 0; i < MANY; i++) {
                 awaitTaken(client);
             }
@@ -217,18 +200,18 @@ class FailingDiskTest {
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms"})
     void aDiskThatIsReadOnlyForAWhileLosesNoAcknowledgedWrite(String sync) throws Exception {
-        preload();
+        disk = FailingDisk.of(node, site);
         node.set("kv.storage.sync", sync);
         node.start();
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 50);
-            fail("create", EROFS);
-            fail("fsync", EROFS);
+            disk.fail(CREATE, EROFS);
+            disk.fail(FSYNC, EROFS);
             awaitRefused(client, "ERROR ERR ");
             Await.until("the disk was tried again", () -> node.err().contains("the disk still fails"));
-            recover("create");
-            recover("fsync");
+            disk.recover(CREATE);
+            disk.recover(FSYNC);
             awaitTaken(client);
             write(client, MANY);
             writes.check(client);

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kv.acceptance.harness.Ended;
+import dev.kv.acceptance.harness.FailingDisk;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
 import dev.kv.acceptance.harness.UnpackedRelease;
@@ -17,6 +18,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -197,6 +199,38 @@ class FullDiskTest {
             awaitRoom(client);
             fill(client);
             assertThat(acknowledged).hasSizeGreaterThan(11_000);
+        }
+        assertNoFault();
+    }
+
+    @ParameterizedTest(name = "sync = {0}")
+    @ValueSource(strings = {"always", "os"})
+    void canBeEmptiedAfterAFailedFsync(String sync) throws Exception {
+        node.kill();
+        FailingDisk disk = FailingDisk.of(node, site);
+        node.set("kv.storage.sync", sync);
+        node.start();
+        try (LineClient client = node.connect()) {
+            fill(client);
+            disk.fail(FailingDisk.FSYNC, FailingDisk.EIO);
+            Iterator<String> keys = acknowledged.keySet().iterator();
+            Await.until(
+                    "writes are refused",
+                    () -> client.ask("DELETE b " + keys.next()).startsWith("ERROR ERR the disk failed"));
+            fillToTheBrim();
+            disk.recover(FailingDisk.FSYNC);
+            for (String key : acknowledged.keySet()) {
+                Await.until(
+                        "deleted: " + key, () -> client.ask("DELETE b " + key).equals("OK"));
+            }
+            acknowledged.clear();
+            awaitRoom(client);
+            check(client);
+        }
+        node.kill();
+        node.start();
+        try (LineClient client = node.connect()) {
+            check(client);
         }
         assertNoFault();
     }

@@ -70,12 +70,11 @@ final class Listing {
     private synchronized void write() throws IOException {
         SegmentList list = sealed.get();
         if (!list.equals(onDisk)) {
-            replace(list);
+            write(list);
         }
     }
 
-    /** Writes another list than that of the sealed segments. */
-    synchronized void replace(SegmentList list) throws IOException {
+    private void write(SegmentList list) throws IOException {
         onDisk = null;
         list.write(folder.path());
         onDisk = list;
@@ -93,7 +92,16 @@ final class Listing {
 
     /** Writes the list; on a full disk, in the space of a reserve. */
     synchronized void writeInAnyCase() throws IOException {
-        Reserves.writeInAnyCase(folder.path(), this::write);
+        inAnyCase(this::write);
+    }
+
+    /** Writes another list than that of the sealed segments; on a full disk, in the space of a reserve. */
+    synchronized void replaceInAnyCase(SegmentList list) throws IOException {
+        inAnyCase(() -> write(list));
+    }
+
+    private void inAnyCase(Reserves.Writing writing) throws IOException {
+        Reserves.writeInAnyCase(folder.path(), writing);
         try {
             reserves.keepList();
         } catch (IOException e) {

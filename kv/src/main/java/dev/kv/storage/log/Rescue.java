@@ -1,5 +1,7 @@
 package dev.kv.storage.log;
 
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Scan;
@@ -7,6 +9,7 @@ import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,8 +17,12 @@ import java.util.List;
 /**
  * What follows a failed {@link Log#sync}: all that is not known to be on the disk is written once more, into new segments. The kernel
  * may have dropped the pages that it could not write, and reports that once. The log refuses writes meanwhile.
+ *
+ * <p>On a full disk it is written once more in place. That takes no room, and no delete or compaction makes any before the rescue.
  */
 public final class Rescue {
+    private static final long PIECE_MAX_BYTES = 64 * 1024;
+
     private final Log log;
     private final Folder folder;
     private final Listing listing;
@@ -69,10 +76,18 @@ public final class Rescue {
         moves.settle();
         synchronized (listing) {
             if (copies.isEmpty()) {
-                copies = written(log.tail().doubtful());
+                try {
+                    copies = written(log.tail().doubtful());
+                } catch (IOException e) {
+                    if (!Allocation.isNoSpace(e)) {
+                        throw e;
+                    }
+                    writeInPlace();
+                    return;
+                }
             }
             // They count when the list says so: until then the old ones do.
-            listing.replace(listed());
+            listing.replaceInAnyCase(listed());
             for (Copy copy : copies) {
                 log.segments().know(copy.to);
                 move(copy);
@@ -114,7 +129,7 @@ public final class Rescue {
             copy.begin(folder.format().id(), 0, 0);
             copy.append(doubtful, from, doubtful.end());
             copy.seal();
-            check(copy);
+            check(copy, SegmentHeader.BYTES);
             return copy;
         } catch (IOException | RuntimeException | Error e) {
             copy.discard();
@@ -122,14 +137,35 @@ public final class Rescue {
         }
     }
 
-    /** Reads all of a copy, so that {@link #move} does not fail half-way. */
-    private static void check(Segment copy) {
-        Scan scan = copy.scan();
+    /** Reads all records behind an offset: a copy before {@link #move}, which then does not fail half-way. */
+    private static void check(Segment segment, long from) {
+        Scan scan = segment.scan(from, segment.end());
         while (scan.next()) {
             // Each record is checked.
         }
-        if (scan.at() < copy.end()) {
-            throw new Damaged(copy.path(), scan.at(), "what was written here is missing");
+        if (scan.at() < segment.end()) {
+            throw new Damaged(segment.path(), scan.at(), "what was written here is missing");
+        }
+    }
+
+    private void writeInPlace() throws IOException {
+        log.tail().rollOver();
+        for (Segment segment : log.tail().doubtful()) {
+            writeInPlace(segment, log.tail().durableEnd(segment));
+            segment.seal();
+        }
+        folder.sync();
+        log.tail().takeWrites();
+    }
+
+    private static void writeInPlace(Segment segment, long from) throws IOException {
+        check(segment, from);
+        try (FileChannel file = FileChannel.open(segment.path(), WRITE)) {
+            long at = from;
+            while (at < segment.end()) {
+                long bytes = Math.min(PIECE_MAX_BYTES, segment.end() - at);
+                at += file.write(segment.memory().asSlice(at, bytes).asByteBuffer(), at);
+            }
         }
     }
 

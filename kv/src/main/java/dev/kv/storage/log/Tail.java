@@ -392,8 +392,13 @@ public final class Tail {
         last = live.isEmpty() ? null : live.getLast();
         number = Math.max(number, last == null ? 0 : last.name().number());
         segments.retire(empty);
-        hasNewFiles = last != null;
         synced = appended();
+        takeWrites();
+    }
+
+    /** Takes writes again: what was doubtful was written once more. The next {@link Log#sync} covers what was written in place. */
+    synchronized void takeWrites() {
+        hasNewFiles = last != null;
         failure = "";
         notifyAll();
     }

@@ -66,6 +66,7 @@ public final class Repair {
     }
 
     private Checked run() throws IOException {
+        folder.removeUnfinished();
         finishPutBack();
         chain = Chain.of(folder.path(), folder.format());
         putBack();
@@ -139,7 +140,7 @@ public final class Repair {
             found.records(survey.records());
             generation = Math.max(generation, survey.generation());
             if (part.damage().isPresent() || !survey.damaged().isEmpty()) {
-                rewrite(part, segment, survey);
+                writeInAnyCase(() -> rewrite(part, segment, survey));
             } else {
                 repairHint(part, segment);
                 segment.endAt(survey.end());
@@ -151,7 +152,11 @@ public final class Repair {
         }
     }
 
-    /** Replaces a segment by one with its sound records alone. */
+    private void writeInAnyCase(Reserves.Writing writing) throws IOException {
+        Reserves.writeInAnyCase(folder.path(), writing);
+    }
+
+    /** Replaces a segment by one with its sound records alone. If that fails, it can be called again. */
     private void rewrite(Chain.Part part, Segment segment, Survey survey) throws IOException {
         if (part.damage().isPresent()) {
             setAside(part, new Survey.Range(0, SegmentHeader.BYTES));
@@ -203,16 +208,17 @@ public final class Repair {
                 chain.parts().subList((int) found.files(), chain.parts().size())) {
             String what = "it follows what was never known to be on the disk, and is not whole";
             found.accept(new Damage(chain.log(part), 0, part.end(), what));
-            setAside(part, new Survey.Range(0, part.end()));
+            writeInAnyCase(() -> setAside(part, new Survey.Range(0, part.end())));
             dropped.add(part.name());
         }
         for (SegmentList.Entry entry : sound) {
             cut(entry);
         }
         folder.sync();
-        SegmentList.of(folder.format().id(), chain.lastNumber(), sound).write(folder.path());
+        SegmentList list = SegmentList.of(folder.format().id(), chain.lastNumber(), sound);
+        writeInAnyCase(() -> list.write(folder.path()));
         markAll();
-        folder.upgrade();
+        writeInAnyCase(folder::upgrade);
         dropped.addAll(chain.others());
         dropped.addAll(chain.cut());
         // A segment may have the name of one that an earlier repair, or a compaction, did not complete.
@@ -237,7 +243,7 @@ public final class Repair {
                 last == null ? 0 : last.name().number(),
                 last == null ? 0 : last.bytes(),
                 Math.max(generation, chain.mark().map(Mark.Position::generation).orElse(0L)));
-        Reserves.writeInAnyCase(folder.path(), () -> {
+        writeInAnyCase(() -> {
             try (Mark mark = Mark.open(folder.path(), folder.format().id(), Optional.of(position))) {
                 mark.sync();
             }

@@ -1,5 +1,6 @@
 package dev.kv.storage.log;
 
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -13,6 +14,7 @@ import dev.kv.storage.OpenStorage;
 import dev.kv.storage.engine.Execution;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,6 +38,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(120)
 class NoSpaceTest {
     private static final long MIB = 1L << 20;
+    private static final int PAGE_BYTES = 4096;
 
     /** So many commands of a few connections are in flight. */
     private static final int IN_FLIGHT = 4_000;
@@ -49,6 +52,7 @@ class NoSpaceTest {
     private int number;
     private int valueBytes = 1_000;
     private Duration deleteWait = Duration.ofSeconds(10);
+    private Sync sync = new Sync(false, Optional.of(Duration.ofMillis(10)));
 
     @BeforeEach
     void mount() throws Exception {
@@ -77,7 +81,7 @@ class NoSpaceTest {
         storage = OpenStorage.open(
                 DataFolder.settings(
                         disk.resolve("data"),
-                        new Sync(false, Optional.of(Duration.ofMillis(10))),
+                        sync,
                         0,
                         MIB,
                         DataFolder.PINS,
@@ -117,7 +121,7 @@ class NoSpaceTest {
     /** Takes all room that is left, as somebody else would. */
     private void fillToTheBrim() throws IOException {
         try (OutputStream other = Files.newOutputStream(disk.resolve("other-" + ++number))) {
-            byte[] page = new byte[4096];
+            byte[] page = new byte[PAGE_BYTES];
             while (true) {
                 other.write(page);
             }
@@ -224,6 +228,56 @@ class NoSpaceTest {
         assertThat(Duration.ofNanos(System.nanoTime() - from)).isBetween(deleteWait, deleteWait.multipliedBy(10));
         assertThat(behind.join()).isInstanceOf(Reply.Value.class);
         assertThat(isDeleted(keys.element())).isFalse();
+    }
+
+    /** As in {@link RescueTest}, the next page of the active segment has no place. */
+    @Test
+    void afterAFailedWriteDeletesWorkAndFreeAgain() throws Exception {
+        storage.stop(Duration.ZERO);
+        // What is in the active segment is not on the disk then.
+        sync = new Sync(false, Optional.empty());
+        open();
+        fill();
+        delete(100);
+        Segment active = storage.log().segments().live().getLast();
+        try (FileChannel file = FileChannel.open(active.path(), WRITE)) {
+            file.truncate((active.end() / PAGE_BYTES + 1) * PAGE_BYTES);
+        }
+        fillToTheBrim();
+        String key = keys.remove();
+        while (isDeleted(key)) {
+            key = keys.remove();
+        }
+        String refused = key;
+
+        await(() -> isDeleted(refused));
+
+        deleteAll();
+        await(() -> put().equals(Reply.OK));
+        storage.stop(Duration.ZERO);
+        open();
+        assertThat(DataFolder.content(storage).get("b").keySet()).containsExactlyInAnyOrderElementsOf(keys);
+    }
+
+    @Test
+    void aRepairHasRoomOnADiskThatIsFullToTheBrim() throws Exception {
+        fill();
+        Segment damaged = storage.log().segments().live().getFirst();
+        storage.stop(Duration.ZERO);
+        DataFolder.flip(damaged.path(), damaged.end() / 2);
+        DataFolder data = new DataFolder(disk.resolve("data"));
+        Files.write(data.path().resolve("next.tmp"), new byte[PAGE_BYTES]);
+        fillToTheBrim();
+
+        assertThat(data.repair())
+                .singleElement()
+                .satisfies(damage -> assertThat(damage.file()).isEqualTo(damaged.path()));
+
+        open();
+        assertThat(keys).hasSizeGreaterThan(DataFolder.content(storage).get("b").size());
+        keys.retainAll(DataFolder.content(storage).get("b").keySet());
+        deleteAll();
+        await(() -> put().equals(Reply.OK));
     }
 
     @Test
