@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.StandardOpenOption.READ;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.config.BadStart;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -189,6 +190,7 @@ public record Hint(SegmentHeader of, long end) {
      * Reads the hint.
      *
      * @return false if there is no sound hint of the segment as it is; the reader has received nothing then
+     * @throws BadStart if a newer release wrote an entry
      */
     public boolean read(Folder folder, Reader reader) throws IOException {
         Path file = folder.hint(of.name());
@@ -211,7 +213,7 @@ public record Hint(SegmentHeader of, long end) {
             if ((int) crc.getValue() != header.getInt(CHECKSUM)) {
                 return false;
             }
-            tell(body, reader);
+            tell(file, body, reader);
             return true;
         }
     }
@@ -244,7 +246,7 @@ public record Hint(SegmentHeader of, long end) {
         }
     }
 
-    private static void tell(ByteBuffer body, Reader reader) {
+    private static void tell(Path file, ByteBuffer body, Reader reader) {
         while (body.hasRemaining()) {
             int word = body.getInt();
             int kind = word >>> KIND_SHIFT;
@@ -254,11 +256,21 @@ public record Hint(SegmentHeader of, long end) {
                 reader.bucket(Bytes.read(body, length).array(), generation, (word & Layout.HIDDEN) != 0);
                 body.position(body.position() + (int) Layout.padded(length) - length);
             } else {
+                checkKnown(file, kind);
                 int keyHash = body.getInt();
                 long offset = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
                 long cost = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
                 reader.entry(word & NUMBER_MASK, kind, keyHash, offset, cost);
             }
+        }
+    }
+
+    private static void checkKnown(Path file, int kind) {
+        switch (kind) {
+            case Layout.SET, Layout.DELETE, Layout.BUCKET, Layout.DROP, Layout.PUBLISH -> {}
+            default ->
+                throw new BadStart(file + " holds an entry of kind " + kind
+                        + " that this release does not know: a newer one wrote it, use that one");
         }
     }
 }

@@ -12,11 +12,14 @@ import dev.kv.storage.format.SegmentName;
 import dev.kv.storage.log.Segment;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -115,6 +118,25 @@ class StrangeFilesTest {
                         strange + ": no repair left it here, since " + own + " is no name that is free; move it away");
         assertThat(log).hasBinaryContent(before);
         assertThat(data.content()).isEqualTo(content);
+    }
+
+    /** As a later release of format 2 writes it, for a field of the reserved kind 1. */
+    @Test
+    void aHintWithAnEntryOfAnUnknownKindIsRefused() throws Exception {
+        Path hint = data.files(".hint").getLast();
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(hint)).order(ByteOrder.LITTLE_ENDIAN);
+        int lastEntry = bytes.capacity() - 16;
+        bytes.putInt(lastEntry, bytes.getInt(lastEntry) | 1 << 24);
+        CRC32C crc = new CRC32C();
+        crc.update(bytes.slice(64, bytes.capacity() - 64));
+        bytes.putInt(12, (int) crc.getValue());
+        Files.write(hint, bytes.array());
+
+        assertThatThrownBy(data::open)
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(
+                        hint
+                                + " holds an entry of kind 1 that this release does not know: a newer one wrote it, use that one");
     }
 
     private static void extend(Path file) throws IOException {
