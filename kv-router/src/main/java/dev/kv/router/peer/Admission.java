@@ -124,7 +124,8 @@ final class Admission {
             return false;
         }
         if (place.isEmpty()) {
-            place = Optional.of(replies.claim(1, 0, link.loop(), () -> link.guard("a request", this::advance)));
+            place = Optional.of(
+                    replies.claim(1, Room.Claimant.alone(), link.loop(), () -> link.guard("a request", this::advance)));
         }
         if (!place.get().isGranted()) {
             return false;

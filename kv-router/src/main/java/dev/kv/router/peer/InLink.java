@@ -298,10 +298,10 @@ final class InLink extends Link {
         return true;
     }
 
+    /** A request is run as soon as it has come: its memory waits for no other node, and for no other request of its client. */
     @Override
-    int nodesBefore(int number) {
-        // A request is run as soon as it has come: what it takes never waits for other nodes.
-        return 0;
+    Room.Claimant claimant(int number) {
+        return Room.Claimant.alone();
     }
 
     @Override

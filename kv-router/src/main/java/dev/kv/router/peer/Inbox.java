@@ -109,7 +109,7 @@ final class Inbox {
             waiting++;
             claim = room.claim(
                     (long) headBytes + tailBytes,
-                    link.nodesBefore(number),
+                    link.claimant(number),
                     link.loop(),
                     () -> link.guard("a long message", () -> granted(number)));
         }

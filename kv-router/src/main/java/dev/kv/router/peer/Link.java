@@ -115,8 +115,8 @@ abstract class Link extends Connection {
     /** Has those wait on who wait for what waits here; tells whether anything does. */
     abstract boolean tellWaiting();
 
-    /** How many nodes the message of this number is passed on to from here before it reaches its client. */
-    abstract int nodesBefore(int number);
+    /** For whom the message of this number takes memory. */
+    abstract Room.Claimant claimant(int number);
 
     /** The message of this number waits for room here. */
     abstract void waits(int number);

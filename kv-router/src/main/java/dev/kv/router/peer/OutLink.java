@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
+import dev.kv.router.Request;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
@@ -317,10 +318,11 @@ final class OutLink extends Link {
     }
 
     @Override
-    int nodesBefore(int number) {
-        Pending request = pending.get(number);
+    Room.Claimant claimant(int number) {
+        Pending pending = this.pending.get(number);
+        Request request = pending.request();
         // The last of the path is this node.
-        return request == null ? 0 : request.request().path().size() - 1;
+        return new Room.Claimant(request.path().size() - 1, request.stream(), pending.sinceNanos());
     }
 
     @Override

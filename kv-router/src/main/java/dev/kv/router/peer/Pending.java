@@ -19,6 +19,7 @@ final class Pending {
 
     private final Request request;
     private final Duration timeout;
+    private final long sinceNanos = System.nanoTime();
     private final Awaited reply = new Awaited();
     private long deadlineNanos;
 
@@ -50,7 +51,7 @@ final class Pending {
     Pending(Request request, Duration timeout) {
         this.request = request;
         this.timeout = timeout(request.timeLeft(), timeout);
-        this.deadlineNanos = System.nanoTime() + this.timeout.toNanos();
+        this.deadlineNanos = sinceNanos + this.timeout.toNanos();
     }
 
     private static Duration timeout(Duration timeLeft, Duration timeout) {
@@ -73,6 +74,11 @@ final class Pending {
     /** How long it waits without progress. */
     Duration timeout() {
         return timeout;
+    }
+
+    /** When it began, by {@link System#nanoTime}. */
+    long sinceNanos() {
+        return sinceNanos;
     }
 
     /** How much of that is left. */

@@ -341,6 +341,27 @@ class LargeRepliesTest {
     }
 
     @Test
+    void aClientThatReadsNoneOfItsRepliesKeepsNobodyElseWaiting() throws Exception {
+        value = ByteBuffer.allocateDirect(1 << 20);
+        front.roomBytes = (4 << 20) + 100;
+        start();
+        Store greedy = front.client();
+        List<CompletableFuture<Reply>> unread = new ArrayList<>();
+        for (int i = 0; i < REPLIES; i++) {
+            unread.add(greedy.run(new Command.Get(NUTS, LARGE)).toCompletableFuture());
+        }
+        Await.until(() -> front.roomWaits() || front.roomTaken() >= 4 << 20);
+        for (int i = 0; i < 10; i++) {
+            Held.releaseIn(ask(LARGE).get(1, TimeUnit.SECONDS));
+        }
+        assertThat(unread).filteredOn(CompletableFuture::isDone).hasSize(1);
+        for (CompletableFuture<Reply> reply : unread) {
+            Held.releaseIn(reply.get(20, TimeUnit.SECONDS));
+        }
+        Await.until(() -> front.roomTaken() == 0 && held.get() == 0);
+    }
+
+    @Test
     void aNodeThatPassesRepliesOnHoldsAsManyAsFitIntoHalfOfItsMemory() throws Exception {
         value = ByteBuffer.allocateDirect(1 << 20);
         // Who waits behind the node between waits for less than that one does.

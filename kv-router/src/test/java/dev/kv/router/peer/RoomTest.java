@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.net.Loops;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -22,7 +24,15 @@ class RoomTest {
     }
 
     private Room.Claim claim(long bytes, int nodes, Runnable whenGranted) {
-        return room.claim(bytes, nodes, loops.all().getFirst(), whenGranted);
+        return claim(bytes, new Room.Claimant(nodes, new Object(), 0), whenGranted);
+    }
+
+    private Room.Claim claim(long bytes, Room.Claimant claimant, Runnable whenGranted) {
+        return room.claim(bytes, claimant, loops.all().getFirst(), whenGranted);
+    }
+
+    private Room.Claim claim(long bytes, String stream, long sinceNanos) {
+        return claim(bytes, new Room.Claimant(0, stream, sinceNanos), () -> {});
     }
 
     private Room.Claim claim(long bytes, int nodes) {
@@ -73,6 +83,53 @@ class RoomTest {
         assertThat(own.isGranted()).isTrue();
         passedOn.release();
         assertThat(second.isGranted()).isTrue();
+    }
+
+    @Test
+    void aClientThatGivesNothingBackLeavesMemoryToOthers() {
+        List<Room.Claim> greedy = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            greedy.add(claim(10, "greedy", i));
+        }
+        assertThat(greedy).filteredOn(Room.Claim::isGranted).hasSize(2);
+        assertThat(claim(30, "other", 0).isGranted()).isTrue();
+        assertThat(claim(30, "third", 0).isGranted()).isTrue();
+
+        greedy.get(0).release();
+        greedy.get(1).release();
+        assertThat(greedy.subList(2, 20))
+                .as("its first, with 40 free")
+                .filteredOn(Room.Claim::isGranted)
+                .containsExactly(greedy.get(2));
+        greedy.forEach(Room.Claim::release);
+        assertThat(room.takenBytes()).isEqualTo(60);
+        assertThat(room.isWaitedFor()).isFalse();
+    }
+
+    @Test
+    void clientsTakeTurns() {
+        Room.Claim all = claim(100, "first", 0);
+        Room.Claim ahead = claim(60, "pipelines", 1);
+        Room.Claim behind = claim(60, "pipelines", 2);
+        Room.Claim other = claim(60, "other", 3);
+        all.release();
+        assertThat(ahead.isGranted()).isTrue();
+        ahead.release();
+        assertThat(other.isGranted()).isTrue();
+        assertThat(behind.isGranted()).isFalse();
+        other.release();
+        assertThat(behind.isGranted()).isTrue();
+    }
+
+    /** It would wait for what waits for it: replies leave in the order of their requests. */
+    @Test
+    void anOlderRequestOfAClientIsNotHeldUpByWhatItHas() {
+        Room.Claim second = claim(40, "client", 2);
+        Room.Claim third = claim(40, "client", 3);
+        Room.Claim first = claim(40, "client", 1);
+        assertThat(second.isGranted()).isTrue();
+        assertThat(third.isGranted()).isFalse();
+        assertThat(first.isGranted()).isTrue();
     }
 
     @Test
