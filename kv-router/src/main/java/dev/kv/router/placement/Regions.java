@@ -19,7 +19,12 @@ final class Regions {
     static NavigableSet<Bytes> of(List<RoutingTable> tables) {
         NavigableSet<Bytes> regions = new TreeSet<>(new Range.All().shortestNames());
         for (RoutingTable table : tables) {
-            table.entries().forEach(entry -> regions.addAll(entry.range().shortestNames()));
+            for (RoutingTable.Entry entry : table.entries()) {
+                // The names of all other ranges are there.
+                if (entry.range() instanceof Range.Prefix(Bytes prefix)) {
+                    regions.add(prefix);
+                }
+            }
         }
         return regions;
     }

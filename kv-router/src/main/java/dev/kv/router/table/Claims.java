@@ -11,11 +11,9 @@ import java.util.TreeMap;
 
 /**
  * The names of buckets in order, divided among the entries of a table: each entry gets the part of its range that no entry before
- * it has. Time and memory are O(n log n) in the number of entries.
+ * it has. Time and memory are O(n log n) in the number of entries, since each adds at most two borders.
  */
 final class Claims {
-    private static final Optional<Bytes> BEHIND_NAMELESS = Optional.of(Bytes.owning(new byte[1]));
-
     /** Spans of names without an entry, by their first name: the first name after each, or none for the last span. */
     private final NavigableMap<Bytes, Optional<Bytes>> free = new TreeMap<>();
 
@@ -28,11 +26,18 @@ final class Claims {
 
     /** Adds the entry at this position; returns whether a part of its range was free. */
     boolean add(Range range, int position) {
-        boolean reachable = false;
-        for (Bytes name : range.shortestNames()) {
-            reachable |= claim(name, position);
+        NameSpace.Span names = range.names();
+        cut(names.from());
+        names.before().ifPresent(this::cut);
+        NavigableMap<Bytes, Optional<Bytes>> mine = names.before()
+                .map(end -> free.subMap(names.from(), true, end, false))
+                .orElseGet(() -> free.tailMap(names.from(), true));
+        if (mine.isEmpty()) {
+            return false;
         }
-        return reachable;
+        mine.keySet().forEach(from -> taken.put(from, position));
+        mine.clear();
+        return true;
     }
 
     /** The positions of the entries that have the names of the range. */
@@ -42,21 +47,6 @@ final class Claims {
             takers.add(taken.floorEntry(name).getValue());
         }
         return takers;
-    }
-
-    /** Takes the free names with this prefix; for the empty name, that name alone. */
-    private boolean claim(Bytes name, int position) {
-        Optional<Bytes> end = name.isEmpty() ? BEHIND_NAMELESS : NameSpace.after(name);
-        cut(name);
-        end.ifPresent(this::cut);
-        NavigableMap<Bytes, Optional<Bytes>> mine =
-                end.isPresent() ? free.subMap(name, true, end.get(), false) : free.tailMap(name, true);
-        if (mine.isEmpty()) {
-            return false;
-        }
-        mine.keySet().forEach(from -> taken.put(from, position));
-        mine.clear();
-        return true;
     }
 
     /** Splits the free span that contains this name there. */

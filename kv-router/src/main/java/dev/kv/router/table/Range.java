@@ -1,8 +1,10 @@
 package dev.kv.router.table;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.NameSpace;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** The buckets that an entry matches. {@code toString} is the canonical form. */
 public sealed interface Range {
@@ -13,6 +15,9 @@ public sealed interface Range {
      * entries that match none of them leave a part of the range unmatched.
      */
     List<Bytes> shortestNames();
+
+    /** The names that the range matches, which lie together. */
+    NameSpace.Span names();
 
     /** The name of this one byte. */
     static Bytes oneByte(int b) {
@@ -33,6 +38,11 @@ public sealed interface Range {
         @Override
         public boolean matches(Bytes bucket) {
             return true;
+        }
+
+        @Override
+        public NameSpace.Span names() {
+            return new NameSpace.Span(Bytes.EMPTY, Optional.empty());
         }
 
         @Override
@@ -59,6 +69,11 @@ public sealed interface Range {
         @Override
         public boolean matches(Bytes bucket) {
             return !bucket.isEmpty() && bucket.at(0) >= first && bucket.at(0) <= last;
+        }
+
+        @Override
+        public NameSpace.Span names() {
+            return new NameSpace.Span(oneByte(first), NameSpace.after(oneByte(last)));
         }
 
         @Override
@@ -91,6 +106,11 @@ public sealed interface Range {
         @Override
         public boolean matches(Bytes bucket) {
             return bucket.startsWith(prefix);
+        }
+
+        @Override
+        public NameSpace.Span names() {
+            return new NameSpace.Span(prefix, NameSpace.after(prefix));
         }
 
         @Override

@@ -212,6 +212,19 @@ class RoutingTableTest extends RandomTables {
         assertThat(RoutingTable.parse(text + ",a*=n@h").find(Bytes.of("a"))).isPresent();
     }
 
+    /** The largest table that a node takes, of ranges that each cover all first bytes. */
+    @Test
+    @Timeout(10)
+    void manyWideRangesAreParsedInLinearithmicTime() throws Malformed {
+        for (String range : List.of("%00..%FF", "*", "a..z")) {
+            String entry = range + "=n@h,";
+            RoutingTable table = RoutingTable.parse(entry.repeat(1024 * 1024 / entry.length() - 1) + "0=n@h");
+
+            assertThat(nodeOf(table, "fig")).isEqualTo("n@h");
+            assertThat(table.warnings()).anyMatch(warning -> warning.endsWith(" more entries can never match"));
+        }
+    }
+
     @Test
     @Timeout(30)
     void nestedPrefixesAreParsedInLinearithmicTime() throws Malformed {
