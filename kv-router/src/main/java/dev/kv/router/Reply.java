@@ -123,7 +123,7 @@ public sealed interface Reply {
      * What one node's routing table says of a bucket.
      *
      * @param node the node's name
-     * @param table the table's version: its mzxid in ZooKeeper, 0 for the static table
+     * @param table the table's version: its mzxid in ZooKeeper, 0 for the static table, -1 if the node has no table yet
      * @param entry the first entry that matches, such as {@code a..m=foo@host}; empty if none does
      * @param line the line of the entry in the table, from 1; 0 if none matches
      * @param column the entry's column, from 1; 0 if none matches

@@ -174,9 +174,9 @@ final class ClientConnection extends AnsweringConnection {
                         Reply.Word.TOOLARGE,
                         "the line is longer than " + settings.lineMaxBytes() + " bytes (kv.server.line-max)");
             }
-            case HTTP -> {
-                door.spokeHttp(this);
-                close();
+            case OTHER_PROTOCOL -> {
+                answer(Protocol.LINE, List.of(new Piece.Array(door.refuse(this, lines.otherProtocol()))));
+                endDeaf(input);
             }
         }
         return found != LineReader.Found.NOTHING;

@@ -9,6 +9,7 @@ import dev.kv.router.metrics.Unit;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
+import dev.kv.router.net.Greeting;
 import dev.kv.router.net.Listener;
 import dev.kv.router.net.Loops;
 import dev.kv.router.net.OpenSocket;
@@ -38,7 +39,7 @@ final class OpenDoor implements Door.Open, RespDoor {
     private final Supplier<Store> stores;
     private final long bufferMaxBytes;
     private final Budget buffers;
-    private final Report http = new Report(LOG, REPORT_INTERVAL);
+    private final Report strangers = new Report(LOG, REPORT_INTERVAL);
     private final HeldBudget held;
     private final Report heldTooLong = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
@@ -146,9 +147,14 @@ final class OpenDoor implements Door.Open, RespDoor {
         return listener.connectionsMax();
     }
 
-    void spokeHttp(ClientConnection client) {
-        http.report(() -> "closed the connection of " + client.remote()
-                + ": it speaks HTTP, as a browser does; no further line of it was run");
+    /** Reports a client that speaks another protocol, and returns what it gets. */
+    Bytes refuse(ClientConnection client, Greeting greeting) {
+        String remedy = greeting == Greeting.NODE
+                ? "; other nodes connect to kv.router.port: mend kv.router.peers or the port in the routing table of the caller"
+                : ": connect with RESP or the line protocol";
+        strangers.report(() -> "closed the connection of " + client.remote() + ": it speaks " + greeting.protocol()
+                + ", but this port is for clients (kv.server.port); no further line of it was run");
+        return Bytes.owning(greeting.refusal("this port is for clients of kv (kv.server.port)" + remedy));
     }
 
     /** The bound for the large values that are held for all clients. */

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -114,6 +115,25 @@ final class ScenariosTest {
                 assertThat(client.ask("GET evil k"))
                         .as(request.substring(0, 10))
                         .isEqualTo("NOT FOUND");
+            }
+        }
+    }
+
+    @Test
+    void aCallerOfAnotherProtocolGetsTheReasonInIt() throws Exception {
+        String reason = "this port is for clients of kv (kv.server.port)";
+        Map<String, String> refusals = Map.of(
+                "\0\0\0U\u0001kvpeer\r\n\0\u0001\0\u0002",
+                "ERROR ERR " + reason + "; other nodes connect to kv.router.port",
+                "\u0016\u0003\u0001\u0002\0\u0001\0\u0001\u00fc\u0003\u0003",
+                "\u0015\u0003\u0001\0\u0002\u0002F",
+                "POST / HTTP/1.1\r\n",
+                "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" + reason);
+        for (Map.Entry<String, String> refusal : refusals.entrySet()) {
+            try (LineClient caller = door.client()) {
+                caller.send(refusal.getKey());
+
+                assertThat(caller.rest()).as(refusal.getKey()).startsWith(refusal.getValue());
             }
         }
     }

@@ -145,7 +145,6 @@ class ArchitectureTest {
         uses(router, "spi", "config", "metrics", "net", "table");
         uses(router, "peer", "net", "dispatch", "table");
         uses(router, "zookeeper", "config", "metrics", "net", "placement", "table");
-        uses(router, "operator", "zookeeper", "placement", "table");
         uses(router, "admin", "config", "metrics", "net", "dispatch", "spi", "table");
     }
 

@@ -156,7 +156,9 @@ class DataCommandsTest extends TwoNodes {
         assertThat(start.err()).contains("`kv repair` sets aside what is damaged");
 
         assertThat(foo.kv("repair").succeeded().out())
-                .contains("bucket shopping, key bread\n")
+                .contains(
+                        "bucket shopping, key bread\n",
+                        "the damaged bytes are in " + foo.folder().resolve("data/damaged") + "\n")
                 .endsWith(", damages: 1\n");
         assertThat(foo.kv("verify").succeeded().out()).endsWith(", damages: 0\n");
         foo.start();

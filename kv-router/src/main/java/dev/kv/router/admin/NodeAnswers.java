@@ -36,6 +36,9 @@ public final class NodeAnswers implements LocalServer.Answering {
     /** Added to the timeout of the first node on a path. */
     private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
 
+    /** The version of a table in the documents where there is no table. */
+    public static final String NO_TABLE = "none";
+
     private static final Logger LOG = LoggerFactory.getLogger(NodeAnswers.class);
 
     private final NodeState node;
@@ -199,7 +202,7 @@ public final class NodeAnswers implements LocalServer.Answering {
     private static Map<String, String> table(TableInForce table) {
         return Map.of(
                 "source", table.source(),
-                "version", table.absence().isEmpty() ? version(table.version()) : "none",
+                "version", version(table.version()),
                 "since", table.since().truncatedTo(SECONDS).toString(),
                 "text", table.table().toString(),
                 "absence", table.absence());
@@ -262,6 +265,9 @@ public final class NodeAnswers implements LocalServer.Answering {
 
     /** The version of a table in the form that ZooKeeper's command line prints. */
     private static String version(long table) {
+        if (table == TableInForce.NO_TABLE) {
+            return NO_TABLE;
+        }
         return table == 0 ? "static" : "0x" + Long.toHexString(table);
     }
 }

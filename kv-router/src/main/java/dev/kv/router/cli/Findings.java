@@ -55,13 +55,16 @@ final class Findings implements Consumer<Engine.Damage> {
     /** Prints the totals. */
     void end(Engine.Checked checked) {
         if (isJson) {
-            Results.json(Map.of(
-                    "files", checked.files(),
-                    "bytes", checked.bytes(),
-                    "records", checked.records(),
-                    "found", checked.damages(),
-                    "damages", listed));
+            Map<String, Object> document = new LinkedHashMap<>();
+            document.put("files", checked.files());
+            document.put("bytes", checked.bytes());
+            document.put("records", checked.records());
+            document.put("found", checked.damages());
+            document.put("damages", listed);
+            checked.aside().ifPresent(folder -> document.put("aside", folder.toString()));
+            Results.json(document);
         } else {
+            checked.aside().ifPresent(folder -> Results.line("the damaged bytes are in " + folder));
             Results.line("files: %d, bytes: %d, sound records: %d, damages: %d"
                     .formatted(checked.files(), checked.bytes(), checked.records(), checked.damages()));
         }

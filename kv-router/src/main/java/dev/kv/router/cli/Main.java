@@ -1,6 +1,7 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.OperatorError;
+import dev.kv.router.config.Spelling;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -8,6 +9,7 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line of a release: runs its node, or talks to the running one.
@@ -68,7 +70,8 @@ public final class Main {
                 .setExpandAtFiles(false)
                 .setParameterExceptionHandler((e, words) -> {
                     CommandSpec command = e.getCommandLine().getCommandSpec();
-                    System.err.println("kv: " + oneLine(e.getMessage()));
+                    System.err.println("kv: "
+                            + oneLine(e instanceof UnmatchedArgumentException u ? unmatched(u) : e.getMessage()));
                     System.err.println(
                             command.parent() == null
                                     ? "Try: kv help"
@@ -82,6 +85,22 @@ public final class Main {
                     System.err.println("kv: " + oneLine(e.getMessage()));
                     return ExitCode.SOFTWARE;
                 });
+    }
+
+    private static String unmatched(UnmatchedArgumentException e) {
+        String word = e.getUnmatched().getFirst();
+        CommandLine command = e.getCommandLine();
+        if (e.isUnknownOption()) {
+            return "unknown option " + word;
+        }
+        if (command.getSubcommands().isEmpty()) {
+            return "unexpected argument " + word;
+        }
+        String near = Spelling.nearest(word, command.getSubcommands().keySet())
+                .map(name -> "did you mean " + name + "? ")
+                .orElse("");
+        return "unknown command %s; %s%s --help lists them"
+                .formatted(word, near, command.getCommandSpec().qualifiedName());
     }
 
     private static String oneLine(String text) {

@@ -1,6 +1,5 @@
 package dev.kv.router.cli;
 
-import dev.kv.router.operator.Known;
 import dev.kv.router.placement.Holding;
 import dev.kv.router.placement.Holdings;
 import dev.kv.router.zookeeper.NodeDocument;
@@ -45,7 +44,7 @@ final class NodesCommand implements Callable<Integer> {
                             tables.nodesWithOwnTable().stream().map(tables.znodes()::tableOf))
                     .flatMap(path -> tables.read(path).stream())
                     .flatMap(stored -> stored.table().table().stream())
-                    .forEach(table -> absent.addAll(Known.named(table)));
+                    .forEach(table -> absent.addAll(table.nodeNames()));
             absent.removeAll(nodes.keySet());
             if (json) {
                 Results.json(Stream.concat(
@@ -54,7 +53,8 @@ final class NodesCommand implements Callable<Integer> {
                         .toList());
             } else {
                 nodes.forEach(NodesCommand::print);
-                absent.forEach(name -> Results.line(name + "  absent: a table names it, and nobody has seen it"));
+                absent.forEach(name ->
+                        Results.line(name + "  absent: a table names it, and it is not registered in ZooKeeper"));
             }
             return 0;
         }
@@ -77,7 +77,9 @@ final class NodesCommand implements Callable<Integer> {
                 + (node.client().isEmpty() ? "" : ", clients at " + node.client()));
         Results.line("  table  " + table(node));
         node.table().warnings().forEach(warning -> Results.line("  warning  " + warning));
-        Results.line("  holds  " + node.holds().map(NodesCommand::amount).orElse("unknown"));
+        if (node.keepsData()) {
+            Results.line("  holds  " + node.holds().map(NodesCommand::amount).orElse("unknown"));
+        }
         if (node.misplaced().buckets() > 0) {
             Results.line("  misplaced  " + node.misplaced().amount() + ": "
                     + String.join(" ", node.misplaced().names()));

@@ -27,7 +27,8 @@ final class RepairCommand implements Callable<Integer> {
     public Integer call() {
         Engine.Ready storage = KeptData.of(options).atRest();
         Findings findings = new Findings(json);
-        findings.end(storage.repair(new Progress(), findings));
+        Engine.Checked repaired = storage.repair(new Progress(), findings);
+        findings.end(repaired);
         return 0;
     }
 }

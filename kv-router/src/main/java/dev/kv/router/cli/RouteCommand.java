@@ -1,6 +1,7 @@
 package dev.kv.router.cli;
 
 import com.typesafe.config.Config;
+import dev.kv.router.admin.NodeAnswers;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.NodeSettings;
 import java.util.concurrent.Callable;
@@ -44,6 +45,9 @@ final class RouteCommand implements Callable<Integer> {
     }
 
     private static String text(Config hop) {
+        if (hop.getString("table").equals(NodeAnswers.NO_TABLE)) {
+            return hop.getString("node") + ": no routing table";
+        }
         String table = hop.getString("node") + ": table " + hop.getString("table");
         return hop.getString("entry").isEmpty()
                 ? table + ", no entry matches"

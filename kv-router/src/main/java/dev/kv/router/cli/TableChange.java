@@ -2,12 +2,12 @@ package dev.kv.router.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.kv.router.operator.Known;
 import dev.kv.router.placement.Holding;
 import dev.kv.router.placement.Holdings;
 import dev.kv.router.placement.Move;
 import dev.kv.router.placement.Stranded;
 import dev.kv.router.table.RoutingTable;
+import dev.kv.router.zookeeper.NamedNodes;
 import dev.kv.router.zookeeper.NodeDocument;
 import dev.kv.router.zookeeper.NodeDocument.InForce;
 import dev.kv.router.zookeeper.SeenTable;
@@ -69,11 +69,11 @@ final class TableChange {
         RoutingTable after = seen.table().get();
         SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes();
         List<String> warnings = new ArrayList<>(after.warnings());
-        warnings.addAll(Known.warnings(after, nodes));
+        warnings.addAll(NamedNodes.warnings(after, nodes));
         RoutingTable now = routing(options, tables, before);
         if (!tables.history(path).isEmpty()) {
             // A node that does not run now comes back with what it holds.
-            Known.named(now).forEach(name -> nodes.putIfAbsent(name, Optional.empty()));
+            now.nodeNames().forEach(name -> nodes.putIfAbsent(name, Optional.empty()));
         }
         nodes.keySet().retainAll(followers(options, tables, nodes.keySet()));
         List<Stranded> stranded = new ArrayList<>();

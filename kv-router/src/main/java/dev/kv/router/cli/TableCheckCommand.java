@@ -1,8 +1,8 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.config.Settings;
-import dev.kv.router.operator.Known;
 import dev.kv.router.table.RoutingTable;
+import dev.kv.router.zookeeper.NamedNodes;
 import dev.kv.router.zookeeper.SeenTable;
 import dev.kv.router.zookeeper.Tables;
 import java.util.ArrayList;
@@ -40,7 +40,7 @@ final class TableCheckCommand implements Callable<Integer> {
             warnings.addAll(table.warnings());
             if (!settings.text("kv.router.zookeeper.connect").isBlank()) {
                 try (Tables tables = TableOptions.open(settings)) {
-                    warnings.addAll(Known.warnings(table, tables.nodes()));
+                    warnings.addAll(NamedNodes.warnings(table, tables.nodes()));
                 }
             }
         });

@@ -1,9 +1,8 @@
 package dev.kv.router.cli;
 
-import com.typesafe.config.ConfigException;
-import com.typesafe.config.ConfigFactory;
-import dev.kv.router.operator.Standing;
+import dev.kv.router.config.Settings;
 import dev.kv.router.zookeeper.SeenTable;
+import dev.kv.router.zookeeper.Standing;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Tables.Stored;
 import java.time.Duration;
@@ -61,16 +60,10 @@ final class TableWaitCommand implements Callable<Integer> {
     }
 
     private Duration timeout() {
-        try {
-            Duration duration =
-                    ConfigFactory.parseMap(Map.of("timeout", timeout)).getDuration("timeout");
-            if (!duration.isNegative()) {
-                return duration;
-            }
-        } catch (ConfigException e) {
-            // It makes as little sense as a time that has passed.
-        }
-        throw options.usage("--timeout " + timeout + ": expected a duration such as 30s");
+        return Settings.durationOf(timeout)
+                .filter(duration -> !duration.isNegative())
+                .orElseThrow(() -> options.usage(
+                        "--timeout " + timeout + ": expected a number with a unit, such as 500ms, 10s or 5m"));
     }
 
     /** Where the nodes are with the tables that stand there now; empty if there is none. */

@@ -3,8 +3,6 @@ package dev.kv.router.config;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigUtil;
 import com.typesafe.config.ConfigValueType;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -82,27 +80,8 @@ final class KnownKeys {
     }
 
     private String nearest(String key) {
-        int typingErrorsMax = 1 + key.length() / 8;
-        return known.stream()
-                .min(Comparator.comparingInt(other -> distance(key, other)))
-                .filter(other -> distance(key, other) <= typingErrorsMax)
+        return Spelling.nearest(key, known)
                 .map(other -> "; did you mean " + other + "?")
                 .orElse("");
-    }
-
-    /** How many characters to insert, remove or replace to turn one text into the other (Levenshtein). */
-    private static int distance(String from, String to) {
-        int[] row = new int[to.length() + 1];
-        Arrays.setAll(row, i -> i);
-        for (int i = 1; i <= from.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= to.length(); j++) {
-                int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, 1 + Math.min(diagonal, row[j - 1]));
-            }
-        }
-        return row[to.length()];
     }
 }

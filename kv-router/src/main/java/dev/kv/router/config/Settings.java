@@ -14,10 +14,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 
 /**
  * The effective configuration as its readers see it. Immutable.
@@ -28,6 +30,9 @@ import java.util.function.Supplier;
 public final class Settings {
     private static final String HIDDEN = "(hidden)";
     private static final int SHOWN_CHARACTERS_MAX = 256;
+
+    /** A number alone, other than zero: the library takes it for milliseconds, and who writes it may mean seconds. */
+    private static final Pattern UNITLESS = Pattern.compile("\\s*(?!0+\\s*$)[0-9]+(\\.[0-9]*)?\\s*");
 
     private final Path home;
     private final Config effective;
@@ -110,7 +115,23 @@ public final class Settings {
 
     /** A duration from {@code min} to {@code max}, both included. */
     public Duration duration(String key, Duration min, Duration max) {
+        String text = text(key);
+        if (UNITLESS.matcher(text).matches()) {
+            throw bad(key, "expected a duration with a unit, such as " + text + "s or " + text + "ms");
+        }
         return within(key, min, max, "a duration", Settings::written, () -> effective.getDuration(key));
+    }
+
+    /** A duration in the syntax of the configuration, such as {@code 500ms}; empty if the text is none. */
+    public static Optional<Duration> durationOf(String text) {
+        try {
+            return UNITLESS.matcher(text).matches()
+                    ? Optional.empty()
+                    : Optional.of(
+                            ConfigValueFactory.fromAnyRef(text).atKey("it").getDuration("it"));
+        } catch (ConfigException e) {
+            return Optional.empty();
+        }
     }
 
     /** A size in bytes from {@code min} to {@code max}, both included. */

@@ -1,5 +1,7 @@
 package dev.kv.router.peer;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.MessageReader;
 import java.nio.ByteBuffer;
@@ -10,6 +12,8 @@ import java.nio.ByteBuffer;
  */
 final class CallingHandshake {
     private static final String OTHER_COOKIE = "has another cookie (kv.router.cookie-file)";
+
+    private static final int ANSWER_SHOWN_MAX_BYTES = 256;
 
     private final OutLink link;
     private final Peer peer;
@@ -37,6 +41,15 @@ final class CallingHandshake {
             case Link.REFUSED -> refused(content);
             default -> throw new MalformedMessage("no node answers like this");
         }
+    }
+
+    /** What answers is no node; the message quotes its first line. */
+    void noNode(ByteBuffer input) {
+        byte[] answer = new byte[Math.min(input.remaining(), ANSWER_SHOWN_MAX_BYTES)];
+        input.get(input.position(), answer);
+        String line = new String(answer, US_ASCII).lines().findFirst().orElse("");
+        fail("is not there: what answers is no node, it says \"" + line.replaceAll("[^ -~]", "?")
+                + "\"; mend the address (kv.router.peers, or the port in the routing table)");
     }
 
     private void challenge(ByteBuffer content) throws MalformedMessage {

@@ -3,6 +3,7 @@ package dev.kv.router.peer;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.net.Greeting;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.MessageReader;
 import dev.kv.router.peer.codec.MessageWriter;
@@ -37,7 +38,7 @@ final class Handshake {
     /** The capabilities of this node beyond its version, a bit each; unknown bits of the other side are ignored. */
     static final long CAPABILITIES = 0;
 
-    private static final byte[] MAGIC = "kvpeer\r\n".getBytes(US_ASCII);
+    private static final byte[] MAGIC = Greeting.NODE_MAGIC.getBytes(US_ASCII);
     private static final int NONCE_BYTES = 32;
     private static final String MAC = "HmacSHA256";
     private static final SecureRandom RANDOM = new SecureRandom();

@@ -6,6 +6,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
 import dev.kv.router.dispatch.Router;
+import dev.kv.router.net.Greeting;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.net.Report;
 import dev.kv.router.peer.codec.Encoded;
@@ -84,6 +85,16 @@ final class InLink extends Link {
     @Override
     void handshake(byte kind, ByteBuffer content) throws MalformedMessage {
         handshake.received(kind, content);
+    }
+
+    @Override
+    void noFrame(ByteBuffer input) {
+        Greeting greeting = Greeting.of(input);
+        warn(() -> "refused " + remote() + ": it speaks " + greeting.protocol()
+                + ", but this port is for other nodes (kv.router.port); clients connect to kv.server.port");
+        send(greeting.refusal("this port is for other nodes of kv (kv.router.port); clients connect to the port"
+                + " kv.server.port, 4040 by default"));
+        closeAfterSent();
     }
 
     /** Tells the caller why it is refused, and closes the link. */

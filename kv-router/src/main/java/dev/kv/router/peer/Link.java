@@ -99,6 +99,13 @@ abstract class Link extends Connection {
     abstract void handshake(byte kind, ByteBuffer content) throws MalformedMessage;
 
     /**
+     * The other side begins with something else than a frame, so that it is no node. Closes the connection.
+     *
+     * @param input what came of it, which stays
+     */
+    abstract void noFrame(ByteBuffer input);
+
+    /**
      * A whole message.
      *
      * @param body valid during the call only, unless it {@linkplain Received#isLasting lasts}
@@ -186,7 +193,11 @@ abstract class Link extends Connection {
         int start = input.position();
         int length = input.getInt(start);
         if (length < 1 || length > (isTrusted() ? FRAME_MAX_BYTES : HANDSHAKE_FRAME_MAX_BYTES)) {
-            malformed("a frame of " + Integer.toUnsignedString(length) + " bytes");
+            if (isTrusted()) {
+                malformed("a frame of " + Integer.toUnsignedString(length) + " bytes");
+            } else {
+                noFrame(input);
+            }
             return false;
         }
         if (input.remaining() < Integer.BYTES + length) {

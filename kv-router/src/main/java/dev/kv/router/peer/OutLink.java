@@ -91,6 +91,11 @@ final class OutLink extends Link {
         handshake.received(kind, content);
     }
 
+    @Override
+    void noFrame(ByteBuffer input) {
+        handshake.noNode(input);
+    }
+
     /** Closes the link. */
     void giveUp() {
         close();

@@ -107,8 +107,13 @@ public interface Engine {
      * The totals of a verification.
      *
      * @param damages the number of damages
+     * @param aside the folder to which a repair has copied damaged bytes; empty if there were none
      */
-    record Checked(long files, long bytes, long records, long damages) {}
+    record Checked(long files, long bytes, long records, long damages, Optional<Path> aside) {
+        public Checked(long files, long bytes, long records, long damages) {
+            this(files, bytes, records, damages, Optional.empty());
+        }
+    }
 
     /**
      * A range of a file that does not hold what was written.

@@ -1,11 +1,13 @@
 package dev.kv.router.table;
 
 import static java.util.stream.Collectors.joining;
+import static java.util.stream.Collectors.toCollection;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.NameSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -191,6 +193,11 @@ public final class RoutingTable {
     /** The entries in their order. */
     public List<Entry> entries() {
         return entries;
+    }
+
+    /** The names of the nodes in its entries, in the order of the first entry of each. */
+    public Set<String> nodeNames() {
+        return entries.stream().map(entry -> entry.node().name()).collect(toCollection(LinkedHashSet::new));
     }
 
     /** Warnings about a usable table, one line each. */

@@ -157,7 +157,7 @@ final class Directory {
             if (ZooKeeperSession.isGone(e)) {
                 throw e;
             }
-            ignored.add(path, "it cannot be read: " + e.code());
+            ignored.add(path, "it cannot be read: ZooKeeper " + ZooKeeperSession.meaning(e));
         }
         return Optional.empty();
     }

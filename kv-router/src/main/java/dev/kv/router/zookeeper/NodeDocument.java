@@ -34,6 +34,16 @@ public record NodeDocument(
         Misplaced misplaced,
         Table table,
         Optional<InForce> inForce) {
+    /** Whether its release has storage. */
+    public boolean keepsData() {
+        return keepsData(role);
+    }
+
+    /** Whether releases of this role have storage. */
+    static boolean keepsData(String role) {
+        return !role.equals("server");
+    }
+
     /** The state of the newest text. */
     public enum State {
         /** It is in force. */

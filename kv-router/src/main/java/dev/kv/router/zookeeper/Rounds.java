@@ -145,10 +145,8 @@ final class Rounds {
             return part.run();
         } catch (InterruptedException e) {
             throw e;
-        } catch (KeeperException.NoAuthException e) {
-            lost("refuses what this node wants to read or write there (kv.router.zookeeper.auth): " + e.getMessage());
         } catch (KeeperException e) {
-            lost("does not answer: " + e.code());
+            lost(ZooKeeperSession.meaning(e));
         } catch (Throwable e) {
             if (trouble.isEmpty() && !isClosed()) {
                 LOG.error("a fault while following ZooKeeper at {}; {}", servers, meanwhile.get(), e);

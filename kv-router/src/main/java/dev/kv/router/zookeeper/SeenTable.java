@@ -54,6 +54,11 @@ public record SeenTable(
         }
     }
 
+    /** Whether this is the write that is read here. The text counts, too: another ZooKeeper counts from the beginning. */
+    boolean isOf(String path, long transaction, byte[] data) {
+        return mzxid == transaction && source.equals(path) && !text.isEmpty() && text.equals(new String(data, UTF_8));
+    }
+
     /** Whether it is the same write of the same text. (The version does not tell: a znode that was created again starts at 0.) */
     boolean isSameAs(SeenTable other) {
         return mzxid == other.mzxid && source.equals(other.source) && sha256.equals(other.sha256);

@@ -62,16 +62,11 @@ final class SelfDescription {
     private List<String> warnings() {
         List<String> warnings = new ArrayList<>();
         table.applied().flatMap(SeenTable::table).map(RoutingTable::warnings).ifPresent(warnings::addAll);
-        for (String name : table.named()) {
-            boolean here = name.equals(self.name());
-            Optional<String> role =
-                    here ? Optional.of(self.role()) : directory.said(name).map(NodeDocument::role);
-            if (role.isEmpty()) {
-                warnings.add("nobody has seen the node " + name);
-            } else if (role.get().equals("server")) {
-                warnings.add(name + " keeps no data (server release)");
-            }
-        }
+        warnings.addAll(NamedNodes.warnings(
+                table.named(),
+                name -> name.equals(self.name())
+                        ? Optional.of(NodeDocument.keepsData(self.role()))
+                        : directory.said(name).map(NodeDocument::keepsData)));
         if (table.applied().isPresent() && holdings.misplaced().buckets() > 0) {
             warnings.add("misplaced here: " + holdings.misplaced().amount() + " that this table sends elsewhere");
         }

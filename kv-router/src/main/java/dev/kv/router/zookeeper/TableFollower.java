@@ -1,12 +1,12 @@
 package dev.kv.router.zookeeper;
 
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
 import dev.kv.router.zookeeper.NodeDocument.InForce;
 import dev.kv.router.zookeeper.NodeDocument.State;
 import dev.kv.router.zookeeper.ZooKeeperSession.Data;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -60,7 +60,11 @@ final class TableFollower {
         Optional<Data> chosen = own.isPresent() ? own : zookeeper.read(znodes.table());
         if (chosen.isPresent()) {
             Data data = chosen.get();
-            take(SeenTable.of(data.path(), data.mzxid(), data.bytes().array(), tableMaxBytes), follow);
+            byte[] text = data.bytes().array();
+            if (newest.filter(table -> table.isOf(data.path(), data.mzxid(), text))
+                    .isEmpty()) {
+                take(SeenTable.of(data.path(), data.mzxid(), text, tableMaxBytes), follow);
+            }
         } else {
             missing(znodes.table(), follow);
         }
@@ -124,12 +128,7 @@ final class TableFollower {
 
     /** The nodes of that table, in its order. */
     Set<String> named() {
-        Set<String> named = new LinkedHashSet<>();
-        applied()
-                .flatMap(SeenTable::table)
-                .ifPresent(routing -> routing.entries()
-                        .forEach(entry -> named.add(entry.node().name())));
-        return named;
+        return applied().flatMap(SeenTable::table).map(RoutingTable::nodeNames).orElse(Set.of());
     }
 
     /**

@@ -47,7 +47,7 @@ final class TableHistory {
             if (ZooKeeperSession.isGone(e)) {
                 throw e;
             }
-            ignored.add(path, "it cannot be written: " + e.code());
+            ignored.add(path, "it cannot be written: ZooKeeper " + ZooKeeperSession.meaning(e));
             return;
         }
         written = OptionalLong.of(table.mzxid());

@@ -27,6 +27,9 @@ public final class Tables implements AutoCloseable {
     private final long tableMaxBytes;
     private final CuratorFramework client;
 
+    /** The table that was read last: who waits for it reads it again and again, and parsing takes longest. */
+    private Optional<SeenTable> lastRead = Optional.empty();
+
     /**
      * A table in its znode.
      *
@@ -67,7 +70,7 @@ public final class Tables implements AutoCloseable {
         }
         // In another thread: it would wait for the server.
         Thread.ofVirtual().start(client::close);
-        throw tables.bad("does not answer within " + CONNECT_MAX.toSeconds() + " s");
+        throw tables.bad("does not answer within " + CONNECT_MAX.toSeconds() + " s: check that a server runs there");
     }
 
     /** The paths of kv's znodes. */
@@ -84,8 +87,11 @@ public final class Tables implements AutoCloseable {
     public Optional<Stored> read(String path) {
         return ask(() -> {
             Stat stat = new Stat();
-            byte[] text = client.getData().storingStatIn(stat).forPath(path);
-            SeenTable table = see(path, stat.getMzxid(), text == null ? new byte[0] : text);
+            byte[] data = client.getData().storingStatIn(stat).forPath(path);
+            byte[] text = data == null ? new byte[0] : data;
+            SeenTable table = lastRead.filter(before -> before.isOf(path, stat.getMzxid(), text))
+                    .orElseGet(() -> see(path, stat.getMzxid(), text));
+            lastRead = Optional.of(table);
             return new Stored(table, stat.getVersion(), Instant.ofEpochMilli(stat.getMtime()));
         });
     }
@@ -157,13 +163,22 @@ public final class Tables implements AutoCloseable {
         });
     }
 
-    /** The registered nodes with their documents; a document is empty if it cannot be read. */
+    /**
+     * The registered nodes with their documents. A document is empty if it cannot be read, and for the nodes beyond
+     * {@code kv.router.zookeeper.nodes-max}, in the order of their names.
+     */
     public SortedMap<String, Optional<NodeDocument>> nodes() {
         SortedMap<String, Optional<NodeDocument>> nodes = new TreeMap<>();
-        children(znodes().nodes()).stream()
-                .filter(RoutingTable.Node::isName)
-                .limit(settings.nodesMax())
-                .forEach(name -> data(znodes().node(name)).ifPresent(json -> nodes.put(name, said(json))));
+        for (String name : children(znodes().nodes())) {
+            if (!RoutingTable.Node.isName(name)) {
+                continue;
+            }
+            if (nodes.size() < settings.nodesMax()) {
+                data(znodes().node(name)).ifPresent(json -> nodes.put(name, said(json)));
+            } else {
+                nodes.put(name, Optional.empty());
+            }
+        }
         return nodes;
     }
 
@@ -214,9 +229,7 @@ public final class Tables implements AutoCloseable {
 
     private ZooKeeperFailed failed(Exception e) {
         return switch (e) {
-            case KeeperException.NoAuthException refused ->
-                bad("refuses this: kv.router.zookeeper.auth is not who may do it (" + refused.getPath() + ")", e);
-            case KeeperException failure -> bad("does not answer: " + failure.code(), e);
+            case KeeperException failure -> bad(ZooKeeperSession.meaning(failure), e);
             default -> bad("cannot be asked: " + e, e);
         };
     }

@@ -70,6 +70,18 @@ record ZooKeeperSession(CuratorFramework client, Znodes znodes, Watcher watcher)
         return client.getZookeeperClient().getZooKeeper().getSessionId();
     }
 
+    /** What a failure means, to follow the word ZooKeeper. */
+    static String meaning(KeeperException e) {
+        return switch (e.code()) {
+            case CONNECTIONLOSS, OPERATIONTIMEOUT -> "does not answer: no connection to a server";
+            case SESSIONEXPIRED, SESSIONMOVED ->
+                "has ended the session, which had no connection for kv.router.zookeeper.session-timeout";
+            case AUTHFAILED, SESSIONCLOSEDREQUIRESASLAUTH -> "refuses the login (kv.router.zookeeper.auth)";
+            case NOAUTH -> "refuses the access to " + e.getPath() + " (kv.router.zookeeper.auth)";
+            default -> "fails: " + e.getMessage();
+        };
+    }
+
     /** Whether the connection or session is lost, so that no other znode can be read either. */
     static boolean isGone(KeeperException e) {
         return switch (e.code()) {

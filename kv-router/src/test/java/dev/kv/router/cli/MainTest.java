@@ -23,14 +23,17 @@ class MainTest extends ReleaseInAFolder {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             ''              | Missing required subcommand                | kv help
-            dance           | Unmatched argument at index 0: 'dance'     | kv help
-            run --loud      | Unknown option: '--loud'                   | kv help run
+            dance           | unknown command dance; kv --help lists them | kv help
+            stauts          | unknown command stauts; did you mean status? kv --help lists them | kv help
+            table sohw      | unknown command sohw; did you mean show? kv table --help lists them | kv help table
+            run --loud      | unknown option --loud                      | kv help run
             route           | Missing required parameter: 'BUCKET'       | kv help route
             route %zz       | expected %HH, two hexadecimal digits, in %zz | kv help route
             table           | Missing required subcommand                | kv help table
-            table wait now  | Unmatched argument at index 2: 'now'       | kv table help wait
+            table wait now  | unexpected argument now                    | kv table help wait
             table show --node foo | --node foo: expected name@host       | kv table help show
-            table wait --timeout soon | --timeout soon: expected a duration such as 30s | kv table help wait
+            table wait --timeout soon | --timeout soon: expected a number with a unit, such as 500ms, 10s or 5m | kv table help wait
+            table wait --timeout 3 | --timeout 3: expected a number with a unit, such as 500ms, 10s or 5m | kv table help wait
             zookeeper --port 70000 | --port 70000: expected a port from 0 to 65535 | kv help zookeeper
             status --config | Missing required parameter for option '--config' (FILE) | kv help status
             """)
@@ -163,8 +166,12 @@ class MainTest extends ReleaseInAFolder {
                 .doesNotContain("static", "[]");
         Await.until(() -> status().orElseThrow()
                 .getString("parts.zookeeper.state")
-                .startsWith("does not answer: CONNECTIONLOSS, since "));
+                .startsWith("does not answer: no connection to a server, since "));
         assertThat(kv("status", "--json").out()).contains("\"version\" : \"none\"");
+        Outcome route = kv("route", "x");
+        assertThat(route.status()).isEqualTo(1);
+        assertThat(route.out()).isEqualTo("foo@h: no routing table\n");
+        assertThat(route.err()).startsWith("kv: NOROUTE no routing table yet: ZooKeeper at 127.0.0.1:1 ");
     }
 
     @Test

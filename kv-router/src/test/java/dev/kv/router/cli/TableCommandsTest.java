@@ -32,7 +32,7 @@ class TableCommandsTest extends CommandsAtZooKeeper {
         assertThat(set.status()).isZero();
         assertThat(set.out().lines())
                 .contains(
-                        "warning: nobody has seen the node foo@h",
+                        "warning: foo@h is not registered in ZooKeeper: it does not run, or does not reach ZooKeeper",
                         "a..m  nobody -> foo@h",
                         "n..z  nobody -> bar@h",
                         "/kv/table is " + mzxid("/kv/table") + " now");
@@ -117,7 +117,9 @@ class TableCommandsTest extends CommandsAtZooKeeper {
         assertThat(check.status()).isZero();
         assertThat(check.out())
                 .contains(
-                        "can never match", "front@h keeps no data (server release)", "nobody has seen the node foo@h");
+                        "can never match",
+                        "front@h keeps no data (server release)",
+                        "foo@h is not registered in ZooKeeper");
         assertThat(raw.checkExists().forPath("/kv/table")).isNull();
         assertThat(kvOn("", "table", "check", "a=foo@h").status()).isZero();
     }

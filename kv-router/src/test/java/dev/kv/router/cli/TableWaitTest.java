@@ -27,11 +27,12 @@ class TableWaitTest extends CommandsAtZooKeeper {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"-5s", "soon"})
+    @ValueSource(strings = {"-5s", "soon", "3"})
     void aMalformedTimeoutIsRefused(String timeout) {
         Outcome wait = kv("table", "wait", "--timeout", timeout);
         assertThat(wait.status()).isEqualTo(2);
-        assertThat(wait.err()).contains("--timeout " + timeout + ": expected a duration such as 30s");
+        assertThat(wait.err())
+                .contains("--timeout " + timeout + ": expected a number with a unit, such as 500ms, 10s or 5m");
     }
 
     @Test
@@ -116,12 +117,19 @@ class TableWaitTest extends CommandsAtZooKeeper {
                         "  table  " + mzxid("/kv/table") + " of /kv/table, since ",
                         "  holds  1 bucket (100 bytes)",
                         "  misplaced  1 bucket (7 bytes): zebra",
-                        "bar@h  absent: a table names it, and nobody has seen it");
+                        "bar@h  absent: a table names it, and it is not registered in ZooKeeper");
         List<? extends Config> documents = kv("nodes", "--json").json().getConfigList("it");
         assertThat(documents.stream().map(document -> document.getString("name")))
                 .containsExactly("foo@h", "bar@h");
         assertThat(documents.getFirst().getString("table.state")).isEqualTo("applied");
         assertThat(documents.getLast().getBoolean("absent")).isTrue();
+    }
+
+    @Test
+    void aNodeThatKeepsNoDataIsListedWithoutHoldings() throws Exception {
+        node("front@h", "server", Map.of());
+
+        assertThat(kv("nodes").out()).contains("front@h  server").doesNotContain("holds");
     }
 
     @ParameterizedTest
@@ -145,7 +153,7 @@ class TableWaitTest extends CommandsAtZooKeeper {
                     .isEqualTo(new Outcome(
                             1,
                             "",
-                            "kv: ZooKeeper at %s (kv.router.zookeeper.connect) does not answer within 5 s\n"
+                            "kv: ZooKeeper at %s (kv.router.zookeeper.connect) does not answer within 5 s: check that a server runs there\n"
                                     .formatted(connect)));
         }
     }

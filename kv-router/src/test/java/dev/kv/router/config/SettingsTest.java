@@ -67,6 +67,19 @@ class SettingsTest {
                         + "\" (-Dkv.router.timeout): expected a duration from 50ms to 1h");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"5", "1500", "0.5"})
+    void aDurationWithoutAUnitIsRefused(String value) {
+        assertThatThrownBy(() -> with("kv.router.timeout", value)
+                        .duration("kv.router.timeout", Duration.ZERO, Duration.ofHours(1)))
+                .isInstanceOf(BadStart.class)
+                .hasMessage(
+                        "kv.router.timeout = \"%s\" (-Dkv.router.timeout): expected a duration with a unit, such as %ss or %sms",
+                        value, value, value);
+        assertThat(with("kv.router.timeout", "0").duration("kv.router.timeout", Duration.ZERO, Duration.ofHours(1)))
+                .isZero();
+    }
+
     @Test
     void aKeyThatWasRenamedIsRefusedWithItsNewName() {
         assertThatThrownBy(() -> with("kv.router.patience", "5s"))

@@ -4,6 +4,7 @@ import static dev.kv.router.peer.Wires.REPLY;
 import static dev.kv.router.peer.Wires.REQUEST;
 import static dev.kv.router.peer.Wires.chunk;
 import static dev.kv.router.peer.Wires.createRequest;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -12,6 +13,7 @@ import java.io.IOException;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -55,6 +57,30 @@ class PeerDoorTest extends HandwrittenFrames {
         }
         good.request(5, createRequest("nuts"));
         assertThat(good.expect(REPLY)).isEqualTo(chunk(false, 5, new byte[] {0}));
+    }
+
+    @Test
+    void aCallerThatIsNoNodeGetsTheReasonInItsProtocol() throws IOException {
+        String reason = "this port is for other nodes of kv (kv.router.port); clients connect to the port"
+                + " kv.server.port, 4040 by default\r\n";
+        Map<String, String> refusals = Map.of(
+                "*1\r\n$4\r\nPING\r\n",
+                "-ERR " + reason,
+                "PING\r\n",
+                "ERROR ERR " + reason,
+                "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n",
+                "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" + reason,
+                "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003",
+                "\u0015\u0003\u0001\u0000\u0002\u0002F",
+                "\u00ff\u00fe\u00fd\u00fc",
+                "");
+        for (Map.Entry<String, String> refusal : refusals.entrySet()) {
+            Wires caller = connect();
+            caller.raw(refusal.getKey().getBytes(ISO_8859_1));
+
+            assertThat(caller.rest()).as(refusal.getKey()).isEqualTo(refusal.getValue());
+        }
+        assertServesOthers();
     }
 
     @Test

@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
@@ -9,7 +10,10 @@ import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -142,6 +146,25 @@ class UnreachableNodesTest extends ThreeHosts {
 
         assertThat(failed(foo.ask(create("nuts")), Word.UNREACHABLE).message())
                 .contains("bar@h", "is not there: at this address is baz@h");
+    }
+
+    @Test
+    void anotherServerAtTheAddressIsQuoted() throws Exception {
+        startAll(HALVES, HALVES, HALVES);
+        try (ServerSocket other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            foo.addresses.put("bar@h", (InetSocketAddress) other.getLocalSocketAddress());
+            foo.close();
+            foo.start(HALVES);
+            CompletionStage<Reply> reply = foo.client().run(create("nuts"));
+            try (Socket caller = other.accept()) {
+                caller.getOutputStream().write("ERROR ERR this port is for clients\r\nmore".getBytes(US_ASCII));
+
+                assertThat(failed(Host.await(reply), Word.UNREACHABLE).message())
+                        .startsWith("bar@h at 127.0.0.1:" + other.getLocalPort())
+                        .contains("is not there: what answers is no node, it says"
+                                + " \"ERROR ERR this port is for clients\"; mend the address (kv.router.peers,");
+            }
+        }
     }
 
     @Test

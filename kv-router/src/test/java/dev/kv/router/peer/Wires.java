@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -62,6 +63,11 @@ final class Wires implements AutoCloseable {
     /** The kind and the content of the next frame. */
     byte[] next() throws IOException {
         return in.readNBytes(in.readInt());
+    }
+
+    /** All that comes until the node closes the connection. */
+    String rest() throws IOException {
+        return new String(in.readAllBytes(), ISO_8859_1);
     }
 
     void expectEnd() throws IOException {

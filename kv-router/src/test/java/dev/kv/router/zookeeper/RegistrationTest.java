@@ -28,7 +28,8 @@ class RegistrationTest extends NodesAtZooKeeper {
         assertThat(said.peer()).isEqualTo("127.0.0.1:4041");
         assertThat(said.table().state()).isEqualTo(State.APPLIED);
         assertThat(Znodes.hex(said.table().mzxid())).isEqualTo(mzxid);
-        assertThat(said.table().warnings()).contains("nobody has seen the node bar@h");
+        assertThat(said.table().warnings())
+                .contains("bar@h is not registered in ZooKeeper: it does not run, or does not reach ZooKeeper");
         assertThat(said.inForce())
                 .map(NodeDocument.InForce::sha256)
                 .contains(said.table().sha256());
@@ -167,7 +168,7 @@ class RegistrationTest extends NodesAtZooKeeper {
 
         assertThat(bar.table()).isEqualTo(HALVES);
         assertThat(bar.status().get("state"))
-                .startsWith("refuses what this node wants to read or write there (kv.router.zookeeper.auth): ")
-                .contains("NoAuth");
+                .startsWith("refuses the access to /kv/nodes")
+                .contains(" (kv.router.zookeeper.auth), since ");
     }
 }

@@ -18,7 +18,7 @@ class RoundsTest extends NodesAtZooKeeper {
 
         server.stop();
         firewall.cut();
-        Await.until(() -> foo.status().get("state").matches("does not answer: [A-Z]+, since \\S+Z"));
+        Await.until(() -> foo.status().get("state").matches("does not answer: no connection to a server, since \\S+Z"));
 
         server.restart();
         Await.until(() -> foo.status().get("state").equals("connected"));

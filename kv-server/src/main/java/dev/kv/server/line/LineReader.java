@@ -2,15 +2,16 @@ package dev.kv.server.line;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import dev.kv.router.net.Greeting;
 import java.nio.ByteBuffer;
 
 /**
  * Finds the lines of one client in what arrives. A line that is too long is dropped while it arrives, so that it takes no memory.
  *
- * <p>It also finds HTTP. Any web page can make the browser that shows it send an HTTP request to any address that the browser
- * reaches, this door included, and the page chooses the body: each line of it would run here as a command. A page cannot choose
- * how the request begins: with its method, which is POST unless the page first asks this host, followed by the line "Host" for any
- * method.
+ * <p>It also finds nodes and TLS clients, by the first bytes of the connection, and HTTP. Any web page can make the browser that shows it
+ * send an HTTP request to any address that the browser reaches, this port included, and the page chooses the body: each line of it would
+ * run here as a command. A page cannot choose how the request begins: with its method, which is POST unless the page first asks this
+ * host, followed by the line "Host" for any method.
  */
 public final class LineReader {
     private static final byte[] HTTP_METHOD = "POST ".getBytes(US_ASCII);
@@ -29,6 +30,8 @@ public final class LineReader {
     /** The number of lines that have ended, counted up to {@link #HTTP_LINES}. */
     private int lines;
 
+    private Greeting otherProtocol = Greeting.UNKNOWN;
+
     /** Whether the last request was one of RESP: Redis and its clients ignore an empty line after it. */
     private boolean isAfterRequest;
 
@@ -42,8 +45,8 @@ public final class LineReader {
         LINE,
         /** The end of a line that is longer than the limit. */
         TOO_LONG,
-        /** The client speaks HTTP. */
-        HTTP
+        /** The other side speaks {@link #otherProtocol}. */
+        OTHER_PROTOCOL
     }
 
     /**
@@ -55,6 +58,13 @@ public final class LineReader {
 
     /** Takes the next line, or a part of one that is too long. */
     public Found take(ByteBuffer input) {
+        if (lines == 0 && !isSkipping) {
+            Greeting greeting = Greeting.of(input);
+            if (greeting == Greeting.TLS || greeting == Greeting.NODE) {
+                otherProtocol = greeting;
+                return Found.OTHER_PROTOCOL;
+            }
+        }
         byte[] array = input.array();
         int start = input.arrayOffset() + input.position();
         int limit = input.arrayOffset() + input.limit();
@@ -71,7 +81,8 @@ public final class LineReader {
         isSkipping = !isWhole;
         input.position(input.position() + length + (isWhole ? 1 : 0));
         if (isHttp) {
-            return Found.HTTP;
+            otherProtocol = Greeting.HTTP;
+            return Found.OTHER_PROTOCOL;
         }
         if (!isWhole || (fits && isAfterRequest && isEmpty(array, start, length))) {
             return Found.SKIPPED;
@@ -88,6 +99,11 @@ public final class LineReader {
     /** The words of the line that {@link #take} found, as long as the input is not changed. */
     public Words words() {
         return words;
+    }
+
+    /** The protocol of the other side, which is not one of clients, when {@link #take} found that. */
+    public Greeting otherProtocol() {
+        return otherProtocol;
     }
 
     /** Whether a part of a line has arrived. */

@@ -49,6 +49,9 @@ public final class Repair {
     private final List<SegmentName> dropped = new ArrayList<>();
     private long generation;
 
+    /** Where damaged bytes were copied to. */
+    private Optional<Path> aside = Optional.empty();
+
     private Repair(Folder folder, Consumer<String> doing, Consumer<Damage> found) {
         this.folder = folder;
         this.doing = doing;
@@ -87,7 +90,8 @@ public final class Repair {
         if (!found.isClean()) {
             complete();
         }
-        return found.checked();
+        Checked checked = found.checked();
+        return new Checked(checked.files(), checked.bytes(), checked.records(), checked.damages(), aside);
     }
 
     /** Renames segments whose files have the names of other segments. Nothing is lost by that. */
@@ -183,14 +187,15 @@ public final class Repair {
     private void setAside(Chain.Part part, Survey.Range range) throws IOException {
         long there = Math.min(range.to(), Files.size(chain.log(part))) - range.from();
         if (there > 0) {
-            Path aside = folder.path().resolve(ASIDE);
-            Folder.make(aside);
-            Path copy = aside.resolve(part.name() + "-" + range.from());
+            Path damaged = folder.path().resolve(ASIDE);
+            Folder.make(damaged);
+            aside = Optional.of(damaged);
+            Path copy = damaged.resolve(part.name() + "-" + range.from());
             long unreadable = DurableFiles.copyReadable(chain.log(part), range.from(), there, copy);
             if (unreadable > 0) {
                 LOG.warn("{} of the {} bytes in {} cannot be read, and are zeros there", unreadable, there, copy);
             }
-            DurableFiles.sync(aside);
+            DurableFiles.sync(damaged);
         }
     }
 

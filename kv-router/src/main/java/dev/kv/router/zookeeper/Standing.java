@@ -1,8 +1,5 @@
-package dev.kv.router.operator;
+package dev.kv.router.zookeeper;
 
-import dev.kv.router.zookeeper.NodeDocument;
-import dev.kv.router.zookeeper.SeenTable;
-import dev.kv.router.zookeeper.Znodes;
 import java.util.Optional;
 
 /**
