@@ -2,8 +2,7 @@ package dev.kv.router.peer;
 
 import dev.kv.router.LongReply;
 import dev.kv.router.Request;
-import java.util.ArrayDeque;
-import java.util.Iterator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,23 +12,23 @@ import java.util.function.ObjIntConsumer;
 /**
  * When the requests of one link are run: at once, but for those whose replies may be long and are built whole. These wait while
  * the replies that wait to be sent take all the memory that there is for them, and after one of them the loop has its turn
- * before the next. What comes behind one that waits, in its stream, waits for it. On the link's loop only.
+ * before the next. What comes behind one that waits, in its stream, waits for it; the streams take turns. On the link's loop only.
  */
 final class Admission {
     private final Link link;
     private final Room replies;
     private final ObjIntConsumer<Request> run;
 
-    /** By stream, in the order in which they came. */
-    private final Map<Integer, ArrayDeque<Waiting>> waiting = new LinkedHashMap<>();
+    /** By stream, the requests that wait, by number: the stream that has its turn next is first. No queue is empty. */
+    private final LinkedHashMap<Integer, LinkedHashMap<Integer, Request>> waiting = new LinkedHashMap<>();
+
+    /** By number, the streams of the requests that wait. */
+    private final Map<Integer, Integer> streams = new HashMap<>();
 
     /** The place in the line for memory, if one waits there. */
     private Optional<Room.Claim> place = Optional.empty();
 
-    private int size;
     private boolean isTurnOver;
-
-    private record Waiting(int number, Request request) {}
 
     /**
      * @param replies the memory for long replies that were built whole, shared with other links
@@ -43,20 +42,19 @@ final class Admission {
 
     /** Runs the request, or keeps it to be run later; tells whether it was run. */
     boolean admit(int number, Request request) {
-        ArrayDeque<Waiting> queue = waiting.isEmpty() ? null : waiting.get(request.stream());
-        if (queue != null) {
-            queue.add(new Waiting(number, request));
-            size++;
-            return false;
+        boolean isBehind = !waiting.isEmpty() && waiting.containsKey(request.stream());
+        if (!isBehind
+                && !(LongReply.mayFollow(request.command())
+                        && (isTurnOver || !waiting.isEmpty() || replies.isFull()))) {
+            run.accept(request, number);
+            return true;
         }
-        if (LongReply.mayFollow(request.command()) && (isTurnOver || !waiting.isEmpty() || replies.isFull())) {
-            waiting.computeIfAbsent(request.stream(), _ -> new ArrayDeque<>()).add(new Waiting(number, request));
-            size++;
+        waiting.computeIfAbsent(request.stream(), _ -> new LinkedHashMap<>()).put(number, request);
+        streams.put(number, request.stream());
+        if (!isBehind) {
             advance();
-            return false;
         }
-        run.accept(request, number);
-        return true;
+        return false;
     }
 
     /** A long reply waits to be sent. The result is to be run when that is over. */
@@ -102,21 +100,31 @@ final class Admission {
         }
     }
 
+    /** Runs what may run. A stream runs one request with a long reply, and what is behind it up to the next one; then the next has its turn. */
     private void advance() {
-        Iterator<ArrayDeque<Waiting>> queues = waiting.values().iterator();
-        while (queues.hasNext()) {
-            ArrayDeque<Waiting> queue = queues.next();
-            while (!queue.isEmpty()) {
-                Waiting next = queue.peek();
-                if (LongReply.mayFollow(next.request().command()) && !takesTurn()) {
+        while (!waiting.isEmpty()) {
+            int stream = waiting.firstEntry().getKey();
+            if (isNextLong(stream)) {
+                if (!takesTurn()) {
                     return;
                 }
-                queue.remove();
-                size--;
-                run.accept(next.request(), next.number());
+                waiting.putLast(stream, waiting.get(stream));
+                runNext(stream);
             }
-            queues.remove();
+            while (waiting.containsKey(stream) && !isNextLong(stream)) {
+                runNext(stream);
+            }
         }
+    }
+
+    private boolean isNextLong(int stream) {
+        return LongReply.mayFollow(waiting.get(stream).firstEntry().getValue().command());
+    }
+
+    private void runNext(int stream) {
+        Map.Entry<Integer, Request> next = waiting.get(stream).firstEntry();
+        forget(next.getKey());
+        run.accept(next.getValue(), next.getKey());
     }
 
     private boolean takesTurn() {
@@ -135,36 +143,34 @@ final class Admission {
         return true;
     }
 
-    /** Drops the request of this number if it was not run; tells whether it did. */
+    /** Drops the request of this number if it was not run; tells whether it did. Takes the same time for any number of requests. */
     boolean forget(int number) {
-        for (ArrayDeque<Waiting> queue : waiting.values()) {
-            if (queue.removeIf(one -> one.number() == number)) {
-                size--;
-                return true;
-            }
+        Integer stream = streams.remove(number);
+        if (stream == null) {
+            return false;
         }
-        return false;
+        LinkedHashMap<Integer, Request> queue = waiting.get(stream);
+        queue.remove(number);
+        if (queue.isEmpty()) {
+            waiting.remove(stream);
+        }
+        return true;
     }
 
     /** How many wait. */
     int size() {
-        return size;
+        return streams.size();
     }
 
     /** The numbers of those that wait. */
     List<Integer> waiting() {
-        return waiting.isEmpty()
-                ? List.of()
-                : waiting.values().stream()
-                        .flatMap(ArrayDeque::stream)
-                        .map(Waiting::number)
-                        .toList();
+        return List.copyOf(streams.keySet());
     }
 
     /** The link is closed: nothing is run any more. */
     void close() {
         waiting.clear();
-        size = 0;
+        streams.clear();
         place.ifPresent(Room.Claim::release);
         place = Optional.empty();
     }

@@ -3,9 +3,8 @@ package dev.kv.router.peer;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.IdentityHashMap;
-import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 
@@ -19,7 +18,9 @@ final class Checks {
 
     private final Link link;
     private final Next next;
-    private final ArrayDeque<Check> line = new ArrayDeque<>();
+    /** By number, in the order in which they are checked. */
+    private final LinkedHashMap<Integer, Check> line = new LinkedHashMap<>();
+
     private boolean isScheduled;
 
     /** What becomes of a checked reply. */
@@ -95,7 +96,7 @@ final class Checks {
      * @param release gives back what is charged for the rest of the reply; is run here if the reply is not handed on
      */
     void add(int number, Reply reply, Runnable release) {
-        line.add(new Check(number, reply, release));
+        line.put(number, new Check(number, reply, release));
         schedule();
     }
 
@@ -112,23 +113,20 @@ final class Checks {
     }
 
     private void goOn() {
-        if (!line.isEmpty() && line.peek().goOn()) {
-            Check done = line.remove();
+        if (!line.isEmpty() && line.firstEntry().getValue().goOn()) {
+            Check done = line.pollFirstEntry().getValue();
             next.checked(done.number, done.withErrors(done.reply), done.release);
         }
     }
 
-    /** Releases the reply of this number; returns whether there was one. */
+    /** Releases the reply of this number; returns whether there was one. Takes the same time for any number of replies. */
     boolean forget(int number) {
-        for (Iterator<Check> checks = line.iterator(); checks.hasNext(); ) {
-            Check check = checks.next();
-            if (check.number == number) {
-                checks.remove();
-                check.end();
-                return true;
-            }
+        Check check = line.remove(number);
+        if (check == null) {
+            return false;
         }
-        return false;
+        check.end();
+        return true;
     }
 
     /** How many are here. */
@@ -138,14 +136,12 @@ final class Checks {
 
     /** The numbers of those that are here. */
     List<Integer> waiting() {
-        List<Integer> numbers = new ArrayList<>();
-        line.forEach(check -> numbers.add(check.number));
-        return numbers;
+        return List.copyOf(line.keySet());
     }
 
     /** The link is closed. */
     void close() {
-        line.forEach(Check::end);
+        line.values().forEach(Check::end);
         line.clear();
     }
 }

@@ -257,6 +257,53 @@ class LargeRepliesTest {
         Await.until(() -> back.repliesTaken() == 0 && built.stream().allMatch(CompletableFuture::isCancelled));
     }
 
+    /** A client that keeps many large reads in flight must not keep those of the other clients of the same link from their turn. */
+    @Test
+    void clientsOfOneLinkTakeTurnsWithLongReplies() throws Exception {
+        back.repliesBytes = 1;
+        start();
+        Store plain = back.store;
+        AtomicReference<CommandThread> loop = new AtomicReference<>();
+        List<LongReply.UnderWay> built = Collections.synchronizedList(new ArrayList<>());
+        Reply answer = new Reply.Values(List.of(Bytes.of("1")));
+        back.store = command -> switch (command) {
+            case Command.Content _ -> {
+                loop.set(CommandThread.current().orElseThrow());
+                built.add(new LongReply.UnderWay());
+                built.getLast().begin();
+                yield built.getLast();
+            }
+            case Command.GetAll _ -> CompletableFuture.completedFuture(answer);
+            default -> plain.run(command);
+        };
+        Store greedy = front.client();
+        AtomicInteger answered = new AtomicInteger();
+        for (int i = 0; i < 8; i++) {
+            keepAsking(greedy, answered);
+        }
+        Await.until(() -> built.size() == 1);
+        CompletableFuture<Reply> other =
+                front.client().run(new Command.GetAll(NUTS, List.of(SMALL))).toCompletableFuture();
+        assertSmallIsServed();
+        for (int i = 0; i < 2; i++) {
+            int turn = i;
+            assertThat(other).isNotDone();
+            loop.get().execute(() -> built.get(turn).complete(answer));
+            Await.until(() -> answered.get() > turn);
+        }
+
+        assertThat(Host.await(other)).isEqualTo(answer);
+    }
+
+    /** Asks for a content again whenever one is there, until two were. */
+    private static void keepAsking(Store client, AtomicInteger answered) {
+        var _ = client.run(new Command.Content(NUTS, Command.Part.VALUES)).thenAccept(_ -> {
+            if (answered.incrementAndGet() <= 2) {
+                keepAsking(client, answered);
+            }
+        });
+    }
+
     /** Megabytes of values that the loop copies make all others wait. */
     @Test
     void aLargeValueBesideManyOthersIsEncodedElsewhereAndCharged() throws Exception {
