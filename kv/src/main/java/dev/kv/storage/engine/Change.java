@@ -258,7 +258,7 @@ final class Change implements Edit {
 
     @Override
     public void forEach(long fromPosition, Visitor visitor) {
-        MergedKeys merged = new MergedKeys(present().from(fromPosition), key -> known(key) != null, turn, visitor);
+        MergedKeys merged = new MergedKeys(present().from(fromPosition), this::known, turn, visitor);
         if (bucket != null) {
             fields.forEach(index, fromPosition, turn, merged);
         }

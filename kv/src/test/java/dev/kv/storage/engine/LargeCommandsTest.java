@@ -154,6 +154,49 @@ class LargeCommandsTest {
     }
 
     @Test
+    @Timeout(10)
+    void scansTakeNoLongerBehindManyDeletes() {
+        List<Bytes> keys =
+                IntStream.range(0, 10_000).mapToObj(i -> Bytes.of("key-" + i)).toList();
+        List<Bytes> pairs = new ArrayList<>();
+        keys.forEach(key -> pairs.addAll(List.of(key, K)));
+        runLarge(new Command.SetAll(B, pairs, false));
+        List<Command> batch = repeated(10_000, new Command.Scan(B, 0, Bytes.of("*"), 10, Part.KEYS));
+        batch.addFirst(new Command.DeleteAll(B, keys.subList(1, keys.size())));
+
+        Reply.Many replies = (Reply.Many) runLarge(new Command.Batch(B, batch));
+
+        assertThat(replies.replies()).hasSize(10_001).noneMatch(Reply.Failed.class::isInstance);
+    }
+
+    @Test
+    void aScanGoesOnBehindThePageOfDeletedKeysInWhichItEnds() {
+        List<Bytes> keys =
+                IntStream.range(0, 100).mapToObj(i -> Bytes.of("key-" + i)).toList();
+        List<Bytes> pairs = new ArrayList<>();
+        keys.forEach(key -> pairs.addAll(List.of(key, K)));
+        List<Bytes> found = new ArrayList<>();
+        long position = 0;
+        int pages = 0;
+        do {
+            // In a bucket of its own, each page finds all keys before the deletes; they have the same positions in
+            // each.
+            Bytes bucket = Bytes.of("b" + pages);
+            runLarge(new Command.SetAll(bucket, pairs, false));
+            Command delete = new Command.DeleteAll(bucket, keys.subList(1, keys.size()));
+            Command scan = new Command.Scan(bucket, position, Bytes.of("*"), 10, Part.KEYS);
+            Reply.Many replies = (Reply.Many) runLarge(new Command.Batch(bucket, List.of(delete, scan)));
+            Reply.Page page = (Reply.Page) replies.replies().getLast();
+            found.addAll(page.values());
+            position = page.next();
+            pages++;
+        } while (position != 0);
+
+        assertThat(found).containsExactly(keys.getFirst());
+        assertThat(pages).isBetween(10, 12);
+    }
+
+    @Test
     void aDrawShowsNoKeyThatWasDeletedAfterTheDrawBefore() {
         List<Bytes> keys =
                 IntStream.range(0, 100).mapToObj(i -> Bytes.of("key-" + i)).toList();
