@@ -35,10 +35,10 @@ final class ChainBuilder {
     private final List<SegmentName> cut = new ArrayList<>();
     private final List<Fault> faults = new ArrayList<>();
 
-    /** Ends of segments by number, from the header of the segment after each. */
+    /** Ends of segments by number, from the header of the segment that was written after each. */
     private final Map<Long, Long> ends = new HashMap<>();
 
-    /** The numbers of the segments behind the list. */
+    /** Numbers of the segments after the last listed one. */
     private final Set<Long> tail = new HashSet<>();
 
     ChainBuilder(Path folder, Format format) {
@@ -46,6 +46,7 @@ final class ChainBuilder {
         this.format = format;
     }
 
+    /** See {@link Chain#whole}. */
     Chain whole(List<SegmentName> names) throws IOException {
         for (SegmentName name : names) {
             add(name, false);
@@ -54,6 +55,7 @@ final class ChainBuilder {
         return chain(0);
     }
 
+    /** See {@link Chain#of}. */
     Chain dataFolder() throws IOException {
         Set<SegmentName> names = new TreeSet<>(Folder.segments(folder));
         if (format.hasIds()) {
@@ -117,7 +119,7 @@ final class ChainBuilder {
         }
     }
 
-    /** Adds the segments on the list, and removes them from the names. */
+    /** Adds the listed segments, and removes their names from {@code names}. */
     private void takeListed(Set<SegmentName> names) throws IOException {
         for (SegmentList.Entry entry : list.orElseThrow().segments()) {
             Path file = folder.resolve(entry.name().log());
@@ -139,12 +141,12 @@ final class ChainBuilder {
         }
     }
 
-    /** Adds the segments behind the list. The header of each names the one before it and where that ends. */
+    /** Adds the segments after the last listed one. The header of each has the number and the end of its predecessor. */
     private void takeTail(Set<SegmentName> names, long through) throws IOException {
         long before = through;
         for (SegmentName name : names) {
             if (name.rewrite() > 0) {
-                // The list was not written after it was sealed.
+                // The process ended before the list named it.
                 others.add(name);
                 continue;
             }
@@ -160,7 +162,7 @@ final class ChainBuilder {
                     missing(header.get().previous(), name.log() + " was written after it");
                 } else if (header.get().previous() < before) {
                     faults.add(new Fault(
-                            Kind.FOREIGN, folder.resolve(name.log()), "it was not written after the one before it"));
+                            Kind.FOREIGN, folder.resolve(name.log()), "its header names another predecessor"));
                 }
             }
             tail.add(name.number());
@@ -173,7 +175,7 @@ final class ChainBuilder {
         faults.add(new Fault(Kind.MISSING, file, "it is missing: " + why));
     }
 
-    /** Adds the last rewrite of each number, for a folder without a list. */
+    /** Adds the newest rewrite of each number, for a folder without a list. */
     private void takeNewest(Set<SegmentName> names) throws IOException {
         List<SegmentName> newest = new ArrayList<>();
         for (SegmentName name : names) {
@@ -209,7 +211,7 @@ final class ChainBuilder {
         }
     }
 
-    /** Ends the predecessor of the last part where the header says; parts between the two do not count. */
+    /** Sets the end of the predecessor of the last part from the header of that part; parts between the two do not count. */
     private void follow(SegmentHeader header) {
         Part last = parts.removeLast();
         while (!parts.isEmpty() && parts.getLast().name().number() > header.previous()) {
@@ -220,10 +222,10 @@ final class ChainBuilder {
     }
 
     /**
-     * Adds a segment, unless its file is that of another one.
+     * Adds a segment, unless its header is that of another one.
      *
-     * @param isTail whether it is behind the list, and so was written in this folder
-     * @return what it says of itself, as far as that is sound and it was added
+     * @param isTail whether it is not listed, so that it must have been written in this folder
+     * @return its header; empty if the segment was not added, or the header is damaged
      */
     private Optional<SegmentHeader> add(SegmentName name, boolean isTail) throws IOException {
         Path file = folder.resolve(name.log());

@@ -12,9 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Preallocated files of a data folder for a full disk: for the list of segments, for compaction, and for deletes. A delete takes
- * room from its own reserve alone, so that the reserve for compaction is never used up by others. Used by the keeper, except
- * where a method says more.
+ * Preallocated files of a data folder, for a full disk: one for the list of segments, one for compaction, one for deletes. Deletes take
+ * their own reserve alone, so that compaction always has one. By the keeper, except where a method says more.
  */
 public final class Reserves {
     private static final Logger LOG = LoggerFactory.getLogger(Reserves.class);
@@ -32,13 +31,13 @@ public final class Reserves {
         this.folder = folder;
     }
 
-    /** Writes small files. */
+    /** Writes files; can be repeated after an {@link IOException}. */
     @FunctionalInterface
     public interface Writing {
         void run() throws IOException;
     }
 
-    /** Writes small files that must be written, on a full disk with the room of a reserve. Any thread that holds the folder. */
+    /** Writes files; on a full disk, in the space of the reserves. Any thread of the process that holds the folder. */
     public static void writeInAnyCase(Path folder, Writing writing) throws IOException {
         for (String reserve : List.of(LIST, DELETES, COMPACTION)) {
             try {
@@ -48,7 +47,7 @@ public final class Reserves {
                 if (!Allocation.isNoSpace(e)) {
                     throw e;
                 }
-                LOG.debug("no room in {} without {}", folder, reserve, e);
+                LOG.debug("no space in {}: {} is given up", folder, reserve, e);
                 Files.deleteIfExists(folder.resolve(reserve));
             }
         }
@@ -56,18 +55,19 @@ public final class Reserves {
     }
 
     /**
-     * Makes each reserve that is missing or too small, as large as there is room for.
+     * Makes each reserve that is missing or too small, as large as the disk has space for.
      *
-     * @param deletesBytes the size of the reserve for deletes
-     * @param compactionBytes the size of the one for compaction
-     * @throws IOException if there is no room for all of them
+     * @param deletesBytes size of the reserve for deletes
+     * @param compactionBytes size of the reserve for compaction
+     * @throws IOException if not all of them have these sizes then
      */
     void keep(long deletesBytes, long compactionBytes) throws IOException {
         keepList();
         try {
             keep(COMPACTION, compactionBytes, compactionBytes);
         } catch (IOException e) {
-            // Segments of which nothing is needed go without that one, but only deletes make such ones.
+            // Compaction removes segments without live entries even without its reserve, and only deletes make such
+            // ones.
             keep(DELETES, LEAST_BYTES, LEAST_BYTES);
             keep(COMPACTION, compactionBytes / 2, LEAST_BYTES);
             throw e;
@@ -75,7 +75,7 @@ public final class Reserves {
         keep(DELETES, deletesBytes, LEAST_BYTES);
     }
 
-    /** Makes the reserve for the list of segments, in the room that the replaced list has left. */
+    /** Makes the reserve for the list of segments, in the space of the list that was replaced. */
     void keepList() throws IOException {
         Path list = folder.path().resolve(SegmentList.FILE);
         keep(LIST, Math.max(LEAST_BYTES, 2 * size(list)), LEAST_BYTES);
@@ -101,24 +101,24 @@ public final class Reserves {
         return Files.exists(file) ? Files.size(file) : 0;
     }
 
-    /** How many bytes the reserve for deletes has. Any thread. */
+    /** Size of the reserve for deletes in bytes; 0 if there is none. Any thread. */
     long deletesBytes() throws IOException {
         return size(folder.path().resolve(DELETES));
     }
 
     /**
-     * Turns the reserve for deletes into a segment without a header. By the thread that appends.
+     * Makes the reserve for deletes a segment without a header. By the thread that appends.
      *
-     * @return empty if the reserve is smaller
+     * @return empty if the reserve is too small
      */
     Optional<Segment> takeForDeletes(SegmentName name, long bytes) throws IOException {
         return take(DELETES, folder.log(name), name, bytes);
     }
 
     /**
-     * Turns the reserve for compaction into a segment without a header, in a file of that name.
+     * Makes the reserve for compaction a segment without a header, in the file {@code as}.
      *
-     * @return empty if the reserve is smaller
+     * @return empty if the reserve is too small
      */
     Optional<Segment> takeForCompaction(Path as, SegmentName name, long bytes) throws IOException {
         return take(COMPACTION, as, name, bytes);

@@ -12,16 +12,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Room for what is written next: pages of the active segment, the segment after it, and {@link Reserves} for a full disk. One thread,
- * the keeper, prepares them ahead of those who write; any thread takes them.
+ * Disk space and pages that are prepared before they are needed: pages of the active segment, the next segment, and the {@link
+ * Reserves} for a full disk. The keeper prepares them; any thread takes them.
  */
 public final class Supply {
     private static final Logger LOG = LoggerFactory.getLogger(Supply.class);
 
-    /** How far ahead of the append offset pages are brought in, in bytes. */
+    /** Bytes behind the append offset whose pages are brought in. */
     public static final long PAGES_AHEAD_BYTES = 1L << 20;
 
-    /** How many bytes of the next segment are cleared before pages of the active one are brought in again. */
+    /** Bytes of the next segment that are cleared before pages of the active one are brought in again. */
     private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
 
     private static final String NEXT = "next";
@@ -32,34 +32,38 @@ public final class Supply {
     private final boolean isSyncedAlways;
     private final long pagesAheadBytes;
 
-    /** Whether so much is written that the next segment will soon be full; for the keeper alone. */
+    /** Whether writes are so heavy that the next segment will soon be full. For the keeper alone. */
     private boolean isBusy;
 
     /**
-     * Whether compaction writes into its reserve: the room that this leaves is not free until the segments are removed that it
-     * rewrites. For the keeper alone.
+     * Whether compaction writes into its reserve, which is not made again before compaction has removed the segments that it rewrites.
+     * For the keeper alone.
      */
     private boolean isReserveInUse;
 
-    /** What follows is guarded by this. The segment that is appended to; null if there is none. */
+    // The fields from here to the keeper are guarded by this.
+
+    /** The active segment; null if there is none. */
     private Segment active;
 
-    /** The segment after the active one; null if there is none yet. */
+    /** The segment after the active one; null if it is not made yet. */
     private Segment prepared;
 
-    /** The segment that was made of the reserve for deletes. */
+    /** The last segment that was made of the reserve for deletes. */
     private Segment reserved;
 
-    /** Why there was no room for a segment; null if there was, or the reserves have been made again since. */
+    /** Why the last segment or reserve could not be made; null if it was made. */
     private Refused noRoom;
 
-    /** How often there was room again for deletes that had found none. */
+    /** Number of times that the reserve for deletes was made again after a delete had found it too small. */
     private long refills;
 
-    /** How many bytes a delete takes that has found no room, and since when there is none; 0 if there is. */
+    /** Size in bytes of the largest delete for which the reserve is too small; 0 if there is none. */
     private long lackingBytes;
 
+    /** When the first of these deletes found it too small. */
     private long lackingNanos;
+
     private boolean isEnding;
     private boolean isClosed;
     private Runnable keeper = () -> {};
@@ -68,9 +72,9 @@ public final class Supply {
     private volatile long wakeAt;
 
     /**
-     * @param isSyncedAlways whether a sync follows each write. Pages are not brought in ahead then, since each sync would have to
-     *     clean them again; and a segment is on the disk in zeros before it is used: a file system that has to note for each block
-     *     that it is in use now takes about half as long again for a sync
+     * @param isSyncedAlways whether a sync follows each write. Pages are not brought in ahead then: each sync would have to clean them
+     *     again. A segment is on the disk in zeros before it is used: a sync takes about half as long again while the file system has
+     *     to mark each block as used
      */
     Supply(Folder folder, Reserves reserves, SegmentSizes sizes, boolean isSyncedAlways) {
         this.folder = folder;
@@ -80,7 +84,7 @@ public final class Supply {
         this.pagesAheadBytes = isSyncedAlways ? 0 : PAGES_AHEAD_BYTES;
     }
 
-    /** Has the task run, quickly, whenever {@link #prepare} is due. Before the first write. */
+    /** Sets the task, a short one, that is run whenever {@link #prepare} is due. Before the first write. */
     public synchronized void whenDue(Runnable task) {
         keeper = task;
     }
@@ -91,11 +95,12 @@ public final class Supply {
     }
 
     /**
-     * Gives a new segment, under its own file name and without a header.
+     * Makes a new segment, under its own file name and without a header.
      *
-     * @param bytes what it has to hold, its header included
+     * @param bytes the least size, with the header
      * @param frees whether it is for deletes, so that it may be made of their reserve
-     * @throws Refused if there is no room
+     * @throws Refused if the disk is full, or the file cannot be made
+     * @throws NoRoomYet if the disk is full, and the reserve for deletes too small
      */
     synchronized Segment next(SegmentName name, long bytes, boolean frees) throws Refused {
         Segment next = prepared;
@@ -131,7 +136,7 @@ public final class Supply {
         return noRoom != null && noRoom.reply().word() == Word.NOSPACE;
     }
 
-    /** A segment made of the reserve for deletes. Any other room is left to compaction, which makes more of it. */
+    /** Makes a segment of the reserve for deletes. All other free space is left to compaction, which frees more. */
     private Segment ofReserve(SegmentName name, long bytes) throws Refused {
         try {
             Optional<Segment> segment = reserves.takeForDeletes(name, bytes);
@@ -149,11 +154,11 @@ public final class Supply {
     }
 
     /**
-     * Waits until there is room for deletes. By a thread that holds no lock of a shard.
+     * Waits until the reserve for deletes has been made again. By a thread that holds no lock of a shard.
      *
-     * @param seenRefills how often there was room again by the time at which a delete found none
-     * @param max how long compaction may take for that, from the first delete that found none
-     * @return whether there is room; false if that takes longer, or the node stops
+     * @param seenRefills the number of times that it had been made again when a delete found it too small
+     * @param max how long compaction may take, from the first delete that found it too small
+     * @return whether it has been made again; false if that takes longer, or the node stops
      */
     synchronized boolean awaitRoom(long seenRefills, Duration max) {
         try {
@@ -171,7 +176,7 @@ public final class Supply {
         }
     }
 
-    /** Whether deletes have no room, so that compaction is due as soon as it frees anything. */
+    /** Whether a delete found its reserve too small, so that compaction is due when it can free anything. */
     public synchronized boolean isLacking() {
         return lackingBytes > 0;
     }
@@ -182,12 +187,12 @@ public final class Supply {
         notifyAll();
     }
 
-    /** Whether a segment was made for deletes, so that nothing else is written to it. */
+    /** Whether a segment was made of the reserve for deletes, so that nothing else is appended to it. */
     synchronized boolean isForDeletes(Segment segment) {
         return segment == reserved;
     }
 
-    /** A segment for compaction, in an unfinished file; made of its reserve if the disk is full. */
+    /** Makes a segment for compaction, in an unfinished file; of its reserve if the disk is full. */
     public Segment createRewritten(SegmentName name, long bytes) throws IOException {
         Path file = folder.unfinished(name.toString());
         try {
@@ -199,18 +204,22 @@ public final class Supply {
         }
     }
 
-    /** Whether there was no room for a segment or the reserves, and still is none. */
+    /** Whether the disk is full: the last segment or reserve could not be made. */
     public synchronized boolean isShort() {
         return noRoom != null;
     }
 
-    /** Another segment is appended to from now on; null for none. */
+    /** Sets the active segment; null for none. */
     synchronized void active(Segment segment) {
         active = segment;
         wakeAt = segment == null ? 0 : wakeAt(segment);
     }
 
-    /** The active segment was appended to up to an offset. By one thread at a time. */
+    /**
+     * Wakes the keeper if that is due. By one thread at a time.
+     *
+     * @param end the append offset of the active segment
+     */
     void appended(long end) {
         if (end >= wakeAt) {
             wakeAt = Long.MAX_VALUE;
@@ -218,7 +227,7 @@ public final class Supply {
         }
     }
 
-    /** Append offset at which the keeper is woken: before the prepared pages end, or when the segment is half full and no next one exists. */
+    /** Append offset at which the keeper is woken: before the prepared pages end, or half the segment if there is no next one. */
     private long wakeAt(Segment grows) {
         long pages = pagesWakeAt(grows);
         return prepared == null ? Math.min(pages, grows.capacity() / 2) : pages;
@@ -230,10 +239,10 @@ public final class Supply {
     }
 
     /**
-     * Makes pages, the next segment and the reserves, as far as they are due. By the keeper.
+     * Brings in pages, and makes the next segment and the reserves, as far as they are due. By the keeper.
      *
-     * @param isBusyNow whether so much is written that the next segment will soon be full
-     * @throws IOException if there is no room for them
+     * @param isBusyNow whether writes are so heavy that the next segment will soon be full
+     * @throws IOException if the disk is full, or a file cannot be made
      */
     public void prepare(boolean isBusyNow) throws IOException {
         isBusy = isBusyNow;
@@ -262,7 +271,7 @@ public final class Supply {
         }
     }
 
-    /** Does the same if the keeper was woken for it during other work of its own. By the keeper. */
+    /** Does the same if the keeper was woken for it during other work. By the keeper. */
     public void prepareIfDue() {
         if (wakeAt < Long.MAX_VALUE) {
             return;
@@ -270,7 +279,7 @@ public final class Supply {
         try {
             prepare();
         } catch (IOException e) {
-            LOG.debug("no room ahead", e);
+            LOG.debug("nothing could be preallocated", e);
         }
     }
 
@@ -323,7 +332,7 @@ public final class Supply {
         }
     }
 
-    /** Without the reserves, writes that need room are refused: deletes and compaction come first. */
+    /** Makes the reserves. Without them, writes other than deletes are refused. */
     private void keepReserves() throws IOException {
         long deletesBytes;
         synchronized (this) {
@@ -349,7 +358,7 @@ public final class Supply {
         }
     }
 
-    /** Turns room that compaction has just made on a full disk into reserves, before it is used for anything else. By the keeper. */
+    /** Makes reserves of the space that compaction has just freed on a full disk, before anything else takes it. By the keeper. */
     public void refill() {
         isReserveInUse = false;
         if (isShort()) {
@@ -357,16 +366,16 @@ public final class Supply {
         }
     }
 
-    /** Makes the reserves as far as there is room. */
+    /** Makes the reserves as far as the disk has space. */
     void keepReservesIfRoom() {
         try {
             keepReserves();
         } catch (IOException e) {
-            LOG.debug("no room for the reserves", e);
+            LOG.debug("no space for the reserves", e);
         }
     }
 
-    /** Gives up the next segment if it was cleared in large pieces: see {@link Log#endLargePieces}. */
+    /** Removes the next segment if it was cleared in large pieces: see {@link Log#endLargePieces}. */
     void endLargePieces() {
         Segment unused = null;
         synchronized (this) {
@@ -380,7 +389,7 @@ public final class Supply {
         }
     }
 
-    /** Gives up the next segment; no other is prepared. */
+    /** Removes the next segment; none is prepared from now on. */
     synchronized void close() {
         isClosed = true;
         if (prepared != null) {

@@ -31,9 +31,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A folder that holds the log of a data folder as it was at one moment, held so that no other process changes it. Segments do
- * not change under their names, so that those that are there stay for the next backup; a manifest says which files make it, and
- * is written when they are there.
+ * A backup that is being made: a locked folder with a copy of a log. A segment never changes under its name, so a backup keeps the
+ * segments of the one before that the log still has. The manifest lists the files of the backup, and is written last.
  */
 public final class Backup implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Backup.class);
@@ -59,13 +58,13 @@ public final class Backup implements AutoCloseable {
     /**
      * Begins a backup of a locked data folder.
      *
-     * @throws EngineFailed if the target holds anything else
+     * @throws EngineFailed if the folder for the backup is inside the data folder, or holds anything but a backup of it
      */
     public static Backup begin(Path data, Path folder) throws IOException {
         refuseInside(data, folder);
         Folder.make(folder);
         Folder.refuseIrregular(folder, "choose another folder for the backup");
-        // Before the lock, which would leave its file there.
+        // Before the lock, whose file would stay in a foreign folder.
         refuseOthers(folder);
         FileChannel lock = Folder.lock(folder);
         try {
@@ -113,7 +112,7 @@ public final class Backup implements AutoCloseable {
                 part.damage().ifPresent(damage -> {
                     throw Recovery.refusal(damage);
                 });
-                // Where the others end is known.
+                // The ends of all others are known.
                 boolean isLast = part.equals(chain.parts().getLast());
                 if (!isLast && chain.isOnDisk(part)) {
                     backup.take(part.name(), part.end());
@@ -139,19 +138,19 @@ public final class Backup implements AutoCloseable {
         }
     }
 
-    /** Copies a segment up to its end, and its hint. The files are not removed meanwhile. */
+    /** Copies a segment and its hint, of a data folder that no node uses. */
     void take(SegmentName name, long bytes) throws IOException {
         take(name.log(), bytes, copy -> DurableFiles.copy(data.resolve(name.log()), 0, bytes, copy));
         takeHint(name);
     }
 
-    /** Copies a pinned segment and its hint. Its file may be removed meanwhile. */
+    /** Copies a pinned segment and its hint. Compaction may remove the files meanwhile. */
     public void take(Segment segment) throws IOException {
         take(segment.name().log(), segment.end(), segment::copyTo);
         try {
             takeHint(segment.name());
         } catch (NoSuchFileException gone) {
-            LOG.debug("{} was removed before it was taken in", gone.getFile());
+            LOG.debug("{} was removed before it was copied", gone.getFile());
         }
     }
 
@@ -247,7 +246,7 @@ public final class Backup implements AutoCloseable {
         return records;
     }
 
-    /** Removes files of earlier backups, and of one that was not completed. */
+    /** Removes files of earlier backups and of incomplete ones. */
     private void removeOthers() throws IOException {
         List<Path> others = new ArrayList<>();
         try (Stream<Path> all = Files.list(folder)) {
