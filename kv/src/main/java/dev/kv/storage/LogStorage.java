@@ -104,19 +104,19 @@ public final class LogStorage implements Engine {
             try {
                 return StoredBackup.restore(from, storage.dir());
             } catch (IOException e) {
-                throw failure("to restore", e);
+                throw failure("the restore", e);
             }
         }
 
         @Override
         public Checked verify(Optional<Path> backup, Consumer<String> doing, Consumer<Damage> found) {
             if (backup.isEmpty()) {
-                return held("to verify", folder -> Verification.of(folder, doing, found));
+                return held("the verification", folder -> Verification.of(folder, doing, found));
             }
             try {
                 return StoredBackup.verify(backup.get(), doing, found);
             } catch (IOException e) {
-                throw failure("to verify", e);
+                throw failure("the verification", e);
             }
         }
 

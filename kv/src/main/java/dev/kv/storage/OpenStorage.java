@@ -138,7 +138,7 @@ public final class OpenStorage implements Engine.Open {
         try {
             log.supply().prepare(false);
         } catch (IOException e) {
-            LOG.warn("there is not enough room for deletes and compaction, which come first: {}", e.getMessage());
+            LOG.warn("the reserves for deletes and compaction could not be made: {}", e.getMessage());
         }
     }
 
@@ -206,8 +206,7 @@ public final class OpenStorage implements Engine.Open {
             throw new EngineFailed("this node stops", e);
         } catch (ExecutionException | TimeoutException e) {
             throw new IOException(
-                    "the disk did not take what was written within %ds (kv.storage.sync-wait)"
-                            .formatted(syncWait.toSeconds()),
+                    "the writes were not on the disk within %ds (kv.storage.sync-wait)".formatted(syncWait.toSeconds()),
                     e);
         }
     }
@@ -224,7 +223,7 @@ public final class OpenStorage implements Engine.Open {
             awaitSync();
             return keys;
         } catch (IOException e) {
-            throw LogStorage.failure("to import into " + log.folder().path(), e);
+            throw LogStorage.failure("the import into " + log.folder().path(), e);
         }
     }
 

@@ -113,6 +113,11 @@ public record DataFolder(Path path) {
         }
     }
 
+    /** Waits until all that was written is on the disk. */
+    public static void awaitSynced(OpenStorage storage) {
+        await(() -> storage.log().tail().synced() == storage.log().tail().appended());
+    }
+
     /** Writes a list of segments, as compaction does when they are to count and no others. */
     public static void list(Path folder, List<SegmentName> names) throws IOException {
         List<SegmentList.Entry> entries = new ArrayList<>();

@@ -143,7 +143,7 @@ class DataCommandsTest extends TwoNodes {
         assertThat(verified.status()).isEqualTo(1);
         assertThat(verified.out())
                 .startsWith(segment + ": ")
-                .contains(": this is not what was written; bucket shopping, key bread\n")
+                .contains(": the checksum of the field is wrong; bucket shopping, key bread\n")
                 .endsWith(", damages: 1\n");
         Config document = foo.kv("verify", "--json").json();
         assertThat(document.getConfigList("damages")).singleElement().satisfies(damage -> {

@@ -148,7 +148,7 @@ class FullDiskTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             100 | no space is left for %s: delete keys or buckets, or make room. Nothing was imported
-            160 | to import into %s failed: No space left on device
+            160 | the import into %s failed: No space left on device
             """)
     void anImportThatDoesNotFitIsToldWhy(int keys, String reason) throws Exception {
         try (LineClient client = node.connect()) {

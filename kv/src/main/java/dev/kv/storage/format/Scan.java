@@ -132,7 +132,7 @@ public final class Scan {
             return null;
         }
         Mapped.throwFault();
-        return "a record is not the one that was written";
+        return "the checksum of a record is wrong";
     }
 
     /** Moves to an offset; returns whether a sound record begins there, which can be read. */

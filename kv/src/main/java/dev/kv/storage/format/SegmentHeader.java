@@ -68,7 +68,7 @@ public record SegmentHeader(int version, long folder, SegmentName name, long pre
             throw new Damaged(path, 0, "this is no segment of kv's log");
         }
         if (!isSound(memory)) {
-            throw new Damaged(path, 0, "its header is not the one that was written");
+            throw new Damaged(path, 0, "the checksum of its header is wrong");
         }
         int version = memory.get(Layout.INT, VERSION);
         if (version > Layout.VERSION || version < 1) {

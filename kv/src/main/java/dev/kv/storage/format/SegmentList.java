@@ -26,7 +26,7 @@ public record SegmentList(long id, long through, List<Entry> segments) {
     private static final Pattern LINE = Pattern.compile("([0-9a-f]{16}-[0-9]{1,9}) ([0-9]{1,18}) ([0-9a-f]{8})");
 
     private static final int HEX = 16;
-    private static final String NOT_IT = "this is not the list of segments that was written";
+    private static final String NOT_IT = "it is no sound list of segments";
 
     /**
      * A segment.

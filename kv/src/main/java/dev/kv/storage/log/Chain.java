@@ -55,7 +55,7 @@ public record Chain(
 
     /** What is wrong with a file as a whole, with the advice for it. */
     public enum Kind {
-        MISSING("what the others say is wrong without it: put it back, or restore a backup"),
+        MISSING("without it the other segments give wrong answers: put it back, or restore a backup"),
         FOREIGN("put back the one that was written here, or restore a backup"),
         MISPLACED("`kv repair` gives it its own name again"),
         LIST("`kv repair` makes a new one of the segments that are there"),

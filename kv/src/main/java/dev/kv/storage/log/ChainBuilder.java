@@ -134,7 +134,7 @@ final class ChainBuilder {
             }
             Part part = parts.removeLast();
             if (header.isPresent() && header.get().checksum() != entry.headerChecksum()) {
-                faults.add(new Fault(Kind.FOREIGN, file, "it is not the segment of this name that was written"));
+                faults.add(new Fault(Kind.FOREIGN, file, "its header is not the one on the list of segments"));
                 continue;
             }
             parts.add(part.endingAt(entry.bytes()));

@@ -281,7 +281,8 @@ public final class Log {
                 synced = tail.synced();
                 progressNanos = System.nanoTime();
             } else if (System.nanoTime() - progressNanos > SYNC_MAX.toNanos()) {
-                throw new IOException("what was written last is not on the disk yet, so that nothing older may go");
+                throw new IOException(
+                        "the newest records are not on the disk yet, so that compaction may remove no older ones");
             }
         }
     }

@@ -20,7 +20,7 @@ public final class ReadFailure {
 
     /** The same for what the JVM makes of a SIGBUS: a page of a mapped file could not be read from the disk, or written to it. */
     public static Reply.Failed reply(InternalError unreachable) {
-        LOG.error("a page of the log could not be reached", unreachable);
+        LOG.error("a page of the log could not be read or written", unreachable);
         return new Reply.Failed(Word.ERR, "the disk failed: a part of the log could not be read or written");
     }
 }

@@ -104,7 +104,7 @@ public final class Recovery {
 
     private void cutOff(List<SegmentName> names) {
         for (SegmentName name : names) {
-            LOG.warn("{} is cut off: it follows what is not whole", folder.log(name));
+            LOG.warn("{} is removed: it follows an incomplete record", folder.log(name));
             dropped.add(name);
         }
     }
@@ -154,11 +154,11 @@ public final class Recovery {
         if (step == Walk.Step.DAMAGE || isUnknown) {
             throw step == Walk.Step.DAMAGE
                     ? walk.damage()
-                    : new Damaged(segment.path(), walk.at(), "what was written here is missing");
+                    : new Damaged(segment.path(), walk.at(), "records are missing here");
         }
         if (step == Walk.Step.TORN) {
             LOG.warn(
-                    "{} ends at byte {}: the {} bytes behind it were never known to be on the disk, and are not whole ({})",
+                    "{} ends at byte {}: the {} bytes behind it were never known to be on the disk, and are incomplete ({})",
                     segment.path(),
                     walk.at(),
                     walk.tornBytes(),

@@ -144,7 +144,7 @@ public final class Rescue {
             // Each record is checked.
         }
         if (scan.at() < segment.end()) {
-            throw new Damaged(segment.path(), scan.at(), "what was written here is missing");
+            throw new Damaged(segment.path(), scan.at(), "records are missing here");
         }
     }
 

@@ -164,7 +164,7 @@ public final class StoredFields {
 
     /** Records that a reader met a damaged field; returns the failure. */
     public Damaged damaged(long field) {
-        Damaged met = new Damaged(segment.path(), field, "a field is not the one that was written");
+        Damaged met = new Damaged(segment.path(), field, "the checksum of a field is wrong");
         damageMet = met;
         return met;
     }

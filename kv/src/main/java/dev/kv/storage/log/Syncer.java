@@ -36,7 +36,7 @@ public final class Syncer {
     /** Between two attempts to rescue. No key: writes are refused meanwhile, so that it is short. */
     private static final Duration RETRY = Duration.ofSeconds(1);
 
-    private static final String REFUSED = "writes are refused until what was written is safe again";
+    private static final String REFUSED = "writes are refused until all earlier ones are on the disk";
     private static final String STILL_FAILS = "the disk still fails";
 
     private final Log log;
@@ -170,7 +170,7 @@ public final class Syncer {
             log.syncMark();
         } catch (IOException e) {
             // Nothing depends on it: the log counts from the mark before.
-            LOG.warn("the mark of what is on the disk could not be written: {}", e.getMessage());
+            LOG.warn("the file mark could not be written: {}", e.getMessage());
         }
     }
 

@@ -142,7 +142,8 @@ public final class Tail {
 
     private Refused failed() {
         return new Refused(
-                Word.ERR, "the disk failed (" + failure + "): writes are refused until what was written is safe again");
+                Word.ERR,
+                "the disk failed (" + failure + "): writes are refused until all earlier ones are on the disk");
     }
 
     private Refused refusal(IOException e) {

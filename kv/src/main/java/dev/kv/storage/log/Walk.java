@@ -60,14 +60,14 @@ public final class Walk {
                 if (!scan.hasMore() || isWhole()) {
                     return Step.CHANGE;
                 }
-                wrong = "a change is not whole";
+                wrong = "a change is incomplete";
             } else {
                 at = scan.at();
                 brokenAt = at;
                 if (isEnd()) {
                     return Step.END;
                 }
-                wrong = "what was written here is missing";
+                wrong = "records are missing here";
             }
         } catch (Damaged e) {
             at = e.offset();

@@ -66,9 +66,9 @@ public final class Keeper {
     private synchronized void turn() {
         boolean isShort = log.supply().isShort();
         Duration pinMax = pins.limit(isShort);
-        tried("unmapping what was replaced", () -> log.segments().closeRetired(pinMax));
-        tried("cutting off what was copied elsewhere", () -> log.segments().cut(pinMax));
-        isShort |= !tried("room ahead", () -> log.supply().prepare(isBusy));
+        tried("unmapping replaced segments", () -> log.segments().closeRetired(pinMax));
+        tried("truncating rescued segments", () -> log.segments().cut(pinMax));
+        isShort |= !tried("preallocation", () -> log.supply().prepare(isBusy));
         long nanos = System.nanoTime() - keptNanos;
         if (nanos < TURN.toNanos() && !isShort) {
             return;

@@ -95,13 +95,13 @@ final class Rewrite {
             giveWay(scan.end() - scan.at());
         }
         if (needed != live.count(segment)) {
-            throw new Damaged(segment.path(), scan.at(), "not all was found that is needed of it");
+            throw new Damaged(segment.path(), scan.at(), "fewer live entries were found than the index has");
         }
     }
 
     private void expectRoom(long bytes, Segment segment, Scan scan) {
         if (bytes > to.capacity() - to.end()) {
-            throw new Damaged(segment.path(), scan.at(), "more is needed of it than was counted");
+            throw new Damaged(segment.path(), scan.at(), "more live bytes were found than were counted");
         }
     }
 

@@ -235,7 +235,7 @@ public final class Backup implements AutoCloseable {
                 records++;
             }
             if (scan.at() < segment.end()) {
-                throw new Damaged(path, scan.at(), "what was written here is missing");
+                throw new Damaged(path, scan.at(), "records are missing here");
             }
         } catch (Damaged e) {
             throw new EngineFailed(

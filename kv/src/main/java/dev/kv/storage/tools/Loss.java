@@ -102,7 +102,7 @@ final class Loss {
                         segment.path(),
                         isSound ? range.from() : offset,
                         isSound ? range.bytes() : sizeOf(offset),
-                        isSound ? "the record of this change is damaged" : "this is not what was written",
+                        isSound ? "the record of this change is damaged" : "the checksum of the field is wrong",
                         Optional.of(bucket),
                         Optional.of(Bytes.owning(segment.fields().key(offset)))));
             }

@@ -129,8 +129,9 @@ public final class Repair {
             String name = file.getFileName().toString();
             String own = name.substring(0, name.length() - PUT_BACK.length()) + ".log";
             if (SegmentName.of(own) == null || Files.exists(file.resolveSibling(own))) {
-                throw new EngineFailed("%s: no repair left it here, since %s is no name that is free; move it away"
-                        .formatted(file, own));
+                throw new EngineFailed(
+                        "%s: it is not from a repair, since %s is not a free name of a segment; move it away"
+                                .formatted(file, own));
             }
             Files.move(file, file.resolveSibling(own), ATOMIC_MOVE);
         }
@@ -211,7 +212,7 @@ public final class Repair {
     private void complete() throws IOException {
         for (Chain.Part part :
                 chain.parts().subList((int) found.files(), chain.parts().size())) {
-            String what = "it follows what was never known to be on the disk, and is not whole";
+            String what = "it follows an incomplete record";
             found.accept(new Damage(chain.log(part), 0, part.end(), what));
             writeInAnyCase(() -> setAside(part, new Survey.Range(0, part.end())));
             dropped.add(part.name());

@@ -75,7 +75,6 @@ public final class Verification {
         if (hint.isEmpty() || part.damage().isPresent() || segment.hint().isSound(hint.get(), chain.format())) {
             return Optional.empty();
         }
-        return Optional.of(new Damage(
-                hint.get(), 0, Files.size(hint.get()), "it is not the hint of its segment, and is of no use"));
+        return Optional.of(new Damage(hint.get(), 0, Files.size(hint.get()), "it is no sound hint of its segment"));
     }
 }

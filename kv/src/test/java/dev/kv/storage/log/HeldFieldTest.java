@@ -100,19 +100,13 @@ class HeldFieldTest {
         for (int i = 0; i < 8; i++) {
             DataFolder.put(storage, "b", "other", LARGE);
         }
-        awaitSynced();
+        DataFolder.awaitSynced(storage);
         storage.compact();
         storage.compact();
     }
 
     private void awaitUnpinned() {
         while (storage.log().segments().pinnedBytes() > 0) {
-            Thread.onSpinWait();
-        }
-    }
-
-    private void awaitSynced() {
-        while (storage.log().tail().synced() < storage.log().tail().appended()) {
             Thread.onSpinWait();
         }
     }

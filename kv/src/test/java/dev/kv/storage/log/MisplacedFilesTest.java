@@ -84,7 +84,7 @@ class MisplacedFilesTest {
                     case 1 -> storage.compact(random.nextBoolean());
                     default -> {}
                 }
-                awaitSynced();
+                DataFolder.awaitSynced(storage);
                 Path image = site.resolve(data.getFileName() + "-earlier-" + part);
                 DataFolder.image(data, image);
                 earlier.add(image);
@@ -92,7 +92,7 @@ class MisplacedFilesTest {
             for (int i = 0; i < 150; i++) {
                 change();
             }
-            awaitSynced();
+            DataFolder.awaitSynced(storage);
             killed = site.resolve(data.getFileName() + "-killed");
             DataFolder.image(data, killed);
             killedContent = DataFolder.content(storage);
@@ -102,12 +102,6 @@ class MisplacedFilesTest {
             content = DataFolder.content(storage);
             storage.stop(Duration.ZERO);
             stopped = data;
-        }
-
-        private void awaitSynced() {
-            while (storage.log().tail().synced() < storage.log().tail().appended()) {
-                Thread.onSpinWait();
-            }
         }
 
         private void change() throws Refused {
@@ -240,7 +234,7 @@ class MisplacedFilesTest {
         }
         assertThat(repaired).isNotEmpty();
         assertThat(folder.damages()).isEmpty();
-        if (repaired.stream().noneMatch(damage -> damage.what().contains("what was written here is missing"))) {
+        if (repaired.stream().noneMatch(damage -> damage.what().contains("records are missing here"))) {
             assertThat(opens(folder, content)).as("after the repair").isTrue();
         }
     }
@@ -283,7 +277,7 @@ class MisplacedFilesTest {
                 assertThat(damage.what()).isEqualTo("it is missing");
             });
             String why = missing
-                    + ": it is missing; what the others say is wrong without it: put it back, or restore a backup";
+                    + ": it is missing; without it the other segments give wrong answers: put it back, or restore a backup";
             assertThatThrownBy(copy::open).isInstanceOf(OperatorError.class).hasMessage(why);
             assertThatThrownBy(copy::repair).isInstanceOf(OperatorError.class).hasMessage(why);
             assertThatThrownBy(() -> copy.backup(site.resolve("backup")))

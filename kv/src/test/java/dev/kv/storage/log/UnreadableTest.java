@@ -164,7 +164,7 @@ class UnreadableTest {
 
         assertThat(state())
                 .startsWith("met by a read: " + segment.path() + " is damaged at byte ")
-                .endsWith(": a field is not the one that was written");
+                .endsWith(": the checksum of a field is wrong");
     }
 
     @Test

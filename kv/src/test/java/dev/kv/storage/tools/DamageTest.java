@@ -79,7 +79,7 @@ class DamageTest {
                 storage = open(data);
             }
         }
-        awaitSynced();
+        DataFolder.awaitSynced(storage);
         byte[] mark = Files.readAllBytes(data.resolve("mark"));
         last = storage.log().segments().live().getLast();
         states.put(last.end(), copy());
@@ -88,7 +88,7 @@ class DamageTest {
             states.put(last.end(), copy());
         }
         assertThat(storage.log().segments().live()).hasSizeGreaterThan(2).last().isSameAs(last);
-        awaitSynced();
+        DataFolder.awaitSynced(storage);
         written = image(data, "written");
         Files.write(written.resolve("mark"), mark);
         storage.stop(Duration.ZERO);
@@ -99,12 +99,6 @@ class DamageTest {
                 DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
                 1 << 20,
                 _ -> {});
-    }
-
-    private void awaitSynced() {
-        while (storage.log().tail().synced() < storage.log().tail().appended()) {
-            Thread.onSpinWait();
-        }
     }
 
     private void change() throws Refused {

@@ -112,7 +112,7 @@ class RepairTest {
                 .extracting(damage -> damage.key().orElseThrow().text(), Damage::what)
                 .containsExactly(
                         tuple("three", "the record of this change is damaged"),
-                        tuple("four", "this is not what was written"));
+                        tuple("four", "the checksum of the field is wrong"));
         Damage four = damages.getLast();
         assertThat(value).isBetween(four.offset(), four.offset() + four.bytes());
 
@@ -236,7 +236,7 @@ class RepairTest {
 
         assertThat(data.damages())
                 .singleElement()
-                .satisfies(damage -> assertThat(damage.what()).isEqualTo("its header is not the one that was written"));
+                .satisfies(damage -> assertThat(damage.what()).isEqualTo("the checksum of its header is wrong"));
         assertThat(data.repair()).hasSize(1);
         assertThat(data.content()).isEqualTo(written);
     }

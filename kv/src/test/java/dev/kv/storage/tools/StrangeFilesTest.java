@@ -114,8 +114,8 @@ class StrangeFilesTest {
 
         assertThatThrownBy(data::repair)
                 .isInstanceOf(OperatorError.class)
-                .hasMessage(
-                        strange + ": no repair left it here, since " + own + " is no name that is free; move it away");
+                .hasMessage(strange + ": it is not from a repair, since " + own
+                        + " is not a free name of a segment; move it away");
         assertThat(log).hasBinaryContent(before);
         assertThat(data.content()).isEqualTo(content);
     }
@@ -152,7 +152,7 @@ class StrangeFilesTest {
 
         assertThat(data.damages().stream().map(damage -> damage.what()))
                 .hasSize(name.equals(".hint") ? 1 : 0)
-                .allMatch(what -> what.equals("it is not the hint of its segment, and is of no use"));
+                .allMatch(what -> what.equals("it is no sound hint of its segment"));
         assertThat(data.content()).isEqualTo(content);
     }
 
@@ -203,7 +203,7 @@ class StrangeFilesTest {
 
         assertThat(data.damages()).singleElement().satisfies(damage -> {
             assertThat(damage.file()).isEqualTo(list);
-            assertThat(damage.what()).isEqualTo("this is not the list of segments that was written");
+            assertThat(damage.what()).isEqualTo("it is no sound list of segments");
         });
         assertThat(data.repair()).hasSize(1);
         assertThat(data.content()).isEqualTo(content);
@@ -218,9 +218,7 @@ class StrangeFilesTest {
             for (int i = 0; i < 300; i++) {
                 DataFolder.put(storage, "a", "more-" + i, "x".repeat(1_000));
             }
-            while (storage.log().tail().synced() < storage.log().tail().appended()) {
-                Thread.onSpinWait();
-            }
+            DataFolder.awaitSynced(storage);
             DataFolder.image(data.path(), killed.path());
         });
         Path last = killed.files(".log").getLast();
