@@ -24,7 +24,6 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
@@ -278,7 +277,7 @@ final class ClientConnection extends AnsweringConnection {
                         () -> text(command),
                         reply,
                         answer -> written(version3, one, List.of(answer)));
-                chargeWhileWaiting(request.heldBytes(), reply);
+                chargeWhileWaiting(request.heldBytes() + one.queuedBytes(), reply);
             }
         } catch (Throwable fault) {
             fault(text(command), fault);
@@ -293,39 +292,39 @@ final class ClientConnection extends AnsweringConnection {
             return;
         }
         try {
-            EachRun run = new EachRun(store, each.commands());
+            EachRun run = new EachRun(
+                    store, each, settings.repliesMax(), paused -> loop().inTurns(() -> runNext(paused, what)));
             if (run.next()) {
-                isAsking = true;
                 loop().inTurns(() -> runNext(run, what));
             }
-            // From here on settle charges what is left of the request, its replies: the commands are let go of.
-            CompletableFuture<Reply> replies = run.replies().whenComplete((_, _) -> charges.giveWaiting(bytes));
-            Predicate<Reply> counts = each.counts();
-            settle(false, Protocol.RESP, what, replies, many -> {
-                RespWriter reply = new RespWriter(version3);
-                Answers.write(reply, counts, ((Reply.Many) many).replies());
-                return reply.toPieces();
-            });
+            isAsking = !run.isBegun();
+            settle(
+                    false,
+                    Protocol.RESP,
+                    what,
+                    run.end().whenComplete((_, _) -> charges.giveWaiting(bytes)),
+                    _ -> run.written(new RespWriter(version3)).toPieces());
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
     }
 
-    /** Runs some commands of a long request, and reads on after the last of them. Returns whether more are left. */
+    /** Runs some commands of a long request, and reads on after the last of them. Returns whether more may run. */
     private boolean runNext(EachRun run, Supplier<String> what) {
         try {
             if (isClosed()) {
                 return false;
             }
-            if (run.next()) {
-                return true;
+            boolean goesOn = run.next();
+            if (run.isBegun()) {
+                isAsking = false;
+                readOn();
             }
-            isAsking = false;
-            readOn();
+            return goesOn;
         } catch (Throwable fault) {
             fault(what.get(), fault);
+            return false;
         }
-        return false;
     }
 
     private void runSteps(Question.Steps steps, boolean version3) {

@@ -239,20 +239,52 @@ final class RespLimitsTest {
         }
     }
 
+    /** A store that adds what answers a command: to {@code answers}. */
+    private static Store holding(BlockingQueue<Runnable> answers, Reply reply) {
+        return command -> {
+            CompletableFuture<Reply> held = new CompletableFuture<>();
+            Loop loop = Loop.current().orElseThrow();
+            answers.add(() -> loop.execute(() -> held.complete(reply)));
+            return held;
+        };
+    }
+
+    /** One request must not take a link to another node for itself, nor fail there because it is long. */
+    @Test
+    void aRequestForManyBucketsHasNoMoreCommandsUnderWayThanAClientThatPipelines() throws Exception {
+        BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
+        int names = 10_000;
+        try (TestDoor door = new TestDoor(holding(held, new Reply.Amount(1)), knobs -> {
+                    knobs.repliesMax = 100;
+                    return knobs;
+                });
+                RespClient client = door.respClient();
+                RespClient other = door.respClient()) {
+            client.send(RespClient.request(words("EXISTS", names + 1, i -> "n" + i)));
+            int answered = 0;
+            while (answered < names) {
+                Runnable next = held.take();
+                assertThat(held).hasSizeLessThan(100);
+                next.run();
+                answered++;
+                if (answered % 1000 == 0) {
+                    assertThat(other.say("PING")).isEqualTo("PONG");
+                }
+            }
+            assertThat(client.reply()).isEqualTo(":" + names);
+            assertThat(held).isEmpty();
+        }
+    }
+
     @Test
     void aRequestForManyBucketsIsChargedUntilItIsAnswered() throws Exception {
         BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
-        Store store = command -> {
-            CompletableFuture<Reply> reply = new CompletableFuture<>();
-            Loop loop = Loop.current().orElseThrow();
-            held.add(() -> loop.execute(() -> reply.complete(new Reply.Amount(1))));
-            return reply;
-        };
         int names = 20_000;
         // 2.9 MB of words while it arrives, 2 MB more while it is run, and 1 MB of replies after that.
         String request = RespClient.request(words("EXISTS", names + 1, i -> "n".repeat(90) + i));
-        try (TestDoor door = new TestDoor(store, knobs -> {
+        try (TestDoor door = new TestDoor(holding(held, new Reply.Amount(1)), knobs -> {
                     knobs.bufferMaxBytes = 5_400_000;
+                    knobs.repliesMax = names;
                     return knobs;
                 });
                 RespClient first = door.respClient()) {
@@ -317,6 +349,57 @@ final class RespLimitsTest {
                 store.next().answer();
                 assertThat(client.reply()).hasSize(20 * MIB + 2);
             }
+        }
+    }
+
+    @Test
+    void aClientThatSendsLargeTransactionsAheadIsHeldBackUntilTheyAreAnswered() throws Exception {
+        BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
+        int transactions = 20;
+        try (TestDoor door = new TestDoor(holding(held, new Reply.Many(List.of(Reply.OK))), knobs -> {
+                    knobs.requestsMaxBytes = 4 * MIB;
+                    knobs.bufferMaxBytes = 32L * MIB;
+                    return knobs;
+                });
+                RespClient client = door.respClient();
+                RespClient other = door.respClient()) {
+            String transaction = RespClient.request("MULTI")
+                    + RespClient.request("HSET", "b", "k", "v".repeat(MIB))
+                    + RespClient.request("EXEC");
+            Thread sender = Thread.ofVirtual().start(() -> {
+                try {
+                    client.send(transaction.repeat(transactions));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            for (int i = 0; i < transactions; i++) {
+                Runnable next = held.take();
+                for (int turn = 0; turn < 20; turn++) {
+                    assertThat(other.say("PING")).isEqualTo("PONG");
+                }
+                assertThat(held).hasSizeLessThanOrEqualTo(3);
+                next.run();
+                assertThat(client.reply()).isEqualTo("OK");
+                assertThat(client.reply()).isEqualTo("QUEUED");
+                assertThat(client.reply()).isEqualTo("[:0]");
+            }
+            sender.join();
+        }
+    }
+
+    @Test
+    void aTransactionHasABoundedNumberOfCommands() throws Exception {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
+            assertThat(client.say("MULTI")).isEqualTo("OK");
+            assertThat(client.ask(words("EXISTS", 1 << 16, i -> "n"))).isEqualTo("QUEUED");
+            assertThat(client.say("EXISTS n")).isEqualTo("QUEUED");
+            assertThat(client.say("EXISTS n"))
+                    .isEqualTo("ERR the transaction is too long: EXEC runs at most 65536 commands, send several");
+            assertThat(client.say("EXEC")).startsWith("EXECABORT");
+            assertThat(client.say("MULTI")).isEqualTo("OK");
+            assertThat(client.say("EXISTS n")).isEqualTo("QUEUED");
         }
     }
 

@@ -4,8 +4,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.util.List;
-import java.util.Optional;
-import java.util.function.Predicate;
 
 /** Writes the replies to questions in RESP. */
 public final class Answers {
@@ -20,7 +18,7 @@ public final class Answers {
         switch (question) {
             case Question.One one -> write(out, one, replies.getFirst());
             case Question.Steps steps -> write(out, replies.getFirst(), steps.answer());
-            case Question.Each each -> write(out, each.counts(), replies);
+            case Question.Each each -> write(out, each, replies);
             case Question.Here here -> {
                 try {
                     here.write(out);
@@ -43,26 +41,12 @@ public final class Answers {
         }
     }
 
-    /**
-     * Writes the answer to a question for several buckets.
-     *
-     * @param counts see {@link Question.Each}
-     */
-    public static void write(RespWriter out, Predicate<Reply> counts, List<Reply> replies) {
-        Optional<Reply.Failed> failure = replies.stream()
-                .filter(Reply.Failed.class::isInstance)
-                .map(Reply.Failed.class::cast)
-                .findFirst();
-        if (failure.isEmpty()) {
-            out.number(replies.stream().filter(counts).count());
-        } else if (replies.size() == 1) {
-            out.error(failure.get());
-        } else {
-            long done = replies.stream()
-                    .filter(reply -> !(reply instanceof Reply.Failed))
-                    .count();
-            out.error("%s (%d of %d done)".formatted(RespError.line(failure.get()), done, replies.size()));
+    private static void write(RespWriter out, Question.Each each, List<Reply> replies) {
+        Tally tally = new Tally(each.counts());
+        for (int i = 0; i < replies.size(); i++) {
+            tally.add(i, replies.get(i));
         }
+        tally.write(out);
     }
 
     /** The number of an amount; 0 for any other reply. */

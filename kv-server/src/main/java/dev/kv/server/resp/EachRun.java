@@ -3,26 +3,42 @@ package dev.kv.server.resp;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
-/** The commands of a {@link Question.Each} while they are run, a bounded number at a time. On the loop of the client. */
+/**
+ * The commands of a {@link Question.Each} while they are run: a bounded number in a turn, and a bounded number that are not answered, as for
+ * a client that pipelines them. So one request neither holds up other clients nor fills the link to another node. On the loop of the
+ * client.
+ */
 public final class EachRun {
     /** Commands of one request that run before other clients get their turn. */
     private static final int COMMANDS_IN_TURN = 512;
 
-    /** What a command of a request takes until the reply is written, beside its words: itself, its future and its reply, roughly. */
+    /** What a command of a request takes until it is answered, beside its words: itself, its future and its reply, roughly. */
     private static final int COMMAND_BYTES = 100;
 
     private final Store store;
     private final List<? extends Command> commands;
-    private final List<CompletableFuture<Reply>> replies = new ArrayList<>();
-    private final CompletableFuture<Reply> all = new CompletableFuture<>();
+    private final int unansweredMax;
+    private final Consumer<EachRun> goOn;
+    private final Tally tally;
+    private final CompletableFuture<Reply> end = new CompletableFuture<>();
+    private int begun;
+    private int answered;
+    private boolean isWaiting;
 
-    public EachRun(Store store, List<? extends Command> commands) {
+    /**
+     * @param unansweredMax the largest number of commands that are not answered
+     * @param goOn is run when {@link #next} has returned false before the last command, and more may run
+     */
+    public EachRun(Store store, Question.Each each, int unansweredMax, Consumer<EachRun> goOn) {
         this.store = store;
-        this.commands = commands;
+        this.commands = each.commands();
+        this.unansweredMax = unansweredMax;
+        this.goOn = goOn;
+        this.tally = new Tally(each.counts());
     }
 
     /**
@@ -34,33 +50,50 @@ public final class EachRun {
         return wordBytes + (long) COMMAND_BYTES * each.commands().size();
     }
 
-    /** Runs the next commands; returns whether more are left. */
+    /** Runs the next commands; returns whether more may run in the next turn. */
     public boolean next() {
-        int end = Math.min(commands.size(), replies.size() + COMMANDS_IN_TURN);
-        for (Command command : commands.subList(replies.size(), end)) {
-            replies.add(store.run(command).toCompletableFuture());
+        int turnEnd = Math.min(commands.size(), begun + COMMANDS_IN_TURN);
+        while (begun < turnEnd && begun - answered < unansweredMax) {
+            run(begun++);
         }
-        if (end < commands.size()) {
-            return true;
-        }
-        completeWhenAllHaveCome();
-        return false;
+        isWaiting = !isBegun() && begun - answered >= unansweredMax;
+        return !isBegun() && !isWaiting;
     }
 
-    private void completeWhenAllHaveCome() {
-        var _ = CompletableFuture.allOf(replies.toArray(CompletableFuture<?>[]::new))
-                .whenComplete((done, fault) -> {
-                    if (fault == null) {
-                        all.complete(new Reply.Many(
-                                replies.stream().map(CompletableFuture::join).toList()));
-                    } else {
-                        all.completeExceptionally(fault);
-                    }
-                });
+    /** Whether all commands were begun. */
+    public boolean isBegun() {
+        return begun == commands.size();
     }
 
-    /** A {@link Reply.Many} of the replies, in the order of the commands. */
-    public CompletableFuture<Reply> replies() {
-        return all;
+    private void run(int number) {
+        var _ = store.run(commands.get(number)).whenComplete((reply, fault) -> {
+            if (fault == null) {
+                answered(number, reply);
+            } else {
+                end.completeExceptionally(fault);
+            }
+        });
+    }
+
+    private void answered(int number, Reply reply) {
+        tally.add(number, reply);
+        answered++;
+        if (answered == commands.size()) {
+            end.complete(Reply.OK);
+        } else if (isWaiting && begun - answered <= unansweredMax / 2) {
+            isWaiting = false;
+            goOn.accept(this);
+        }
+    }
+
+    /** Is complete when all commands are answered. */
+    public CompletableFuture<Reply> end() {
+        return end;
+    }
+
+    /** Writes the answer, after {@link #end}. */
+    public RespWriter written(RespWriter out) {
+        tally.write(out);
+        return out;
     }
 }

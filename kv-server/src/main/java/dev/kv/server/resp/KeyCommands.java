@@ -8,6 +8,7 @@ import dev.kv.router.Reply.Hop;
 import dev.kv.router.Store;
 import dev.kv.server.resp.RespCommand.Handler;
 import dev.kv.server.resp.RespCommand.Keys;
+import java.util.AbstractList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -100,8 +101,31 @@ final class KeyCommands {
 
     /** A command on each bucket; the answer is the number of buckets that have, or had, keys. */
     private static Handler each(Function<Bytes, Command> command) {
-        return (request, session) ->
-                new Question.Each(request.from(1).stream().map(command).toList(), KeyCommands::isThere);
+        return (request, session) -> {
+            List<Bytes> names = List.copyOf(request.from(1));
+            return new Question.Each(new OnEach(names, command), KeyCommands::isThere);
+        };
+    }
+
+    /** A command on each of the buckets, made when it is asked for: a request may name a million. */
+    private static final class OnEach extends AbstractList<Command> {
+        private final List<Bytes> names;
+        private final Function<Bytes, Command> command;
+
+        OnEach(List<Bytes> names, Function<Bytes, Command> command) {
+            this.names = names;
+            this.command = command;
+        }
+
+        @Override
+        public Command get(int index) {
+            return command.apply(names.get(index));
+        }
+
+        @Override
+        public int size() {
+            return names.size();
+        }
     }
 
     private static boolean isThere(Reply reply) {

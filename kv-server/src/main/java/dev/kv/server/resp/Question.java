@@ -10,8 +10,16 @@ import java.util.function.Predicate;
 
 /** The work that a request of RESP asks for; its arguments are right. */
 public sealed interface Question {
-    /** A command on one bucket. */
-    record One(Command command, Answer answer) implements Question {}
+    /**
+     * A command on one bucket.
+     *
+     * @param queuedBytes what its parts took while they were queued in a transaction, and take until it is answered
+     */
+    record One(Command command, Answer answer, long queuedBytes) implements Question {
+        One(Command command, Answer answer) {
+            this(command, answer, 0);
+        }
+    }
 
     /**
      * A command on each of several buckets; the answer is the number of replies that count.

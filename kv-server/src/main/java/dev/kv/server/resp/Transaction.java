@@ -18,14 +18,22 @@ final class Transaction {
     /** Their replies are long for a short request, and this node makes all of a transaction's in one go. */
     private static final Set<String> NOT_QUEUED = Set.of("client", "command", "config", "hello", "info");
 
-    /** The same limit as for the arguments of one request. */
-    private static final int REQUESTS_MAX = RespRequest.ARGUMENTS_MAX;
+    /**
+     * Requests, and commands. No key of the configuration: EXEC goes through all of them several times on the I/O loop, and others wait
+     * for these milliseconds.
+     */
+    static final int COMMANDS_MAX = 1 << 16;
 
     private static final int SHOWN_BUCKETS_MAX = 8;
     private static final int SHOWN_NAME_BYTES = 256;
 
     private final Budget budget;
     private final List<Question> questions = new ArrayList<>();
+    private final List<Command> commands = new ArrayList<>();
+
+    /** Those of the commands; only so many as an error names, and one more. */
+    private final Set<Bytes> buckets = new LinkedHashSet<>();
+
     private long bytes;
     private boolean spoiled;
 
@@ -57,7 +65,7 @@ final class Transaction {
         if (NOT_QUEUED.contains(row.name())) {
             throw notInside();
         }
-        if (questions.size() == REQUESTS_MAX || !budget.take(request.heldBytes())) {
+        if (!budget.take(request.heldBytes())) {
             throw new RespError("ERR the transaction is too large (kv.server.buffer-max): send less before EXEC");
         }
         bytes += request.heldBytes();
@@ -68,10 +76,21 @@ final class Transaction {
             // As in Redis, wrong arguments are an error in the reply of EXEC.
             question = (Question.Here) out -> out.error(e.getMessage());
         }
-        if (question instanceof Question.Steps || commands(question).stream().anyMatch(Transaction::isNotForBatches)) {
+        List<? extends Command> added = commands(question);
+        if (question instanceof Question.Steps || added.stream().anyMatch(Transaction::isNotForBatches)) {
             throw notInside();
         }
+        if (questions.size() == COMMANDS_MAX || commands.size() + added.size() > COMMANDS_MAX) {
+            throw new RespError(
+                    "ERR the transaction is too long: EXEC runs at most " + COMMANDS_MAX + " commands, send several");
+        }
         questions.add(question);
+        for (Command command : added) {
+            commands.add(command);
+            if (buckets.size() <= SHOWN_BUCKETS_MAX) {
+                buckets.add(command.bucket());
+            }
+        }
         return (Question.Here) out -> out.simple("QUEUED");
     }
 
@@ -100,10 +119,6 @@ final class Transaction {
         if (spoiled) {
             throw new RespError("EXECABORT Transaction discarded because of previous errors.");
         }
-        List<Command> commands = new ArrayList<>();
-        questions.forEach(question -> commands.addAll(commands(question)));
-        Set<Bytes> buckets = new LinkedHashSet<>();
-        commands.forEach(command -> buckets.add(command.bucket()));
         if (buckets.size() > 1) {
             throw new RespError(
                     "EXECABORT Transaction discarded because it is on several buckets, which nodes keep apart: "
@@ -114,7 +129,8 @@ final class Transaction {
         }
         return new Question.One(
                 new Command.Batch(buckets.iterator().next(), commands),
-                (out, reply) -> write(out, ((Reply.Many) reply).replies()));
+                (out, reply) -> write(out, ((Reply.Many) reply).replies()),
+                bytes);
     }
 
     private static String names(Set<Bytes> buckets) {

@@ -34,8 +34,11 @@ final class TransactionCommands {
 
     private static Question exec(RespRequest request, RespSession session) {
         Transaction transaction = session.transaction().orElseThrow(() -> new RespError("ERR EXEC without MULTI"));
-        session.endTransaction();
-        return transaction.execute();
+        try {
+            return transaction.execute();
+        } finally {
+            session.endTransaction();
+        }
     }
 
     private static Question discard(RespRequest request, RespSession session) {
