@@ -1,7 +1,9 @@
 package dev.kv.router;
 
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 
 /**
  * A thread that runs commands in iterations, such as an I/O loop: who answers a command later gives the answer back to the thread
@@ -10,6 +12,12 @@ import java.util.concurrent.Executor;
 public interface CommandThread extends Executor {
     /** Runs the task when all commands of the iteration that goes on have been run. On this thread only. */
     void defer(Runnable task);
+
+    /**
+     * Has another thread do work that takes longer than a turn, and then runs one of the two on this thread, with what came of it. The
+     * threads are few, and their queue has no bound of its own: what the work holds is charged to a bound before. Any thread.
+     */
+    <T> void elsewhere(Callable<T> work, Consumer<T> then, Consumer<Throwable> failed);
 
     /** What a {@link Thread} implements that is one. */
     interface Carrier {

@@ -1,6 +1,7 @@
 package dev.kv.router.dispatch;
 
 import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
 import dev.kv.router.Limits;
 import dev.kv.router.LongReply;
 import dev.kv.router.NameSpace;
@@ -73,20 +74,35 @@ final class FanOut {
                 case Placement.Nowhere _ -> nobodys.add(new Owner(share.span().from(), ""));
             }
         }
+        List<CompletableFuture<Reply>> asked = new ArrayList<>();
         List<CompletableFuture<Reply>> parts = new ArrayList<>();
-        CompletableFuture<Reply> sum = CompletableFuture.completedFuture(
-                survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
+        parts.add(CompletableFuture.completedFuture(
+                survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of())));
         if (!here.isEmpty()) {
             Command.Survey part = survey.within(NameSpace.of(here));
-            parts.add(askHere(part));
-            sum = sum.thenCombine(parts.getLast().thenApply(reply -> ownedHere(reply, part)), this::sum);
+            asked.add(askHere(part));
+            parts.add(asked.getLast().thenApply(reply -> ownedHere(reply, part)));
         }
         for (Map.Entry<RoutingTable.Node, List<NameSpace.Span>> part : there.entrySet()) {
             NameSpace names = NameSpace.of(part.getValue());
-            parts.add(ask(part.getKey(), request, survey.within(names)));
-            sum = sum.thenCombine(parts.getLast(), this::sum);
+            asked.add(ask(part.getKey(), request, survey.within(names)));
+            parts.add(asked.getLast());
         }
-        return sum.isDone() ? sum : underWay(sum, parts);
+        CompletableFuture<Reply> sum = CompletableFuture.allOf(parts.toArray(CompletableFuture<?>[]::new))
+                .thenCompose(
+                        _ -> sumOf(parts.stream().map(CompletableFuture::join).toList()));
+        return sum.isDone() ? sum : underWay(sum, asked);
+    }
+
+    /** The sum of the parts; of long ones another thread makes it: on this one, all other clients would wait for it. */
+    private CompletableFuture<Reply> sumOf(List<Reply> parts) {
+        Optional<CommandThread> thread = CommandThread.current();
+        if (thread.isEmpty() || parts.stream().noneMatch(LongReply::is)) {
+            return CompletableFuture.completedFuture(sum(parts));
+        }
+        CompletableFuture<Reply> sum = new CompletableFuture<>();
+        thread.get().elsewhere(() -> sum(parts), sum::complete, sum::completeExceptionally);
+        return sum;
     }
 
     /** The sum as a reply that begins with one of its parts, and that cancels all of them. */
@@ -136,30 +152,33 @@ final class FanOut {
                 : reply;
     }
 
-    private Reply sum(Reply one, Reply other) {
-        if (one instanceof Failed) {
-            return one;
+    private Reply sum(List<Reply> parts) {
+        Optional<Reply> failure =
+                parts.stream().filter(Failed.class::isInstance).findFirst();
+        if (failure.isPresent()) {
+            return failure.get();
         }
-        if (one instanceof Reply.Amount(long a) && other instanceof Reply.Amount(long b)) {
-            return new Reply.Amount(a + b);
+        List<Reply.Amount> amounts = allOf(Reply.Amount.class, parts);
+        if (amounts.size() == parts.size()) {
+            return new Reply.Amount(
+                    amounts.stream().mapToLong(Reply.Amount::value).sum());
         }
-        if (one instanceof Names a && other instanceof Names b) {
-            return merged(a, b);
-        }
-        return other instanceof Failed
-                ? other
+        List<Names> names = allOf(Names.class, parts);
+        return names.size() == parts.size()
+                ? merged(names)
                 : new Failed(Word.ERR, "a node gave no answer to this question: it runs another release, upgrade it");
     }
 
-    /** Both in the order of positions, up to the position that both have reached. */
-    private Reply merged(Names a, Names b) {
-        long end = Math.min(end(a), end(b));
-        if (a.names().isEmpty() && end(b) == end) {
-            return new Names(owners(a, b), b.next(), b.names());
-        }
+    private static <T extends Reply> List<T> allOf(Class<T> type, List<Reply> parts) {
+        return parts.stream().filter(type::isInstance).map(type::cast).toList();
+    }
+
+    /** All in the order of positions, up to the position that all have reached. */
+    private Reply merged(List<Names> parts) {
+        long end = parts.stream().mapToLong(FanOut::end).min().orElse(END);
         List<Name> names = new ArrayList<>();
         long bytes = 0;
-        for (Names part : List.of(a, b)) {
+        for (Names part : parts) {
             for (Name name : part.names()) {
                 if (name.position() < end) {
                     names.add(name);
@@ -171,17 +190,14 @@ final class FanOut {
             return new Failed(Reply.Reason.NAMES_TOO_LARGE);
         }
         names.sort(Comparator.comparingLong(Name::position));
-        return new Names(owners(a, b), end == END ? 0 : end, names);
+        List<Owner> owners = parts.stream()
+                .flatMap(part -> part.owners().stream())
+                .sorted(Comparator.comparing(Owner::from))
+                .toList();
+        return new Names(owners, end == END ? 0 : end, names);
     }
 
     private static long end(Names names) {
         return names.next() == 0 ? END : names.next();
-    }
-
-    private static List<Owner> owners(Names a, Names b) {
-        List<Owner> all = new ArrayList<>(a.owners());
-        all.addAll(b.owners());
-        all.sort(Comparator.comparing(Owner::from));
-        return all;
     }
 }

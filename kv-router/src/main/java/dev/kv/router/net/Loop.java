@@ -154,11 +154,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         inTurns.add(work);
     }
 
-    /**
-     * Has another thread do work that takes longer than a turn, and then runs one of the two on this loop's thread, with what came
-     * of it. The threads are few, and their queue has no bound of its own: what the work holds is charged to a bound before. Any
-     * thread.
-     */
+    @Override
     public <T> void elsewhere(Callable<T> work, Consumer<T> then, Consumer<Throwable> failed) {
         largeWork.execute(() -> {
             try {

@@ -2,7 +2,9 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.CommandThread;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Consumer;
 
 /** A thread that runs commands, and takes their replies only when the test runs what it was given. */
 final class SlowCaller extends Thread implements CommandThread, CommandThread.Carrier {
@@ -25,6 +27,11 @@ final class SlowCaller extends Thread implements CommandThread, CommandThread.Ca
     @Override
     public void execute(Runnable task) {
         given.add(task);
+    }
+
+    @Override
+    public <T> void elsewhere(Callable<T> work, Consumer<T> then, Consumer<Throwable> failed) {
+        throw new UnsupportedOperationException("the storage has threads of its own");
     }
 
     @Override
