@@ -142,6 +142,7 @@ public record DataFolder(Path path) {
                     return true;
                 });
             }
+            return true;
         });
         return content;
     }

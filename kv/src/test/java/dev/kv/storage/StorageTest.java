@@ -350,9 +350,24 @@ class StorageTest {
         put("bucket-7", "k", "v");
         Map<Bytes, Long> seen = new HashMap<>();
 
-        storage.forEachBucket(seen::put);
+        storage.forEachBucket((name, bytes) -> seen.put(name, bytes) == null);
 
         assertThat(seen).hasSize(1000).containsEntry(Bytes.of("bucket-7"), Layout.fieldCost(8, 1, 1));
+    }
+
+    @Test
+    void showsNoMoreBucketsThanTheVisitorWants() {
+        for (int i = 0; i < 1000; i++) {
+            create("bucket-" + i);
+        }
+        List<Bytes> seen = new ArrayList<>();
+
+        storage.forEachBucket((name, _) -> {
+            seen.add(name);
+            return seen.size() < 10;
+        });
+
+        assertThat(seen).hasSize(10);
     }
 
     @Test

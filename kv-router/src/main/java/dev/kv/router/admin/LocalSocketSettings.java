@@ -19,11 +19,19 @@ public record LocalSocketSettings(
 
     /** Reads them; refuses what is out of range. */
     public static LocalSocketSettings of(Settings settings) {
+        int callersMax = settings.count("kv.node.socket.callers-max", 2, 1024);
+        int longMax = settings.count("kv.node.socket.long-max", 1, 1023);
+        if (longMax >= callersMax) {
+            throw settings.bad(
+                    "kv.node.socket.long-max",
+                    "expected less than kv.node.socket.callers-max, which is %d: `kv status` needs a place"
+                            .formatted(callersMax));
+        }
         return new LocalSocketSettings(
-                settings.count("kv.node.socket.callers-max", 2, 1024),
+                callersMax,
                 (int) settings.size("kv.node.socket.line-max", 1024, 16 * 1024 * 1024),
                 settings.duration("kv.node.socket.timeout", WAIT_MIN, WAIT_MAX),
                 settings.duration("kv.node.socket.piece-timeout", WAIT_MIN, WAIT_MAX),
-                settings.count("kv.node.socket.long-max", 1, 1023));
+                longMax);
     }
 }

@@ -37,7 +37,6 @@ final class NodesCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (Tables tables = TableOptions.open(options.settings())) {
-            SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes();
             NavigableSet<String> absent = new TreeSet<>();
             Stream.concat(
                             Stream.of(tables.znodes().table()),
@@ -45,6 +44,7 @@ final class NodesCommand implements Callable<Integer> {
                     .flatMap(path -> tables.read(path).stream())
                     .flatMap(stored -> stored.table().table().stream())
                     .forEach(table -> absent.addAll(table.nodeNames()));
+            SortedMap<String, Optional<NodeDocument>> nodes = TableOptions.nodes(tables, absent);
             absent.removeAll(nodes.keySet());
             if (json) {
                 Results.json(Stream.concat(

@@ -67,11 +67,13 @@ final class TableChange {
             return fail(TableOptions.CHANGED_MEANWHILE, path + " is not as expected: " + written(there));
         }
         RoutingTable after = seen.table().get();
-        SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes();
+        RoutingTable now = routing(options, tables, before);
+        Set<String> named = new HashSet<>(after.nodeNames());
+        named.addAll(now.nodeNames());
+        SortedMap<String, Optional<NodeDocument>> nodes = TableOptions.nodes(tables, named);
         List<String> warnings = new ArrayList<>(after.warnings());
         warnings.addAll(NamedNodes.warnings(after, nodes));
-        RoutingTable now = routing(options, tables, before);
-        if (!tables.history(path).isEmpty()) {
+        if (tables.newestPast(path).isPresent()) {
             // A node that does not run now comes back with what it holds.
             now.nodeNames().forEach(name -> nodes.putIfAbsent(name, Optional.empty()));
         }
@@ -134,9 +136,7 @@ final class TableChange {
         }
         // If the current table is refused, the one before it is in force.
         return before.flatMap(stored -> stored.table().table())
-                .or(() -> tables.history(options.path(tables)).reversed().stream()
-                        .findFirst()
-                        .flatMap(past -> table(tables, past)))
+                .or(() -> tables.newestPast(options.path(tables)).flatMap(past -> table(tables, past)))
                 .orElse(RoutingTable.EMPTY);
     }
 

@@ -40,7 +40,7 @@ final class TableCheckCommand implements Callable<Integer> {
             warnings.addAll(table.warnings());
             if (!settings.text("kv.router.zookeeper.connect").isBlank()) {
                 try (Tables tables = TableOptions.open(settings)) {
-                    warnings.addAll(NamedNodes.warnings(table, tables.nodes()));
+                    warnings.addAll(NamedNodes.warnings(table, TableOptions.nodes(tables, table.nodeNames())));
                 }
             }
         });

@@ -4,10 +4,13 @@ import dev.kv.router.config.Settings;
 import dev.kv.router.node.NodeSettings;
 import dev.kv.router.spi.Logging;
 import dev.kv.router.table.RoutingTable;
+import dev.kv.router.zookeeper.NodeDocument;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -74,6 +77,24 @@ final class TableOptions {
         // The client's messages on attempts and threads: a command reports the outcome in one line.
         Options.warn(Map.of("org.apache.zookeeper", Logging.Level.OFF, "org.apache.curator", Logging.Level.OFF));
         return Tables.open(zookeeper, NodeSettings.tableMaxBytes(settings));
+    }
+
+    /**
+     * The registered nodes with their documents; says on standard error if they are not all.
+     *
+     * @param first the names of the nodes that are not left out for others
+     */
+    static SortedMap<String, Optional<NodeDocument>> nodes(Tables tables, Set<String> first) {
+        SortedMap<String, Optional<NodeDocument>> nodes = tables.nodes(first);
+        tellUnread(tables);
+        return nodes;
+    }
+
+    static void tellUnread(Tables tables) {
+        if (tables.unread() > 0) {
+            System.err.println("kv: " + tables.unread()
+                    + " more registered nodes are not looked at: raise kv.router.zookeeper.nodes-max");
+        }
     }
 
     /** The znode of the table that these options select. */

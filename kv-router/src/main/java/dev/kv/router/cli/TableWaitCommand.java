@@ -1,6 +1,7 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.config.Settings;
+import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.SeenTable;
 import dev.kv.router.zookeeper.Standing;
 import dev.kv.router.zookeeper.Tables;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine.Command;
@@ -51,6 +53,7 @@ final class TableWaitCommand implements Callable<Integer> {
                 }
                 int status = status(standings.get());
                 if (status != TableOptions.NOT_IN_TIME || System.nanoTime() - deadlineNanos > 0) {
+                    TableOptions.tellUnread(tables);
                     print(standings.get());
                     return status;
                 }
@@ -73,8 +76,12 @@ final class TableWaitCommand implements Callable<Integer> {
             return Optional.empty();
         }
         List<String> withOwn = options.node().isPresent() ? List.of() : tables.nodesWithOwnTable();
+        Set<String> named = options.node()
+                .map(Set::of)
+                .or(() -> common.get().table().map(RoutingTable::nodeNames))
+                .orElse(Set.of());
         List<Standing> standings = new ArrayList<>();
-        tables.nodes().forEach((name, said) -> {
+        tables.nodes(named).forEach((name, said) -> {
             if (options.node().filter(only -> !only.equals(name)).isEmpty()) {
                 Optional<SeenTable> own = withOwn.contains(name)
                         ? tables.read(tables.znodes().tableOf(name)).map(Stored::table)

@@ -25,8 +25,11 @@ import org.slf4j.LoggerFactory;
 /** The file with the secret that the nodes share: its content, without white space at the end. */
 public final class Cookie {
     private static final Logger LOG = LoggerFactory.getLogger(Cookie.class);
+    /** A shorter secret is warned of. */
     private static final int SAFE_MIN_BYTES = 16;
+    /** The same on all nodes, so it is no key. */
     private static final int MAX_BYTES = 255;
+
     private static final int MADE_BYTES = 32;
 
     /** Enough for the secret and any white space that an editor adds. */
@@ -81,6 +84,17 @@ public final class Cookie {
         return b == ' ' || (b >= '\t' && b <= '\r');
     }
 
+    /** A full disk leaves an empty file, which later starts would refuse. */
+    private static void removeUnwritten(Path file) {
+        try {
+            if (Files.isRegularFile(file) && Files.size(file) == 0) {
+                Files.delete(file);
+            }
+        } catch (IOException e) {
+            LOG.debug("{} could not be removed", file, e);
+        }
+    }
+
     private static Bytes make(Path file) {
         byte[] random = new byte[MADE_BYTES];
         new SecureRandom().nextBytes(random);
@@ -92,9 +106,11 @@ public final class Cookie {
             // One write: a node that starts at the same time and shares the file reads it completely.
             channel.write(
                     ByteBuffer.wrap(Arrays.copyOf(secret, secret.length + 1)).put(secret.length, (byte) '\n'));
+            channel.force(true);
         } catch (FileAlreadyExistsException madeByAnotherNode) {
             return readOrMake(file);
         } catch (IOException e) {
+            removeUnwritten(file);
             throw new BadStart("the cookie " + file + " cannot be made: " + BadStart.reason(e), e);
         }
         LOG.warn("made the cookie {}: every node needs the same file", file);

@@ -206,7 +206,7 @@ public final class Node {
                 zookeeper,
                 self,
                 ready.settings.tableMaxBytes(),
-                visitor -> storage.ifPresent(buckets -> buckets.forEachBucket(visitor::accept)));
+                visitor -> storage.ifPresent(buckets -> buckets.forEachBucket(visitor::test)));
         started("zookeeper", limit -> membership.close());
         state.metrics().add("zookeeper", membership.metrics());
         return membership;

@@ -3,6 +3,7 @@ package dev.kv.router.node;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.config.BadStart;
+import dev.kv.router.config.WholeFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.FileChannel;
@@ -93,8 +94,9 @@ public final class NodeFolder implements AutoCloseable {
     static String instance(Path path) {
         Path file = path.resolve("instance");
         try {
-            if (!Files.exists(file)) {
-                Files.writeString(file, UUID.randomUUID() + "\n");
+            // Empty: what a full disk leaves of a file.
+            if (!Files.exists(file) || readShort(file).isEmpty()) {
+                WholeFile.replace(file, (UUID.randomUUID() + "\n").getBytes(UTF_8));
             }
             return readShort(file);
         } catch (IOException e) {

@@ -68,7 +68,10 @@ public interface Engine {
      * <p>A backup, export or import that fails ends with an {@link EngineFailed}.
      */
     interface Open extends Store, Running {
-        /** Visits every bucket that exists during the whole call, and possibly buckets that are created or dropped meanwhile. Any thread. */
+        /**
+         * Visits every bucket that exists during the whole call, and possibly buckets that are created or dropped meanwhile, until the
+         * visitor has seen enough. Any thread.
+         */
         void forEachBucket(BucketVisitor visitor);
 
         /** As {@link Ready#backup}, with all writes before the call. */
@@ -137,7 +140,8 @@ public interface Engine {
          * A bucket.
          *
          * @param bytes its size on the disk, by the count of the storage
+         * @return whether to go on
          */
-        void visit(Bytes name, long bytes);
+        boolean visit(Bytes name, long bytes);
     }
 }

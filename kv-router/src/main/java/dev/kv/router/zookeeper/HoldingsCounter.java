@@ -9,7 +9,7 @@ import dev.kv.router.table.RoutingTable;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.BiConsumer;
+import java.util.function.BiPredicate;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -20,13 +20,16 @@ import org.slf4j.LoggerFactory;
 final class HoldingsCounter {
     private static final Logger LOG = LoggerFactory.getLogger(HoldingsCounter.class);
 
-    /** The time between two counts is at least this, and at least {@link #PAUSE_FACTOR} times as long as a count takes. */
+    /**
+     * The time between two counts is at least this, and at least {@link #PAUSE_FACTOR} times as long as a count takes: so counting takes
+     * at most a hundredth of a processor, on any machine and with any number of buckets, and needs no key.
+     */
     private static final Duration PAUSE_MIN = Duration.ofSeconds(1);
 
     private static final int PAUSE_FACTOR = 100;
 
     private final String self;
-    private final Consumer<BiConsumer<Bytes, Long>> buckets;
+    private final Consumer<BiPredicate<Bytes, Long>> buckets;
     private boolean isCounted;
     private Optional<SeenTable> countedBy = Optional.empty();
 
@@ -37,9 +40,9 @@ final class HoldingsCounter {
     private Misplaced misplaced = Misplaced.NONE;
 
     /**
-     * @param buckets passes every bucket here, with its size in bytes, to its argument
+     * @param buckets passes every bucket here, with its size in bytes, to its argument, until that returns false
      */
-    HoldingsCounter(String self, Consumer<BiConsumer<Bytes, Long>> buckets) {
+    HoldingsCounter(String self, Consumer<BiPredicate<Bytes, Long>> buckets) {
         this.self = self;
         this.buckets = buckets;
     }
@@ -62,9 +65,8 @@ final class HoldingsCounter {
         Holdings holdings =
                 new Holdings(new Placement(self, table.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY)));
         buckets.accept((name, bytes) -> {
-            if (!isCut.getAsBoolean()) {
-                holdings.add(name, bytes);
-            }
+            holdings.add(name, bytes);
+            return !isCut.getAsBoolean();
         });
         if (isCut.getAsBoolean()) {
             return false;

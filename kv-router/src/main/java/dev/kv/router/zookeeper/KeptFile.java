@@ -3,14 +3,12 @@ package dev.kv.router.zookeeper;
 import com.typesafe.config.Config;
 import dev.kv.router.OperatorError;
 import dev.kv.router.config.Json;
+import dev.kv.router.config.WholeFile;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
@@ -70,7 +68,7 @@ final class KeptFile {
             return;
         }
         try {
-            replace(json);
+            WholeFile.replace(file, json);
         } catch (IOException e) {
             String what = file + " cannot be written: " + OperatorError.reason(e) + "; " + otherwise;
             if (trouble.isEmpty()) {
@@ -84,20 +82,6 @@ final class KeptFile {
             LOG.info("{} is written again", file);
         }
         trouble = Optional.empty();
-    }
-
-    private void replace(byte[] json) throws IOException {
-        Path fresh = file.resolveSibling(file.getFileName() + ".new");
-        Files.write(fresh, json);
-        sync(fresh);
-        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-        sync(file.toAbsolutePath().getParent());
-    }
-
-    private static void sync(Path path) throws IOException {
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
     }
 
     /** Why the file is outdated; empty if it is not. Any thread. */

@@ -12,7 +12,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.BiConsumer;
+import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -31,7 +31,13 @@ import org.slf4j.LoggerFactory;
 public final class Membership implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Membership.class);
 
-    /** Added to the session timeout, after which ZooKeeper removes the registration of a dead node. */
+    /** How long {@link #close} waits for ZooKeeper to end the session. It is no key: the session ends by its timeout otherwise. */
+    private static final Duration CLOSE_MAX = Duration.ofSeconds(1);
+
+    /**
+     * Added to kv.router.zookeeper.session-timeout, after which ZooKeeper removes the registration of a dead node: it looks for expired
+     * sessions once in its tick, 2 s.
+     */
     private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
 
     private final ZooKeeperSettings settings;
@@ -77,10 +83,10 @@ public final class Membership implements AutoCloseable {
 
     /**
      * @param tableMaxBytes larger tables are refused
-     * @param buckets passes every bucket here, with its size in bytes, to its argument
+     * @param buckets passes every bucket here, with its size in bytes, to its argument, until that returns false
      */
     public Membership(
-            ZooKeeperSettings settings, Self self, long tableMaxBytes, Consumer<BiConsumer<Bytes, Long>> buckets) {
+            ZooKeeperSettings settings, Self self, long tableMaxBytes, Consumer<BiPredicate<Bytes, Long>> buckets) {
         this.settings = settings;
         this.self = self;
         this.table = new TableFollower(self.name(), tableMaxBytes, self.folder());
@@ -229,12 +235,26 @@ public final class Membership implements AutoCloseable {
         return joined ? "connected" : "connecting";
     }
 
-    /** Closes the session, which removes the registration of the node at once. */
+    /**
+     * Closes the session, which removes the registration of the node at once. If ZooKeeper is silent, this returns after a second, and
+     * the registration ends by the timeout of the session.
+     */
     @Override
     public void close() {
         rounds.close();
-        if (zookeeper != null) {
-            zookeeper.client().close();
+        if (zookeeper == null) {
+            return;
+        }
+        // In another thread: it waits for the server, without a bound of its own.
+        Thread closing = Thread.ofPlatform().daemon().name("kv-zookeeper-close").start(zookeeper.client()::close);
+        try {
+            if (!closing.join(CLOSE_MAX)) {
+                LOG.warn(
+                        "ZooKeeper at {} does not answer: this node stays registered until its session times out",
+                        settings.connect());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 

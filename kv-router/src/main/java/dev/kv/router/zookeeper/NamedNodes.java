@@ -10,10 +10,13 @@ import java.util.function.Function;
 
 /** Checks the nodes that a table names. */
 public final class NamedNodes {
+    /** As many as a table has of each other kind of warnings. */
+    private static final int WARNED_MAX = 16;
+
     private NamedNodes() {}
 
     /**
-     * Warnings about the nodes of a table, one line each.
+     * Warnings about the nodes of a table, one line each; a bounded number of them, since they are a part of each node's document.
      *
      * @param nodes the registered nodes with their documents; a document is empty if it cannot be read
      */
@@ -31,13 +34,22 @@ public final class NamedNodes {
      */
     static List<String> warnings(Set<String> names, Function<String, Optional<Boolean>> keepsData) {
         List<String> warnings = new ArrayList<>();
+        int more = 0;
         for (String name : names) {
             Optional<Boolean> keeps = keepsData.apply(name);
-            if (keeps.isEmpty()) {
+            if (keeps.orElse(false)) {
+                continue;
+            }
+            if (warnings.size() == WARNED_MAX) {
+                more++;
+            } else if (keeps.isEmpty()) {
                 warnings.add(name + " is not registered in ZooKeeper: it does not run, or does not reach ZooKeeper");
-            } else if (!keeps.get()) {
+            } else {
                 warnings.add(name + " keeps no data (server release)");
             }
+        }
+        if (more > 0) {
+            warnings.add(more + " more nodes are not registered, or keep no data");
         }
         return warnings;
     }

@@ -5,12 +5,19 @@ import java.util.Arrays;
 import java.util.Optional;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.data.Stat;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The ephemeral znode with the document of this node. One thread. */
 final class Registration {
     private final String name;
     private final String instance;
     private final long documentMaxBytes;
+
+    private static final Logger LOG = LoggerFactory.getLogger(Registration.class);
+
+    /** The owner of a znode that was made to stay. */
+    private static final long NO_SESSION = 0;
 
     /** The document that this node wrote last, and its transaction. */
     private byte[] written = new byte[0];
@@ -39,6 +46,13 @@ final class Registration {
                 .checkExists()
                 .usingWatcher(zookeeper.watcher())
                 .forPath(path);
+        if (stat != null && stat.getEphemeralOwner() == NO_SESSION) {
+            LOG.warn(
+                    "removed {}: no node has registered itself there, its znode would not have outlived the node",
+                    path);
+            zookeeper.client().delete().withVersion(stat.getVersion()).forPath(path);
+            stat = null;
+        }
         if (stat != null && stat.getEphemeralOwner() != zookeeper.id()) {
             Optional<NodeDocument> other = read(zookeeper, path);
             if (other.filter(said -> said.instance().equals(instance)).isEmpty()) {

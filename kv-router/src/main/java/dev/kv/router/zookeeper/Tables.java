@@ -5,9 +5,11 @@ import dev.kv.router.table.RoutingTable;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -21,6 +23,7 @@ import org.apache.zookeeper.data.Stat;
  * <p>Every method waits for ZooKeeper for a bounded time, and throws {@link ZooKeeperFailed} if it does not answer or refuses.
  */
 public final class Tables implements AutoCloseable {
+    /** How long a command waits for ZooKeeper; who calls it can call it again. */
     private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
 
     private final ZooKeeperSettings settings;
@@ -29,6 +32,8 @@ public final class Tables implements AutoCloseable {
 
     /** The table that was read last: who waits for it reads it again and again, and parsing takes longest. */
     private Optional<SeenTable> lastRead = Optional.empty();
+
+    private int unread;
 
     /**
      * A table in its znode.
@@ -140,6 +145,14 @@ public final class Tables implements AutoCloseable {
         return all;
     }
 
+    /** The table of the znode that was applied last; empty if none was. */
+    public Optional<Past> newestPast(String path) {
+        return children(znodes().history()).reversed().stream()
+                .flatMap(name -> past(znodes().history() + "/" + name, name).stream())
+                .filter(past -> past.path().equals(path))
+                .findFirst();
+    }
+
     /** The table of this transaction; empty if it was not applied, or is no longer in the history. */
     public Optional<Past> past(long mzxid) {
         String path = znodes().historyOf(mzxid);
@@ -164,22 +177,28 @@ public final class Tables implements AutoCloseable {
     }
 
     /**
-     * The registered nodes with their documents. A document is empty if it cannot be read, and for the nodes beyond
-     * {@code kv.router.zookeeper.nodes-max}, in the order of their names.
+     * The registered nodes with their documents, at most {@code kv.router.zookeeper.nodes-max}; {@link #unread} tells how many are left
+     * out. A document is empty if it cannot be read.
+     *
+     * @param first the names of the nodes that are not left out for others
      */
-    public SortedMap<String, Optional<NodeDocument>> nodes() {
+    public SortedMap<String, Optional<NodeDocument>> nodes(Set<String> first) {
+        List<String> names = children(znodes().nodes()).stream()
+                .filter(RoutingTable.Node::isName)
+                .sorted(Comparator.comparing((String name) -> !first.contains(name))
+                        .thenComparing(Comparator.naturalOrder()))
+                .toList();
         SortedMap<String, Optional<NodeDocument>> nodes = new TreeMap<>();
-        for (String name : children(znodes().nodes())) {
-            if (!RoutingTable.Node.isName(name)) {
-                continue;
-            }
-            if (nodes.size() < settings.nodesMax()) {
-                data(znodes().node(name)).ifPresent(json -> nodes.put(name, said(json)));
-            } else {
-                nodes.put(name, Optional.empty());
-            }
+        for (String name : names.subList(0, Math.min(names.size(), settings.nodesMax()))) {
+            data(znodes().node(name)).ifPresent(json -> nodes.put(name, said(json)));
         }
+        unread = Math.max(0, names.size() - settings.nodesMax());
         return nodes;
+    }
+
+    /** How many registered nodes the last call of {@link #nodes} has left out. */
+    public int unread() {
+        return unread;
     }
 
     private Optional<NodeDocument> said(byte[] json) {

@@ -2,8 +2,11 @@ package dev.kv.router.admin;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.typesafe.config.Config;
+import dev.kv.router.config.BadStart;
+import dev.kv.router.config.Layers;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -31,6 +34,16 @@ import org.junit.jupiter.api.Test;
 class LocalServerTest extends LocalSocketFolder {
     private LocalServer echo() throws IOException {
         return LocalServer.open(folder, BOUNDS, (line, _) -> Map.of("line", line));
+    }
+
+    @Test
+    void longCommandsCannotTakeAllPlaces() {
+        assertThatThrownBy(() -> LocalSocketSettings.of(
+                        Layers.of(folder, Map.of("kv.node.socket.callers-max", "4", "kv.node.socket.long-max", "4"))
+                                .load()))
+                .isInstanceOf(BadStart.class)
+                .hasMessage("kv.node.socket.long-max = \"4\" (-Dkv.node.socket.long-max): expected less than"
+                        + " kv.node.socket.callers-max, which is 4: `kv status` needs a place");
     }
 
     @Test

@@ -111,7 +111,10 @@ abstract class CommandsAtZooKeeper {
                 settings(documentMaxBytes),
                 new Membership.Self(name, role, "1.0", "instance of " + name, own),
                 64 * 1024,
-                visitor -> buckets.forEach((bucket, bytes) -> visitor.accept(Bytes.of(bucket), bytes)));
+                visitor -> {
+                    var _ = buckets.entrySet().stream()
+                            .allMatch(bucket -> visitor.test(Bytes.of(bucket.getKey()), bucket.getValue()));
+                });
         membership.begin();
         membership.join("127.0.0.1:4041", _ -> {}, _ -> {});
         opened.push(membership);

@@ -126,6 +126,23 @@ class TableWaitTest extends CommandsAtZooKeeper {
     }
 
     @Test
+    void moreNodesThanAreReadDoNotHideThoseOfTheTable() throws Exception {
+        kv("table", "set", "*=zoe@h");
+        for (String name : List.of("ann@h", "ben@h", "zoe@h")) {
+            node(name);
+        }
+        String some = "-Dkv.router.zookeeper.nodes-max=2";
+
+        Outcome wait = kv("table", "wait", some);
+        assertThat(wait.status()).isZero();
+        assertThat(wait.out()).contains("zoe@h  applied ", "ann@h  applied ").doesNotContain("ben@h");
+        assertThat(wait.err())
+                .isEqualTo("kv: 1 more registered nodes are not looked at: raise kv.router.zookeeper.nodes-max\n");
+        assertThat(kv("nodes", some).out()).contains("zoe@h  combined", "ann@h  combined");
+        assertThat(kv("table", "check", "*=zoe@h", some).out()).doesNotContain("not registered");
+    }
+
+    @Test
     void aNodeThatKeepsNoDataIsListedWithoutHoldings() throws Exception {
         node("front@h", "server", Map.of());
 

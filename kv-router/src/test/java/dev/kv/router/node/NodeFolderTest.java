@@ -57,6 +57,17 @@ class NodeFolderTest {
                 .hasMessage(instance + " cannot be used: it is no regular file");
     }
 
+    /** A full disk leaves an empty file. */
+    @Test
+    void anEmptyInstanceIsMadeAnew() throws Exception {
+        Files.createFile(folder.resolve("instance"));
+
+        String made = NodeFolder.instance(folder);
+
+        assertThat(made).hasSizeGreaterThan(30);
+        assertThat(NodeFolder.instance(folder)).isEqualTo(made);
+    }
+
     @Test
     void onlyTheFirstBytesOfALongFileAreRead() throws Exception {
         Files.writeString(folder.resolve("instance"), "x".repeat(100_000));

@@ -9,6 +9,7 @@ import dev.kv.router.testing.Await;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -73,6 +74,21 @@ class HoldingsTest extends NodesAtZooKeeper {
         Await.until(() -> foo.inForce.version() == mzxid);
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(1));
         Await.until(() -> foo.membership.document().orElseThrow().misplaced().buckets() == 1_000_000);
+    }
+
+    @Test
+    void aCountThatIsInterruptedSeesNoMoreBuckets() {
+        AtomicInteger passed = new AtomicInteger();
+        HoldingsCounter counter = new HoldingsCounter("foo@h", visitor -> {
+            while (passed.incrementAndGet() < 1000) {
+                if (!visitor.test(Bytes.of("bucket-" + passed), 1L)) {
+                    return;
+                }
+            }
+        });
+
+        assertThat(counter.count(Optional.empty(), () -> passed.get() >= 10)).isFalse();
+        assertThat(passed).hasValue(10);
     }
 
     @Test

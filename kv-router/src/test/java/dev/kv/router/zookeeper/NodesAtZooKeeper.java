@@ -29,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 abstract class NodesAtZooKeeper {
     static final Duration SESSION = Duration.ofSeconds(2);
+    Duration session = SESSION;
     static final Duration START_WAIT = Duration.ofSeconds(2);
     static final Duration POLL = Duration.ofSeconds(20);
     static final int DOCUMENT_MAX_BYTES = 64 * 1024;
@@ -58,7 +59,7 @@ abstract class NodesAtZooKeeper {
                     firewall.address().getHostString() + ":"
                             + firewall.address().getPort(),
                     ZNODES,
-                    SESSION,
+                    session,
                     START_WAIT,
                     poll,
                     DOCUMENT_MAX_BYTES,
@@ -72,7 +73,8 @@ abstract class NodesAtZooKeeper {
                         countFault.ifPresent(fault -> {
                             throw fault;
                         });
-                        buckets.forEach(visitor);
+                        var _ = buckets.entrySet().stream()
+                                .allMatch(bucket -> visitor.test(bucket.getKey(), bucket.getValue()));
                     });
             inForce = membership.begin();
             opened.push(this);

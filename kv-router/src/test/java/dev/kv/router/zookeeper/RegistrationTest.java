@@ -10,6 +10,9 @@ import dev.kv.router.testing.Firewall;
 import dev.kv.router.zookeeper.NodeDocument.State;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -106,13 +109,54 @@ class RegistrationTest extends NodesAtZooKeeper {
         Node first = node("foo@h").join();
         firewall.silence();
         Await.until(() -> !exists(ZNODES.node("foo@h")));
-        operator.create().forPath(ZNODES.node("foo@h"), "{}".getBytes(UTF_8));
+        operator.create().withMode(CreateMode.EPHEMERAL).forPath(ZNODES.node("foo@h"), "{}".getBytes(UTF_8));
         firewall.cut();
         firewall.open();
 
         Await.until(
                 () -> first.status().get("state").equals("another node is registered as foo@h, at an unknown address"));
         assertThat(first.table()).isEqualTo(HALVES);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"x", "{\"role\":\"combined\",\"instance\":\"another\",\"peer\":\"127.0.0.1:4999\"}"})
+    void aZnodeThatNoNodeHasRegisteredIsReplaced(String text) throws Exception {
+        create(ZNODES.table(), HALVES);
+        create(ZNODES.node("foo@h"), text);
+
+        Node foo = node("foo@h").join();
+
+        assertThat(foo.says("foo@h").instance()).isEqualTo("instance of foo@h");
+        assertThat(operator.checkExists().forPath(ZNODES.node("foo@h")).getEphemeralOwner())
+                .isNotZero();
+    }
+
+    @Test
+    void theWarningsOfManyNodesThatAreNotRegisteredAreBounded() throws Exception {
+        create(
+                ZNODES.table(),
+                IntStream.range(100, 600)
+                                .mapToObj(i -> "b" + i + "*=node" + i + "@h")
+                                .collect(Collectors.joining(",")) + ",*=foo@h");
+        Node foo = node("foo@h").join();
+
+        assertThat(foo.says("foo@h").table().warnings())
+                .hasSize(17)
+                .contains("node100@h is not registered in ZooKeeper: it does not run, or does not reach ZooKeeper")
+                .endsWith("484 more nodes are not registered, or keep no data");
+    }
+
+    @Test
+    void closingDoesNotWaitForASilentZooKeeper() throws Exception {
+        session = Duration.ofSeconds(40);
+        create(ZNODES.table(), HALVES);
+        Node foo = node("foo@h").join();
+        firewall.silence();
+        long start = System.nanoTime();
+
+        foo.membership.close();
+
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
     }
 
     @Test

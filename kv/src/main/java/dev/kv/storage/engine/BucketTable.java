@@ -106,12 +106,9 @@ public final class BucketTable {
         gone.count();
     }
 
-    /** Shows every bucket that exists from the beginning of the call to its end. */
+    /** Shows every bucket that exists from the beginning of the call to its end, until the visitor has seen enough. */
     public void forEachBucket(BucketVisitor visitor) {
-        forEachBucket(0, (_, bucket) -> {
-            visitor.visit(Bytes.owning(bucket.name()), bucket.bytes());
-            return true;
-        });
+        forEachBucket(0, (_, bucket) -> visitor.visit(Bytes.owning(bucket.name()), bucket.bytes()));
     }
 
     /**
