@@ -29,10 +29,11 @@ final class LocalProtocol {
     static final char WANTED = '>';
     static final String REFUSAL = "refusal";
 
-    /** Sixteen times the longest routing table (4 MiB with every byte escaped), the largest part of an answer. */
+    /** Sixteen times the longest routing table (4 MiB with every byte escaped), the largest part of an answer. The
+     * caller knows no configuration of the node, so this is no key. */
     static final int DOCUMENT_MAX_BYTES = 64 * 1024 * 1024;
 
-    /** The largest piece of a stream. */
+    /** The largest piece of a stream; both sides know it, so it is no key. */
     static final int PIECE_MAX_BYTES = 1 << 16;
 
     /** The size of sun_path on Linux without the terminating zero. */

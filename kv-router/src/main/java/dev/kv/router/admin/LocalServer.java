@@ -33,11 +33,13 @@ import org.slf4j.LoggerFactory;
 /** The server side of the {@linkplain LocalProtocol local socket}; only the user that runs the node may connect. */
 public final class LocalServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LocalServer.class);
+    /** How long a stop waits for conversations under way, which the node has cut off by then. */
     private static final Duration FAREWELL_MAX = Duration.ofSeconds(1);
 
     /** The time between two attempts to take a caller, while they fail. */
     private static final Duration PAUSE = Duration.ofMillis(500);
 
+    /** The log shows no more of a caller's line. */
     private static final int SHOWN_LINE_MAX = 256;
 
     private final Path path;

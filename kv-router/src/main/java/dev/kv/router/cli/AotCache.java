@@ -29,7 +29,9 @@ import java.util.concurrent.locks.LockSupport;
  * node that is started for nothing else; it does without one that does not fit its flags or the jars.
  */
 final class AotCache {
+    /** Bounds of a node that is started for the cache alone, with an empty folder. A failure costs nothing but the cache. */
     private static final Duration START_MAX = Duration.ofSeconds(30);
+
     private static final Duration END_MAX = Duration.ofSeconds(60);
     private static final Duration PAUSE = Duration.ofMillis(20);
     private static final String UNFINISHED = "kv.aot.";

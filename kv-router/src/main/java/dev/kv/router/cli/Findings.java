@@ -10,7 +10,9 @@ import java.util.function.Consumer;
 
 /** Prints damages as they are found; in a JSON document, at most a bounded number of them. */
 final class Findings implements Consumer<Engine.Damage> {
+    /** The document is built in memory; `found` in it counts all of them. */
     private static final int LISTED_MAX = 10_000;
+    /** As much of a name as messages show. */
     private static final int SHOWN_BYTES_MAX = 256;
 
     private final boolean isJson;

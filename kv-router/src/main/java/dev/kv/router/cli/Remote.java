@@ -21,10 +21,10 @@ import java.util.Optional;
  * @param folder its folder
  */
 record Remote(String name, Path folder) {
-    /** How long a node may take for an answer that needs no work. */
+    /** How long a node may take for an answer that needs no work. It answers even when its ports are overloaded, so this is no key. */
     private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
 
-    /** How long a node may take to read or write all its data. */
+    /** How long a node may take to read or write all its data. Ctrl-C ends the command before. */
     private static final Duration LONG_MAX = Duration.ofDays(1);
 
     static Remote of(Settings settings) {

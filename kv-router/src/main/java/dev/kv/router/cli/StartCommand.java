@@ -34,8 +34,11 @@ import picocli.CommandLine.Mixin;
         },
         footer = {"", "Example:", "  bin/kv start --config /etc/kv/foo.conf"})
 final class StartCommand implements Callable<Integer> {
+    /** How long the command shows the progress of the node, which continues in any case. */
     private static final Duration WAIT_MAX = Duration.ofMinutes(10);
+
     private static final Duration PAUSE = Duration.ofMillis(100);
+    /** As many lines of the output of a node that did not start; console.log has all. */
     private static final int SHOWN_LINES_MAX = 20;
 
     @Mixin

@@ -19,8 +19,11 @@ import picocli.CommandLine.Mixin;
         },
         footer = {"", "Example:", "  bin/kv stop"})
 final class StopCommand implements Callable<Integer> {
+    /** Added to kv.node.drain, and longer than RunCommand's margin: by then the node has ended itself. */
     private static final Duration MARGIN = Duration.ofSeconds(10);
+    /** How long a process takes to end after it has let go of its folder. */
     private static final Duration EXIT_MAX = Duration.ofSeconds(2);
+
     private static final Duration PAUSE = Duration.ofMillis(50);
 
     @Mixin

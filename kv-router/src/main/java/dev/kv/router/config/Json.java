@@ -18,10 +18,12 @@ import java.util.function.Function;
  * trusted, so size and depth are checked before it is parsed: the parser uses a stack frame for each level.
  */
 public final class Json {
-    /** The deepest document of kv has 4 levels. */
+    /** The deepest document of kv has 4 levels, whatever a site sets, so this is no key. */
     private static final int DEPTH_MAX = 16;
 
+    /** Messages quote no more of a library's reason, which may hold the document. */
     private static final int REASON_MAX_CHARACTERS = 200;
+
     private static final ConfigParseOptions JSON = ConfigParseOptions.defaults().setSyntax(ConfigSyntax.JSON);
 
     private Json() {}

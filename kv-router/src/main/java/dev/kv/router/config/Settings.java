@@ -29,6 +29,7 @@ import java.util.regex.Pattern;
  */
 public final class Settings {
     private static final String HIDDEN = "(hidden)";
+    /** Messages show no more of a value, such as a routing table. */
     private static final int SHOWN_CHARACTERS_MAX = 256;
 
     /** A number alone, other than zero: the library takes it for milliseconds, and who writes it may mean seconds. */

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 final class Ignored {
     private static final Logger LOG = LoggerFactory.getLogger(Ignored.class);
 
-    /** The number of znodes that the status names. */
+    /** The number of znodes that the status names, so that it stays readable. */
     private static final int SHOWN_MAX = 8;
 
     private final Set<String> ofThisRound = new HashSet<>();

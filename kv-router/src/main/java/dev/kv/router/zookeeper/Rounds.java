@@ -14,6 +14,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Rounds {
     private static final Logger LOG = LoggerFactory.getLogger(Rounds.class);
+    /** The time between two rounds while they fail. ZooKeeper's client has its own pauses between attempts to connect. */
     private static final Duration RETRY = Duration.ofMillis(500);
 
     private final String servers;

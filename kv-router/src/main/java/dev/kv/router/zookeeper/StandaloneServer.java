@@ -17,8 +17,11 @@ import org.apache.zookeeper.util.ServiceUtils;
  * killed at any time.
  */
 public final class StandaloneServer extends ZooKeeperServerMain {
+    /** ZooKeeper's own default. Sessions last 2 to 20 ticks. */
     private static final int TICK_MILLIS = 2000;
+    /** More than a small site has; larger ones run ZooKeeper's own server with its own configuration. */
     private static final int CONNECTIONS_MAX = 1024;
+
     private static final int PURGE_INTERVAL_HOURS = 1;
     /** The value that ZooKeeper's documentation recommends, and the lowest that it accepts. */
     private static final int KEPT_SNAPSHOTS = 3;

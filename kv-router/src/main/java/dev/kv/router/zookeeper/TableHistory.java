@@ -9,6 +9,7 @@ import org.apache.zookeeper.KeeperException;
 
 /** The applied tables in ZooKeeper: one node writes each, and the last 1000 are kept. One thread. */
 final class TableHistory {
+    /** All nodes keep the same number, so it is no setting of one: about 2 MiB of ZooKeeper's memory with tables of 2 KiB. */
     private static final int TABLES_MAX = 1000;
 
     private final long documentMaxBytes;

@@ -44,6 +44,7 @@ public record ZooKeeperSettings(
     /** How long to wait for a server to answer before the next one is tried. */
     private static final Duration CONNECT_MAX = Duration.ofSeconds(5);
 
+    /** How long a failed request to ZooKeeper waits before it is sent again, once; a node's rounds try again anyway. */
     private static final int RETRY_MILLIS = 100;
 
     /** The settings, or empty where {@code kv.router.zookeeper.connect} is, and the table is static. */
