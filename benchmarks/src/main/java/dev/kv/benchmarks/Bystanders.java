@@ -12,129 +12,152 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.IntFunction;
 
-/** How long other clients wait while one client runs a command on a bucket of 3 000 000 keys. */
-final class Bystanders {
-    private static final int KEYS = 3_000_000;
-
-    /** What the commands that name keys name. */
-    private static final int NAMED = 200_000;
-
+/**
+ * How long other clients of a node wait while one client runs a command on a large bucket. The node listens at a port of this host. The
+ * acceptance tests run the same commands on a smaller bucket.
+ */
+public final class Bystanders {
     private static final int KEYS_AT_ONCE = 500;
     private static final int REQUESTS_AHEAD = 50;
 
-    /** A bystander asks at this interval, so that two of them leave the processors to the command. */
+    /** A bystander asks at this interval, so that they leave the processors to the command. */
     private static final Duration PAUSE = Duration.ofMillis(1);
 
     private final int port;
 
-    private Bystanders(int port) {
+    /**
+     * A command of one client.
+     *
+     * @param isRead whether it leaves the bucket as it is: then clients of the bucket do not wait either. Else they wait until all of the
+     *     change is in force
+     * @param isLast whether it can run only once, since the bucket has another name then, or is gone
+     */
+    public record Scenario(String name, boolean isRead, boolean isLast, List<String> request) {}
+
+    /**
+     * The longest waits during one command.
+     *
+     * @param reader of an HGET of another bucket
+     * @param writer of an HSET of another bucket
+     * @param ofBucket of an HGET of the same bucket, and of an HSET there if the command is a read
+     * @param took the time that the command took
+     */
+    public record Waits(Duration reader, Duration writer, Duration ofBucket, Duration took) {}
+
+    /**
+     * @param port of the node
+     */
+    public Bystanders(int port) {
         this.port = port;
     }
 
-    /** Measures a node at a port of this host, which holds nothing. */
-    static void measure(int port) throws Exception {
-        new Bystanders(port).measure();
-    }
-
-    private void measure() throws Exception {
+    /** Makes a bucket {@code huge} of so many keys, and another one. */
+    public void fill(int keys) throws IOException {
         try (Client client = new Client(port)) {
-            client.ask("HSET", "other", "k", "v");
-            fill(client);
-            Map<String, String[]> commands = new LinkedHashMap<>();
-            commands.put("PING, for comparison", new String[] {"PING"});
-            commands.put("HGETALL", new String[] {"HGETALL", "huge"});
-            commands.put("HKEYS", new String[] {"HKEYS", "huge"});
-            commands.put("HSCAN COUNT 3000000", new String[] {"HSCAN", "huge", "0", "COUNT", "" + KEYS});
-            commands.put("SCAN COUNT 3000000", new String[] {"SCAN", "0", "COUNT", "" + KEYS});
-            commands.put("KEYS *", new String[] {"KEYS", "*"});
-            commands.put("HRANDFIELD -200000", new String[] {"HRANDFIELD", "huge", "-200000"});
-            commands.put("HMGET of 200 000 keys", words("HMGET", NAMED, i -> "key" + i));
-            commands.put(
-                    "HSET of 200 000 pairs",
-                    words("HSET", 2 * NAMED, i -> i % 2 == 0 ? "key" + i / 2 * 7 : "changed" + i));
-            commands.put("HDEL of 200 000 keys", words("HDEL", NAMED, i -> "key" + i * 3));
-            commands.put("RENAME", new String[] {"RENAME", "huge", "renamed"});
-            commands.put("DEL", new String[] {"DEL", "renamed"});
-            for (Map.Entry<String, String[]> command : commands.entrySet()) {
-                measure(client, command.getKey(), command.getValue());
-            }
-        }
-    }
-
-    private static String[] words(String command, int count, IntFunction<String> word) {
-        String[] words = new String[count + 2];
-        words[0] = command;
-        words[1] = "huge";
-        for (int i = 0; i < count; i++) {
-            words[i + 2] = word.apply(i);
-        }
-        return words;
-    }
-
-    private static void fill(Client client) throws IOException {
-        int ahead = 0;
-        for (int first = 0; first < KEYS; first += KEYS_AT_ONCE) {
-            int from = first;
-            client.send(
-                    words("HSET", 2 * KEYS_AT_ONCE, i -> i % 2 == 0 ? "key" + (from + i / 2) : "value" + (from + i)));
-            ahead++;
-            if (ahead == REQUESTS_AHEAD || first + KEYS_AT_ONCE >= KEYS) {
-                client.flush();
-                for (; ahead > 0; ahead--) {
-                    client.skipReply();
+            client.ask(List.of("HSET", "other", "k", "v"));
+            int ahead = 0;
+            for (int first = 0; first < keys; first += KEYS_AT_ONCE) {
+                int from = first;
+                client.send(words(
+                        "HSET", 2 * KEYS_AT_ONCE, i -> i % 2 == 0 ? "key" + (from + i / 2) : "value" + (from + i)));
+                ahead++;
+                if (ahead == REQUESTS_AHEAD || first + KEYS_AT_ONCE >= keys) {
+                    client.flush();
+                    for (; ahead > 0; ahead--) {
+                        client.skipReply();
+                    }
                 }
             }
         }
     }
 
-    private void measure(Client client, String name, String[] request) throws Exception {
+    /**
+     * The commands, in the order in which they are to be run.
+     *
+     * @param keys the keys of the bucket
+     * @param named how many the commands name that name keys, less than a third of them
+     */
+    public static List<Scenario> scenarios(int keys, int named) {
+        return List.of(
+                read("PING, for comparison", "PING"),
+                read("HGETALL", "HGETALL", "huge"),
+                read("HKEYS", "HKEYS", "huge"),
+                read("HSCAN COUNT " + keys, "HSCAN", "huge", "0", "COUNT", "" + keys),
+                read("SCAN COUNT " + keys, "SCAN", "0", "COUNT", "" + keys),
+                read("KEYS *", "KEYS", "*"),
+                read("HRANDFIELD -" + named, "HRANDFIELD", "huge", "-" + named),
+                read("HRANDFIELD " + named, "HRANDFIELD", "huge", "" + named),
+                new Scenario("HMGET of " + named + " keys", true, false, words("HMGET", named, i -> "key" + i)),
+                new Scenario("EXISTS of " + named + " names", true, false, words("EXISTS", named, i -> "name" + i)),
+                new Scenario(
+                        "HSET of " + named + " pairs",
+                        false,
+                        false,
+                        words("HSET", 2 * named, i -> i % 2 == 0 ? "key" + i / 2 * 3 : "changed" + i)),
+                new Scenario("HDEL of " + named + " keys", false, false, words("HDEL", named, i -> "key" + i * 3)),
+                new Scenario("RENAME", false, true, List.of("RENAME", "huge", "renamed")),
+                new Scenario("DEL", false, true, List.of("DEL", "renamed")));
+    }
+
+    private static Scenario read(String name, String... request) {
+        return new Scenario(name, true, false, List.of(request));
+    }
+
+    private static List<String> words(String command, int count, IntFunction<String> word) {
+        List<String> words = new ArrayList<>(List.of(command, "huge"));
+        for (int i = 0; i < count; i++) {
+            words.add(word.apply(i));
+        }
+        return words;
+    }
+
+    /** Has one client send the request of the scenario, and others go on meanwhile. */
+    public Waits during(Scenario scenario) throws Exception {
         AtomicBoolean isDone = new AtomicBoolean();
-        try (ExecutorService threads = Executors.newCachedThreadPool()) {
-            List<Future<Double>> longest = new ArrayList<>();
-            longest.add(threads.submit(() -> longestMillis(isDone, "HGET", "other", "k")));
-            longest.add(threads.submit(() -> longestMillis(isDone, "HSET", "other", "k", "v")));
-            longest.add(threads.submit(() -> longestMillis(isDone, "HGET", "huge", "key1")));
+        try (ExecutorService threads = Executors.newCachedThreadPool();
+                Client client = new Client(port)) {
+            client.ask(List.of("PING"));
+            Future<Duration> reader = threads.submit(() -> longestWait(isDone, "HGET", "other", "k"));
+            Future<Duration> writer = threads.submit(() -> longestWait(isDone, "HSET", "other", "k", "v"));
+            List<Future<Duration>> ofBucket = new ArrayList<>();
+            ofBucket.add(threads.submit(() -> longestWait(isDone, "HGET", "huge", "key1")));
+            if (scenario.isRead()) {
+                ofBucket.add(threads.submit(() -> longestWait(isDone, "HSET", "huge", "key2", "v")));
+            }
             long start = System.nanoTime();
             try {
-                client.ask(request);
+                client.ask(scenario.request());
             } finally {
                 isDone.set(true);
             }
-            double took = (System.nanoTime() - start) / 1e6;
-            System.out.printf(
-                    Locale.ROOT,
-                    "%-62s %-9s %6.1f ms  (writer %.1f, reader of the bucket %.1f, the command %.0f)%n",
-                    name + ": longest wait of another client",
-                    "<= 50",
-                    longest.get(0).get(),
-                    longest.get(1).get(),
-                    longest.get(2).get(),
-                    took);
+            Duration took = Duration.ofNanos(System.nanoTime() - start);
+            Duration longest = Duration.ZERO;
+            for (Future<Duration> wait : ofBucket) {
+                longest = wait.get().compareTo(longest) > 0 ? wait.get() : longest;
+            }
+            return new Waits(reader.get(), writer.get(), longest, took);
         }
     }
 
-    private double longestMillis(AtomicBoolean isDone, String... request) throws Exception {
+    private Duration longestWait(AtomicBoolean isDone, String... request) throws Exception {
         long longest = 0;
         try (Client client = new Client(port)) {
-            client.ask(request);
+            client.ask(List.of(request));
             do {
                 long start = System.nanoTime();
-                client.ask(request);
+                client.ask(List.of(request));
                 longest = Math.max(longest, System.nanoTime() - start);
                 Thread.sleep(PAUSE);
             } while (!isDone.get());
         }
-        return longest / 1e6;
+        return Duration.ofNanos(longest);
     }
 
     /** A client that reads replies and forgets them. */
@@ -150,8 +173,8 @@ final class Bystanders {
             output = new BufferedOutputStream(socket.getOutputStream(), 1 << 16);
         }
 
-        void send(String... words) throws IOException {
-            output.write(("*" + words.length + "\r\n").getBytes(ISO_8859_1));
+        void send(List<String> words) throws IOException {
+            output.write(("*" + words.size() + "\r\n").getBytes(ISO_8859_1));
             for (String word : words) {
                 output.write(("$" + word.length() + "\r\n" + word + "\r\n").getBytes(ISO_8859_1));
             }
@@ -161,7 +184,7 @@ final class Bystanders {
             output.flush();
         }
 
-        void ask(String... words) throws IOException {
+        void ask(List<String> words) throws IOException {
             send(words);
             flush();
             skipReply();

@@ -33,6 +33,8 @@ public final class RedisBenchmark {
     /** After so long without requests a node has given back what it took under load. */
     private static final Duration AT_REST = Duration.ofSeconds(30);
 
+    private static final int BYSTANDERS_KEYS = 3_000_000;
+    private static final int BYSTANDERS_NAMED = 200_000;
     private static final String VALUE = "v".repeat(64);
 
     private final Servers servers;
@@ -328,9 +330,26 @@ public final class RedisBenchmark {
         }
     }
 
+    private static double millis(Duration duration) {
+        return duration.toNanos() / 1e6;
+    }
+
     private void bystanders() throws Exception {
         try (Side kv = servers.kv("kv-bystanders")) {
-            Bystanders.measure(kv.port());
+            Bystanders bystanders = new Bystanders(kv.port());
+            bystanders.fill(BYSTANDERS_KEYS);
+            for (Bystanders.Scenario scenario : Bystanders.scenarios(BYSTANDERS_KEYS, BYSTANDERS_NAMED)) {
+                Bystanders.Waits waits = bystanders.during(scenario);
+                System.out.printf(
+                        Locale.ROOT,
+                        "%-62s %-9s %6.1f ms  (writer %.1f, clients of the bucket %.1f, the command %.0f)%n",
+                        scenario.name() + ": longest wait of another client",
+                        "<= 50",
+                        millis(waits.reader()),
+                        millis(waits.writer()),
+                        millis(waits.ofBucket()),
+                        millis(waits.took()));
+            }
         }
     }
 

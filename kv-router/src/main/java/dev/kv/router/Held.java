@@ -3,6 +3,8 @@ package dev.kv.router;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * A large value where it is kept, such as the mapped file of a log: nothing of it is copied until somebody reads it.
@@ -41,13 +43,35 @@ public interface Held {
                         && replies.stream().anyMatch(Held::isIn));
     }
 
+    /** Visits all values that are held for a reply, in their order. */
+    static void each(Reply reply, Consumer<Held> visitor) {
+        if (reply instanceof Reply.LargeValue(Held value)) {
+            visitor.accept(value);
+        } else if (reply instanceof Reply.Many(List<Reply> replies)) {
+            replies.forEach(one -> each(one, visitor));
+        }
+    }
+
+    /** The reply with another one in place of each held value. */
+    static Reply map(Reply reply, Function<Held, Reply> other) {
+        if (reply instanceof Reply.LargeValue(Held value)) {
+            return other.apply(value);
+        }
+        return reply instanceof Reply.Many(List<Reply> replies) && isIn(reply)
+                ? new Reply.Many(replies.stream().map(one -> map(one, other)).toList())
+                : reply;
+    }
+
+    /** The bytes of all values that are held for a reply. */
+    static long bytesIn(Reply reply) {
+        long[] bytes = {0};
+        each(reply, value -> bytes[0] += value.size());
+        return bytes[0];
+    }
+
     /** Lets go of all that is held for a reply, which must not be used any more. */
     static void releaseIn(Reply reply) {
-        if (reply instanceof Reply.LargeValue(Held value)) {
-            value.release();
-        } else if (reply instanceof Reply.Many(List<Reply> replies)) {
-            replies.forEach(Held::releaseIn);
-        }
+        each(reply, Held::release);
     }
 
     /**
@@ -55,12 +79,7 @@ public interface Held {
      * that cannot be read. The other one must not be used any more.
      */
     static Reply flat(Reply reply) {
-        if (reply instanceof Reply.LargeValue(Held value)) {
-            return copied(value);
-        }
-        return reply instanceof Reply.Many(List<Reply> replies) && isIn(reply)
-                ? new Reply.Many(replies.stream().map(Held::flat).toList())
-                : reply;
+        return map(reply, Held::copied);
     }
 
     private static Reply copied(Held value) {

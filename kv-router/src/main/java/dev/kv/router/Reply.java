@@ -1,5 +1,6 @@
 package dev.kv.router;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -73,6 +74,23 @@ public sealed interface Reply {
     record Way(List<Hop> hops, Optional<Failed> failure) implements Reply {
         public Way {
             hops = List.copyOf(hops);
+        }
+
+        /** The path that answers {@link Command.Route}: that of the reply, or none but its failure. */
+        public static Way of(Reply reply) {
+            if (reply instanceof Way way) {
+                return way;
+            }
+            Failed failure =
+                    reply instanceof Failed failed ? failed : new Failed(Word.ERR, "the answer is no path: " + reply);
+            return new Way(List.of(), Optional.of(failure));
+        }
+
+        /** The path with another node before it. */
+        public Way after(Hop first) {
+            List<Hop> all = new ArrayList<>(hops);
+            all.addFirst(first);
+            return new Way(all, failure);
         }
     }
 

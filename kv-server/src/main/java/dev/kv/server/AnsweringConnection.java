@@ -2,14 +2,13 @@ package dev.kv.server;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Held;
+import dev.kv.router.HeldCheck;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.server.line.LineReply;
-import dev.kv.server.reply.HeldBudget;
-import dev.kv.server.reply.HeldCheck;
 import dev.kv.server.reply.PendingReplies;
 import dev.kv.server.reply.Piece;
 import dev.kv.server.resp.RespWriter;
@@ -27,6 +26,9 @@ abstract class AnsweringConnection extends Connection {
     private static final Reply.Failed NO_MEMORY = new Reply.Failed(
             Reply.Word.ERR,
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
+
+    /** So much of held values is checked in one turn; it takes about 50 us. */
+    private static final int CHECKED_PART_BYTES = 256 * 1024;
 
     /** The reply in place of one for which no memory is left. */
     private static final List<Piece> NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
@@ -153,8 +155,9 @@ abstract class AnsweringConnection extends Connection {
             return;
         }
         LineReply.Seen line = new LineReply.Seen();
-        HeldCheck check = new HeldCheck(reply, protocol == Protocol.LINE ? line : Held.Seen.NOTHING);
-        long bytes = HeldBudget.bytes(reply);
+        HeldCheck check = new HeldCheck(
+                reply, protocol == Protocol.LINE ? line : Held.Seen.NOTHING, HeldCheck.OnError.REPLACES_REPLY);
+        long bytes = Held.bytesIn(reply);
         checkedBytes += bytes;
         loop().inTurns(() -> {
             if (isClosed()) {
@@ -163,7 +166,7 @@ abstract class AnsweringConnection extends Connection {
                 return false;
             }
             try {
-                Optional<Reply> checked = check.next();
+                Optional<Reply> checked = check.next(CHECKED_PART_BYTES);
                 if (checked.isPresent()) {
                     checkedBytes -= bytes;
                     Reply fitting = protocol == Protocol.LINE ? line.fitting(checked.get()) : checked.get();

@@ -293,6 +293,8 @@ final class RespTest {
             assertThat(client.say("INFO clients")).contains("connected_clients:1\r\n");
             assertThat(client.say("INFO stats"))
                     .contains("total_connections_received:1\r\n", "total_commands_processed:4\r\n");
+            assertThat(client.say("INFO routing"))
+                    .contains("kv_table_version:none\r\n", "kv_table_absence:this is a test\r\n");
         }
     }
 

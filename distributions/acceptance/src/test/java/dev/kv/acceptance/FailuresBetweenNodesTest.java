@@ -306,7 +306,12 @@ class FailuresBetweenNodesTest extends ThreeMembers {
         foo.start(THIRDS);
         try (LineClient client = foo.connect()) {
             client.send("CREATE nuts\r\nCREATE apples\r\n");
-            assertSays(client.line(), "ERROR UNREACHABLE ", "bar@h", "was not run");
+            assertSays(
+                    client.line(),
+                    "ERROR UNREACHABLE ",
+                    "bar@h",
+                    "it says \"ERROR ERR this port is for clients of kv (kv.server.port)",
+                    "was not run");
             assertThat(client.line()).isEqualTo("OK");
         }
     }

@@ -3,6 +3,7 @@ package dev.kv.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Cluster.Member;
+import dev.kv.acceptance.harness.Requests;
 import dev.kv.acceptance.harness.ThreeMembers;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
@@ -30,22 +31,7 @@ class RoutingAcrossNodesTest extends ThreeMembers {
         foo.start(HALVES);
         bar.start(HALVES);
 
-        foo.converse("""
-                > CREATE apples-\\i
-                > CREATE nuts-\\i
-                > PUT apples-\\i k here
-                > PUT nuts-\\i k there
-                > GET apples-\\i k
-                > GET nuts-\\i k
-                < OK
-                < OK
-                < OK
-                < OK
-                < here
-                < OK
-                < there
-                < OK
-                """);
+        foo.converse(Requests.BOTH_HALVES);
     }
 
     @Test

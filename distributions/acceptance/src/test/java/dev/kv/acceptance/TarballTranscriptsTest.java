@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Ended;
 import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.Requests;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.router.testing.Await;
@@ -77,22 +78,7 @@ class TarballTranscriptsTest {
             foo.start();
             bar.start();
 
-            foo.converse("""
-                    > CREATE apples-\\i
-                    > CREATE nuts-\\i
-                    > PUT apples-\\i k here
-                    > PUT nuts-\\i k there
-                    > GET apples-\\i k
-                    > GET nuts-\\i k
-                    < OK
-                    < OK
-                    < OK
-                    < OK
-                    < here
-                    < OK
-                    < there
-                    < OK
-                    """);
+            foo.converse(Requests.BOTH_HALVES);
             assertThat(parts(foo)).containsPattern("storage +buckets 2, ");
             assertThat(parts(bar)).containsPattern("storage +buckets 2, ");
         }

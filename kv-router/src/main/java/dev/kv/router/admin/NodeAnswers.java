@@ -19,9 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -33,11 +31,8 @@ import org.slf4j.LoggerFactory;
 
 /** The answers of a node at its local socket: one document for each line, which is a command and its argument. */
 public final class NodeAnswers implements LocalServer.Answering {
-    /** Added to the timeout of the first node on a path. */
+    /** Added to kv.router.timeout, after which the first node on a path answers that the next one does not. */
     private static final Duration ROUTE_MARGIN = Duration.ofSeconds(1);
-
-    /** The version of a table in the documents where there is no table. */
-    public static final String NO_TABLE = "none";
 
     private static final Logger LOG = LoggerFactory.getLogger(NodeAnswers.class);
 
@@ -202,27 +197,21 @@ public final class NodeAnswers implements LocalServer.Answering {
     private static Map<String, String> table(TableInForce table) {
         return Map.of(
                 "source", table.source(),
-                "version", version(table.version()),
+                "version", TableInForce.versionText(table.version()),
                 "since", table.since().truncatedTo(SECONDS).toString(),
                 "text", table.table().toString(),
                 "absence", table.absence());
     }
 
     private Map<String, Object> route(Bytes bucket) {
-        return switch (node.router().map(router -> ask(router, bucket)).orElse(failed("this node is still starting"))) {
-            case Reply.Way way -> way(way.hops(), way.failure());
-            case Reply.Failed failure -> way(List.of(), Optional.of(failure));
-            case Reply.Ok _,
-                    Reply.NotFound _,
-                    Reply.Absent _,
-                    Reply.Value _,
-                    Reply.LargeValue _,
-                    Reply.Amount _,
-                    Reply.Values _,
-                    Reply.Many _,
-                    Reply.Page _,
-                    Reply.Names _ -> throw new IllegalStateException("this is no answer to a question for the way");
-        };
+        Reply.Way way = Reply.Way.of(
+                node.router().map(router -> ask(router, bucket)).orElse(failed("this node is still starting")));
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("hops", way.hops().stream().map(NodeAnswers::hop).toList());
+        way.failure()
+                .ifPresent(failed ->
+                        document.put("failure", Map.of("word", failed.word().name(), "message", failed.message())));
+        return document;
     }
 
     private Reply ask(Router router, Bytes bucket) {
@@ -246,28 +235,12 @@ public final class NodeAnswers implements LocalServer.Answering {
         return new Reply.Failed(Reply.Word.ERR, message);
     }
 
-    private static Map<String, Object> way(List<Reply.Hop> hops, Optional<Reply.Failed> failure) {
-        Map<String, Object> way = new LinkedHashMap<>();
-        way.put("hops", hops.stream().map(NodeAnswers::hop).toList());
-        failure.ifPresent(
-                failed -> way.put("failure", Map.of("word", failed.word().name(), "message", failed.message())));
-        return way;
-    }
-
     private static Map<String, Object> hop(Reply.Hop hop) {
         return Map.of(
                 "node", hop.node(),
-                "table", version(hop.table()),
+                "table", TableInForce.versionText(hop.table()),
                 "entry", hop.entry(),
                 "line", hop.line(),
                 "column", hop.column());
-    }
-
-    /** The version of a table in the form that ZooKeeper's command line prints. */
-    private static String version(long table) {
-        if (table == TableInForce.NO_TABLE) {
-            return NO_TABLE;
-        }
-        return table == 0 ? "static" : "0x" + Long.toHexString(table);
     }
 }

@@ -1,9 +1,9 @@
 package dev.kv.router.cli;
 
 import com.typesafe.config.Config;
-import dev.kv.router.admin.NodeAnswers;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.NodeSettings;
+import dev.kv.router.table.TableInForce;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -45,7 +45,7 @@ final class RouteCommand implements Callable<Integer> {
     }
 
     private static String text(Config hop) {
-        if (hop.getString("table").equals(NodeAnswers.NO_TABLE)) {
+        if (hop.getString("table").equals(TableInForce.NONE)) {
             return hop.getString("node") + ": no routing table";
         }
         String table = hop.getString("node") + ": table " + hop.getString("table");

@@ -17,7 +17,6 @@ import dev.kv.router.placement.Placement.Place;
 import dev.kv.router.placement.Placement.There;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -109,7 +108,7 @@ public final class Router {
         }
         CompletionStage<Reply> answer = others.run(there.node(), request.via(visit));
         return request.command() instanceof Command.Route
-                ? answer.thenApply(further -> before(further, hop(now, there)))
+                ? answer.thenApply(further -> Way.of(further).after(hop(now, there)))
                 : answer;
     }
 
@@ -156,28 +155,6 @@ public final class Router {
 
     private static CompletionStage<Reply> reply(Reply reply) {
         return CompletableFuture.completedFuture(reply);
-    }
-
-    /** The path: this node's hop, then those of the following nodes. */
-    private static Reply before(Reply further, Hop hop) {
-        return switch (further) {
-            case Way way -> {
-                List<Hop> hops = new ArrayList<>(way.hops());
-                hops.addFirst(hop);
-                yield new Way(hops, way.failure());
-            }
-            case Failed failed -> new Way(List.of(hop), Optional.of(failed));
-            case Reply.Ok _,
-                    Reply.NotFound _,
-                    Reply.Absent _,
-                    Reply.Value _,
-                    Reply.LargeValue _,
-                    Reply.Amount _,
-                    Reply.Values _,
-                    Reply.Many _,
-                    Reply.Page _,
-                    Reply.Names _ -> further;
-        };
     }
 
     private Hop hop(Routing now, Place place) {

@@ -1,9 +1,8 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.Held;
+import dev.kv.router.HeldCheck;
 import dev.kv.router.Reply;
-import java.util.ArrayDeque;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
@@ -40,53 +39,10 @@ final class Checks {
         this.next = next;
     }
 
-    private static final class Check {
-        private final int number;
-        private final Reply reply;
-        private final Runnable release;
-        private final ArrayDeque<Held> left = new ArrayDeque<>();
-        private final IdentityHashMap<Held, Reply> errors = new IdentityHashMap<>();
-
-        Check(int number, Reply reply, Runnable release) {
-            this.number = number;
-            this.reply = reply;
-            this.release = release;
-            collect(reply);
-        }
-
-        private void collect(Reply of) {
-            if (of instanceof Reply.LargeValue(Held value)) {
-                left.add(value);
-            } else if (of instanceof Reply.Many(List<Reply> replies)) {
-                replies.forEach(this::collect);
-            }
-        }
-
-        /** Checks a part; returns whether it was the last. */
-        boolean goOn() {
-            Optional<Reply> result = left.peek().check(PART_BYTES, Held.Seen.NOTHING);
-            if (result.isPresent()) {
-                Held value = left.remove();
-                if (result.get() instanceof Reply.Failed error) {
-                    value.release();
-                    errors.put(value, error);
-                }
-            }
-            return left.isEmpty();
-        }
-
+    private record Check(int number, HeldCheck reply, Runnable release) {
         void end() {
-            Held.releaseIn(reply);
+            reply.release();
             release.run();
-        }
-
-        Reply withErrors(Reply of) {
-            if (of instanceof Reply.LargeValue(Held value)) {
-                return errors.getOrDefault(value, of);
-            }
-            return of instanceof Reply.Many(List<Reply> replies) && Held.isIn(of)
-                    ? new Reply.Many(replies.stream().map(this::withErrors).toList())
-                    : of;
         }
     }
 
@@ -96,7 +52,8 @@ final class Checks {
      * @param release gives back what is charged for the rest of the reply; is run here if the reply is not handed on
      */
     void add(int number, Reply reply, Runnable release) {
-        line.put(number, new Check(number, reply, release));
+        HeldCheck check = new HeldCheck(reply, Held.Seen.NOTHING, HeldCheck.OnError.REPLACES_VALUE);
+        line.put(number, new Check(number, check, release));
         schedule();
     }
 
@@ -113,9 +70,13 @@ final class Checks {
     }
 
     private void goOn() {
-        if (!line.isEmpty() && line.firstEntry().getValue().goOn()) {
+        if (line.isEmpty()) {
+            return;
+        }
+        Optional<Reply> checked = line.firstEntry().getValue().reply.next(PART_BYTES);
+        if (checked.isPresent()) {
             Check done = line.pollFirstEntry().getValue();
-            next.checked(done.number, done.withErrors(done.reply), done.release);
+            next.checked(done.number, checked.get(), done.release);
         }
     }
 

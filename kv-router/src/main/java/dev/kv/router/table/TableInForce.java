@@ -11,11 +11,22 @@ import java.time.Instant;
  * @param absence why there is no table yet, in which case {@code table} is the empty one; empty if there is a table
  */
 public record TableInForce(RoutingTable table, long version, String source, Instant since, String absence) {
+    /** What {@link #versionText} says where there is no table. */
+    public static final String NONE = "none";
+
     /** The version where there is no table. */
     public static final long NO_TABLE = -1;
 
     public TableInForce(RoutingTable table, long version, String source, Instant since) {
         this(table, version, source, since, "");
+    }
+
+    /** A version for people: as ZooKeeper's command line prints it, {@code static}, or {@link #NONE}. */
+    public static String versionText(long version) {
+        if (version == NO_TABLE) {
+            return NONE;
+        }
+        return version == 0 ? "static" : "0x" + Long.toHexString(version);
     }
 
     /** No table: every request is answered with {@code NOROUTE} and the reason. */

@@ -4,7 +4,6 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.net.Budget;
 import java.nio.ByteBuffer;
-import java.util.List;
 import java.util.Optional;
 
 /** The bound for large values that are held for clients: a held value keeps its segment on the disk after compaction has replaced it. */
@@ -22,7 +21,7 @@ public final class HeldBudget {
      * the values, if too little is left.
      */
     public Reply take(Reply reply) {
-        long bytes = bytes(reply);
+        long bytes = Held.bytesIn(reply);
         if (!budget.take(bytes)) {
             Held.releaseIn(reply);
             return new Reply.Failed(
@@ -30,26 +29,7 @@ public final class HeldBudget {
                     "clients are being sent %d bytes of large values already (kv.server.held-max): try again later"
                             .formatted(maxBytes));
         }
-        return counted(reply);
-    }
-
-    /** The bytes that are held for a reply. */
-    public static long bytes(Reply reply) {
-        if (reply instanceof Reply.LargeValue(Held value)) {
-            return value.size();
-        }
-        return reply instanceof Reply.Many(List<Reply> replies)
-                ? replies.stream().mapToLong(HeldBudget::bytes).sum()
-                : 0;
-    }
-
-    private Reply counted(Reply reply) {
-        if (reply instanceof Reply.LargeValue(Held value)) {
-            return new Reply.LargeValue(new Counted(value));
-        }
-        return reply instanceof Reply.Many(List<Reply> replies)
-                ? new Reply.Many(replies.stream().map(this::counted).toList())
-                : reply;
+        return Held.map(reply, value -> new Reply.LargeValue(new Counted(value)));
     }
 
     private final class Counted implements Held {

@@ -125,7 +125,7 @@ final class Info {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("kv_table", table.table().printable());
         facts.put("kv_table_source", table.source());
-        facts.put("kv_table_version", table.version() == 0 ? "static" : "0x" + Long.toHexString(table.version()));
+        facts.put("kv_table_version", TableInForce.versionText(table.version()));
         facts.put("kv_table_since", table.since());
         facts.put("kv_table_absence", table.absence());
         return facts;

@@ -6,6 +6,7 @@ import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Hop;
 import dev.kv.router.Store;
+import dev.kv.router.table.TableInForce;
 import dev.kv.server.resp.RespCommand.Handler;
 import dev.kv.server.resp.RespCommand.Keys;
 import java.util.AbstractList;
@@ -214,7 +215,7 @@ final class KeyCommands {
         for (Hop hop : way.hops()) {
             out.map(5);
             out.bulk("node").bulk(hop.node());
-            out.bulk("table").bulk(hop.table() == 0 ? "static" : "0x" + Long.toHexString(hop.table()));
+            out.bulk("table").bulk(TableInForce.versionText(hop.table()));
             out.bulk("entry").bulk(hop.entry());
             out.bulk("line").number(hop.line());
             out.bulk("column").number(hop.column());

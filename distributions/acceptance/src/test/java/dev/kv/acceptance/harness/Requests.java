@@ -8,6 +8,24 @@ import java.io.IOException;
 
 /** Requests of lines, and what they are answered. */
 public final class Requests {
+    /** Creates, writes and reads a bucket of each half of the alphabet: a transcript. */
+    public static final String BOTH_HALVES = """
+            > CREATE apples-\\i
+            > CREATE nuts-\\i
+            > PUT apples-\\i k here
+            > PUT nuts-\\i k there
+            > GET apples-\\i k
+            > GET nuts-\\i k
+            < OK
+            < OK
+            < OK
+            < OK
+            < here
+            < OK
+            < there
+            < OK
+            """;
+
     private Requests() {}
 
     /** Creates the bucket, writes to it and reads it. */
