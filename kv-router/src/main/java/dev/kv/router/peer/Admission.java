@@ -17,6 +17,7 @@ import java.util.function.ObjIntConsumer;
 final class Admission {
     private final Link link;
     private final Room replies;
+    private final long largestBytes;
     private final ObjIntConsumer<Request> run;
 
     /** By stream, the requests that wait, by number: the stream that has its turn next is first. No queue is empty. */
@@ -32,11 +33,13 @@ final class Admission {
 
     /**
      * @param replies the memory for long replies that were built whole, shared with other links
+     * @param largestBytes what is charged for a reply of unknown length
      * @param run runs the request of a number
      */
-    Admission(Link link, Room replies, ObjIntConsumer<Request> run) {
+    Admission(Link link, Room replies, long largestBytes, ObjIntConsumer<Request> run) {
         this.link = link;
         this.replies = replies;
+        this.largestBytes = largestBytes;
         this.run = run;
     }
 
@@ -75,9 +78,9 @@ final class Admission {
      * A reply is under way that may be long. From when it begins to be built, it is charged as one of the largest size. The result is to be
      * run when it is there, or nobody awaits it.
      */
-    Runnable expect(LongReply.UnderWay reply, long largestBytes) {
+    Runnable expect(LongReply.UnderWay reply) {
         Building building = new Building();
-        reply.whenBegun(() -> building.begin(largestBytes));
+        reply.whenBegun(building::begin);
         return building::end;
     }
 
@@ -86,10 +89,10 @@ final class Admission {
         private long chargedBytes;
         private boolean isOver;
 
-        synchronized void begin(long bytes) {
+        synchronized void begin() {
             if (!isOver && chargedBytes == 0) {
-                chargedBytes = bytes;
-                replies.charge(bytes);
+                chargedBytes = largestBytes;
+                replies.charge(largestBytes);
             }
         }
 
@@ -110,11 +113,14 @@ final class Admission {
                 }
                 waiting.putLast(stream, waiting.get(stream));
                 runNext(stream);
+                // By now the reply is charged itself, if it is there or being built.
+                leavePlace();
             }
             while (waiting.containsKey(stream) && !isNextLong(stream)) {
                 runNext(stream);
             }
         }
+        leavePlace();
     }
 
     private boolean isNextLong(int stream) {
@@ -133,14 +139,14 @@ final class Admission {
         }
         if (place.isEmpty()) {
             place = Optional.of(
-                    replies.claim(1, Room.Claimant.alone(), link.loop(), () -> link.guard("a request", this::advance)));
+                    replies.claimUnknown(largestBytes, link.loop(), () -> link.guard("a request", this::advance)));
         }
-        if (!place.get().isGranted()) {
-            return false;
-        }
-        place.get().release();
+        return place.get().isGranted();
+    }
+
+    private void leavePlace() {
+        place.ifPresent(Room.Claim::release);
         place = Optional.empty();
-        return true;
     }
 
     /** Drops the request of this number if it was not run; tells whether it did. Takes the same time for any number of requests. */
@@ -171,7 +177,6 @@ final class Admission {
     void close() {
         waiting.clear();
         streams.clear();
-        place.ifPresent(Room.Claim::release);
-        place = Optional.empty();
+        leavePlace();
     }
 }

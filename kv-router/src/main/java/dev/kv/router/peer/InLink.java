@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -60,7 +61,11 @@ final class InLink extends Link {
         this.refusals = refusals;
         this.handshake = new CalledHandshake(this, socket, settings, refusals);
         this.checks = new Checks(this, this::sendChecked);
-        this.admission = new Admission(this, settings.replies(), (request, number) -> run(number, request));
+        this.admission = new Admission(
+                this,
+                settings.replies(),
+                Math.min(settings.messageMaxBytes(), settings.replies().bytes()),
+                (request, number) -> run(number, request));
     }
 
     @Override
@@ -164,26 +169,22 @@ final class InLink extends Link {
         CompletableFuture<Reply> reply =
                 router.run(request.onStream(streamOf(request))).toCompletableFuture();
         if (reply.isDone()) {
-            answer(number, request, resultOf(reply));
+            answer(number, request, resultOf(reply), Optional.empty());
             return;
         }
         underWay.put(number, reply);
-        Runnable release =
-                reply instanceof LongReply.UnderWay built ? admission.expect(built, longestReplyBytes()) : () -> {};
+        Runnable release = reply instanceof LongReply.UnderWay built ? admission.expect(built) : () -> {};
         var _ = reply.whenComplete((result, _) -> {
             if (underWay.remove(number, reply)) {
-                guarded("a reply", () -> answer(number, request, resultOf(reply)));
+                Optional<Runnable> memory =
+                        reply instanceof Pending.Awaited passedOn ? passedOn.takeMemory() : Optional.empty();
+                guarded("a reply", () -> answer(number, request, resultOf(reply), memory));
                 readOn();
             } else if (result != null) {
                 Held.releaseIn(result);
             }
             release.run();
         });
-    }
-
-    /** What is charged for a reply of unknown length while it is built: the next ones wait if it would not fit beside them. */
-    private long longestReplyBytes() {
-        return Math.min(settings.messageMaxBytes(), settings.replies().bytes());
     }
 
     private Reply resultOf(CompletableFuture<Reply> done) {
@@ -201,21 +202,24 @@ final class InLink extends Link {
         return 31 * System.identityHashCode(this) + request.stream();
     }
 
-    private void answer(int number, Request request, Reply reply) {
+    /**
+     * @param memory gives back the memory of a reply that another node sent: it stays charged until the reply has been passed on
+     */
+    private void answer(int number, Request request, Reply reply, Optional<Runnable> memory) {
         if (isClosed()) {
             Held.releaseIn(reply);
-            return;
-        }
-        if (LongReply.is(reply) || Held.isIn(reply)) {
-            answerCharged(number, request, givesCredit() ? reply : Held.flat(reply));
+            memory.ifPresent(Runnable::run);
+        } else if (LongReply.is(reply) || Held.isIn(reply)) {
+            answerCharged(number, request, givesCredit() ? reply : Held.flat(reply), memory);
         } else {
+            memory.ifPresent(Runnable::run);
             send(number, ReplyCodec.encode(reply));
         }
     }
 
     /** Answers with a reply that is long, or has held values: those are checked first. */
-    private void answerCharged(int number, Request request, Reply reply) {
-        Runnable release = admission.hold(LongReply.bytes(reply));
+    private void answerCharged(int number, Request request, Reply reply, Optional<Runnable> memory) {
+        Runnable release = memory.orElseGet(() -> admission.hold(LongReply.bytes(reply)));
         if (Held.isIn(reply)) {
             checks.add(number, reply, release);
             tellWhileWaiting(request.timeLeft());
@@ -313,6 +317,11 @@ final class InLink extends Link {
     @Override
     Room.Claimant claimant(int number) {
         return Room.Claimant.alone();
+    }
+
+    @Override
+    void whenOldest(int number, Runnable task) {
+        throw new IllegalStateException("a request is the oldest of its claimant");
     }
 
     @Override

@@ -107,11 +107,15 @@ final class Inbox {
             this.headBytes = headBytes;
             this.tailBytes = tailBytes;
             waiting++;
+            Room.Claimant claimant = link.claimant(number);
             claim = room.claim(
                     (long) headBytes + tailBytes,
-                    link.claimant(number),
+                    claimant,
                     link.loop(),
                     () -> link.guard("a long message", () -> granted(number)));
+            if (!claimant.isOldest()) {
+                link.whenOldest(number, claim::becomesOldest);
+            }
         }
 
         private void granted(int number) {

@@ -125,6 +125,9 @@ abstract class Link extends Connection {
     /** For whom the message of this number takes memory. */
     abstract Room.Claimant claimant(int number);
 
+    /** Runs the task when the message of this number is the oldest of its claimant; called if it is not. */
+    abstract void whenOldest(int number, Runnable task);
+
     /** The message of this number waits for room here. */
     abstract void waits(int number);
 
@@ -331,7 +334,7 @@ abstract class Link extends Connection {
                 OFFER,
                 ByteBuffer.allocate(3 * Integer.BYTES)
                         .putInt(number)
-                        .putInt((int) (body.size() - body.tailBytes()))
+                        .putInt(Math.toIntExact(body.size() - body.tailBytes()))
                         .putInt(body.tailBytes())
                         .array());
     }

@@ -265,8 +265,7 @@ final class OutLink extends Link {
         if (reply instanceof Reply.Value(Bytes value) && !body.tail().isEmpty()) {
             request.answer(new Reply.LargeValue(new ReceivedValue(value, release)));
         } else {
-            release.run();
-            request.answer(reply);
+            request.answer(reply, release);
         }
         closeIfDone();
     }
@@ -327,7 +326,16 @@ final class OutLink extends Link {
         Pending pending = this.pending.get(number);
         Request request = pending.request();
         // The last of the path is this node.
-        return new Room.Claimant(request.path().size() - 1, request.stream(), pending.sinceNanos());
+        return new Room.Claimant(
+                request.path().size() - 1,
+                request.stream(),
+                pending.sinceNanos(),
+                peer.unanswered().isOldest(pending));
+    }
+
+    @Override
+    void whenOldest(int number, Runnable task) {
+        peer.unanswered().whenOldest(pending.get(number), task);
     }
 
     @Override

@@ -1,11 +1,13 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Request;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Connector;
 import dev.kv.router.net.Loop;
 import dev.kv.router.net.Report;
+import dev.kv.router.peer.codec.CommandCodec;
 import dev.kv.router.table.RoutingTable;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -15,7 +17,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -50,6 +54,7 @@ final class Peer {
     private final Connector connector;
     private final ThreadFactory lookUps;
     private final AtomicInteger links;
+    private final Unanswered unanswered;
     private final Report failures = new Report(LOG, REPORT_INTERVAL);
     private State state = new State.Idle();
 
@@ -134,6 +139,7 @@ final class Peer {
     /**
      * @param lookUps makes the threads that look up the host of the node
      * @param links counts the links that both nodes have proved themselves on
+     * @param unanswered the requests of this loop
      */
     Peer(
             RoutingTable.Node node,
@@ -141,8 +147,10 @@ final class Peer {
             Loop loop,
             Connector connector,
             ThreadFactory lookUps,
-            AtomicInteger links) {
+            AtomicInteger links,
+            Unanswered unanswered) {
         this.lookUps = lookUps;
+        this.unanswered = unanswered;
         this.links = links;
         this.node = node;
         this.settings = settings;
@@ -158,9 +166,19 @@ final class Peer {
         return node.name();
     }
 
+    /** The requests of this loop, to all nodes. */
+    Unanswered unanswered() {
+        return unanswered;
+    }
+
     /** Sends the request to the node. */
     CompletionStage<Reply> run(Request request) {
-        Pending pending = new Pending(request, settings.timeout());
+        Optional<Reply> excess = excess(request.command());
+        if (excess.isPresent()) {
+            return CompletableFuture.completedFuture(excess.get());
+        }
+        Pending pending = new Pending(request, settings.timeout(), unanswered);
+        unanswered.add(pending);
         switch (state) {
             case State.Ready(OutLink link) -> link.request(pending);
             case State.Resolving(Attempt attempt) -> attempt.add(pending);
@@ -177,6 +195,21 @@ final class Peer {
             }
         }
         return pending.reply();
+    }
+
+    /** An error in place of a request that is too long for any node: it is not put into bytes. Names and single values have bounds of their own. */
+    private Optional<Reply> excess(Command command) {
+        boolean isOfMany = command instanceof Command.SetAll
+                || command instanceof Command.DeleteAll
+                || command instanceof Command.GetAll
+                || command instanceof Command.Batch;
+        if (!isOfMany || CommandCodec.sizeOf(command) <= settings.messageMaxBytes()) {
+            return Optional.empty();
+        }
+        return Optional.of(new Reply.Failed(
+                Reply.Word.TOOLARGE,
+                "a request to " + name() + " has at most " + settings.messageMaxBytes()
+                        + " bytes (kv.router.reply-max, kv.router.value-max): split it"));
     }
 
     /** The node has another address now, unless the table says where it is: later requests go there. */

@@ -91,13 +91,15 @@ public final class Peers implements Router.Nodes, AutoCloseable {
             PeerSettings settings,
             ThreadFactory lookUps,
             AtomicInteger links,
+            Unanswered unanswered,
             Map<RoutingTable.Node, Peer> peers) {
         OfLoop(Loop loop, Connector connector, PeerSettings settings, ThreadFactory lookUps, AtomicInteger links) {
-            this(loop, connector, settings, lookUps, links, new HashMap<>());
+            this(loop, connector, settings, lookUps, links, new Unanswered(), new HashMap<>());
         }
 
         Peer peer(RoutingTable.Node node) {
-            return peers.computeIfAbsent(node, unknown -> new Peer(unknown, settings, loop, connector, lookUps, links));
+            return peers.computeIfAbsent(
+                    node, unknown -> new Peer(unknown, settings, loop, connector, lookUps, links, unanswered));
         }
 
         void keep(Set<RoutingTable.Node> named) {

@@ -13,13 +13,14 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
 /** A request that waits for another node: first for a link to it, then for its reply. On one loop only. */
-final class Pending {
+final class Pending extends Unanswered.Place {
     /** What a node that was asked by another keeps of that one's time, so that its answer comes before the other gives up. */
     private static final double SHARE_OF_TIME_LEFT = 0.95;
 
     private final Request request;
     private final Duration timeout;
     private final long sinceNanos = System.nanoTime();
+    private final Unanswered unanswered;
     private final Awaited reply = new Awaited();
     private long deadlineNanos;
 
@@ -32,11 +33,22 @@ final class Pending {
     private Optional<Consumer<Pending>> whenAbandoned = Optional.empty();
 
     /** The reply for those who wait: one of them that cancels it waits no longer. */
-    private final class Awaited extends CompletableFuture<Reply> {
+    final class Awaited extends CompletableFuture<Reply> {
+        /** Gives back the memory of the reply, which was received as a long message; empty if there is none, or somebody took this. */
+        private Optional<Runnable> memory = Optional.empty();
+
+        /** Leaves the memory of the reply to who passes the reply on. Only while the reply is being handed on. */
+        Optional<Runnable> takeMemory() {
+            Optional<Runnable> taken = memory;
+            memory = Optional.empty();
+            return taken;
+        }
+
         @Override
         public boolean cancel(boolean mayInterruptIfRunning) {
             boolean isAbandoned = super.cancel(mayInterruptIfRunning);
             if (isAbandoned) {
+                unanswered.remove(Pending.this);
                 whenAbandoned.ifPresent(told -> told.accept(Pending.this));
             }
             return isAbandoned;
@@ -48,8 +60,12 @@ final class Pending {
         }
     }
 
-    Pending(Request request, Duration timeout) {
+    /**
+     * @param unanswered the requests of this loop: this one is among them until it is answered
+     */
+    Pending(Request request, Duration timeout, Unanswered unanswered) {
         this.request = request;
+        this.unanswered = unanswered;
         this.timeout = timeout(request.timeLeft(), timeout);
         this.deadlineNanos = sinceNanos + this.timeout.toNanos();
     }
@@ -126,8 +142,23 @@ final class Pending {
 
     /** Answers the request, unless that was done before. */
     void answer(Reply with) {
+        unanswered.remove(this);
         if (!reply.complete(with)) {
             Held.releaseIn(with);
+        }
+    }
+
+    /**
+     * The same with a reply whose memory is charged.
+     *
+     * @param release gives the memory back: is run here, unless who gets the reply takes it over
+     */
+    void answer(Reply with, Runnable release) {
+        reply.memory = Optional.of(release);
+        try {
+            answer(with);
+        } finally {
+            reply.takeMemory().ifPresent(Runnable::run);
         }
     }
 

@@ -5,17 +5,19 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 
 /**
  * A bounded amount of memory for the long messages of all links. A message claims its memory before its first part arrives, and gives it
  * back when nobody uses the message any more. Claims that find no free memory wait in line. Any thread.
  *
- * <p>Streams, that is clients, take turns in the line. A stream that has memory gets more only within {@link #STREAM_SHARE} of what is
- * free: so a client that asks for many replies and reads none leaves most of the memory to others. A claim that is older than all that
- * its stream has is not subject to that: replies leave in the order of their requests, so the stream gives nothing back before.
+ * <p>A reply leaves when the older ones of its client have left. So the memory for replies that may wait for an older one is at most half of
+ * all, and the oldest ones always find room in the end. Among the others clients take turns. A client whose replies wait to be sent gets
+ * memory for more only within {@link #CLIENT_SHARE} of what is free: one that asks for many and takes none leaves memory to others.
  *
  * <p>A reply that this node passes on keeps its memory until the next node on the way has room for it. So that two nodes that pass
  * replies to each other never wait for one another, the memory is limited by the number of nodes between here and the client: a
@@ -27,7 +29,7 @@ public final class Room {
     private static final int DEPTHS = 4;
 
     /** Enough for a client that reads to have one reply sent while the next ones come. */
-    private static final double STREAM_SHARE = 1.0 / 4;
+    private static final double CLIENT_SHARE = 1.0 / 4;
 
     private final long bytes;
     private final List<Line> lines = new ArrayList<>();
@@ -39,16 +41,21 @@ public final class Room {
 
     /** The claims for clients at one distance. */
     private static final class Line {
-        private final Map<Object, Stream> streams = new HashMap<>();
+        /** Claims for the oldest replies of their clients, in the order in which they came. */
+        private final LinkedHashSet<Claim> oldest = new LinkedHashSet<>();
 
-        /** The streams with a claim that waits for free memory, and for nothing else, the next one first. */
-        private final ArrayDeque<Stream> next = new ArrayDeque<>();
+        /** Clients with claims that wait for free memory, and for nothing else, the next one first. */
+        private final ArrayDeque<Client> younger = new ArrayDeque<>();
 
+        private final Map<Object, Client> clients = new HashMap<>();
         private long takenBytes;
+
+        /** The part of it that was granted to replies that were not the oldest of their clients. */
+        private long takenByYounger;
     }
 
-    /** What one client has and waits for. */
-    private static final class Stream {
+    /** What one client has, and waits for beside its oldest reply. */
+    private static final class Client {
         private static final Comparator<Claim> BY_AGE = ((Comparator<Claim>)
                         (a, b) -> Long.signum(a.sinceNanos - b.sinceNanos))
                 .thenComparingLong(claim -> claim.number);
@@ -56,17 +63,31 @@ public final class Room {
         private final Object key;
         private final TreeSet<Claim> waiting = new TreeSet<>(BY_AGE);
         private final TreeSet<Claim> granted = new TreeSet<>(BY_AGE);
+
+        /** The claim for its oldest reply, while it has too much for older ones that are not sent yet. */
+        private Optional<Claim> heldBack = Optional.empty();
+
         private long takenBytes;
         private boolean isInLine;
 
-        Stream(Object key) {
+        Client(Object key) {
             this.key = key;
         }
 
-        boolean mayTake(Claim claim, long freeBytes) {
-            return granted.isEmpty()
-                    || BY_AGE.compare(claim, granted.first()) < 0
-                    || takenBytes + claim.wanted <= (long) (freeBytes * STREAM_SHARE);
+        boolean isIdle() {
+            return granted.isEmpty() && waiting.isEmpty() && heldBack.isEmpty();
+        }
+
+        /** Whether it may have more beside what it has taken for a reply. */
+        static boolean isWithinShare(long takenBytes, long moreBytes, long freeBytes) {
+            return takenBytes == 0 || takenBytes + moreBytes <= (long) (freeBytes * CLIENT_SHARE);
+        }
+
+        /** What it has for replies that are older than that of the claim: it gives them back as it takes them. */
+        long takenByOlder(Claim than) {
+            return granted.headSet(than).stream()
+                    .mapToLong(claim -> claim.wanted)
+                    .sum();
         }
     }
 
@@ -74,13 +95,14 @@ public final class Room {
      * Who claims memory.
      *
      * @param nodes the number of nodes between this one and the client
-     * @param stream equal for all claims of one client
+     * @param client equal for all claims of one client
      * @param sinceNanos when the request began, by {@link System#nanoTime}
+     * @param isOldest whether no reply to an older request of the client is missing
      */
-    record Claimant(int nodes, Object stream, long sinceNanos) {
-        /** One whose claims take no turns with others. */
+    record Claimant(int nodes, Object client, long sinceNanos, boolean isOldest) {
+        /** One that waits for no other. */
         static Claimant alone() {
-            return new Claimant(0, new Object(), 0);
+            return new Claimant(0, new Object(), 0, true);
         }
     }
 
@@ -123,151 +145,215 @@ public final class Room {
         return Math.max(0, (bytes >> depth) - takenFrom(depth));
     }
 
-    /** One message always fits when nothing is taken, so that each message is served in the end. */
-    private boolean fits(long wanted, int depth) {
-        return takenFrom(depth) == 0 || wanted <= freeBytes(depth);
+    /** One of the oldest replies always fits when no other one is there, so that each is served in the end. */
+    private boolean fits(Claim claim, int depth) {
+        long takenByOldest = 0;
+        for (int i = depth; i < DEPTHS; i++) {
+            takenByOldest += lines.get(i).takenBytes - lines.get(i).takenByYounger;
+        }
+        return takenByOldest == 0 || claim.neededBytes <= freeBytes(depth);
+    }
+
+    private boolean fitsAsYounger(long wanted, int depth) {
+        return wanted <= Math.min(freeBytes(depth), (bytes >> depth) / 2 - lines.get(depth).takenByYounger);
     }
 
     /** Takes the bytes if they are free and no claim waits for free memory. */
     synchronized boolean take(long wanted) {
-        if (!lines.getFirst().next.isEmpty() || takenFrom(0) + wanted > bytes) {
+        if (!lines.getFirst().oldest.isEmpty() || takenFrom(0) + wanted > bytes) {
             return false;
         }
-        add(wanted, 0);
+        add(wanted, lines.getFirst());
         return true;
     }
 
     /** Takes the bytes, even if fewer are free. */
     synchronized void charge(long charged) {
-        add(charged, 0);
+        add(charged, lines.getFirst());
     }
 
-    private void add(long more, int depth) {
-        lines.get(depth).takenBytes += more;
+    private void add(long more, Line line) {
+        line.takenBytes += more;
         isFull = takenFrom(0) >= bytes;
     }
 
     /** Gives back bytes that were taken. */
     synchronized void give(long given) {
-        add(-given, 0);
+        add(-given, lines.getFirst());
         grantAll();
     }
 
+    /** Grants what fits. */
     private void grantAll() {
         for (int depth = 0; depth < DEPTHS; depth++) {
-            for (Claim granted : grantNext(depth)) {
-                granted.loop.execute(granted.whenGranted);
-            }
+            grantOldest(lines.get(depth), depth);
+            grantYounger(lines.get(depth), depth);
         }
     }
 
-    /** Grants what fits, a claim of each stream in turn; none overtakes the first one that does not fit. */
-    private List<Claim> grantNext(int depth) {
-        Line line = lines.get(depth);
-        if (line.next.isEmpty()) {
-            return List.of();
+    /** None overtakes the first one that does not fit. */
+    private void grantOldest(Line line, int depth) {
+        while (!line.oldest.isEmpty() && fits(line.oldest.getFirst(), depth)) {
+            line.oldest.removeFirst().grant(false);
         }
-        List<Claim> granted = new ArrayList<>();
-        while (!line.next.isEmpty()) {
-            Stream stream = line.next.peek();
-            if (!stream.waiting.isEmpty() && stream.mayTake(stream.waiting.first(), freeBytes(depth))) {
-                if (!fits(stream.waiting.first().wanted, depth)) {
-                    break;
-                }
-                Claim claim = stream.waiting.pollFirst();
-                waiting--;
-                claim.grant();
-                granted.add(claim);
-                line.next.add(line.next.remove());
+    }
+
+    private void grantYounger(Line line, int depth) {
+        while (!line.younger.isEmpty()) {
+            Client client = line.younger.peek();
+            long wanted = client.waiting.isEmpty() ? 0 : client.waiting.first().wanted;
+            boolean isWithinShare = Client.isWithinShare(client.takenBytes, wanted, freeBytes(depth));
+            if (wanted > 0 && isWithinShare && !fitsAsYounger(wanted, depth)) {
+                return;
+            }
+            line.younger.remove();
+            if (wanted > 0 && isWithinShare) {
+                line.younger.add(client);
+                client.waiting.pollFirst().grant(true);
             } else {
                 // What it has has to be given back first.
-                line.next.remove();
-                stream.isInLine = false;
+                client.isInLine = false;
             }
         }
-        return granted;
     }
 
     /**
      * Takes the bytes as soon as they are free and the claims in line before were granted.
      *
-     * @param whenGranted is run on the loop, unless the claim is granted at once
+     * @param whenGranted is run on the loop
      */
     synchronized Claim claim(long wanted, Claimant claimant, Loop loop, Runnable whenGranted) {
+        return claim(wanted, wanted, claimant, loop, whenGranted);
+    }
+
+    /**
+     * The same for a reply of unknown length, as soon as anything is free.
+     *
+     * @param largestBytes what is taken
+     */
+    synchronized Claim claimUnknown(long largestBytes, Loop loop, Runnable whenGranted) {
+        return claim(largestBytes, 1, Claimant.alone(), loop, whenGranted);
+    }
+
+    private Claim claim(long wanted, long neededBytes, Claimant claimant, Loop loop, Runnable whenGranted) {
         int depth = Math.min(claimant.nodes(), DEPTHS - 1);
-        Stream of = lines.get(depth).streams.computeIfAbsent(claimant.stream(), Stream::new);
-        Claim claim = new Claim(wanted, depth, of, claimant.sinceNanos(), loop, whenGranted);
-        of.waiting.add(claim);
+        Line line = lines.get(depth);
+        Client client = line.clients.computeIfAbsent(claimant.client(), Client::new);
+        Claim claim = new Claim(wanted, neededBytes, line, client, claimant.sinceNanos(), loop, whenGranted);
         waiting++;
-        putInLine(of, depth);
-        for (Claim granted : grantNext(depth)) {
-            if (granted != claim) {
-                granted.loop.execute(granted.whenGranted);
-            }
+        if (claimant.isOldest()) {
+            putInLineAsOldest(claim);
+        } else {
+            client.waiting.add(claim);
+            putInLine(client, line);
         }
+        grantAll();
         return claim;
     }
 
-    private void putInLine(Stream stream, int depth) {
-        if (!stream.isInLine) {
-            stream.isInLine = true;
-            lines.get(depth).next.add(stream);
+    private void putInLineAsOldest(Claim claim) {
+        long free = freeBytes(lines.indexOf(claim.line));
+        if (Client.isWithinShare(claim.client.takenByOlder(claim), claim.wanted, free)) {
+            claim.client.heldBack = Optional.empty();
+            claim.line.oldest.add(claim);
+        } else {
+            claim.client.heldBack = Optional.of(claim);
+        }
+    }
+
+    private static void putInLine(Client client, Line line) {
+        if (!client.isInLine && !client.waiting.isEmpty()) {
+            client.isInLine = true;
+            line.younger.add(client);
         }
     }
 
     /** A part of the memory, or a place in the line for it. */
     final class Claim {
         private final long wanted;
-        private final int depth;
-        private final Stream stream;
+
+        /** What has to be free for it. */
+        private final long neededBytes;
+
+        private final Line line;
+        private final Client client;
         private final long sinceNanos;
         private final long number = claims++;
         private final Loop loop;
         private final Runnable whenGranted;
-        private boolean granted;
-        private boolean released;
+        private boolean isGranted;
+        private boolean isGrantedAsYounger;
+        private boolean isReleased;
 
-        private Claim(long wanted, int depth, Stream stream, long sinceNanos, Loop loop, Runnable whenGranted) {
+        private Claim(
+                long wanted,
+                long neededBytes,
+                Line line,
+                Client client,
+                long sinceNanos,
+                Loop loop,
+                Runnable whenGranted) {
             this.wanted = wanted;
-            this.depth = depth;
-            this.stream = stream;
+            this.neededBytes = neededBytes;
+            this.line = line;
+            this.client = client;
             this.sinceNanos = sinceNanos;
             this.loop = loop;
             this.whenGranted = whenGranted;
         }
 
-        private void grant() {
-            granted = true;
-            stream.granted.add(this);
-            stream.takenBytes += wanted;
-            add(wanted, depth);
+        /** The claim was removed from those that wait. */
+        private void grant(boolean asYounger) {
+            waiting--;
+            isGranted = true;
+            isGrantedAsYounger = asYounger;
+            client.granted.add(this);
+            take(wanted);
+            loop.execute(whenGranted);
+        }
+
+        private void take(long more) {
+            client.takenBytes += more;
+            line.takenByYounger += isGrantedAsYounger ? more : 0;
+            add(more, line);
         }
 
         boolean isGranted() {
             synchronized (Room.this) {
-                return granted;
+                return isGranted;
+            }
+        }
+
+        /** No older reply of the client is missing any more. */
+        void becomesOldest() {
+            synchronized (Room.this) {
+                if (client.waiting.remove(this)) {
+                    putInLineAsOldest(this);
+                    grantAll();
+                }
             }
         }
 
         /** Gives the memory back, or leaves the line. Has no effect the second time. */
         void release() {
             synchronized (Room.this) {
-                if (released) {
+                if (isReleased) {
                     return;
                 }
-                released = true;
-                if (granted) {
-                    stream.granted.remove(this);
-                    stream.takenBytes -= wanted;
-                    add(-wanted, depth);
+                isReleased = true;
+                if (isGranted) {
+                    client.granted.remove(this);
+                    take(-wanted);
                 } else {
-                    stream.waiting.remove(this);
                     waiting--;
+                    client.waiting.remove(this);
+                    line.oldest.remove(this);
+                    client.heldBack = client.heldBack.filter(claim -> claim.number != number);
                 }
-                if (!stream.waiting.isEmpty()) {
-                    putInLine(stream, depth);
-                } else if (stream.granted.isEmpty()) {
-                    lines.get(depth).streams.remove(stream.key);
+                client.heldBack.ifPresent(Room.this::putInLineAsOldest);
+                putInLine(client, line);
+                if (client.isIdle()) {
+                    line.clients.remove(client.key, client);
                 }
                 grantAll();
             }

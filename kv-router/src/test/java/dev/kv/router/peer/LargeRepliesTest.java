@@ -444,6 +444,88 @@ class LargeRepliesTest {
         Await.until(() -> front.roomTaken() == 0 && middle.roomTaken() == 0 && held.get() == 0);
     }
 
+    /** The replies of a client leave in the order of its requests: what waits for an older one gives its memory to nobody. */
+    @Test
+    void repliesThatWaitForOlderOnesLeaveRoomForThose() throws Exception {
+        value = ByteBuffer.allocateDirect(1 << 20);
+        front.roomBytes = (2 << 20) + 100;
+        start();
+        Store plain = back.store;
+        AtomicReference<CommandThread> loop = new AtomicReference<>();
+        List<CompletableFuture<Reply>> older = Collections.synchronizedList(new ArrayList<>());
+        back.store = command -> {
+            if (!(command instanceof Command.Content)) {
+                return plain.run(command);
+            }
+            loop.set(CommandThread.current().orElseThrow());
+            older.add(new CompletableFuture<>());
+            return older.getLast();
+        };
+        List<CompletableFuture<Reply>> first = new ArrayList<>();
+        List<CompletableFuture<Reply>> second = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            Store client = front.client();
+            first.add(client.run(new Command.Content(NUTS, Command.Part.VALUES)).toCompletableFuture());
+            second.add(client.run(new Command.Get(NUTS, LARGE)).toCompletableFuture());
+            // As the door for clients does: what is behind another reply is released after that.
+            var _ = second.getLast().thenAcceptBoth(first.getLast(), (reply, _) -> Held.releaseIn(reply));
+        }
+        Await.until(() -> older.size() == 3 && front.roomWaits());
+        loop.get()
+                .execute(() -> older.forEach(
+                        reply -> reply.complete(new Reply.Values(List.of(Bytes.owning(new byte[1 << 20]))))));
+        for (CompletableFuture<Reply> reply : first) {
+            assertThat(reply.get(10, TimeUnit.SECONDS)).isInstanceOf(Reply.Values.class);
+        }
+        for (CompletableFuture<Reply> reply : second) {
+            assertThat(reply.get(10, TimeUnit.SECONDS)).isInstanceOf(Reply.LargeValue.class);
+        }
+        Await.until(() -> front.roomTaken() == 0 && held.get() == 0);
+    }
+
+    /** Replies of many values are decoded on the node between: they take the memory for received messages until they are passed on. */
+    @Test
+    void aNodeThatPassesRepliesOfManyValuesOnHoldsAsManyAsFit() throws Exception {
+        value = ByteBuffer.allocateDirect(1 << 20);
+        front.timeout = Duration.ofSeconds(1);
+        front.roomBytes = 2 << 20;
+        middle.roomBytes = 6 << 20;
+        middle.repliesBytes = 2 << 20;
+        start();
+        PackedList.Builder builder = new PackedList.Builder();
+        for (int i = 0; i < 20; i++) {
+            builder.add(Bytes.owning(new byte[60_000]));
+        }
+        Reply many = new Reply.Values(builder.build());
+        Store plain = back.store;
+        back.store = command ->
+                command instanceof Command.Content ? CompletableFuture.completedFuture(many) : plain.run(command);
+        middle.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
+        middle.start("*=back@h");
+        front.close();
+        front.addresses.put("middle@h", InetSocketAddress.createUnresolved("127.0.0.1", middle.port));
+        front.start("*=middle@h");
+        Reply held = ask(LARGE).get(20, TimeUnit.SECONDS);
+
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 0; i < REPLIES; i++) {
+            replies.add(front.client()
+                    .run(new Command.Content(NUTS, Command.Part.VALUES))
+                    .toCompletableFuture());
+        }
+        Await.until(() -> front.roomWaits() && middle.roomWaits());
+        long start = System.nanoTime();
+        while (System.nanoTime() - start < front.timeout.toNanos()) {
+            assertSmallIsServed();
+            assertThat(middle.roomTaken() + middle.repliesTaken()).isLessThanOrEqualTo(3 << 20);
+        }
+        Held.releaseIn(held);
+        for (CompletableFuture<Reply> reply : replies) {
+            assertThat(reply.get(20, TimeUnit.SECONDS).equals(many)).isTrue();
+        }
+        Await.until(() -> front.roomTaken() == 0 && middle.roomTaken() == 0 && middle.repliesTaken() == 0);
+    }
+
     @Test
     void whatIsOnItsWayIsLetGoOfWhenTheLinkBreaks() throws Exception {
         start();

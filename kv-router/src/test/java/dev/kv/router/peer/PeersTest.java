@@ -155,6 +155,20 @@ class PeersTest extends ThreeHosts {
     }
 
     @Test
+    void aRequestThatIsTooLongForTheOtherNodeIsRefusedBeforeItIsPutIntoBytes() {
+        startAll("*=bar@h", "*=bar@h", "");
+        assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
+        Bytes value = Bytes.owning(new byte[40 << 20]);
+        long passed = firewalls.get("bar@h").passedBytes();
+        Reply reply = foo.ask(
+                new Command.SetAll(Bytes.of("nuts"), List.of(Bytes.of("a"), value, Bytes.of("b"), value), false));
+        assertThat(((Failed) reply).word()).isEqualTo(Word.TOOLARGE);
+        assertThat(((Failed) reply).message()).startsWith("a request to bar@h has at most 68157440 bytes");
+        assertThat(firewalls.get("bar@h").passedBytes()).isEqualTo(passed);
+        assertThat(foo.ask(put("nuts", "a", "1"))).isEqualTo(Reply.OK);
+    }
+
+    @Test
     void progressFartherDownTheWayKeepsTheFirstNodeWaiting() {
         foo.timeout = Duration.ofSeconds(1);
         startAll("*=bar@h", "*=baz@h", "*=baz@h");

@@ -24,19 +24,23 @@ class RoomTest {
     }
 
     private Room.Claim claim(long bytes, int nodes, Runnable whenGranted) {
-        return claim(bytes, new Room.Claimant(nodes, new Object(), 0), whenGranted);
+        return claim(bytes, new Room.Claimant(nodes, new Object(), 0, true), whenGranted);
     }
 
     private Room.Claim claim(long bytes, Room.Claimant claimant, Runnable whenGranted) {
         return room.claim(bytes, claimant, loops.all().getFirst(), whenGranted);
     }
 
-    private Room.Claim claim(long bytes, String stream, long sinceNanos) {
-        return claim(bytes, new Room.Claimant(0, stream, sinceNanos), () -> {});
-    }
-
     private Room.Claim claim(long bytes, int nodes) {
         return claim(bytes, nodes, () -> {});
+    }
+
+    private Room.Claim younger(long bytes, String client, long sinceNanos) {
+        return claim(bytes, new Room.Claimant(0, client, sinceNanos, false), () -> {});
+    }
+
+    private Room.Claim oldest(long bytes, String client) {
+        return claim(bytes, new Room.Claimant(0, client, 0, true), () -> {});
     }
 
     @Test
@@ -87,20 +91,20 @@ class RoomTest {
 
     @Test
     void aClientThatGivesNothingBackLeavesMemoryToOthers() {
+        Room.Claim first = oldest(10, "greedy");
         List<Room.Claim> greedy = new ArrayList<>();
-        for (int i = 0; i < 20; i++) {
-            greedy.add(claim(10, "greedy", i));
+        for (int i = 1; i < 20; i++) {
+            greedy.add(younger(10, "greedy", i));
         }
-        assertThat(greedy).filteredOn(Room.Claim::isGranted).hasSize(2);
-        assertThat(claim(30, "other", 0).isGranted()).isTrue();
-        assertThat(claim(30, "third", 0).isGranted()).isTrue();
+        assertThat(greedy).filteredOn(Room.Claim::isGranted).containsExactly(greedy.get(0));
+        assertThat(oldest(30, "other").isGranted()).isTrue();
+        assertThat(oldest(30, "third").isGranted()).isTrue();
 
+        first.release();
+        greedy.get(1).becomesOldest();
+        assertThat(greedy).filteredOn(Room.Claim::isGranted).containsExactly(greedy.get(0));
         greedy.get(0).release();
-        greedy.get(1).release();
-        assertThat(greedy.subList(2, 20))
-                .as("its first, with 40 free")
-                .filteredOn(Room.Claim::isGranted)
-                .containsExactly(greedy.get(2));
+        assertThat(greedy).filteredOn(Room.Claim::isGranted).containsExactly(greedy.get(0), greedy.get(1));
         greedy.forEach(Room.Claim::release);
         assertThat(room.takenBytes()).isEqualTo(60);
         assertThat(room.isWaitedFor()).isFalse();
@@ -108,12 +112,13 @@ class RoomTest {
 
     @Test
     void clientsTakeTurns() {
-        Room.Claim all = claim(100, "first", 0);
-        Room.Claim ahead = claim(60, "pipelines", 1);
-        Room.Claim behind = claim(60, "pipelines", 2);
-        Room.Claim other = claim(60, "other", 3);
+        Room.Claim all = oldest(100, "first");
+        Room.Claim ahead = younger(30, "pipelines", 1);
+        Room.Claim behind = younger(30, "pipelines", 2);
+        Room.Claim other = younger(30, "other", 3);
         all.release();
         assertThat(ahead.isGranted()).isTrue();
+        assertThat(other.isGranted()).as("30 and 30 are more than half").isFalse();
         ahead.release();
         assertThat(other.isGranted()).isTrue();
         assertThat(behind.isGranted()).isFalse();
@@ -121,15 +126,37 @@ class RoomTest {
         assertThat(behind.isGranted()).isTrue();
     }
 
-    /** It would wait for what waits for it: replies leave in the order of their requests. */
     @Test
-    void anOlderRequestOfAClientIsNotHeldUpByWhatItHas() {
-        Room.Claim second = claim(40, "client", 2);
-        Room.Claim third = claim(40, "client", 3);
-        Room.Claim first = claim(40, "client", 1);
+    void repliesThatWaitForOlderOnesLeaveHalfToThose() {
+        Room.Claim second = younger(40, "a", 2);
+        Room.Claim secondOfOther = younger(40, "b", 2);
         assertThat(second.isGranted()).isTrue();
-        assertThat(third.isGranted()).isFalse();
-        assertThat(first.isGranted()).isTrue();
+        assertThat(secondOfOther.isGranted()).isFalse();
+        assertThat(oldest(60, "a").isGranted()).isTrue();
+        Room.Claim firstOfOther = oldest(60, "b");
+        assertThat(firstOfOther.isGranted()).isFalse();
+        second.release();
+        assertThat(firstOfOther.isGranted()).isFalse();
+        assertThat(secondOfOther.isGranted()).isTrue();
+    }
+
+    @Test
+    void theOldestOfAClientIsServedHoweverLargeItIs() {
+        assertThat(younger(50, "a", 2).isGranted()).isTrue();
+        assertThat(oldest(100, "a").isGranted()).isTrue();
+        assertThat(oldest(1, "b").isGranted()).isFalse();
+    }
+
+    /** The length of a reply that is built is not known before: as long as anything is free, one is begun, and not one for each link. */
+    @Test
+    void oneReplyOfUnknownLengthIsBegunWhileAnythingIsFree() {
+        List<Room.Claim> replies = new ArrayList<>();
+        for (int i = 0; i < 10; i++) {
+            replies.add(room.claimUnknown(60, loops.all().getFirst(), () -> {}));
+        }
+        assertThat(replies).filteredOn(Room.Claim::isGranted).hasSize(2);
+        replies.getFirst().release();
+        assertThat(replies).filteredOn(Room.Claim::isGranted).hasSize(3);
     }
 
     @Test

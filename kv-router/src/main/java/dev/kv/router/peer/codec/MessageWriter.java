@@ -12,6 +12,9 @@ public final class MessageWriter {
     /** The first memory: most messages fit into it. */
     private static final int FIRST_BYTES = 128;
 
+    /** The longest array of a JVM. */
+    private static final int ARRAY_MAX_BYTES = Integer.MAX_VALUE - 8;
+
     /** The length of a text has 16 bits. */
     private static final int TEXT_MAX_BYTES = 0xFFFF;
 
@@ -95,7 +98,8 @@ public final class MessageWriter {
     private ByteBuffer room(int length) {
         tailBytes = 0;
         if (bytes.remaining() < length) {
-            int size = Math.max(Math.max(2 * bytes.capacity(), FIRST_BYTES), bytes.position() + length);
+            int needed = Math.addExact(bytes.position(), length);
+            int size = Math.max(needed, Math.clamp(2L * bytes.capacity(), FIRST_BYTES, ARRAY_MAX_BYTES));
             bytes = ByteBuffer.allocate(size).put(bytes.flip());
         }
         return bytes;
