@@ -11,19 +11,23 @@ import java.util.Optional;
  */
 public record Limits(
         int hopsMax, int bucketMaxBytes, int keyMaxBytes, int valueMaxBytes, int patternMaxBytes, long replyMaxBytes) {
+    public static final String BUCKET_MAX_KEY = "kv.router.bucket-max";
+    public static final String KEY_MAX_KEY = "kv.router.key-max";
+    public static final String VALUE_MAX_KEY = "kv.router.value-max";
+
     /** Why the name of a bucket is too large, if it is. */
     public Optional<Failed> excessOfName(int bytes) {
-        return excess("the bucket's name", bytes, bucketMaxBytes, "kv.router.bucket-max");
+        return excess("the bucket's name", bytes, bucketMaxBytes, BUCKET_MAX_KEY);
     }
 
     /** Why a key is too large, if it is. */
     public Optional<Failed> excessOfKey(int bytes) {
-        return excess("the key", bytes, keyMaxBytes, "kv.router.key-max");
+        return excess("the key", bytes, keyMaxBytes, KEY_MAX_KEY);
     }
 
     /** Why a value is too large, if it is. */
     public Optional<Failed> excessOfValue(int bytes) {
-        return excess("the value", bytes, valueMaxBytes, "kv.router.value-max");
+        return excess("the value", bytes, valueMaxBytes, VALUE_MAX_KEY);
     }
 
     /** Why a pattern for names or keys is too large, if it is. */

@@ -30,7 +30,6 @@ abstract class AnsweringConnection extends Connection {
     /** So much of held values is checked in one turn; it takes about 50 us. */
     private static final int CHECKED_PART_BYTES = 256 * 1024;
 
-    /** The reply in place of one for which no memory is left. */
     private static final List<Piece> NO_MEMORY_LINE = LineReply.of(NO_MEMORY);
 
     private static final List<Piece> NO_MEMORY_RESP =
@@ -39,7 +38,15 @@ abstract class AnsweringConnection extends Connection {
     /** The protocol of a request and of its reply. */
     enum Protocol {
         LINE,
-        RESP
+        /** A line of a client that has spoken RESP: an error is one of RESP. */
+        LINE_AFTER_RESP,
+        RESP,
+        /** RESP of a client that wants no reply. */
+        MUTE;
+
+        private boolean isOfLines() {
+            return this == LINE || this == LINE_AFTER_RESP;
+        }
     }
 
     private final OpenDoor door;
@@ -155,8 +162,8 @@ abstract class AnsweringConnection extends Connection {
             return;
         }
         LineReply.Seen line = new LineReply.Seen();
-        HeldCheck check = new HeldCheck(
-                reply, protocol == Protocol.LINE ? line : Held.Seen.NOTHING, HeldCheck.OnError.REPLACES_REPLY);
+        HeldCheck check =
+                new HeldCheck(reply, protocol.isOfLines() ? line : Held.Seen.NOTHING, HeldCheck.OnError.REPLACES_REPLY);
         long bytes = Held.bytesIn(reply);
         checkedBytes += bytes;
         loop().inTurns(() -> {
@@ -169,7 +176,7 @@ abstract class AnsweringConnection extends Connection {
                 Optional<Reply> checked = check.next(CHECKED_PART_BYTES);
                 if (checked.isPresent()) {
                     checkedBytes -= bytes;
-                    Reply fitting = protocol == Protocol.LINE ? line.fitting(checked.get()) : checked.get();
+                    Reply fitting = protocol.isOfLines() ? line.fitting(checked.get()) : checked.get();
                     write(protocol, what, number, fitting, charged, written);
                 }
                 return checked.isEmpty();
@@ -187,11 +194,6 @@ abstract class AnsweringConnection extends Connection {
         sendSettled();
         readOn();
         closeIfFinished();
-    }
-
-    /** Refuses a request of RESP because no memory is left for its reply. */
-    final void refuseForMemory() {
-        answer(Protocol.RESP, NO_MEMORY_RESP);
     }
 
     /** Answers now, or after the replies that are not ready yet. */
@@ -225,10 +227,13 @@ abstract class AnsweringConnection extends Connection {
         }
     }
 
-    private static List<Piece> noMemory(Protocol protocol) {
+    /** The reply in place of one for which no memory is left. */
+    final List<Piece> noMemory(Protocol protocol) {
+        door.statistics().error(NO_MEMORY.word().name());
         return switch (protocol) {
             case LINE -> NO_MEMORY_LINE;
-            case RESP -> NO_MEMORY_RESP;
+            case LINE_AFTER_RESP, RESP -> NO_MEMORY_RESP;
+            case MUTE -> List.of();
         };
     }
 

@@ -20,6 +20,7 @@ import dev.kv.server.reply.HeldBudget;
 import dev.kv.server.resp.Clients;
 import dev.kv.server.resp.RespDoor;
 import dev.kv.server.resp.RespSession;
+import dev.kv.server.resp.Statistics;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -45,6 +46,7 @@ final class OpenDoor implements Door.Open, RespDoor {
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
     private final Door.Facts node;
     private final Clients clients = new Clients();
+    private final Statistics statistics = new Statistics();
     private final Listener<ClientConnection> listener;
 
     private OpenDoor(
@@ -126,6 +128,11 @@ final class OpenDoor implements Door.Open, RespDoor {
     }
 
     @Override
+    public Statistics statistics() {
+        return statistics;
+    }
+
+    @Override
     public Duration idle() {
         return settings.idle();
     }
@@ -135,6 +142,15 @@ final class OpenDoor implements Door.Open, RespDoor {
     public int bulkMaxBytes() {
         Limits limits = node.limits();
         return Math.max(limits.valueMaxBytes(), Math.max(limits.keyMaxBytes(), limits.bucketMaxBytes()));
+    }
+
+    /** The setting that {@link #bulkMaxBytes} comes from. */
+    String bulkMaxKey() {
+        Limits limits = node.limits();
+        if (bulkMaxBytes() == limits.valueMaxBytes()) {
+            return Limits.VALUE_MAX_KEY;
+        }
+        return bulkMaxBytes() == limits.keyMaxBytes() ? Limits.KEY_MAX_KEY : Limits.BUCKET_MAX_KEY;
     }
 
     @Override

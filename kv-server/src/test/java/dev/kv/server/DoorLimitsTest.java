@@ -22,6 +22,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 final class DoorLimitsTest {
@@ -109,6 +111,7 @@ final class DoorLimitsTest {
                 });
                 LineClient client = door.client()) {
             String piece = "x".repeat(MIB);
+            client.send("PUT b k ");
             for (int i = 0; i < 64; i++) {
                 client.send(piece);
             }
@@ -116,6 +119,33 @@ final class DoorLimitsTest {
 
             assertThat(client.line()).startsWith("ERROR TOOLARGE ");
             assertThat(client.line()).isEqualTo("OK");
+        }
+    }
+
+    /** Redis calls this the length of an inline request. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "PUTS b k ", "put b k ", "\0", " ", "\r\n\n"})
+    void longInputWithoutARequestEndsTheConnection(String begin) throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore());
+                LineClient client = door.client()) {
+            int ofTheLine = begin.length() - 1 - begin.lastIndexOf('\n');
+            // Not a byte more than is read: it would reset the connection.
+            client.send(begin + "x".repeat(64 * 1024 + 1 - ofTheLine));
+
+            assertThat(client.rest()).isEqualTo("-ERR Protocol error: too big inline request\r\n");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PUT b k ", "  \tPUT\tb k ", "CREATE b\r\nPUT b k ", "nonsense\r\n", "AUTH "})
+    void aLongLineThatBeginsWithACommandOrFollowsALineIsRead(String begin) throws Exception {
+        try (TestDoor door = new TestDoor(new MapStore());
+                LineClient client = door.client()) {
+            client.send(begin + "x".repeat(100_000));
+            client.send("\r\nCREATE end\r\n");
+            client.endOutput();
+
+            assertThat(client.rest()).doesNotContain("Protocol error").endsWith("OK\r\n");
         }
     }
 

@@ -28,7 +28,7 @@ class KeptMemoryTest {
         long before = usedBytes();
         List<RespRequest> requests = new ArrayList<>();
         for (int i = 0; i < CONNECTIONS; i++) {
-            RespRequest request = new RespRequest(64);
+            RespRequest request = new RespRequest(64, "x");
             assertThat(request.take(ByteBuffer.wrap(bytes), false)).isTrue();
             assertThat(request.count()).isEqualTo(LARGEST);
             request.clear();

@@ -157,18 +157,17 @@ final class RespLimitsTest {
 
     @ParameterizedTest
     @CsvSource({
-        "client, CLIENT LIST ID",
-        "client, CLIENT KILL",
-        "command, COMMAND INFO",
-        "command, COMMAND DOCS",
-        "command, COMMAND GETKEYS DEL",
-        "config, CONFIG GET",
+        "client|list, CLIENT LIST ID",
+        "client|kill, CLIENT KILL",
+        "command|info, COMMAND INFO",
+        "command|docs, COMMAND DOCS",
+        "command|getkeys, COMMAND GETKEYS DEL",
+        "config|get, CONFIG GET",
         "hello, HELLO 3",
         "info, INFO",
-        "slowlog, SLOWLOG RESET",
+        "latency|reset, LATENCY RESET",
         "scan, SCAN 0",
         "quit, QUIT",
-        "watch, WATCH",
     })
     void aCommandThatTheNodeAnswersItselfHasABoundedNumberOfWords(String name, String command) throws Exception {
         try (TestDoor door = new TestDoor(TestDoor.ECHO);
@@ -235,7 +234,7 @@ final class RespLimitsTest {
                     .isEqualTo("ERR Client names cannot be longer than 256 bytes.");
             assertThat(client.say("CLIENT GETNAME")).isEqualTo('"' + longest + '"');
             assertThat(client.say("CLIENT INFO"))
-                    .contains(" name=" + longest + " ", " lib-name=" + longest + " ", " lib-ver=" + longest + " ");
+                    .contains(" name=" + longest + " ", " lib-name=" + longest + " ", " lib-ver=" + longest + "\n");
         }
     }
 

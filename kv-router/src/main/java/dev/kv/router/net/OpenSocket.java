@@ -1,5 +1,6 @@
 package dev.kv.router.net;
 
+import java.time.Duration;
 import java.util.function.BooleanSupplier;
 import org.apache.mina.core.service.IoProcessor;
 import org.apache.mina.core.session.IoSession;
@@ -34,6 +35,16 @@ public final class OpenSocket {
      */
     public boolean prove() {
         return proof.getAsBoolean();
+    }
+
+    /** The loop that serves the connection. */
+    public Loop loop() {
+        return loopOf(session);
+    }
+
+    /** The time since something was last received or sent. Any thread. */
+    public Duration silence() {
+        return Duration.ofMillis(Math.max(0, System.currentTimeMillis() - session.getLastIoTime()));
     }
 
     /** Closes the connection at once. Any thread. */

@@ -31,6 +31,19 @@ public record LineCommand(Bytes name, int arity, Function<Words, Command> comman
         return words.count() == 2 && words.is(0, LOGIN);
     }
 
+    /** Whether the first word is the name of a command, or {@code AUTH}. */
+    static boolean isNamed(Words words) {
+        if (words.count() > 0 && words.is(0, LOGIN)) {
+            return true;
+        }
+        for (LineCommand row : TABLE) {
+            if (words.count() > 0 && words.is(0, row.name)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** The command of the words; empty if the table has no row for them. */
     public static Optional<Command> parse(Words words) {
         for (LineCommand row : TABLE) {

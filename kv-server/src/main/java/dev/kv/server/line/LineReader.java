@@ -18,6 +18,9 @@ public final class LineReader {
     private static final byte[] HTTP_HOST = "host:".getBytes(US_ASCII);
     private static final int HTTP_LINES = 2;
 
+    /** The longest line without a command's name that is read for one, as in Redis (PROTO_INLINE_MAX_SIZE). */
+    private static final int NAMELESS_MAX_BYTES = 64 * 1024;
+
     private final int maxBytes;
     private final Words words = new Words();
 
@@ -32,8 +35,14 @@ public final class LineReader {
 
     private Greeting otherProtocol = Greeting.UNKNOWN;
 
-    /** Whether the last request was one of RESP: Redis and its clients ignore an empty line after it. */
+    /** Whether a line of words has been taken. */
+    private boolean hasHadWords;
+
+    /** Whether a request of RESP has arrived. */
     private boolean isAfterRequest;
+
+    /** Whether the long line that arrives begins with the name of a command. */
+    private boolean hasName;
 
     /** The result of {@link #take}. */
     public enum Found {
@@ -45,6 +54,8 @@ public final class LineReader {
         LINE,
         /** The end of a line that is longer than the limit. */
         TOO_LONG,
+        /** Bytes of no protocol: a long line without a command's name, on a connection that has not sent a line of words. */
+        MALFORMED,
         /** The other side speaks {@link #otherProtocol}. */
         OTHER_PROTOCOL
     }
@@ -72,28 +83,52 @@ public final class LineReader {
         int length = end - start;
         boolean isWhole = end < limit;
         boolean fits = !isSkipping && length <= maxBytes;
+        if (!isSkipping && length > Math.min(NAMELESS_MAX_BYTES, maxBytes) && !isLineOfWords(array, start, end)) {
+            return Found.MALFORMED;
+        }
         if (!isWhole && fits) {
             searchedBytes = length;
             return Found.NOTHING;
         }
         boolean isHttp = lines < HTTP_LINES && !isSkipping && isHttp(array, start, end);
         searchedBytes = 0;
+        hasName = false;
         isSkipping = !isWhole;
         input.position(input.position() + length + (isWhole ? 1 : 0));
         if (isHttp) {
             otherProtocol = Greeting.HTTP;
             return Found.OTHER_PROTOCOL;
         }
-        if (!isWhole || (fits && isAfterRequest && isEmpty(array, start, length))) {
+        if (!isWhole) {
             return Found.SKIPPED;
         }
-        isAfterRequest = false;
-        lines = Math.min(lines + 1, HTTP_LINES);
-        if (!fits) {
-            return Found.TOO_LONG;
+        if (fits) {
+            words.split(array, start, end);
         }
-        words.split(array, start, end);
-        return Found.LINE;
+        if (fits && words.count() == 0 && isOfAnyProtocol()) {
+            return Found.SKIPPED;
+        }
+        hasHadWords = true;
+        lines = Math.min(lines + 1, HTTP_LINES);
+        return fits ? Found.LINE : Found.TOO_LONG;
+    }
+
+    /**
+     * Whether the client may speak RESP. Redis and its clients ignore an empty line then, and long input without a request is an
+     * error of RESP.
+     */
+    private boolean isOfAnyProtocol() {
+        return isAfterRequest || !hasHadWords;
+    }
+
+    /** Whether a long line is one of the line protocol. */
+    private boolean isLineOfWords(byte[] array, int start, int end) {
+        if (!hasName && isOfAnyProtocol()) {
+            words.split(array, start, end);
+            hasName = LineCommand.isNamed(words);
+            return hasName;
+        }
+        return true;
     }
 
     /** The words of the line that {@link #take} found, as long as the input is not changed. */
@@ -111,10 +146,15 @@ public final class LineReader {
         return searchedBytes > 0 || isSkipping;
     }
 
-    /** The client has sent a request of RESP, which no browser can. */
+    /** The client has sent a request of RESP, or a part of one, which no browser can. */
     public void afterRequest() {
         lines = HTTP_LINES;
         isAfterRequest = true;
+    }
+
+    /** Whether the client has sent a request of RESP, or a part of one. */
+    public boolean isAfterRequest() {
+        return isAfterRequest;
     }
 
     private static int indexOfLf(byte[] array, int from, int to) {
@@ -123,10 +163,6 @@ public final class LineReader {
             at++;
         }
         return at;
-    }
-
-    private static boolean isEmpty(byte[] array, int start, int length) {
-        return length == 0 || (length == 1 && array[start] == '\r');
     }
 
     private boolean isHttp(byte[] array, int start, int end) {

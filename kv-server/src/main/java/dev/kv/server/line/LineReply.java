@@ -26,12 +26,11 @@ public final class LineReply {
     private LineReply() {}
 
     public static List<Piece> of(Reply reply) {
-        return switch (reply) {
+        return switch (fitting(reply)) {
             case Reply.Ok() -> OK;
             case Reply.NotFound() -> NOT_FOUND;
             case Reply.Absent() -> ABSENT;
-            case Reply.Value(Bytes value) ->
-                fitsOnALine(value) ? List.of(new Piece.Array(value), END_OF_VALUE) : of(NOT_FOR_A_LINE);
+            case Reply.Value(Bytes value) -> List.of(new Piece.Array(value), END_OF_VALUE);
             case Reply.LargeValue(Held value) -> List.of(new Piece.Large(value), END_OF_VALUE);
             case Reply.Failed failed ->
                 line("ERROR " + failed.word() + " "
@@ -39,6 +38,11 @@ public final class LineReply {
             case Reply.Amount _, Reply.Values _, Reply.Many _, Reply.Page _, Reply.Names _, Reply.Way _ ->
                 throw new IllegalArgumentException("no command of a line asks for " + reply);
         };
+    }
+
+    /** The reply, or an error in place of a value that a line cannot carry. */
+    public static Reply fitting(Reply reply) {
+        return reply instanceof Reply.Value(Bytes value) && !fitsOnALine(value) ? NOT_FOR_A_LINE : reply;
     }
 
     /** Checks whether a line can carry a large value, while its checksum is checked. */

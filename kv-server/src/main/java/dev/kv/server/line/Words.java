@@ -2,11 +2,13 @@ package dev.kv.server.line;
 
 import dev.kv.router.Bytes;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /** The positions of the words of one line. One instance is used for all lines of a client. */
 public final class Words {
-    /** One more than the longest command has: further words do not matter. */
-    private static final int COUNTED_MAX = 5;
+    /** More than any command has, and as many as an error of RESP shows: further words do not matter. */
+    private static final int COUNTED_MAX = 33;
 
     private final int[] starts = new int[COUNTED_MAX];
     private final int[] ends = new int[COUNTED_MAX];
@@ -34,13 +36,18 @@ public final class Words {
         return b == ' ' || (b >= '\t' && b <= '\r');
     }
 
-    /** The number of words, counted up to 5. */
+    /** The number of words, counted up to {@link #COUNTED_MAX}. */
     public int count() {
         return count;
     }
 
     boolean is(int index, Bytes word) {
         return Arrays.equals(array, starts[index], ends[index], word.array(), 0, word.size());
+    }
+
+    /** Copies of the words from one on. */
+    public List<Bytes> from(int index) {
+        return IntStream.range(index, count).mapToObj(this::at).toList();
     }
 
     /** A copy of the word. */

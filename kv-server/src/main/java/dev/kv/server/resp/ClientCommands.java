@@ -12,29 +12,79 @@ import java.util.stream.Collectors;
 
 /** The subcommands of {@code CLIENT}: what a client says of itself, and the list of all clients. */
 final class ClientCommands {
-    private static final int SHOWN_BYTES = 128;
-
     /** The longest name of a client or library: it is kept as long as the client is connected. */
     private static final int TEXT_MAX_BYTES = 256;
 
     private static final List<String> TYPES = List.of("normal", "master", "slave", "replica", "pubsub");
 
-    static final Subcommands CLIENT = new Subcommands(
-            "client",
-            Map.of(
-                    "id", row(2, (request, session) -> here(out -> out.number(session.id()))),
-                    "getname", row(2, (request, session) -> here(out -> name(out, session))),
-                    "setname", row(3, ClientCommands::setName),
-                    "setinfo", row(4, ClientCommands::setInfo),
-                    "info", row(2, (request, session) -> here(out -> out.verbatim(session.line() + "\n"))),
-                    "list", row(-2, ClientCommands::list),
-                    "kill", row(-3, ClientCommands::kill),
-                    "no-evict", row(3, ClientCommands::noEvict)));
-
     private ClientCommands() {}
 
-    private static Subcommands.Row row(int arity, RespCommand.Handler handler) {
-        return new Subcommands.Row(arity, handler);
+    static List<RespCommand> rows() {
+        return List.of(
+                row(
+                        "id",
+                        "",
+                        "Shows the number of this connection",
+                        (request, session) -> here(out -> out.number(session.id()))),
+                row(
+                        "getname",
+                        "",
+                        "Shows the name of this connection",
+                        (request, session) -> here(out -> name(out, session))),
+                row("setname connection-name", "", "Names this connection", ClientCommands::setName),
+                row(
+                        "setinfo attr:(LIB-NAME libname | LIB-VER libver)",
+                        "",
+                        "Tells the name and version of the client's library",
+                        ClientCommands::setInfo),
+                row(
+                        "info",
+                        "~nondeterministic_output",
+                        "Shows the line of this connection",
+                        (request, session) -> here(out -> out.verbatim(session.line() + "\n"))),
+                row(
+                        "list [TYPE normal_master_replica_pubsub:(NORMAL | MASTER | REPLICA | PUBSUB)] [ID id:(client-id:integer ...)]",
+                        "admin ~nondeterministic_output",
+                        "Lists the connections of this node",
+                        ClientCommands::list),
+                row(
+                        "kill filter:(address | new-format:(ID client-id:integer | TYPE client-type:(NORMAL | MASTER | SLAVE"
+                                + " | REPLICA | PUBSUB) | USER username | ADDR address | LADDR address"
+                                + " | SKIPME yes-no:(YES | NO)) ...)",
+                        "admin",
+                        "Closes connections",
+                        ClientCommands::kill),
+                row(
+                        "no-evict enabled:(ON | OFF)",
+                        "admin",
+                        "Does nothing: no client is evicted",
+                        ClientCommands::onOrOff),
+                row("no-touch enabled:(ON | OFF)", "", "Does nothing: no use is recorded", ClientCommands::onOrOff),
+                row(
+                        "reply on_off_skip:(ON | OFF | SKIP)",
+                        "",
+                        "Chooses whether requests are answered",
+                        ClientCommands::reply),
+                row(
+                        "tracking status:(ON | OFF) [option] ...",
+                        "",
+                        "Is refused: no client is told of changes",
+                        ClientCommands::tracking),
+                row("pause timeout:integer [mode:(WRITE | ALL)]", "admin", "Is refused", ClientCommands::pause),
+                row(
+                        "unpause",
+                        "admin",
+                        "Does nothing: no client is paused",
+                        (request, session) -> here(RespWriter::ok)));
+    }
+
+    private static RespCommand row(String syntax, String traits, String summary, RespCommand.Handler handler) {
+        return RespCommand.of(
+                "connection",
+                "client|" + syntax,
+                (traits + " noscript loading stale no_multi").strip(),
+                summary,
+                handler);
     }
 
     private static Question here(Question.Here answer) {
@@ -76,25 +126,57 @@ final class ClientCommands {
 
     private static Question setInfo(RespRequest request, RespSession session) {
         Bytes option = request.at(2);
-        String name = RespError.shown(option, SHOWN_BYTES).toLowerCase(Locale.ROOT);
+        String name = RespError.shown(option).toLowerCase(Locale.ROOT);
         Bytes value = request.at(3);
         return here(out -> {
             String text = plain(value, name);
             switch (name) {
                 case "lib-name" -> session.library(text);
                 case "lib-ver" -> session.libraryVersion(text);
-                default ->
-                    throw new RespError("ERR Unrecognized option '" + RespError.shown(option, SHOWN_BYTES) + "'");
+                default -> throw new RespError("ERR Unrecognized option '" + RespError.shown(option) + "'");
             }
             out.ok();
         });
     }
 
-    private static Question noEvict(RespRequest request, RespSession session) {
+    private static Question onOrOff(RespRequest request, RespSession session) {
         if (!Keyword.is(request.at(2), "on") && !Keyword.is(request.at(2), "off")) {
             throw RespError.syntax();
         }
         return here(RespWriter::ok);
+    }
+
+    private static Question reply(RespRequest request, RespSession session) {
+        Bytes mode = request.at(2);
+        if (Keyword.is(mode, "on")) {
+            return here(out -> {
+                session.replyMode().on();
+                out.ok();
+            });
+        }
+        if (Keyword.is(mode, "off")) {
+            return here(out -> session.replyMode().off());
+        }
+        if (Keyword.is(mode, "skip")) {
+            return here(out -> session.replyMode().skipNext());
+        }
+        throw RespError.syntax();
+    }
+
+    /** A client that keeps what it has read has to be told of changes, which other nodes may make. */
+    private static Question tracking(RespRequest request, RespSession session) {
+        if (Keyword.is(request.at(2), "off")) {
+            return here(RespWriter::ok);
+        }
+        if (!Keyword.is(request.at(2), "on")) {
+            throw RespError.syntax();
+        }
+        throw new RespError("ERR CLIENT TRACKING is not supported: turn off the cache of the client library,"
+                + " which is not told of changes");
+    }
+
+    private static Question pause(RespRequest request, RespSession session) {
+        throw new RespError("ERR CLIENT PAUSE is not supported: it would hold back the clients of this node alone");
     }
 
     private static Question list(RespRequest request, RespSession session) {
@@ -130,8 +212,7 @@ final class ClientCommands {
         String known = TYPES.stream()
                 .filter(one -> Keyword.is(type, one))
                 .findFirst()
-                .orElseThrow(
-                        () -> new RespError("ERR Unknown client type '" + RespError.shown(type, SHOWN_BYTES) + "'"));
+                .orElseThrow(() -> new RespError("ERR Unknown client type '" + RespError.shown(type) + "'"));
         return client -> known.equals("normal");
     }
 
@@ -139,13 +220,13 @@ final class ClientCommands {
         if (request.count() == 3) {
             return killAddress(request.at(2), session);
         }
-        if (request.count() % 2 != 0) {
-            throw RespError.syntax();
-        }
         // Of an option that is there twice the last one counts, as in Redis.
         Map<String, Predicate<RespSession>> filters = new HashMap<>();
         for (int i = 2; i < request.count(); i += 2) {
-            String option = RespError.shown(request.at(i), SHOWN_BYTES).toLowerCase(Locale.ROOT);
+            if (i + 1 == request.count()) {
+                throw RespError.syntax();
+            }
+            String option = RespError.shown(request.at(i)).toLowerCase(Locale.ROOT);
             filters.put(option, filter(option, request.at(i + 1), session));
         }
         filters.putIfAbsent("skipme", client -> client != session);
@@ -170,13 +251,20 @@ final class ClientCommands {
     private static Predicate<RespSession> filter(String option, Bytes value, RespSession session) {
         return switch (option) {
             case "id" -> {
-                long id =
-                        value.wholeNumber().orElseThrow(() -> new RespError("ERR client-id should be greater than 0"));
+                long id = value.wholeNumber().orElse(0);
+                if (id < 1) {
+                    throw new RespError("ERR client-id should be greater than 0");
+                }
                 yield client -> client.id() == id;
             }
             case "addr" -> client -> is(client.remote(), value);
             case "laddr" -> client -> is(Addresses.text(client.door().address()), value);
-            case "user" -> client -> value.equals(ConnectionCommands.DEFAULT_USER);
+            case "user" -> {
+                if (!value.equals(ConnectionCommands.DEFAULT_USER)) {
+                    throw new RespError("ERR No such user '" + RespError.shown(value) + "'");
+                }
+                yield client -> true;
+            }
             case "type" -> ofType(value);
             case "skipme" -> {
                 boolean skipsSelf = Keyword.is(value, "yes");

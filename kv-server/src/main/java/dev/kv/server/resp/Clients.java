@@ -11,6 +11,8 @@ import java.util.function.Predicate;
 public final class Clients {
     private final AtomicLong received = new AtomicLong();
     private final AtomicLong requestsOfClosed = new AtomicLong();
+    private volatile long receivedAtReset;
+    private volatile long requestsAtReset;
     private final ConcurrentMap<Long, RespSession> open = new ConcurrentHashMap<>();
 
     /** A number for the next client. */
@@ -54,14 +56,23 @@ public final class Clients {
         return killed.size();
     }
 
-    /** The number of clients since the door was opened. */
+    /** The number of clients since the door was opened, or since the reset. */
     long received() {
-        return received.get();
+        return received.get() - receivedAtReset;
     }
 
-    /** The number of requests since the door was opened; those of the last moment may be missing. */
+    /** The number of requests since the door was opened, or since the reset; those of the last moment may be missing. */
     long requests() {
+        return allRequests() - requestsAtReset;
+    }
+
+    private long allRequests() {
         return requestsOfClosed.get()
                 + open.values().stream().mapToLong(RespSession::requests).sum();
+    }
+
+    void reset() {
+        receivedAtReset = received.get();
+        requestsAtReset = allRequests();
     }
 }

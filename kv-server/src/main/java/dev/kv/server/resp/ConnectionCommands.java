@@ -2,7 +2,6 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.server.resp.RespCommand.Handler;
-import dev.kv.server.resp.RespCommand.Keys;
 import java.util.List;
 import java.util.OptionalLong;
 
@@ -10,31 +9,40 @@ import java.util.OptionalLong;
 final class ConnectionCommands {
     static final Bytes DEFAULT_USER = Bytes.of("default");
 
-    private static final int SHOWN_BYTES = 128;
     private static final String WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled.";
-    private static final List<String> BEFORE_LOGIN = List.of("noscript", "loading", "stale", "fast", "no_auth");
 
     private ConnectionCommands() {}
 
     static List<RespCommand> rows() {
         return List.of(
-                row("ping", -1, List.of("fast"), "Answers PONG, or its argument", ConnectionCommands::ping),
-                row("echo", 2, List.of("fast"), "Answers its argument", (request, session) -> {
+                row(
+                        "ping [message]",
+                        "fast ~request_policy:all_shards ~response_policy:all_succeeded",
+                        "Answers PONG, or its argument",
+                        ConnectionCommands::ping),
+                row("echo message", "loading stale fast", "Answers its argument", (request, session) -> {
                     Bytes said = request.at(1);
                     return here(out -> out.bulk(said));
                 }),
-                row("hello", -1, BEFORE_LOGIN, "Chooses the version of the protocol", ConnectionCommands::hello),
-                row("auth", -2, BEFORE_LOGIN, "Logs in", ConnectionCommands::auth),
                 row(
-                        "select",
-                        2,
-                        List.of("loading", "stale", "fast"),
+                        "hello [arguments:(protover:integer [AUTH username_password:(username password)]"
+                                + " [SETNAME clientname])]",
+                        "noscript loading stale fast no_auth no_multi allow_busy",
+                        "Chooses the version of the protocol",
+                        ConnectionCommands::hello),
+                row(
+                        "auth [username] password",
+                        "noscript loading stale fast no_auth allow_busy",
+                        "Logs in",
+                        ConnectionCommands::auth),
+                row(
+                        "select index:integer",
+                        "loading stale fast",
                         "Chooses the database, which is 0",
                         ConnectionCommands::select),
                 row(
                         "quit",
-                        -1,
-                        BEFORE_LOGIN,
+                        "-1 noscript loading stale fast no_auth allow_busy",
                         "Closes the connection",
                         (request, session) -> here(out -> {
                             session.quit();
@@ -42,24 +50,23 @@ final class ConnectionCommands {
                         })),
                 row(
                         "reset",
-                        1,
-                        BEFORE_LOGIN,
+                        "noscript loading stale fast no_auth allow_busy",
                         "Resets the connection",
                         (request, session) -> here(out -> {
                             session.reset();
                             out.speak(false);
                             out.simple("RESET");
                         })),
-                row(
+                RespCommand.container(
+                        "connection",
                         "client",
-                        -2,
-                        List.of("noscript", "loading", "stale"),
+                        "",
                         "Shows, names and closes connections of clients",
-                        ClientCommands.CLIENT));
+                        ClientCommands.rows()));
     }
 
-    private static RespCommand row(String name, int arity, List<String> flags, String summary, Handler handler) {
-        return new RespCommand(name, arity, flags, Keys.NONE, "connection", summary, handler);
+    private static RespCommand row(String syntax, String traits, String summary, Handler handler) {
+        return RespCommand.of("connection", syntax, traits, summary, handler);
     }
 
     private static Question here(Question.Here answer) {
@@ -133,8 +140,7 @@ final class ConnectionCommands {
                     name = ClientCommands.clientName(words.get(at + 1));
                     at += 2;
                 } else {
-                    throw new RespError(
-                            "ERR Syntax error in HELLO option '" + RespError.shown(option, SHOWN_BYTES) + "'");
+                    throw new RespError("ERR Syntax error in HELLO option '" + RespError.shown(option) + "'");
                 }
             }
             if (!session.login().isDone()) {

@@ -6,7 +6,6 @@ import dev.kv.router.Command.Part;
 import dev.kv.router.LongDouble;
 import dev.kv.router.Reply;
 import dev.kv.server.resp.RespCommand.Handler;
-import dev.kv.server.resp.RespCommand.Keys;
 import java.math.BigDecimal;
 import java.util.List;
 
@@ -16,116 +15,104 @@ final class HashCommands {
 
     static List<RespCommand> rows() {
         return List.of(
-                write(
-                        "hset",
-                        -4,
-                        true,
+                row(
+                        "hset key<RW,update> field_value:(field value) ...",
+                        "write denyoom fast",
                         "Sets fields",
                         (request, session) -> new Question.One(set(request, "hset"), Answers::number)),
-                write(
-                        "hsetnx",
-                        4,
-                        true,
+                row(
+                        "hsetnx key<RW,insert> field value",
+                        "write denyoom fast",
                         "Sets a field that does not exist",
                         (request, session) -> new Question.One(
                                 new Command.SetAll(request.at(1), List.of(request.at(2), request.at(3)), true),
                                 Answers::number)),
-                write(
-                        "hmset",
-                        -4,
-                        true,
+                row(
+                        "hmset key<RW,update> field_value:(field value) ...",
+                        "write denyoom fast",
                         "Sets fields",
                         (request, session) -> new Question.One(set(request, "hmset"), (out, reply) -> out.ok())),
-                write(
-                        "hdel",
-                        -3,
-                        true,
+                row(
+                        "hdel key<RW,delete> field ...",
+                        "write fast",
                         "Deletes fields",
                         (request, session) -> new Question.One(
                                 new Command.DeleteAll(request.at(1), request.from(2)), Answers::number)),
-                write(
-                        "hincrby",
-                        4,
-                        true,
+                row(
+                        "hincrby key<RW,access,update> field increment:integer",
+                        "write denyoom fast",
                         "Adds to an integer",
                         (request, session) -> new Question.One(
                                 new Command.Add(request.at(1), request.at(2), whole(request.at(3))), Answers::number)),
-                write(
-                        "hincrbyfloat",
-                        4,
-                        true,
+                row(
+                        "hincrbyfloat key<RW,access,update> field increment:double",
+                        "write denyoom fast",
                         "Adds to a decimal number",
                         (request, session) -> new Question.One(
                                 new Command.AddDecimal(request.at(1), request.at(2), decimal(request.at(3))),
                                 Answers::value)),
-                read(
-                        "hget",
-                        3,
-                        true,
+                row(
+                        "hget key<RO,access> field",
+                        "readonly fast",
                         "Reads a field",
                         (request, session) ->
                                 new Question.One(new Command.Get(request.at(1), request.at(2)), Answers::value)),
-                read(
-                        "hmget",
-                        -3,
-                        true,
+                row(
+                        "hmget key<RO,access> field ...",
+                        "readonly fast",
                         "Reads fields",
                         (request, session) ->
                                 new Question.One(new Command.GetAll(request.at(1), request.from(2)), Answers::each)),
-                read(
-                        "hgetall",
-                        2,
-                        false,
+                row(
+                        "hgetall key<RO,access>",
+                        "readonly ~nondeterministic_output_order",
                         "Reads all fields and values",
                         (request, session) ->
                                 new Question.One(new Command.Content(request.at(1), Part.PAIRS), Answers::map)),
-                read(
-                        "hkeys",
-                        2,
-                        false,
+                row(
+                        "hkeys key<RO,access>",
+                        "readonly ~nondeterministic_output_order",
                         "Reads all fields",
                         (request, session) ->
                                 new Question.One(new Command.Content(request.at(1), Part.KEYS), Answers::values)),
-                read(
-                        "hvals",
-                        2,
-                        false,
+                row(
+                        "hvals key<RO,access>",
+                        "readonly ~nondeterministic_output_order",
                         "Reads all values",
                         (request, session) ->
                                 new Question.One(new Command.Content(request.at(1), Part.VALUES), Answers::values)),
-                read(
-                        "hexists",
-                        3,
-                        true,
+                row(
+                        "hexists key<RO> field",
+                        "readonly fast",
                         "Shows whether a field exists",
                         (request, session) -> new Question.One(
                                 new Command.Measure(request.at(1), request.at(2)),
                                 (out, reply) -> out.number(reply instanceof Reply.Amount ? 1 : 0))),
-                read(
-                        "hstrlen",
-                        3,
-                        true,
+                row(
+                        "hstrlen key<RO> field",
+                        "readonly fast",
                         "Shows the length of a value",
                         (request, session) ->
                                 new Question.One(new Command.Measure(request.at(1), request.at(2)), Answers::number)),
-                read(
-                        "hlen",
-                        2,
-                        true,
+                row(
+                        "hlen key<RO>",
+                        "readonly fast",
                         "Counts the fields",
                         (request, session) -> new Question.One(new Command.Size(request.at(1)), Answers::number)),
-                read("hrandfield", -2, false, "Returns random fields", (request, session) -> sample(request)),
-                read("hscan", -3, false, "Iterates over fields and values", (request, session) -> scan(request)));
+                row(
+                        "hrandfield key<RO,access> [options:(count:integer [WITHVALUES])]",
+                        "readonly ~nondeterministic_output",
+                        "Returns random fields",
+                        (request, session) -> sample(request)),
+                row(
+                        "hscan key<RO,access> cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [NOVALUES]",
+                        "readonly ~nondeterministic_output",
+                        "Iterates over fields and values",
+                        (request, session) -> scan(request)));
     }
 
-    private static RespCommand write(String name, int arity, boolean fast, String summary, Handler handler) {
-        List<String> flags = fast ? List.of("write", "denyoom", "fast") : List.of("write", "denyoom");
-        return new RespCommand(name, arity, flags, Keys.FIRST, "hash", summary, handler);
-    }
-
-    private static RespCommand read(String name, int arity, boolean fast, String summary, Handler handler) {
-        List<String> flags = fast ? List.of("readonly", "fast") : List.of("readonly");
-        return new RespCommand(name, arity, flags, Keys.FIRST, "hash", summary, handler);
+    private static RespCommand row(String syntax, String traits, String summary, Handler handler) {
+        return RespCommand.of("hash", syntax, traits, summary, handler);
     }
 
     private static Command set(RespRequest request, String name) {
@@ -163,10 +150,23 @@ final class HashCommands {
                 withValues ? Answers::pairs : Answers::values);
     }
 
+    /** As in Redis, a cursor that is none is an error, but a hash that does not exist has no wrong options. */
     private static Question scan(RespRequest request) {
-        ScanOptions options = ScanOptions.ofHash(request);
+        long cursor = ScanOptions.cursor(request.at(2));
+        ScanOptions options;
+        try {
+            options = ScanOptions.ofHash(request);
+        } catch (RespError e) {
+            return new Question.One(new Command.Size(request.at(1)), (out, reply) -> {
+                if (reply instanceof Reply.Amount(long keys) && keys > 0) {
+                    out.error(e.getMessage());
+                } else {
+                    out.array(2).bulk("0").array(0);
+                }
+            });
+        }
         return new Question.One(
-                new Command.Scan(request.at(1), options.cursor(), options.match(), options.count(), options.part()),
+                new Command.Scan(request.at(1), cursor, options.match(), options.count(), options.part()),
                 Answers::page);
     }
 }

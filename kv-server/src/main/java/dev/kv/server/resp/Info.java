@@ -8,16 +8,25 @@ import dev.kv.router.table.TableInForce;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryUsage;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /** The sections of {@code INFO}. */
 final class Info {
     /** The words for all sections. */
-    private static final List<String> ALL = List.of("all", "everything", "default");
+    private static final List<String> ALL = List.of("all", "everything");
+
+    /** The sections with a line for each command, which only those get who ask for them or for all, as in Redis. */
+    private static final Set<String> OF_COMMANDS = Set.of("Commandstats", "Latencystats");
+
+    private static final double[] PERCENTILES = {50, 99, 99.9};
+    private static final double NANOS_IN_MICRO = 1e3;
 
     private final Door.Facts node;
     private final RespDoor door;
@@ -30,13 +39,14 @@ final class Info {
     /**
      * The sections in Redis's form. Only these are made.
      *
-     * @param wanted their names in either case; all of them if there is none, or one that stands for all
+     * @param wanted their names in either case; {@code default}, or none, stands for all but those of commands, {@code all} for all
      */
     String text(List<Bytes> wanted) {
-        boolean all = wanted.isEmpty() || ALL.stream().anyMatch(name -> isOf(wanted, name));
+        boolean all = ALL.stream().anyMatch(name -> isOf(wanted, name));
+        boolean most = wanted.isEmpty() || isOf(wanted, "default");
         StringBuilder text = new StringBuilder();
         sections().forEach((name, facts) -> {
-            if (all || isOf(wanted, name.toLowerCase(Locale.ROOT))) {
+            if (all || (most && !OF_COMMANDS.contains(name)) || isOf(wanted, name.toLowerCase(Locale.ROOT))) {
                 text.append(text.isEmpty() ? "" : "\r\n")
                         .append("# ")
                         .append(name)
@@ -60,6 +70,11 @@ final class Info {
         sections.put("Memory", Info::memory);
         sections.put("Persistence", this::persistence);
         sections.put("Stats", this::stats);
+        sections.put("Replication", Info::replication);
+        sections.put("CPU", Info::cpu);
+        sections.put("Commandstats", this::commands);
+        sections.put("Errorstats", this::errors);
+        sections.put("Latencystats", this::latencies);
         sections.put("Keyspace", this::keyspace);
         sections.put("Routing", this::routing);
         return sections;
@@ -86,6 +101,8 @@ final class Info {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("connected_clients", door.connections());
         facts.put("maxclients", door.connectionsMax());
+        // No command blocks its client.
+        facts.put("blocked_clients", 0);
         return facts;
     }
 
@@ -111,6 +128,70 @@ final class Info {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("total_connections_received", door.clients().received());
         facts.put("total_commands_processed", door.clients().requests());
+        facts.put(
+                "total_error_replies",
+                door.statistics().errors().values().stream()
+                        .mapToLong(Long::longValue)
+                        .sum());
+        return facts;
+    }
+
+    /** Clients of Redis look for a node that takes writes: each one does. */
+    private static Map<String, Object> replication() {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("role", "master");
+        facts.put("connected_slaves", 0);
+        return facts;
+    }
+
+    private static Map<String, Object> cpu() {
+        ProcessorTime used = ProcessorTime.used();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("used_cpu_sys", "%.6f".formatted(used.systemSeconds()));
+        facts.put("used_cpu_user", "%.6f".formatted(used.userSeconds()));
+        return facts;
+    }
+
+    /** Of the requests that are timed the mean is known; their sum is estimated from it. */
+    private Map<String, Object> commands() {
+        Statistics statistics = door.statistics();
+        LoopCounts.Sum counts = statistics.counts();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        RespCommand.all().forEach(row -> {
+            long calls = counts.calls(row);
+            long rejected = statistics.rejections(row);
+            long failed = statistics.failures(row);
+            if (calls + rejected + failed > 0) {
+                double micros = counts.times(row).meanNanos() / NANOS_IN_MICRO;
+                facts.put(
+                        "cmdstat_" + row.name(),
+                        "calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d"
+                                .formatted(calls, Math.round(micros * calls), micros, rejected, failed));
+            }
+        });
+        return facts;
+    }
+
+    private Map<String, Object> errors() {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        door.statistics().errors().forEach((word, count) -> facts.put("errorstat_" + word, "count=" + count));
+        return facts;
+    }
+
+    private Map<String, Object> latencies() {
+        LoopCounts.Sum counts = door.statistics().counts();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        RespCommand.all().filter(row -> counts.times(row).count() > 0).forEach(row -> {
+            String percentiles = Arrays.stream(PERCENTILES)
+                    .mapToObj(percent -> "p%s=%.3f"
+                            .formatted(
+                                    percent == (long) percent
+                                            ? Long.toString((long) percent)
+                                            : Double.toString(percent),
+                                    counts.times(row).percentileNanos(percent) / NANOS_IN_MICRO))
+                    .collect(Collectors.joining(","));
+            facts.put("latency_percentiles_usec_" + row.name(), percentiles);
+        });
         return facts;
     }
 

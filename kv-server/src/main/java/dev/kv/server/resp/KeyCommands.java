@@ -8,7 +8,6 @@ import dev.kv.router.Reply.Hop;
 import dev.kv.router.Store;
 import dev.kv.router.table.TableInForce;
 import dev.kv.server.resp.RespCommand.Handler;
-import dev.kv.server.resp.RespCommand.Keys;
 import java.util.AbstractList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -19,7 +18,7 @@ import java.util.function.Function;
 /** The commands on whole buckets, which are keys of Redis. */
 final class KeyCommands {
     private static final Bytes ANYTHING = Bytes.of("*");
-    private static final Bytes HASH = Bytes.of("hash");
+    private static final String HASH = "hash";
 
     /** RANDOMKEY draws from this many names behind a random position. */
     private static final int DRAWN_FROM = 64;
@@ -30,74 +29,73 @@ final class KeyCommands {
 
     static List<RespCommand> rows() {
         return List.of(
-                write("del", -2, Keys.ALL, "Drops buckets", each(Command.Drop::new)),
-                write("unlink", -2, Keys.ALL, "Drops buckets", each(Command.Drop::new)),
-                write(
-                        "rename",
-                        3,
-                        new Keys(1, 2, 1),
+                row(
+                        "del key<RM,delete> ...",
+                        "write ~request_policy:multi_shard ~response_policy:agg_sum",
+                        "Drops buckets",
+                        each(Command.Drop::new)),
+                row(
+                        "unlink key<RM,delete> ...",
+                        "write fast ~request_policy:multi_shard ~response_policy:agg_sum",
+                        "Drops buckets",
+                        each(Command.Drop::new)),
+                row(
+                        "rename key<RW,access,delete> newkey<OW,update>",
+                        "write",
                         "Renames a bucket",
                         (request, session) -> new Question.One(
                                 new Command.Rename(request.at(1), request.at(2)), KeyCommands::renamed)),
-                read("exists", -2, Keys.ALL, "Counts the buckets that exist", each(Command.Size::new)),
-                read(
-                        "type",
-                        2,
-                        Keys.FIRST,
+                row(
+                        "exists key<RO> ...",
+                        "readonly fast ~request_policy:multi_shard ~response_policy:agg_sum",
+                        "Counts the buckets that exist",
+                        each(Command.Size::new)),
+                row(
+                        "type key<RO>",
+                        "readonly fast",
                         "Shows the type of a bucket: hash",
-                        ofSize((out, there) -> out.simple(there ? "hash" : "none"))),
-                read(
-                        "ttl",
-                        2,
-                        Keys.FIRST,
+                        ofSize((out, there) -> out.simple(there ? HASH : "none"))),
+                row(
+                        "ttl key<RO,access>",
+                        "readonly fast ~nondeterministic_output",
                         "Shows the time to live of a bucket: none expires",
                         ofSize((out, there) -> out.number(there ? -1 : -2))),
-                read(
-                        "pttl",
-                        2,
-                        Keys.FIRST,
+                row(
+                        "pttl key<RO,access>",
+                        "readonly fast ~nondeterministic_output",
                         "Shows the time to live of a bucket: none expires",
                         ofSize((out, there) -> out.number(there ? -1 : -2))),
-                read(
+                row(
                         "dbsize",
-                        1,
-                        Keys.NONE,
+                        "readonly fast ~request_policy:all_shards ~response_policy:agg_sum",
                         "Counts all buckets",
                         (request, session) -> new Question.One(new Command.Count(NameSpace.ALL), Answers::number)),
-                read(
-                        "scan",
-                        -2,
-                        Keys.NONE,
+                row(
+                        "scan cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
+                        "readonly ~nondeterministic_output ~request_policy:special",
                         "Iterates over the names of buckets",
                         (request, session) -> scan(ScanOptions.ofBuckets(request))),
-                read(
-                        "keys",
-                        2,
-                        Keys.NONE,
+                row(
+                        "keys pattern:pattern",
+                        "readonly @dangerous ~request_policy:all_shards ~nondeterministic_output_order",
                         "Lists the names of buckets that match a pattern",
                         (request, session) -> new Question.One(
                                 new Command.Names(NameSpace.ALL, 0, request.at(1), Long.MAX_VALUE),
                                 KeyCommands::allNames)),
-                read(
+                row(
                         "randomkey",
-                        1,
-                        Keys.NONE,
+                        "readonly ~request_policy:all_shards ~nondeterministic_output",
                         "Returns the name of a random bucket",
                         (request, session) -> new Question.Steps(KeyCommands::draw, KeyCommands::drawn)),
-                read(
-                        "kv.route",
-                        2,
-                        Keys.FIRST,
+                row(
+                        "kv.route key<RO>",
+                        "readonly",
                         "Shows the nodes that a request for a bucket passes",
                         (request, session) -> new Question.One(new Command.Route(request.at(1)), KeyCommands::way)));
     }
 
-    private static RespCommand write(String name, int arity, Keys keys, String summary, Handler handler) {
-        return new RespCommand(name, arity, List.of("write"), keys, "generic", summary, handler);
-    }
-
-    private static RespCommand read(String name, int arity, Keys keys, String summary, Handler handler) {
-        return new RespCommand(name, arity, List.of("readonly"), keys, "generic", summary, handler);
+    private static RespCommand row(String syntax, String traits, String summary, Handler handler) {
+        return RespCommand.of("generic", syntax, traits, summary, handler);
     }
 
     /** A command on each bucket; the answer is the number of buckets that have, or had, keys. */
@@ -152,7 +150,7 @@ final class KeyCommands {
 
     private static Question scan(ScanOptions options) {
         ScanCursor cursor = ScanCursor.of(options.cursor());
-        boolean wanted = options.type().isEmpty() || options.type().equals(HASH);
+        boolean wanted = options.type().map(type -> Keyword.is(type, HASH)).orElse(true);
         return new Question.One(
                 new Command.Names(NameSpace.ALL, cursor.position(), options.match(), options.count()), (out, reply) -> {
                     Reply.Names page = (Reply.Names) reply;

@@ -1,6 +1,8 @@
 package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Glob;
+import java.util.Locale;
 
 /** Names of commands and options as RESP compares them: ASCII letters in either case. */
 final class Keyword {
@@ -13,6 +15,11 @@ final class Keyword {
      */
     static boolean is(Bytes word, String keyword) {
         return is(word.array(), 0, word.size(), keyword);
+    }
+
+    /** A pattern for names in lower case, in either case itself. */
+    static Glob pattern(Bytes pattern) {
+        return new Glob(Bytes.of(pattern.text().toLowerCase(Locale.ROOT)));
     }
 
     /** The same for the word from {@code start} to {@code end} of the array. */

@@ -4,23 +4,41 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.kv.router.Bytes;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A command of RESP: a row of the table of commands.
- *
- * @param name in lower case
- * @param arity the number of its words, its name included; if negative, the least number
- * @param flags those of Redis: {@code write}, {@code readonly}, {@code fast} and so on
- * @param keys the positions of bucket names among the words
- * @param summary shown by {@code COMMAND DOCS}
- * @param handler makes a question of the words
+ * A command of RESP, or a subcommand: a row of the table of commands. What the number of words of a request may be, where its keys are
+ * and what {@code COMMAND} tells of the command follows from the row alone.
  */
-record RespCommand(
-        String name, int arity, List<String> flags, Keys keys, String group, String summary, Handler handler) {
+public final class RespCommand {
+    private static final AtomicInteger ROWS = new AtomicInteger();
+
+    /** The subcommand that lists the others. */
+    private static final String HELP = "help";
+
+    /** The categories of access lists that commands here have, in the order of Redis. A group can be one. */
+    private static final List<String> CATEGORIES = List.of(
+            "@keyspace",
+            "@read",
+            "@write",
+            "@hash",
+            "@string",
+            "@admin",
+            "@fast",
+            "@slow",
+            "@dangerous",
+            "@connection",
+            "@transaction");
+
     private static final List<RespCommand> TABLE = Stream.of(
                     HashCommands.rows(),
                     KeyCommands.rows(),
@@ -33,17 +51,18 @@ record RespCommand(
     /** A hash table by name with linear probing; its length is a power of two. */
     private static final List<Optional<RespCommand>> BY_HASH = byHash();
 
-    /**
-     * The positions of bucket names among the words of a command.
-     *
-     * @param first 0 if it has none
-     * @param last counted from the end if negative
-     */
-    record Keys(int first, int last, int step) {
-        static final Keys NONE = new Keys(0, 0, 0);
-        static final Keys FIRST = new Keys(1, 1, 1);
-        static final Keys ALL = new Keys(1, -1, 1);
-    }
+    private final int number = ROWS.getAndIncrement();
+    private final Syntax syntax;
+    private final String name;
+    private final String group;
+    private final List<String> flags;
+    private final List<String> categories;
+    private final List<String> tips;
+    private final String summary;
+    private final Handler handler;
+    private final List<RespCommand> subcommands;
+    private final int arity;
+    private final boolean hasKeys;
 
     /** Makes a question of a request whose number of words is right. */
     @FunctionalInterface
@@ -56,25 +75,200 @@ record RespCommand(
         Question ask(RespRequest request, RespSession session);
     }
 
+    private RespCommand(
+            String group,
+            String syntax,
+            String traits,
+            String summary,
+            Optional<Handler> handler,
+            List<RespCommand> subcommands) {
+        this.group = group;
+        this.syntax = Syntax.of(syntax);
+        this.name = this.syntax.name();
+        List<String> words = traits.isEmpty() ? List.of() : Arrays.asList(traits.split(" "));
+        this.flags = words.stream()
+                .filter(word -> Character.isLetter(word.charAt(0)))
+                .toList();
+        this.tips = words.stream()
+                .filter(word -> word.startsWith("~"))
+                .map(word -> word.substring(1))
+                .toList();
+        // A command that does nothing without a subcommand is in no category of its own.
+        this.categories = categories(handler.isEmpty() ? "" : group, flags, words);
+        this.summary = summary;
+        this.handler = handler.orElse((request, session) -> {
+            throw RespError.arity(this.name);
+        });
+        this.subcommands = subcommands;
+        // The name of a subcommand follows, where the command does nothing without one.
+        int ofSyntax = subcommands.isEmpty() ? this.syntax.arity() : handler.isEmpty() ? -2 : -1;
+        this.arity = words.stream()
+                .filter(word -> word.startsWith("-"))
+                .findFirst()
+                .map(Integer::valueOf)
+                .orElse(ofSyntax);
+        this.hasKeys = !this.syntax.keys().isEmpty();
+    }
+
+    /**
+     * A command.
+     *
+     * @param group as in Redis's manual
+     * @param syntax see {@link Syntax}
+     * @param traits its flags, categories of access lists with {@code @} that do not follow from the flags and the group, tips for
+     *     clients with {@code ~}, all as Redis names them, and its arity if it does not follow from the syntax
+     * @param summary shown by {@code COMMAND DOCS}
+     * @param handler makes a question of the words
+     */
+    static RespCommand of(String group, String syntax, String traits, String summary, Handler handler) {
+        return new RespCommand(group, syntax, traits, summary, Optional.of(handler), List.of());
+    }
+
+    /** A command with subcommands, which does nothing without one. */
+    static RespCommand container(
+            String group, String syntax, String traits, String summary, List<RespCommand> subcommands) {
+        return new RespCommand(
+                group, syntax, traits, summary, Optional.empty(), withHelp(group, syntax, traits, subcommands));
+    }
+
+    /** A command that may have a subcommand. */
+    static RespCommand container(
+            String group,
+            String syntax,
+            String traits,
+            String summary,
+            List<RespCommand> subcommands,
+            Handler handler) {
+        return new RespCommand(
+                group, syntax, traits, summary, Optional.of(handler), withHelp(group, syntax, traits, subcommands));
+    }
+
+    private static List<RespCommand> withHelp(
+            String group, String command, String traits, List<RespCommand> subcommands) {
+        List<String> lines = new ArrayList<>();
+        lines.add(command.toUpperCase(Locale.ROOT) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+        Question.Here help = out -> {
+            out.array(lines.size());
+            lines.forEach(out::simple);
+        };
+        List<RespCommand> all = new ArrayList<>(subcommands);
+        String categories = Stream.of(traits.split(" "))
+                .filter(trait -> trait.startsWith("@"))
+                .map(trait -> " " + trait)
+                .collect(Collectors.joining());
+        all.add(of(
+                group,
+                command + "|" + HELP,
+                "loading stale" + categories,
+                "Lists the subcommands",
+                (request, session) -> help));
+        all.stream()
+                .map(row -> row.syntax.shown().substring(command.length() + 1))
+                .sorted()
+                .forEach(lines::add);
+        return List.copyOf(all);
+    }
+
+    private static List<String> categories(String group, List<String> flags, List<String> words) {
+        Set<String> all = new HashSet<>();
+        words.stream().filter(word -> word.startsWith("@")).forEach(all::add);
+        if (flags.contains("write")) {
+            all.add("@write");
+        }
+        if (flags.contains("readonly")) {
+            all.add("@read");
+        }
+        if (flags.contains("admin")) {
+            all.addAll(List.of("@admin", "@dangerous"));
+        }
+        all.add(flags.contains("fast") ? "@fast" : "@slow");
+        switch (group) {
+            case "generic" -> all.add("@keyspace");
+            case "transactions" -> all.add("@transaction");
+            default -> all.add("@" + group);
+        }
+        return CATEGORIES.stream().filter(all::contains).toList();
+    }
+
+    /** In lower case; that of a subcommand is {@code command|subcommand}. */
+    String name() {
+        return name;
+    }
+
+    /** A number that no other row has, from 0 to {@link #count}. */
+    int number() {
+        return number;
+    }
+
+    /** The number of rows, subcommands included. */
+    static int count() {
+        return ROWS.get();
+    }
+
+    /** The number of words, its name included; if negative, the least number. */
+    int arity() {
+        return arity;
+    }
+
+    Syntax syntax() {
+        return syntax;
+    }
+
+    String group() {
+        return group;
+    }
+
+    List<String> flags() {
+        return flags;
+    }
+
     boolean hasFlag(String flag) {
         return flags.contains(flag);
     }
 
-    /** Whether the number of words is right. */
-    boolean takes(int words) {
-        return takes(arity, words);
+    /** The categories of Redis's access lists. */
+    List<String> categories() {
+        return categories;
     }
 
-    static boolean takes(int arity, int words) {
+    /** Hints for clients. */
+    List<String> tips() {
+        return tips;
+    }
+
+    String summary() {
+        return summary;
+    }
+
+    Handler handler() {
+        return handler;
+    }
+
+    List<RespCommand> subcommands() {
+        return subcommands;
+    }
+
+    /** Whether words of it are names of buckets. */
+    boolean hasKeys() {
+        return hasKeys;
+    }
+
+    /** Whether the number of words is right. */
+    boolean takes(int words) {
         return arity < 0 ? words >= -arity : words == arity;
     }
 
-    /** All rows. */
+    /** All commands; {@link #subcommands} has the rows of subcommands. */
     static List<RespCommand> table() {
         return TABLE;
     }
 
-    /** The row of that name, in either case. */
+    /** All commands, each followed by its subcommands. */
+    static Stream<RespCommand> all() {
+        return TABLE.stream().flatMap(row -> Stream.concat(Stream.of(row), row.subcommands.stream()));
+    }
+
+    /** The command of that name, in either case. */
     static Optional<RespCommand> find(byte[] array, int start, int end) {
         for (int slot = hash(array, start, end); ; slot++) {
             Optional<RespCommand> row = BY_HASH.get(slot & (BY_HASH.size() - 1));
@@ -86,6 +280,19 @@ record RespCommand(
 
     static Optional<RespCommand> find(Bytes name) {
         return find(name.array(), 0, name.size());
+    }
+
+    /** The command or subcommand of that name, as {@code COMMAND INFO} has it. */
+    static Optional<RespCommand> findWhole(Bytes name) {
+        return all().filter(row -> Keyword.is(name, row.name)).findFirst();
+    }
+
+    /** The subcommand of that name, in either case. */
+    Optional<RespCommand> subcommand(Bytes name) {
+        int ahead = this.name.length() + 1;
+        return subcommands.stream()
+                .filter(row -> Keyword.is(name, row.name.substring(ahead)))
+                .findFirst();
     }
 
     private static List<Optional<RespCommand>> byHash() {

@@ -10,6 +10,14 @@ public interface RespDoor {
 
     Clients clients();
 
+    Statistics statistics();
+
+    /** Sets all counts of {@code INFO} to 0. */
+    default void resetStatistics() {
+        statistics().reset();
+        clients().reset();
+    }
+
     /** The address that was bound. */
     InetSocketAddress address();
 

@@ -4,23 +4,45 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
-import java.util.Arrays;
+import java.util.List;
 
 /** A request of RESP is refused before it runs. The message is the error line for the client, its first word included. */
 public final class RespError extends RuntimeException {
     private static final long serialVersionUID = 1L;
+
+    /** The bytes of a word, and of all arguments, that a message shows. */
+    private static final int SHOWN_BYTES = 128;
 
     RespError(String line) {
         super(line, null, false, false);
     }
 
     /**
-     * The bytes as a message shows them, one character for each.
+     * The bytes as a message shows them, one character for each, up to the first NUL, as in Redis.
      *
      * @param max how many are shown at most
      */
     static String shown(Bytes bytes, int max) {
-        return new String(Arrays.copyOf(bytes.array(), Math.min(max, bytes.size())), ISO_8859_1);
+        int end = 0;
+        while (end < Math.min(max, bytes.size()) && bytes.at(end) != 0) {
+            end++;
+        }
+        return new String(bytes.array(), 0, end, ISO_8859_1);
+    }
+
+    /** {@link #shown} for a word that is refused. */
+    static String shown(Bytes word) {
+        return shown(word, SHOWN_BYTES);
+    }
+
+    /** No command has this name. */
+    public static RespError unknown(Bytes name, List<Bytes> arguments) {
+        StringBuilder some = new StringBuilder();
+        for (int i = 0; i < arguments.size() && some.length() < SHOWN_BYTES; i++) {
+            String argument = shown(arguments.get(i), SHOWN_BYTES - some.length());
+            some.append('\'').append(argument).append("' ");
+        }
+        return new RespError("ERR unknown command '" + shown(name) + "', with args beginning with: " + some);
     }
 
     static RespError notAnInteger() {
@@ -32,7 +54,7 @@ public final class RespError extends RuntimeException {
     }
 
     /** The error line for a command that failed; for a typed reason, it is the message of Redis. */
-    static String line(Reply.Failed failed) {
+    public static String line(Reply.Failed failed) {
         String text = switch (failed.reason()) {
             case IN_MESSAGE -> failed.message();
             case CONTENT_TOO_LARGE -> "reply too large, use HSCAN";
@@ -43,6 +65,12 @@ public final class RespError extends RuntimeException {
             case SUM_NOT_FINITE -> "increment would produce NaN or Infinity";
         };
         return failed.word() + " " + text;
+    }
+
+    /** The first word of an error line. */
+    static String word(String line) {
+        int end = line.indexOf(' ');
+        return end < 0 ? line : line.substring(0, end);
     }
 
     /**

@@ -33,6 +33,7 @@ public final class RespRequest {
     private static final int NO_BULK = -1;
 
     private final int bulkMaxBytes;
+    private final String bulkMaxKey;
     private List<Bytes> arguments = new ArrayList<>();
     private Optional<RespCommand> command = Optional.empty();
 
@@ -48,8 +49,13 @@ public final class RespRequest {
     private int partialBytes;
     private long heldBytes;
 
-    public RespRequest(int bulkMaxBytes) {
+    /**
+     * @param bulkMaxBytes the longest bulk string
+     * @param bulkMaxKey the setting that says so
+     */
+    public RespRequest(int bulkMaxBytes, String bulkMaxKey) {
         this.bulkMaxBytes = bulkMaxBytes;
+        this.bulkMaxKey = bulkMaxKey;
     }
 
     /** The input is not RESP; the connection has to be closed. */
@@ -58,6 +64,11 @@ public final class RespRequest {
 
         Malformed(String message) {
             super("Protocol error: " + message, null, false, false);
+        }
+
+        /** Much input without a request. */
+        public static Malformed tooBigLine() {
+            return new Malformed("too big inline request");
         }
     }
 
@@ -227,9 +238,12 @@ public final class RespRequest {
         }
         long number = number(array, start + 1, end);
         boolean isBulk = array[start] == '$';
-        long max = isBulk ? bulkMaxBytes : ARGUMENTS_MAX;
-        if (number > max || number == Long.MIN_VALUE || (isBulk && number < 0)) {
+        if (number == Long.MIN_VALUE || (isBulk ? number < 0 : number > ARGUMENTS_MAX)) {
             throw new Malformed("invalid " + what + " length");
+        }
+        if (isBulk && number > bulkMaxBytes) {
+            throw new Malformed("invalid bulk length: %d bytes, at most %d are allowed (%s)"
+                    .formatted(number, bulkMaxBytes, bulkMaxKey));
         }
         if (stranger && number > (isBulk ? STRANGERS_BULK_MAX_BYTES : STRANGERS_ARGUMENTS_MAX)) {
             throw new Malformed("unauthenticated " + what + " length");

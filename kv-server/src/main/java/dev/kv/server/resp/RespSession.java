@@ -7,15 +7,14 @@ import dev.kv.router.net.OpenSocket;
 import dev.kv.server.auth.Login;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
  * The state of one client. It changes on the loop of the client's connection; any thread may read what {@code CLIENT LIST} shows.
  */
 public final class RespSession {
-    /** The bytes of a name, and of all arguments, that an error shows. */
-    private static final int SHOWN_BYTES = 128;
-
     /** The most words of a command without buckets: this node answers it in one go, on the I/O loop of the client. */
     private static final int WORDS_WITHOUT_BUCKETS_MAX = 1024;
 
@@ -31,10 +30,17 @@ public final class RespSession {
     private volatile String libraryVersion = "";
     private volatile boolean version3;
     private boolean quitting;
+    private final LoopCounts counts;
+    private final ReplyMode replyMode = new ReplyMode();
+
+    /** These are written on the loop alone; another thread may read older values. */
     private Optional<Transaction> transaction = Optional.empty();
 
-    /** Written on the loop alone; another thread may read an older number. */
     private long requests;
+    private Optional<RespCommand> command = Optional.empty();
+
+    /** When the last request began, if it is timed. */
+    private long began = LoopCounts.NOT_TIMED;
 
     /**
      * @param id a number that no other client of the door has had
@@ -47,6 +53,7 @@ public final class RespSession {
         this.remote = socket.remote();
         this.budget = budget;
         this.login = login;
+        this.counts = door.statistics().of(socket.loop());
     }
 
     long id() {
@@ -101,6 +108,26 @@ public final class RespSession {
     /** Another request has come. */
     public void countRequest() {
         requests++;
+        replyMode.nextRequest();
+    }
+
+    public ReplyMode replyMode() {
+        return replyMode;
+    }
+
+    /** The counts of the loop that serves the client. */
+    public LoopCounts counts() {
+        return counts;
+    }
+
+    /** The command of the request that was asked last; of one that is refused, if it is known. */
+    public RespCommand command() {
+        return command.orElseThrow();
+    }
+
+    /** The time for {@link LoopCounts#end} of the request that was asked last. */
+    public long began() {
+        return began;
     }
 
     long requests() {
@@ -140,6 +167,7 @@ public final class RespSession {
         endTransaction();
         name = "";
         version3 = false;
+        replyMode.reset();
         login.forget();
     }
 
@@ -149,57 +177,97 @@ public final class RespSession {
      * @throws RespError if the request is refused
      */
     public Question ask(RespRequest request) {
-        RespCommand row;
+        began = LoopCounts.NOT_TIMED;
         try {
-            row = admitted(request);
+            command = row(request);
+        } catch (RespError e) {
+            throw refused(e);
+        }
+        RespCommand row = command.orElseThrow();
+        try {
+            admit(row, request);
             if (transaction.isPresent() && !Transaction.runsAtOnce(row)) {
                 return transaction.get().queue(row, request, this);
             }
         } catch (RespError e) {
-            transaction.ifPresent(Transaction::spoil);
+            door.statistics().rejected(row);
+            throw refused(Transaction.isExec(row) ? abort(e) : e);
+        }
+        began = counts.begin(row);
+        try {
+            return row.handler().ask(request, this);
+        } catch (RespError e) {
+            door.statistics().failed(row, List.of(RespError.word(e.getMessage())));
             throw e;
         }
-        return row.handler().ask(request, this);
     }
 
-    private RespCommand admitted(RespRequest request) {
-        RespCommand row = request.command().orElseThrow(() -> unknown(request));
+    private static Optional<RespCommand> row(RespRequest request) {
+        Optional<RespCommand> found = request.command();
+        if (found.isEmpty()) {
+            throw RespError.unknown(request.at(0), request.from(1));
+        }
+        RespCommand row = found.get();
+        if (row.subcommands().isEmpty() || request.count() == 1) {
+            return found;
+        }
+        Bytes name = request.at(1);
+        Optional<RespCommand> subcommand = row.subcommand(name);
+        if (subcommand.isEmpty()) {
+            throw new RespError("ERR unknown subcommand '%s'. Try %s HELP."
+                    .formatted(RespError.shown(name), row.name().toUpperCase(Locale.ROOT)));
+        }
+        return subcommand;
+    }
+
+    private void admit(RespCommand row, RespRequest request) {
         if (!row.takes(request.count())) {
             throw RespError.arity(row.name());
         }
-        if (row.keys().equals(RespCommand.Keys.NONE) && request.count() > WORDS_WITHOUT_BUCKETS_MAX) {
+        if (!row.hasKeys() && request.count() > WORDS_WITHOUT_BUCKETS_MAX) {
             throw new RespError("ERR too many arguments for '%s' command: it has %d words, at most %d are taken"
                     .formatted(row.name(), request.count(), WORDS_WITHOUT_BUCKETS_MAX));
         }
         if (!login.isDone() && !row.hasFlag("no_auth")) {
             throw new RespError("NOAUTH Authentication required.");
         }
-        return row;
     }
 
-    private static RespError unknown(RespRequest request) {
-        StringBuilder arguments = new StringBuilder();
-        for (int i = 1; i < request.count() && arguments.length() < SHOWN_BYTES; i++) {
-            arguments
-                    .append('\'')
-                    .append(RespError.shown(request.at(i), SHOWN_BYTES - arguments.length()))
-                    .append("' ");
-        }
-        return new RespError("ERR unknown command '" + RespError.shown(request.at(0), SHOWN_BYTES)
-                + "', with args beginning with: " + arguments);
+    /** The request is refused before its command runs: {@code EXEC} will not run the transaction that it is in. */
+    private RespError refused(RespError why) {
+        door.statistics().error(RespError.word(why.getMessage()));
+        transaction.ifPresent(Transaction::spoil);
+        return why;
     }
 
-    /** The line of {@code CLIENT LIST}. */
+    /** {@code EXEC} itself is refused, which drops the transaction. */
+    private RespError abort(RespError why) {
+        endTransaction();
+        return Transaction.aborted(why);
+    }
+
+    /**
+     * The line of {@code CLIENT LIST}, with the fields of Redis 7.4. What clients of kv cannot have is 0, and so are the sizes of
+     * buffers: all clients share one memory for them.
+     */
     String line() {
-        return "id=%d addr=%s laddr=%s name=%s age=%d flags=N db=0 user=default lib-name=%s lib-ver=%s resp=%d"
+        int queued = transaction.map(Transaction::requests).orElse(-1);
+        return ("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d watch=0 qbuf=0"
+                        + " qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s"
+                        + " user=default redir=-1 resp=%d lib-name=%s lib-ver=%s")
                 .formatted(
                         id,
                         remote,
                         Addresses.text(door.address()),
                         name,
                         Duration.between(openedAt, Instant.now()).toSeconds(),
+                        socket.silence().toSeconds(),
+                        queued < 0 ? "N" : "x",
+                        queued,
+                        transaction.map(Transaction::bytes).orElse(0L),
+                        command.map(RespCommand::name).orElse("NULL"),
+                        version3 ? 3 : 2,
                         libraryName,
-                        libraryVersion,
-                        version3 ? 3 : 2);
+                        libraryVersion);
     }
 }

@@ -32,6 +32,7 @@ public final class RespWriter {
 
     private boolean version3;
     private final List<Piece> pieces = new ArrayList<>(1);
+    private final List<String> errors = new ArrayList<>(0);
     private byte[] buffer = new byte[FIRST_BYTES];
     private int size;
 
@@ -94,7 +95,20 @@ public final class RespWriter {
 
     /** An error. Its line begins with a word for programs; each character is one byte. */
     public RespWriter error(String line) {
+        errors.add(RespError.word(line));
         return line('-', line.replace('\r', ' ').replace('\n', ' '));
+    }
+
+    /** Whether an error was written since {@link #takeErrors}. */
+    boolean hasErrors() {
+        return !errors.isEmpty();
+    }
+
+    /** The first words of the errors that were written, which are forgotten. */
+    List<String> takeErrors() {
+        List<String> taken = List.copyOf(errors);
+        errors.clear();
+        return taken;
     }
 
     public RespWriter error(Reply.Failed failed) {

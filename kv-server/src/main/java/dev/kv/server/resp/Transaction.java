@@ -15,8 +15,11 @@ import java.util.Set;
 final class Transaction {
     private static final Set<String> RUN_AT_ONCE = Set.of("multi", "exec", "discard", "watch", "quit", "reset");
 
-    /** Their replies are long for a short request, and this node makes all of a transaction's in one go. */
-    private static final Set<String> NOT_QUEUED = Set.of("client", "command", "config", "hello", "info");
+    /**
+     * The flag of a command that is not queued: among others where the reply may be long for a short request, as this node makes all
+     * replies of a transaction in one go.
+     */
+    private static final String NOT_QUEUED = "no_multi";
 
     /**
      * Requests, and commands. No key of the configuration: EXEC goes through all of them several times on the I/O loop, and others wait
@@ -28,6 +31,7 @@ final class Transaction {
     private static final int SHOWN_NAME_BYTES = 256;
 
     private final Budget budget;
+    private final List<RespCommand> rows = new ArrayList<>();
     private final List<Question> questions = new ArrayList<>();
     private final List<Command> commands = new ArrayList<>();
 
@@ -49,6 +53,28 @@ final class Transaction {
         return RUN_AT_ONCE.contains(row.name());
     }
 
+    /** Whether it is the command that runs a transaction. */
+    static boolean isExec(RespCommand row) {
+        return row.name().equals("exec");
+    }
+
+    /** The error of an {@code EXEC} that is refused. */
+    static RespError aborted(RespError why) {
+        String reason = why.getMessage();
+        return new RespError("EXECABORT Transaction discarded because of: "
+                + (reason.startsWith("ERR ") ? reason.substring("ERR ".length()) : reason));
+    }
+
+    /** The number of queued requests. */
+    int requests() {
+        return questions.size();
+    }
+
+    /** The memory of the queued requests. */
+    long bytes() {
+        return bytes;
+    }
+
     /** A request was refused: {@code EXEC} will not run the transaction. */
     void spoil() {
         spoiled = true;
@@ -62,7 +88,7 @@ final class Transaction {
 
     /** Queues the request until {@code EXEC}. */
     Question queue(RespCommand row, RespRequest request, RespSession session) {
-        if (NOT_QUEUED.contains(row.name())) {
+        if (row.hasFlag(NOT_QUEUED)) {
             throw notInside();
         }
         if (!budget.take(request.heldBytes())) {
@@ -84,6 +110,7 @@ final class Transaction {
             throw new RespError(
                     "ERR the transaction is too long: EXEC runs at most " + COMMANDS_MAX + " commands, send several");
         }
+        rows.add(row);
         questions.add(question);
         for (Command command : added) {
             commands.add(command);
@@ -115,7 +142,7 @@ final class Transaction {
      *
      * @throws RespError if the transaction cannot run
      */
-    Question execute() {
+    Question execute(LoopCounts counts, Statistics statistics) {
         if (spoiled) {
             throw new RespError("EXECABORT Transaction discarded because of previous errors.");
         }
@@ -124,12 +151,13 @@ final class Transaction {
                     "EXECABORT Transaction discarded because it is on several buckets, which nodes keep apart: "
                             + names(buckets));
         }
+        rows.forEach(counts::call);
         if (buckets.isEmpty()) {
-            return (Question.Here) out -> write(out, List.of());
+            return (Question.Here) out -> write(out, List.of(), statistics);
         }
         return new Question.One(
                 new Command.Batch(buckets.iterator().next(), commands),
-                (out, reply) -> write(out, ((Reply.Many) reply).replies()),
+                (out, reply) -> write(out, ((Reply.Many) reply).replies(), statistics),
                 bytes);
     }
 
@@ -141,12 +169,13 @@ final class Transaction {
         return String.join(", ", names) + (buckets.size() > SHOWN_BUCKETS_MAX ? ", ..." : "");
     }
 
-    private void write(RespWriter out, List<Reply> replies) {
+    private void write(RespWriter out, List<Reply> replies, Statistics statistics) {
         out.array(questions.size());
         int next = 0;
-        for (Question question : questions) {
-            int count = commands(question).size();
-            Answers.write(out, question, replies.subList(next, next + count));
+        for (int i = 0; i < questions.size(); i++) {
+            int count = commands(questions.get(i)).size();
+            Answers.write(out, questions.get(i), replies.subList(next, next + count));
+            statistics.wrote(rows.get(i), out);
             next += count;
         }
     }

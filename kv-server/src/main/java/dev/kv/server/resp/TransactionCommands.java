@@ -1,7 +1,6 @@
 package dev.kv.server.resp;
 
 import dev.kv.server.resp.RespCommand.Handler;
-import dev.kv.server.resp.RespCommand.Keys;
 import java.util.List;
 
 /** The commands that begin and end a {@link Transaction}. */
@@ -10,18 +9,26 @@ final class TransactionCommands {
 
     static List<RespCommand> rows() {
         return List.of(
-                row("multi", 1, "Begins a transaction", TransactionCommands::multi),
-                row("exec", 1, "Runs a transaction", TransactionCommands::exec),
-                row("discard", 1, "Drops a transaction", TransactionCommands::discard),
-                row("watch", -2, "Is refused", (request, session) -> {
+                row(
+                        "multi",
+                        "noscript loading stale fast allow_busy",
+                        "Begins a transaction",
+                        TransactionCommands::multi),
+                row("exec", "noscript loading stale skip_slowlog", "Runs a transaction", TransactionCommands::exec),
+                row(
+                        "discard",
+                        "noscript loading stale fast allow_busy",
+                        "Drops a transaction",
+                        TransactionCommands::discard),
+                row("watch key<RO> ...", "noscript loading stale fast allow_busy", "Is refused", (request, session) -> {
                     throw new RespError("ERR WATCH is not supported: use MULTI and EXEC on one bucket, or HSETNX");
                 }),
-                row("unwatch", 1, "Does nothing", (request, session) -> (Question.Here) RespWriter::ok));
+                row("unwatch", "noscript loading stale fast allow_busy", "Does nothing", (request, session) ->
+                        (Question.Here) RespWriter::ok));
     }
 
-    private static RespCommand row(String name, int arity, String summary, Handler handler) {
-        List<String> flags = List.of("noscript", "loading", "stale", "fast");
-        return new RespCommand(name, arity, flags, Keys.NONE, "transactions", summary, handler);
+    private static RespCommand row(String syntax, String traits, String summary, Handler handler) {
+        return RespCommand.of("transactions", syntax, traits, summary, handler);
     }
 
     private static Question multi(RespRequest request, RespSession session) {
@@ -35,7 +42,7 @@ final class TransactionCommands {
     private static Question exec(RespRequest request, RespSession session) {
         Transaction transaction = session.transaction().orElseThrow(() -> new RespError("ERR EXEC without MULTI"));
         try {
-            return transaction.execute();
+            return transaction.execute(session.counts(), session.door().statistics());
         } finally {
             session.endTransaction();
         }

@@ -1,0 +1,241 @@
+package dev.kv.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.acceptance.harness.Cluster;
+import dev.kv.acceptance.harness.RedisServer;
+import dev.kv.server.testing.RespClient;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A connection to a combined node, a server node and Redis gets the same bytes for the same bytes. */
+@Timeout(60)
+final class RedisSameBytesTest {
+    private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
+
+    private static final Set<String> CONTAINERS = Set.of("client", "command", "config", "latency", "slowlog");
+
+    private static final String QUIT = RespClient.request("QUIT");
+
+    private static RedisServer redis;
+    private static RedisServer locked;
+    private static Cluster cluster;
+    private static Cluster lockedCluster;
+
+    @BeforeAll
+    static void start(@TempDir Path folder, @TempDir Path lockedFolder) throws Exception {
+        redis = RedisServer.start(folder);
+        locked = RedisServer.start(lockedFolder, "--requirepass", "sesame");
+        cluster = new Cluster(folder.resolve("nodes"), "foo", "front");
+        cluster.node("front").keepNoData();
+        cluster.start("*=foo@h");
+        lockedCluster = new Cluster(lockedFolder.resolve("nodes"), "foo");
+        lockedCluster.set("kv.server.password", "sesame");
+        lockedCluster.start("*=foo@h");
+    }
+
+    @AfterAll
+    static void close() {
+        for (AutoCloseable one : Arrays.asList(redis, locked, cluster, lockedCluster)) {
+            try {
+                if (one != null) {
+                    one.close();
+                }
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    /** All that comes back on a connection of its own until the other side closes it. */
+    private static String bytes(InetSocketAddress address, String sent) throws IOException {
+        try (RespClient client = new RespClient(address)) {
+            client.send(sent);
+            return client.rest();
+        }
+    }
+
+    /** Words are separated by blanks, or in quotes; {@code \0} is a NUL. */
+    private static String request(String line) {
+        return RespClient.request(
+                WORD.matcher(line).results().map(RedisSameBytesTest::word).toArray(String[]::new));
+    }
+
+    private static String word(MatchResult word) {
+        String text = word.group(1) == null ? word.group(2) : word.group(1);
+        return text.replace("\\0", "\0")
+                .replace("\\r", "\r")
+                .replace("\\n", "\n")
+                .replace("\\t", "\t");
+    }
+
+    private static void sameBytes(String sent, String end) throws IOException {
+        String expected = bytes(redis.address(), sent + end);
+        for (String node : List.of("foo", "front")) {
+            assertThat(bytes(cluster.node(node).clients(), sent + end))
+                    .as("at %s", node)
+                    .isEqualTo(expected);
+        }
+    }
+
+    static Stream<String> input() {
+        String ping = RespClient.request("PING");
+        return Stream.of(
+                "\r\n" + ping,
+                "\n" + ping,
+                "\r\n\n \t\r\n\r\n" + ping + "\r\n" + ping + "\n\n" + ping,
+                ping + "SYNCX\r\n" + ping,
+                ping + "SYNCX  a \t bb\r\n" + ping,
+                ping + "SYNCX" + " a".repeat(60) + "\r\n" + ping,
+                ping + "SYNCX " + "a".repeat(200) + " b\r\n" + ping);
+    }
+
+    /** Not a byte more than it takes to be refused: what nobody reads would reset the connection. */
+    static Stream<String> inputWithoutARequest() {
+        int least = 64 * 1024 + 1;
+        return Stream.of(
+                "a".repeat(least),
+                "\0" + "a".repeat(least - 1),
+                "\r\n\n" + " ".repeat(least),
+                RespClient.request("PING") + "\r\n" + "a".repeat(least));
+    }
+
+    @ParameterizedTest
+    @MethodSource("inputWithoutARequest")
+    void longInputWithoutARequestIsRefusedAlike(String sent) throws Exception {
+        sameBytes(sent, "");
+    }
+
+    @ParameterizedTest
+    @MethodSource("input")
+    void inputBetweenRequestsIsTakenAlike(String sent) throws Exception {
+        sameBytes(sent, QUIT);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "HSET h a 1 ; SCAN 0 TYPE HASH ; SCAN 0 TYPE Hash ; SCAN 0 TYPE string ; SCAN 0 TYPE \"\" ; DEL h",
+                "SCAN 00 ; SCAN +0 ; SCAN -0 ; SCAN \"\" ; SCAN + ; SCAN \" 0\" ; SCAN \"0 \" ; SCAN 0\\0x ; SCAN \\t0 ; SCAN 0x1 ; SCAN abc",
+                "SCAN 18446744073709551616 ; SCAN 99999999999999999999999 ; SCAN -18446744073709551616",
+                "HSCAN none 00 ; HSCAN none +0 ; HSCAN none -1 ; HSCAN none \"\" ; HSCAN none x ; HSCAN none 18446744073709551615",
+                "HSCAN none 0 COUNT abc ; HSCAN none 0 FOO ; HSCAN none x FOO ; HSCAN none 0 MATCH",
+                "HSET h a 1 ; HSCAN h 00 COUNT abc ; HSCAN h 0 FOO ; HSCAN h +0 COUNT 0 ; HSCAN h 0 MATCH ; DEL h",
+                "CLIENT KILL ID 0 ; CLIENT KILL ID -1 ; CLIENT KILL ID abc ; CLIENT KILL USER nobody ; CLIENT KILL USER \"\"",
+                "CLIENT KILL ID 0 foo ; CLIENT KILL TYPE x ADDR ; CLIENT KILL ID 999999 foo ; CLIENT KILL FOO 1 ; CLIENT KILL 1.2.3.4:5",
+                "CLIENT KILL USER no\\0body ; CLIENT KILL SKIPME maybe ; CLIENT LIST ID x ; CLIENT LIST TYPE foo ; CLIENT LIST FOO x",
+                "CLIENT NO-EVICT on ; CLIENT NO-EVICT x ; CLIENT UNPAUSE ; CLIENT TRACKING off ; CLIENT TRACKING x ; CLIENT",
+                "MULTI ; CLIENT ID x ; EXEC ; EXEC",
+                "MULTI ; CLIENT NOPE ; EXEC",
+                "MULTI ; CONFIG GET ; EXEC",
+                "MULTI ; SLOWLOG LEN x ; PING ; EXEC",
+                "MULTI ; SLOWLOG LEN ; SLOWLOG GET abc ; PING ; EXEC",
+                "MULTI ; HSET a b ; EXEC",
+                "EXEC x ; MULTI ; EXEC x ; EXEC ; DISCARD ; DISCARD x",
+                "MULTI ; MULTI ; EXEC",
+                "SLOWLOG GET -5 ; SLOWLOG GET abc ; SLOWLOG GET -1 ; SLOWLOG GET 1 2 ; SLOWLOG LEN x ; SLOWLOG FOO ; SLOWLOG",
+                "NO\\0SUCH a\\0b c ; \\0 ; \"\" ; CLIENT LI\\0ST ; CONFIG \\0 ; NOSUCH \"a\\r\\nb\" \"\"",
+                "NOSUCH aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa b c d"
+                        + " eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee f",
+                "COMMAND LIST foo ; COMMAND LIST FILTERBY X Y ; COMMAND LIST FILTERBY PATTERN ; COMMAND LIST FILTERBY MODULE x",
+                "COMMAND LIST FILTERBY ACLCAT nocat ; COMMAND LIST FILTERBY ACLCAT @hash ; COMMAND LIST filterby pattern HGETA*",
+                "COMMAND LIST FILTERBY PATTERN HGETA* FILTERBY PATTERN HKEY? ; COMMAND LIST FILTERBY PATTERN a FILTERBY MODULE",
+                "COMMAND INFO slowlog|len SLOWLOG|GET nosuch client| client|list|x hset|x",
+                "COMMAND GETKEYS NOSUCH x ; COMMAND GETKEYS PING x ; COMMAND GETKEYS HSET x ; COMMAND GETKEYS CLIENT LIST x",
+                "COMMAND GETKEYS RENAME a b ; COMMAND GETKEYS CLIENT x ; COMMAND GETKEYS DEL a b c ; COMMAND GETKEYS x ; COMMAND FOO",
+                "COMMAND DOCS nosuch ; COMMAND COUNT x",
+                "CONFIG RESETSTAT ; CONFIG RESETSTAT x ; CONFIG ; CONFIG FOO x ; CONFIG GET",
+                "CLIENT REPLY SKIP ; ECHO a ; ECHO b",
+                "CLIENT REPLY OFF ; ECHO a ; HLEN h ; CLIENT REPLY ON ; ECHO b",
+                "CLIENT REPLY SKIP ; CLIENT REPLY ON ; ECHO a",
+                "CLIENT REPLY SKIP ; CLIENT REPLY SKIP ; ECHO a ; ECHO b",
+                "CLIENT REPLY OFF ; NOSUCH ; EXEC ; HLEN ; DEL a b ; HGETALL h ; SCAN 0 ; CLIENT REPLY ON",
+                "CLIENT REPLY SKIP ; HLEN h ; HLEN h ; CLIENT REPLY x",
+                "LATENCY RESET ; LATENCY HISTORY x ; LATENCY LATEST ; LATENCY ; LATENCY FOO",
+                "INFO nosuch ; HELLO 4 ; HELLO x ; HELLO 2 FOO ; HELLO 2 SETNAME ; SELECT x ; SELECT 99",
+            })
+    void requestsAreAnsweredAlike(String requests) throws Exception {
+        StringBuilder sent = new StringBuilder();
+        for (String line : requests.split(" ; ", -1)) {
+            sent.append(request(line));
+        }
+        sameBytes(sent.toString(), QUIT);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"EXEC", "MULTI", "EXEC x", "HGET a", "CLIENT ID", "CLIENT ID x", "NOSUCH", "AUTH", "CLIENT FOO"})
+    void requestsBeforeTheLoginAreRefusedAlike(String line) throws Exception {
+        String sent = request(line) + request("AUTH sesame") + request("PING") + QUIT;
+        assertThat(bytes(lockedCluster.node("foo").clients(), sent)).isEqualTo(bytes(locked.address(), sent));
+    }
+
+    /** Commands with subcommands are left out: Redis has more of these. */
+    @ParameterizedTest
+    @ValueSource(strings = {"2", "3"})
+    void theTableSaysOfACommandWhatThatOfRedisSays(String version) throws Exception {
+        Set<String> differing = new TreeSet<>();
+        try (RespClient ours = new RespClient(cluster.node("foo").clients());
+                RespClient theirs = new RespClient(redis.address())) {
+            ours.ask("HELLO", version);
+            theirs.ask("HELLO", version);
+            List<String> names = names(ours.say("COMMAND LIST"));
+            List<String> known = names(theirs.say("COMMAND LIST"));
+            assertThat(names)
+                    .contains("hset", "client|list", "config|resetstat")
+                    .hasSizeGreaterThan(60);
+            for (String name : names) {
+                if (!known.contains(name) || CONTAINERS.contains(name)) {
+                    continue;
+                }
+                String info = ours.ask("COMMAND", "INFO", name).replace(" no_multi", "");
+                if (!info.equals(theirs.ask("COMMAND", "INFO", name))) {
+                    differing.add("INFO " + name);
+                }
+                String arguments = arguments(ours.ask("COMMAND", "DOCS", name));
+                if (!arguments.equals(arguments(theirs.ask("COMMAND", "DOCS", name)))) {
+                    differing.add("DOCS " + name);
+                }
+            }
+        }
+        assertThat(differing)
+                .containsExactly(
+                        // Names of arguments that say more.
+                        "DOCS client|kill",
+                        // Is refused as a whole.
+                        "DOCS client|tracking",
+                        // Redis names no arguments.
+                        "DOCS command|getkeys",
+                        // NOVALUES is of Redis 7.4.
+                        "DOCS hscan");
+    }
+
+    private static List<String> names(String reply) {
+        return Pattern.compile("\"([^\"]*)\"")
+                .matcher(reply)
+                .results()
+                .map(name -> name.group(1))
+                .toList();
+    }
+
+    /** The arguments in the document of a command, without the versions that had them first. */
+    private static String arguments(String docs) {
+        int from = docs.indexOf("\"arguments\" [");
+        return from < 0 ? "" : docs.substring(from).replaceAll(" \"since\" \"[^\"]*\"", "");
+    }
+}

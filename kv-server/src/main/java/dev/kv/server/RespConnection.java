@@ -1,0 +1,301 @@
+package dev.kv.server;
+
+import dev.kv.router.Command;
+import dev.kv.router.Held;
+import dev.kv.router.LongReply;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import dev.kv.router.net.Budget;
+import dev.kv.router.net.OpenSocket;
+import dev.kv.server.reply.Piece;
+import dev.kv.server.resp.Answers;
+import dev.kv.server.resp.EachRun;
+import dev.kv.server.resp.LoopCounts;
+import dev.kv.server.resp.Question;
+import dev.kv.server.resp.RespCommand;
+import dev.kv.server.resp.RespError;
+import dev.kv.server.resp.RespRequest;
+import dev.kv.server.resp.RespSession;
+import dev.kv.server.resp.RespWriter;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+
+/** A connection whose client asks in RESP: collects its requests, and runs their commands without waiting for earlier replies. */
+abstract class RespConnection extends AnsweringConnection {
+    static final String NO_MEMORY_TO_READ =
+            "this node has no memory left for unfinished requests (kv.server.buffer-max); try again later";
+
+    /** A shorter request is not charged while it waits for its reply: {@code kv.server.replies-max} bounds their number. */
+    private static final int CHARGED_MIN_BYTES = 16 * 1024;
+
+    private final OpenDoor door;
+    private final ServerSettings settings;
+    private final Store store;
+    private final RespSession session;
+    private final RespRequest request;
+    private final RespWriter out = new RespWriter(false);
+    private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
+    private final RequestCharges charges = new RequestCharges(budget());
+
+    /** Whether commands of the last request wait for their turn. */
+    private boolean isAsking;
+
+    RespConnection(
+            OpenSocket socket,
+            OpenDoor door,
+            ServerSettings settings,
+            Store store,
+            Budget buffers,
+            RespSession session) {
+        super(socket, door, settings, buffers);
+        this.door = door;
+        this.settings = settings;
+        this.store = store;
+        this.session = session;
+        this.request = new RespRequest(door.bulkMaxBytes(), door.bulkMaxKey());
+    }
+
+    @Override
+    protected boolean mayRead() {
+        return !isAsking && charges.waitingBytes() < settings.requestsMaxBytes() && super.mayRead();
+    }
+
+    /** Whether a part of a request has arrived. */
+    final boolean isRequestBegun() {
+        return request.isBegun();
+    }
+
+    /**
+     * Takes a request, or a part of one, and runs it when it is complete.
+     *
+     * @return whether a request is complete
+     * @throws RespRequest.Malformed if the input is not RESP
+     */
+    final boolean takeRequest(ByteBuffer input) throws RespRequest.Malformed {
+        if (!request.take(input, !session.login().isDone())) {
+            return false;
+        }
+        if (request.count() > 0) {
+            session.countRequest();
+            ask(request);
+        }
+        forgetRequest();
+        return true;
+    }
+
+    /** Charges the part of a request that has arrived; returns false if too little memory is left. */
+    final boolean chargeArriving() {
+        return charges.takeArriving(request.heldBytes());
+    }
+
+    /** Drops the request that arrives, or that was run. */
+    final void forgetRequest() {
+        request.clear();
+        charges.giveArriving();
+    }
+
+    /** Gives back all memory that requests take: the connection is closed. */
+    final void forgetRequests() {
+        forgetRequest();
+        charges.close();
+        session.endTransaction();
+    }
+
+    private void ask(RespRequest asked) {
+        boolean version3 = session.isVersion3();
+        Question question;
+        try {
+            question = session.ask(asked);
+        } catch (RespError e) {
+            answerInResp(error(e.getMessage()));
+            return;
+        }
+        switch (question) {
+            case Question.One one -> runOne(one, version3);
+            case Question.Each each -> runEach(each, version3);
+            case Question.Steps steps -> runSteps(steps, version3);
+            case Question.Here here -> {
+                answerInResp(written(session.command(), version3, reply -> Answers.write(reply, here, List.of())));
+                ended();
+            }
+        }
+    }
+
+    /** The request that was asked is answered. */
+    private void ended() {
+        if (session.began() != LoopCounts.NOT_TIMED) {
+            session.counts().end(session.command(), session.began());
+        }
+    }
+
+    /** Times the request that was asked until its reply is there, if it is one of those that are timed. */
+    private void endWith(CompletableFuture<Reply> reply) {
+        long began = session.began();
+        if (began != LoopCounts.NOT_TIMED) {
+            RespCommand command = session.command();
+            var _ = reply.whenComplete((_, _) -> session.counts().end(command, began));
+        }
+    }
+
+    private Protocol protocolOfRequests() {
+        return session.replyMode().isMute() ? Protocol.MUTE : Protocol.RESP;
+    }
+
+    /** Answers a request of RESP, unless its client wants no reply. */
+    final void answerInResp(List<Piece> pieces) {
+        answer(protocolOfRequests(), protocolOfRequests() == Protocol.MUTE ? unsent(pieces) : pieces);
+    }
+
+    private static List<Piece> unsent(List<Piece> pieces) {
+        Piece.release(pieces);
+        return List.of();
+    }
+
+    /** A reply to a request, whose errors are counted. */
+    private List<Piece> written(RespCommand command, boolean version3, Consumer<RespWriter> writer) {
+        RespWriter reply = new RespWriter(version3);
+        writer.accept(reply);
+        door.statistics().wrote(command, reply);
+        return reply.toPieces();
+    }
+
+    /** Answers the request that was asked when its reply is ready. */
+    private void settle(
+            boolean isRead,
+            boolean version3,
+            Supplier<String> what,
+            CompletableFuture<Reply> reply,
+            BiConsumer<RespWriter, Reply> writer) {
+        Protocol protocol = protocolOfRequests();
+        RespCommand command = session.command();
+        settle(isRead, protocol, what, reply, ready -> {
+            List<Piece> pieces = written(command, version3, written -> writer.accept(written, ready));
+            return protocol == Protocol.MUTE ? unsent(pieces) : pieces;
+        });
+        endWith(reply);
+    }
+
+    /** Runs a command on one bucket. A reply that is ready at once, with none before it, is written without a future. */
+    private void runOne(Question.One one, boolean version3) {
+        Command command = one.command();
+        if (LongReply.mayFollow(command) && budget().isSpent()) {
+            answer(protocolOfRequests(), noMemory(protocolOfRequests()));
+            return;
+        }
+        try {
+            CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
+            if (reply.isDone()
+                    && awaitsNothing()
+                    && !Held.isIn(reply.join())
+                    && !session.replyMode().isMute()) {
+                out.speak(version3);
+                Answers.write(out, one, reply.join());
+                door.statistics().wrote(session.command(), out);
+                if (out.isOneArray()) {
+                    out.sendTo(sink);
+                } else {
+                    sendAll(out.toPieces());
+                }
+                ended();
+            } else {
+                settle(
+                        command.isRead(),
+                        version3,
+                        () -> text(command),
+                        reply,
+                        (written, ready) -> Answers.write(written, one, ready));
+                chargeWhileWaiting(request.heldBytes() + one.queuedBytes(), reply);
+            }
+        } catch (Throwable fault) {
+            fault(text(command), fault);
+        }
+    }
+
+    private void runEach(Question.Each each, boolean version3) {
+        Supplier<String> what = () -> "a request for " + each.commands().size() + " buckets";
+        long bytes = EachRun.bytes(each, request.heldBytes());
+        if (!charges.takeWaiting(bytes)) {
+            answerInResp(refusal(NO_MEMORY_TO_READ));
+            return;
+        }
+        try {
+            EachRun run = new EachRun(
+                    store, each, settings.repliesMax(), paused -> loop().inTurns(() -> runNext(paused, what)));
+            if (run.next()) {
+                loop().inTurns(() -> runNext(run, what));
+            }
+            isAsking = !run.isBegun();
+            settle(
+                    false,
+                    version3,
+                    what,
+                    run.end().whenComplete((_, _) -> charges.giveWaiting(bytes)),
+                    (written, _) -> run.written(written));
+        } catch (Throwable fault) {
+            fault(what.get(), fault);
+        }
+    }
+
+    /** Runs some commands of a long request, and reads on after the last of them. Returns whether more may run. */
+    private boolean runNext(EachRun run, Supplier<String> what) {
+        try {
+            if (isClosed()) {
+                return false;
+            }
+            boolean goesOn = run.next();
+            if (run.isBegun()) {
+                isAsking = false;
+                readOn();
+            }
+            return goesOn;
+        } catch (Throwable fault) {
+            fault(what.get(), fault);
+            return false;
+        }
+    }
+
+    private void runSteps(Question.Steps steps, boolean version3) {
+        if (budget().isSpent()) {
+            answer(protocolOfRequests(), noMemory(protocolOfRequests()));
+            return;
+        }
+        Supplier<String> what = () -> "a request for all buckets";
+        try {
+            CompletableFuture<Reply> reply = steps.steps().apply(store).toCompletableFuture();
+            settle(false, version3, what, reply, (written, ready) -> Answers.write(written, steps, List.of(ready)));
+        } catch (Throwable fault) {
+            fault(what.get(), fault);
+        }
+    }
+
+    /** Charges a request until its reply is there, if that takes a while. While much is charged, the client is not read. */
+    final void chargeWhileWaiting(long bytes, CompletableFuture<Reply> reply) {
+        if (bytes < CHARGED_MIN_BYTES || reply.isDone()) {
+            return;
+        }
+        charges.chargeWaiting(bytes);
+        var _ = reply.whenComplete((_, _) -> {
+            charges.giveWaiting(bytes);
+            readOn();
+        });
+    }
+
+    /** An error that belongs to no command. */
+    final List<Piece> refusal(String message) {
+        door.statistics().error(Reply.Word.ERR.name());
+        return error(Reply.Word.ERR + " " + message);
+    }
+
+    final List<Piece> error(String line) {
+        return new RespWriter(session.isVersion3()).error(line).toPieces();
+    }
+
+    static String text(Command command) {
+        return command.getClass().getSimpleName() + " in bucket "
+                + command.bucket().printable(256);
+    }
+}
