@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -77,6 +78,15 @@ final class RedisCliTest {
         assertThat(run(node, "redis-cli", "set", "a", "b"))
                 .startsWith("ERR unknown command 'set', with args beginning with: 'a' 'b'");
         assertThat(run(node, "redis-cli", "info", "keyspace")).contains("# Keyspace");
+    }
+
+    @Test
+    void redisCliAtThePortForNodesIsToldTheRightOne() throws Exception {
+        String port = Integer.toString(cluster.node("foo").nodes().getPort());
+
+        assertThat(run("foo", "redis-cli", "-p", port, "ping"))
+                .startsWith(
+                        "ERR this port is for other nodes of kv (kv.router.port); clients connect to the port kv.server.port");
     }
 
     @ParameterizedTest

@@ -5,9 +5,13 @@ import static dev.kv.router.peer.Wires.REQUEST;
 import static dev.kv.router.peer.Wires.chunk;
 import static dev.kv.router.peer.Wires.createRequest;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.Bytes;
 import java.io.IOException;
 import java.net.SocketException;
@@ -16,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /** The listener for other nodes: malformed, random, cancelled and too long requests. */
 class PeerDoorTest extends HandwrittenFrames {
@@ -81,6 +86,29 @@ class PeerDoorTest extends HandwrittenFrames {
             assertThat(caller.rest()).as(refusal.getKey()).isEqualTo(refusal.getValue());
         }
         assertServesOthers();
+    }
+
+    @Test
+    void theLogNamesTheProtocolOfACallerThatIsNoNode() throws IOException {
+        Logger log = (Logger) LoggerFactory.getLogger(PeerDoor.class);
+        ListAppender<ILoggingEvent> logged = new ListAppender<>();
+        logged.start();
+        log.addAppender(logged);
+        try {
+            Wires client = connect();
+            client.raw("*1\r\n$4\r\nPING\r\n".getBytes(US_ASCII));
+            client.rest();
+
+            assertThat(logged.list)
+                    .singleElement()
+                    .extracting(ILoggingEvent::getFormattedMessage)
+                    .asString()
+                    .matches(
+                            "refused 127.0.0.1:\\d+: it speaks RESP, the protocol of Redis, but this port is for other nodes"
+                                    + " \\(kv.router.port\\); clients connect to kv.server.port");
+        } finally {
+            log.detachAppender(logged);
+        }
     }
 
     @Test

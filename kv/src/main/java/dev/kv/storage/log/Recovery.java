@@ -83,13 +83,15 @@ public final class Recovery {
         for (int i = 0; i < parts.size(); i++) {
             doing.accept("reading the log: segment " + (i + 1) + " of " + parts.size());
             if (!read(parts.get(i))) {
-                cutOff(parts.subList(i + 1, parts.size()).stream()
-                        .map(Chain.Part::name)
-                        .toList());
+                cutOff(
+                        parts.subList(i + 1, parts.size()).stream()
+                                .map(Chain.Part::name)
+                                .toList(),
+                        "it follows an incomplete record");
                 break;
             }
         }
-        cutOff(chain.cut());
+        cutOff(chain.cut(), "its header, or that of a segment before it, never reached the disk");
         folder.sync();
         log.listing().writeFirst(chain.list());
         Reserves.writeInAnyCase(folder.path(), () -> mark.set(log.opened()));
@@ -102,9 +104,9 @@ public final class Recovery {
         return new Figures(readBytes, hintedBytes);
     }
 
-    private void cutOff(List<SegmentName> names) {
+    private void cutOff(List<SegmentName> names, String why) {
         for (SegmentName name : names) {
-            LOG.warn("{} is removed: it follows an incomplete record", folder.log(name));
+            LOG.warn("{} does not count, and is removed when the log has been read: {}", folder.log(name), why);
             dropped.add(name);
         }
     }
