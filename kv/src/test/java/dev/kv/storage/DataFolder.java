@@ -40,14 +40,14 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
-/** A data folder, and what operators do with it while no node runs there. */
+/** A data folder, and the commands for it while no node runs there. */
 public record DataFolder(Path path) {
     private static final Sync EACH_SECOND = new Sync(false, Optional.of(Duration.ofSeconds(1)));
 
-    /** More than any test takes. */
+    /** Longer than any test. */
     public static final PinLimits PINS = new PinLimits(Duration.ofHours(1), Duration.ofHours(1));
 
-    /** As reference.conf has them. */
+    /** The defaults of reference.conf. */
     public static final Execution.Limits LARGE = new Execution.Limits(
             new Turn.Limits(1_000, 1L << 20),
             1,
@@ -77,7 +77,7 @@ public record DataFolder(Path path) {
         return OpenStorage.open(DataFolder.settings(path, EACH_SECOND, 0, 1L << 20, PINS), 1L << 20, _ -> {});
     }
 
-    /** Opens it for so long, and closes it in order. */
+    /** Opens it, does the work, and closes it in order. */
     public void open(Work work) throws Exception {
         OpenStorage storage = open();
         try {
@@ -104,7 +104,7 @@ public record DataFolder(Path path) {
         return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
-    /** Waits until something holds, and fails after a minute. */
+    /** Waits until the condition holds; fails after a minute. */
     public static void await(BooleanSupplier condition) {
         long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
         while (!condition.getAsBoolean()) {
@@ -118,7 +118,7 @@ public record DataFolder(Path path) {
         await(() -> storage.log().tail().synced() == storage.log().tail().appended());
     }
 
-    /** Writes a list of segments, as compaction does when they are to count and no others. */
+    /** Writes a list that names these segments alone, as compaction does. */
     public static void list(Path folder, List<SegmentName> names) throws IOException {
         List<SegmentList.Entry> entries = new ArrayList<>();
         for (SegmentName name : names) {
@@ -131,7 +131,7 @@ public record DataFolder(Path path) {
         new SegmentList(before.id(), before.through(), entries).write(folder);
     }
 
-    /** All that is there: by bucket, values by key. */
+    /** The content: by bucket, values by key. */
     public static Map<String, Map<String, String>> content(OpenStorage storage) {
         Map<String, Map<String, String>> content = new TreeMap<>();
         storage.forEachBucket((name, _) -> {
@@ -193,7 +193,7 @@ public record DataFolder(Path path) {
         }
     }
 
-    /** Execution one bit of a file. */
+    /** Flips one bit of a file. */
     public static void flip(Path file, long offset) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer one = ByteBuffer.allocate(1);
@@ -203,7 +203,7 @@ public record DataFolder(Path path) {
         }
     }
 
-    /** A copy of a folder, with the folders in it. */
+    /** Copies a folder with its subfolders. */
     public static Path copy(Path from, Path to) throws IOException {
         try (Stream<Path> files = Files.walk(from)) {
             for (Path file : files.toList()) {
@@ -213,7 +213,7 @@ public record DataFolder(Path path) {
         return to;
     }
 
-    /** Copies the files of a folder in use as they are at one moment: anew, if something was made, cut or removed meanwhile. */
+    /** Copies the files of a folder in use as of one moment: again, if a file was made, truncated or removed meanwhile. */
     public static void image(Path from, Path to) throws IOException {
         Map<String, Long> before;
         do {
@@ -241,7 +241,7 @@ public record DataFolder(Path path) {
                 try {
                     sizes.put(file.getFileName().toString(), Files.size(file));
                 } catch (NoSuchFileException gone) {
-                    // It is not in the other list then.
+                    // The other listing lacks it, too, or the copy begins again.
                 }
             }
         }

@@ -12,7 +12,6 @@ import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Engine;
 import dev.kv.storage.format.Layout;
-import dev.kv.storage.log.Segment;
 import dev.kv.storage.log.Sync;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -210,26 +209,6 @@ class StorageTest {
                 .isPositive();
     }
 
-    /** They go to the disk as a whole, however little of them has changed. */
-    @Test
-    void segmentsAreClearedInLargePiecesOnlyUnderHeavyWrites() {
-        create("b");
-        DataFolder.await(() -> {
-            put("b", "k", "x".repeat(100_000));
-            return last().pages().hasLargePieces();
-        });
-        Segment large = last();
-
-        DataFolder.await(() -> storage.log().tail().sealed().contains(large));
-        put("b", "k", "1");
-        assertThat(last().pages().hasLargePieces()).isFalse();
-        assertThat(get("b", "k")).isEqualTo(new Reply.Value(Bytes.of("1")));
-    }
-
-    private Segment last() {
-        return storage.log().segments().live().getLast();
-    }
-
     @Test
     void anotherProcessCannotOpenTheFolder() {
         assertThatThrownBy(() -> open(EACH_SECOND, 0))
@@ -251,7 +230,7 @@ class StorageTest {
         open();
     }
 
-    /** Scenario 3: about 262 000 buckets ended the published registry and all its data. */
+    /** A registry with one Erlang process for each bucket ends at 262 144 of them. */
     @Test
     void threeHundredThousandBucketsAreStored() throws Exception {
         for (int i = 0; i < 300_000; i++) {

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What commands do to buckets. */
+/** What each command reads and changes. */
 final class CommandsTest {
     private static final Bytes B = Bytes.of("b");
     private static final Bytes ANYTHING = Bytes.of("*");

@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ConcurrencyTest {
     private static final int KEYS = 32;
 
-    /** Now and then a value so large that its checksum takes a while. */
+    /** A size for some values whose checksum takes a while, in bytes. */
     private static final int LARGE = 300_000;
 
     /** As {@code kv.router.reply-max} has it. */
@@ -47,7 +47,7 @@ class ConcurrencyTest {
     @TempDir
     private Path folder;
 
-    /** The last version of each key that was acknowledged; versions of a key grow by 1, odd ones are there, even ones deleted. */
+    /** The last acknowledged version of each key. Versions grow by 1: an odd one is a value, an even one a delete. */
     private final AtomicLongArray acknowledged = new AtomicLongArray(KEYS);
 
     /** The last version of each key whose write has begun. */
@@ -158,7 +158,7 @@ class ConcurrencyTest {
         return Bytes.of("key-" + key);
     }
 
-    /** By one thread for each key. */
+    /** One thread for each key. */
     private void write(OpenStorage storage, int buckets, int key, Random random) {
         long version = acknowledged.get(key) + 1;
         begun.set(key, version);
@@ -174,7 +174,7 @@ class ConcurrencyTest {
         acknowledged.set(key, version);
     }
 
-    /** The version of a key; that of one which is not there is the even one behind what was last known, or at that. */
+    /** The version of a key; for an absent key the even version at or behind the last acknowledged one. */
     private long read(OpenStorage storage, int buckets, int key) {
         while (true) {
             long before = acknowledged.get(key);

@@ -23,9 +23,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What both doors ask before they run a command, held against what the storage replies to each. */
+/** Whether the reply to a command may be long, as both doors ask before they run it, against the storage's replies. */
 class LongReplyTest {
-    /** More values than an I/O loop puts into bytes by itself. */
+    /** More values than an I/O loop encodes by itself. */
     private static final int MANY = 5_000;
 
     private static final Bytes B = Bytes.of("b");
@@ -63,7 +63,7 @@ class LongReplyTest {
         return IntStream.range(0, MANY).mapToObj(LongReplyTest::key).toList();
     }
 
-    /** Each command in a form that asks for as much as it can; in an order in which each finds what it works on. */
+    /** Each command, with the longest reply that it can have; in an order in which each finds its keys. */
     private static List<Command> commands() {
         Bytes number = Bytes.of("number");
         Bytes large = Bytes.of("large");
@@ -106,7 +106,7 @@ class LongReplyTest {
                 .containsExactlyInAnyOrderElementsOf(permitted(Command.class));
         for (Command command : commands()) {
             if (command instanceof Command.Route) {
-                // The router answers it: nodes and their tables, as many as it may go through.
+                // The router answers it.
                 assertThat(LongReply.mayFollow(command)).isFalse();
                 continue;
             }

@@ -33,12 +33,12 @@ class ModelTest {
     private static final int KEYS = 400;
     private static final Turn.Limits SHORT = new Turn.Limits(10, 300);
 
-    /** What a bucket should hold. */
+    /** The expected content of a bucket. */
     private static final class Expected {
         private final Map<Bytes, Bytes> values = new TreeMap<>();
         private boolean isKept;
 
-        /** The name in its records, and what those take in the log that gave it another one; null if none did. */
+        /** The name in its records, and the bytes of the records that gave it another one; null if there are none. */
         private Bytes recordName;
 
         private long leftCost;
@@ -100,7 +100,7 @@ class ModelTest {
                         storage.stop(Duration.ZERO);
                         storage = open(data);
                     } else if (what == 1) {
-                        // What a process leaves that is killed here: the memory of the files is the system's.
+                        // As a process leaves it that is killed now: mapped memory is written by the system.
                         Path image = site.resolve("data-" + (step + 1));
                         DataFolder.image(data, image);
                         storage.stop(Duration.ZERO);
@@ -122,7 +122,7 @@ class ModelTest {
         }
     }
 
-    /** With turns so short that many changes and reads are large ones, or as long as usual. */
+    /** With turns so short that many changes and reads are large ones, or with the usual turns. */
     private OpenStorage open(Path data) throws IOException {
         Execution.Limits large =
                 new Execution.Limits(turn, 1, 10, 10, MIB, Duration.ofSeconds(10), Duration.ofSeconds(10));
@@ -145,7 +145,7 @@ class ModelTest {
             edit(storage, name, Edit::keep);
             expected.isKept = true;
         } else if (what < 60) {
-            // All at once, with a new bucket in the place of the old one now and then.
+            // In one change, sometimes with a new bucket in the place of the old one.
             boolean drops = random.nextInt(20) == 0;
             Map<Bytes, Bytes> sets = new TreeMap<>();
             List<Bytes> deletes = new ArrayList<>();
@@ -208,7 +208,7 @@ class ModelTest {
         }
     }
 
-    /** A new bucket that nobody sees while it is filled takes the place of the old one; or it is given up half-way. */
+    /** A hidden bucket is filled and takes the place of the old one, or is abandoned half-way. */
     private void fillAndPublish(OpenStorage storage, Bytes name, Random random) throws Refused {
         Bucket hidden = storage.buckets().publisher().hidden(name);
         Expected filled = new Expected();

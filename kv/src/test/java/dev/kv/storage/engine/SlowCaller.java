@@ -6,7 +6,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 
-/** A thread that runs commands, and takes their replies only when the test runs what it was given. */
+/** A thread that runs commands, and gets their replies when the test runs the tasks that were given to it. */
 final class SlowCaller extends Thread implements CommandThread, CommandThread.Carrier {
     private final BlockingQueue<Runnable> given = new LinkedBlockingQueue<>();
 
@@ -14,7 +14,7 @@ final class SlowCaller extends Thread implements CommandThread, CommandThread.Ca
         super(first);
     }
 
-    /** What it has not run yet. */
+    /** Tasks that were not run yet. */
     BlockingQueue<Runnable> given() {
         return given;
     }

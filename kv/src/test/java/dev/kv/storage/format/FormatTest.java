@@ -41,7 +41,7 @@ class FormatTest {
         return new DataFolder(DataFolder.copy(resource(name), site.resolve(name)));
     }
 
-    /** What the release that wrote the folder answered: a line for each bucket, and one with a tab before it for each pair. */
+    /** The content of the folder as its release read it: a line for each bucket, and one that begins with a tab for each pair. */
     private static Map<String, Map<String, String>> expected(String name) throws IOException {
         Map<String, Map<String, String>> content = new TreeMap<>();
         Map<String, String> values = new TreeMap<>();
@@ -93,7 +93,7 @@ class FormatTest {
         assertThat(folder.content()).isEqualTo(expected(name));
     }
 
-    /** The steps of the change to the new format: the list, the mark, and {@code format} at the end. */
+    /** The steps of the upgrade: the list, the mark, and {@code format} last. */
     @Test
     void aStartThatBreaksOffOnTheWayToFormat2IsDoneAgain() throws Exception {
         DataFolder folder = copy("killed");

@@ -12,13 +12,13 @@ import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 
-/** Where fields are, and what a frozen copy and a draw see of it. */
+/** Lookups, growth, frozen copies and draws of an index. */
 class IndexTest {
     private static final int HASH_FACTOR = 0x9E37_79B9;
 
     private final Index index = new Index();
 
-    /** The location that each number has in the index. */
+    /** The location of each number in the index. */
     private final Map<Integer, Long> expected = new HashMap<>();
 
     private static int hash(int number) {
@@ -116,7 +116,7 @@ class IndexTest {
         }
     }
 
-    /** Counts how often it is asked. */
+    /** Counts its calls. */
     private static final class Counting implements RandomGenerator {
         private final RandomGenerator random = new SplittableRandom(3);
         private long asked;

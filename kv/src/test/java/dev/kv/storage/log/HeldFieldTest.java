@@ -94,7 +94,7 @@ class HeldFieldTest {
         awaitUnpinned();
     }
 
-    /** Deletes the key, and has compaction replace the segment that it stands in. */
+    /** Deletes the key, and has compaction replace its segment. */
     private void compactAway(String key) throws Exception {
         run(new Command.Delete(B, Bytes.of(key)));
         for (int i = 0; i < 8; i++) {

@@ -48,7 +48,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Very large and very small things, many files, threads that are interrupted, stopping under load, and what a newer release left. */
+/** Very long and very short names, keys and values, many files, interrupted threads, a stop under load, and files of a newer release. */
 @Timeout(300)
 class LimitsTest {
     private static final long MIB = 1L << 20;
@@ -165,7 +165,7 @@ class LimitsTest {
         }
     }
 
-    /** How many files of the folder this process has open. */
+    /** Number of open file descriptors of this process on files of the folder. */
     private int descriptors() {
         int count = 0;
         try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
@@ -173,7 +173,7 @@ class LimitsTest {
                 try {
                     count += Files.readSymbolicLink(descriptor).startsWith(folder.resolve("data")) ? 1 : 0;
                 } catch (NoSuchFileException closed) {
-                    // It does not count.
+                    // It was closed meanwhile.
                 }
             }
         } catch (IOException e) {
@@ -261,7 +261,7 @@ class LimitsTest {
         refusesAndLeaves(log, changed(sound, SegmentHeader.BYTES + 17, 4, SegmentHeader.BYTES), "byte 64");
         refusesAndLeaves(log, changed(sound, 8, 3, 0), "format 3");
 
-        // Behind the list and the mark, too, where damage would be cut off.
+        // Also after the list and the mark, where damage would be cut off.
         Path data = folder.resolve("data");
         long id = Format.read(data).id();
         new SegmentList(id, names.getLast().number() - 1, List.of()).write(data);
@@ -283,7 +283,7 @@ class LimitsTest {
         assertThat(log).hasBinaryContent(content);
     }
 
-    /** With one byte changed, and the checksum of what it stands in made right: the header of the segment, or a record of a BUCKET. */
+    /** Changes one byte, and corrects the checksum: of the header of the segment, or of a record of type BUCKET. */
     private static byte[] changed(byte[] sound, int at, int value, int of) {
         byte[] bytes = sound.clone();
         bytes[at] = (byte) value;

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Which segments the list names, and when, while the test decides what is on the disk: no thread syncs. */
+/** Which segments the list names, and when. No thread syncs: the test does. */
 @Timeout(60)
 class ListingTest {
     private static final long MIB = 1L << 20;
@@ -109,7 +109,7 @@ class ListingTest {
                 .toList();
     }
 
-    /** Compacts up to where it waits for the disk; the list is written meanwhile, as it is when another segment was sealed. */
+    /** Compacts up to the wait for a sync; the list is written meanwhile, as after the seal of another segment. */
     private void compactWhileTheListIsWritten() throws Exception {
         CountDownLatch waits = new CountDownLatch(1);
         log.tail().whenSyncDue(waits::countDown);
@@ -231,7 +231,7 @@ class ListingTest {
         keeper.compact(true);
     }
 
-    /** Fails at the sixth entry, once. */
+    /** Throws once, at the sixth entry. */
     private static final class FailingOnce implements Rescue.Moves {
         private final Rescue.Moves moves;
         private int moved;

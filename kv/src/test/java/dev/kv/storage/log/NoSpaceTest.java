@@ -34,13 +34,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A disk that is full to the last byte, a small file system of its own: what is deleted is deleted, and makes room. */
+/** A disk that is full to the last byte, a small file system of its own: deletes work, and free space. */
 @Timeout(120)
 class NoSpaceTest {
     private static final long MIB = 1L << 20;
     private static final int PAGE_BYTES = 4096;
 
-    /** So many commands of a few connections are in flight. */
+    /** Deletes that are in flight at once, as a few connections have them. */
     private static final int IN_FLIGHT = 4_000;
 
     @TempDir
@@ -118,7 +118,7 @@ class NoSpaceTest {
                         Reply.Failed.class, failed -> assertThat(failed.word()).isEqualTo(Word.NOSPACE));
     }
 
-    /** Takes all room that is left, as somebody else would. */
+    /** Takes all free space, as another process would. */
     private void fillToTheBrim() throws IOException {
         try (OutputStream other = Files.newOutputStream(disk.resolve("other-" + ++number))) {
             byte[] page = new byte[PAGE_BYTES];
@@ -165,7 +165,7 @@ class NoSpaceTest {
         await(() -> put().equals(Reply.OK));
     }
 
-    /** All at once are more than what is kept for them, until compaction has made room. */
+    /** All at once exceed the reserve for deletes, and wait for compaction. */
     private void deleteAll() {
         ArrayDeque<CompletableFuture<Reply>> inFlight = new ArrayDeque<>();
         while (!keys.isEmpty() || !inFlight.isEmpty()) {
@@ -230,11 +230,11 @@ class NoSpaceTest {
         assertThat(isDeleted(keys.element())).isFalse();
     }
 
-    /** As in {@link RescueTest}, the next page of the active segment has no place. */
+    /** As in {@link RescueTest}, the next page of the active segment has no block. */
     @Test
     void afterAFailedWriteDeletesWorkAndFreeAgain() throws Exception {
         storage.stop(Duration.ZERO);
-        // What is in the active segment is not on the disk then.
+        // The active segment is not forced onto the disk then, so the rescue has to write it.
         sync = new Sync(false, Optional.empty());
         open();
         fill();
@@ -301,7 +301,7 @@ class NoSpaceTest {
         open();
         int before = storage.log().segments().live().size();
 
-        // All of the oldest segments, and a part of the others.
+        // Of the oldest segments all keys, of the others some.
         delete(4_000);
 
         await(() -> storage.log().segments().live().size() < before);

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Readers that take long: they hold up nobody, and read what was there when they began, or are cut off. */
+/** Slow readers: they delay nobody, and read the state of one moment, or are cut off. */
 @Timeout(120)
 class PinTest {
     private static final long MIB = 1L << 20;
@@ -48,7 +48,7 @@ class PinTest {
     private OpenStorage storage;
     private final Map<String, String> written = new TreeMap<>();
 
-    /** Lets the reader of an export take more than the first bytes. */
+    /** Opens when the reader of an export may take more than the first bytes. */
     private final CountDownLatch goOn = new CountDownLatch(1);
 
     private final CountDownLatch begun = new CountDownLatch(1);
@@ -88,7 +88,7 @@ class PinTest {
                 == storage.log().segments().live().size());
     }
 
-    /** Begins an export to somebody who takes no more than the first bytes until that may go on. */
+    /** Begins an export to a reader that takes no more than the first bytes until the gate opens. */
     private CompletableFuture<byte[]> beginSlowExport() throws Exception {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         OutputStream slow = new OutputStream() {
@@ -122,7 +122,7 @@ class PinTest {
         return export;
     }
 
-    /** Begins an export, and has compaction replace the segments that it reads. */
+    /** Begins an export, and has compaction replace its segments. */
     private CompletableFuture<byte[]> exportWhileReplaced(Duration pinMax) throws Exception {
         open(pinMax);
         fillFirst();
@@ -172,7 +172,7 @@ class PinTest {
 
     @Test
     void rescuedRecordsStayReadableAtTheirOldLocations() throws Exception {
-        // Only what is full, or could not be written, is ever forced onto the disk.
+        // Without an interval, only full segments are forced onto the disk.
         open(Duration.ofHours(1), Optional.empty());
         fill("first");
         Segment doubtful = storage.log().segments().live().getLast();
@@ -200,7 +200,7 @@ class PinTest {
         fill("second");
     }
 
-    /** An import ends when all is on the disk that was written before; no sync is due then, unless more is written. */
+    /** An import ends when all earlier writes are on the disk; no further sync is due then. */
     private void awaitSync() throws IOException {
         ByteArrayOutputStream stream = new ByteArrayOutputStream();
         DataFolder.create(storage, "empty");

@@ -30,8 +30,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A disk that does not take what is written to a file that is mapped: the file is cut off behind what was written so far, so that
- * the next page has no place. What was acknowledged is brought to safety, and writes are taken again.
+ * A disk that does not take a page of a mapped file: the file is truncated behind the last record, so that the next page has no block.
+ * The rescue copies all acknowledged records, and writes are taken again.
  */
 @Timeout(300)
 class RescueTest {
@@ -62,13 +62,13 @@ class RescueTest {
         storage.stop(Duration.ZERO);
     }
 
-    /** Only what is full, or could not be written, is ever forced onto the disk. */
+    /** Without an interval: only full segments, and those that a rescue writes, are forced onto the disk. */
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
                 DataFolder.settings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS), MIB, _ -> {});
     }
 
-    /** Changes something; tells whether that was acknowledged. */
+    /** Makes a random change; returns whether it was acknowledged. */
     private boolean change() {
         String bucket = "bucket-" + random.nextInt(BUCKETS);
         String key = "key-" + random.nextInt(KEYS);
@@ -88,7 +88,7 @@ class RescueTest {
         return put(bucket, key);
     }
 
-    /** Changes something in any case. */
+    /** Makes a change that cannot be an empty one. */
     private boolean put() {
         return put(STEADY, "key-" + random.nextInt(KEYS));
     }
@@ -116,7 +116,7 @@ class RescueTest {
         }
     }
 
-    /** Lets the disk take no more of the segment that is being written than the page in which it ends. */
+    /** Truncates the active segment behind the page in which it ends. */
     private void cutOff() throws IOException {
         Segment active = storage.log().segments().live().getLast();
         try (FileChannel file = FileChannel.open(active.path(), WRITE)) {
@@ -127,7 +127,7 @@ class RescueTest {
     private void changeUntilRefused() throws IOException {
         long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
         while (change()) {
-            // Once more, should a new segment have been begun.
+            // Again: a new segment may have been begun.
             cutOff();
             assertThat(System.nanoTime() - end).isNegative();
         }
@@ -142,7 +142,7 @@ class RescueTest {
     void aWriteToABadPageIsRefusedAndAllElseIsKept(int before) throws Exception {
         changeOften(before);
         for (int round = 0; round < 30; round++) {
-            // Few: the disk may fail again before what the last rescue has left is synced.
+            // Few: the disk may fail again before the sync that follows the last rescue.
             changeOften(random.nextInt(20));
             cutOff();
             changeUntilRefused();
@@ -209,8 +209,8 @@ class RescueTest {
     }
 
     /**
-     * Opens what a process leaves that is killed here; and what a host leaves that loses its power now, where the mark is an
-     * older one and what was not known to be on the disk has become something else.
+     * Opens the files as a process leaves them that is killed now, or a host that loses power now: with an older mark, and with other
+     * bytes where nothing was known to be on the disk.
      */
     private void opensAsItIs(byte[] olderMark, int round) throws IOException {
         Path image = folder.resolve("image-" + round);

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Who waits for the disk, and what is told of it. */
+/** Which writes wait for which sync, and what the status counts. */
 @Timeout(60)
 class SyncerTest {
     private static final long MIB = 1L << 20;
@@ -99,7 +99,7 @@ class SyncerTest {
         }
     }
 
-    /** Has the loop put a key, and returns when that was done, with the reply to come. */
+    /** Has the loop put a key; returns when it has, with the reply that follows the sync. */
     private CompletionStage<Reply> put(Loop on, String key) throws ExecutionException, InterruptedException {
         CompletableFuture<CompletionStage<Reply>> reply = new CompletableFuture<>();
         on.execute(() -> reply.complete(storage.run(new Command.Put(Bytes.of("b"), Bytes.of(key), Bytes.of("1")))));
@@ -123,7 +123,7 @@ class SyncerTest {
             assertThat(ofQuick.toCompletableFuture().get(30, TimeUnit.SECONDS)).isEqualTo(Reply.OK);
             assertThat(ofSlow.toCompletableFuture().get(30, TimeUnit.SECONDS)).isEqualTo(Reply.OK);
         }
-        // What nobody wakes looks for itself once a second.
+        // Without a wake-up the thread looks once a second.
         assertThat(System.nanoTime() - from).isLessThan(TimeUnit.SECONDS.toNanos(ROUNDS / 2));
         slow.endIteration();
         slow.interrupt();
@@ -139,7 +139,7 @@ class SyncerTest {
         String syncs = Metrics.texts(storage.metrics()).get("syncs");
         assertThat(Long.parseLong(syncs)).isPositive();
 
-        // Each waits for a round.
+        // Each waits for a sync.
         storage.backup(folder.resolve("backup"));
         storage.backup(folder.resolve("backup"));
 

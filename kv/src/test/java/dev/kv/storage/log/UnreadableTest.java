@@ -25,8 +25,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Pages of the log that cannot be read, since their file is cut off: what the storage does in the background goes on with all
- * else, and the status says what was set aside.
+ * Pages of the log that cannot be read, since their file is truncated: compaction, hints and rescue go on with all other segments, and
+ * the status names those that were set aside.
  */
 @Timeout(120)
 class UnreadableTest {
@@ -55,7 +55,7 @@ class UnreadableTest {
         storage.stop(Duration.ZERO);
     }
 
-    /** Fills a bucket that does not stay, in a segment of its own. */
+    /** Fills a bucket that is not kept, in a segment of its own. */
     private Segment filled(String bucket) throws Exception {
         DataFolder.create(storage, bucket);
         for (int i = 0; i < 100; i++) {
@@ -64,7 +64,7 @@ class UnreadableTest {
         return sealed(bucket);
     }
 
-    /** Seals the active segment, which ends with what is in the bucket. */
+    /** Seals the active segment, which ends with the entries of the bucket. */
     private Segment sealed(String bucket) throws Exception {
         Segment segment = storage.log().segments().live().getLast();
         storage.log().tail().rollOver();
@@ -87,7 +87,7 @@ class UnreadableTest {
         assertThat(storage.run(command).toCompletableFuture().join()).isNotInstanceOf(Reply.Failed.class);
     }
 
-    /** What is compiled meets such a page in another way than what is not. */
+    /** Compiled code meets an unreadable page in another way than interpreted code. */
     private void compileCounting() throws IOException {
         for (int round = 0; round < 100; round++) {
             DataFolder.create(storage, "many");
@@ -127,7 +127,7 @@ class UnreadableTest {
 
     @Test
     void aDroppedBucketStaysDroppedWhenItsSegmentCannotBeRead() throws Exception {
-        // Not made by CREATE: then its record, in the first page, could be counted.
+        // Not by CREATE, whose record in the first page could be counted.
         for (int i = 0; i < 100; i++) {
             List<Bytes> pair = List.of(Bytes.of("key-" + i), Bytes.of("x".repeat(5_000)));
             run(new Command.SetAll(Bytes.of("dropped"), pair, false));
@@ -226,7 +226,7 @@ class UnreadableTest {
         drop("first");
         drop("second");
 
-        // They are rewritten together; when that has failed, the second one without the first.
+        // Compaction rewrites both together, and after the failure the second one alone.
         for (int i = 0; i < 2; i++) {
             assertThatThrownBy(() -> storage.compact())
                     .isInstanceOf(IOException.class)

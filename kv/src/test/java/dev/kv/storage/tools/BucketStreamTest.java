@@ -36,7 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Buckets on their way out of a node, and into one. */
+/** Exports and imports of buckets, and streams that are damaged, cut short or too large. */
 class BucketStreamTest {
     private static final Limits LIMITS = new Limits(16, 20, 10, 1_000_000, 10, 1 << 20);
 
@@ -190,7 +190,7 @@ class BucketStreamTest {
                 .hasMessage("this is no bucket that `kv export` wrote");
     }
 
-    /** Such as the time at which a bucket or a key goes. */
+    /** Such as the expiry of a bucket or a key. */
     @Test
     void streamsOfANewerReleaseAreRefused() throws Exception {
         DataFolder.create(storage, "a");
@@ -211,7 +211,7 @@ class BucketStreamTest {
         assertThat(DataFolder.content(storage)).containsOnlyKeys("a");
     }
 
-    /** Makes the checksum right of the bytes behind it, up to an offset. */
+    /** Corrects a checksum: that of the bytes from behind it to an offset. */
     private static byte[] seal(byte[] stream, int checksum, int to) {
         CRC32C crc = new CRC32C();
         crc.update(stream, checksum + 4, to - checksum - 4);
@@ -282,7 +282,7 @@ class BucketStreamTest {
         assertThat(storage.log().liveBytes()).hasValue(taken);
     }
 
-    /** Looks at what is there, and what a process would leave that is killed, after every change that the import writes. */
+    /** Checks the bucket after each change that the import writes, also as a killed process would leave it. */
     @Test
     void anImportBecomesVisibleAsAWhole() throws Exception {
         DataFolder.create(storage, "a");

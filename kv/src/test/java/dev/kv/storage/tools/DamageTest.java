@@ -37,8 +37,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Folders that are not as they were written: cut short, or with other bits. Opened, they hold the history up to some point behind
- * the mark, or say what is wrong; they never answer with what was not written.
+ * Folders with truncated files or flipped bits. A start reads the changes up to some point after the mark, or refuses with the damage; no
+ * value is read that was not written.
  */
 @Timeout(600)
 class DamageTest {
@@ -47,7 +47,7 @@ class DamageTest {
     private static final int KEYS = 60;
     private static final int STEPS = 1_500;
 
-    /** So many changes at the end are not known to be on the disk. */
+    /** The number of changes after the mark. */
     private static final int UNSYNCED_STEPS = 40;
 
     @TempDir
@@ -57,10 +57,10 @@ class DamageTest {
     private final Random random = new Random(4);
     private OpenStorage storage;
 
-    /** What each bucket holds now; a bucket that is there without keys is kept. */
+    /** The content of each bucket now; a bucket without keys is kept. */
     private final Map<Bytes, Map<Bytes, Bytes>> now = new TreeMap<>();
 
-    /** What the buckets held after each change from the one on that the mark knows, by where the last segment ended. */
+    /** The content after each change from the mark on, by the end of the last segment. */
     private final TreeMap<Long, Map<Bytes, Map<Bytes, Bytes>>> states = new TreeMap<>();
 
     private Segment last;
@@ -197,7 +197,7 @@ class DamageTest {
         return values.containsKey(key) ? new Reply.Value(values.get(key)) : Reply.ABSENT;
     }
 
-    /** The first read that the state does not explain; reads that were answered with an error aside. */
+    /** The first read that differs from the state; errors do not count. */
     private Optional<String> contradiction(Map<Bytes, Map<Bytes, Bytes>> state) {
         for (int i = 0; i < BUCKETS; i++) {
             for (int k = 0; k < KEYS; k++) {
@@ -231,7 +231,7 @@ class DamageTest {
                     }
                 }
                 storage = open(image);
-                // Zeros in the place of zeros are no damage.
+                // Zeros over zeros are no damage.
                 long whole = isShort || !isZero(cut, states.ceilingKey(cut)) ? cut : states.ceilingKey(cut);
                 assertThat(contradiction(states.floorEntry(whole).getValue()))
                         .as("cut at byte %d of %d", cut, last.end())
@@ -306,7 +306,7 @@ class DamageTest {
                 }
             }
         }
-        // A mark that is damaged leaves the one before, from which on damage counts as that of a power cut.
+        // With a damaged mark the older one counts: damage after that is taken for the effect of a power cut.
         boolean ofMark = flips.nextInt(10) == 0;
         List<Path> files = files(image).stream()
                 .filter(file -> file.endsWith("mark") == ofMark)

@@ -1,85 +1,39 @@
 package dev.kv.storage.tools;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.kv.router.Bytes;
-import dev.kv.router.Command;
 import dev.kv.router.OperatorError;
-import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.engine.Bucket;
-import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Folder;
-import dev.kv.storage.format.Format;
-import dev.kv.storage.format.Layout;
-import dev.kv.storage.format.Mark;
-import dev.kv.storage.format.SegmentHeader;
-import dev.kv.storage.format.SegmentName;
-import dev.kv.storage.log.Segment;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Data folders that something has damaged, as `kv verify` and `kv repair` treat them. */
-class RepairTest {
-    /** For some 64 MiB, many times what that takes on a busy machine; what is not linear takes hours. */
-    private static final Duration LINEAR_MAX = Duration.ofSeconds(60);
-
-    @TempDir
-    private Path site;
-
-    private DataFolder data;
-
-    @BeforeEach
-    void write() throws Exception {
-        data = new DataFolder(site.resolve("data"));
-        data.open(storage -> {
-            DataFolder.create(storage, "a");
-            DataFolder.put(storage, "a", "one", "1");
-            DataFolder.put(storage, "a", "two", "2");
-            storage.buckets().edit(Bytes.of("b"), bucket -> {
-                bucket.set(Bytes.of("three"), Bytes.of("3"));
-                bucket.set(Bytes.of("four"), Bytes.of("the fourth"));
-                return Reply.OK;
-            });
-            DataFolder.put(storage, "a", "five", "5");
-        });
-    }
-
+/** Damaged data folders: what `kv verify` reports and `kv repair` does. */
+class RepairTest extends WithSmallFolder {
     private Path segment() throws IOException {
         List<Path> segments = data.files(".log");
         assertThat(segments).hasSize(1);
         return segments.getFirst();
-    }
-
-    private static long find(Path file, String text) throws IOException {
-        return new String(Files.readAllBytes(file), ISO_8859_1).indexOf(text);
     }
 
     @Test
@@ -130,7 +84,7 @@ class RepairTest {
         });
     }
 
-    /** As a repair leaves it that ended before the list was written, or a compaction. */
+    /** As a repair or a compaction leaves it that ends before it writes the list. */
     @Test
     void aFileThatHasTheNameOfTheRepairedSegmentIsReplaced() throws Exception {
         Path segment = segment();
@@ -146,7 +100,7 @@ class RepairTest {
         assertThat(data.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "five", "5")));
     }
 
-    /** The file is cut off behind its first page while it is read: as with a bad sector, no page behind that can be read. */
+    /** The file is truncated behind its first page while it is read: as with a bad sector, no later page can be read. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void unreadableRangesAreReportedAndSetAside(boolean isRepaired) throws Exception {
@@ -191,7 +145,7 @@ class RepairTest {
         }
     }
 
-    /** Every byte of the segment, one after the other: verified as damaged, repaired, and never anything that was not written. */
+    /** Each byte of the segment in turn: the damage is reported and repaired, and no value is read that was not written. */
     @Test
     void anyDamagedByteIsFoundAndRepaired() throws Exception {
         Map<String, Map<String, String>> written = data.content();
@@ -215,7 +169,7 @@ class RepairTest {
         }
     }
 
-    /** How many pairs are missing; all others must be as they were. */
+    /** Number of missing pairs; all others must be unchanged. */
     private static int lost(Map<String, Map<String, String>> written, Map<String, Map<String, String>> left) {
         int lost = 0;
         for (Map.Entry<String, Map<String, String>> bucket : written.entrySet()) {
@@ -323,189 +277,5 @@ class RepairTest {
                 .isInstanceOf(OperatorError.class)
                 .hasMessage(nothing.path() + " holds no buckets: check kv.storage.dir");
         assertThat(nothing.path()).doesNotExist();
-    }
-
-    /** A crash of the host left a torn record behind the mark, and a segment after that; something damaged what is before. */
-    @Test
-    void aRepairDoesNotReviveRecordsBehindATornOne() throws Exception {
-        DataFolder crashed = new DataFolder(site.resolve("crashed"));
-        data.open(storage -> {
-            storage.backup(site.resolve("so that the mark is set"));
-            DataFolder.put(storage, "a", "six", "6");
-            DataFolder.copy(data.path(), crashed.path());
-        });
-        Path torn = crashed.files(".log").getLast();
-        byte[] bytes = Files.readAllBytes(torn);
-        int end = (int) Layout.padded(find(torn, "six") + "six".length() + 1);
-        bytes[end + 4] = 64;
-        Files.write(torn, bytes);
-        SegmentName next =
-                new SegmentName(SegmentName.of(torn.getFileName().toString()).number() + 1, 0);
-        try (Segment following = Segment.create(crashed.path().resolve(next.log()), next, 4096)) {
-            following.begin(Format.read(crashed.path()).id(), next.number() - 1, end + 64);
-            following.append(new Draft()
-                    .begin(Layout.WRITE, 0, 1, "a".getBytes(UTF_8))
-                    .set(Bytes.of("seven"), Bytes.of("7"))
-                    .end());
-        }
-        assertThat(crashed.damages()).as("nobody was promised what is torn").isEmpty();
-
-        DataFolder both = new DataFolder(DataFolder.copy(crashed.path(), site.resolve("both")));
-        assertThat(both.repair()).isEmpty();
-        Map<String, String> whole = Map.of("one", "1", "two", "2", "five", "5", "six", "6");
-        assertThat(both.content().get("a")).isEqualTo(whole);
-
-        DataFolder.flip(torn, 33);
-        Mark.Position marked = new Mark.Position(next.number() - 1, end, 100);
-        Mark.open(crashed.path(), Format.read(crashed.path()).id(), Optional.of(marked))
-                .close();
-        assertThat(crashed.repair())
-                .extracting(damage -> damage.file().getFileName().toString())
-                .containsExactly(torn.getFileName().toString(), next.log());
-        assertThat(crashed.content().get("a")).isEqualTo(whole);
-    }
-
-    /** Of the bucket that has the other name then nothing is lost but that. */
-    @Test
-    void aBucketWhoseRenameIsDamagedGetsItsOldNameBack() throws Exception {
-        data.open(storage -> {
-            storage.buckets().publisher().rename(Bytes.of("a"), Bytes.of("renamed"), (_, _) -> true);
-            DataFolder.put(storage, "renamed", "six", "6");
-        });
-        Path last = data.files(".log").getLast();
-        DataFolder.flip(last, find(last, "renamed"));
-        Files.delete(data.files(".hint").getLast());
-
-        assertThat(data.damages())
-                .singleElement()
-                .satisfies(damage -> assertThat(damage.bucket()).isPresent());
-        assertThat(data.repair()).hasSize(1);
-        assertThat(data.content().get("a")).containsEntry("one", "1").containsEntry("six", "6");
-        assertThat(data.content()).doesNotContainKey("renamed");
-    }
-
-    @Test
-    void aBucketWhosePublishRecordIsDamagedIsReportedAndDropped() throws Exception {
-        data.open(storage -> {
-            Bucket hidden = storage.buckets().publisher().hidden(Bytes.of("imported"));
-            storage.buckets().publisher().fill(hidden, bucket -> bucket.set(Bytes.of("k"), Bytes.of("v")));
-            storage.buckets().publisher().publish(hidden, _ -> true);
-        });
-        assertThat(data.content()).containsKey("imported");
-        Path segment = data.files(".log").get(1);
-        long record = new String(Files.readAllBytes(segment), ISO_8859_1).lastIndexOf("imported");
-        DataFolder.flip(segment, record - Layout.FIELD_KEY);
-        Files.delete(data.files(".hint").get(1));
-
-        assertThat(data.damages())
-                .singleElement()
-                .satisfies(damage -> assertThat(damage.bucket()).contains(Bytes.of("imported")));
-        assertThat(data.repair()).hasSize(1);
-        assertThat(data.content()).doesNotContainKey("imported").containsKey("a");
-    }
-
-    /** What a process leaves that is killed, in a segment of so many bytes. */
-    private DataFolder killed(long segmentBytes) throws Exception {
-        DataFolder killed = new DataFolder(site.resolve("killed"));
-        data.open(storage -> {
-            DataFolder.put(storage, "a", "six", "6");
-            DataFolder.image(data.path(), killed.path());
-        });
-        try (FileChannel last = FileChannel.open(killed.files(".log").getLast(), StandardOpenOption.WRITE)) {
-            assertThat(last.size()).isLessThan(segmentBytes);
-            last.write(ByteBuffer.wrap(new byte[1]), segmentBytes - 1);
-        }
-        return killed;
-    }
-
-    @Test
-    void theZerosBehindTheLogAreItsEndThoughTheMarkIsLost() throws Exception {
-        DataFolder killed = killed(64 << 20);
-        Path mark = killed.path().resolve("mark");
-        Files.delete(mark);
-
-        assertTimeoutPreemptively(LINEAR_MAX, () -> {
-            assertThat(killed.damages())
-                    .singleElement()
-                    .satisfies(damage -> assertThat(damage.file()).isEqualTo(mark));
-            assertThat(killed.repair()).hasSize(1);
-            assertThat(killed.damages()).isEmpty();
-        });
-        assertThat(killed.content().get("a")).containsEntry("six", "6").hasSize(4);
-    }
-
-    @Test
-    void zerosBeforeARecordAreOneDamage() throws Exception {
-        DataFolder killed = killed(64 << 20);
-        Path last = killed.files(".log").getLast();
-        DataFolder.flip(last, (64 << 20) - 16);
-        Files.delete(killed.path().resolve("mark"));
-
-        assertTimeoutPreemptively(LINEAR_MAX, () -> {
-            assertThat(killed.damages())
-                    .extracting(Damage::file)
-                    .containsExactlyInAnyOrder(killed.path().resolve("mark"), last);
-            assertThat(killed.repair()).hasSize(2);
-        });
-        assertThat(killed.content().get("a")).containsEntry("six", "6").hasSize(4);
-    }
-
-    /** Each of many bytes looks like the beginning of a record with a name of a mebibyte. */
-    @Test
-    void valuesThatLookLikeRecordsAreSearchedInLinearTime() throws Exception {
-        byte[] value = new byte[16 << 20];
-        ByteBuffer numbers = ByteBuffer.wrap(value).order(ByteOrder.LITTLE_ENDIAN);
-        for (int at = 0; at < value.length; at += 32) {
-            numbers.putInt(at + Layout.RECORD_LENGTH, 2 << 20).putInt(at + Layout.RECORD_NAME_BYTES, 1 << 20);
-        }
-        data.open(storage -> assertThat(
-                        storage.run(new Command.Put(Bytes.of("a"), Bytes.of("large"), Bytes.owning(value)))
-                                .toCompletableFuture()
-                                .join())
-                .isEqualTo(Reply.OK));
-        Path last = data.files(".log").getLast();
-        DataFolder.flip(last, SegmentHeader.BYTES + Layout.RECORD_LENGTH + 3);
-
-        assertTimeoutPreemptively(LINEAR_MAX, () -> {
-            assertThat(data.damages()).hasSize(1);
-            assertThat(data.repair()).isNotEmpty();
-        });
-        assertThat(data.content().get("a")).containsEntry("one", "1").doesNotContainKey("large");
-    }
-
-    /** Damage in several segments, of which some were rewritten, and a node that goes on after the repair. */
-    @Test
-    void aNodeGoesOnWithWhatSeveralSegmentsHaveLeft() throws Exception {
-        data.open(storage -> {
-            for (int i = 0; i < 20_000; i++) {
-                DataFolder.put(storage, "a", "key-" + i % 5_000, "value-" + i);
-            }
-            storage.compact();
-            for (int i = 0; i < 20_000; i++) {
-                DataFolder.put(storage, "a", "more-" + i, "value-" + i);
-            }
-        });
-        Map<String, Map<String, String>> written = data.content();
-        List<Path> segments = data.files(".log");
-        assertThat(segments).hasSizeGreaterThan(2);
-        for (Path segment : segments) {
-            DataFolder.flip(segment, Files.size(segment) / 2);
-        }
-        for (Path hint : data.files(".hint")) {
-            Files.delete(hint);
-        }
-
-        List<Damage> damages = data.damages();
-        assertThat(damages).hasSameSizeAs(segments);
-        assertThat(data.repair()).isEqualTo(damages);
-        data.open(storage -> DataFolder.put(storage, "a", "new", "value"));
-        data.open(storage -> {
-            assertThat(DataFolder.get(storage, "a", "new")).isEqualTo(new Reply.Value(Bytes.of("value")));
-            storage.compact();
-        });
-        Map<String, String> left = new TreeMap<>(data.content().get("a"));
-        assertThat(left.remove("new")).isEqualTo("value");
-        assertThat(written.get("a")).containsAllEntriesOf(left);
-        assertThat(written.get("a")).hasSizeLessThanOrEqualTo(left.size() + damages.size());
     }
 }

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Data folders and backups in which files are something else than files, or far too long, or too many. */
+/** Data folders and backups with files that are no regular files, are far too long, or of a newer release. */
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class StrangeFilesTest {
     private static final long TIB = 1L << 40;
@@ -209,7 +209,7 @@ class StrangeFilesTest {
         assertThat(data.content()).isEqualTo(content);
     }
 
-    /** A part that was known to be on the disk is not there: that is told once, and the repair goes on without it. */
+    /** A part that was known to be on the disk is missing: verify reports it once, and repair goes on without it. */
     @ParameterizedTest
     @ValueSource(ints = {0, 40, 64, 100, 4_096, 100_001})
     void aSegmentThatIsShorterThanTheMarkSaysIsRepaired(int bytes) throws Exception {

@@ -1,0 +1,208 @@
+package dev.kv.storage.maintenance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Held;
+import dev.kv.router.Reply;
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.OpenStorage;
+import dev.kv.storage.engine.Bucket;
+import dev.kv.storage.engine.Edit;
+import dev.kv.storage.format.Folder;
+import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.Refused;
+import dev.kv.storage.log.Sync;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A storage, and plain maps with the content that it should have. */
+abstract class WithModel {
+    static final long MIB = 1L << 20;
+    static final int BUCKETS = 3;
+    static final int KEYS = 40;
+
+    /** As {@code kv.router.reply-max} has it. */
+    static final long REPLY_MAX_BYTES = 256L << 20;
+
+    @TempDir
+    Path folder;
+
+    Path data;
+    OpenStorage storage;
+    final Map<String, Map<String, String>> model = new HashMap<>();
+
+    /** Buckets that are not kept: they are removed with their last key. */
+    final Set<String> unkept = new HashSet<>();
+
+    int number;
+
+    @BeforeEach
+    void open() throws IOException {
+        data = folder.resolve("data");
+        storage = open(data);
+    }
+
+    @AfterEach
+    void close() {
+        storage.stop(Duration.ZERO);
+    }
+
+    static OpenStorage open(Path data) throws IOException {
+        return OpenStorage.open(
+                DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
+                REPLY_MAX_BYTES,
+                _ -> {});
+    }
+
+    void reopen(Path at) throws IOException {
+        storage.stop(Duration.ZERO);
+        data = at;
+        storage = open(at);
+    }
+
+    void put(String bucket, String key, String value) {
+        assertThat(run(new Command.Create(Bytes.of(bucket)))).isEqualTo(Reply.OK);
+        assertThat(run(new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
+                .isEqualTo(Reply.OK);
+        model.computeIfAbsent(bucket, _ -> new HashMap<>()).put(key, value);
+        unkept.remove(bucket);
+    }
+
+    void delete(String bucket, String key) {
+        Map<String, String> values = model.get(bucket);
+        Reply expected = values == null ? Reply.NOT_FOUND : Reply.OK;
+        assertThat(run(new Command.Delete(Bytes.of(bucket), Bytes.of(key)))).isEqualTo(expected);
+        if (values != null) {
+            values.remove(key);
+            if (values.isEmpty() && unkept.remove(bucket)) {
+                model.remove(bucket);
+            }
+        }
+    }
+
+    void drop(String bucket) throws Refused {
+        storage.buckets().edit(Bytes.of(bucket), edit -> {
+            edit.drop();
+            return Reply.OK;
+        });
+        model.remove(bucket);
+        unkept.remove(bucket);
+    }
+
+    /** Drops a bucket and makes it anew in one change. */
+    void renew(String bucket, String key, String value) throws Refused {
+        storage.buckets().edit(Bytes.of(bucket), edit -> {
+            edit.drop();
+            edit.set(Bytes.of(key), Bytes.of(value));
+            return Reply.OK;
+        });
+        model.put(bucket, new HashMap<>(Map.of(key, value)));
+        unkept.add(bucket);
+    }
+
+    void rename(String bucket, String to) throws Refused {
+        boolean isRenamed =
+                storage.buckets().publisher().rename(Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
+        assertThat(isRenamed).isEqualTo(model.containsKey(bucket) && !bucket.equals(to));
+        if (isRenamed) {
+            model.put(to, model.remove(bucket));
+            unkept.remove(to);
+            if (unkept.remove(bucket)) {
+                unkept.add(to);
+            }
+        }
+    }
+
+    /** A hidden bucket is filled and takes the place of the existing one. */
+    void replace(String bucket, Random random) throws Refused {
+        Bucket hidden = storage.buckets().publisher().hidden(Bytes.of(bucket));
+        Map<String, String> values = new HashMap<>();
+        storage.buckets().publisher().fill(hidden, Edit::keep);
+        for (int i = random.nextInt(6); i > 0; i--) {
+            String key = "key-" + random.nextInt(KEYS);
+            String value = ++number + "x".repeat(random.nextInt(4_000));
+            storage.buckets().publisher().fill(hidden, edit -> edit.set(Bytes.of(key), Bytes.of(value)));
+            values.put(key, value);
+        }
+        if (random.nextInt(4) == 0) {
+            storage.buckets().publisher().abandon(hidden);
+            return;
+        }
+        assertThat(storage.buckets().publisher().publish(hidden, _ -> true)).isTrue();
+        model.put(bucket, values);
+        unkept.remove(bucket);
+    }
+
+    Reply run(Command command) {
+        return Held.flat(storage.run(command).toCompletableFuture().join());
+    }
+
+    void check() {
+        for (int b = 0; b < BUCKETS; b++) {
+            Map<String, String> values = model.get("bucket-" + b);
+            for (int k = 0; k < KEYS; k++) {
+                Reply expected = Reply.NOT_FOUND;
+                if (values != null) {
+                    String value = values.get("key-" + k);
+                    expected = value == null ? Reply.ABSENT : new Reply.Value(Bytes.of(value));
+                }
+                assertThat(run(new Command.Get(Bytes.of("bucket-" + b), Bytes.of("key-" + k))))
+                        .isEqualTo(expected);
+            }
+        }
+    }
+
+    void changeSomething(Random random) throws Refused {
+        String bucket = "bucket-" + random.nextInt(BUCKETS);
+        String key = "key-" + random.nextInt(KEYS);
+        int what = random.nextInt(100);
+        if (what < 3) {
+            drop(bucket);
+        } else if (what < 7) {
+            rename(bucket, "bucket-" + random.nextInt(BUCKETS));
+        } else if (what < 10) {
+            replace(bucket, random);
+        } else if (what < 13) {
+            renew(bucket, key, ++number + "");
+        } else if (what < 50) {
+            delete(bucket, key);
+        } else {
+            put(bucket, key, ++number + "x".repeat(random.nextInt(4_000)));
+        }
+    }
+
+    Path image() throws IOException {
+        Path image = Files.createTempDirectory(folder, "image");
+        for (Path file : files(data)) {
+            Files.copy(file, image.resolve(file.getFileName()));
+        }
+        return image;
+    }
+
+    static List<Path> files(Path of) throws IOException {
+        try (Stream<Path> files = Files.list(of)) {
+            return files.filter(file -> file.getFileName().toString().matches("format|mark|segments|.*[.](log|hint)"))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    static List<SegmentName> segments(Path of) throws IOException {
+        return Folder.segments(of);
+    }
+}

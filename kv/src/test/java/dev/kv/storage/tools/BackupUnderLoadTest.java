@@ -1,0 +1,84 @@
+package dev.kv.storage.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.storage.DataFolder;
+import dev.kv.storage.OpenStorage;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLongArray;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Backups of a node while clients write. */
+class BackupUnderLoadTest {
+    private static final int WRITERS = 4;
+    private static final int KEYS_MAX = 100_000;
+
+    @TempDir
+    private Path site;
+
+    /** Each writer writes numbered keys; a backup holds those of each up to some number, without a gap. */
+    @Test
+    void aBackupUnderLoadHoldsAPrefixOfWhatEachWriterWrote() throws Exception {
+        int rounds = 4;
+        AtomicBoolean isOver = new AtomicBoolean();
+        AtomicLongArray acknowledged = new AtomicLongArray(WRITERS);
+        long[][] before = new long[rounds][WRITERS];
+        new DataFolder(site.resolve("data")).open(storage -> {
+            DataFolder.create(storage, "a");
+            try (ExecutorService threads = Executors.newFixedThreadPool(WRITERS)) {
+                List<Future<?>> writers = new ArrayList<>();
+                for (int i = 0; i < WRITERS; i++) {
+                    int writer = i;
+                    DataFolder.create(storage, "writer-" + writer);
+                    writers.add(threads.submit(() -> write(storage, writer, acknowledged, isOver)));
+                }
+                for (int round = 0; round < rounds; round++) {
+                    for (int i = 0; i < WRITERS; i++) {
+                        before[round][i] = acknowledged.get(i);
+                    }
+                    storage.backup(site.resolve("backup"));
+                    StoredBackup.restore(site.resolve("backup"), site.resolve("restored-" + round));
+                    storage.compact();
+                }
+                isOver.set(true);
+                for (Future<?> writer : writers) {
+                    writer.get();
+                }
+            } finally {
+                isOver.set(true);
+            }
+        });
+
+        for (int round = 0; round < rounds; round++) {
+            assertPrefixes(new DataFolder(site.resolve("restored-" + round)).content(), before[round]);
+        }
+    }
+
+    private static void write(OpenStorage storage, int writer, AtomicLongArray acknowledged, AtomicBoolean isOver) {
+        for (int n = 0; n < KEYS_MAX && !isOver.get(); n++) {
+            DataFolder.put(storage, "writer-" + writer, Integer.toString(n), "value-" + n);
+            DataFolder.put(storage, "a", "of-" + writer, Integer.toString(n));
+            acknowledged.set(writer, n + 1);
+        }
+    }
+
+    private static void assertPrefixes(Map<String, Map<String, String>> content, long[] acknowledged) {
+        for (int i = 0; i < WRITERS; i++) {
+            Map<String, String> values = content.get("writer-" + i);
+            for (int n = 0; n < values.size(); n++) {
+                assertThat(values.get(Integer.toString(n))).isEqualTo("value-" + n);
+            }
+            assertThat(values).as("what was acknowledged before").hasSizeGreaterThanOrEqualTo((int) acknowledged[i]);
+            String last = content.get("a").getOrDefault("of-" + i, "-1");
+            assertThat(values.size()).isBetween(Integer.parseInt(last) + 1, Integer.parseInt(last) + 2);
+        }
+    }
+}
