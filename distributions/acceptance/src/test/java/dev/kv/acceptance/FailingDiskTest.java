@@ -60,6 +60,13 @@ class FailingDiskTest {
         node.close();
     }
 
+    /** Starts the node on a disk that can fail. */
+    private void start(String sync) throws Exception {
+        disk = FailingDisk.of(node, site);
+        node.set("kv.storage.sync", sync);
+        node.start();
+    }
+
     private void write(LineClient client, int times) throws IOException {
         for (int i = 0; i < times; i++) {
             assertThat(writes.write(client)).as(node.err()).isEqualTo("OK");
@@ -93,9 +100,7 @@ class FailingDiskTest {
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms", "os"})
     void afterAFailedFsyncWritesAreRefusedUntilTheirPredecessorsAreOnTheDisk(String sync) throws Exception {
-        disk = FailingDisk.of(node, site);
-        node.set("kv.storage.sync", sync);
-        node.start();
+        start(sync);
         try (LineClient client = node.connect()) {
             writes.create(client);
             for (int round = 0; round < 3; round++) {
@@ -117,9 +122,7 @@ class FailingDiskTest {
 
     @Test
     void aWriteThatWaitsForItsFsyncIsAnsweredWhenThatFails() throws Exception {
-        disk = FailingDisk.of(node, site);
-        node.set("kv.storage.sync", "always");
-        node.start();
+        start("always");
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 10);
@@ -136,9 +139,7 @@ class FailingDiskTest {
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms", "os"})
     void aNodeThatIsKilledWhileItsDiskFailsLosesNoAcknowledgedWrite(String sync) throws Exception {
-        disk = FailingDisk.of(node, site);
-        node.set("kv.storage.sync", sync);
-        node.start();
+        start(sync);
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, MANY);
@@ -157,9 +158,7 @@ class FailingDiskTest {
 
     @Test
     void aNodeThatStopsWhileItsDiskFailsEndsAndLosesNoAcknowledgedWrite() throws Exception {
-        disk = FailingDisk.of(node, site);
-        node.set("kv.storage.sync", "50ms");
-        node.start();
+        start("50ms");
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 100);
@@ -179,8 +178,7 @@ class FailingDiskTest {
     @ParameterizedTest(name = "error {0}")
     @CsvSource({EMFILE + ", Too many open files", EROFS + ", Read-only file system"})
     void noAcknowledgedWriteIsLostWhenFilesCannotBeCreated(int error, String why) throws Exception {
-        disk = FailingDisk.of(node, site);
-        node.start();
+        start("1s");
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 50);
@@ -200,9 +198,7 @@ class FailingDiskTest {
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "50ms"})
     void aDiskThatIsReadOnlyForAWhileLosesNoAcknowledgedWrite(String sync) throws Exception {
-        disk = FailingDisk.of(node, site);
-        node.set("kv.storage.sync", sync);
-        node.start();
+        start(sync);
         try (LineClient client = node.connect()) {
             writes.create(client);
             write(client, 50);

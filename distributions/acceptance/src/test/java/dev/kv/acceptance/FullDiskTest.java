@@ -203,6 +203,26 @@ class FullDiskTest {
         assertNoFault();
     }
 
+    /** As by default: {@code kv.node.dir} and {@code kv.storage.dir} are on one disk. */
+    @Test
+    void startsAfterAStopInOrderWithAllItsFilesOnAFullDisk() throws Exception {
+        node.kill();
+        node.set("kv.node.dir", data.resolve("node").toString());
+        node.start();
+        try (LineClient client = node.connect()) {
+            fill(client);
+        }
+        node.signal(Signal.TERM);
+        assertThat(node.awaitEnd()).isZero();
+        fillToTheBrim();
+        node.start();
+        try (LineClient client = node.connect()) {
+            check(client);
+            delete(client, 4_000);
+            awaitRoom(client);
+        }
+    }
+
     @ParameterizedTest(name = "sync = {0}")
     @ValueSource(strings = {"always", "os"})
     void canBeEmptiedAfterAFailedFsync(String sync) throws Exception {

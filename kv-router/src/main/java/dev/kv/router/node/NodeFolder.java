@@ -18,6 +18,8 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The folder of a node, locked while the node runs. The lock decides whether a node runs: the system releases it when the process
@@ -26,10 +28,13 @@ import java.util.concurrent.locks.LockSupport;
  * <p>It is a POSIX record lock: {@link #isHeld} in the process that holds the lock would release it.
  */
 public final class NodeFolder implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeFolder.class);
+
     /** {@link #isHeld} in another process takes the lock for a moment. */
     private static final Duration TIMEOUT = Duration.ofMillis(500);
 
     private static final Duration PAUSE = Duration.ofMillis(20);
+    private static final String UNKNOWN = "unknown";
 
     /** More than any id of a process or an instance takes. */
     private static final int FILE_MAX_BYTES = 128;
@@ -56,9 +61,18 @@ public final class NodeFolder implements AutoCloseable {
             }
             LockSupport.parkNanos(PAUSE.toNanos());
         }
-        Files.deleteIfExists(pidFile(path));
-        Files.writeString(pidFile(path), ProcessHandle.current().pid() + "\n");
+        writePid(path);
         return Optional.of(new NodeFolder(path, lock));
+    }
+
+    /** A node starts without the file, too, so that it can make room on a full disk. */
+    private static void writePid(Path path) {
+        try {
+            Files.deleteIfExists(pidFile(path));
+            Files.writeString(pidFile(path), ProcessHandle.current().pid() + "\n");
+        } catch (IOException e) {
+            LOG.warn("{} could not be written: {}", pidFile(path), BadStart.reason(e));
+        }
     }
 
     /** Makes the folder, and those above it, unless they exist. */
@@ -84,9 +98,10 @@ public final class NodeFolder implements AutoCloseable {
     /** The id of the process that holds the folder, for people; stale if the folder is not held. */
     public static String pid(Path path) {
         try {
-            return readShort(pidFile(path));
+            String pid = readShort(pidFile(path));
+            return pid.isEmpty() ? UNKNOWN : pid;
         } catch (IOException e) {
-            return "unknown";
+            return UNKNOWN;
         }
     }
 
