@@ -10,7 +10,7 @@ import java.time.Duration;
  * @param lineMaxBytes the longest line that a caller may send
  * @param timeout how long a caller may take to send its line, and to take the answer
  * @param pieceTimeout how long a caller may take for each piece of a stream (export, import)
- * @param longMax how many backups, exports and imports run at once; more are refused
+ * @param longMax how many backups, exports and imports run at once, fewer than {@code callersMax}; more are refused
  */
 public record LocalSocketSettings(
         int callersMax, int lineMaxBytes, Duration timeout, Duration pieceTimeout, int longMax) {
@@ -21,17 +21,11 @@ public record LocalSocketSettings(
     public static LocalSocketSettings of(Settings settings) {
         int callersMax = settings.count("kv.node.socket.callers-max", 2, 1024);
         int longMax = settings.count("kv.node.socket.long-max", 1, 1023);
-        if (longMax >= callersMax) {
-            throw settings.bad(
-                    "kv.node.socket.long-max",
-                    "expected less than kv.node.socket.callers-max, which is %d: `kv status` needs a place"
-                            .formatted(callersMax));
-        }
         return new LocalSocketSettings(
                 callersMax,
                 (int) settings.size("kv.node.socket.line-max", 1024, 16 * 1024 * 1024),
                 settings.duration("kv.node.socket.timeout", WAIT_MIN, WAIT_MAX),
                 settings.duration("kv.node.socket.piece-timeout", WAIT_MIN, WAIT_MAX),
-                longMax);
+                Math.min(longMax, callersMax - 1));
     }
 }

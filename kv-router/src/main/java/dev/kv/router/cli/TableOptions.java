@@ -91,8 +91,8 @@ final class TableOptions {
     }
 
     static void tellUnread(Tables tables) {
-        if (tables.unread() > 0) {
-            System.err.println("kv: " + tables.unread()
+        if (!tables.unread().isEmpty()) {
+            System.err.println("kv: " + tables.unread().size()
                     + " more registered nodes are not looked at: raise kv.router.zookeeper.nodes-max");
         }
     }

@@ -89,6 +89,7 @@ final class TableWaitCommand implements Callable<Integer> {
                 standings.add(Standing.of(name, said, own.or(() -> common).get()));
             }
         });
+        tables.unread().stream().filter(named::contains).map(Standing::unread).forEach(standings::add);
         options.node().filter(_ -> standings.isEmpty()).map(Standing::absent).ifPresent(standings::add);
         return Optional.of(standings);
     }

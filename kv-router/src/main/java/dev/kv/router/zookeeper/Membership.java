@@ -17,6 +17,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
+import org.apache.zookeeper.WatchedEvent;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -134,8 +135,8 @@ public final class Membership implements AutoCloseable {
         this.follow = follow;
         this.moved = moved;
         CuratorFramework client = settings.open();
-        zookeeper = new ZooKeeperSession(client, settings.znodes(), event -> rounds.wake());
-        client.getConnectionStateListenable().addListener((framework, state) -> rounds.wake());
+        zookeeper = new ZooKeeperSession(client, settings.znodes(), this::wake);
+        client.getConnectionStateListenable().addListener((framework, state) -> rounds.wakeForTable());
         String before = table.inForce()
                 .map(kept -> "by the last good table, which is of "
                         + table.inForceSince().truncatedTo(ChronoUnit.SECONDS) + " and may be old ("
@@ -143,6 +144,16 @@ public final class Membership implements AutoCloseable {
                 .orElse("and there is no table on disk: requests are answered with NOROUTE until one is read");
         rounds.start();
         awaitJoined(before);
+    }
+
+    private void wake(WatchedEvent event) {
+        String path = event.getPath();
+        Znodes znodes = settings.znodes();
+        if (path == null || path.equals(znodes.table()) || path.equals(znodes.tableOf(self.name()))) {
+            rounds.wakeForTable();
+        } else {
+            rounds.wake();
+        }
     }
 
     private synchronized void awaitJoined(String before) {
@@ -288,7 +299,7 @@ public final class Membership implements AutoCloseable {
     }
 
     private boolean count() {
-        return holdings.count(table.inForce(), rounds::isAwake);
+        return holdings.count(table.inForce(), rounds::isTableDue);
     }
 
     private synchronized void registered(Optional<String> other) {

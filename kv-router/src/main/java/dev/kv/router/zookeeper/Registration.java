@@ -47,10 +47,14 @@ final class Registration {
                 .usingWatcher(zookeeper.watcher())
                 .forPath(path);
         if (stat != null && stat.getEphemeralOwner() == NO_SESSION) {
+            zookeeper
+                    .client()
+                    .delete()
+                    .deletingChildrenIfNeeded()
+                    .withVersion(stat.getVersion())
+                    .forPath(path);
             LOG.warn(
-                    "removed {}: no node has registered itself there, its znode would not have outlived the node",
-                    path);
-            zookeeper.client().delete().withVersion(stat.getVersion()).forPath(path);
+                    "removed {}, which was made to stay: a node registers itself for as long as it is connected", path);
             stat = null;
         }
         if (stat != null && stat.getEphemeralOwner() != zookeeper.id()) {

@@ -28,9 +28,11 @@ final class Rounds {
     private volatile Optional<Trouble> trouble = Optional.empty();
 
     /** Whether another round is due. Written under this object's monitor, as {@code closed} is read. */
-    private volatile boolean awake;
+    private boolean awake;
 
     private boolean closed;
+
+    private volatile boolean tableDue;
 
     /** What the thread does. On that thread alone. */
     interface Work {
@@ -73,15 +75,28 @@ final class Rounds {
         notifyAll();
     }
 
-    /** Whether the next round is due already, so that this one should be short. */
-    boolean isAwake() {
-        return awake;
+    /** Begins the next round at once, and makes {@link #isTableDue} true until then. Any thread. */
+    synchronized void wakeForTable() {
+        tableDue = true;
+        wake();
+    }
+
+    /** Whether the table may have changed since this round began, or these rounds end, so that this one should be short. */
+    boolean isTableDue() {
+        return tableDue;
     }
 
     /** Begins no further round. Any thread. */
     synchronized void close() {
         closed = true;
-        wake();
+        wakeForTable();
+    }
+
+    private boolean round() throws Exception {
+        synchronized (this) {
+            tableDue = closed;
+        }
+        return work.round();
     }
 
     /** Why the last round failed; empty if it did not. Any thread. */
@@ -92,7 +107,7 @@ final class Rounds {
     private void run() {
         try {
             while (!isClosed()) {
-                awaitRound(isDone(work::round) ? interval : RETRY);
+                awaitRound(isDone(this::round) ? interval : RETRY);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -43,6 +43,11 @@ public record Standing(String node, State state, String says) {
         };
     }
 
+    /** The state of a registered node whose document was not read. */
+    public static Standing unread(String node) {
+        return new Standing(node, State.PENDING, "is not looked at (kv.router.zookeeper.nodes-max)");
+    }
+
     /** The state of a node that is not registered. */
     public static Standing absent(String node) {
         return new Standing(node, State.PENDING, "is not registered");

@@ -33,7 +33,7 @@ public final class Tables implements AutoCloseable {
     /** The table that was read last: who waits for it reads it again and again, and parsing takes longest. */
     private Optional<SeenTable> lastRead = Optional.empty();
 
-    private int unread;
+    private List<String> unread = List.of();
 
     /**
      * A table in its znode.
@@ -177,8 +177,8 @@ public final class Tables implements AutoCloseable {
     }
 
     /**
-     * The registered nodes with their documents, at most {@code kv.router.zookeeper.nodes-max}; {@link #unread} tells how many are left
-     * out. A document is empty if it cannot be read.
+     * The registered nodes with their documents, at most {@code kv.router.zookeeper.nodes-max}; {@link #unread} names those that
+     * are left out. A document is empty if it cannot be read.
      *
      * @param first the names of the nodes that are not left out for others
      */
@@ -189,15 +189,16 @@ public final class Tables implements AutoCloseable {
                         .thenComparing(Comparator.naturalOrder()))
                 .toList();
         SortedMap<String, Optional<NodeDocument>> nodes = new TreeMap<>();
-        for (String name : names.subList(0, Math.min(names.size(), settings.nodesMax()))) {
+        int nodesRead = Math.min(names.size(), settings.nodesMax());
+        for (String name : names.subList(0, nodesRead)) {
             data(znodes().node(name)).ifPresent(json -> nodes.put(name, said(json)));
         }
-        unread = Math.max(0, names.size() - settings.nodesMax());
+        unread = names.subList(nodesRead, names.size());
         return nodes;
     }
 
-    /** How many registered nodes the last call of {@link #nodes} has left out. */
-    public int unread() {
+    /** The registered nodes that the last call of {@link #nodes} has left out. */
+    public List<String> unread() {
         return unread;
     }
 

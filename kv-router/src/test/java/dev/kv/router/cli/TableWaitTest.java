@@ -138,6 +138,11 @@ class TableWaitTest extends CommandsAtZooKeeper {
         assertThat(wait.out()).contains("zoe@h  applied ", "ann@h  applied ").doesNotContain("ben@h");
         assertThat(wait.err())
                 .isEqualTo("kv: 1 more registered nodes are not looked at: raise kv.router.zookeeper.nodes-max\n");
+        kv("table", "set", "a*=ann@h,b*=ben@h,*=zoe@h", "--strand");
+        assertThat(kv("table", "wait", "--timeout", "0s", some).out())
+                .contains("zoe@h  is not looked at (kv.router.zookeeper.nodes-max)");
+        assertThat(kv("nodes", some).out()).contains("ann@h  combined", "ben@h  combined");
+        kv("table", "set", "*=zoe@h", "--strand");
         assertThat(kv("nodes", some).out()).contains("zoe@h  combined", "ann@h  combined");
         assertThat(kv("table", "check", "*=zoe@h", some).out()).doesNotContain("not registered");
     }

@@ -123,6 +123,7 @@ class RegistrationTest extends NodesAtZooKeeper {
     void aZnodeThatNoNodeHasRegisteredIsReplaced(String text) throws Exception {
         create(ZNODES.table(), HALVES);
         create(ZNODES.node("foo@h"), text);
+        create(ZNODES.node("foo@h") + "/child", text);
 
         Node foo = node("foo@h").join();
 
