@@ -116,9 +116,7 @@ final class Admission {
                 // By now the reply is charged itself, if it is there or being built.
                 leavePlace();
             }
-            while (waiting.containsKey(stream) && !isNextLong(stream)) {
-                runNext(stream);
-            }
+            runShort(stream);
         }
         leavePlace();
     }
@@ -150,7 +148,7 @@ final class Admission {
     }
 
     /** Drops the request of this number if it was not run; tells whether it did. Takes the same time for any number of requests. */
-    boolean forget(int number) {
+    private boolean forget(int number) {
         Integer stream = streams.remove(number);
         if (stream == null) {
             return false;
@@ -161,6 +159,27 @@ final class Admission {
             waiting.remove(stream);
         }
         return true;
+    }
+
+    /** Nobody awaits the request of this number any more: the same, and what is behind it is run as far as it waits for no memory. */
+    boolean cancel(int number) {
+        Integer stream = streams.get(number);
+        if (!forget(number)) {
+            return false;
+        }
+        link.loop().defer(() -> link.guard("a request", () -> runShort(stream)));
+        return true;
+    }
+
+    private void runShort(int stream) {
+        while (waiting.containsKey(stream) && !isNextLong(stream)) {
+            runNext(stream);
+        }
+    }
+
+    /** Whether the request of this number waits. */
+    boolean has(int number) {
+        return streams.containsKey(number);
     }
 
     /** How many wait. */

@@ -127,6 +127,9 @@ final class InLink extends Link {
         switch (asked) {
             case RequestCodec.Asked.Unknown(int command) -> send(number, ReplyCodec.unsupported(command));
             case RequestCodec.Asked.Known(Request request) -> {
+                if (underWay.containsKey(number) || admission.has(number) || checks.has(number)) {
+                    throw new MalformedMessage("the number of a request that is under way");
+                }
                 if (inFlight() >= settings.inFlightMax()) {
                     send(
                             number,
@@ -173,12 +176,14 @@ final class InLink extends Link {
             return;
         }
         underWay.put(number, reply);
-        Runnable release = reply instanceof LongReply.UnderWay built ? admission.expect(built) : () -> {};
+        Runnable charged = () -> {};
+        if (reply instanceof LongReply.UnderWay command) {
+            charged = admission.expect(command);
+        }
+        Runnable release = charged;
         var _ = reply.whenComplete((result, _) -> {
             if (underWay.remove(number, reply)) {
-                Optional<Runnable> memory =
-                        reply instanceof Pending.Awaited passedOn ? passedOn.takeMemory() : Optional.empty();
-                guarded("a reply", () -> answer(number, request, resultOf(reply), memory));
+                guarded("a reply", () -> answerPassedOn(number, request, reply));
                 readOn();
             } else if (result != null) {
                 Held.releaseIn(result);
@@ -200,6 +205,20 @@ final class InLink extends Link {
     /** Streams of different links are told apart well enough: two that fall together only wait for one another. */
     private int streamOf(Request request) {
         return 31 * System.identityHashCode(this) + request.stream();
+    }
+
+    private void answerPassedOn(int number, Request request, CompletableFuture<Reply> reply) {
+        Optional<Runnable> memory =
+                reply instanceof Pending.Awaited passedOn ? passedOn.takeMemory() : Optional.empty();
+        boolean isTaken = false;
+        try {
+            answer(number, request, resultOf(reply), memory);
+            isTaken = true;
+        } finally {
+            if (!isTaken) {
+                memory.ifPresent(Runnable::run);
+            }
+        }
     }
 
     /**
@@ -294,7 +313,7 @@ final class InLink extends Link {
             return;
         }
         if (isDropped
-                || admission.forget(number)
+                || admission.cancel(number)
                 || abandon(number)
                 || checks.forget(number)
                 || outbox().withdraw(number)) {

@@ -45,7 +45,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Peer {
     private static final Logger LOG = LoggerFactory.getLogger(Peer.class);
+    /** The log has at most one line of a kind for each node in this time. */
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
+
+    /** The pause after the first failed attempt. No key: kv.router.reconnect-max bounds the pauses. */
     private static final Duration RECONNECT_MIN = Duration.ofMillis(50);
 
     private final RoutingTable.Node node;
@@ -179,6 +182,19 @@ final class Peer {
         }
         Pending pending = new Pending(request, settings.timeout(), unanswered);
         unanswered.add(pending);
+        boolean isTaken = false;
+        try {
+            take(pending);
+            isTaken = true;
+        } finally {
+            if (!isTaken) {
+                unanswered.remove(pending);
+            }
+        }
+        return pending.reply();
+    }
+
+    private void take(Pending pending) {
         switch (state) {
             case State.Ready(OutLink link) -> link.request(pending);
             case State.Resolving(Attempt attempt) -> attempt.add(pending);
@@ -194,7 +210,6 @@ final class Peer {
                 }
             }
         }
-        return pending.reply();
     }
 
     /** An error in place of a request that is too long for any node: it is not put into bytes. Names and single values have bounds of their own. */

@@ -78,6 +78,11 @@ final class Pending extends Unanswered.Place {
         return Duration.ofNanos((long) (shorter.toNanos() * SHARE_OF_TIME_LEFT));
     }
 
+    @Override
+    int client() {
+        return request.stream();
+    }
+
     Request request() {
         return request;
     }

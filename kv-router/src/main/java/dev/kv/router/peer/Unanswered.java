@@ -5,97 +5,63 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The requests of one loop that wait for other nodes, in the order in which they came: which is the oldest of its client? A list through the
- * requests themselves: a request with a short reply costs no memory here and no search. On that loop only.
+ * The requests of one loop that wait for other nodes, a list for each client, in the order in which they came: which is the oldest of its
+ * client? Each answer takes one step. On that loop only.
  */
 final class Unanswered {
-    /** Null if there is none; likewise the ends of the list in the requests. */
-    private Pending oldest;
+    /** By client; the others are linked from there. */
+    private final Map<Integer, Place> newest = new HashMap<>();
 
-    private Pending newest;
-
-    /** By client, how many requests are watched; no zeros. */
-    private final Map<Integer, Integer> watched = new HashMap<>();
-
-    /** A request and its place in the list. */
+    /** The place of a request among those of its client. */
     abstract static class Place {
-        private Pending older;
-        private Pending newer;
+        /** Null if there is none. */
+        private Place older;
+
+        private Place newer;
         private boolean isListed;
         private Optional<Runnable> whenOldest = Optional.empty();
+
+        /** Equal for all requests of a client. */
+        abstract int client();
     }
 
-    void add(Pending request) {
-        Place place = request;
-        place.isListed = true;
-        place.older = newest;
-        if (newest == null) {
-            oldest = request;
-        } else {
-            ((Place) newest).newer = request;
+    void add(Place request) {
+        request.isListed = true;
+        request.older = newest.put(request.client(), request);
+        if (request.older != null) {
+            request.older.newer = request;
         }
-        newest = request;
     }
 
     /** The request is answered, or nobody waits for it any more. Has no effect the second time. */
-    void remove(Pending request) {
-        Place place = request;
-        if (!place.isListed) {
+    void remove(Place request) {
+        if (!request.isListed) {
             return;
         }
-        place.isListed = false;
-        if (place.older == null) {
-            oldest = place.newer;
+        request.isListed = false;
+        if (request.older != null) {
+            request.older.newer = request.newer;
+        }
+        if (request.newer != null) {
+            request.newer.older = request.older;
+        } else if (request.older != null) {
+            newest.put(request.client(), request.older);
         } else {
-            ((Place) place.older).newer = place.newer;
+            newest.remove(request.client());
         }
-        if (place.newer == null) {
-            newest = place.older;
-        } else {
-            ((Place) place.newer).older = place.older;
-        }
-        if (!watched.isEmpty() && watched.containsKey(clientOf(request))) {
-            unwatch(request);
-            tellOldest(clientOf(request));
-        }
-    }
-
-    private static int clientOf(Pending request) {
-        return request.request().stream();
-    }
-
-    boolean isOldest(Pending request) {
-        for (Pending one = ((Place) request).older; one != null; one = ((Place) one).older) {
-            if (clientOf(one) == clientOf(request)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** Runs the task when the request, which is not the oldest of its client, has become that. At most one task for each request. */
-    void whenOldest(Pending request, Runnable task) {
-        ((Place) request).whenOldest = Optional.of(task);
-        watched.merge(clientOf(request), 1, Integer::sum);
-    }
-
-    private void tellOldest(int client) {
-        Pending one = oldest;
-        while (one != null && clientOf(one) != client) {
-            one = ((Place) one).newer;
-        }
-        if (one != null) {
-            Optional<Runnable> task = ((Place) one).whenOldest;
-            unwatch(one);
+        if (request.older == null && request.newer != null) {
+            Optional<Runnable> task = request.newer.whenOldest;
+            request.newer.whenOldest = Optional.empty();
             task.ifPresent(Runnable::run);
         }
     }
 
-    private void unwatch(Pending request) {
-        Place place = request;
-        if (place.whenOldest.isPresent()) {
-            place.whenOldest = Optional.empty();
-            watched.computeIfPresent(clientOf(request), (_, count) -> count == 1 ? null : count - 1);
-        }
+    boolean isOldest(Place request) {
+        return request.older == null;
+    }
+
+    /** Runs the task when the request, which is not the oldest of its client, has become that. At most one task for each request. */
+    void whenOldest(Place request, Runnable task) {
+        request.whenOldest = Optional.of(task);
     }
 }

@@ -238,6 +238,40 @@ class CreditTest extends HandwrittenFrames {
     }
 
     @Test
+    void aNumberThatIsUnderWayEndsTheConnection() throws IOException {
+        bar.store = command -> command instanceof Command.Get
+                ? new CompletableFuture<>()
+                : CompletableFuture.completedFuture(Reply.OK);
+        Wires foo = connect().handshake(2);
+        foo.request(1, get("k"));
+        foo.request(1, get("k"));
+        foo.expectEnd();
+        assertServesOthers();
+    }
+
+    @Test
+    void whatIsBehindACancelledRequestIsRun() throws IOException {
+        restart(() -> bar.repliesBytes = 100_000);
+        Reply large = new Reply.Values(List.of(Bytes.of("v".repeat(100_000))));
+        bar.store = command -> CompletableFuture.completedFuture(command instanceof Command.Content ? large : Reply.OK);
+        Wires foo = connect().handshake(2);
+        foo.request(1, content(1));
+        assertThat(foo.expect(OFFER)).startsWith(numbers(1));
+        foo.request(2, content(7));
+        // Of the same client.
+        foo.request(3, get("k"));
+        foo.frame(CANCEL, numbers(2));
+        assertThat(foo.expect(CANCEL)).isEqualTo(numbers(2));
+        assertThat(foo.expect(REPLY)).isEqualTo(chunk(false, 3, new byte[] {0}));
+    }
+
+    private static byte[] content(int stream) {
+        byte[] request = request(14, "nuts");
+        ByteBuffer.wrap(request).putInt(1, stream);
+        return Arrays.copyOf(request, request.length + 1);
+    }
+
+    @Test
     void requestsWithLongRepliesWaitForMemoryAndShortOnesDoNot() throws IOException {
         restart(() -> bar.repliesBytes = 300_000);
         Reply large = new Reply.Values(List.of(Bytes.of("v".repeat(100_000)), Bytes.of("w".repeat(100_000))));
@@ -250,10 +284,8 @@ class CreditTest extends HandwrittenFrames {
             return CompletableFuture.completedFuture(large);
         };
         Wires foo = connect().handshake(2);
-        byte[] content = Arrays.copyOf(request(14, "nuts"), request(14, "nuts").length + 1);
         for (int number = 1; number <= 4; number++) {
-            ByteBuffer.wrap(content).putInt(1, number);
-            foo.request(number, content);
+            foo.request(number, content(number));
         }
         assertThat(foo.expect(OFFER)).startsWith(numbers(1));
         assertThat(foo.expect(OFFER)).startsWith(numbers(2));
