@@ -2,6 +2,7 @@ package dev.kv.router;
 
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.LongSupplier;
 
 /**
  * Which replies are long, and which commands may get one. Both doors of a node ask here: the clients' and that of other nodes.
@@ -25,12 +26,48 @@ public final class LongReply {
     private LongReply() {}
 
     /**
-     * The reply to a command that may be long and is not run at once. It may wait for its bucket first, and then take little. When it begins
-     * as a large read, on another thread of this node, who awaits it counts its memory, before it is there. Any thread.
+     * The reply to a command that is not run at once: it waits for its bucket or for a thread, and then takes several turns of that thread.
+     * When one that may have a long reply begins as a large read, who awaits it counts the memory of the reply, before it is there. Any
+     * thread.
      */
     public static final class UnderWay extends CompletableFuture<Reply> {
+        private final LongSupplier ahead;
+        private volatile long turns;
+        private long seen;
         private boolean hasBegun;
         private Runnable told = () -> {};
+
+        /** A reply for which nothing else is waited. */
+        public UnderWay() {
+            this(() -> 0);
+        }
+
+        /**
+         * @param ahead counts the turns of all commands that may be run before this one; asked until this one has its first turn
+         */
+        public UnderWay(LongSupplier ahead) {
+            this.ahead = ahead;
+            this.seen = ahead.getAsLong();
+        }
+
+        /** The command runs, and has had a turn. By one thread. */
+        @SuppressWarnings("NonAtomicVolatileUpdate") // one thread runs the command
+        public void hadTurn() {
+            turns++;
+        }
+
+        /** Grows while the command runs, or is waited for. */
+        public long progress() {
+            return turns > 0 ? -turns : ahead.getAsLong();
+        }
+
+        /** Whether the command, or what it waits for, has had a turn since this was called last. By who awaits the reply. */
+        public boolean hasMoved() {
+            long now = progress();
+            boolean hasMoved = now != seen;
+            seen = now;
+            return hasMoved;
+        }
 
         /** The command begins as a large read. */
         public void begin() {

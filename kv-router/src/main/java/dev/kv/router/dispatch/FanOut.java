@@ -107,7 +107,9 @@ final class FanOut {
 
     /** The sum as a reply that begins with one of its parts, and that cancels all of them. */
     private static CompletionStage<Reply> underWay(CompletableFuture<Reply> sum, List<CompletableFuture<Reply>> parts) {
-        LongReply.UnderWay all = new LongReply.UnderWay();
+        LongReply.UnderWay all = new LongReply.UnderWay(() -> parts.stream()
+                .mapToLong(part -> part instanceof LongReply.UnderWay underWay ? underWay.progress() : 0)
+                .sum());
         for (CompletableFuture<Reply> part : parts) {
             if (part instanceof LongReply.UnderWay underWay) {
                 underWay.whenBegun(all::begin);

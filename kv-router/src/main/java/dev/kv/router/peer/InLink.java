@@ -179,6 +179,7 @@ final class InLink extends Link {
         Runnable charged = () -> {};
         if (reply instanceof LongReply.UnderWay command) {
             charged = admission.expect(command);
+            tellWhileWaiting(request.timeLeft());
         }
         Runnable release = charged;
         var _ = reply.whenComplete((result, _) -> {
@@ -354,7 +355,21 @@ final class InLink extends Link {
                 .flatMap(List::stream)
                 .toList();
         waiting.forEach(this::progress);
-        return !waiting.isEmpty();
+        return tellUnderWay() || !waiting.isEmpty();
+    }
+
+    /** The same for those that wait for a thread or run on one, if it has done something for them since; whether there are any. */
+    private boolean tellUnderWay() {
+        boolean areAny = false;
+        for (Map.Entry<Integer, CompletableFuture<Reply>> one : underWay.entrySet()) {
+            if (one.getValue() instanceof LongReply.UnderWay command) {
+                areAny = true;
+                if (command.hasMoved()) {
+                    progress(one.getKey());
+                }
+            }
+        }
+        return areAny;
     }
 
     @Override

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
@@ -19,6 +21,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
 /** Requests that nodes pass to each other. */
@@ -166,6 +169,31 @@ class PeersTest extends ThreeHosts {
         assertThat(((Failed) reply).message()).startsWith("a request to bar@h has at most 68157440 bytes");
         assertThat(firewalls.get("bar@h").passedBytes()).isEqualTo(passed);
         assertThat(foo.ask(put("nuts", "a", "1"))).isEqualTo(Reply.OK);
+    }
+
+    @Test
+    void aCommandThatGoesOnKeepsItsCallerWaitingAndOneThatHangsDoesNot() throws Exception {
+        foo.timeout = Duration.ofMillis(500);
+        startAll("*=bar@h", "*=bar@h", "");
+        CompletableFuture<CommandThread> loop = new CompletableFuture<>();
+        LongReply.UnderWay goesOn = new LongReply.UnderWay();
+        bar.store = _ -> {
+            loop.complete(CommandThread.current().orElseThrow());
+            return goesOn;
+        };
+        CompletableFuture<Reply> reply = foo.client().run(get("nuts", "k")).toCompletableFuture();
+        long start = System.nanoTime();
+        while (System.nanoTime() - start < 4 * foo.timeout.toNanos()) {
+            goesOn.hadTurn();
+            LockSupport.parkNanos(1_000_000);
+        }
+        loop.join().execute(() -> goesOn.complete(Reply.ABSENT));
+        assertThat(reply.get(20, TimeUnit.SECONDS)).isEqualTo(Reply.ABSENT);
+
+        LongReply.UnderWay hangs = new LongReply.UnderWay();
+        hangs.hadTurn();
+        bar.store = _ -> hangs;
+        assertThat(((Failed) foo.ask(get("nuts", "k"))).word()).isEqualTo(Word.UNCERTAIN);
     }
 
     @Test

@@ -19,7 +19,7 @@ final class Change implements Edit {
     private static final int FEW = 8;
 
     private final Fields fields;
-    private final Turn turn = new Turn(Turn.Limits.NONE);
+    private final Turn turn;
     private byte[] name;
     private int hash;
 
@@ -50,7 +50,12 @@ final class Change implements Edit {
     private List<Bytes> unchanged;
 
     Change(Fields fields) {
+        this(fields, new Turn(Turn.Limits.NONE));
+    }
+
+    Change(Fields fields, Turn turn) {
         this.fields = fields;
+        this.turn = turn;
     }
 
     /** Begins a change without a limit of the turn. */

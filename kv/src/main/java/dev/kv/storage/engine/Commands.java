@@ -117,7 +117,8 @@ public final class Commands {
 
     private Large changing(Bytes bucket, Function<Edit, Reply> command) {
         LargeChange change = buckets.beginLarge(bucket);
-        return new Large(_ -> replied(() -> change.run(command)), Optional.of(change.lane()), change::close);
+        return new Large(
+                hadTurn -> replied(() -> change.run(command, hadTurn)), Optional.of(change.lane()), change::close);
     }
 
     private Function<View, Reply> look(Command.Read command) {

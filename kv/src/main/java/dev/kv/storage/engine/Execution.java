@@ -22,6 +22,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -49,6 +50,10 @@ public final class Execution implements Store {
     private final WaitLimits.Queue large;
 
     private final LargeThreads threads;
+
+    /** Counts the turns of commands on these threads, and the ends of commands: a node that asks is told that this one goes on. */
+    private final LongAdder turns = new LongAdder();
+
     private final Duration deleteWait;
     private final Duration replyWait;
     private volatile boolean isClosed;
@@ -129,10 +134,14 @@ public final class Execution implements Store {
     /**
      * @param answer ends a read when it is cancelled
      */
-    private CompletionStage<Reply> ran(Command command, Large large, CompletableFuture<Reply> answer) {
+    private CompletionStage<Reply> ran(Command command, Large large, LongReply.UnderWay answer) {
         Reply reply;
         try (large) {
-            reply = large.run().apply(() -> answer.isDone() || isClosed);
+            reply = large.run().apply(() -> {
+                answer.hadTurn();
+                turns.increment();
+                return answer.isDone() || isClosed;
+            });
         } catch (Turn.Cancelled e) {
             return refused(STOPS);
         } catch (NoRoomYet later) {
@@ -156,13 +165,13 @@ public final class Execution implements Store {
     }
 
     /** The answer to a command that is not run at once. */
-    private static CompletableFuture<Reply> answerTo(Command command) {
-        return LongReply.mayFollow(command) ? new LongReply.UnderWay() : new CompletableFuture<>();
+    private LongReply.UnderWay answer() {
+        return new LongReply.UnderWay(turns::sum);
     }
 
     /** Prepares a large command, and has another thread run it. */
     private CompletionStage<Reply> elsewhere(Command command) {
-        CompletableFuture<Reply> answer = answerTo(command);
+        LongReply.UnderWay answer = answer();
         return isElsewhere(new Parked(command, Lanes.bytes(command), answer, CommandThread.current()))
                 ? answer
                 : tooManyLarge();
@@ -185,11 +194,12 @@ public final class Execution implements Store {
             large.give(parked.bytes());
             throw e;
         }
-        if (prepared.lane().isEmpty() && parked.answer() instanceof LongReply.UnderWay underWay) {
-            underWay.begin();
+        if (prepared.lane().isEmpty() && LongReply.mayFollow(parked.command())) {
+            parked.answer().begin();
         }
         threads.run(() -> {
             runLarge(parked, prepared);
+            turns.increment();
             large.give(parked.bytes());
         });
         return true;
@@ -216,7 +226,7 @@ public final class Execution implements Store {
 
     /** Has a delete for which a full disk has no room wait in the lane of its bucket. */
     private CompletionStage<Reply> whenRoom(Command command) {
-        CompletableFuture<Reply> answer = answerTo(command);
+        LongReply.UnderWay answer = answer();
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
         Lanes.Opening opening = lanes.parkOrOpen(command.bucket(), parked);
         opening.opened()
@@ -229,7 +239,7 @@ public final class Execution implements Store {
 
     /** The reply to a command on a bucket whose lane this thread has entered. Any failure becomes a reply. */
     private CompletionStage<Reply> reply(
-            Command command, CompletableFuture<Reply> answer, Supplier<CompletionStage<Reply>> first) {
+            Command command, LongReply.UnderWay answer, Supplier<CompletionStage<Reply>> first) {
         long start = System.nanoTime();
         Supplier<CompletionStage<Reply>> attempt = first;
         while (true) {
@@ -268,6 +278,7 @@ public final class Execution implements Store {
     }
 
     private void runParked(Parked parked) {
+        turns.increment();
         if (isUnawaited(parked)) {
             return;
         }
@@ -297,7 +308,7 @@ public final class Execution implements Store {
     }
 
     /** Runs a command on a bucket whose lane this thread has entered. */
-    private CompletionStage<Reply> runOwn(Command command, CompletableFuture<Reply> answer) {
+    private CompletionStage<Reply> runOwn(Command command, LongReply.UnderWay answer) {
         try {
             return now(command);
         } catch (Turn.TooMuch more) {
@@ -328,7 +339,7 @@ public final class Execution implements Store {
 
     /** Completes the answer on the caller's thread. The result completes afterwards. */
     private static CompletableFuture<Void> answer(
-            CompletableFuture<Reply> answer, Optional<CommandThread> caller, CompletionStage<Reply> reply) {
+            LongReply.UnderWay answer, Optional<CommandThread> caller, CompletionStage<Reply> reply) {
         CompletableFuture<Void> taken = new CompletableFuture<>();
         var _ = reply.whenComplete((value, fault) -> {
             Runnable complete = () -> {
@@ -349,7 +360,7 @@ public final class Execution implements Store {
 
     /** The answer to a command that waits in a lane; empty if the lane has ended. */
     private Optional<CompletionStage<Reply>> parked(Lane lane, Command command) {
-        CompletableFuture<Reply> answer = answerTo(command);
+        LongReply.UnderWay answer = answer();
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
         Lanes.Place place =
                 command instanceof Command.Rename rename && !rename.bucket().equals(rename.to())

@@ -33,8 +33,8 @@ public final class Frozen implements AutoCloseable {
     }
 
     /** A change of the bucket, for the only thread that changes it. */
-    Change change() {
-        return new Change(fields).of(name, hash, bucket, index, Turn.Limits.NONE);
+    Change change(Turn turn) {
+        return new Change(fields, turn).of(name, hash, bucket, index, Turn.OF_LARGE);
     }
 
     /** Whether the bucket existed. */

@@ -3,7 +3,7 @@ package dev.kv.storage.engine;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
-import dev.kv.router.Reply;
+import dev.kv.router.LongReply;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -32,7 +32,7 @@ public final class Lanes {
      *
      * @param caller the thread that is to get the answer; empty if any thread may
      */
-    record Parked(Command command, long bytes, CompletableFuture<Reply> answer, Optional<CommandThread> caller) {}
+    record Parked(Command command, long bytes, LongReply.UnderWay answer, Optional<CommandThread> caller) {}
 
     /** Another thread makes a large change of the bucket. The command has changed nothing, and is to wait in the lane. */
     static final class Busy extends RuntimeException {

@@ -2,6 +2,7 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Reply;
 import dev.kv.storage.log.Refused;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
 /** A change of a bucket that takes more than a turn. The only one of the bucket; by one thread, which has entered the lane. */
@@ -24,11 +25,16 @@ final class LargeChange implements AutoCloseable {
     /**
      * Has a command change the bucket.
      *
+     * @param hadTurn called after each turn
      * @throws Refused if the change could not be written: nothing is changed then
      * @throws Frozen.CutOff if the command reads for longer than pins may last: nothing is changed then
      */
-    Reply run(Function<Edit, Reply> command) throws Refused {
-        Change change = bucket.change();
+    Reply run(Function<Edit, Reply> command, BooleanSupplier hadTurn) throws Refused {
+        Change change = bucket.change(Turn.ofLarge(() -> {
+            // A change runs whether its client is there or not.
+            var _ = hadTurn.getAsBoolean();
+            return false;
+        }));
         Reply reply = bucket.read(() -> command.apply(change));
         changes.commitLarge(change);
         return reply;

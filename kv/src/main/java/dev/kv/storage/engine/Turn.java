@@ -9,8 +9,8 @@ import java.util.function.BooleanSupplier;
  * turns, and ends between two of them when its reply is cancelled.
  */
 public final class Turn {
-    /** A turn of a large read: about a millisecond. */
-    private static final Limits OF_LARGE = new Limits(1_000, 1L << 20);
+    /** A turn of a large command: about a millisecond. */
+    static final Limits OF_LARGE = new Limits(1_000, 1L << 20);
 
     private final Optional<BooleanSupplier> isCancelled;
     private long keys;

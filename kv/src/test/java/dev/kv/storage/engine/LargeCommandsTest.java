@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.log.Segment;
@@ -35,6 +36,30 @@ class LargeCommandsTest extends WithLargeCommands {
 
         assertThat(commands.run(new Command.Measure(B, K))).isEqualTo(new Reply.Amount(2 * MIB));
         assertThat(commands.run(new Command.Measure(B, Bytes.of("x")))).isEqualTo(Reply.ABSENT);
+    }
+
+    /** A node that asked is told from time to time, so that it does not take this one for dead. */
+    @Test
+    void whoAwaitsALargeCommandSeesThatItGoesOn() throws Exception {
+        gate.countDown();
+        Execution execution = execution(256, 64 * MIB);
+        List<Bytes> keys = new ArrayList<>();
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < 30_000; i++) {
+            keys.add(Bytes.of("key-" + i));
+            pairs.addAll(List.of(keys.getLast(), K));
+        }
+        for (Command command : List.of(
+                new Command.SetAll(B, pairs, false),
+                new Command.Content(B, Part.PAIRS),
+                new Command.DeleteAll(B, keys))) {
+            LongReply.UnderWay reply = (LongReply.UnderWay) run(execution, command);
+            reply.get(20, TimeUnit.SECONDS);
+            assertThat(reply.progress()).as("%s", command.getClass()).isBetween(-70L, -20L);
+            assertThat(reply.hasMoved()).isTrue();
+            assertThat(reply.hasMoved()).isFalse();
+        }
+        execution.close(Duration.ofSeconds(10));
     }
 
     @Test

@@ -252,7 +252,7 @@ class ModelTest {
         } catch (Turn.TooMuch large) {
             try (LargeChange largeChange = storage.buckets().beginLarge(name)) {
                 largeChange.lane().enter();
-                largeChange.run(command);
+                largeChange.run(command, () -> false);
                 assertThat(new Lanes(storage.buckets().table(), new WaitLimits(0).queue(0)).end(largeChange.lane()))
                         .isTrue();
             }
