@@ -333,6 +333,24 @@ final class HeldValuesTest {
     }
 
     @Test
+    void allValuesOfAClientAreCopiedAfterTheHeldTime() throws Exception {
+        Duration heldTime = Duration.ofSeconds(2);
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.heldTime = heldTime;
+                    return knobs;
+                });
+                RespClient client = door.respClient()) {
+            client.send(RespClient.request("HMGET", "b", "A12", "B12", "C12"));
+            Await.until("the values were asked for", () -> given.get() == 3);
+            long start = System.nanoTime();
+            awaitReleased();
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(heldTime.multipliedBy(2));
+            assertThat(client.reply())
+                    .isEqualTo("[\"" + value("A12") + "\" \"" + value("B12") + "\" \"" + value("C12") + "\"]");
+        }
+    }
+
+    @Test
     void aValueWithoutMemoryForItsCopyEndsItsConnection() throws Exception {
         try (TestDoor door = new TestDoor(store, knobs -> {
                     knobs.heldTime = Duration.ofMillis(200);

@@ -156,14 +156,18 @@ public final class Loop extends SocketProcessor implements CommandThread {
 
     @Override
     public <T> void elsewhere(Callable<T> work, Consumer<T> then, Consumer<Throwable> failed) {
-        largeWork.execute(() -> {
-            try {
-                T result = work.call();
-                execute(() -> then.accept(result));
-            } catch (Throwable fault) {
-                execute(() -> failed.accept(fault));
-            }
-        });
+        try {
+            largeWork.execute(() -> {
+                try {
+                    T result = work.call();
+                    execute(() -> then.accept(result));
+                } catch (Throwable fault) {
+                    execute(() -> failed.accept(fault));
+                }
+            });
+        } catch (OutOfMemoryError noThread) {
+            execute(() -> failed.accept(noThread));
+        }
     }
 
     /** Flushes the connection at the end of this iteration. On this loop's thread only. */

@@ -43,7 +43,7 @@ public final class Loops implements AutoCloseable {
                 }
             }
         });
-        largeWork = new ThreadPoolExecutor(
+        ThreadPoolExecutor replies = new ThreadPoolExecutor(
                 orHalfOfCores(largeThreads),
                 orHalfOfCores(largeThreads),
                 0,
@@ -51,6 +51,10 @@ public final class Loops implements AutoCloseable {
                 new LinkedBlockingQueue<>(),
                 Thread.ofPlatform().name("kv-replies-", 0).daemon().factory(),
                 new ThreadPoolExecutor.DiscardPolicy());
+        // Later the process may have reached its limit of threads.
+        replies.prestartAllCoreThreads();
+        timer.prestartAllCoreThreads();
+        largeWork = replies;
         loops = IntStream.range(0, orHalfOfCores(count))
                 .mapToObj(i -> Loop.named("kv-io-" + i, timer, turnsMax, largeWork))
                 .toList();
