@@ -13,6 +13,7 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -20,12 +21,14 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.IntFunction;
 
 /**
- * How long other clients of a node wait while one client runs a command on a large bucket. The node listens at a port of this host. The
+ * How long other clients of a node wait while one client runs a command on a large bucket, or many clients ask for large replies. The node listens at a port of this host. The
  * acceptance tests run the same commands on a smaller bucket.
  */
 public final class Bystanders {
     private static final int KEYS_AT_ONCE = 500;
     private static final int REQUESTS_AHEAD = 50;
+    private static final int LARGE_BYTES = 64 << 20;
+    private static final int LARGE_FIELDS = 2_048;
 
     /** A bystander asks at this interval, so that they leave the processors to the command. */
     private static final Duration PAUSE = Duration.ofMillis(1);
@@ -144,6 +147,85 @@ public final class Bystanders {
             }
             return new Waits(reader.get(), writer.get(), longest, took);
         }
+    }
+
+    /** Makes a bucket {@code fields} of 2 048 values of 32 KiB, a bucket {@code one} with a value of 64 MiB, and another one. */
+    public void fillLarge() throws IOException {
+        try (Client client = new Client(port)) {
+            client.ask(List.of("HSET", "other", "k", "v"));
+            String value = "v".repeat(LARGE_BYTES / LARGE_FIELDS);
+            for (int i = 0; i < LARGE_FIELDS; i++) {
+                client.ask(List.of("HSET", "fields", "field" + i, value));
+            }
+            client.ask(List.of("HSET", "one", "value", "v".repeat(LARGE_BYTES)));
+        }
+    }
+
+    /** Has so many clients send the request at once and read the replies, and others go on meanwhile. */
+    public Waits duringReplies(int clients, List<String> request) throws Exception {
+        List<Client> opened = open(clients);
+        try (ExecutorService threads = Executors.newCachedThreadPool()) {
+            return meanwhile(threads, () -> {
+                List<Future<?>> replies = new ArrayList<>();
+                for (Client client : opened) {
+                    replies.add(threads.submit(() -> {
+                        client.ask(request);
+                        return null;
+                    }));
+                }
+                for (Future<?> reply : replies) {
+                    reply.get();
+                }
+                return null;
+            });
+        } finally {
+            close(opened);
+        }
+    }
+
+    /** Has so many clients send the request and read nothing for that time, and others go on meanwhile. */
+    public Waits duringUnread(int clients, List<String> request, Duration time) throws Exception {
+        List<Client> opened = open(clients);
+        try (ExecutorService threads = Executors.newCachedThreadPool()) {
+            return meanwhile(threads, () -> {
+                for (Client client : opened) {
+                    client.send(request);
+                    client.flush();
+                }
+                Thread.sleep(time);
+                return null;
+            });
+        } finally {
+            close(opened);
+        }
+    }
+
+    private List<Client> open(int clients) throws IOException {
+        List<Client> opened = new ArrayList<>();
+        for (int i = 0; i < clients; i++) {
+            opened.add(new Client(port));
+        }
+        return opened;
+    }
+
+    private static void close(List<Client> clients) throws IOException {
+        for (Client client : clients) {
+            client.close();
+        }
+    }
+
+    private Waits meanwhile(ExecutorService threads, Callable<Void> work) throws Exception {
+        AtomicBoolean isDone = new AtomicBoolean();
+        Future<Duration> reader = threads.submit(() -> longestWait(isDone, "HGET", "other", "k"));
+        Future<Duration> writer = threads.submit(() -> longestWait(isDone, "HSET", "other", "k", "v"));
+        long start = System.nanoTime();
+        try {
+            work.call();
+        } finally {
+            isDone.set(true);
+        }
+        Duration took = Duration.ofNanos(System.nanoTime() - start);
+        return new Waits(reader.get(), writer.get(), Duration.ZERO, took);
     }
 
     private Duration longestWait(AtomicBoolean isDone, String... request) throws Exception {

@@ -33,6 +33,9 @@ public final class RedisBenchmark {
     /** After so long without requests a node has given back what it took under load. */
     private static final Duration AT_REST = Duration.ofSeconds(30);
 
+    /** How long clients leave their replies unread. */
+    private static final Duration UNREAD_FOR = Duration.ofSeconds(8);
+
     private static final int BYSTANDERS_KEYS = 3_000_000;
     private static final int BYSTANDERS_NAMED = 200_000;
     private static final String VALUE = "v".repeat(64);
@@ -59,7 +62,8 @@ public final class RedisBenchmark {
                 new RedisBenchmark(Path.of(arguments[0]).toAbsolutePath(), folder, Integer.parseInt(arguments[2]));
         List<String> wanted = Arrays.asList(arguments).subList(3, arguments.length);
         for (String name : wanted.isEmpty()
-                ? List.of("one", "always", "large", "many", "routed", "half", "lines", "memory", "bystanders")
+                ? List.of(
+                        "one", "always", "large", "many", "routed", "half", "lines", "memory", "bystanders", "replies")
                 : wanted) {
             switch (name) {
                 case "one" -> benchmark.one();
@@ -71,6 +75,7 @@ public final class RedisBenchmark {
                 case "lines" -> benchmark.lines();
                 case "memory" -> benchmark.memory();
                 case "bystanders" -> benchmark.bystanders();
+                case "replies" -> benchmark.replies();
                 default -> throw new IllegalArgumentException("no benchmark is called " + name);
             }
         }
@@ -351,6 +356,35 @@ public final class RedisBenchmark {
                         millis(waits.took()));
             }
         }
+    }
+
+    /** Large replies through a node that keeps no buckets: to clients that read them, and to clients that do not. */
+    private void replies() throws Exception {
+        try (Side kv = servers.twoNodes("*=back@localhost")) {
+            Bystanders bystanders = new Bystanders(kv.port());
+            bystanders.fillLarge();
+            List<String> fields = List.of("HGETALL", "fields");
+            List<String> one = List.of("HGET", "one", "value");
+            // What is not compiled yet takes ten times as long.
+            bystanders.duringReplies(4, fields);
+            bystanders.duringReplies(4, one);
+            tell("20 x HGETALL of 64 MiB", kv, bystanders.duringReplies(20, fields));
+            tell("20 x HGET of 64 MiB", kv, bystanders.duringReplies(20, one));
+            tell("200 x HGET of 64 MiB, never read", kv, bystanders.duringUnread(200, one, UNREAD_FOR));
+        }
+    }
+
+    private static void tell(String what, Side kv, Bystanders.Waits waits) throws IOException {
+        System.out.printf(
+                Locale.ROOT,
+                "%-62s %-9s %6.1f ms  (writer %.1f, all of them %.0f; anonymous memory %.0f and %.0f MB)%n",
+                what + ": longest wait of another client",
+                "<= 100",
+                millis(waits.reader()),
+                millis(waits.writer()),
+                millis(waits.took()),
+                kv.servers().getFirst().megabytes("RssAnon"),
+                kv.servers().getLast().megabytes("RssAnon"));
     }
 
     /** A million entries of 16-byte keys and 64-byte values in a thousand buckets, sent ahead on one connection. */
