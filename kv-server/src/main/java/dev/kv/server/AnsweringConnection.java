@@ -27,7 +27,7 @@ abstract class AnsweringConnection extends Connection {
             Reply.Word.ERR,
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
 
-    /** So much of held values is checked in one turn; it takes about 50 us. */
+    /** So much of held values is checked in one turn: about 50 us. No key: kv.router.io-turn-max bounds all turns together. */
     private static final int CHECKED_PART_BYTES = 256 * 1024;
 
     private static final List<Piece> NO_MEMORY_LINE = LineReply.of(NO_MEMORY);

@@ -33,7 +33,9 @@ import org.slf4j.LoggerFactory;
 /** The open port for clients: its listener, its clients, and the bounds that they share. */
 final class OpenDoor implements Door.Open, RespDoor {
     private static final Logger LOG = LoggerFactory.getLogger(OpenDoor.class);
+    /** The log has at most one line of a kind in this time. */
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
+
     private static final String CONNECTIONS_KEY = "kv.server.connections-max";
 
     private final ServerSettings settings;

@@ -26,7 +26,7 @@ public abstract class Connection {
 
     /**
      * The share of the free budget that the output of one connection may take. As the budget fills, each connection gets less, and
-     * some is left however many clients never read their replies.
+     * some is left however many clients never read their replies. No key: kv.server.buffer-max sets the budget.
      */
     private static final double SHARE_OF_BUDGET = 1.0 / 8;
 

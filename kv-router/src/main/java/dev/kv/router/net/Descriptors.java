@@ -8,7 +8,7 @@ import java.lang.management.ManagementFactory;
  * other nodes, ZooKeeper, the local socket, the JVM. Listeners share the rest. Any thread.
  */
 final class Descriptors {
-    /** Reserved: a quarter of all, within these bounds; of very few, half. */
+    /** Reserved: a quarter of all, within these bounds; of very few, half. No keys: ulimit -n sets how many there are. */
     private static final int RESERVED_MIN = 128;
 
     private static final int RESERVED_MAX = 1024;

@@ -25,12 +25,13 @@ import org.slf4j.LoggerFactory;
 public final class Listener<C extends Connection> {
     private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
 
-    /** The connections that the kernel queues before they are accepted; its own limit is net.core.somaxconn. */
+    /** The connections that the kernel queues before they are accepted. No key: its own limit is net.core.somaxconn. */
     private static final int BACKLOG = 1024;
 
+    /** The log has at most one line of a kind in this time. */
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
-    /** The time that the acceptor waits for a place before it selects again. */
+    /** The time that the acceptor waits for a place before it looks whether it is closed. */
     private static final Duration SOCKET_WAIT = Duration.ofMillis(100);
 
     private final Options options;

@@ -14,7 +14,7 @@ import java.util.function.Consumer;
  * other. Any thread.
  */
 final class Places {
-    /** Sockets in addition to the places, which are open while they are refused. */
+    /** Sockets in addition to the places, which are open while they are refused. No key: each is closed at once. */
     private static final int REFUSED_MAX = 16;
 
     private final int provenMax;

@@ -14,7 +14,10 @@ import org.apache.mina.transport.socket.SocketSessionConfig;
 /** Hands the events of a MINA session on to its {@link Connection}. */
 final class Sessions implements IoHandler {
     private static final String CONNECTION = "connection";
+    /** MINA's buffer for reads, which {@link SocketProcessor} does not use. */
     private static final int UNUSED_READ_BYTES = 16;
+
+    /** The most that MINA writes of one connection in an iteration. */
     private static final int WRITE_BYTES = 256 * 1024;
 
     private final Function<IoSession, Connection> protocol;

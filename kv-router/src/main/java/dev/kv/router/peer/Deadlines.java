@@ -7,7 +7,10 @@ import java.util.Collection;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Watches the deadlines of requests, which move with each progress, with one timer for all. On one loop only. */
+/**
+ * Watches the deadlines of requests, which move with each progress, with one timer for all. The time that a check takes is bounded by the
+ * number of requests (kv.router.in-flight-max). On one loop only.
+ */
 final class Deadlines {
     private final Loop loop;
     private final Collection<Pending> requests;

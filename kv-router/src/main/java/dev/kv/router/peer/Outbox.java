@@ -16,7 +16,7 @@ import java.util.Map;
  * rules that both sides keep to. On the link's loop only.
  */
 final class Outbox {
-    /** The most that one frame carries, and the longest message that is sent at once. */
+    /** The most that one frame carries, and the longest message that is sent at once. A part of the protocol. */
     static final int CHUNK_MAX_BYTES = 64 * 1024;
 
     /** Handed to the socket ahead of what it has sent: enough to keep it busy, and what a short message waits behind. */

@@ -15,6 +15,7 @@ import org.slf4j.LoggerFactory;
 /** Where other nodes come in. */
 public final class PeerDoor {
     private static final Logger LOG = LoggerFactory.getLogger(PeerDoor.class);
+    /** The log has at most one line about refused nodes in this time. */
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
     /** The part of the file descriptors for listeners that nodes get; clients have the rest. */

@@ -43,7 +43,9 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         if (here.isPresent()) {
             return ofLoops.get(here.get()).peer(node).run(request);
         }
-        // One loop for each stream keeps its requests in their order.
+        // One loop for each stream keeps its requests in their order. Who calls from another thread is a caller of the
+        // local socket that
+        // awaits the reply: kv.node.socket.callers-max bounds the tasks.
         Loop loop = loops.all().get(Math.floorMod(request.stream(), loops.all().size()));
         CompletableFuture<Reply> reply = new CompletableFuture<>();
         loop.execute(() -> {

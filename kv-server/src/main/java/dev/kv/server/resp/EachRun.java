@@ -13,7 +13,7 @@ import java.util.function.Consumer;
  * client.
  */
 public final class EachRun {
-    /** Commands of one request that run before other clients get their turn. */
+    /** Commands of one request that run in one turn. No key: kv.router.io-turn-max bounds all turns together. */
     private static final int COMMANDS_IN_TURN = 512;
 
     /** What a command of a request takes until it is answered, beside its words: itself, its future and its reply, roughly. */
