@@ -97,6 +97,14 @@ final class RedisCliTest {
         run(node, "redis-cli", "del", "pipe");
     }
 
+    /** It sends SYNC as a line, and waits for a reply of Redis's protocol. */
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
+    void redisCliIsToldThatItCannotCopyTheData(String node, @TempDir Path folder) throws Exception {
+        assertThat(run(node, "redis-cli", "--rdb", folder.resolve("dump.rdb").toString()))
+                .contains("ERR unknown command 'SYNC'");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"foo", "front"})
     void redisBenchmarkRuns(String node) throws Exception {

@@ -163,7 +163,7 @@ final class ClientCommands {
         throw RespError.syntax();
     }
 
-    /** A client that keeps what it has read has to be told of changes, which other nodes may make. */
+    /** A client with a cache has to be told of changes, and another node may make them. */
     private static Question tracking(RespRequest request, RespSession session) {
         if (Keyword.is(request.at(2), "off")) {
             return here(RespWriter::ok);
@@ -220,7 +220,7 @@ final class ClientCommands {
         if (request.count() == 3) {
             return killAddress(request.at(2), session);
         }
-        // Of an option that is there twice the last one counts, as in Redis.
+        // As in Redis, the last of several equal options counts.
         Map<String, Predicate<RespSession>> filters = new HashMap<>();
         for (int i = 2; i < request.count(); i += 2) {
             if (i + 1 == request.count()) {
@@ -277,7 +277,7 @@ final class ClientCommands {
         };
     }
 
-    /** Whether the words are the text: they may be much longer, so they are not made a text for each client. */
+    /** Compares bytes: the argument may be much longer than the text, and is not decoded for each client. */
     private static boolean is(String text, Bytes words) {
         return Bytes.of(text).equals(words);
     }

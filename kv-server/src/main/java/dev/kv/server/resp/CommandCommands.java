@@ -66,14 +66,11 @@ final class CommandCommands {
     }
 
     private static Question list(RespRequest request, RespSession session) {
-        Predicate<RespCommand> wanted = row -> true;
-        // Of an option that is there twice the last one counts, as in Redis.
-        for (int i = 2; i < request.count(); i += 3) {
-            if (!Keyword.is(request.at(i), "filterby") || request.count() != i + 3) {
-                throw RespError.syntax();
-            }
-            wanted = filter(request.at(i + 1), request.at(i + 2), session);
+        boolean isFiltered = request.count() > 2;
+        if (isFiltered && (request.count() != 5 || !Keyword.is(request.at(2), "filterby"))) {
+            throw RespError.syntax();
         }
+        Predicate<RespCommand> wanted = isFiltered ? filter(request.at(3), request.at(4), session) : row -> true;
         List<RespCommand> rows = RespCommand.all().filter(wanted).toList();
         return here(out -> {
             out.array(rows.size());

@@ -150,7 +150,7 @@ final class HashCommands {
                 withValues ? Answers::pairs : Answers::values);
     }
 
-    /** As in Redis, a cursor that is none is an error, but a hash that does not exist has no wrong options. */
+    /** As in Redis, the cursor is checked first, and the options only if the hash exists. */
     private static Question scan(RespRequest request) {
         long cursor = ScanOptions.cursor(request.at(2));
         ScanOptions options;

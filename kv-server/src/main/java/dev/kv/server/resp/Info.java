@@ -136,7 +136,7 @@ final class Info {
         return facts;
     }
 
-    /** Clients of Redis look for a node that takes writes: each one does. */
+    /** Redis clients look for a master, a node that takes writes; every node takes them. */
     private static Map<String, Object> replication() {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("role", "master");
@@ -152,7 +152,7 @@ final class Info {
         return facts;
     }
 
-    /** Of the requests that are timed the mean is known; their sum is estimated from it. */
+    /** {@code usec} is estimated: the mean time of the timed requests times the number of all. */
     private Map<String, Object> commands() {
         Statistics statistics = door.statistics();
         LoopCounts.Sum counts = statistics.counts();

@@ -11,13 +11,13 @@ final class Keyword {
     /**
      * Whether the word is the keyword.
      *
-     * @param keyword in small letters
+     * @param keyword in lower case
      */
     static boolean is(Bytes word, String keyword) {
         return is(word.array(), 0, word.size(), keyword);
     }
 
-    /** A pattern for names in lower case, in either case itself. */
+    /** The pattern in lower case, to be matched with names in lower case. */
     static Glob pattern(Bytes pattern) {
         return new Glob(Bytes.of(pattern.text().toLowerCase(Locale.ROOT)));
     }

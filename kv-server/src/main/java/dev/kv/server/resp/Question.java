@@ -8,7 +8,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Predicate;
 
-/** The work that a request of RESP asks for; its arguments are right. */
+/** What a request of RESP asks for, after its arguments were checked. */
 public sealed interface Question {
     /**
      * A command on one bucket.

@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A command of RESP, or a subcommand: a row of the table of commands. What the number of words of a request may be, where its keys are
- * and what {@code COMMAND} tells of the command follows from the row alone.
+ * A command of RESP, or a subcommand: a row of the table of commands. The allowed number of words, the
+ * positions of keys and the replies of {@code COMMAND} are derived from it.
  */
 public final class RespCommand {
     private static final AtomicInteger ROWS = new AtomicInteger();

@@ -23,10 +23,10 @@ public final class RespRequest {
     /** The longest line with a number, as in Redis. */
     private static final int NUMBER_MAX_BYTES = 64;
 
-    /** The first memory for an incomplete bulk string: its announced length may be a lie. */
+    /** The first allocation for an incomplete bulk string: the announced length is not trusted. */
     private static final int PARTIAL_FIRST_BYTES = 64 * 1024;
 
-    /** More places for arguments than these are not kept for the next request. */
+    /** A longer list of arguments is not reused for the next request. */
     private static final int KEPT_PLACES = 1024;
 
     private static final int ARGUMENT_OVERHEAD_BYTES = 48;

@@ -299,7 +299,7 @@ public final class RespWriter {
     private void endPiece() {
         if (size > 0) {
             pieces.add(new Piece.Array(Bytes.owning(size == buffer.length ? buffer : Arrays.copyOf(buffer, size))));
-            // Behind a long piece comes another one, perhaps: it does not grow by being copied.
+            // Another long piece may follow a long one: its buffer is allocated whole, not copied while it grows.
             buffer = new byte[size < PIECE_BYTES ? FIRST_BYTES : PIECE_BYTES + Connection.COPIED_MAX_BYTES];
             size = 0;
         }
