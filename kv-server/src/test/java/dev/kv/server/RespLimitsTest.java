@@ -210,11 +210,21 @@ final class RespLimitsTest {
     void whatTheNodeAnswersAtLengthIsNotQueuedInATransaction() throws Exception {
         try (TestDoor door = new TestDoor(TestDoor.ECHO);
                 RespClient client = door.respClient()) {
-            for (String command : List.of("INFO", "COMMAND", "CLIENT LIST", "CONFIG GET *", "HELLO")) {
+            for (String command :
+                    List.of("INFO", "COMMAND", "CLIENT LIST", "CONFIG GET *", "HELLO", "CLIENT HELP", "SLOWLOG HELP")) {
                 assertThat(client.say("MULTI")).isEqualTo("OK");
                 assertThat(client.say(command)).isEqualTo("ERR Command not allowed inside a transaction");
                 assertThat(client.say("EXEC")).startsWith("EXECABORT");
             }
+        }
+    }
+
+    @Test
+    void aCommandIsDescribedOnceHoweverOftenItIsNamed() throws Exception {
+        try (TestDoor door = new TestDoor(TestDoor.ECHO);
+                RespClient client = door.respClient()) {
+            assertThat(client.ask(words("COMMAND DOCS", 1024, i -> "client")))
+                    .isEqualTo(client.say("COMMAND DOCS client"));
         }
     }
 

@@ -42,11 +42,11 @@ public final class Answers {
     }
 
     private static void write(RespWriter out, Question.Each each, List<Reply> replies) {
-        Tally tally = new Tally(each.counts());
+        EachAnswer answer = new EachAnswer(each.counts());
         for (int i = 0; i < replies.size(); i++) {
-            tally.add(i, replies.get(i));
+            answer.add(i, replies.get(i));
         }
-        tally.write(out);
+        answer.write(out);
     }
 
     /** The number of an amount; 0 for any other reply. */

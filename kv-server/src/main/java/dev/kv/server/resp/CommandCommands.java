@@ -155,8 +155,10 @@ final class CommandCommands {
     }
 
     private static Question docs(RespRequest request, RespSession session) {
-        List<RespCommand> rows =
-                rowsOf(request.from(2)).stream().flatMap(Optional::stream).toList();
+        List<RespCommand> rows = rowsOf(request.from(2)).stream()
+                .flatMap(Optional::stream)
+                .distinct()
+                .toList();
         return here(out -> documents(out, rows));
     }
 

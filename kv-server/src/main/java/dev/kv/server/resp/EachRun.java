@@ -23,7 +23,7 @@ public final class EachRun {
     private final List<? extends Command> commands;
     private final int unansweredMax;
     private final Consumer<EachRun> goOn;
-    private final Tally tally;
+    private final EachAnswer answer;
     private final CompletableFuture<Reply> end = new CompletableFuture<>();
     private int begun;
     private int answered;
@@ -38,7 +38,7 @@ public final class EachRun {
         this.commands = each.commands();
         this.unansweredMax = unansweredMax;
         this.goOn = goOn;
-        this.tally = new Tally(each.counts());
+        this.answer = new EachAnswer(each.counts());
     }
 
     /**
@@ -76,7 +76,7 @@ public final class EachRun {
     }
 
     private void answered(int number, Reply reply) {
-        tally.add(number, reply);
+        answer.add(number, reply);
         answered++;
         if (answered == commands.size()) {
             end.complete(Reply.OK);
@@ -93,7 +93,7 @@ public final class EachRun {
 
     /** Writes the answer, after {@link #end}. */
     public RespWriter written(RespWriter out) {
-        tally.write(out);
+        answer.write(out);
         return out;
     }
 }

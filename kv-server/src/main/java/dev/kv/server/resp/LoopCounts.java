@@ -61,6 +61,8 @@ public final class LoopCounts {
 
     /** The counts of all loops, or those since an earlier sum. Not shared between threads. */
     static final class Sum {
+        private static final Times NONE = new Times();
+
         private final long[] calls = new long[RespCommand.count()];
         private final Times[] times = new Times[RespCommand.count()];
 
@@ -92,7 +94,8 @@ public final class LoopCounts {
 
         /** The times of the requests that were timed. */
         Times times(RespCommand command) {
-            return times(command.number());
+            Times known = times[command.number()];
+            return known == null ? NONE : known;
         }
     }
 

@@ -159,7 +159,7 @@ public final class RespCommand {
         all.add(of(
                 group,
                 command + "|" + HELP,
-                "loading stale" + categories,
+                "loading stale no_multi" + categories,
                 "Lists the subcommands",
                 (request, session) -> help));
         all.stream()

@@ -252,22 +252,15 @@ public final class RespSession {
      */
     String line() {
         int queued = transaction.map(Transaction::requests).orElse(-1);
-        return ("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=0 sub=0 psub=0 ssub=0 multi=%d watch=0 qbuf=0"
-                        + " qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=%s"
-                        + " user=default redir=-1 resp=%d lib-name=%s lib-ver=%s")
-                .formatted(
-                        id,
-                        remote,
-                        Addresses.text(door.address()),
-                        name,
-                        Duration.between(openedAt, Instant.now()).toSeconds(),
-                        socket.silence().toSeconds(),
-                        queued < 0 ? "N" : "x",
-                        queued,
-                        transaction.map(Transaction::bytes).orElse(0L),
-                        command.map(RespCommand::name).orElse("NULL"),
-                        version3 ? 3 : 2,
-                        libraryName,
-                        libraryVersion);
+        // No format: its parts would be parsed for each of thousands of clients.
+        return "id=" + id + " addr=" + remote + " laddr=" + Addresses.text(door.address()) + " fd=-1 name=" + name
+                + " age=" + Duration.between(openedAt, Instant.now()).toSeconds()
+                + " idle=" + socket.silence().toSeconds()
+                + " flags=" + (queued < 0 ? "N" : "x") + " db=0 sub=0 psub=0 ssub=0 multi=" + queued
+                + " watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem="
+                + transaction.map(Transaction::bytes).orElse(0L)
+                + " rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd="
+                + command.map(RespCommand::name).orElse("NULL") + " user=default redir=-1 resp=" + (version3 ? 3 : 2)
+                + " lib-name=" + libraryName + " lib-ver=" + libraryVersion;
     }
 }

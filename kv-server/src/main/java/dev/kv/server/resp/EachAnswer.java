@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /** The answer to a {@link Question.Each}: how many replies count, or the first failure and how many were none. One thread at a time. */
-final class Tally {
+final class EachAnswer {
     private final Predicate<Reply> counts;
     private long counted;
     private int added;
@@ -16,7 +16,7 @@ final class Tally {
     /**
      * @param counts see {@link Question.Each}
      */
-    Tally(Predicate<Reply> counts) {
+    EachAnswer(Predicate<Reply> counts) {
         this.counts = counts;
     }
 
