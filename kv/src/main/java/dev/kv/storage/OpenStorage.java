@@ -179,13 +179,12 @@ public final class OpenStorage implements Engine.Open {
 
     @Override
     public Engine.Copied backup(Path to) {
-        try (Backup backup = Backup.begin(log.folder().path(), to)) {
-            log.tail().rollOver();
+        // Pinned before the wait: compaction may drop a value meanwhile that a later segment replaces.
+        try (Backup backup = Backup.begin(log.folder().path(), to);
+                Pin pin = log.tail().endAndPin()) {
             awaitSync();
-            try (Pin pin = log.tail().pinSealed()) {
-                for (Segment segment : pin.segments()) {
-                    backup.take(segment);
-                }
+            for (Segment segment : pin.segments()) {
+                backup.take(segment);
             }
             return backup.complete();
         } catch (IOException e) {

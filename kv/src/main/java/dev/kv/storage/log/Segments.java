@@ -130,6 +130,11 @@ public final class Segments {
         live(live.stream().filter(segment -> !segments.contains(segment)).toList());
     }
 
+    /** Pins all live segments but one without records; that may be null. */
+    synchronized Pin pinLiveBut(Segment empty) {
+        return new Pin(live.stream().filter(segment -> segment != empty).toList());
+    }
+
     /** Pins all known segments, so that every location in an index stays readable. */
     public synchronized Pin pinKnown() {
         return new Pin(known());

@@ -240,9 +240,13 @@ public final class Tail {
                 .toList();
     }
 
-    /** Pins {@link #sealed}, so that all of them stay readable. */
-    public synchronized Pin pinSealed() {
-        return new Pin(sealed());
+    /**
+     * Ends the active segment, and pins all others: together they hold all that was written by now, whatever compaction leaves out later.
+     * They are sealed when all that is {@link #appended} by now is on the disk.
+     */
+    public synchronized Pin endAndPin() {
+        rollOver();
+        return segments.pinLiveBut(active);
     }
 
     /** The list of {@link #sealed}. */

@@ -7,15 +7,15 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 
 /** A thread that runs commands, and gets their replies when the test runs the tasks that were given to it. */
-final class SlowCaller extends Thread implements CommandThread, CommandThread.Carrier {
+public final class SlowCaller extends Thread implements CommandThread, CommandThread.Carrier {
     private final BlockingQueue<Runnable> given = new LinkedBlockingQueue<>();
 
-    SlowCaller(Runnable first) {
+    public SlowCaller(Runnable first) {
         super(first);
     }
 
     /** Tasks that were not run yet. */
-    BlockingQueue<Runnable> given() {
+    public BlockingQueue<Runnable> given() {
         return given;
     }
 

@@ -225,7 +225,7 @@ class PinTest {
         seal();
         Path to = folder.resolve("backup");
         try (Backup backup = Backup.begin(folder.resolve("data"), to);
-                Pin pin = storage.log().tail().pinSealed()) {
+                Pin pin = storage.log().tail().endAndPin()) {
             fill("second");
             storage.compact();
             assertThat(pin.segments())

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.OpenStorage;
+import dev.kv.storage.engine.SlowCaller;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,9 +15,11 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLongArray;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Backups of a node while clients write. */
+@Timeout(120)
 class BackupUnderLoadTest {
     private static final int WRITERS = 4;
     private static final int KEYS_MAX = 100_000;
@@ -60,6 +63,33 @@ class BackupUnderLoadTest {
         for (int round = 0; round < rounds; round++) {
             assertPrefixes(new DataFolder(site.resolve("restored-" + round)).content(), before[round]);
         }
+    }
+
+    /** The newer value is in a segment that the backup does not take, the older one in a segment that is removed meanwhile. */
+    @Test
+    void aBackupHoldsWhatCompactionDropsWhileItWaitsForTheDisk() throws Exception {
+        Path backup = site.resolve("backup");
+        new DataFolder(site.resolve("data")).open(storage -> {
+            DataFolder.create(storage, "a");
+            DataFolder.put(storage, "a", "key", "old");
+            Path first = storage.log().segments().live().getLast().path();
+            storage.log().tail().rollOver();
+            DataFolder.put(storage, "a", "other", "1");
+            SlowCaller caller = new SlowCaller(() -> storage.backup(backup));
+            caller.start();
+            Runnable beginsSync = caller.given().take();
+            beginsSync.run();
+            Runnable isSynced = caller.given().take();
+            DataFolder.put(storage, "a", "key", "new");
+            storage.compact();
+            assertThat(first).doesNotExist();
+
+            isSynced.run();
+            caller.join();
+        });
+        DataFolder restored = new DataFolder(site.resolve("restored"));
+        StoredBackup.restore(backup, restored.path());
+        assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("key", "old", "other", "1")));
     }
 
     private static void write(OpenStorage storage, int writer, AtomicLongArray acknowledged, AtomicBoolean isOver) {
