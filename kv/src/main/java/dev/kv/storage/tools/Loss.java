@@ -5,8 +5,6 @@ import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.Mapped;
 import dev.kv.storage.log.Segment;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.zip.CRC32C;
@@ -30,23 +28,18 @@ final class Loss {
     }
 
     void tell() {
-        lost().forEach(found);
-    }
-
-    private List<Damage> lost() {
         Optional<Bytes> bucket = Optional.empty();
         try {
-            List<Damage> lost = isLikeA(Layout.WRITE) ? fields() : List.of();
+            if (isLikeA(Layout.WRITE) && areFieldsTold()) {
+                return;
+            }
             // With a publish record all goes that the bucket holds, or comes back under another name.
             bucket = isLikeA(Layout.PUBLISH) ? Optional.of(bucket()) : Optional.empty();
             Mapped.throwFault();
-            if (!lost.isEmpty()) {
-                return lost;
-            }
         } catch (InternalError sigbus) {
             bucket = Optional.empty();
         }
-        return List.of(new Damage(segment.path(), range.from(), range.bytes(), what, bucket, Optional.empty()));
+        found.accept(new Damage(segment.path(), range.from(), range.bytes(), what, bucket, Optional.empty()));
     }
 
     /** Whether the range looks like one whole record of a type. */
@@ -73,41 +66,50 @@ final class Loss {
         return Layout.recordCost(nameBytes());
     }
 
-    /** The fields whose keys are known: all if the header of the record is sound, else those that are sound themselves. */
-    private List<Damage> fields() {
-        segment.fields().checksum(crc, range.from() + Integer.BYTES, (int) head() - Integer.BYTES);
-        List<Long> offsets = new ArrayList<>();
-        long at = range.from() + head();
-        while (range.to() - at >= Layout.FIELD_KEY) {
-            long bytes = sizeOf(at);
-            if (segment.fields().keyBytes(at) < 0 || segment.fields().valueBytes(at) < 0 || bytes > range.to() - at) {
-                break;
-            }
-            segment.fields().checksum(crc, at, Layout.FIELD_KEY);
-            offsets.add(at);
-            at += bytes;
-        }
+    /**
+     * Reports the fields whose keys are known: all if the header of the record is sound, else those that are sound themselves. Each at
+     * once: a record may hold millions. Returns whether there is one.
+     */
+    private boolean areFieldsTold() {
+        long end = fieldsEnd();
         boolean isHeaderSound =
-                at == range.to() && Layout.recordChecksum(segment.memory(), range.from()) == (int) crc.getValue();
+                end == range.to() && Layout.recordChecksum(segment.memory(), range.from()) == (int) crc.getValue();
+        Mapped.throwFault();
         Bytes bucket = bucket();
-        List<Damage> lost = new ArrayList<>();
-        for (long offset : offsets) {
-            boolean isSound = segment.fields()
-                    .isSound(
-                            offset,
-                            segment.fields().keyBytes(offset),
-                            segment.fields().valueBytes(offset));
-            if ((isHeaderSound || isSound) && segment.fields().keyBytes(offset) <= KEY_TOLD_MAX_BYTES) {
-                lost.add(new Damage(
+        boolean isAnyTold = false;
+        for (long at = range.from() + head(); at < end; at += sizeOf(at)) {
+            int keyBytes = segment.fields().keyBytes(at);
+            boolean isSound =
+                    segment.fields().isSound(at, keyBytes, segment.fields().valueBytes(at));
+            if ((isHeaderSound || isSound) && keyBytes <= KEY_TOLD_MAX_BYTES) {
+                found.accept(new Damage(
                         segment.path(),
-                        isSound ? range.from() : offset,
-                        isSound ? range.bytes() : sizeOf(offset),
+                        isSound ? range.from() : at,
+                        isSound ? range.bytes() : sizeOf(at),
                         isSound ? "the record of this change is damaged" : "the checksum of the field is wrong",
                         Optional.of(bucket),
-                        Optional.of(Bytes.owning(segment.fields().key(offset)))));
+                        Optional.of(Bytes.owning(segment.fields().key(at)))));
+                isAnyTold = true;
             }
         }
-        return lost;
+        return isAnyTold;
+    }
+
+    /** Where the fields of the record end, as far as their lengths are possible; adds their headers to the checksum. */
+    private long fieldsEnd() {
+        segment.fields().checksum(crc, range.from() + Integer.BYTES, (int) head() - Integer.BYTES);
+        long at = range.from() + head();
+        while (range.to() - at >= Layout.FIELD_KEY && isFieldLength(at)) {
+            segment.fields().checksum(crc, at, Layout.FIELD_KEY);
+            at += sizeOf(at);
+        }
+        return at;
+    }
+
+    private boolean isFieldLength(long at) {
+        return segment.fields().keyBytes(at) >= 0
+                && segment.fields().valueBytes(at) >= 0
+                && sizeOf(at) <= range.to() - at;
     }
 
     private long sizeOf(long field) {

@@ -10,6 +10,8 @@ import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.SegmentHeader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -17,6 +19,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Verification and repair of long segments take a time in proportion to their length. */
@@ -91,5 +95,40 @@ class LinearRepairTest extends WithSmallFolder {
             assertThat(data.repair()).isNotEmpty();
         });
         assertThat(data.content().get("a")).containsEntry("one", "1").doesNotContainKey("large");
+    }
+
+    /** Read and reported in turns, the last key is reported as it is after the first report. */
+    @Test
+    void theFieldsOfADamagedChangeAreReportedOneByOne() throws Exception {
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < 1_000; i++) {
+            pairs.addAll(List.of(Bytes.of("key-" + i), Bytes.of("value-" + i)));
+        }
+        data.open(storage -> {
+            Command set = new Command.SetAll(Bytes.of("a"), pairs, false);
+            assertThat(storage.run(set).toCompletableFuture().join()).isEqualTo(new Reply.Amount(1_000));
+        });
+        Path last = data.files(".log").getLast();
+        DataFolder.flip(last, find(last, "value-7"));
+        List<Damage> damages = new ArrayList<>();
+
+        data.verify(damage -> {
+            if (damages.isEmpty()) {
+                flipLastKey(last);
+            }
+            damages.add(damage);
+        });
+
+        assertThat(damages).hasSize(1_000);
+        assertThat(damages.getFirst().key()).contains(Bytes.of("key-0"));
+        assertThat(damages.getLast().key()).contains(Bytes.of("key-99)"));
+    }
+
+    private static void flipLastKey(Path segment) {
+        try {
+            DataFolder.flip(segment, find(segment, "key-999") + "key-99".length());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 }
