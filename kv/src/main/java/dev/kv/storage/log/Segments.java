@@ -222,12 +222,24 @@ public final class Segments {
     /**
      * Truncates the files of such segments at their ends, unless they are pinned and the limit has not passed. By one thread at a
      * time.
+     *
+     * @throws IOException if one of them could not be truncated; it is tried again the next time
      */
     public void cut(Duration pinMax) throws IOException {
+        // Compaction may have replaced one meanwhile, and removed its file.
+        uncut.removeIf(segment -> !live.contains(segment));
+        IOException failed = null;
         for (Segment segment : List.copyOf(uncut)) {
-            if (segment.isCut(System.nanoTime() - uncutNanos > pinMax.toNanos())) {
-                uncut.remove(segment);
+            try {
+                if (segment.isCut(System.nanoTime() - uncutNanos > pinMax.toNanos())) {
+                    uncut.remove(segment);
+                }
+            } catch (IOException e) {
+                failed = e;
             }
+        }
+        if (failed != null) {
+            throw failed;
         }
     }
 

@@ -190,6 +190,28 @@ class RescueTest {
     }
 
     @Test
+    void aSegmentThatARescueHasShortenedAndCompactionReplacedIsNotCut() throws Exception {
+        put(STEADY, "replaced");
+        put(STEADY, "stays");
+        storage.log().awaitSynced(storage.log().tail().appended());
+        Segment shortened = storage.log().segments().live().getLast();
+        put(STEADY, "rescued");
+        try (Pin reader = new Pin(List.of(shortened))) {
+            assertThat(reader.segments()).containsExactly(shortened);
+            cutOff();
+            changeUntilRefused();
+            await(() -> put(STEADY, "replaced"));
+            storage.compact();
+            assertThat(shortened.path()).doesNotExist();
+        }
+        storage.log().segments().closeRetired(Duration.ZERO);
+
+        storage.log().segments().cut(Duration.ZERO);
+
+        check(storage);
+    }
+
+    @Test
     void compactionDuringARescueAndRightAfterItLosesNothing() throws Exception {
         for (int round = 0; round < 60; round++) {
             changeOften(random.nextInt(1, 150));
