@@ -37,7 +37,7 @@ final class InLink extends Link {
     private final Report refusals;
     private final CalledHandshake handshake;
 
-    /** By their numbers, the replies to requests that were not answered at once. */
+    /** The replies that are not ready, by number. */
     private final Map<Integer, CompletableFuture<Reply>> underWay = new HashMap<>();
 
     /** Requests that wait to be run. */
@@ -203,7 +203,7 @@ final class InLink extends Link {
         }
     }
 
-    /** Streams of different links are told apart well enough: two that fall together only wait for one another. */
+    /** The stream of a request on this node. Streams of two links can get the same number: then their requests wait for one another. */
     private int streamOf(Request request) {
         return 31 * System.identityHashCode(this) + request.stream();
     }
@@ -382,7 +382,7 @@ final class InLink extends Link {
         refusals.report(line);
     }
 
-    /** The caller knows what it has sent; but one that stops half-way must not keep the memory for the rest. */
+    /** A caller that stops half-way must not keep the memory for the rest of its request. */
     @Override
     void moved(int number) {
         receivedNanos = System.nanoTime();

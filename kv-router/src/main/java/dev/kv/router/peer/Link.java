@@ -21,10 +21,10 @@ import java.util.function.Supplier;
  *
  * <p>A long message is sent on <i>credit</i>, which its receiver gives, and nobody else: the sender offers it and tells how
  * long it is; the receiver takes the memory for it out of {@link Room}, waiting in line for it if need be, and then gives
- * credit for so many bytes; the sender sends chunks while it has credit, and long messages take turns. So a sender is never
- * ahead of what its receiver has room for, and what waits is nowhere on the way of other messages. Who waits for room tells
- * those who wait for the message that it is not forgotten. A CANCEL ends it: from the caller, because nobody waits for the
- * answer any more; from the called node, because of that.
+ * credit for so many bytes; the sender sends chunks while it has credit, and long messages take turns. A sender sends no more than
+ * its receiver has memory for, so a message that waits holds up no other one on the link. While it waits, PROGRESS restarts the timeout of
+ * its request. CANCEL ends it: the caller sends one when nobody awaits the reply any more, and the called node answers with one, or sends
+ * one when it gives up a reply half-way.
  *
  * <p>A link of version 1 gives no credit: the sender sends, and what the receiver has no room for is dropped.
  */
@@ -38,7 +38,7 @@ abstract class Link extends Connection {
     static final byte REPLY = 17;
     /** The request with the number that follows goes on, or waits for something else than the caller: keep waiting. */
     static final byte PROGRESS = 18;
-    /** The rest of the request with the number that follows, or of its reply, will not come: forget it. */
+    /** The rest of the request with the number that follows, or of its reply, is not sent: drop it. */
     static final byte CANCEL = 19;
     /** The called node is about to stop: ask it nothing more, and close when it has answered. */
     static final byte GOAWAY = 20;
@@ -64,10 +64,10 @@ abstract class Link extends Connection {
      */
     private static final int KERNEL_BUFFER_BYTES = 256 * 1024;
 
-    /** How often within a timeout those who wait are told to wait on. */
+    /** How often PROGRESS is sent within the timeout of a request that waits. */
     private static final int TOLD_IN_TIMEOUT = 4;
 
-    /** The shortest time between two such notices: a request may come with almost no time left. It is the shortest kv.router.timeout. */
+    /** The shortest interval of PROGRESS: a request may have almost no time left. It is the smallest kv.router.timeout. */
     private static final Duration TOLD_EVERY_MIN = Duration.ofMillis(50);
 
     private final byte incoming;
@@ -113,13 +113,13 @@ abstract class Link extends Connection {
      */
     abstract void message(int number, Received body, Runnable release) throws MalformedMessage;
 
-    /** The message of this number is longer than can be held here: it will not come. */
+    /** The message of this number is longer than a bound of this node: it is not received. */
     abstract void tooLong(int number) throws MalformedMessage;
 
     /** Whether a long message of this number may come, of which nothing has come yet. */
     abstract void announced(int number) throws MalformedMessage;
 
-    /** Has those wait on who wait for what waits here; tells whether anything does. */
+    /** Restarts the timeouts of all requests that wait here, and sends PROGRESS for them; returns whether there are any. */
     abstract boolean tellWaiting();
 
     /** For whom the message of this number takes memory. */
@@ -140,10 +140,10 @@ abstract class Link extends Connection {
     /** A frame about the request with this number; 0 for {@link #GOAWAY}. */
     abstract void notice(byte kind, int number) throws MalformedMessage;
 
-    /** Warns of what the other side does; it may do it often, and the log has to stay readable. */
+    /** Logs a warning about the other side, at a bounded rate. */
     abstract void warn(Supplier<String> line);
 
-    /** The other side has proved itself: from now on there are messages of this version, and no handshake. */
+    /** The other side has proved itself: from now on both sides send messages of this version. */
     final void trust(int commonVersion) {
         version = commonVersion;
     }

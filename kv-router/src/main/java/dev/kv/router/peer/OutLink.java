@@ -24,7 +24,7 @@ import java.util.function.Supplier;
 final class OutLink extends Link {
     private static final String UNASKED = "a reply to a request that was not sent";
 
-    /** A deadline and a silence that began with the same request end together, whichever timer is the first. */
+    /** The deadline of a request and the silence that began with it end almost together: so much less counts as silence, too. */
     private static final Duration SILENCE_SLACK = Duration.ofMillis(10);
 
     private final Peer peer;
@@ -32,7 +32,7 @@ final class OutLink extends Link {
     private final PeerSettings settings;
     private final CallingHandshake handshake;
 
-    /** By their numbers, the requests on the way; those that nobody waits for any more stay until their replies come. */
+    /** The requests in flight, by number. A cancelled one stays until its reply or a CANCEL has come. */
     private final Map<Integer, Pending> pending = new HashMap<>();
 
     private final Consumer<Pending> whenAbandoned = this::abandoned;

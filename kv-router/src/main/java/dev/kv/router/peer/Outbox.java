@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What one link has to send: the messages of many streams. A short message goes to the socket at once, past all long ones. A
+ * The messages that one link has to send, of many streams. A short message goes to the socket at once, past all long ones. A
  * long one is offered first; it is sent in chunks, as far as the other side has given credit for it, and long messages take
  * turns chunk by chunk. Within a stream a message waits until those before it were sent as a whole. {@link Link} tells the
  * rules that both sides keep to. On the link's loop only.
@@ -19,7 +19,7 @@ final class Outbox {
     /** The most that one frame carries, and the longest message that is sent at once. A part of the protocol. */
     static final int CHUNK_MAX_BYTES = 64 * 1024;
 
-    /** Handed to the socket ahead of what it has sent: enough to keep it busy, and what a short message waits behind. */
+    /** The unsent bytes that the socket has at most before it gets a further chunk: enough to keep it busy. A short message waits behind them. */
     private static final int WINDOW_BYTES = 2 * CHUNK_MAX_BYTES;
 
     private final Link link;

@@ -8,7 +8,6 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeSet;
 
 /**
@@ -64,8 +63,8 @@ public final class Room {
         private final TreeSet<Claim> waiting = new TreeSet<>(BY_AGE);
         private final TreeSet<Claim> granted = new TreeSet<>(BY_AGE);
 
-        /** The claim for its oldest reply, while it has too much for older ones that are not sent yet. */
-        private Optional<Claim> heldBack = Optional.empty();
+        /** Claims for its oldest reply, while it has too much for older ones that are not sent yet. Several if clients have one number. */
+        private final LinkedHashSet<Claim> heldBack = new LinkedHashSet<>();
 
         private long takenBytes;
         private boolean isInLine;
@@ -254,10 +253,10 @@ public final class Room {
     private void putInLineAsOldest(Claim claim) {
         long free = freeBytes(lines.indexOf(claim.line));
         if (Client.isWithinShare(claim.client.takenByOlder(claim), claim.wanted, free)) {
-            claim.client.heldBack = Optional.empty();
+            claim.client.heldBack.remove(claim);
             claim.line.oldest.add(claim);
         } else {
-            claim.client.heldBack = Optional.of(claim);
+            claim.client.heldBack.add(claim);
         }
     }
 
@@ -348,9 +347,9 @@ public final class Room {
                     waiting--;
                     client.waiting.remove(this);
                     line.oldest.remove(this);
-                    client.heldBack = client.heldBack.filter(claim -> claim.number != number);
+                    client.heldBack.remove(this);
                 }
-                client.heldBack.ifPresent(Room.this::putInLineAsOldest);
+                List.copyOf(client.heldBack).forEach(Room.this::putInLineAsOldest);
                 putInLine(client, line);
                 if (client.isIdle()) {
                     line.clients.remove(client.key, client);

@@ -110,6 +110,22 @@ class RoomTest {
         assertThat(room.isWaitedFor()).isFalse();
     }
 
+    /** The streams of clients of other nodes are numbers that may be equal. */
+    @Test
+    void clientsOfOneNumberAreBothServed() {
+        Room.Claim before = oldest(60, "number");
+        Room.Claim first = claim(10, new Room.Claimant(0, "number", 1, true), () -> {});
+        Room.Claim second = claim(10, new Room.Claimant(0, "number", 2, true), () -> {});
+        assertThat(first.isGranted()).isFalse();
+        assertThat(second.isGranted()).isFalse();
+        before.release();
+        assertThat(first.isGranted()).isTrue();
+        first.release();
+        assertThat(second.isGranted()).isTrue();
+        second.release();
+        assertThat(room.isWaitedFor()).isFalse();
+    }
+
     @Test
     void clientsTakeTurns() {
         Room.Claim all = oldest(100, "first");
