@@ -288,6 +288,8 @@ class ModelTest {
     }
 
     private void check(OpenStorage storage) {
+        // A renamed bucket that went with its last key needs no publish record any more.
+        model.values().removeIf(expected -> !expected.exists());
         long bytes = 0;
         for (int i = 0; i < BUCKETS; i++) {
             Bytes name = Bytes.of("bucket-" + i);
