@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -27,6 +28,10 @@ public final class Folder implements AutoCloseable {
     /** The names of files that are read, or removed, in a data folder or a backup. */
     private static final Pattern READ_FILES = Pattern.compile(
             "format|lock|mark|segments|manifest|reserve(-list|-compaction)?|.*[.](log|hint|tmp|putback)");
+
+    /** What a folder may hold before it has a format: the first start was cut off, or it is the root of a file system. */
+    private static final Set<String> OF_A_FIRST_START =
+            Set.of(LOCK, SegmentList.FILE, SegmentList.FILE + UNFINISHED, Format.FILE + UNFINISHED, "lost+found");
 
     /** Advice for a folder with a file that is no regular file. */
     public static final String PUT_BACK =
@@ -58,6 +63,7 @@ public final class Folder implements AutoCloseable {
     public static Folder hold(Path path) throws IOException {
         make(path);
         refuseIrregular(path, PUT_BACK);
+        refuseForeign(path);
         FileChannel lock = lock(path);
         try {
             if (!Files.exists(path.resolve(Format.FILE))) {
@@ -68,6 +74,23 @@ public final class Folder implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             lock.close();
             throw e;
+        }
+    }
+
+    /** Refuses a folder that was not made by a node, and has files: a node would remove and overwrite what has the names of its own. */
+    private static void refuseForeign(Path path) throws IOException {
+        if (Files.exists(path.resolve(Format.FILE)) || !segments(path).isEmpty()) {
+            return;
+        }
+        try (Stream<Path> files = Files.list(path)) {
+            Optional<Path> foreign = files.filter(file ->
+                            !OF_A_FIRST_START.contains(file.getFileName().toString()))
+                    .findFirst();
+            if (foreign.isPresent()) {
+                throw new BadStart(path + " is no data folder, and is not empty ("
+                        + foreign.get().getFileName()
+                        + "): choose an empty folder, or one that does not exist (kv.storage.dir)");
+            }
         }
     }
 

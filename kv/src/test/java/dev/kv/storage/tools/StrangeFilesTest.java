@@ -82,6 +82,34 @@ class StrangeFilesTest {
         }
     }
 
+    /** A mistyped kv.storage.dir may be a folder of anything: a start removes *.tmp and writes files such as reserve. */
+    @ParameterizedTest
+    @ValueSource(strings = {"report.tmp", "reserve", "mark", "notes"})
+    void aFolderOfOthersIsNoNewDataFolder(String name) throws Exception {
+        Path other = Files.createDirectory(site.resolve("other"));
+        Files.writeString(other.resolve(name), "precious");
+
+        assertThatThrownBy(() -> new DataFolder(other).open())
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(other + " is no data folder, and is not empty (" + name
+                        + "): choose an empty folder, or one that does not exist (kv.storage.dir)");
+        assertThat(other.toFile().list()).containsExactly(name);
+        assertThat(other.resolve(name)).hasContent("precious");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"lock", "segments", "segments.tmp", "format.tmp", "lost+found"})
+    void whatAFirstStartLeavesThatWasCutOffIsNoObstacle(String name) throws Exception {
+        Path cut = Files.createDirectory(site.resolve("cut"));
+        if (name.equals("lost+found")) {
+            Files.createDirectory(cut.resolve(name));
+        } else {
+            Files.writeString(cut.resolve(name), "");
+        }
+
+        assertThat(new DataFolder(cut).content()).isEmpty();
+    }
+
     @Test
     void aBackupWithAnIrregularFileIsRefused() throws Exception {
         Path backup = site.resolve("backup");
