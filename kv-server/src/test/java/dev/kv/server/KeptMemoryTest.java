@@ -3,7 +3,9 @@ package dev.kv.server;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.router.Bytes;
 import dev.kv.server.reply.PendingReplies;
+import dev.kv.server.reply.Piece;
 import dev.kv.server.resp.RespRequest;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
@@ -62,5 +64,21 @@ class KeptMemoryTest {
             replies.put(replies.reserve(), List.of());
             assertThat(replies.poll()).isPresent();
         }
+    }
+
+    /** A timer of a closed connection keeps it reachable for as long as {@code kv.server.held-time}. */
+    @Test
+    void ofTheRepliesOfAClosedConnection() {
+        long before = usedBytes();
+        List<PendingReplies> all = new ArrayList<>();
+        for (int i = 0; i < CONNECTIONS; i++) {
+            PendingReplies replies = new PendingReplies();
+            replies.reserve();
+            replies.put(replies.reserve(), List.of(new Piece.Array(Bytes.owning(new byte[1 << 20]))));
+            replies.release();
+            all.add(replies);
+        }
+        assertThat(usedBytes() - before).isLessThan(KEPT_MAX_BYTES);
+        assertThat(all).allMatch(PendingReplies::isEmpty);
     }
 }

@@ -94,14 +94,17 @@ public final class PendingReplies {
         return Optional.of(pieces);
     }
 
-    /** Releases the replies that are ready, and cancels the others. */
+    /** Releases the replies that are ready, cancels the others, and lets go of all: a closed connection may be reachable for a while. */
     public void release() {
-        awaited.stream().filter(Objects::nonNull).forEach(reply -> reply.cancel(false));
-        for (List<Piece> reply : ring) {
-            if (reply != null) {
-                Piece.release(reply);
-            }
-        }
+        List<List<Piece>> ready = ring;
+        List<CompletableFuture<Reply>> left = awaited;
+        ring = empty(FIRST_CAPACITY);
+        awaited = empty(FIRST_CAPACITY);
+        oldest = next;
+        heldBytes = 0;
+        bytesInMemory = 0;
+        left.stream().filter(Objects::nonNull).forEach(reply -> reply.cancel(false));
+        ready.stream().filter(Objects::nonNull).forEach(Piece::release);
     }
 
     private int slot(long number) {

@@ -77,14 +77,17 @@ public final class Folder implements AutoCloseable {
         }
     }
 
-    /** Refuses a folder that was not made by a node, and has files: a node would remove and overwrite what has the names of its own. */
+    /**
+     * Refuses a folder that was not made by a node, and has files: a node would remove and overwrite those with the names of its own.
+     * Folders are left alone: {@code kv.node.dir} may be one of them.
+     */
     private static void refuseForeign(Path path) throws IOException {
         if (Files.exists(path.resolve(Format.FILE)) || !segments(path).isEmpty()) {
             return;
         }
         try (Stream<Path> files = Files.list(path)) {
-            Optional<Path> foreign = files.filter(file ->
-                            !OF_A_FIRST_START.contains(file.getFileName().toString()))
+            Optional<Path> foreign = files.filter(file -> !Files.isDirectory(file)
+                            && !OF_A_FIRST_START.contains(file.getFileName().toString()))
                     .findFirst();
             if (foreign.isPresent()) {
                 throw new BadStart(path + " is no data folder, and is not empty ("

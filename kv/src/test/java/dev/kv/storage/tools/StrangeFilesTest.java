@@ -98,10 +98,10 @@ class StrangeFilesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lock", "segments", "segments.tmp", "format.tmp", "lost+found"})
-    void whatAFirstStartLeavesThatWasCutOffIsNoObstacle(String name) throws Exception {
+    @ValueSource(strings = {"lock", "segments", "segments.tmp", "format.tmp", "lost+found/", "node/"})
+    void foldersAndWhatAFirstStartLeavesThatWasCutOffAreNoObstacle(String name) throws Exception {
         Path cut = Files.createDirectory(site.resolve("cut"));
-        if (name.equals("lost+found")) {
+        if (name.endsWith("/")) {
             Files.createDirectory(cut.resolve(name));
         } else {
             Files.writeString(cut.resolve(name), "");
