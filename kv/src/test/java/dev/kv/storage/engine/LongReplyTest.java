@@ -124,6 +124,8 @@ class LongReplyTest {
 
         assertThat(LongReply.is(new Reply.Many(many(half, 2_048)))).isFalse();
         assertThat(LongReply.is(new Reply.Many(many(half, 2_049)))).isTrue();
+        assertThat(LongReply.is(new Reply.Many(many(new Reply.Value(Bytes.owning(new byte[1_000])), 2_000))))
+                .isTrue();
         assertThat(LongReply.is(new Reply.Many(many(new Reply.Value(LARGE), 1))))
                 .isTrue();
         assertThat(LongReply.is(new Reply.Many(List.of(new Reply.Many(many(Reply.ABSENT, 4_097))))))
