@@ -75,7 +75,7 @@ record ZooKeeperSession(CuratorFramework client, Znodes znodes, Watcher watcher)
         return switch (e.code()) {
             case CONNECTIONLOSS, OPERATIONTIMEOUT -> "does not answer: no connection to a server";
             case SESSIONEXPIRED, SESSIONMOVED ->
-                "has ended the session, which had no connection for kv.router.zookeeper.session-timeout";
+                "has no session for this process: no connection for kv.router.zookeeper.session-timeout";
             case AUTHFAILED, SESSIONCLOSEDREQUIRESASLAUTH -> "refuses the login (kv.router.zookeeper.auth)";
             case NOAUTH -> "refuses the access to " + e.getPath() + " (kv.router.zookeeper.auth)";
             default -> "fails: " + e.getMessage();

@@ -239,7 +239,7 @@ public final class Backup implements AutoCloseable {
             }
         } catch (Damaged e) {
             throw new EngineFailed(
-                    e.getMessage() + ": this backup was not completed, and the one before it stays; `kv verify` tells"
+                    e.getMessage() + ": this backup was not completed, and an earlier one stays; `kv verify` tells"
                             + " more",
                     e);
         }
