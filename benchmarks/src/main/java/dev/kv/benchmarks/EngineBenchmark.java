@@ -131,6 +131,38 @@ public final class EngineBenchmark {
             tell("puts of two threads on different buckets, against one", ">= 1.30", median(two) / median(one), "x");
         }
         remove(data);
+        speedOfSmall();
+    }
+
+    /** One thread; a million buckets with one key each, at random. */
+    private void speedOfSmall() {
+        int buckets = 1_000_000;
+        Path data = fresh("small");
+        try (EngineClient engine = new EngineClient(data)) {
+            Bytes value = value();
+            for (int i = 0; i < buckets; i++) {
+                smallBucket(engine, i, false, value);
+            }
+            int[] order = new Random(1).ints(buckets, 0, buckets).toArray();
+            Bytes key = EngineClient.key(0);
+            double[] put = new double[ROUNDS];
+            double[] get = new double[ROUNDS];
+            for (int round = 0; round < ROUNDS; round++) {
+                long from = System.nanoTime();
+                for (int i : order) {
+                    engine.put(smallName(i), key, value);
+                }
+                put[round] = (System.nanoTime() - from) / (double) buckets;
+                from = System.nanoTime();
+                for (int i : order) {
+                    engine.get(smallName(i), key);
+                }
+                get[round] = (System.nanoTime() - from) / (double) buckets;
+            }
+            tell("put into buckets with one key", "", median(put) / 1000, "us");
+            tell("get from buckets with one key", "", median(get) / 1000, "us");
+        }
+        remove(data);
     }
 
     /** How long it takes until one processor sees what another one has written, which two writers of one log wait for as well. */
@@ -201,22 +233,40 @@ public final class EngineBenchmark {
             tell("heap per entry of a large bucket, the most on the way to 3 000 000", "<= 24", most, "bytes");
         }
         remove(large);
+        small("heap per bucket with one key, of 1 000 000, the most on the way", true);
+        small("heap per bucket with one key that it goes with, of 1 000 000, the most on the way", false);
+    }
+
+    private void small(String what, boolean areKept) {
+        Bytes value = value();
         int buckets = 1_000_000;
         Path small = fresh("small");
         try (EngineClient engine = new EngineClient(small)) {
             long before = usedHeap();
+            double most = 0;
             for (int i = 0; i < buckets; i++) {
-                Bytes bucket = Bytes.of("bucket-%09d".formatted(i));
-                engine.create(bucket);
-                engine.put(bucket, EngineClient.key(i), value);
+                smallBucket(engine, i, areKept, value);
+                if (i >= buckets / 10 && i % (buckets / 20) == buckets / 20 - 1) {
+                    most = Math.max(most, (usedHeap() - before) / (double) (i + 1));
+                }
             }
-            tell(
-                    "heap per bucket with one key, of 1 000 000",
-                    "<= 300",
-                    (usedHeap() - before) / (double) buckets,
-                    "bytes");
+            tell(what, "<= 48", most, "bytes");
         }
         remove(small);
+    }
+
+    private static void smallBucket(EngineClient engine, int i, boolean isKept, Bytes value) {
+        Bytes bucket = smallName(i);
+        if (isKept) {
+            engine.create(bucket);
+            engine.put(bucket, EngineClient.key(0), value);
+        } else {
+            engine.set(bucket, EngineClient.key(0), value);
+        }
+    }
+
+    private static Bytes smallName(int i) {
+        return EngineClient.key(i);
     }
 
     /** Writers that wait for the disk: one, and fifty. */

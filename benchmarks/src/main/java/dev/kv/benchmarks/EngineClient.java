@@ -12,6 +12,7 @@ import dev.kv.router.spi.Engine;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 
@@ -61,6 +62,15 @@ final class EngineClient implements AutoCloseable {
                         .toCompletableFuture()
                         .join(),
                 Reply.OK);
+    }
+
+    /** Sets a key, and makes the bucket if there is none: it goes with its last key. */
+    void set(Bytes bucket, Bytes key, Bytes value) {
+        expect(
+                storage.run(new Command.SetAll(bucket, List.of(key, value), false))
+                        .toCompletableFuture()
+                        .join(),
+                new Reply.Amount(1));
     }
 
     void get(Bytes bucket, Bytes key) {

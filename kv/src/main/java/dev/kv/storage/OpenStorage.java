@@ -160,6 +160,11 @@ public final class OpenStorage implements Engine.Open {
         keeper.compact(isThorough);
     }
 
+    /** See {@link Keeper#giveBack}. */
+    public void giveBack() {
+        keeper.giveBack();
+    }
+
     @Override
     public CompletionStage<Reply> run(Command command) {
         return turns.run(command);

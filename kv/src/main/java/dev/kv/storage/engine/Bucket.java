@@ -2,8 +2,12 @@ package dev.kv.storage.engine;
 
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.index.Index;
+import dev.kv.storage.log.StoredFields;
 
-/** A bucket in memory: all but its keys and values. Guarded by the lock of its {@link Shard}. */
+/**
+ * A bucket in memory: all but its keys and values. Guarded by the lock of its {@link Shard}. The object of a {@linkplain #isSmall() small}
+ * bucket is made for one command: the table of names holds the place of its record alone, see {@link NameSlot}.
+ */
 public final class Bucket {
     /** Its name and the hash of that. A rename changes them under the locks of both shards. */
     byte[] name;
@@ -26,6 +30,20 @@ public final class Bucket {
     /** How it got its name; null if that is the name in its records. */
     Publication publication;
 
+    /** Its slot in the table of its shard; {@link Index#NONE} if it has none. */
+    long place = Index.NONE;
+
+    /** Whether each of its keys is known to be alone in its record. */
+    boolean hasOwnRecords = true;
+
+    /** Where in the list of its shard the object stands that may be {@linkplain Names#giveBack given back}; {@link #NOT_LISTED} if it does not. */
+    int listedAt = NOT_LISTED;
+
+    static final int NOT_LISTED = -1;
+
+    /** Whether it has been small since the shard looked at its list before. */
+    boolean wasSmall;
+
     Bucket(byte[] name, int hash, long generation) {
         this(name, hash, generation, name);
     }
@@ -35,6 +53,46 @@ public final class Bucket {
         this.hash = hash;
         this.generation = generation;
         this.recordName = recordName;
+    }
+
+    /** Whether the place of one record is all that the table needs to hold of it. */
+    boolean isSmall() {
+        return index.size() <= 1
+                && publication == null
+                && hasOwnRecords
+                && Math.max(bytes, Layout.recordCost(recordName.length)) <= StoredFields.SMALL_MAX_BYTES;
+    }
+
+    /** Whether the object was made of a record: the hash of its key is that of what is there, and not of what was written. */
+    boolean isOfRecord;
+
+    /** Whether the table holds no more than its place. */
+    boolean isOfPlace() {
+        return place > 0;
+    }
+
+    /**
+     * A key was set.
+     *
+     * @param isAlone whether it is alone in its record
+     */
+    void wrote(boolean isAlone) {
+        setOwnRecords(isAlone && (hasOwnRecords || index.size() == 1));
+        if (isOfRecord) {
+            isOfRecord = false;
+        }
+    }
+
+    private void setOwnRecords(boolean now) {
+        if (now != hasOwnRecords) {
+            // A write would take the cache line from other cores even if the value stayed the same.
+            hasOwnRecords = now;
+        }
+    }
+
+    /** A key was removed. */
+    void removed() {
+        setOwnRecords(hasOwnRecords || index.size() == 0);
     }
 
     /** Lower bound of the bytes of all its keys and values: {@link #bytes} less names, headers and padding. */

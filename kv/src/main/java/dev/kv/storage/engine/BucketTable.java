@@ -2,21 +2,29 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.spi.Engine.BucketVisitor;
+import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Hash;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
+import dev.kv.storage.log.Pin;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.StampedLock;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All buckets of the node: by name in {@link Shard}s, each with its lock, and by generation where the name in the records is not
  * the name of the bucket. Any thread.
  */
 public final class BucketTable {
+    private static final Logger LOG = LoggerFactory.getLogger(BucketTable.class);
+
     /** 1024 shards: two threads seldom meet in one, and a walk over all of them is short. */
     private static final int SHARD_BITS = 10;
 
@@ -106,9 +114,47 @@ public final class BucketTable {
         gone.count();
     }
 
-    /** Shows every bucket that exists from the beginning of the call to its end, until the visitor has seen enough. */
+    /** How many objects {@link #giveBack} looks at under one hold of a lock: some 100 us. */
+    private static final int GIVEN_AT_ONCE = 1024;
+
+    /** In how many parts {@link #giveBack} comes to all shards: the keeper takes four of them in a second. */
+    public static final int PARTS = 32;
+
+    private int nextShard;
+
+    /**
+     * Gives back the objects of buckets that have been small for 8 to 16 s, in the next part of the shards. By the thread that compacts, but
+     * not while it looks for what is live: it would miss what goes from one table to another.
+     */
+    void giveBack() {
+        for (int i = 0; i < shards.length / PARTS; i++) {
+            Shard shard = shards[nextShard];
+            nextShard = (nextShard + 1) % shards.length;
+            giveBack(shard);
+        }
+    }
+
+    private static void giveBack(Shard shard) {
+        int left = Integer.MAX_VALUE;
+        while (left > 0) {
+            long stamp = shard.lock.writeLock();
+            try {
+                left = shard.hasLanes() ? 0 : shard.names.giveBack(left, GIVEN_AT_ONCE);
+            } finally {
+                shard.lock.unlockWrite(stamp);
+            }
+        }
+    }
+
+    /**
+     * Shows every bucket that exists from the beginning of the call to its end, but for those whose records are damaged, until the visitor
+     * has seen enough.
+     */
     public void forEachBucket(BucketVisitor visitor) {
-        forEachBucket(0, (_, bucket) -> visitor.visit(Bytes.owning(bucket.name()), bucket.bytes()));
+        forEachBucket(
+                0,
+                (_, bucket) -> visitor.visit(Bytes.owning(bucket.name()), bucket.bytes()),
+                damage -> LOG.debug("a bucket is left out", damage));
     }
 
     /**
@@ -130,36 +176,95 @@ public final class BucketTable {
     /**
      * Shows buckets from a position on, in the order of their positions, until the visitor has seen enough. The position of a
      * bucket is the hash of its name, as an unsigned number.
+     *
+     * @throws Damaged if the name of a bucket cannot be read
      */
     void forEachBucket(long fromPosition, Visitor visitor) {
-        for (long at = fromPosition; at <= Index.POSITION_MAX; at = ((at >>> SHARD_SHIFT) + 1) << SHARD_SHIFT) {
-            for (Seen bucket : seen(shard((int) at), (int) at)) {
+        forEachBucket(fromPosition, visitor, damage -> {
+            throw damage;
+        });
+    }
+
+    private void forEachBucket(long fromPosition, Visitor visitor, Consumer<Damaged> onDamage) {
+        int atOnce = SEEN_MIN;
+        long at = fromPosition;
+        while (at <= Index.POSITION_MAX) {
+            Part part = new Part(atOnce);
+            List<Seen> seen;
+            try (Pin _ = part.find(shard((int) at), (int) at)) {
+                seen = part.seen(onDamage);
+            }
+            for (Seen bucket : seen) {
                 if (!visitor.visit(Integer.toUnsignedLong(bucket.hash()), bucket)) {
                     return;
                 }
             }
+            at = Math.min(part.next, ((at >>> SHARD_SHIFT) + 1) << SHARD_SHIFT);
+            atOnce = Math.min(2 * atOnce, SEEN_MAX);
         }
     }
 
-    private static List<Seen> seen(Shard shard, int fromHash) {
-        List<Seen> seen = new ArrayList<>();
-        long stamp = shard.lock.readLock();
-        try {
-            shard.forEach(bucket -> {
-                if (Integer.compareUnsigned(bucket.hash, fromHash) >= 0) {
-                    seen.add(new Seen(bucket.name, bucket.hash, bucket.index.size(), bucket.bytes));
-                }
-            });
-        } finally {
-            shard.lock.unlockRead(stamp);
+    /** How many buckets are found under one hold of a lock, at first and at most. */
+    private static final int SEEN_MIN = 16;
+
+    private static final int SEEN_MAX = 1024;
+
+    /** Some buckets of a shard, found under its lock. */
+    private final class Part {
+        private final int atOnce;
+        private final List<Supplier<Seen>> found = new ArrayList<>();
+        private int last;
+
+        /** The position behind them. */
+        private long next = Index.POSITION_MAX + 1;
+
+        Part(int atOnce) {
+            this.atOnce = atOnce;
         }
-        seen.sort((a, b) -> Integer.compareUnsigned(a.hash(), b.hash()));
-        return seen;
+
+        /** Finds buckets; returns a pin of the segments that have their names. */
+        Pin find(Shard shard, int fromHash) {
+            long stamp = shard.lock.readLock();
+            try {
+                shard.names.forEach(fromHash, (hash, place) -> isTaken(shard, hash, place));
+                return log.segments().pinKnown();
+            } finally {
+                shard.lock.unlockRead(stamp);
+            }
+        }
+
+        private boolean isTaken(Shard shard, int hash, long place) {
+            // Those of one position stay together.
+            if (found.size() >= atOnce && hash != last) {
+                next = Integer.toUnsignedLong(hash);
+                return false;
+            }
+            last = hash;
+            if (!NameSlot.isObject(place)) {
+                return found.add(() -> fields.seen(NameSlot.record(place), hash));
+            }
+            Bucket bucket = shard.names.object(place);
+            Seen seen = new Seen(bucket.name, hash, bucket.index.size(), bucket.bytes);
+            return found.add(() -> seen);
+        }
+
+        /** Reads their names, without the lock: they may have to come from the disk. */
+        List<Seen> seen(Consumer<Damaged> onDamage) {
+            List<Seen> seen = new ArrayList<>();
+            for (Supplier<Seen> bucket : found) {
+                try {
+                    seen.add(bucket.get());
+                } catch (Damaged e) {
+                    onDamage.accept(e);
+                }
+            }
+            return seen;
+        }
     }
 
     /** Number of buckets. As the next two, it takes the same time for any number of buckets. */
     public long buckets() {
-        return sum(Shard::count);
+        return sum(shard -> shard.names.count());
     }
 
     /** Number of buckets that have keys. */

@@ -5,9 +5,10 @@ import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Hash;
+import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Refused;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 
 /**
@@ -69,8 +70,15 @@ public final class Buckets {
                 Held.releaseIn(reply);
             } catch (RuntimeException | InternalError e) {
                 // The read may have seen half of a change, unless the stamp is still valid.
-                if (shard.lock.validate(optimistic) && (e instanceof Damaged || e instanceof Turn.TooMuch)) {
+                boolean isValid = shard.lock.validate(optimistic);
+                if (isValid && (e instanceof Damaged || e instanceof Turn.TooMuch)) {
                     throw e;
+                }
+                if (!isValid && e instanceof Damaged met) {
+                    table.log()
+                            .segments()
+                            .live()
+                            .forEach(segment -> segment.fields().forget(met));
                 }
             }
         }
@@ -84,11 +92,13 @@ public final class Buckets {
     }
 
     private Reply get(Shard shard, int hash, Bytes name, Bytes key) {
-        Bucket bucket = shard.find(hash, name.array());
-        if (bucket == null) {
+        long place = shard.names.place(hash, name.array());
+        if (place == Index.NONE) {
             return Reply.NOT_FOUND;
         }
-        return fields.read(bucket.index, key, turn);
+        return NameSlot.isObject(place)
+                ? fields.read(shard.names.object(place).index, key, turn)
+                : fields.readSmall(NameSlot.record(place), name.size(), key, turn);
     }
 
     /**
@@ -103,7 +113,7 @@ public final class Buckets {
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
-            return command.apply(Reading.of(fields, shard.find(hash, name.array()), new Turn(turn)));
+            return command.apply(Reading.of(fields, shard.names.find(hash, name.array()), new Turn(turn)));
         } finally {
             shard.lock.unlockRead(stamp);
         }
@@ -123,7 +133,7 @@ public final class Buckets {
         Change change = shard.change;
         try {
             shard.check(name);
-            Reply reply = command.apply(change.of(name.array(), hash, shard.find(hash, name.array()), turn));
+            Reply reply = command.apply(change.of(name.array(), hash, shard.names.find(hash, name.array()), turn));
             if (change.isOfFieldsAlone()) {
                 changes.write(shard, change);
             } else {
@@ -142,7 +152,7 @@ public final class Buckets {
      * @throws Lanes.Busy if a large change of it is under way
      */
     public Frozen frozen(Bytes name) {
-        return frozen(name, _ -> {});
+        return frozen(name, (_, _) -> {});
     }
 
     /**
@@ -152,21 +162,29 @@ public final class Buckets {
      */
     LargeChange beginLarge(Bytes name) {
         Lanes.Lane[] lane = new Lanes.Lane[1];
-        Frozen frozen = frozen(name, shard -> lane[0] = shard.lane(name));
+        Frozen frozen = frozen(name, (shard, bucket) -> {
+            lane[0] = shard.lane(name);
+            if (bucket != null) {
+                // Compaction moves its entries meanwhile. If nothing comes of the change, it is given back.
+                shard.names.own(bucket);
+                shard.names.list(bucket);
+            }
+        });
         return new LargeChange(changes, frozen, lane[0]);
     }
 
     /**
-     * @param then runs under the lock of the shard, after all that can fail
+     * @param then runs under the lock of the shard, after all that can fail; its bucket is null if there is none of the name
      */
-    private Frozen frozen(Bytes name, Consumer<Shard> then) {
+    private Frozen frozen(Bytes name, BiConsumer<Shard, Bucket> then) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(name);
-            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, shard.find(hash, name.array()));
-            then.accept(shard);
+            Bucket bucket = shard.names.find(hash, name.array());
+            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, bucket);
+            then.accept(shard, bucket);
             return frozen;
         } finally {
             shard.lock.unlockWrite(stamp);

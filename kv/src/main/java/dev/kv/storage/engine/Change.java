@@ -207,7 +207,16 @@ final class Change implements Edit {
         if (change != null) {
             return change.value;
         }
-        return bucket == null ? null : fields.get(index, key, turn);
+        return stored(key);
+    }
+
+    /** The value of a key before this change; null if the key does not exist. */
+    private Bytes stored(Bytes key) {
+        Bytes value = bucket == null ? null : fields.get(index, key, turn);
+        if (value == null && bucket != null) {
+            fields.checkKey(bucket);
+        }
+        return value;
     }
 
     @Override
@@ -217,7 +226,7 @@ final class Change implements Edit {
             return change.value == null ? Reply.ABSENT : new Reply.Value(change.value);
         }
         // The value is not held: the change may still be refused, or wait for the disk.
-        Bytes value = bucket == null ? null : fields.get(index, key, turn);
+        Bytes value = stored(key);
         return value == null ? Reply.ABSENT : new Reply.Value(value);
     }
 
@@ -227,7 +236,11 @@ final class Change implements Edit {
         if (change != null) {
             return change.value == null ? ABSENT : change.value.size();
         }
-        return bucket == null ? ABSENT : fields.valueBytes(index, key, turn);
+        long bytes = bucket == null ? ABSENT : fields.valueBytes(index, key, turn);
+        if (bytes == ABSENT && bucket != null) {
+            fields.checkKey(bucket);
+        }
+        return bytes;
     }
 
     private PresentKeys present() {
@@ -357,6 +370,9 @@ final class Change implements Edit {
         change.place = -1;
         change.hash = fields.hash().of(key.array());
         change.before = bucket == null ? Index.NONE : fields.find(index, change.hash, key);
+        if (change.before == Index.NONE && bucket != null) {
+            fields.checkKey(bucket);
+        }
         change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
         if (byKey != null) {
             byKey.put(key, change);

@@ -72,10 +72,10 @@ final class Changes {
             checkRoom(growth);
         }
         long location = log.append(frees, record);
-        Bucket bucket = bucket(shard, change);
+        Bucket bucket = bucket(change);
         long costBefore = bucket.cost();
         for (int i = 0; i < change.count(); i++) {
-            put(bucket, change.pending(i), location + record.offset(i) / Layout.ALIGNMENT, record.fieldCost(i));
+            put(bucket, change.pending(i), record, i, location);
         }
         settle(shard, bucket, costBefore);
     }
@@ -258,7 +258,10 @@ final class Changes {
         if (change.count() == 0 && !change.keeps()) {
             return;
         }
-        Bucket bucket = bucket(shard, change);
+        Bucket bucket = bucket(change);
+        if (slices.areUsed()) {
+            shard.names.own(bucket);
+        }
         long costBefore = bucket.cost();
         long next = location;
         if (change.keeps()) {
@@ -271,14 +274,10 @@ final class Changes {
         settle(shard, bucket, costBefore);
     }
 
-    /** The bucket of a change, made if there is none. */
-    private static Bucket bucket(Shard shard, Change change) {
+    /** The bucket of a change, made if there is none: {@link #settle} adds it to the table. */
+    private static Bucket bucket(Change change) {
         Bucket bucket = change.bucket();
-        if (bucket == null) {
-            bucket = new Bucket(change.name(), change.hash(), change.generation());
-            shard.add(bucket);
-        }
-        return bucket;
+        return bucket == null ? new Bucket(change.name(), change.hash(), change.generation()) : bucket;
     }
 
     private void applyFields(Bucket bucket, Change change, Draft record, long location, Slices slices) {
@@ -288,7 +287,7 @@ final class Changes {
             if (slices.areUsed()) {
                 pending.before = now(bucket, pending);
             }
-            put(bucket, pending, location + record.offset(i) / Layout.ALIGNMENT, record.fieldCost(i));
+            put(bucket, pending, record, i, location);
         }
     }
 
@@ -311,6 +310,8 @@ final class Changes {
         shard.countKeys(bucket);
         if (bucket.isVain()) {
             forgetVain(shard, bucket);
+        } else {
+            shard.names.settle(bucket);
         }
     }
 
@@ -322,8 +323,15 @@ final class Changes {
         }
     }
 
-    private void put(Bucket bucket, ChangedKey pending, long location, long cost) {
-        long growth = (pending.value == null ? 0 : cost) - pending.costBefore;
+    /**
+     * Applies the change of one key.
+     *
+     * @param record the record that was written
+     * @param field the number of the key in it
+     * @param at the location of the record
+     */
+    private void put(Bucket bucket, ChangedKey pending, Draft record, int field, long at) {
+        long growth = (pending.value == null ? 0 : record.fieldCost(field)) - pending.costBefore;
         if (growth != 0) {
             // A write would take the cache line from other cores even if the value stayed the same.
             bucket.bytes += growth;
@@ -333,12 +341,15 @@ final class Changes {
         }
         if (pending.value == null) {
             bucket.index.remove(pending.hash, pending.before);
+            bucket.removed();
             return;
         }
+        long location = at + record.offset(field) / Layout.ALIGNMENT;
         if (pending.before == Index.NONE) {
             bucket.index.add(pending.hash, location);
         } else {
             bucket.index.replace(pending.hash, pending.before, location);
         }
+        bucket.wrote(record.fields() == 1);
     }
 }

@@ -8,6 +8,7 @@ import dev.kv.storage.format.Layout;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Segment;
+import dev.kv.storage.log.StoredFields;
 import java.util.random.RandomGenerator;
 
 /** Finds keys in the {@link Log} by an {@link Index}, and reads them and their values. */
@@ -28,6 +29,90 @@ final class Fields {
 
     Hash hash() {
         return hash;
+    }
+
+    /** The location of the record about a key that is alone in it, from the location of its field. */
+    static long record(long field, int nameBytes) {
+        return field - Layout.recordCost(nameBytes) / Layout.ALIGNMENT;
+    }
+
+    /**
+     * Whether the record of a small bucket at a location has this name.
+     *
+     * @throws Damaged if it does not because it is not what was written
+     */
+    boolean hasName(long record, byte[] name) {
+        return log.segment(record).fields().hasName(Log.offset(record), name);
+    }
+
+    /**
+     * A small bucket, made of the record at its place.
+     *
+     * @throws Damaged if that is not a sound record about one bucket and at most one key
+     */
+    Bucket small(long record, int nameHash, byte[] name) {
+        Segment segment = log.segment(record);
+        Bucket bucket = new Bucket(name, nameHash, segment.fields().checkedGeneration(Log.offset(record), name.length));
+        long field = segment.fields().onlyField(Log.offset(record));
+        if (field == 0) {
+            bucket.keptBy = record;
+            return bucket;
+        }
+        long location = Log.location(segment, field);
+        bucket.isOfRecord = true;
+        bucket.index.add(hash.of(segment.fields().key(field)), location);
+        bucket.bytes = cost(bucket, location);
+        return bucket;
+    }
+
+    /**
+     * The bucket of a record as a visitor of the table is shown it.
+     *
+     * @throws Damaged as {@link #small} does
+     */
+    BucketTable.Seen seen(long record, int nameHash) {
+        Segment segment = log.segment(record);
+        try {
+            byte[] name = segment.fields().name(Log.offset(record));
+            Bucket bucket = small(record, nameHash, name);
+            return new BucketTable.Seen(name, nameHash, bucket.index.size(), bucket.bytes);
+        } catch (InternalError sigbus) {
+            throw Damaged.unreadable(segment.path(), sigbus);
+        }
+    }
+
+    /**
+     * Verifies the key of a small bucket that is not the one looked for: nothing but the field itself tells which key it has.
+     *
+     * @throws Damaged if it is not what was written
+     */
+    void checkKey(Bucket bucket) {
+        if (bucket.isOfRecord && bucket.index.size() == 1) {
+            long location = bucket.index.only();
+            log.segment(location).fields().check(Log.offset(location));
+        }
+        bucket.isOfRecord = false;
+    }
+
+    /**
+     * The value of a key of a small bucket as a reply; {@link Reply#ABSENT} if the key does not exist.
+     *
+     * @param record its place in the log
+     * @throws Damaged if the record is not what was written
+     * @throws Turn.TooMuch if the key and its value are more than a turn
+     */
+    Reply readSmall(long record, int nameBytes, Bytes key, Turn.Limits limits) {
+        StoredFields stored = log.segment(record).fields();
+        long field = stored.onlyField(Log.offset(record));
+        if (field == 0) {
+            stored.checkedGeneration(Log.offset(record), nameBytes);
+            return Reply.ABSENT;
+        }
+        if (!stored.hasKey(field, key.array())) {
+            return Reply.ABSENT;
+        }
+        Turn.check((long) key.size() + stored.valueBytes(field), limits);
+        return new Reply.Value(Bytes.owning(stored.value(field, key.array())));
     }
 
     /** The location of a key; {@link Index#NONE} if it does not exist. */

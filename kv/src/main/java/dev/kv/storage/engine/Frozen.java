@@ -20,6 +20,7 @@ public final class Frozen implements AutoCloseable {
      * Freezes a bucket, under the lock of its shard for writing.
      *
      * @param bucket null if there is none of the name
+     * @throws Damaged if it is small, and its key is not what was written
      */
     Frozen(Log log, Fields fields, byte[] name, int hash, Bucket bucket) {
         this.fields = fields;
@@ -29,6 +30,9 @@ public final class Frozen implements AutoCloseable {
         this.index = bucket == null ? new Index() : bucket.index.frozen();
         this.isKept = bucket != null && bucket.isKept();
         this.bytesMin = bucket == null ? 0 : bucket.contentBytesMin();
+        if (bucket != null) {
+            fields.checkKey(bucket);
+        }
         this.pin = log.segments().pinKnown();
     }
 

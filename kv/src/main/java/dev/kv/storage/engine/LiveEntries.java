@@ -5,7 +5,6 @@ import dev.kv.storage.format.Scan;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Rescue;
 import dev.kv.storage.log.Segment;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
 
@@ -30,6 +29,11 @@ public final class LiveEntries implements Rescue.Moves {
         table.countGone();
     }
 
+    /** See {@link BucketTable#giveBack}. */
+    public void giveBack() {
+        table.giveBack();
+    }
+
     @Override
     public void settle() {
         changes.awaitLarge();
@@ -40,22 +44,34 @@ public final class LiveEntries implements Rescue.Moves {
     }
 
     /**
-     * Shows the locations of all entries that buckets need, {@link Index#NONE} among them. Of what changes during the call, an entry may
-     * be left out, or be shown and no longer needed.
+     * Shows the locations of all entries that buckets need, {@link Index#NONE} among them; in the place of a key that is alone in its record
+     * perhaps that of the record. Of what changes during the call, an entry may be left out, or be shown and no longer needed.
      */
     public void forEachLocation(LongConsumer visitor) {
         for (Shard shard : table.shards()) {
-            List<Bucket> buckets = new ArrayList<>();
-            long stamp = shard.lock.readLock();
-            try {
-                shard.forEach(buckets::add);
-            } finally {
-                shard.lock.unlockRead(stamp);
+            long part = 0;
+            while (part != Names.NO_PART) {
+                long stamp = shard.lock.readLock();
+                try {
+                    part = shard.names.forEachRecord(part, visitor);
+                } finally {
+                    shard.lock.unlockRead(stamp);
+                }
             }
-            forEachLocation(buckets, visitor);
+            // Behind the small buckets: what became an object meanwhile is among them.
+            forEachLocation(objects(shard), visitor);
         }
         // Hidden buckets; and those that were renamed during the call out of a shard that was not visited yet.
         forEachLocation(List.copyOf(table.byGeneration().values()), visitor);
+    }
+
+    private static List<Bucket> objects(Shard shard) {
+        long stamp = shard.lock.readLock();
+        try {
+            return shard.names.objects();
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
     }
 
     private void forEachLocation(List<Bucket> buckets, LongConsumer visitor) {
@@ -93,17 +109,32 @@ public final class LiveEntries implements Rescue.Moves {
         byte[] name = scan.name();
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
-        long stamp = shard.lock.writeLock();
-        try {
-            Bucket bucket = scan.isHidden() ? null : shard.find(hash, name);
-            if (bucket != null && bucket.generation == scan.generation()) {
-                return move(bucket, scan, to, fromLocation, toLocation);
+        if (!scan.isHidden()) {
+            long stamp = shard.lock.writeLock();
+            try {
+                if (moveSmall(shard, hash, name.length, scan, fromLocation, toLocation)) {
+                    return true;
+                }
+                Bucket bucket = shard.names.object(hash, name, scan.generation());
+                if (bucket != null) {
+                    return move(shard, bucket, scan, to, fromLocation, toLocation);
+                }
+            } finally {
+                shard.lock.unlockWrite(stamp);
             }
-        } finally {
-            shard.lock.unlockWrite(stamp);
         }
         Bucket bucket = table.byGeneration().get(scan.generation());
         return bucket != null && moveRenamed(bucket, scan, to, fromLocation, toLocation);
+    }
+
+    /** Moves a record of a small bucket. No place is the location that is computed for a field which is not alone in its record. */
+    private static boolean moveSmall(Shard shard, int hash, int nameBytes, Scan scan, long from, long to) {
+        return switch (scan.kind()) {
+            case Layout.SET ->
+                scan.isAlone() && shard.names.move(hash, Fields.record(from, nameBytes), Fields.record(to, nameBytes));
+            case Layout.BUCKET -> shard.names.moveKept(hash, from, to);
+            default -> false;
+        };
     }
 
     private boolean moveRenamed(Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
@@ -112,7 +143,7 @@ public final class LiveEntries implements Rescue.Moves {
             long stamp = shard.lock.writeLock();
             try {
                 if (table.shard(bucket.hash) == shard) {
-                    return !bucket.isGone() && move(bucket, scan, to, fromLocation, toLocation);
+                    return !bucket.isGone() && move(shard, bucket, scan, to, fromLocation, toLocation);
                 }
             } finally {
                 shard.lock.unlockWrite(stamp);
@@ -120,10 +151,17 @@ public final class LiveEntries implements Rescue.Moves {
         }
     }
 
-    private boolean move(Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
+    private boolean move(Shard shard, Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
         return switch (scan.kind()) {
-            case Layout.SET ->
-                bucket.index.replace(table.fields().hash().of(to.fields().key(scan.entry())), fromLocation, toLocation);
+            case Layout.SET -> {
+                int keyHash = table.fields().hash().of(to.fields().key(scan.entry()));
+                boolean isIt = bucket.index.replace(keyHash, fromLocation, toLocation);
+                if (isIt && scan.isAlone() && !bucket.hasOwnRecords) {
+                    bucket.wrote(true);
+                    shard.names.list(bucket);
+                }
+                yield isIt;
+            }
             case Layout.BUCKET -> {
                 boolean isIt = bucket.keptBy == fromLocation;
                 bucket.keptBy = isIt ? toLocation : bucket.keptBy;

@@ -69,7 +69,7 @@ public final class Publisher {
         long stamp = shard.lock.writeLock();
         try {
             shard.check(Bytes.owning(hidden.name));
-            Bucket there = shard.find(hidden.hash, hidden.name);
+            Bucket there = shard.names.find(hidden.hash, hidden.name);
             if (!may.test(view(there))) {
                 return false;
             }
@@ -114,8 +114,8 @@ public final class Publisher {
             Shard toShard = table.shard(toHash);
             shard.check(from);
             toShard.check(to);
-            Bucket bucket = shard.find(hash, from.array());
-            Bucket there = toShard.find(toHash, to.array());
+            Bucket bucket = shard.names.find(hash, from.array());
+            Bucket there = from.equals(to) ? bucket : toShard.names.find(toHash, to.array());
             if (!may.test(view(bucket), view(there)) || bucket == null || bucket == there) {
                 return false;
             }
@@ -165,7 +165,7 @@ public final class Publisher {
         bucket.hash = hash;
         bucket.publication.isVisible = true;
         Shard shard = table.shard(hash);
-        shard.add(bucket);
+        shard.names.settle(bucket);
         shard.countKeys(bucket);
         long costBefore = bucket.publication.cost();
         if (leaves) {

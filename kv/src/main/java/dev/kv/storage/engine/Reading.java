@@ -2,6 +2,7 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
+import dev.kv.storage.format.Damaged;
 import dev.kv.storage.index.Index;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -27,11 +28,14 @@ final class Reading implements View {
      * A bucket as it is now, under the lock of its shard.
      *
      * @param bucket null if there is none of the name
+     * @throws Damaged if it is small, and its key is not what was written
      */
     static Reading of(Fields fields, Bucket bucket, Turn turn) {
-        return bucket == null
-                ? new Reading(fields, NOTHING, false, 0, turn)
-                : new Reading(fields, bucket.index, bucket.isKept(), bucket.contentBytesMin(), turn);
+        if (bucket == null) {
+            return new Reading(fields, NOTHING, false, 0, turn);
+        }
+        fields.checkKey(bucket);
+        return new Reading(fields, bucket.index, bucket.isKept(), bucket.contentBytesMin(), turn);
     }
 
     @Override

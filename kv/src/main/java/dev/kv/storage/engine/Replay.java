@@ -42,18 +42,20 @@ public final class Replay {
         return table.shard(hash);
     }
 
-    /** The bucket of a name and generation, made if there is none; null if the name has a bucket of a later generation. */
+    /**
+     * The bucket of a name and generation, made if there is none; null if the name has a bucket of a later generation. It is in the table
+     * after the next entry about it.
+     */
     Bucket bucket(byte[] name, int hash, long generation) {
         log.sawGeneration(generation);
         Shard shard = shard(hash);
-        Bucket bucket = shard.find(hash, name);
+        Bucket bucket = shard.names.find(hash, name);
         if (bucket != null && bucket.generation < generation) {
             displace(bucket);
             bucket = null;
         }
         if (bucket == null) {
             bucket = new Bucket(name, hash, generation);
-            shard.add(bucket);
         }
         return bucket.generation == generation ? bucket : null;
     }
@@ -66,45 +68,74 @@ public final class Replay {
         log.sawGeneration(generation);
         Bucket bucket = byGeneration.get(generation);
         if (bucket == null) {
-            Bucket there = shard(hash).find(hash, recordName);
+            Bucket there = shard(hash).names.find(hash, recordName);
             boolean isIt = there != null && there.generation == generation;
             bucket = isIt ? there : new Bucket(recordName, hash, generation);
             bucket.publication = new Publication();
             bucket.publication.isVisible = isIt;
+            if (isIt) {
+                shard(hash).names.own(bucket);
+            }
             byGeneration.put(generation, bucket);
         }
         return bucket;
     }
 
-    void set(Bucket bucket, int keyHash, Segment segment, long field, long cost) {
+    /** Whether a bucket is as the last entry about it has left it. */
+    boolean isCurrent(Bucket bucket) {
+        return !bucket.isGone()
+                && (!bucket.isOfPlace() || shard(bucket.hash).names.holds(bucket));
+    }
+
+    /**
+     * Sets a key.
+     *
+     * @param isFirst whether the field is the first one of its record
+     */
+    void set(Bucket bucket, int keyHash, Segment segment, long field, long cost, boolean isFirst) {
         long location = Log.location(segment, field);
-        long before = fields.find(bucket.index, keyHash, segment, field);
+        long before = find(bucket, keyHash, segment, field);
         bucket.bytes += cost;
         log.liveBytes().addAndGet(cost);
         if (before == Index.NONE) {
             bucket.index.add(keyHash, location);
-            countKeys(bucket);
         } else {
             died(bucket, before);
             bucket.index.replace(keyHash, before, location);
         }
+        bucket.wrote(isFirst);
+        settle(bucket);
     }
 
-    void delete(Bucket bucket, int keyHash, Segment segment, long field) {
-        long before = fields.find(bucket.index, keyHash, segment, field);
+    private long find(Bucket bucket, int keyHash, Segment segment, long field) {
+        long location = fields.find(bucket.index, keyHash, segment, field);
+        if (location == Index.NONE) {
+            fields.checkKey(bucket);
+        }
+        return location;
+    }
+
+    /** Deletes a key; see {@link #set}. */
+    void delete(Bucket bucket, int keyHash, Segment segment, long field, boolean isFirst) {
+        long before = find(bucket, keyHash, segment, field);
         if (before != Index.NONE) {
             died(bucket, before);
             bucket.index.remove(keyHash, before);
-            countKeys(bucket);
         }
+        bucket.hasOwnRecords &= isFirst;
+        bucket.removed();
         if (bucket.isVain() && bucket.publication == null) {
             shard(bucket.hash).remove(bucket);
+        } else {
+            settle(bucket);
         }
     }
 
-    private void countKeys(Bucket bucket) {
+    private void settle(Bucket bucket) {
         if (!bucket.isHidden()) {
-            shard(bucket.hash).countKeys(bucket);
+            Shard shard = shard(bucket.hash);
+            shard.countKeys(bucket);
+            shard.names.settle(bucket);
         }
     }
 
@@ -121,12 +152,13 @@ public final class Replay {
         } else {
             log.liveBytes().addAndGet(cost);
         }
-        bucket.keptBy = location;
+        shard(bucket.hash).names.keep(bucket, location);
+        settle(bucket);
     }
 
     void drop(byte[] name, int hash, long generation) {
         log.sawGeneration(generation);
-        Bucket bucket = shard(hash).find(hash, name);
+        Bucket bucket = shard(hash).names.find(hash, name);
         if (bucket != null && bucket.generation < generation) {
             displace(bucket);
         }
@@ -147,7 +179,7 @@ public final class Replay {
             // It stood there, so nothing older did: the record that said so may be gone.
             drop(recordName, fields.hash().of(recordName), generation);
         }
-        Bucket there = shard(hash).find(hash, name);
+        Bucket there = shard(hash).names.find(hash, name);
         if (there != null) {
             displace(there);
         }

@@ -3,6 +3,7 @@ package dev.kv.storage.engine;
 import dev.kv.storage.format.Hash;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.Scan;
+import dev.kv.storage.format.SegmentHeader;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Recovery;
 import dev.kv.storage.log.Segment;
@@ -16,12 +17,20 @@ final class ReplayedSegment implements Recovery.Reader {
     private final Hash hash;
     private final Segment segment;
 
+    /** What the entry before was about; null before the first. */
+    private Named last;
+
+    /** Where the entry before ends, and with it perhaps its record. */
+    private long end = SegmentHeader.BYTES;
+
     /** A bucket that the segment names. */
     private static final class Named {
         private final byte[] name;
         private final int hash;
         private final long generation;
         private final boolean isHidden;
+
+        /** What the last entry about it has made of it, if that is an object of the table, or the entry was the last one of all; else null. */
         private Bucket bucket;
 
         Named(byte[] name, int hash, long generation, boolean isHidden) {
@@ -65,6 +74,9 @@ final class ReplayedSegment implements Recovery.Reader {
     public void entry(int number, int kind, int keyHash, long offset, long cost) {
         segment.space().count(kind, cost);
         Named of = named.get(number);
+        boolean isFirst = offset - end == Layout.recordCost(of.name.length);
+        boolean isField = kind == Layout.SET || kind == Layout.DELETE;
+        end = offset + cost - (isField ? Layout.recordCost(of.name.length) : 0);
         if (kind == Layout.DROP) {
             replay.drop(of.name, of.hash, of.generation);
             return;
@@ -75,19 +87,26 @@ final class ReplayedSegment implements Recovery.Reader {
             replay.publish(of.name, of.hash, of.generation, recordName, !of.isHidden, location, cost);
             return;
         }
-        if (of.bucket == null || of.bucket.isGone()) {
-            of.bucket = of.isHidden
+        Bucket bucket = of.bucket;
+        if (bucket == null || !replay.isCurrent(bucket)) {
+            bucket = of.isHidden
                     ? replay.hidden(of.name, of.hash, of.generation)
                     : replay.bucket(of.name, of.hash, of.generation);
         }
-        if (of.bucket == null) {
+        if (bucket == null) {
             segment.space().died(kind, cost);
             return;
         }
         switch (kind) {
-            case Layout.SET -> replay.set(of.bucket, keyHash, segment, offset, cost);
-            case Layout.BUCKET -> replay.keep(of.bucket, Log.location(segment, offset), cost);
-            default -> replay.delete(of.bucket, keyHash, segment, offset);
+            case Layout.SET -> replay.set(bucket, keyHash, segment, offset, cost, isFirst);
+            case Layout.BUCKET -> replay.keep(bucket, Log.location(segment, offset), cost);
+            default -> replay.delete(bucket, keyHash, segment, offset, isFirst);
         }
+        of.bucket = bucket;
+        if (last != null && last != of && last.bucket != null && (last.bucket.isOfPlace() || last.bucket.isGone())) {
+            // It would take as much memory for each name of the segment as the table saves.
+            last.bucket = null;
+        }
+        last = of;
     }
 }

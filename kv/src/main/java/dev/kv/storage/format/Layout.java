@@ -135,7 +135,7 @@ public final class Layout {
         return memory.get(INT, record + RECORD_LENGTH);
     }
 
-    static long generation(MemorySegment memory, long record) {
+    public static long generation(MemorySegment memory, long record) {
         return memory.get(LONG, record + RECORD_GENERATION);
     }
 

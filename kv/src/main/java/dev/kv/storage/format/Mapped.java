@@ -77,4 +77,11 @@ public final class Mapped {
         checksum(memory, crc, field + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES + keyBytes + valueBytes);
         return Layout.fieldChecksum(memory, field) == (int) crc.getValue();
     }
+
+    /** Whether a record that is copied up to its first key, and has no more fields, has the checksum that it carries. */
+    public static boolean isSoundHead(byte[] head) {
+        CRC32C crc = new CRC32C();
+        crc.update(head, Integer.BYTES, head.length - Integer.BYTES);
+        return (int) Layout.ARRAY_INT.get(head, Layout.RECORD_CHECKSUM) == (int) crc.getValue();
+    }
 }

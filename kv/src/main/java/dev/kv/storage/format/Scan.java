@@ -293,6 +293,11 @@ public final class Scan {
         return entry;
     }
 
+    /** Whether the entry is the only field of its record. */
+    public boolean isAlone() {
+        return type == Layout.WRITE && entry == fields() && nextEntry == end;
+    }
+
     /** The kind of the field, or the type of a record that is an entry as a whole. */
     public int kind() {
         return type == Layout.WRITE ? Layout.kind(memory, entry) : type;

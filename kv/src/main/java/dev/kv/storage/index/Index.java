@@ -57,6 +57,10 @@ public final class Index extends Slots {
         return table(hash).nextIn(hash, after);
     }
 
+    public boolean contains(int hash, long location) {
+        return table(hash).slot(hash, location) >= 0;
+    }
+
     /** The table of a hash, to be changed. A frozen one is replaced by a copy. */
     private Slots own(int hash) {
         Slots table = table(hash);
@@ -84,6 +88,16 @@ public final class Index extends Slots {
     /** Replaces a location; returns false if the index does not contain it. */
     public boolean replace(int hash, long location, long by) {
         return own(hash).replaceIn(hash, location, by);
+    }
+
+    /**
+     * Replaces a location but for some of its bits, which stay as they are.
+     *
+     * @param flags the bits that are neither compared nor replaced, 0 in both locations
+     * @return false if the index does not contain it
+     */
+    public boolean move(int hash, long location, long by, long flags) {
+        return own(hash).moveIn(hash, location, by, flags);
     }
 
     /** Removes a location that the index contains. */
@@ -131,6 +145,19 @@ public final class Index extends Slots {
                 return table.drawIn(random);
             }
         }
+    }
+
+    /** The location of the only entry, of an index of size 1. */
+    public long only() {
+        Slots[] all = tables;
+        if (all == null) {
+            return any();
+        }
+        int at = 0;
+        while (all[at].count() == 0) {
+            at++;
+        }
+        return all[at].any();
     }
 
     /** Shows all entries from a hash on, as unsigned numbers, in the order of the hashes, until the visitor has seen enough. */

@@ -168,12 +168,17 @@ class Slots {
     }
 
     /** The slot of a location; -1 if the table does not contain it. */
-    private int slot(int hash, long location) {
+    final int slot(int hash, long location) {
+        return slot(hash, location, -1L);
+    }
+
+    /** The slot of a location, compared by some of its bits; -1 if the table does not contain it. */
+    private int slot(int hash, long location, long mask) {
         int[] now = slots;
         int capacity = now.length / WIDTH;
         int at = WIDTH * home(hash, capacity);
         for (int n = 0; n < capacity && now[at + 1] != 0; n++) {
-            if (now[at] == hash && location(now, at) == location) {
+            if (now[at] == hash && (location(now, at) & mask) == location) {
                 return at;
             }
             at += WIDTH;
@@ -212,6 +217,17 @@ class Slots {
         return true;
     }
 
+    /** See {@link Index#move}. */
+    final boolean moveIn(int hash, long location, long by, long flags) {
+        int at = slot(hash, location, ~flags);
+        if (at < 0) {
+            return false;
+        }
+        slots[at + 1] = (slots[at + 1] & (int) (flags >>> Integer.SIZE)) | (int) (by >>> Integer.SIZE);
+        slots[at + 2] = (slots[at + 2] & (int) flags) | (int) by;
+        return true;
+    }
+
     /** Closes a gap by moving entries back that would not be found any more. */
     final void removeIn(int hash, long location) {
         int capacity = slots.length / WIDTH;
@@ -233,6 +249,15 @@ class Slots {
         if (capacity > SMALL && count < capacity / 4) {
             resize(Math.max(SMALL, capacity / 2));
         }
+    }
+
+    /** The location of some entry. The table must not be empty. */
+    final long any() {
+        int at = 0;
+        while (slots[at + 1] == 0) {
+            at += WIDTH;
+        }
+        return location(slots, at);
     }
 
     /** Shows all locations. */

@@ -19,6 +19,12 @@ import java.util.zip.CRC32C;
  * that the disk does not give an {@link InternalError}.
  */
 public final class StoredFields {
+    /**
+     * What the record of a small bucket takes at most. Whoever asks the bucket for another key reads all of it, to tell that it is sound. No
+     * key: what an object takes beside a larger record does not matter.
+     */
+    public static final int SMALL_MAX_BYTES = 4096;
+
     private final Segment segment;
     private final MemorySegment memory;
     private volatile Damaged damageMet;
@@ -39,6 +45,56 @@ public final class StoredFields {
     /** Whether the field at the offset sets its key, and does not delete it. */
     public boolean isSet(long field) {
         return Layout.kind(memory, field) == Layout.SET;
+    }
+
+    /** The name in the record of a small bucket at the offset. */
+    public byte[] name(long record) {
+        if (segment.isBehindEnd(record + Layout.RECORD_NAME)) {
+            throw damagedRecord(record);
+        }
+        int length = Layout.nameBytes(memory, record);
+        // A reader without a lock may come to any offset: what it finds there for a length must not become an array of
+        // that size.
+        if (length < 0 || length > SMALL_MAX_BYTES || segment.isBehindEnd(record + Layout.RECORD_NAME + length)) {
+            throw damagedRecord(record);
+        }
+        return bytes(record + Layout.RECORD_NAME, length);
+    }
+
+    /**
+     * Whether the record at the offset, which has at most one field, has this name.
+     *
+     * @throws Damaged if it does not because it is not what was written
+     */
+    public boolean hasName(long record, byte[] name) throws Damaged {
+        long from = record + Layout.RECORD_NAME;
+        if (!segment.isBehindEnd(from + name.length)
+                && Layout.nameBytes(memory, record) == name.length
+                && isAt(from, name)) {
+            return true;
+        }
+        long _ = checkedGeneration(record, name(record).length);
+        return false;
+    }
+
+    /** Offset of the field of a record that sets one key; 0 if the record at the offset has no fields. */
+    public long onlyField(long record) {
+        return Layout.type(memory, record) == Layout.WRITE
+                ? record + Layout.recordCost(Layout.nameBytes(memory, record))
+                : 0;
+    }
+
+    /**
+     * The generation of a record of at most one field, which is verified but for the key and the value.
+     *
+     * @throws Damaged if it is not what was written
+     */
+    public long checkedGeneration(long record, int nameBytes) throws Damaged {
+        int checked = (int) Layout.recordCost(nameBytes) + (onlyField(record) == 0 ? 0 : Layout.FIELD_KEY);
+        if (segment.isBehindEnd(record + checked) || !Mapped.isSoundHead(bytes(record, checked))) {
+            throw damagedRecord(record);
+        }
+        return Layout.generation(memory, record);
     }
 
     /**
@@ -147,7 +203,12 @@ public final class StoredFields {
         return Layout.fieldChecksum(memory, field);
     }
 
-    private void check(long field) {
+    /**
+     * Verifies the field at the offset.
+     *
+     * @throws Damaged if it is not what was written
+     */
+    public void check(long field) throws Damaged {
         if (segment.isBehindEnd(field + Layout.FIELD_KEY)) {
             // A reader may race with a rescue: the file may be truncated there, and the page may have no block.
             throw damaged(field);
@@ -164,9 +225,24 @@ public final class StoredFields {
 
     /** Records that a reader met a damaged field; returns the failure. */
     public Damaged damaged(long field) {
-        Damaged met = new Damaged(segment.path(), field, "the checksum of a field is wrong");
+        return met(field, "the checksum of a field is wrong");
+    }
+
+    private Damaged damagedRecord(long record) {
+        return met(record, "the checksum of a record is wrong");
+    }
+
+    private Damaged met(long offset, String what) {
+        Damaged met = new Damaged(segment.path(), offset, what);
         damageMet = met;
         return met;
+    }
+
+    /** Takes back a damage: it was met where nothing had been written, at a location that was never in an index. */
+    public void forget(Damaged met) {
+        if (damageMet == met) {
+            damageMet = null;
+        }
     }
 
     /** The last damage that a reader met since the start; empty if there was none. */

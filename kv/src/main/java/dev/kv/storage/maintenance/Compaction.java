@@ -98,6 +98,11 @@ public final class Compaction {
         isEnding = true;
     }
 
+    /** See {@link LiveEntries#giveBack}. By the thread of {@link #run}, which looks for what is live. */
+    void giveBack() {
+        entries.giveBack();
+    }
+
     /**
      * Runs if that is due.
      *

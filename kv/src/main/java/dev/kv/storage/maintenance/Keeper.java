@@ -1,5 +1,6 @@
 package dev.kv.storage.maintenance;
 
+import dev.kv.storage.engine.BucketTable;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.log.BackgroundThread;
 import dev.kv.storage.log.Log;
@@ -63,6 +64,13 @@ public final class Keeper {
         compaction.run(isThorough);
     }
 
+    /** Goes once through the buckets that may be given back, which takes the keeper 8 s. */
+    public synchronized void giveBack() {
+        for (int part = 0; part < BucketTable.PARTS; part++) {
+            compaction.giveBack();
+        }
+    }
+
     private synchronized void turn() {
         boolean isShort = log.supply().isShort();
         Duration pinMax = pins.limit(isShort);
@@ -80,6 +88,7 @@ public final class Keeper {
             log.endLargePieces();
         }
         boolean isShortNow = isShort;
+        tried("small buckets", compaction::giveBack);
         tried("compaction", () -> compaction.runIfDue(isShortNow, isBusy));
         if (!isShort) {
             tried("hints", () -> writeHints(isBusy ? HINTLESS_MAX_BYTES : 0, false));

@@ -72,9 +72,9 @@ final class Rewrite {
             while (scan.nextEntry()) {
                 entries++;
                 int kind = scan.kind();
-                boolean isNeeded = !Layout.isTombstone(kind) && live.has(Log.location(segment, scan.entry()));
-                needed += isNeeded ? 1 : 0;
-                if (isNeeded || (Layout.isAboutOlder(kind) && isTombstoneKept)) {
+                int marks = Layout.isTombstone(kind) ? 0 : marks(scan, segment);
+                needed += marks;
+                if (marks > 0 || (Layout.isAboutOlder(kind) && isTombstoneKept)) {
                     kept++;
                     add(Log.location(segment, scan.entry()));
                 }
@@ -97,6 +97,12 @@ final class Rewrite {
         if (needed != live.count(segment)) {
             throw new Damaged(segment.path(), scan.at(), "fewer live entries were found than the index has");
         }
+    }
+
+    /** How often the entry is marked as live: a field that is alone in its record by that, too. */
+    private int marks(Scan scan, Segment segment) {
+        int marks = live.has(Log.location(segment, scan.entry())) ? 1 : 0;
+        return scan.isAlone() && live.has(Log.location(segment, scan.at())) ? marks + 1 : marks;
     }
 
     private void expectRoom(long bytes, Segment segment, Scan scan) {

@@ -12,6 +12,7 @@ import dev.kv.storage.OpenStorage;
 import dev.kv.storage.log.Sync;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -62,24 +64,48 @@ class ConcurrencyTest {
 
     @Test
     void readsOfOneBucketSeeTheLastAcknowledgedWrite() throws Exception {
-        run(1, Duration.ofSeconds(4));
+        run(1, true, Duration.ofSeconds(4));
     }
 
     @Test
     void readsOfManyBucketsSeeTheLastAcknowledgedWrite() throws Exception {
-        run(KEYS, Duration.ofSeconds(4));
+        run(KEYS, true, Duration.ofSeconds(4));
+    }
+
+    @Test
+    void readsOfBucketsOfNoKeyOneAndTwoSeeTheLastAcknowledgedWrite() throws Exception {
+        run(KEYS / 2, true, Duration.ofSeconds(4));
+    }
+
+    @Test
+    void readsOfBucketsThatGoWithTheirLastKeySeeTheLastAcknowledgedWrite() throws Exception {
+        run(KEYS / 2, false, Duration.ofSeconds(4));
+    }
+
+    @Test
+    @Tag("soak")
+    void readsOfSmallBucketsSeeTheLastAcknowledgedWriteForMinutes() throws Exception {
+        run(KEYS / 2, true, Duration.ofMinutes(1));
+        for (int key = 0; key < KEYS; key++) {
+            acknowledged.set(key, 0);
+        }
+        folder = Files.createDirectory(folder.resolve("other"));
+        run(KEYS / 2, false, Duration.ofMinutes(1));
     }
 
     @Test
     @Tag("soak")
     void readsSeeTheLastAcknowledgedWriteForMinutes() throws Exception {
-        run(3, Duration.ofMinutes(2));
+        run(3, true, Duration.ofMinutes(2));
     }
 
-    private void run(int buckets, Duration duration) throws Exception {
+    /**
+     * @param areKept whether buckets stay without keys
+     */
+    private void run(int buckets, boolean areKept, Duration duration) throws Exception {
         deadline = System.nanoTime() + duration.toNanos();
         OpenStorage storage = open();
-        for (int i = 0; i < buckets; i++) {
+        for (int i = 0; areKept && i < buckets; i++) {
             storage.run(new Command.Create(bucket(i, buckets)));
         }
         List<Callable<Void>> work = new ArrayList<>();
@@ -104,6 +130,8 @@ class ConcurrencyTest {
                     assertThat(seen).isBetween(before, acknowledged.get(key) + 1);
                     long again = read(storage, buckets, key);
                     assertThat(again).isGreaterThanOrEqualTo(seen);
+                    long frozen = readFrozen(storage, buckets, key);
+                    assertThat(frozen).isGreaterThanOrEqualTo(again);
                 }
                 return null;
             });
@@ -111,6 +139,7 @@ class ConcurrencyTest {
         work.add(() -> {
             while (!hasEnded()) {
                 storage.compact();
+                storage.giveBack();
             }
             return null;
         });
@@ -130,6 +159,7 @@ class ConcurrencyTest {
             }
         }
         assertThat(Metrics.texts(storage.metrics()).get("compactions")).isNotEqualTo("0");
+        assertThat(Metrics.texts(storage.metrics()).get("state")).isEqualTo("ok");
         storage.stop(Duration.ZERO);
         OpenStorage again = open();
         for (int key = 0; key < KEYS; key++) {
@@ -166,25 +196,41 @@ class ConcurrencyTest {
         if (version % 2 == 1) {
             byte[] value = new byte[random.nextInt(50) == 0 ? LARGE : 8 + random.nextInt(2_000)];
             ByteBuffer.wrap(value).putLong(version);
-            reply = storage.run(new Command.Put(bucket(key, buckets), key(key), Bytes.owning(value)));
+            reply = storage.run(
+                    new Command.SetAll(bucket(key, buckets), List.of(key(key), Bytes.owning(value)), false));
         } else {
-            reply = storage.run(new Command.Delete(bucket(key, buckets), key(key)));
+            reply = storage.run(new Command.DeleteAll(bucket(key, buckets), List.of(key(key))));
         }
-        assertThat(reply.toCompletableFuture().join()).isEqualTo(Reply.OK);
+        assertThat(reply.toCompletableFuture().join()).isEqualTo(new Reply.Amount(1));
         acknowledged.set(key, version);
     }
 
     /** The version of a key; for an absent key the even version at or behind the last acknowledged one. */
     private long read(OpenStorage storage, int buckets, int key) {
+        return read(
+                key,
+                () -> Held.flat(storage.run(new Command.Get(bucket(key, buckets), key(key)))
+                        .toCompletableFuture()
+                        .join()));
+    }
+
+    /** The same in the bucket as it was at one moment, while it may change. */
+    private long readFrozen(OpenStorage storage, int buckets, int key) {
+        return read(key, () -> {
+            try (Frozen frozen = storage.buckets().frozen(bucket(key, buckets))) {
+                return Held.flat(frozen.view().read(key(key)));
+            }
+        });
+    }
+
+    private long read(int key, Supplier<Reply> attempt) {
         while (true) {
             long before = acknowledged.get(key);
-            Reply reply = Held.flat(storage.run(new Command.Get(bucket(key, buckets), key(key)))
-                    .toCompletableFuture()
-                    .join());
+            Reply reply = attempt.get();
             if (reply instanceof Reply.Value value) {
                 return ByteBuffer.wrap(value.value().array()).getLong();
             }
-            assertThat(reply).isEqualTo(Reply.ABSENT);
+            assertThat(reply).isIn(Reply.ABSENT, Reply.NOT_FOUND);
             long after = acknowledged.get(key);
             if (before == after) {
                 assertThat(before % 2 == 0 || begun.get(key) > before).isTrue();

@@ -29,8 +29,11 @@ import org.junit.jupiter.api.io.TempDir;
 /** Random commands against the storage and against plain maps, across restarts, compactions and crashes. */
 class ModelTest {
     private static final long MIB = 1L << 20;
-    private static final int BUCKETS = 12;
+    private static final int BUCKETS = 24;
+
+    /** Of the first half of the buckets; the others have two at most, and most of the time one. */
     private static final int KEYS = 400;
+
     private static final Turn.Limits SHORT = new Turn.Limits(10, 300);
 
     /** The expected content of a bucket. */
@@ -95,7 +98,7 @@ class ModelTest {
             for (int step = 0; step < steps; step++) {
                 change(storage, random);
                 if (random.nextInt(steps / 20) == 0) {
-                    int what = random.nextInt(4);
+                    int what = random.nextInt(6);
                     if (what == 0) {
                         storage.stop(Duration.ZERO);
                         storage = open(data);
@@ -108,8 +111,10 @@ class ModelTest {
                         data = image;
                     } else if (what == 2) {
                         removeHints(data, random);
-                    } else {
+                    } else if (what == 3) {
                         storage.compact();
+                    } else {
+                        storage.giveBack();
                     }
                     check(storage);
                 }
@@ -150,8 +155,8 @@ class ModelTest {
             Map<Bytes, Bytes> sets = new TreeMap<>();
             List<Bytes> deletes = new ArrayList<>();
             for (int i = random.nextInt(20); i >= 0; i--) {
-                sets.put(key(random), value(random));
-                deletes.add(key(random));
+                sets.put(key(name, random), value(random));
+                deletes.add(key(name, random));
             }
             edit(storage, name, bucket -> {
                 if (drops) {
@@ -171,16 +176,16 @@ class ModelTest {
         } else if (what < 70) {
             fillAndPublish(storage, name, random);
         } else if (what < 500) {
-            Bytes key = key(random);
+            Bytes key = key(name, random);
             Bytes value = value(random);
             edit(storage, name, bucket -> bucket.set(key, value));
             expected.values.put(key, value);
         } else if (what < 750) {
-            Bytes key = key(random);
+            Bytes key = key(name, random);
             edit(storage, name, bucket -> bucket.delete(key));
             expected.values.remove(key);
         } else {
-            Bytes key = key(random);
+            Bytes key = key(name, random);
             Bytes value = expected.values.get(key);
             Reply reply = get(storage, name, key);
             assertThat(reply)
@@ -215,7 +220,7 @@ class ModelTest {
         for (int turn = random.nextInt(4); turn > 0; turn--) {
             Map<Bytes, Bytes> sets = new TreeMap<>();
             for (int i = 0; i < 5; i++) {
-                sets.put(key(random), value(random));
+                sets.put(key(name, random), value(random));
             }
             storage.buckets().publisher().fill(hidden, bucket -> sets.forEach(bucket::set));
             filled.values.putAll(sets);
@@ -277,8 +282,9 @@ class ModelTest {
         }
     }
 
-    private static Bytes key(Random random) {
-        return Bytes.of("key-" + random.nextInt(KEYS));
+    private static Bytes key(Bytes bucket, Random random) {
+        boolean hasMany = Integer.parseInt(bucket.text().substring("bucket-".length())) < BUCKETS / 2;
+        return Bytes.of("key-" + random.nextInt(hasMany ? KEYS : 2));
     }
 
     private static Bytes value(Random random) {
@@ -319,6 +325,9 @@ class ModelTest {
             bytes += expected.leftCost + expected.publishedCost;
         }
         assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
+        List<Bytes> names = new ArrayList<>();
+        storage.forEachBucket((name, _) -> names.add(name));
+        assertThat(names).containsExactlyInAnyOrderElementsOf(model.keySet());
         assertThat(storage.buckets().table().keys())
                 .isEqualTo(model.values().stream()
                         .mapToLong(expected -> expected.values.size())

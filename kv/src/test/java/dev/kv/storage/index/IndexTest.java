@@ -93,6 +93,24 @@ class IndexTest {
     }
 
     @Test
+    void movesALocationWithItsFlagsWhateverTheyAre() {
+        long flags = 0xF000_0000L;
+        for (int flag = 0; flag < 16; flag++) {
+            long set = (long) flag << 28;
+            index.add(7, 5L << Integer.SIZE | 100 + flag | set);
+        }
+        for (int flag = 0; flag < 16; flag++) {
+            long set = (long) flag << 28;
+            assertThat(index.move(7, 5L << Integer.SIZE | 100 + flag, 6L << Integer.SIZE | 300 + flag, flags))
+                    .isTrue();
+            assertThat(index.contains(7, 6L << Integer.SIZE | 300 + flag | set)).isTrue();
+        }
+        assertThat(index.move(7, 5L << Integer.SIZE | 100, 6L << Integer.SIZE | 300, flags))
+                .isFalse();
+        assertThat(index.size()).isEqualTo(16);
+    }
+
+    @Test
     void frozenCopiesStayAsTheyWere() {
         Random random = new Random(2);
         List<Index> copies = new ArrayList<>();
