@@ -119,9 +119,9 @@ class ReleaseFolderTest {
             assertThat(second.err()).doesNotContain("cache");
             assertThat(mapped(second)).contains(cache.toRealPath().toString());
 
+            assertThat(node.kv("stop").status()).isZero();
             byte[] half = Files.readAllBytes(cache);
             Files.write(cache, Arrays.copyOf(half, half.length / 2));
-            assertThat(node.kv("stop").status()).isZero();
             Ended third = node.kv("start");
             assertThat(third.status()).as(third.err()).isZero();
             assertThat(mapped(third)).doesNotContain("kv.aot");
