@@ -26,7 +26,9 @@ class InspectionCommandsTest extends TwoNodes {
         List<String> reference = Files.readAllLines(
                 Path.of(System.getProperty("kv.root"), "kv-router/src/main/resources/reference.conf"), UTF_8);
         int line = 1 + reference.indexOf("  table = \"\"");
-        assertThat(table(server.kv("config", "--json"))).containsExactly("", "reference.conf: " + line);
+        assertThat(table(server.kv("config", "--json")))
+                .containsExactly(
+                        "", "lib/kv-router-" + System.getProperty("kv.version") + ".jar!/reference.conf: " + line);
         assertThat(table(release.kv("config", "--json", "-Dkv.node.name=foo@h")))
                 .first()
                 .as("config/kv.conf, which follows the name")
@@ -87,8 +89,9 @@ class InspectionCommandsTest extends TwoNodes {
                 .allMatch(line -> line.matches("kv\\.[a-z.-]+(\\.\"[^\"]+\")? = .+  # .+"))
                 .isSorted()
                 .anyMatch(line -> line.matches("kv\\.server\\.port = \"4140\" +# -Dkv\\.server\\.port"))
-                .anyMatch(line -> line.matches("kv\\.node\\.dir = \"nodes/foo@h\" +# reference.conf.*"))
-                .anyMatch(line -> line.matches("kv\\.storage\\.max-bytes = 0 +# reference.conf.*"));
+                .anyMatch(line ->
+                        line.matches("kv\\.node\\.dir = \"nodes/foo@h\" +# lib/kv-router-.*jar!/reference.conf.*"))
+                .anyMatch(line -> line.matches("kv\\.storage\\.max-bytes = 0 +# lib/kv-[0-9].*jar!/reference.conf.*"));
     }
 
     @Test

@@ -126,12 +126,15 @@ class LifeCycleCommandsTest extends TwoNodes {
 
     @Test
     void aNodeIsStartedAskedAndStopped() throws Exception {
-        assertThat(foo.kv("status")).isEqualTo(new Ended(3, "name   foo@h\nstate  not running\n", ""));
+        assertThat(foo.kv("status"))
+                .isEqualTo(new Ended(3, "name    foo@h\nstate   not running\nfolder  " + foo.folder() + "\n", ""));
 
         String started = started(foo.kv("start"));
         assertThat(started).matches("foo@h runs, process [0-9]+\n");
         foo.converse("> CREATE x\n< OK\n");
-        assertThat(started(foo.kv("start"))).isEqualTo(started.replace("runs, ", "is already running, "));
+        assertThat(started(foo.kv("start")))
+                .isEqualTo(started.strip().replace("runs, ", "is already running, ")
+                        + ", with the configuration of its start\n");
 
         assertThat(foo.kv("status").succeeded().out())
                 .containsPattern("name +foo@h\n")

@@ -174,7 +174,7 @@ class TablesInZooKeeperTest {
     private static List<String> refusals(NodeProcess node) throws Exception {
         return node.err()
                 .lines()
-                .filter(line -> line.contains("refused the table"))
+                .filter(line -> line.contains("rejected the table"))
                 .toList();
     }
 

@@ -48,6 +48,7 @@ final class ConfigCommand implements Callable<Integer> {
                 Results.line(("%-" + width + "s  # %s").formatted(setting, setting.origin()));
             }
         }
+        options.warnOfIdleVariables();
         Node.Ready _ = Node.configure(settings, options.release());
         return 0;
     }

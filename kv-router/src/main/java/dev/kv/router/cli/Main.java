@@ -1,7 +1,8 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.OperatorError;
-import dev.kv.router.config.Spelling;
+import java.util.List;
+import java.util.concurrent.Callable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -9,7 +10,7 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.UnmatchedArgumentException;
+import picocli.CommandLine.Spec;
 
 /**
  * The command line of a release: runs its node, or talks to the running one.
@@ -21,7 +22,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
         name = "kv",
         description = "Runs the node of this release, or talks to the running node.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {
+        footer = {"", "Example:", "  bin/kv start && bin/kv status"})
+public final class Main implements Callable<Integer> {
+    private static final List<Class<?>> COMMANDS = List.of(
             RunCommand.class,
             StartCommand.class,
             StopCommand.class,
@@ -39,10 +42,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             RepairCommand.class,
             ExportCommand.class,
             ImportCommand.class,
-            HelpCommand.class
-        },
-        footer = {"", "Example:", "  bin/kv start && bin/kv status"})
-public final class Main {
+            HelpCommand.class);
+
     @SuppressWarnings("UnusedVariable") // picocli reads it
     @Option(
             names = {"-h", "--help"},
@@ -50,13 +51,27 @@ public final class Main {
             description = "Prints this help.")
     private boolean help;
 
+    @Option(names = "--version", description = "Prints what `kv version` prints.")
+    private boolean version;
+
+    @Spec
+    private CommandSpec spec;
+
     private Main() {}
+
+    @Override
+    public Integer call() {
+        if (version) {
+            return new VersionCommand().call();
+        }
+        throw WrongWords.noCommand(spec);
+    }
 
     /** Ends the process with the status of the command. */
     public static void main(String[] words) {
         int status = ExitCode.SOFTWARE;
         try {
-            status = commandLine().execute(words);
+            status = commandLine(words).execute(words);
         } catch (Throwable e) {
             // A fault of the program. Other threads would keep the process alive: end it here.
             LoggerFactory.getLogger(Main.class).error("kv has failed", e);
@@ -64,14 +79,23 @@ public final class Main {
         System.exit(status);
     }
 
-    static CommandLine commandLine() {
-        return new CommandLine(new Main())
+    /**
+     * The command line with the command that the first word names, or with all commands if it names none. picocli reads the class
+     * of each command by reflection: with all of them each start of a process takes 0.1 s of a processor longer.
+     */
+    static CommandLine commandLine(String... words) {
+        CommandLine kv = new CommandLine(new Main());
+        List<Class<?>> named = COMMANDS.stream()
+                .filter(command -> words.length > 0 && isNamed(words[0], command))
+                .toList();
+        (named.isEmpty() ? COMMANDS : named).forEach(kv::addSubcommand);
+        describeHelp(kv);
+        return kv
                 // The name of a bucket may begin with @: it is not the name of a file with arguments.
                 .setExpandAtFiles(false)
-                .setParameterExceptionHandler((e, words) -> {
+                .setParameterExceptionHandler((e, _) -> {
                     CommandSpec command = e.getCommandLine().getCommandSpec();
-                    System.err.println("kv: "
-                            + oneLine(e instanceof UnmatchedArgumentException u ? unmatched(u) : e.getMessage()));
+                    System.err.println("kv: " + oneLine(WrongWords.reason(e)));
                     System.err.println(
                             command.parent() == null
                                     ? "Try: kv help"
@@ -87,20 +111,22 @@ public final class Main {
                 });
     }
 
-    private static String unmatched(UnmatchedArgumentException e) {
-        String word = e.getUnmatched().getFirst();
-        CommandLine command = e.getCommandLine();
-        if (e.isUnknownOption()) {
-            return "unknown option " + word;
-        }
-        if (command.getSubcommands().isEmpty()) {
-            return "unexpected argument " + word;
-        }
-        String near = Spelling.nearest(word, command.getSubcommands().keySet())
-                .map(name -> "did you mean " + name + "? ")
-                .orElse("");
-        return "unknown command %s; %s%s --help lists them"
-                .formatted(word, near, command.getCommandSpec().qualifiedName());
+    /** The texts of picocli's command {@code help}, here and below, in the words of kv. */
+    private static void describeHelp(CommandLine parent) {
+        parent.getSubcommands().forEach((name, command) -> {
+            if (name.equals("help")) {
+                command.getCommandSpec()
+                        .usageMessage()
+                        .header("Prints the help of a command.")
+                        .description("Without a command it prints the list of all.");
+            }
+            describeHelp(command);
+        });
+    }
+
+    /** Whether the word is the name of the command, which is the begin of its class's name. {@code help} needs the other commands. */
+    private static boolean isNamed(String word, Class<?> command) {
+        return command != HelpCommand.class && command.getSimpleName().equalsIgnoreCase(word + "Command");
     }
 
     private static String oneLine(String text) {

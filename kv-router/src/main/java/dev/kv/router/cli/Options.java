@@ -48,7 +48,16 @@ final class Options {
     }
 
     Settings settings() {
-        return new Layers(home(), file, System.getenv(), overrides).load();
+        return layers().load();
+    }
+
+    private Layers layers() {
+        return new Layers(home(), file, System.getenv(), overrides);
+    }
+
+    /** Says on standard error which variables of the environment look like some of kv and set nothing. */
+    void warnOfIdleVariables() {
+        layers().idleVariables().forEach(line -> System.err.println("kv: " + line));
     }
 
     Release release() {

@@ -2,7 +2,9 @@ package dev.kv.router.cli;
 
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigValueFactory;
+import java.util.Iterator;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** How commands print their results. */
 final class Results {
@@ -20,8 +22,23 @@ final class Results {
 
     /** A JSON document of maps, lists and single values, indented. */
     static void json(Object document) {
-        line(ConfigValueFactory.fromAnyRef(document)
+        line(rendered(document));
+    }
+
+    /** A JSON list, of which each element is printed before the next but one is asked for. */
+    static void jsonList(Stream<?> elements) {
+        Iterator<?> remaining = elements.iterator();
+        line("[");
+        while (remaining.hasNext()) {
+            String element = rendered(remaining.next()).indent(4).stripTrailing();
+            line(element + (remaining.hasNext() ? "," : ""));
+        }
+        line("]");
+    }
+
+    private static String rendered(Object document) {
+        return ConfigValueFactory.fromAnyRef(document)
                 .render(ConfigRenderOptions.concise().setFormatted(true))
-                .stripTrailing());
+                .stripTrailing();
     }
 }

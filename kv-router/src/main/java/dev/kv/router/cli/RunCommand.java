@@ -36,6 +36,9 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         Node.Ready ready = options.configure();
+        if (!background) {
+            options.warnOfIdleVariables();
+        }
         NodeSettings settings = ready.settings();
         Optional<Path> logFolder = background ? Optional.of(NodeFolder.log(settings.folder())) : Optional.empty();
         ServiceLoader.load(Logging.class)

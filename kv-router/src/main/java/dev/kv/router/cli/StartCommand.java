@@ -52,9 +52,11 @@ final class StartCommand implements Callable<Integer> {
     static int start(Options options) throws IOException {
         Settings settings = options.settings();
         Node.Ready _ = Node.configure(settings, options.release());
+        options.warnOfIdleVariables();
         Remote node = Remote.of(settings);
-        if (node.isRunning()) {
-            Results.line(node.name() + " is already running, process " + node.pid());
+        Optional<Config> running = node.status().document().filter(Remote::isRunning);
+        if (running.isPresent()) {
+            tellOf(running.get(), node);
             return 0;
         }
         AotCache.makeIfMissing(node.name());
@@ -68,6 +70,17 @@ final class StartCommand implements Callable<Integer> {
         warnOfStorage(node, status.get());
         Results.line(node.name() + " runs, process " + process.pid());
         return 0;
+    }
+
+    /** A node runs in the folder already: the one that is to be started, or another one. */
+    private static void tellOf(Config running, Remote node) {
+        String name = running.getString("name");
+        if (!name.equals(node.name())) {
+            throw new CommandFailed(name + " runs in " + node.folder() + ": " + node.name()
+                    + " needs a kv.node.dir of its own, or `kv stop` there first");
+        }
+        Results.line(name + " is already running, process " + running.getLong("pid")
+                + ", with the configuration of its start");
     }
 
     /** An empty file for the output of the process; the file of the previous start is kept as {@code console.log.1}. */

@@ -3,6 +3,7 @@ package dev.kv.router.cli;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
+import com.typesafe.config.ConfigValueFactory;
 import dev.kv.router.admin.LocalAnswer;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -19,7 +20,8 @@ import picocli.CommandLine.Option;
         name = "status",
         description = {
             "Prints whether the node runs, and its state.",
-            "Prints its name, role, addresses, routing table, and the metrics of its parts.",
+            "Prints its name, folder, role, addresses, routing table, and the metrics of its",
+            "parts.",
             "Ends with 0 if it runs, 3 if not, and 4 if its process is starting, stopping or",
             "not answering."
         },
@@ -28,6 +30,9 @@ final class StatusCommand implements Callable<Integer> {
     private static final int RUNNING = 0;
     private static final int NOT_RUNNING = 3;
     private static final int UNDECIDED = 4;
+
+    /** The {@code kv.node.dir} in which the command looks for the node. */
+    private static final String FOLDER = "folder";
 
     @Mixin
     private Options options = new Options();
@@ -54,29 +59,35 @@ final class StatusCommand implements Callable<Integer> {
                 if (node.runs()) {
                     return undecided(node, "it has no socket in " + node.folder());
                 }
-                print(Map.of("name", node.name(), "state", "not running"));
+                print(node, "not running", Map.of());
                 return NOT_RUNNING;
             }
         }
+        ConfigObject found = status.root()
+                .withValue(FOLDER, ConfigValueFactory.fromAnyRef(node.folder().toString()));
         if (json) {
-            Results.json(status.root());
+            Results.json(found);
         } else {
-            Results.facts(facts(status));
+            Results.facts(facts(found.toConfig()));
         }
         return Remote.isRunning(status) ? RUNNING : UNDECIDED;
     }
 
     private int undecided(Remote node, String why) {
-        print(Map.of("name", node.name(), "state", "not answering", "why", why));
+        print(node, "not answering", Map.of("why", why));
         return UNDECIDED;
     }
 
-    private void print(Map<String, String> facts) {
-        Map<String, String> sorted = new TreeMap<>(facts);
+    private void print(Remote node, String state, Map<String, String> more) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("name", node.name());
+        facts.put("state", state);
+        facts.put(FOLDER, node.folder().toString());
+        facts.putAll(more);
         if (json) {
-            Results.json(sorted);
+            Results.json(facts);
         } else {
-            Results.facts(sorted);
+            Results.facts(facts);
         }
     }
 
@@ -85,6 +96,7 @@ final class StatusCommand implements Callable<Integer> {
         String doing = status.getString("doing");
         facts.put("name", status.getString("name"));
         facts.put("state", status.getString("state") + (doing.isEmpty() ? "" : ", " + doing));
+        facts.put(FOLDER, status.getString(FOLDER));
         facts.put("role", status.getString("role"));
         facts.put("version", status.getString("version"));
         facts.put("process", status.getString("pid"));

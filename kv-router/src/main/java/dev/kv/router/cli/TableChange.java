@@ -60,10 +60,10 @@ final class TableChange {
         String path = options.path(tables);
         SeenTable seen = tables.see(path, 0, text);
         if (seen.table().isEmpty()) {
-            return fail(TableOptions.REFUSED, source + ": " + seen.reason());
+            return fail(TableOptions.REJECTED, source + ": " + seen.reason());
         }
         long there = before.map(stored -> stored.table().mzxid()).orElse(0L);
-        if (expect.isPresent() && mzxid(options, expect.get()) != there) {
+        if (expect.isPresent() && mzxid(options, expect.get(), "a transaction such as 0x5") != there) {
             return fail(TableOptions.CHANGED_MEANWHILE, path + " is not as expected: " + written(there));
         }
         RoutingTable after = seen.table().get();
@@ -73,7 +73,7 @@ final class TableChange {
         SortedMap<String, Optional<NodeDocument>> nodes = TableOptions.nodes(tables, named);
         List<String> warnings = new ArrayList<>(after.warnings());
         warnings.addAll(NamedNodes.warnings(after, nodes));
-        if (tables.newestPast(path).isPresent()) {
+        if (tables.newestFirst(path).findAny().isPresent()) {
             // A node that does not run now comes back with what it holds.
             now.nodeNames().forEach(name -> nodes.putIfAbsent(name, Optional.empty()));
         }
@@ -115,11 +115,11 @@ final class TableChange {
     }
 
     /** The number of a transaction in the form that ZooKeeper's command line prints. */
-    static long mzxid(TableOptions options, String text) {
+    static long mzxid(TableOptions options, String text, String expected) {
         try {
             return Long.decode(text);
         } catch (NumberFormatException e) {
-            throw options.usage(text + ": expected a number such as 0x5");
+            throw options.usage(text + ": expected " + expected);
         }
     }
 
@@ -134,9 +134,9 @@ final class TableChange {
                     .flatMap(stored -> stored.table().table())
                     .orElse(RoutingTable.EMPTY);
         }
-        // If the current table is refused, the one before it is in force.
+        // If the current table is rejected, the one before it is in force.
         return before.flatMap(stored -> stored.table().table())
-                .or(() -> tables.newestPast(options.path(tables)).flatMap(past -> table(tables, past)))
+                .or(() -> tables.newestFirst(options.path(tables)).findFirst().flatMap(past -> table(tables, past)))
                 .orElse(RoutingTable.EMPTY);
     }
 

@@ -19,14 +19,16 @@ import picocli.CommandLine.Parameters;
         description = {
             "Checks a text as a routing table, and prints its errors and warnings.",
             "With kv.router.zookeeper.connect it also checks the nodes that the table names.",
-            "Changes nothing. Ends with 3 if nodes would refuse the text."
+            "Changes nothing. Ends with 3 if nodes would reject the text."
         },
         footer = {"", "Example:", "  bin/kv table check table.txt"})
 final class TableCheckCommand implements Callable<Integer> {
     @Mixin
     private TableOptions options = new TableOptions();
 
-    @Parameters(paramLabel = "FILE|-", description = "The file with the table; -: standard input.")
+    @Parameters(
+            paramLabel = "FILE|-|TEXT",
+            description = "The file with the table; -: standard input; or the table itself.")
     private String word = "";
 
     @Override
@@ -45,7 +47,7 @@ final class TableCheckCommand implements Callable<Integer> {
             }
         });
         print(seen, warnings);
-        return seen.table().isPresent() ? 0 : TableOptions.REFUSED;
+        return seen.table().isPresent() ? 0 : TableOptions.REJECTED;
     }
 
     private void print(SeenTable seen, List<String> warnings) {

@@ -1,8 +1,11 @@
 package dev.kv.router.cli;
 
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 @Command(
         name = "table",
@@ -11,7 +14,7 @@ import picocli.CommandLine.Option;
             "The common table, or with --node the table of one node. No node needs to run on",
             "this host; kv.router.zookeeper.connect names the ZooKeeper servers. Ends with 0",
             "on success, 1 on failure, 2 for a wrong command line, and with",
-            "  3  if the table is refused, here or by a node (check, set, rollback, wait)",
+            "  3  if the table is rejected, here or by a node (check, set, rollback, wait)",
             "  4  if the table is not the expected one, or has changed (set, rollback)",
             "  5  if nodes hold buckets that it sends to other nodes (set, rollback)",
             "  6  if not all nodes have applied the table in time (wait)",
@@ -28,11 +31,19 @@ import picocli.CommandLine.Option;
             HelpCommand.class
         },
         footer = {"", "Example:", "  bin/kv table set 'a..m=foo@red,n..z=bar@blue' && bin/kv table wait"})
-final class TableCommand {
+final class TableCommand implements Callable<Integer> {
     @SuppressWarnings("UnusedVariable") // picocli reads it
     @Option(
             names = {"-h", "--help"},
             usageHelp = true,
             description = "Prints this help.")
     private boolean help;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        throw WrongWords.noCommand(spec);
+    }
 }

@@ -7,11 +7,11 @@ import dev.kv.router.zookeeper.SeenTable;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Tables.Past;
 import dev.kv.router.zookeeper.Znodes;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -31,15 +31,17 @@ final class TableHistoryCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (Tables tables = options.open()) {
-            List<Past> history = tables.history(options.path(tables));
+            AtomicInteger number = new AtomicInteger();
+            Stream<Past> history = tables.history(options.path(tables));
             if (options.json()) {
-                Results.json(documents(history));
+                Results.jsonList(history.map(past -> document(number.incrementAndGet(), past)));
             } else {
-                for (int i = 0; i < history.size(); i++) {
-                    Past past = history.get(i);
-                    Results.line("%4d  %s  %s  [%s]"
-                            .formatted(i + 1, past.time(), Znodes.hex(past.mzxid()), canonical(tables, past)));
-                }
+                history.forEach(past -> Results.line("%4d  %s  %s  [%s]"
+                        .formatted(
+                                number.incrementAndGet(),
+                                past.time(),
+                                Znodes.hex(past.mzxid()),
+                                canonical(tables, past))));
             }
             return 0;
         }
@@ -50,17 +52,13 @@ final class TableHistoryCommand implements Callable<Integer> {
         return seen.table().map(RoutingTable::printable).orElse(seen.reason());
     }
 
-    private static List<Map<String, Object>> documents(List<Past> history) {
-        List<Map<String, Object>> documents = new ArrayList<>();
-        for (Past past : history) {
-            Map<String, Object> document = new LinkedHashMap<>();
-            document.put("number", documents.size() + 1);
-            document.put("mzxid", Znodes.hex(past.mzxid()));
-            document.put("path", past.path());
-            document.put("time", past.time());
-            document.put("text", past.text());
-            documents.add(document);
-        }
-        return documents;
+    private static Map<String, Object> document(int number, Past past) {
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("number", number);
+        document.put("mzxid", Znodes.hex(past.mzxid()));
+        document.put("path", past.path());
+        document.put("time", past.time());
+        document.put("text", past.text());
+        return document;
     }
 }

@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
 /** The options of the commands on routing tables, and their connection to ZooKeeper. */
 final class TableOptions {
     /** Exit statuses beside those of every command: 0 success, 1 failure, 2 wrong command line. */
-    static final int REFUSED = 3;
+    static final int REJECTED = 3;
 
     static final int CHANGED_MEANWHILE = 4;
     static final int WOULD_STRAND = 5;

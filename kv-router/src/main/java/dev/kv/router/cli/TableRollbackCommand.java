@@ -6,9 +6,9 @@ import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Tables.Past;
 import dev.kv.router.zookeeper.Tables.Stored;
 import dev.kv.router.zookeeper.Znodes;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
@@ -41,10 +41,9 @@ final class TableRollbackCommand implements Callable<Integer> {
         try (Tables tables = options.open()) {
             String path = options.path(tables);
             Optional<Stored> there = tables.read(path);
-            List<Past> history = tables.history(path);
             Optional<Past> chosen = number.isPresent()
-                    ? chosen(history, number.get())
-                    : history.reversed().stream()
+                    ? chosen(tables.history(path), number.get())
+                    : tables.newestFirst(path)
                             .filter(past -> there.filter(now -> !isBefore(tables, past, now))
                                     .isEmpty())
                             .findFirst();
@@ -61,12 +60,13 @@ final class TableRollbackCommand implements Callable<Integer> {
         }
     }
 
-    private Optional<Past> chosen(List<Past> history, String word) {
-        long wanted = TableChange.mzxid(options, word);
+    private Optional<Past> chosen(Stream<Past> history, String word) {
+        long wanted =
+                TableChange.mzxid(options, word, "a number of the history such as 3, or a transaction such as 0x5");
         if (word.startsWith("0x")) {
-            return history.stream().filter(past -> past.mzxid() == wanted).findFirst();
+            return history.filter(past -> past.mzxid() == wanted).findFirst();
         }
-        return wanted < 1 || wanted > history.size() ? Optional.empty() : Optional.of(history.get((int) wanted - 1));
+        return wanted < 1 ? Optional.empty() : history.skip(wanted - 1).findFirst();
     }
 
     private static boolean isBefore(Tables tables, Past past, Stored now) {

@@ -12,7 +12,7 @@ import picocli.CommandLine.Parameters;
             "Replaces the routing table.",
             "Checks the new table first, prints its warnings and which buckets it moves from",
             "node to node, and writes it unless the table has changed in the meantime.",
-            "Writes nothing and ends with 3 if the text is refused, 4 if the table is not",
+            "Writes nothing and ends with 3 if the text is rejected, 4 if the table is not",
             "the expected one, 5 if nodes hold buckets that it sends to other nodes."
         },
         footer = {

@@ -16,7 +16,7 @@ import picocli.CommandLine.Mixin;
         description = {
             "Prints the text of the routing table.",
             "Without --json, a line on standard error names its znode and the transaction",
-            "that wrote it. Nodes that refuse it route by the one before: see `kv nodes`.",
+            "that wrote it. Nodes that reject it route by the one before: see `kv nodes`.",
             "Ends with 7 if there is none."
         },
         footer = {"", "Example:", "  bin/kv table show > table.txt"})
@@ -52,7 +52,7 @@ final class TableShowCommand implements Callable<Integer> {
             return;
         }
         System.err.println(table.source() + ", written by " + mzxid + " at " + since
-                + (table.reason().isEmpty() ? "" : ", is refused: " + table.reason()));
+                + (table.reason().isEmpty() ? "" : ", is rejected: " + table.reason()));
         Results.line(table.text().stripTrailing());
     }
 }

@@ -14,8 +14,11 @@ import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * The layers of the configuration, from the bottom to the top: the {@code reference.conf} of every module on the class path,
@@ -30,6 +33,9 @@ import java.util.Optional;
  * @param overrides texts by key, as {@code -Dkey=value} gives them
  */
 public record Layers(Path home, Optional<Path> file, Map<String, String> environment, Map<String, String> overrides) {
+    /** The variable that {@code bin/kv} reads. */
+    private static final String OF_THE_SCRIPT = "KV_JAVA_OPTIONS";
+
     private static final ClassLoader MODULES = Layers.class.getClassLoader();
 
     public Layers {
@@ -60,7 +66,44 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
         } catch (ConfigException.IO e) {
             throw new BadStart("cannot read the configuration: " + e.getCause().getMessage(), e);
         } catch (ConfigException e) {
-            throw new BadStart(e.getMessage().replaceAll("\\s+", " "), e);
+            throw new BadStart(
+                    e.getMessage()
+                            .replaceAll("\\s+", " ")
+                            .replace(", or you may be able to rename the file .properties rather than .conf", ""),
+                    e);
+        }
+    }
+
+    /** A line for each variable of the environment that begins with {@code KV_} and sets nothing. */
+    public List<String> idleVariables() {
+        Set<String> known = new TreeSet<>(Set.of(OF_THE_SCRIPT));
+        ConfigFactory.parseResources(MODULES, "environment.conf")
+                .resolveWith(
+                        ConfigFactory.empty(),
+                        ConfigResolveOptions.noSystem().appendResolver(new VariableNames(known)));
+        return environment.keySet().stream()
+                .filter(name -> name.startsWith("KV_")
+                        && !known.contains(name)
+                        && !environment.get(name).isEmpty())
+                .sorted()
+                .map(name -> "the variable " + name + " sets no key of this release"
+                        + Spelling.nearest(name, known)
+                                .map(other -> "; did you mean " + other + "?")
+                                .orElse(""))
+                .toList();
+    }
+
+    /** Collects the names of the variables for which {@code environment.conf} asks. */
+    private record VariableNames(Set<String> names) implements ConfigResolver {
+        @Override
+        public ConfigValue lookup(String path) {
+            names.add(path);
+            return null;
+        }
+
+        @Override
+        public ConfigResolver withFallback(ConfigResolver fallback) {
+            return this;
         }
     }
 

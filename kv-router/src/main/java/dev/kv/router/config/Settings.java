@@ -35,6 +35,9 @@ public final class Settings {
     /** A number alone, other than zero: the library takes it for milliseconds, and who writes it may mean seconds. */
     private static final Pattern UNITLESS = Pattern.compile("\\s*(?!0+\\s*$)[0-9]+(\\.[0-9]*)?\\s*");
 
+    private static final String DURATION_UNITS = " (units: ms, s, m, h)";
+    private static final String SIZE_UNITS = " (units: KiB, MiB, GiB; without one, bytes)";
+
     private final Path home;
     private final Config effective;
     private final List<String> ignored;
@@ -106,12 +109,12 @@ public final class Settings {
 
     /** A port: 0 (any free one) to 65535. */
     public int port(String key) {
-        return within(key, 0, 0xFFFF, "a port", String::valueOf, () -> Integer.valueOf(text(key)));
+        return within(key, 0, 0xFFFF, "a port", String::valueOf, () -> Integer.valueOf(text(key)), "");
     }
 
     /** A whole number from {@code min} to {@code max}. */
     public int count(String key, int min, int max) {
-        return within(key, min, max, "a whole number", String::valueOf, () -> Integer.valueOf(text(key)));
+        return within(key, min, max, "a whole number", String::valueOf, () -> Integer.valueOf(text(key)), "");
     }
 
     /** A duration from {@code min} to {@code max}, both included. */
@@ -120,7 +123,7 @@ public final class Settings {
         if (UNITLESS.matcher(text).matches()) {
             throw bad(key, "expected a duration with a unit, such as " + text + "s or " + text + "ms");
         }
-        return within(key, min, max, "a duration", Settings::written, () -> effective.getDuration(key));
+        return within(key, min, max, "a duration", Settings::written, () -> effective.getDuration(key), DURATION_UNITS);
     }
 
     /** A duration in the syntax of the configuration, such as {@code 500ms}; empty if the text is none. */
@@ -137,11 +140,11 @@ public final class Settings {
 
     /** A size in bytes from {@code min} to {@code max}, both included. */
     public long size(String key, long min, long max) {
-        return within(key, min, max, "a size", Settings::written, () -> effective.getBytes(key));
+        return within(key, min, max, "a size", Settings::written, () -> effective.getBytes(key), SIZE_UNITS);
     }
 
     private <T extends Comparable<T>> T within(
-            String key, T min, T max, String kind, Function<T, String> written, Supplier<T> read) {
+            String key, T min, T max, String kind, Function<T, String> written, Supplier<T> read, String units) {
         try {
             T value = read.get();
             if (value.compareTo(min) >= 0 && value.compareTo(max) <= 0) {
@@ -150,7 +153,7 @@ public final class Settings {
         } catch (ConfigException | NumberFormatException notOfThatKind) {
             // Reported below, like a value out of range.
         }
-        throw bad(key, "expected " + kind + " from " + written.apply(min) + " to " + written.apply(max));
+        throw bad(key, "expected " + kind + " from " + written.apply(min) + " to " + written.apply(max) + units);
     }
 
     private static String written(Duration duration) {
@@ -241,10 +244,11 @@ public final class Settings {
         return value.render(ConfigRenderOptions.concise());
     }
 
-    /** The library's description, without the path of a {@code reference.conf} in its jar and without "merge of". */
+    /** The library's description, with a {@code reference.conf} as a jar of the release has it, and without "merge of". */
     private static String origin(ConfigValue value) {
         return value.origin()
                 .description()
+                .replaceAll("reference\\.conf @ jar:\\S*/(lib/[^/]+\\.jar!/reference\\.conf: \\d+)", "$1")
                 .replaceAll("(reference\\.conf) @ \\S*: (\\d+)", "$1: $2")
                 .replaceFirst("^merge of ", "")
                 .replace(",", ", ");

@@ -83,7 +83,7 @@ public final class Membership implements AutoCloseable {
     public record Self(String name, String role, String version, String instance, Path folder) {}
 
     /**
-     * @param tableMaxBytes larger tables are refused
+     * @param tableMaxBytes larger tables are rejected
      * @param buckets passes every bucket here, with its size in bytes, to its argument, until that returns false
      */
     public Membership(

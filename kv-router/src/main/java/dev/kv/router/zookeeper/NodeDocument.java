@@ -48,7 +48,7 @@ public record NodeDocument(
     public enum State {
         /** It is in force. */
         APPLIED,
-        /** It is refused, for {@code reason}. */
+        /** It is rejected, for {@code reason}. */
         REJECTED,
         /** There is none. */
         MISSING;

@@ -17,8 +17,8 @@ import java.util.Optional;
  * @param mzxid the transaction that wrote the text
  * @param text the text
  * @param sha256 the hash in hex of the canonical form, or of the text if it is not a table
- * @param table the table; empty if the text is refused
- * @param reason why it is refused; empty if it is not
+ * @param table the table; empty if the text is rejected
+ * @param reason why it is rejected; empty if it is not
  */
 public record SeenTable(
         String source, long mzxid, String text, String sha256, Optional<RoutingTable> table, String reason) {
@@ -26,11 +26,11 @@ public record SeenTable(
     /**
      * Reads the data of a znode.
      *
-     * @param maxBytes more than this is refused
+     * @param maxBytes more than this is rejected
      */
     public static SeenTable of(String source, long mzxid, byte[] data, long maxBytes) {
         if (data.length > maxBytes) {
-            return refused(
+            return rejected(
                     source,
                     mzxid,
                     "",
@@ -41,16 +41,16 @@ public record SeenTable(
         try {
             text = UTF_8.newDecoder().decode(ByteBuffer.wrap(data)).toString();
         } catch (CharacterCodingException e) {
-            return refused(source, mzxid, "", data, "the text is not UTF-8");
+            return rejected(source, mzxid, "", data, "the text is not UTF-8");
         }
         try {
             RoutingTable table = RoutingTable.parse(text);
             if (table.entries().isEmpty()) {
-                return refused(source, mzxid, text, data, "line 1, column 1: expected an entry, found an empty table");
+                return rejected(source, mzxid, text, data, "line 1, column 1: expected an entry, found an empty table");
             }
             return new SeenTable(source, mzxid, text, sha256(table.toString().getBytes(UTF_8)), Optional.of(table), "");
         } catch (RoutingTable.Malformed e) {
-            return refused(source, mzxid, text, data, e.getMessage());
+            return rejected(source, mzxid, text, data, e.getMessage());
         }
     }
 
@@ -64,7 +64,7 @@ public record SeenTable(
         return mzxid == other.mzxid && source.equals(other.source) && sha256.equals(other.sha256);
     }
 
-    private static SeenTable refused(String source, long mzxid, String text, byte[] data, String reason) {
+    private static SeenTable rejected(String source, long mzxid, String text, byte[] data, String reason) {
         return new SeenTable(source, mzxid, text, sha256(data), Optional.empty(), reason);
     }
 

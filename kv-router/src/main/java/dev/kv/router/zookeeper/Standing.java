@@ -13,7 +13,7 @@ public record Standing(String node, State state, String says) {
     public enum State {
         /** It is in force there. */
         APPLIED,
-        /** The node refuses it. */
+        /** The node has rejected it. */
         REJECTED,
         /** The node has not reported it yet. */
         PENDING

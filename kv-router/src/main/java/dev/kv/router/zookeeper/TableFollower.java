@@ -31,7 +31,7 @@ final class TableFollower {
 
     /**
      * @param self the name of this node
-     * @param tableMaxBytes larger tables are refused
+     * @param tableMaxBytes larger tables are rejected
      * @param folder the folder for the last good table
      */
     TableFollower(String self, long tableMaxBytes, Path folder) {
@@ -77,7 +77,7 @@ final class TableFollower {
         }
         if (seen.table().isEmpty()) {
             LOG.warn(
-                    "refused the table {} of {}: {}; the last good one stays",
+                    "rejected the table {} of {}: {}; the last good one stays",
                     Znodes.hex(seen.mzxid()),
                     seen.source(),
                     seen.reason());

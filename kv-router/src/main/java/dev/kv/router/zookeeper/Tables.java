@@ -4,7 +4,6 @@ import dev.kv.router.config.Json;
 import dev.kv.router.table.RoutingTable;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -13,6 +12,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.data.Stat;
@@ -61,7 +61,7 @@ public final class Tables implements AutoCloseable {
     /**
      * Connects.
      *
-     * @param tableMaxBytes larger tables are refused
+     * @param tableMaxBytes larger tables are rejected
      */
     public static Tables open(ZooKeeperSettings settings, long tableMaxBytes) {
         CuratorFramework client = settings.open();
@@ -134,23 +134,20 @@ public final class Tables implements AutoCloseable {
         }
     }
 
-    /** The applied tables of the znode, oldest first. */
-    public List<Past> history(String path) {
-        List<Past> all = new ArrayList<>();
-        for (String name : children(znodes().history())) {
-            past(znodes().history() + "/" + name, name)
-                    .filter(past -> past.path().equals(path))
-                    .ifPresent(all::add);
-        }
-        return all;
+    /** The applied tables of the znode, oldest first. Each is read when the stream comes to it: all together may take 1 GiB. */
+    public Stream<Past> history(String path) {
+        return pasts(path, children(znodes().history()));
     }
 
-    /** The table of the znode that was applied last; empty if none was. */
-    public Optional<Past> newestPast(String path) {
-        return children(znodes().history()).reversed().stream()
+    /** Likewise, newest first. */
+    public Stream<Past> newestFirst(String path) {
+        return pasts(path, children(znodes().history()).reversed());
+    }
+
+    private Stream<Past> pasts(String path, List<String> names) {
+        return names.stream()
                 .flatMap(name -> past(znodes().history() + "/" + name, name).stream())
-                .filter(past -> past.path().equals(path))
-                .findFirst();
+                .filter(past -> past.path().equals(path));
     }
 
     /** The table of this transaction; empty if it was not applied, or is no longer in the history. */

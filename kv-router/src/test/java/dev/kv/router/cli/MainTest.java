@@ -22,27 +22,35 @@ import picocli.CommandLine;
 class MainTest extends ReleaseInAFolder {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            ''              | Missing required subcommand                | kv help
+            ''              | expected a command; kv --help lists them   | kv help
+            help dance      | unknown command dance; kv --help lists them | kv help
+            --config f status | --config stands before the command: put it behind | kv help
+            -Dx=y status    | -Dx=y stands before the command: put it behind | kv help
             dance           | unknown command dance; kv --help lists them | kv help
             stauts          | unknown command stauts; did you mean status? kv --help lists them | kv help
             table sohw      | unknown command sohw; did you mean show? kv table --help lists them | kv help table
             run --loud      | unknown option --loud                      | kv help run
-            route           | Missing required parameter: 'BUCKET'       | kv help route
+            route           | BUCKET is missing                          | kv help route
             route %zz       | expected %HH, two hexadecimal digits, in %zz | kv help route
-            table           | Missing required subcommand                | kv help table
+            table           | expected a command; kv table --help lists them | kv help table
             table wait now  | unexpected argument now                    | kv table help wait
             table show --node foo | --node foo: expected name@host       | kv table help show
             table wait --timeout soon | --timeout soon: expected a number with a unit, such as 500ms, 10s or 5m | kv table help wait
             table wait --timeout 3 | --timeout 3: expected a number with a unit, such as 500ms, 10s or 5m | kv table help wait
             zookeeper --port 70000 | --port 70000: expected a port from 0 to 65535 | kv help zookeeper
-            status --config | Missing required parameter for option '--config' (FILE) | kv help status
+            zookeeper --port abc | --port abc: expected PORT                  | kv help zookeeper
+            status --config | --config: FILE is missing                  | kv help status
+            status --json --json | --json is given twice                 | kv help status
+            status -Dfoo    | -D foo: expected KEY=VALUE                 | kv help status
+            table rollback soon | soon: expected a number of the history such as 3, or a transaction such as 0x5 | kv table help rollback
             """)
     void aWrongCommandLineGetsOneLineAndAHint(String words, String message, String hint) {
         PrintStream err = System.err;
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
         System.setErr(new PrintStream(printed, true, UTF_8));
         try {
-            int status = Main.commandLine().execute(words.isEmpty() ? new String[0] : words.split(" "));
+            String[] all = words.isEmpty() ? new String[0] : words.split(" ");
+            int status = Main.commandLine(all).execute(all);
 
             assertThat(status).isEqualTo(2);
             assertThat(printed.toString(UTF_8)).isEqualTo("kv: " + message + "\nTry: " + hint + "\n");
@@ -98,9 +106,12 @@ class MainTest extends ReleaseInAFolder {
         Path extra = home.resolve("extra.conf");
         Files.writeString(extra, "\nkv.router.key-max = 1KiB");
 
+        environment.put("KV_DIRR", "d");
         Outcome lines = kv("config", "--config", "extra.conf", "-Dkv.node.drain=7s");
+        environment.remove("KV_DIRR");
         assertThat(lines.status()).isZero();
-        assertThat(lines.err()).isEmpty();
+        assertThat(lines.err())
+                .isEqualTo("kv: the variable KV_DIRR sets no key of this release; did you mean KV_DIR?\n");
         assertThat(lines.out().replaceAll(" +", " ").lines())
                 .contains(
                         "kv.node.drain = \"7s\" # -Dkv.node.drain",
@@ -136,11 +147,13 @@ class MainTest extends ReleaseInAFolder {
                         "version  1.2.3", "commit   0123abc", "role     router", "runtime  Java " + Runtime.version());
         assertThat(ConfigFactory.parseString(kv("version", "--json").out()).getString("commit"))
                 .isEqualTo("0123abc");
+        assertThat(kv("--version")).isEqualTo(outcome);
     }
 
     @Test
     void theStatusTellsWhetherTheNodeRuns() throws Exception {
-        assertThat(kv("status")).isEqualTo(new Outcome(3, "name   foo@h\nstate  not running\n", ""));
+        assertThat(kv("status"))
+                .isEqualTo(new Outcome(3, "name    foo@h\nstate   not running\nfolder  " + folder() + "\n", ""));
         assertThat(kv("stop")).isEqualTo(new Outcome(0, "foo@h is not running\n", ""));
         Outcome noRoute = kv("route", "x");
         assertThat(noRoute).isEqualTo(new Outcome(1, "", "kv: foo@h is not running in " + folder() + "\n"));
@@ -149,10 +162,13 @@ class MainTest extends ReleaseInAFolder {
 
         Outcome outcome = kv("status");
         assertThat(outcome.status()).isZero();
-        assertThat(outcome.out()).contains("foo@h", "running", "router", "static from kv.router.table");
+        assertThat(outcome.out())
+                .contains("foo@h", "running", folder().toString(), "router", "static from kv.router.table");
         Outcome json = kv("status", "--json");
         assertThat(json.status()).isZero();
-        assertThat(ConfigFactory.parseString(json.out()).getLong("pid")).isEqualTo(node.pid());
+        Config document = ConfigFactory.parseString(json.out());
+        assertThat(document.getLong("pid")).isEqualTo(node.pid());
+        assertThat(document.getString("folder")).isEqualTo(folder().toString());
     }
 
     @Test
@@ -180,7 +196,8 @@ class MainTest extends ReleaseInAFolder {
             assertThat(kv("status"))
                     .isEqualTo(new Outcome(
                             4,
-                            "name   foo@h\nstate  not answering\nwhy    it has no socket in %s\n".formatted(folder()),
+                            "name    foo@h\nstate   not answering\nfolder  %1$s\nwhy     it has no socket in %1$s\n"
+                                    .formatted(folder()),
                             ""));
 
             Outcome stop = kv("stop");

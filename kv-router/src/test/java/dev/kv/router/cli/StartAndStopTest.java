@@ -68,7 +68,15 @@ class StartAndStopTest extends ReleaseInAFolder {
         long pid = status().orElseThrow().getLong("pid");
         assertThat(start.out()).isEqualTo("foo@h runs, process " + pid + "\n");
 
-        assertThat(kv("start")).isEqualTo(new Outcome(0, "foo@h is already running, process " + pid + "\n", ""));
+        assertThat(kv("start"))
+                .isEqualTo(new Outcome(
+                        0, "foo@h is already running, process " + pid + ", with the configuration of its start\n", ""));
+        assertThat(kv("start", "-Dkv.node.name=bar@h", "-Dkv.node.dir=" + folder()))
+                .isEqualTo(new Outcome(
+                        1,
+                        "",
+                        "kv: foo@h runs in %s: bar@h needs a kv.node.dir of its own, or `kv stop` there first\n"
+                                .formatted(folder())));
 
         Outcome restart = kv("restart");
         assertThat(restart.status()).isZero();

@@ -47,6 +47,10 @@ class TableWaitTest extends CommandsAtZooKeeper {
         assertThat(kv("table", "show", "--node", "foo@h").out()).isEqualTo("*=foo@h\n");
         assertThat(kv("table", "show", "--node", "bar@h"))
                 .isEqualTo(new Outcome(7, "", "kv: /kv/tables/bar@h does not exist: bar@h follows /kv/table\n"));
+        raw.delete().forPath("/kv/table");
+        assertThat(kv("table", "wait").out())
+                .as("without the common table")
+                .isEqualTo("foo@h  applied " + mzxid("/kv/tables/foo@h") + "\n");
     }
 
     @Test
@@ -55,6 +59,11 @@ class TableWaitTest extends CommandsAtZooKeeper {
         assertThat(kv("table", "wait", "--node", "bar@h"))
                 .isEqualTo(new Outcome(7, "", "kv: /kv/tables/bar@h does not exist: bar@h follows /kv/table\n"));
         kv("table", "set", HALVES);
+        assertThat(kv("table", "wait", "--timeout", "0s"))
+                .isEqualTo(new Outcome(
+                        6,
+                        "no node is registered\n",
+                        "kv: not registered, though the table names them: bar@h, foo@h\n"));
         node("bar@h");
         node("foo@h");
 
@@ -65,7 +74,7 @@ class TableWaitTest extends CommandsAtZooKeeper {
     }
 
     @Test
-    void aWaitFailsAtOnceWhenANodeRefusesTheTable() throws Exception {
+    void aWaitFailsAtOnceWhenANodeRejectsTheTable() throws Exception {
         kv("table", "set", HALVES);
         node("foo@h");
         assertThat(kv("table", "wait").status()).isZero();

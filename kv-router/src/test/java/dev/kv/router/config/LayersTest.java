@@ -117,6 +117,17 @@ class LayersTest {
         assertThat(settings.ignored()).isEmpty();
     }
 
+    @Test
+    void aVariableThatSetsNothingIsNamedWithTheOneThatWasProbablyMeant() {
+        Map<String, String> environment =
+                Map.of("KV_NODE", "foo@h", "KV_NODES", "x", "KV_JAVA_OPTIONS", "-Xmx1g", "KV_QQ", "1", "KV_ZZ", "");
+
+        assertThat(new Layers(home, Optional.empty(), environment, Map.of()).idleVariables())
+                .containsExactly(
+                        "the variable KV_NODES sets no key of this release; did you mean KV_NODE?",
+                        "the variable KV_QQ sets no key of this release");
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             kv.router.prot = 4041            | kv.router.prot = 4041 (FILE: 2): no such key; did you mean kv.router.port?

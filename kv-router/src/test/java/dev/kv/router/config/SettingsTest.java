@@ -64,7 +64,7 @@ class SettingsTest {
                         .duration("kv.router.timeout", Duration.ofMillis(50), Duration.ofHours(1)))
                 .isInstanceOf(BadStart.class)
                 .hasMessage("kv.router.timeout = \"" + value
-                        + "\" (-Dkv.router.timeout): expected a duration from 50ms to 1h");
+                        + "\" (-Dkv.router.timeout): expected a duration from 50ms to 1h (units: ms, s, m, h)");
     }
 
     @ParameterizedTest
@@ -92,8 +92,9 @@ class SettingsTest {
     void invalidSizesAreRefused(String value) {
         assertThatThrownBy(() -> with("kv.router.value-max", value).size("kv.router.value-max", 1024, 1L << 30))
                 .isInstanceOf(BadStart.class)
-                .hasMessage("kv.router.value-max = \"" + value
-                        + "\" (-Dkv.router.value-max): expected a size from 1KiB to 1GiB");
+                .hasMessage(
+                        "kv.router.value-max = \"" + value
+                                + "\" (-Dkv.router.value-max): expected a size from 1KiB to 1GiB (units: KiB, MiB, GiB; without one, bytes)");
     }
 
     @ParameterizedTest
