@@ -10,9 +10,9 @@ import java.util.Optional;
 import java.util.function.ObjIntConsumer;
 
 /**
- * When the requests of one link are run: at once, but for those whose replies may be long and are built whole. These wait while
- * the replies that wait to be sent take all the memory that there is for them, and after one of them the loop has its turn
- * before the next. What comes behind one that waits, in its stream, waits for it; the streams take turns. On the link's loop only.
+ * When the requests of one link run. A request whose reply may be long and is built in memory waits while such replies take all
+ * memory for them; all other requests run at once. At most one such request starts in a turn of the loop. A request waits behind
+ * an older one of its stream that waits. The streams take turns. On the link's loop only.
  */
 final class Admission {
     private final Link link;
@@ -20,13 +20,13 @@ final class Admission {
     private final long largestBytes;
     private final ObjIntConsumer<Request> run;
 
-    /** By stream, the requests that wait, by number: the stream that has its turn next is first. No queue is empty. */
+    /** The waiting requests by stream, then by number. The first stream has the next turn. No queue is empty. */
     private final LinkedHashMap<Integer, LinkedHashMap<Integer, Request>> waiting = new LinkedHashMap<>();
 
-    /** By number, the streams of the requests that wait. */
+    /** The stream of each waiting request, by number. */
     private final Map<Integer, Integer> streams = new HashMap<>();
 
-    /** The place in the line for memory, if one waits there. */
+    /** The claim for memory that has not been granted yet; empty if there is none. */
     private Optional<Room.Claim> place = Optional.empty();
 
     private boolean isTurnOver;
@@ -60,7 +60,7 @@ final class Admission {
         return false;
     }
 
-    /** A long reply waits to be sent. The result is to be run when that is over. */
+    /** Charges a long reply that waits to be sent. The caller runs the result when it was sent or dropped. */
     Runnable hold(long bytes) {
         replies.charge(bytes);
         if (!isTurnOver) {
@@ -75,8 +75,8 @@ final class Admission {
     }
 
     /**
-     * A reply is under way that may be long. From when it begins to be built, it is charged as one of the largest size. The result is to be
-     * run when it is there, or nobody awaits it.
+     * Charges a reply that may be long, at the largest size, from when it begins to be built. The caller runs the result when the
+     * reply is there, or was cancelled.
      */
     Runnable expect(LongReply.UnderWay reply) {
         Building building = new Building();
@@ -161,7 +161,7 @@ final class Admission {
         return true;
     }
 
-    /** Nobody awaits the request of this number any more: the same, and what is behind it is run as far as it waits for no memory. */
+    /** The request of this number was cancelled: does the same, and runs what is behind it and waits for no memory. */
     boolean cancel(int number) {
         Integer stream = streams.get(number);
         if (!forget(number)) {
@@ -182,17 +182,17 @@ final class Admission {
         return streams.containsKey(number);
     }
 
-    /** How many wait. */
+    /** Number of waiting requests. */
     int size() {
         return streams.size();
     }
 
-    /** The numbers of those that wait. */
+    /** The numbers of the waiting requests. */
     List<Integer> waiting() {
         return List.copyOf(streams.keySet());
     }
 
-    /** The link is closed: nothing is run any more. */
+    /** The link is closed: no request runs any more. */
     void close() {
         waiting.clear();
         streams.clear();

@@ -12,17 +12,17 @@ import java.util.Optional;
  * work of the loop. It owns the replies until it hands them on. On the link's loop only.
  */
 final class Checks {
-    /** Takes about 0.1 ms, the length of a turn. */
+    /** As many bytes as are checked in about 0.1 ms, the length of a turn. */
     private static final int PART_BYTES = 256 * 1024;
 
     private final Link link;
     private final Next next;
-    /** By number, in the order in which they are checked. */
+    /** The replies by the number of their request, in the order in which they are checked. */
     private final LinkedHashMap<Integer, Check> line = new LinkedHashMap<>();
 
     private boolean isScheduled;
 
-    /** What becomes of a checked reply. */
+    /** Takes the checked replies. */
     @FunctionalInterface
     interface Next {
         /**
@@ -94,17 +94,17 @@ final class Checks {
         return true;
     }
 
-    /** Whether the reply of this number is here. */
+    /** Whether the reply of this number is being checked. */
     boolean has(int number) {
         return line.containsKey(number);
     }
 
-    /** How many are here. */
+    /** Number of replies that are being checked. */
     int size() {
         return line.size();
     }
 
-    /** The numbers of those that are here. */
+    /** The numbers of their requests. */
     List<Integer> waiting() {
         return List.copyOf(line.keySet());
     }

@@ -16,7 +16,7 @@ import java.util.Map;
  * rules that both sides keep to. On the link's loop only.
  */
 final class Outbox {
-    /** The most that one frame carries, and the longest message that is sent at once. A part of the protocol. */
+    /** Largest content of a frame; a longer message is a long one. A part of the protocol. */
     static final int CHUNK_MAX_BYTES = 64 * 1024;
 
     /** The unsent bytes that the socket has at most before it gets a further chunk: enough to keep it busy. A short message waits behind them. */
@@ -24,13 +24,13 @@ final class Outbox {
 
     private final Link link;
 
-    /** By stream, those that have begun with a long message: its first one is under way. */
+    /** The messages of each stream that has a long message under way; it is the first of its queue. */
     private final Map<Long, ArrayDeque<Message>> streams = new HashMap<>();
 
-    /** By the number of the request, the long messages under way. */
+    /** The long messages under way, by the number of the request. */
     private final Map<Integer, Message> offered = new HashMap<>();
 
-    /** Those of them of which more may be sent, the next one first. */
+    /** Those of them that have credit left; the first one has the next turn. */
     private final ArrayDeque<Message> ready = new ArrayDeque<>();
 
     private long waitingBytes;
@@ -117,7 +117,7 @@ final class Outbox {
         }
     }
 
-    /** Sends as much as the socket should have; to be called whenever it has sent some. */
+    /** Hands chunks to the socket while it has fewer unsent bytes than the bound; to be called whenever it has sent some. */
     void pump() {
         while (!ready.isEmpty() && link.unsent() < WINDOW_BYTES) {
             Message message = ready.poll();
@@ -139,7 +139,7 @@ final class Outbox {
         }
     }
 
-    /** The other side takes so many more bytes of the long message of this number; it may have been withdrawn meanwhile. */
+    /** Adds credit in bytes to the long message of this number, which may have been withdrawn meanwhile. */
     void credit(int number, long bytes) throws MalformedMessage {
         Message message = offered.get(number);
         if (bytes == 0) {
@@ -198,12 +198,12 @@ final class Outbox {
         return !ready.isEmpty();
     }
 
-    /** The number of long messages that were offered and not wholly sent. */
+    /** Number of long messages that were offered and are not wholly sent. */
     int size() {
         return offered.size();
     }
 
-    /** Bytes that were not handed to the socket yet. */
+    /** Number of bytes that were not handed to the socket yet. */
     long waitingBytes() {
         return waitingBytes;
     }

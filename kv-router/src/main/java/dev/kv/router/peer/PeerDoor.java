@@ -12,13 +12,13 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Where other nodes come in. */
+/** The listener for links from other nodes. */
 public final class PeerDoor {
     private static final Logger LOG = LoggerFactory.getLogger(PeerDoor.class);
     /** The log has at most one line about refused nodes in this time. */
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(10);
 
-    /** The part of the file descriptors for listeners that nodes get; clients have the rest. */
+    /** The share of the file descriptors for listeners that links get; clients get the rest. */
     private static final double DESCRIPTORS_SHARE = 1.0 / 4;
 
     private final Listener<InLink> listener;
@@ -51,7 +51,7 @@ public final class PeerDoor {
         return listener.connections();
     }
 
-    /** Answers what other nodes have asked, and has them close their links; at most for {@code limit}. */
+    /** Answers the requests in flight, and asks the other nodes to close their links; closes those that are left after {@code limit}. */
     public void stop(Duration limit) {
         listener.stop(limit, InLink::goAway);
     }
