@@ -38,11 +38,14 @@ final class TableRollbackCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        // Reports a malformed number before it connects.
+        Optional<Long> wanted = number.map(word ->
+                TableChange.mzxid(options, word, "a number of the history such as 3, or a transaction such as 0x5"));
         try (Tables tables = options.open()) {
             String path = options.path(tables);
             Optional<Stored> there = tables.read(path);
-            Optional<Past> chosen = number.isPresent()
-                    ? chosen(tables.history(path), number.get())
+            Optional<Past> chosen = wanted.isPresent()
+                    ? chosen(tables.history(path), number.get(), wanted.get())
                     : tables.newestFirst(path)
                             .filter(past -> there.filter(now -> !isBefore(tables, past, now))
                                     .isEmpty())
@@ -60,9 +63,7 @@ final class TableRollbackCommand implements Callable<Integer> {
         }
     }
 
-    private Optional<Past> chosen(Stream<Past> history, String word) {
-        long wanted =
-                TableChange.mzxid(options, word, "a number of the history such as 3, or a transaction such as 0x5");
+    private static Optional<Past> chosen(Stream<Past> history, String word, long wanted) {
         if (word.startsWith("0x")) {
             return history.filter(past -> past.mzxid() == wanted).findFirst();
         }

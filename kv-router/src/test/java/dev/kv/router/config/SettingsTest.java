@@ -103,7 +103,7 @@ class SettingsTest {
         Duration bound = Duration.ofMillis(millis);
 
         assertThatThrownBy(() -> with("kv.router.timeout", "-1s").duration("kv.router.timeout", bound, bound))
-                .hasMessageEndingWith("from " + written + " to " + written);
+                .hasMessageContaining(" from " + written + " to " + written + " (units: ");
     }
 
     @Test
