@@ -55,9 +55,7 @@ final class HoldingsCounter {
      */
     boolean count(Optional<SeenTable> table, BooleanSupplier isCut) {
         long startNanos = System.nanoTime();
-        boolean isOfTable = isCounted
-                && table.map(SeenTable::mzxid).equals(countedBy.map(SeenTable::mzxid))
-                && table.map(SeenTable::source).equals(countedBy.map(SeenTable::source));
+        boolean isOfTable = isCountedBy(table);
         if (isOfTable && startNanos - dueNanos < 0) {
             return true;
         }
@@ -81,6 +79,13 @@ final class HoldingsCounter {
         long tookNanos = System.nanoTime() - startNanos;
         dueNanos = System.nanoTime() + Math.max(PAUSE_MIN.toNanos(), PAUSE_FACTOR * tookNanos);
         return true;
+    }
+
+    /** Whether the numbers are by this table. */
+    boolean isCountedBy(Optional<SeenTable> table) {
+        return isCounted
+                && table.map(SeenTable::mzxid).equals(countedBy.map(SeenTable::mzxid))
+                && table.map(SeenTable::source).equals(countedBy.map(SeenTable::source));
     }
 
     long dueNanos() {

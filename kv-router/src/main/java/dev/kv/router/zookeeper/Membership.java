@@ -41,6 +41,12 @@ public final class Membership implements AutoCloseable {
      */
     private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
 
+    /**
+     * How long a round counts before it registers this node with the numbers as they were, and begins to count anew. Names that have to be
+     * read from a disk may take minutes. No key: the counts of most nodes take less.
+     */
+    private static final Duration COUNT_FIRST_MAX = Duration.ofSeconds(1);
+
     private final ZooKeeperSettings settings;
     private final Self self;
     private final Rounds rounds;
@@ -285,9 +291,26 @@ public final class Membership implements AutoCloseable {
         zookeeper.make(settings.znodes().nodes());
         zookeeper.make(settings.znodes().tables());
         directory.read(zookeeper, table.named(), ignored, moved);
-        if (!count()) {
-            return true;
+        long lateNanos = System.nanoTime() + COUNT_FIRST_MAX.toNanos();
+        if (!holdings.count(table.inForce(), () -> rounds.isTableDue() || System.nanoTime() - lateNanos > 0)) {
+            if (rounds.isTableDue()) {
+                return true;
+            }
+            if (!register()) {
+                return false;
+            }
+            if (!count()) {
+                return true;
+            }
         }
+        return register();
+    }
+
+    private boolean count() {
+        return holdings.count(table.inForce(), rounds::isTableDue);
+    }
+
+    private boolean register() throws Exception {
         NodeDocument now = description.now(peer, clients);
         document = Optional.of(now);
         Optional<String> other = registration.register(zookeeper, now.json());
@@ -296,10 +319,6 @@ public final class Membership implements AutoCloseable {
         registered(other);
         rounds.succeeded();
         return other.isEmpty();
-    }
-
-    private boolean count() {
-        return holdings.count(table.inForce(), rounds::isTableDue);
     }
 
     private synchronized void registered(Optional<String> other) {

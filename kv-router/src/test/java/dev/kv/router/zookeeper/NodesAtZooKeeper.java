@@ -43,6 +43,9 @@ abstract class NodesAtZooKeeper {
     final Deque<AutoCloseable> opened = new ArrayDeque<>();
     final Map<Bytes, Long> buckets = new ConcurrentSkipListMap<>();
     volatile Optional<Error> countFault = Optional.empty();
+    /** Whether a count comes to no end. */
+    volatile boolean isCountEndless;
+
     Duration poll = POLL;
     TestingServer server;
     Firewall firewall;
@@ -73,6 +76,11 @@ abstract class NodesAtZooKeeper {
                         countFault.ifPresent(fault -> {
                             throw fault;
                         });
+                        while (isCountEndless) {
+                            if (!visitor.test(Bytes.of("one-of-many"), 1L)) {
+                                return;
+                            }
+                        }
                         var _ = buckets.entrySet().stream()
                                 .allMatch(bucket -> visitor.test(bucket.getKey(), bucket.getValue()));
                     });
