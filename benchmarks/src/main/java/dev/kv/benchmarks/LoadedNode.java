@@ -95,8 +95,8 @@ final class LoadedNode {
             List<String> fields = List.of("HGETALL", "fields");
             List<String> one = List.of("HGET", "one", "value");
             // What is not compiled yet takes ten times as long.
-            bystanders.duringReplies(4, fields);
-            bystanders.duringReplies(4, one);
+            bystanders.duringReplies(20, fields);
+            bystanders.duringReplies(20, one);
             tell("20 x HGETALL of 64 MiB", kv, bystanders.duringReplies(20, fields));
             tell("20 x HGET of 64 MiB", kv, bystanders.duringReplies(20, one));
             tell("200 x HGET of 64 MiB, never read", kv, bystanders.duringUnread(200, one, UNREAD_FOR));

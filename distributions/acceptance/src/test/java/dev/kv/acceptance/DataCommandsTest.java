@@ -9,7 +9,6 @@ import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
 import dev.kv.acceptance.harness.TwoNodes;
 import dev.kv.acceptance.harness.UnpackedRelease;
-import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,8 +20,6 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** The commands of {@code bin/kv} that copy, check and repair the data of a node. */
 @Timeout(120)
@@ -116,14 +113,6 @@ class DataCommandsTest extends TwoNodes {
                 bar.kv("restore", site.resolve("nothing").toString()),
                 site.resolve("nothing") + " does not exist: choose the folder of a backup");
         assertRefused(foo.kv("export", "shopping"), "foo@h is not running in " + foo.folder());
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"backup x", "restore x", "verify", "repair", "export x", "import x"})
-    void aServerReleaseSaysThatItKeepsNoData(String words) {
-        assertRefused(
-                UnpackedRelease.of(Role.SERVER).kv(words.split(" ", -1)),
-                "this is a server release, which keeps no data: call this in the one of a node that does");
     }
 
     @Test

@@ -14,7 +14,8 @@ import dev.kv.server.testing.LineClient;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -28,43 +29,48 @@ class MisplacedBucketsTest {
     private static final int REFUSED_BECAUSE_HELD = 5;
 
     @TempDir
-    private Path site;
+    private static Path site;
 
-    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
-    private ZooKeeperProcess zookeeper;
-    private NodeProcess foo;
-    private LineClient client;
+    private static final Deque<AutoCloseable> OPENED = new ArrayDeque<>();
+    private static ZooKeeperProcess zookeeper;
+    private static NodeProcess foo;
+    private static LineClient client;
 
-    /** The shifted table makes the bucket {@code hat} on foo misplaced, and leaves {@code apples} where it is. */
-    @BeforeEach
-    void startTwoNodesWithBuckets() throws Exception {
+    @BeforeAll
+    static void startTwoNodes() throws Exception {
+        UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
         zookeeper = new ZooKeeperProcess(release, site);
-        opened.push(zookeeper);
+        OPENED.push(zookeeper);
         zookeeper.start();
-        foo = node("foo");
-        NodeProcess bar = node("bar");
         zookeeper.create("/kv/table", HALVES);
-        assertThat(bar.kv("table", "wait").status()).isZero();
+        foo = node(release, "foo");
+        node(release, "bar");
         client = foo.connect();
-        opened.push(client);
-        for (String line : new String[] {"CREATE hat", "PUT hat size 58", "CREATE apples"}) {
-            assertThat(client.ask(line)).isEqualTo("OK");
-        }
+        OPENED.push(client);
     }
 
-    private NodeProcess node(String name) throws Exception {
+    private static NodeProcess node(UnpackedRelease release, String name) throws Exception {
         NodeProcess node = new NodeProcess(release, site, name);
-        opened.push(node);
+        OPENED.push(node);
         node.set("kv.router.zookeeper.connect", zookeeper.address());
         node.start();
         return node;
     }
 
-    @AfterEach
-    void stop() throws Exception {
-        for (AutoCloseable one : opened) {
+    @AfterAll
+    static void stop() throws Exception {
+        for (AutoCloseable one : OPENED) {
             one.close();
+        }
+    }
+
+    /** The shifted table makes the bucket {@code hat} on foo misplaced, and leaves {@code apples} where it is. */
+    @BeforeEach
+    void placeTwoBucketsOnFoo() throws Exception {
+        zookeeper.set("/kv/table", HALVES);
+        assertThat(foo.kv("table", "wait").status()).isZero();
+        for (String line : new String[] {"CREATE hat", "PUT hat size 58", "CREATE apples"}) {
+            assertThat(client.ask(line)).isEqualTo("OK");
         }
     }
 

@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The files of the tarballs, their modes, owners and times. */
 @Timeout(60)
@@ -103,6 +104,17 @@ class ReleaseContentsTest {
         assertThat(packages).contains("router", "logging");
         assertThat(packages.contains("storage")).isEqualTo(role != Role.SERVER);
         assertThat(packages.contains("server")).isEqualTo(role != Role.STORAGE);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"backup x", "restore x", "verify", "repair", "export x", "import x"})
+    void aServerReleaseSaysThatItKeepsNoData(String words) {
+        assertThat(UnpackedRelease.of(Role.SERVER).kv(words.split(" ", -1)))
+                .isEqualTo(
+                        new Ended(
+                                1,
+                                "",
+                                "kv: this is a server release, which keeps no data: call this in the one of a node that does\n"));
     }
 
     @ParameterizedTest

@@ -93,8 +93,9 @@ class MainTest extends ReleaseInAFolder {
                 .filter(command -> !command.getCommandName().equals("help"))
                 .forEach(command -> assertThat(command.getUsageMessage())
                         .contains(
-                                "--config",
-                                "-D",
+                                "Usage: " + command.getCommandSpec().qualifiedName(),
+                                "--config=FILE",
+                                "-D=KEY=VALUE",
                                 "Example:\n  bin/" + command.getCommandSpec().qualifiedName())
                         .contains(command.getCommandSpec().usageMessage().description()));
     }

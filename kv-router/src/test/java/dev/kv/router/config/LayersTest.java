@@ -118,6 +118,17 @@ class LayersTest {
     }
 
     @Test
+    void textThatIsNotHoconIsReportedWithoutTheLibrarysAdviceToRenameTheFile() throws IOException {
+        Files.writeString(site, "kv.router.port = = 3");
+
+        assertThatThrownBy(() -> Layers.of(home, Map.of()).load())
+                .isInstanceOf(BadStart.class)
+                .hasMessageContaining(site + ": 1: ")
+                .hasMessageContaining("double quotes")
+                .hasMessageNotContaining(".properties");
+    }
+
+    @Test
     void aVariableThatSetsNothingIsNamedWithTheOneThatWasProbablyMeant() {
         Map<String, String> environment =
                 Map.of("KV_NODE", "foo@h", "KV_NODES", "x", "KV_JAVA_OPTIONS", "-Xmx1g", "KV_QQ", "1", "KV_ZZ", "");
