@@ -4,14 +4,16 @@ import java.math.BigDecimal;
 import java.util.List;
 
 /**
- * What a client asks for. Its bucket's name decides which node runs it, and there it runs as a whole: no other command on
- * that bucket comes between.
+ * What a client asks for. A name decides which node runs it, and there it runs as a whole: no other command on that name comes
+ * between.
  *
- * <p>Where a command says so it makes the bucket that it needs. Such a bucket vanishes with its last key; one that was made
- * by {@link Create} stays until it is dropped.
+ * <p>A name holds a bucket, a value, or nothing. Where a command says so it makes the bucket that it needs. Such a bucket vanishes with
+ * its last key; one that was made by {@link Create} stays until it is dropped or a value replaces it. A command on a value is answered
+ * with {@link Reply.Reason#WRONG_TYPE} where there is a bucket with keys, a command on a bucket where there is a value, unless it says
+ * otherwise. A bucket without keys is nothing to a command on a value.
  */
 public sealed interface Command {
-    /** The bucket that the command concerns, which is what it is routed by. */
+    /** The name of the bucket or value that the command concerns, which is what it is routed by. */
     Bytes bucket();
 
     /** Whether it leaves all buckets as they are. */
@@ -25,7 +27,7 @@ public sealed interface Command {
     /** A command that may change its bucket. */
     sealed interface Write extends Command {}
 
-    /** A command on all buckets with names of a part of the name space; nodes split it by their tables. */
+    /** A command on all names of a part of the name space; nodes split it by their tables. */
     sealed interface Survey extends Command {
         /** The names that it asks for. */
         NameSpace names();
@@ -86,8 +88,119 @@ public sealed interface Command {
      */
     record AddDecimal(Bytes bucket, Bytes key, BigDecimal amount) implements Write {}
 
-    /** Remove the bucket with all its keys. Answered with the {@link Reply.Amount} of buckets with keys: 0 or 1. */
+    /** Remove the bucket with all its keys, or the value. Answered with the {@link Reply.Amount} of buckets with keys, and values: 0 or 1. */
     record Drop(Bytes bucket) implements Write {}
+
+    /** When a value is set. */
+    sealed interface Condition {
+        Condition ALWAYS = new Always();
+        Condition ABSENT = new IfAbsent();
+        Condition PRESENT = new IfPresent();
+
+        record Always() implements Condition {}
+
+        /** The name holds nothing. */
+        record IfAbsent() implements Condition {}
+
+        /** The name holds a value, or a bucket with keys. */
+        record IfPresent() implements Condition {}
+
+        /** The name holds this value; without {@link SetValue#returnsOld}, too, a bucket is of the wrong type. */
+        record IfEqual(Bytes value) implements Condition {}
+    }
+
+    /**
+     * Set the value, in place of what the name holds, of either kind. Answered with {@link Reply.Ok}, or {@link Reply.Absent} if the
+     * condition does not hold.
+     *
+     * @param returnsOld whether it is answered, set or not, with what was there: {@link Reply.Value}, {@link Reply.LargeValue} or
+     *     {@link Reply.Absent}; a bucket is of the wrong type then
+     */
+    record SetValue(Bytes bucket, Bytes value, Condition condition, boolean returnsOld) implements Write {}
+
+    /** Read the value and remove it. Answered with {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent}. */
+    record TakeValue(Bytes bucket) implements Write {}
+
+    /** Remove the value if it is this one. Answered with the {@link Reply.Amount} of values removed: 0 or 1. */
+    record DropEqual(Bytes bucket, Bytes value) implements Write {}
+
+    /** Add to the whole number that is the value, 0 if there is none. Answered with the {@link Reply.Amount} that it becomes. */
+    record AddToValue(Bytes bucket, long amount) implements Write {}
+
+    /** Add to the decimal number that is the value, 0 if there is none. Answered with the {@link Reply.Value} that it becomes. */
+    record AddDecimalToValue(Bytes bucket, BigDecimal amount) implements Write {}
+
+    /**
+     * Write bytes into the value, which grows as far as it needs, with zeros between. Answered with the {@link Reply.Amount} of its bytes
+     * after that, or {@link Reply.Word#TOOLARGE}.
+     *
+     * @param at where they begin, from 0, or {@link #END}: behind the last one. No bytes there change nothing, and no bytes at the end
+     *     make an empty value if there is none
+     */
+    record WriteRange(Bytes bucket, long at, Bytes bytes) implements Write {
+        public static final long END = -1;
+
+        public WriteRange {
+            if (at < END) {
+                throw new IllegalArgumentException("a range that begins at " + at);
+            }
+        }
+    }
+
+    /**
+     * Set values if none of the names holds anything. Answered with the {@link Reply.Amount} of 1, or 0 if it is not done. Only a node
+     * that keeps all names can do it.
+     *
+     * @param pairs a name, its value, the next name, its value; the last value of a name counts
+     */
+    record SetAbsentValues(List<Bytes> pairs) implements Command {
+        public SetAbsentValues {
+            pairs = List.copyOf(pairs);
+            if (pairs.isEmpty() || pairs.size() % 2 != 0) {
+                throw new IllegalArgumentException("a name without a value");
+            }
+        }
+
+        /** The first of the names. */
+        @Override
+        public Bytes bucket() {
+            return pairs.getFirst();
+        }
+    }
+
+    /** Read the value. Answered with {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent}. */
+    record GetValue(Bytes bucket) implements Read {}
+
+    /**
+     * Read a part of the value. Answered with {@link Reply.Value}, which is empty if there is none.
+     *
+     * @param first its first byte, counted from 0, or from the end if negative: -1 is the last one
+     * @param last its last byte, counted likewise
+     */
+    record GetRange(Bytes bucket, long first, long last) implements Read {
+        /** The first byte of the part in a value of so many bytes. */
+        public int from(int bytes) {
+            return (int) Math.min(bytes, counted(first, bytes));
+        }
+
+        /** The byte after the last one of the part; not before {@link #from}. */
+        public int to(int bytes) {
+            // As in Redis: an end before the first byte is the first byte, unless it is before the beginning as they are written.
+            boolean isTurned = first < 0 && last < 0 && first > last;
+            long end = Math.min(bytes, Math.min(counted(last, bytes), bytes) + 1);
+            return isTurned ? from(bytes) : (int) Math.max(from(bytes), end);
+        }
+
+        private static long counted(long at, int bytes) {
+            return Math.max(0, at < 0 ? at + bytes : at);
+        }
+    }
+
+    /** Tell the size of the value in bytes. Answered with {@link Reply.Amount} or {@link Reply.Absent}. */
+    record MeasureValue(Bytes bucket) implements Read {}
+
+    /** Tell what the name holds. Answered with {@link Reply.OfKind}, or {@link Reply.Absent} if it is nothing, or a bucket without keys. */
+    record KindOf(Bytes bucket) implements Read {}
 
     /** Read keys. Answered with {@link Reply.Many}: a {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent} for each. */
     record GetAll(Bytes bucket, List<Bytes> keys) implements Read {
@@ -122,7 +235,7 @@ public sealed interface Command {
     record Scan(Bytes bucket, long position, Bytes match, long count, Part part) implements Read {}
 
     /**
-     * Give the bucket another name; one of that name is dropped. Answered with {@link Reply.Ok}, or {@link Reply.NotFound}
+     * Give the bucket or value another name; what that name holds is dropped. Answered with {@link Reply.Ok}, or {@link Reply.NotFound}
      * without keys. Only a node that keeps both can do it.
      */
     record Rename(Bytes bucket, Bytes to) implements Command {}
@@ -151,7 +264,7 @@ public sealed interface Command {
     }
 
     /**
-     * Tell names of buckets with keys. Answered with {@link Reply.Names}.
+     * Tell names of buckets with keys, and of values. Answered with {@link Reply.Names}.
      *
      * @param position where to begin: 0, or what the page before says
      * @param match a pattern, as for {@link Scan}
@@ -164,7 +277,20 @@ public sealed interface Command {
         }
     }
 
-    /** Tell the {@link Reply.Amount} of buckets with keys. */
+    /** Tell the names that hold something of one kind, of those that {@link Names} tells. Answered like that. */
+    record NamesOfKind(Names of, Kind kind) implements Survey {
+        @Override
+        public NameSpace names() {
+            return of.names();
+        }
+
+        @Override
+        public Survey within(NameSpace part) {
+            return new NamesOfKind((Names) of.within(part), kind);
+        }
+    }
+
+    /** Tell the {@link Reply.Amount} of buckets with keys, and of values. */
     record Count(NameSpace names) implements Survey {
         @Override
         public Survey within(NameSpace part) {

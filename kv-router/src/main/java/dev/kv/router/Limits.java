@@ -26,7 +26,7 @@ public record Limits(
     }
 
     /** Why a value is too large, if it is. */
-    public Optional<Failed> excessOfValue(int bytes) {
+    public Optional<Failed> excessOfValue(long bytes) {
         return excess("the value", bytes, valueMaxBytes, VALUE_MAX_KEY);
     }
 
@@ -35,7 +35,7 @@ public record Limits(
         return excess("the pattern", bytes, patternMaxBytes, "kv.router.pattern-max");
     }
 
-    private static Optional<Failed> excess(String what, int bytes, int maxBytes, String setting) {
+    private static Optional<Failed> excess(String what, long bytes, int maxBytes, String setting) {
         return bytes <= maxBytes
                 ? Optional.empty()
                 : Optional.of(new Failed(

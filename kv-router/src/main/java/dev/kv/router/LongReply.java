@@ -93,8 +93,8 @@ public final class LongReply {
     }
 
     /**
-     * Whether the reply to a command may be long, and is in memory as a whole before it is sent. The large value of a {@link Command.Get}
-     * is not: it is sent from the log.
+     * Whether the reply to a command may be long, and is in memory as a whole before it is sent. A large value as a whole is not: it is
+     * sent from the log.
      */
     public static boolean mayFollow(Command command) {
         return switch (command) {
@@ -103,7 +103,9 @@ public final class LongReply {
                     Command.Sample _,
                     Command.Scan _,
                     Command.Batch _,
-                    Command.Names _ -> true;
+                    Command.GetRange _,
+                    Command.Names _,
+                    Command.NamesOfKind _ -> true;
             // Each write by itself: one that returns values may be long.
             case Command.Create _,
                     Command.Put _,
@@ -118,6 +120,16 @@ public final class LongReply {
                     Command.Size _,
                     Command.Count _,
                     Command.Rename _,
+                    Command.GetValue _,
+                    Command.SetValue _,
+                    Command.TakeValue _,
+                    Command.DropEqual _,
+                    Command.AddToValue _,
+                    Command.AddDecimalToValue _,
+                    Command.WriteRange _,
+                    Command.SetAbsentValues _,
+                    Command.MeasureValue _,
+                    Command.KindOf _,
                     Command.Route _ -> false;
         };
     }
@@ -133,6 +145,7 @@ public final class LongReply {
                     Reply.Value _,
                     Reply.LargeValue _,
                     Reply.Amount _,
+                    Reply.OfKind _,
                     Reply.Way _,
                     Reply.Failed _ -> false;
         };
@@ -158,6 +171,7 @@ public final class LongReply {
                     Reply.Value _,
                     Reply.LargeValue _,
                     Reply.Amount _,
+                    Reply.OfKind _,
                     Reply.Way _,
                     Reply.Failed _ -> 1;
         };
@@ -188,6 +202,7 @@ public final class LongReply {
                     Reply.Absent _,
                     Reply.LargeValue _,
                     Reply.Amount _,
+                    Reply.OfKind _,
                     Reply.Way _,
                     Reply.Failed _ -> OBJECT_BYTES;
         };

@@ -28,6 +28,9 @@ public sealed interface Reply {
     /** A whole number: of keys, of bytes, of what the command says. */
     record Amount(long value) implements Reply {}
 
+    /** What a name holds. */
+    record OfKind(Kind kind) implements Reply {}
+
     /** Keys, values, or pairs of them, as the command asks. */
     record Values(List<Bytes> values) implements Reply {
         public Values {
@@ -109,7 +112,7 @@ public sealed interface Reply {
 
         /** A failure of which the reason says all. */
         public Failed(Reason reason) {
-            this(Word.ERR, reason, reason.text);
+            this(reason.word, reason, reason.text);
         }
     }
 
@@ -121,19 +124,36 @@ public sealed interface Reply {
         CONTENT_TOO_LARGE("this is more than one reply may hold (kv.router.reply-max): read the bucket in parts"),
         /** There are more names of buckets than one reply may hold. */
         NAMES_TOO_LARGE("these are more names than one reply may hold (kv.router.reply-max): ask for them in parts"),
-        /** What is to be added to is no whole number. */
+        /** The name holds a bucket and the command is on a value, or the other way round. */
+        WRONG_TYPE(Word.WRONGTYPE, "Operation against a key holding the wrong kind of value"),
+        /** What is to be added to is a value, and no whole number. */
+        VALUE_NOT_AN_INTEGER("the value is not a whole number of 64 bits"),
+        /** What is to be added to is a value, and no number. */
+        VALUE_NOT_A_NUMBER("the value is not a number"),
+        /** What is to be added to is the value of a key, and no whole number. */
         NOT_AN_INTEGER("the value is not a whole number of 64 bits"),
-        /** What is to be added to is no number. */
+        /** What is to be added to is the value of a key, and no number. */
         NOT_A_NUMBER("the value is not a number"),
         /** The sum is no whole number of 64 bits. */
         SUM_OVERFLOWS("the sum does not fit into 64 bits"),
         /** The sum is no number. */
         SUM_NOT_FINITE("the sum is not a finite number");
 
+        private final Word word;
         private final String text;
 
         Reason(String text) {
+            this(Word.ERR, text);
+        }
+
+        Reason(Word word, String text) {
+            this.word = word;
             this.text = text;
+        }
+
+        /** The word of a failure for this reason. */
+        public Word word() {
+            return word;
         }
     }
 
@@ -178,6 +198,8 @@ public sealed interface Reply {
         NOSPACE,
         /** A name, key, value or request is larger than its limit. */
         TOOLARGE,
+        /** The name holds a bucket and the command is on a value, or the other way round. */
+        WRONGTYPE,
         /** The client has to log in first. */
         NOAUTH,
         /** The client is not allowed to do this. */

@@ -1,5 +1,6 @@
 package dev.kv.router.dispatch;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
@@ -118,14 +119,31 @@ public final class Router {
         }
         return switch (request.command()) {
             case Command.Route _ -> reply(new Way(List.of(hop(now, here)), Optional.empty()));
-            case Command.Rename rename
-            when !(now.placement().of(rename.to()) instanceof Here) ->
-                reply(new Failed(
-                        Word.ERR,
-                        "%s does not keep \"%s\": a bucket is renamed within its node, copy it instead"
-                                .formatted(self, rename.to().printable(SHOWN_NAME_BYTES))));
+            case Command.Rename rename -> runAllHere(
+                    request, now, List.of(rename.to()), 1, "a bucket is renamed within its node, copy it instead");
+            case Command.SetAbsentValues set -> runAllHere(
+                    request, now, set.pairs(), 2, "one node has to keep all names that are set together");
             case Command command -> local.get().run(command);
         };
+    }
+
+    /**
+     * Runs a command on several names if this node keeps them.
+     *
+     * @param names the first one and each that is {@code step} behind one
+     * @param rule why it is refused otherwise
+     */
+    private CompletionStage<Reply> runAllHere(
+            Request request, Routing now, List<Bytes> names, int step, String rule) {
+        for (int i = 0; i < names.size(); i += step) {
+            if (!(now.placement().of(names.get(i)) instanceof Here)) {
+                return reply(new Failed(
+                        Word.ERR,
+                        "%s does not keep \"%s\": %s"
+                                .formatted(self, names.get(i).printable(SHOWN_NAME_BYTES), rule)));
+            }
+        }
+        return local.get().run(request.command());
     }
 
     static Failed keepsNoData(String node) {

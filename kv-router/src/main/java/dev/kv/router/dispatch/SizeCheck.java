@@ -26,7 +26,7 @@ final class SizeCheck {
             case Command.Put put -> excessKey(put.key()).or(() -> excessValue(put.value()));
             case Command.Get get -> excessKey(get.key());
             case Command.Delete delete -> excessKey(delete.key());
-            case Command.SetAll set -> excessPairs(set.pairs());
+            case Command.SetAll set -> excessPairs(set.pairs(), this::excessKey);
             case Command.DeleteAll delete -> excessKeys(delete.keys());
             case Command.GetAll get -> excessKeys(get.keys());
             case Command.Measure measure -> excessKey(measure.key());
@@ -36,19 +36,42 @@ final class SizeCheck {
             case Command.Batch batch -> first(batch.commands(), this::excess);
             case Command.Scan scan -> limits.excessOfPattern(scan.match().size());
             case Command.Names names -> limits.excessOfPattern(names.match().size());
+            case Command.NamesOfKind names -> excess(names.of());
+            case Command.SetValue set -> excessValue(set.value()).or(() -> excessOf(set.condition()));
+            case Command.DropEqual drop -> excessValue(drop.value());
+            case Command.WriteRange write -> excessRange(write);
+            case Command.SetAbsentValues set -> excessPairs(set.pairs(), this::excessName);
             case Command.Create _,
                     Command.Drop _,
                     Command.Size _,
                     Command.Content _,
                     Command.Sample _,
                     Command.Count _,
+                    Command.GetValue _,
+                    Command.GetRange _,
+                    Command.MeasureValue _,
+                    Command.KindOf _,
+                    Command.TakeValue _,
+                    Command.AddToValue _,
+                    Command.AddDecimalToValue _,
                     Command.Route _ -> excess;
         };
     }
 
-    private Optional<Failed> excessPairs(List<Bytes> pairs) {
+    private Optional<Failed> excessOf(Command.Condition condition) {
+        return condition instanceof Command.Condition.IfEqual(Bytes value) ? excessValue(value) : Optional.empty();
+    }
+
+    /** How large the value becomes at least; where the bytes go to its end, the node that keeps it knows. */
+    private Optional<Failed> excessRange(Command.WriteRange write) {
+        long at = Math.max(0, write.at());
+        long end = write.bytes().isEmpty() ? 0 : at + write.bytes().size();
+        return limits.excessOfValue(end < 0 ? Long.MAX_VALUE : end);
+    }
+
+    private Optional<Failed> excessPairs(List<Bytes> pairs, Function<Bytes, Optional<Failed>> ofFirst) {
         for (int i = 0; i < pairs.size(); i += 2) {
-            Optional<Failed> excess = excessKey(pairs.get(i));
+            Optional<Failed> excess = ofFirst.apply(pairs.get(i));
             if (excess.isEmpty()) {
                 excess = excessValue(pairs.get(i + 1));
             }

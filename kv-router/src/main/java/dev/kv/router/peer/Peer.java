@@ -217,6 +217,7 @@ final class Peer {
         boolean isOfMany = command instanceof Command.SetAll
                 || command instanceof Command.DeleteAll
                 || command instanceof Command.GetAll
+                || command instanceof Command.SetAbsentValues
                 || command instanceof Command.Batch;
         if (!isOfMany || CommandCodec.sizeOf(command) <= settings.messageMaxBytes()) {
             return Optional.empty();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Kind;
 import dev.kv.router.Limits;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
@@ -35,6 +36,10 @@ class RouterLimitsTest {
         return new Command.Names(NameSpace.ALL, 0, bytes(patternBytes), 10);
     }
 
+    private static Command set(int valueBytes, Command.Condition condition) {
+        return new Command.SetValue(BUCKET, bytes(valueBytes), condition, false);
+    }
+
     record Case(Command fits, Command tooLarge, String why) {}
 
     private static Stream<Case> cases() {
@@ -51,6 +56,38 @@ class RouterLimitsTest {
                         new Command.Put(BUCKET, BUCKET, bytes(30)),
                         new Command.Put(BUCKET, BUCKET, bytes(31)),
                         "the value has 31 bytes, at most 30 are allowed (kv.router.value-max)"),
+                new Case(
+                        set(30, Command.Condition.ALWAYS),
+                        set(31, Command.Condition.ALWAYS),
+                        "the value has 31 bytes, at most 30 are allowed (kv.router.value-max)"),
+                new Case(
+                        set(1, new Command.Condition.IfEqual(bytes(30))),
+                        set(1, new Command.Condition.IfEqual(bytes(31))),
+                        "the value has 31 bytes, at most 30 are allowed (kv.router.value-max)"),
+                new Case(
+                        new Command.DropEqual(BUCKET, bytes(30)),
+                        new Command.DropEqual(BUCKET, bytes(31)),
+                        "the value has 31 bytes, at most 30 are allowed (kv.router.value-max)"),
+                new Case(
+                        new Command.WriteRange(BUCKET, 28, bytes(2)),
+                        new Command.WriteRange(BUCKET, 28, bytes(3)),
+                        "the value has 31 bytes, at most 30 are allowed (kv.router.value-max)"),
+                new Case(
+                        new Command.WriteRange(BUCKET, Long.MAX_VALUE, Bytes.EMPTY),
+                        new Command.WriteRange(BUCKET, Long.MAX_VALUE, bytes(1)),
+                        "the value has 9223372036854775807 bytes, at most 30 are allowed (kv.router.value-max)"),
+                new Case(
+                        new Command.WriteRange(BUCKET, Command.WriteRange.END, bytes(30)),
+                        new Command.WriteRange(BUCKET, Command.WriteRange.END, bytes(31)),
+                        "the value has 31 bytes, at most 30 are allowed (kv.router.value-max)"),
+                new Case(
+                        new Command.SetAbsentValues(List.of(BUCKET, bytes(30))),
+                        new Command.SetAbsentValues(List.of(BUCKET, bytes(1), bytes(11), bytes(1))),
+                        "the bucket's name has 11 bytes, at most 10 are allowed (kv.router.bucket-max)"),
+                new Case(
+                        new Command.NamesOfKind((Command.Names) names(5), Kind.VALUE),
+                        new Command.NamesOfKind((Command.Names) names(6), Kind.VALUE),
+                        "the pattern has 6 bytes, at most 5 are allowed (kv.router.pattern-max)"),
                 new Case(scan(5), scan(6), "the pattern has 6 bytes, at most 5 are allowed (kv.router.pattern-max)"),
                 new Case(names(5), names(6), "the pattern has 6 bytes, at most 5 are allowed (kv.router.pattern-max)"),
                 new Case(
@@ -63,7 +100,7 @@ class RouterLimitsTest {
     @MethodSource("cases")
     void whatIsTooLargeIsRefused(Case row) throws Exception {
         Store local = command -> CompletableFuture.completedFuture(
-                command instanceof Command.Names ? new Reply.Names(List.of(), 0, List.of()) : Reply.OK);
+                command instanceof Command.Survey ? new Reply.Names(List.of(), 0, List.of()) : Reply.OK);
         Router router = new Router(
                 "foo@h",
                 Optional.of(local),

@@ -35,7 +35,13 @@ public final class LineReply {
             case Reply.Failed failed ->
                 line("ERROR " + failed.word() + " "
                         + failed.message().replace('\r', ' ').replace('\n', ' '));
-            case Reply.Amount _, Reply.Values _, Reply.Many _, Reply.Page _, Reply.Names _, Reply.Way _ ->
+            case Reply.Amount _,
+                    Reply.OfKind _,
+                    Reply.Values _,
+                    Reply.Many _,
+                    Reply.Page _,
+                    Reply.Names _,
+                    Reply.Way _ ->
                 throw new IllegalArgumentException("no command of a line asks for " + reply);
         };
     }

@@ -130,7 +130,7 @@ final class HashCommands {
         if (LongDouble.isInfinity(text)) {
             throw new RespError("ERR value is NaN or Infinity");
         }
-        return LongDouble.parse(text).orElseThrow(() -> new RespError("ERR value is not a valid float"));
+        return LongDouble.parse(text).orElseThrow(RespError::notAFloat);
     }
 
     private static Question sample(RespRequest request) {

@@ -13,6 +13,9 @@ public final class RespError extends RuntimeException {
     /** The bytes of a word, and of all arguments, that a message shows. */
     private static final int SHOWN_BYTES = 128;
 
+    private static final String NOT_AN_INTEGER = "value is not an integer or out of range";
+    private static final String NOT_A_FLOAT = "value is not a valid float";
+
     RespError(String line) {
         super(line, null, false, false);
     }
@@ -46,7 +49,11 @@ public final class RespError extends RuntimeException {
     }
 
     static RespError notAnInteger() {
-        return new RespError("ERR value is not an integer or out of range");
+        return new RespError("ERR " + NOT_AN_INTEGER);
+    }
+
+    static RespError notAFloat() {
+        return new RespError("ERR " + NOT_A_FLOAT);
     }
 
     static RespError syntax() {
@@ -59,6 +66,9 @@ public final class RespError extends RuntimeException {
             case IN_MESSAGE -> failed.message();
             case CONTENT_TOO_LARGE -> "reply too large, use HSCAN";
             case NAMES_TOO_LARGE -> "reply too large, use SCAN";
+            case WRONG_TYPE -> failed.message();
+            case VALUE_NOT_AN_INTEGER -> NOT_AN_INTEGER;
+            case VALUE_NOT_A_NUMBER -> NOT_A_FLOAT;
             case NOT_AN_INTEGER -> "hash value is not an integer";
             case NOT_A_NUMBER -> "hash value is not a float";
             case SUM_OVERFLOWS -> "increment or decrement would overflow";

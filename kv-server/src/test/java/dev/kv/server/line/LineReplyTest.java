@@ -42,7 +42,7 @@ final class LineReplyTest {
             if (reason != Reply.Reason.IN_MESSAGE) {
                 Reply.Failed failed = new Reply.Failed(reason);
                 assertThat(written(failed))
-                        .isEqualTo("ERROR ERR " + failed.message() + "\r\n")
+                        .isEqualTo("ERROR " + reason.word() + " " + failed.message() + "\r\n")
                         .doesNotContain("HSCAN", "SCAN", "hash");
             }
         }

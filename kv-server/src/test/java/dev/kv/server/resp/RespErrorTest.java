@@ -9,12 +9,16 @@ final class RespErrorTest {
     @Test
     void aTypedReasonIsToldInTheWordsOfRedis() {
         for (Reply.Reason reason : Reply.Reason.values()) {
-            if (reason != Reply.Reason.IN_MESSAGE) {
+            // A text of Redis that names no command: each door has it.
+            boolean isSame = reason == Reply.Reason.IN_MESSAGE || reason == Reply.Reason.WRONG_TYPE;
+            if (!isSame) {
                 Reply.Failed failed = new Reply.Failed(reason);
                 assertThat(RespError.line(failed)).startsWith("ERR ").doesNotContain(failed.message());
             }
         }
         assertThat(RespError.line(new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE)))
                 .isEqualTo("ERR reply too large, use HSCAN");
+        assertThat(RespError.line(new Reply.Failed(Reply.Reason.WRONG_TYPE)))
+                .isEqualTo("WRONGTYPE Operation against a key holding the wrong kind of value");
     }
 }

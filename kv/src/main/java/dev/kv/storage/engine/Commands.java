@@ -72,6 +72,7 @@ public final class Commands {
                 case Command.Batch batch when batch.isRead() -> buckets.read(batch.bucket(), look(batch));
                 case Command.Batch batch -> buckets.edit(batch.bucket(), change(batch));
                 case Command.Rename rename -> rename(rename);
+                case Command.SetAbsentValues _ -> throw new UnsupportedOperationException("values");
                 case Command.Survey survey -> survey(survey, new Turn(limits));
                 case Command.Route _ -> throw noRoute();
             };
@@ -98,7 +99,7 @@ public final class Commands {
                         isCancelled -> replied(() -> survey(survey, Turn.ofLarge(isCancelled))),
                         Optional.empty(),
                         () -> {});
-            case Command.Rename _ -> throw new IllegalStateException("a bucket is renamed in one turn");
+            case Command.Rename _, Command.SetAbsentValues _ -> throw new IllegalStateException("a bucket is renamed in one turn");
             case Command.Route _ -> throw noRoute();
         };
     }
@@ -149,7 +150,7 @@ public final class Commands {
         return switch (command) {
             case Command.Read read -> Reads.look(edit, read, room);
             case Command.Write write -> Writes.change(edit, write, () -> room);
-            case Command.Batch _, Command.Rename _, Command.Survey _, Command.Route _ ->
+            case Command.Batch _, Command.Rename _, Command.SetAbsentValues _, Command.Survey _, Command.Route _ ->
                 throw new IllegalArgumentException("no command of a batch: " + command);
         };
     }
@@ -167,6 +168,7 @@ public final class Commands {
         return switch (survey) {
             case Command.Names names -> names(names, turn);
             case Command.Count count -> count(count, turn);
+            case Command.NamesOfKind _ -> throw new UnsupportedOperationException("values");
         };
     }
 

@@ -255,7 +255,19 @@ public final class Lanes {
             case Command.AddDecimal add -> bytes(List.of(add.bucket(), add.key()));
             case Command.Scan scan -> bytes(List.of(scan.bucket(), scan.match()));
             case Command.Names names -> bytes(List.of(names.match()));
-            case Command.Create _,
+            case Command.NamesOfKind names -> bytes(names.of());
+            case Command.SetValue set -> bytes(List.of(set.bucket(), set.value()));
+            case Command.DropEqual drop -> bytes(List.of(drop.bucket(), drop.value()));
+            case Command.WriteRange write -> bytes(List.of(write.bucket(), write.bytes()));
+            case Command.SetAbsentValues set -> bytes(set.pairs());
+            case Command.GetValue _,
+                    Command.GetRange _,
+                    Command.MeasureValue _,
+                    Command.KindOf _,
+                    Command.TakeValue _,
+                    Command.AddToValue _,
+                    Command.AddDecimalToValue _,
+                    Command.Create _,
                     Command.Drop _,
                     Command.Size _,
                     Command.Content _,

@@ -25,6 +25,8 @@ final class Reads {
                 long bytes = bucket.valueBytes(measure.key());
                 yield bytes == View.ABSENT ? Reply.ABSENT : new Reply.Amount(bytes);
             }
+            case Command.GetValue _, Command.GetRange _, Command.MeasureValue _, Command.KindOf _ ->
+                throw new UnsupportedOperationException("values");
             case Command.Size _ -> new Reply.Amount(bucket.size());
             case Command.Content content -> content(bucket, content.part(), room);
             case Command.Sample sample -> sample(bucket, sample, room);

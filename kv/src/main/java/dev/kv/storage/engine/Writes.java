@@ -49,6 +49,12 @@ final class Writes {
             }
             case Command.Add add -> add(bucket, add);
             case Command.AddDecimal add -> addDecimal(bucket, add, room.get());
+            case Command.SetValue _,
+                    Command.TakeValue _,
+                    Command.DropEqual _,
+                    Command.AddToValue _,
+                    Command.AddDecimalToValue _,
+                    Command.WriteRange _ -> throw new UnsupportedOperationException("values");
             case Command.Drop _ -> {
                 boolean counts = bucket.size() > 0;
                 bucket.drop();

@@ -5,6 +5,7 @@ import static dev.kv.router.peer.codec.Composite.field;
 import static dev.kv.router.peer.codec.Composite.fields;
 import static dev.kv.router.peer.codec.Encoding.BYTES;
 import static dev.kv.router.peer.codec.Encoding.FLAG;
+import static dev.kv.router.peer.codec.Encoding.KIND;
 import static dev.kv.router.peer.codec.Encoding.LONG;
 import static dev.kv.router.peer.codec.Encoding.list;
 import static dev.kv.router.peer.codec.Encoding.nested;
@@ -51,6 +52,17 @@ public final class CommandCodec {
         }
     };
 
+    private static final Variants<Command.Condition> CONDITION = new Variants<>(
+            "condition",
+            List.of(
+                    row(0, Command.Condition.Always.class, fields(new Command.Condition.Always())),
+                    row(1, Command.Condition.IfAbsent.class, fields(new Command.Condition.IfAbsent())),
+                    row(2, Command.Condition.IfPresent.class, fields(new Command.Condition.IfPresent())),
+                    row(
+                            3,
+                            Command.Condition.IfEqual.class,
+                            fields(Command.Condition.IfEqual::new, bytes(Command.Condition.IfEqual::value)))));
+
     private static final Encoding<BigDecimal> DECIMAL = new Encoding<>() {
         @Override
         public long size(BigDecimal value) {
@@ -84,6 +96,13 @@ public final class CommandCodec {
                             field(NameSpace.Span::before, optional(BYTES))))));
 
     private static final Field<Command, Bytes> BUCKET = bytes(Command::bucket);
+
+    private static final Encoding<Command.Names> OF_NAMES = fields(
+            Command.Names::new,
+            field(Command.Names::names, NAMES),
+            field(Command.Names::position, LONG),
+            bytes(Command.Names::match),
+            field(Command.Names::count, LONG));
 
     private static final Variants<Command> ROWS = new Variants<>(
             "command",
@@ -161,16 +180,65 @@ public final class CommandCodec {
                                     Command.Batch::new,
                                     BUCKET,
                                     field(Command.Batch::commands, list(nested(() -> CommandCodec.ROWS))))),
+                    row(19, Command.Names.class, OF_NAMES),
+                    row(20, Command.Count.class, fields(Command.Count::new, field(Command.Count::names, NAMES))),
+                    row(21, Command.GetValue.class, fields(Command.GetValue::new, BUCKET)),
                     row(
-                            19,
-                            Command.Names.class,
+                            22,
+                            Command.SetValue.class,
                             fields(
-                                    Command.Names::new,
-                                    field(Command.Names::names, NAMES),
-                                    field(Command.Names::position, LONG),
-                                    bytes(Command.Names::match),
-                                    field(Command.Names::count, LONG))),
-                    row(20, Command.Count.class, fields(Command.Count::new, field(Command.Count::names, NAMES)))));
+                                    Command.SetValue::new,
+                                    BUCKET,
+                                    bytes(Command.SetValue::value),
+                                    field(Command.SetValue::condition, CONDITION),
+                                    field(Command.SetValue::returnsOld, FLAG))),
+                    row(23, Command.TakeValue.class, fields(Command.TakeValue::new, BUCKET)),
+                    row(
+                            24,
+                            Command.DropEqual.class,
+                            fields(Command.DropEqual::new, BUCKET, bytes(Command.DropEqual::value))),
+                    row(
+                            25,
+                            Command.AddToValue.class,
+                            fields(Command.AddToValue::new, BUCKET, field(Command.AddToValue::amount, LONG))),
+                    row(
+                            26,
+                            Command.AddDecimalToValue.class,
+                            fields(
+                                    Command.AddDecimalToValue::new,
+                                    BUCKET,
+                                    field(Command.AddDecimalToValue::amount, DECIMAL))),
+                    row(
+                            27,
+                            Command.WriteRange.class,
+                            fields(
+                                    Command.WriteRange::new,
+                                    BUCKET,
+                                    field(Command.WriteRange::at, LONG),
+                                    bytes(Command.WriteRange::bytes))),
+                    row(
+                            28,
+                            Command.SetAbsentValues.class,
+                            fields(
+                                    Command.SetAbsentValues::new,
+                                    field(Command.SetAbsentValues::pairs, BYTES_LIST))),
+                    row(
+                            29,
+                            Command.GetRange.class,
+                            fields(
+                                    Command.GetRange::new,
+                                    BUCKET,
+                                    field(Command.GetRange::first, LONG),
+                                    field(Command.GetRange::last, LONG))),
+                    row(30, Command.MeasureValue.class, fields(Command.MeasureValue::new, BUCKET)),
+                    row(31, Command.KindOf.class, fields(Command.KindOf::new, BUCKET)),
+                    row(
+                            32,
+                            Command.NamesOfKind.class,
+                            fields(
+                                    Command.NamesOfKind::new,
+                                    field(Command.NamesOfKind::of, OF_NAMES),
+                                    field(Command.NamesOfKind::kind, KIND)))));
 
     private CommandCodec() {}
 

@@ -1,6 +1,7 @@
 package dev.kv.router.peer.codec;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Kind;
 import dev.kv.router.PackedList;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,6 +56,33 @@ public interface Encoding<T> {
         @Override
         public String read(MessageReader in) throws MalformedMessage {
             return in.text();
+        }
+    };
+
+    /** 1 byte. */
+    Encoding<Kind> KIND = new Encoding<>() {
+        @Override
+        public long size(Kind value) {
+            return 1;
+        }
+
+        @Override
+        public void write(MessageWriter out, Kind value) {
+            out.u8(
+                    switch (value) {
+                        case BUCKET -> 0;
+                        case VALUE -> 1;
+                    });
+        }
+
+        @Override
+        public Kind read(MessageReader in) throws MalformedMessage {
+            int code = in.u8();
+            return switch (code) {
+                case 0 -> Kind.BUCKET;
+                case 1 -> Kind.VALUE;
+                default -> throw new MalformedMessage("unknown kind " + code);
+            };
         }
     };
 

@@ -4,6 +4,7 @@ import static dev.kv.router.peer.codec.Composite.bytes;
 import static dev.kv.router.peer.codec.Composite.field;
 import static dev.kv.router.peer.codec.Composite.fields;
 import static dev.kv.router.peer.codec.Encoding.INT;
+import static dev.kv.router.peer.codec.Encoding.KIND;
 import static dev.kv.router.peer.codec.Encoding.LONG;
 import static dev.kv.router.peer.codec.Encoding.TEXT;
 import static dev.kv.router.peer.codec.Encoding.VALUES;
@@ -56,9 +57,10 @@ public final class ReplyCodec {
         public Reply.Failed read(MessageReader in) throws MalformedMessage {
             String first = in.text();
             String message = in.text();
-            Word word = named(Word.values(), first).orElse(Word.ERR);
-            Reason reason = named(Reason.values(), first).orElse(Reason.IN_MESSAGE);
-            return new Reply.Failed(word, reason, message);
+            Optional<Reason> reason = named(Reason.values(), first);
+            return reason.isPresent()
+                    ? new Reply.Failed(reason.get().word(), reason.get(), message)
+                    : new Reply.Failed(named(Word.values(), first).orElse(Word.ERR), message);
         }
 
         private <E extends Enum<E>> Optional<E> named(E[] values, String name) {
@@ -136,7 +138,8 @@ public final class ReplyCodec {
                                     Reply.Names::new,
                                     field(Reply.Names::owners, list(OWNER)),
                                     field(Reply.Names::next, LONG),
-                                    field(Reply.Names::names, list(NAME))))));
+                                    field(Reply.Names::names, list(NAME)))),
+                    row(12, Reply.OfKind.class, fields(Reply.OfKind::new, field(Reply.OfKind::kind, KIND)))));
 
     private ReplyCodec() {}
 

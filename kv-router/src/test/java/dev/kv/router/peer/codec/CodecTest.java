@@ -7,6 +7,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
 import dev.kv.router.Held;
+import dev.kv.router.Kind;
 import dev.kv.router.NameSpace;
 import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
@@ -51,7 +52,19 @@ final class CodecTest {
             new Command.Rename(B, K),
             new Command.Batch(B, List.of(new Command.Size(B), new Command.SetAll(B, List.of(K, K), false))),
             new Command.Names(NAMES, 7, Bytes.of("a*"), 10),
-            new Command.Count(NameSpace.ALL));
+            new Command.Count(NameSpace.ALL),
+            new Command.GetValue(B),
+            new Command.SetValue(B, K, Command.Condition.PRESENT, true),
+            new Command.TakeValue(B),
+            new Command.DropEqual(B, K),
+            new Command.AddToValue(B, Long.MAX_VALUE),
+            new Command.AddDecimalToValue(B, new BigDecimal("0.5")),
+            new Command.WriteRange(B, Command.WriteRange.END, K),
+            new Command.SetAbsentValues(List.of(B, K)),
+            new Command.GetRange(B, -2, Long.MIN_VALUE),
+            new Command.MeasureValue(B),
+            new Command.KindOf(B),
+            new Command.NamesOfKind(new Command.Names(NAMES, 7, Bytes.of("a*"), 10), Kind.VALUE));
 
     private static final List<Reply> REPLIES = List.of(
             Reply.OK,
@@ -60,6 +73,9 @@ final class CodecTest {
             new Reply.Value(K),
             new Reply.Failed(Reply.Word.NOSPACE, "why"),
             new Reply.Failed(Reply.Reason.NOT_AN_INTEGER),
+            new Reply.Failed(Reply.Reason.WRONG_TYPE),
+            new Reply.OfKind(Kind.BUCKET),
+            new Reply.OfKind(Kind.VALUE),
             new Reply.Way(List.of(new Reply.Hop("foo@h", 5, "*=foo@h", 1, 2)), Optional.empty()),
             new Reply.Amount(-7),
             new Reply.Values(List.of(K, Bytes.EMPTY)),
@@ -122,6 +138,23 @@ final class CodecTest {
             assertThat(arrived.holder()).contains(new Request.Term(2, 3));
             assertThat(arrived.id()).contains(new Request.Id(Long.MIN_VALUE, 5, 4));
             assertThat(arrived.timeLeft()).isEqualTo(Duration.ofSeconds(1));
+        }
+    }
+
+    @Test
+    void everyConditionOfAValueArrivesAsItWasSent() throws Exception {
+        List<Command.Condition> conditions = List.of(
+                Command.Condition.ALWAYS,
+                Command.Condition.ABSENT,
+                Command.Condition.PRESENT,
+                new Command.Condition.IfEqual(K));
+        assertThat(conditions)
+                .extracting(Object::getClass)
+                .containsExactlyInAnyOrderElementsOf(records(Command.Condition.class));
+        for (Command.Condition condition : conditions) {
+            Command command = new Command.SetValue(B, Bytes.EMPTY, condition, false);
+            assertThat(((RequestCodec.Asked.Known) decoded(encoded(command))).request().command())
+                    .isEqualTo(command);
         }
     }
 
