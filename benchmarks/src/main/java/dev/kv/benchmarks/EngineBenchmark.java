@@ -17,6 +17,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.IntConsumer;
+import java.util.function.ObjIntConsumer;
 import java.util.stream.Stream;
 
 /**
@@ -25,6 +27,9 @@ import java.util.stream.Stream;
  */
 public final class EngineBenchmark {
     private static final int ROUNDS = 7;
+
+    /** Number of small buckets, and of values. */
+    private static final int SMALL = 1_000_000;
 
     private final Path folder;
 
@@ -134,35 +139,41 @@ public final class EngineBenchmark {
         speedOfSmall();
     }
 
-    /** One thread; a million buckets with one key each, at random. */
+    /** One thread; a million buckets with one key each, then a million values, at random. */
     private void speedOfSmall() {
-        int buckets = 1_000_000;
+        Bytes value = value();
         Path data = fresh("small");
         try (EngineClient engine = new EngineClient(data)) {
-            Bytes value = value();
-            for (int i = 0; i < buckets; i++) {
+            Bytes key = EngineClient.key(0);
+            for (int i = 0; i < SMALL; i++) {
                 smallBucket(engine, i, false, value);
             }
-            int[] order = new Random(1).ints(buckets, 0, buckets).toArray();
-            Bytes key = EngineClient.key(0);
-            double[] put = new double[ROUNDS];
-            double[] get = new double[ROUNDS];
-            for (int round = 0; round < ROUNDS; round++) {
-                long from = System.nanoTime();
-                for (int i : order) {
-                    engine.put(smallName(i), key, value);
-                }
-                put[round] = (System.nanoTime() - from) / (double) buckets;
-                from = System.nanoTime();
-                for (int i : order) {
-                    engine.get(smallName(i), key);
-                }
-                get[round] = (System.nanoTime() - from) / (double) buckets;
+            speedOf("put into buckets with one key", i -> engine.put(smallName(i), key, value));
+            speedOf("get from buckets with one key", i -> engine.get(smallName(i), key));
+        }
+        Path values = fresh("values");
+        try (EngineClient engine = new EngineClient(values)) {
+            for (int i = 0; i < SMALL; i++) {
+                engine.setValue(smallName(i), value);
             }
-            tell("put into buckets with one key", "", median(put) / 1000, "us");
-            tell("get from buckets with one key", "", median(get) / 1000, "us");
+            speedOf("set values", i -> engine.setValue(smallName(i), value));
+            speedOf("get values", i -> engine.getValue(smallName(i)));
         }
         remove(data);
+        remove(values);
+    }
+
+    private static void speedOf(String what, IntConsumer command) {
+        int[] order = new Random(1).ints(SMALL, 0, SMALL).toArray();
+        double[] took = new double[ROUNDS];
+        for (int round = 0; round < ROUNDS; round++) {
+            long from = System.nanoTime();
+            for (int i : order) {
+                command.accept(i);
+            }
+            took[round] = (System.nanoTime() - from) / (double) SMALL;
+        }
+        tell(what, "", median(took) / 1000, "us");
     }
 
     /** How long it takes until one processor sees what another one has written, which two writers of one log wait for as well. */
@@ -233,24 +244,23 @@ public final class EngineBenchmark {
             tell("heap per entry of a large bucket, the most on the way to 3 000 000", "<= 24", most, "bytes");
         }
         remove(large);
-        small("heap per bucket with one key, of 1 000 000, the most on the way", true);
-        small("heap per bucket with one key that it goes with, of 1 000 000, the most on the way", false);
+        small("bucket with one key", "<= 48", (engine, i) -> smallBucket(engine, i, true, value));
+        small("bucket with one key that it goes with", "<= 48", (engine, i) -> smallBucket(engine, i, false, value));
+        small("value", "<= 40", (engine, i) -> engine.setValue(smallName(i), value));
     }
 
-    private void small(String what, boolean areKept) {
-        Bytes value = value();
-        int buckets = 1_000_000;
+    private void small(String what, String aim, ObjIntConsumer<EngineClient> make) {
         Path small = fresh("small");
         try (EngineClient engine = new EngineClient(small)) {
             long before = usedHeap();
             double most = 0;
-            for (int i = 0; i < buckets; i++) {
-                smallBucket(engine, i, areKept, value);
-                if (i >= buckets / 10 && i % (buckets / 20) == buckets / 20 - 1) {
+            for (int i = 0; i < SMALL; i++) {
+                make.accept(engine, i);
+                if (i >= SMALL / 10 && i % (SMALL / 20) == SMALL / 20 - 1) {
                     most = Math.max(most, (usedHeap() - before) / (double) (i + 1));
                 }
             }
-            tell(what, "<= 48", most, "bytes");
+            tell("heap per " + what + ", of 1 000 000, the most on the way", aim, most, "bytes");
         }
         remove(small);
     }

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.config.Layers;
 import dev.kv.router.metrics.Metrics;
@@ -33,7 +34,7 @@ final class EngineClient implements AutoCloseable {
                 .findFirst()
                 .orElseThrow()
                 .configure(Layers.of(data.getParent(), all).load())
-                .start(1 << 20, _ -> {});
+                .start(new Limits(1, 1 << 16, 1 << 16, 1 << 20, 1 << 10, 1 << 20), _ -> {});
         metrics.add(Engine.PART, storage.metrics());
     }
 
@@ -73,9 +74,24 @@ final class EngineClient implements AutoCloseable {
                 new Reply.Amount(1));
     }
 
+    void setValue(Bytes name, Bytes value) {
+        expect(
+                storage.run(new Command.SetValue(name, value, Command.Condition.ALWAYS, false))
+                        .toCompletableFuture()
+                        .join(),
+                Reply.OK);
+    }
+
+    void getValue(Bytes name) {
+        read(new Command.GetValue(name));
+    }
+
     void get(Bytes bucket, Bytes key) {
-        Reply reply = Held.flat(
-                storage.run(new Command.Get(bucket, key)).toCompletableFuture().join());
+        read(new Command.Get(bucket, key));
+    }
+
+    private void read(Command command) {
+        Reply reply = Held.flat(storage.run(command).toCompletableFuture().join());
         if (!(reply instanceof Reply.Value)) {
             throw new IllegalStateException("a value is missing: " + reply);
         }

@@ -185,7 +185,8 @@ public sealed interface Command {
 
         /** The byte after the last one of the part; not before {@link #from}. */
         public int to(int bytes) {
-            // As in Redis: an end before the first byte is the first byte, unless it is before the beginning as they are written.
+            // As in Redis: an end before the first byte is the first byte, unless it is before the beginning as they
+            // are written.
             boolean isTurned = first < 0 && last < 0 && first > last;
             long end = Math.min(bytes, Math.min(counted(last, bytes), bytes) + 1);
             return isTurned ? from(bytes) : (int) Math.max(from(bytes), end);

@@ -104,8 +104,10 @@ public final class LongReply {
                     Command.Scan _,
                     Command.Batch _,
                     Command.GetRange _,
+                    Command.TakeValue _,
                     Command.Names _,
                     Command.NamesOfKind _ -> true;
+            case Command.SetValue set -> set.returnsOld();
             // Each write by itself: one that returns values may be long.
             case Command.Create _,
                     Command.Put _,
@@ -121,8 +123,6 @@ public final class LongReply {
                     Command.Count _,
                     Command.Rename _,
                     Command.GetValue _,
-                    Command.SetValue _,
-                    Command.TakeValue _,
                     Command.DropEqual _,
                     Command.AddToValue _,
                     Command.AddDecimalToValue _,
@@ -139,10 +139,10 @@ public final class LongReply {
         return switch (reply) {
             case Reply.Values _, Reply.Page _, Reply.Names _, Reply.Many _ ->
                 values(reply) > VALUES_MAX || bytes(reply) > BYTES_MAX;
+            case Reply.Value(Bytes value) -> value.size() > BYTES_MAX;
             case Reply.Ok _,
                     Reply.NotFound _,
                     Reply.Absent _,
-                    Reply.Value _,
                     Reply.LargeValue _,
                     Reply.Amount _,
                     Reply.OfKind _,

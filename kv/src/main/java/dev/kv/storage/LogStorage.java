@@ -1,5 +1,6 @@
 package dev.kv.storage;
 
+import dev.kv.router.Limits;
 import dev.kv.router.OperatorError;
 import dev.kv.router.config.Settings;
 import dev.kv.router.spi.Engine;
@@ -86,9 +87,9 @@ public final class LogStorage implements Engine {
         }
 
         @Override
-        public Open start(long replyMaxBytes, Consumer<String> doing) {
+        public Open start(Limits limits, Consumer<String> doing) {
             try {
-                return OpenStorage.open(storage, replyMaxBytes, doing);
+                return OpenStorage.open(storage, limits, doing);
             } catch (IOException e) {
                 throw settings.bad(DIR, "cannot be used: " + OperatorError.reason(e));
             }

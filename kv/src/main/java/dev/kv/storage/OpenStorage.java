@@ -71,7 +71,7 @@ public final class OpenStorage implements Engine.Open {
             Log log,
             Buckets buckets,
             LogStorage.StorageSettings settings,
-            long replyMaxBytes,
+            Limits limits,
             Troubles troubles,
             Recovery.Figures recovered,
             Duration recovery) {
@@ -85,17 +85,17 @@ public final class OpenStorage implements Engine.Open {
         this.syncer = new Syncer(log, buckets.liveEntries(), settings.sync(), troubles);
         this.compaction = new Compaction(log, buckets.liveEntries());
         this.keeper = new Keeper(log, compaction, pins, troubles);
-        Commands commands = new Commands(buckets, settings.large().turn(), replyMaxBytes);
+        Commands commands = new Commands(buckets, settings.large().turn(), limits);
         this.turns = new Execution(commands, buckets, this::acknowledged, settings.large());
     }
 
     /**
      * Opens what the folder holds; a folder that is not there is made.
      *
-     * @param replyMaxBytes what one reply may hold
+     * @param limits how large names, values and replies may be
      * @param doing receives the progress, as text
      */
-    public static OpenStorage open(LogStorage.StorageSettings settings, long replyMaxBytes, Consumer<String> doing)
+    public static OpenStorage open(LogStorage.StorageSettings settings, Limits limits, Consumer<String> doing)
             throws IOException {
         long from = System.nanoTime();
         Folder folder = Folder.hold(settings.dir());
@@ -118,7 +118,7 @@ public final class OpenStorage implements Engine.Open {
             replay.end();
             reserveRoom(log);
             Duration took = Duration.ofNanos(System.nanoTime() - from);
-            return new OpenStorage(log, buckets, settings, replyMaxBytes, troubles, figures, took);
+            return new OpenStorage(log, buckets, settings, limits, troubles, figures, took);
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Held;
+import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
@@ -73,8 +74,17 @@ public record DataFolder(Path path) {
         void with(OpenStorage storage) throws Exception;
     }
 
+    /** Limits of a node whose replies have a bound, and whose values have the same. */
+    public static Limits limits(long replyMaxBytes) {
+        return new Limits(16, 1 << 16, 1 << 16, Math.toIntExact(replyMaxBytes), 1 << 10, replyMaxBytes);
+    }
+
     public OpenStorage open() throws IOException {
-        return OpenStorage.open(DataFolder.settings(path, EACH_SECOND, 0, 1L << 20, PINS), 1L << 20, _ -> {});
+        return open(limits(1L << 20));
+    }
+
+    public OpenStorage open(Limits limits) throws IOException {
+        return OpenStorage.open(DataFolder.settings(path, EACH_SECOND, 0, 1L << 20, PINS), limits, _ -> {});
     }
 
     /** Opens it, does the work, and closes it in order. */
@@ -129,6 +139,11 @@ public record DataFolder(Path path) {
         }
         SegmentList before = SegmentList.read(folder).orElseThrow();
         new SegmentList(before.id(), before.through(), entries).write(folder);
+    }
+
+    public static void setValue(OpenStorage storage, String name, String value) {
+        Command set = new Command.SetValue(Bytes.of(name), Bytes.of(value), Command.Condition.ALWAYS, false);
+        assertThat(storage.run(set).toCompletableFuture().join()).isEqualTo(Reply.OK);
     }
 
     /** The content: by bucket, values by key. */

@@ -49,7 +49,7 @@ class StorageTest {
     private OpenStorage open(Sync sync, long maxBytes) throws IOException {
         return OpenStorage.open(
                 DataFolder.settings(folder.resolve("data"), sync, maxBytes, 64L << 20, DataFolder.PINS),
-                1 << 20,
+                DataFolder.limits(1 << 20),
                 _ -> {});
     }
 

@@ -32,10 +32,11 @@ final class Findings implements Consumer<Engine.Damage> {
     }
 
     private static String text(Engine.Damage damage) {
+        String kind = damage.key().isPresent() ? "; bucket " : "; name ";
         String where =
                 "%s: %d bytes at byte %d: %s".formatted(damage.file(), damage.bytes(), damage.offset(), damage.what());
         return where
-                + damage.bucket().map(bucket -> "; bucket " + shown(bucket)).orElse("")
+                + damage.bucket().map(name -> kind + shown(name)).orElse("")
                 + damage.key().map(key -> ", key " + shown(key)).orElse("");
     }
 

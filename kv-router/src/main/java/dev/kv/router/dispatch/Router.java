@@ -119,10 +119,11 @@ public final class Router {
         }
         return switch (request.command()) {
             case Command.Route _ -> reply(new Way(List.of(hop(now, here)), Optional.empty()));
-            case Command.Rename rename -> runAllHere(
-                    request, now, List.of(rename.to()), 1, "a bucket is renamed within its node, copy it instead");
-            case Command.SetAbsentValues set -> runAllHere(
-                    request, now, set.pairs(), 2, "one node has to keep all names that are set together");
+            case Command.Rename rename ->
+                runAllHere(
+                        request, now, List.of(rename.to()), 1, "a bucket is renamed within its node, copy it instead");
+            case Command.SetAbsentValues set ->
+                runAllHere(request, now, set.pairs(), 2, "one node has to keep all names that are set together");
             case Command command -> local.get().run(command);
         };
     }
@@ -133,8 +134,7 @@ public final class Router {
      * @param names the first one and each that is {@code step} behind one
      * @param rule why it is refused otherwise
      */
-    private CompletionStage<Reply> runAllHere(
-            Request request, Routing now, List<Bytes> names, int step, String rule) {
+    private CompletionStage<Reply> runAllHere(Request request, Routing now, List<Bytes> names, int step, String rule) {
         for (int i = 0; i < names.size(); i += step) {
             if (!(now.placement().of(names.get(i)) instanceof Here)) {
                 return reply(new Failed(

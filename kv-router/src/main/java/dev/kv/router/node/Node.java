@@ -127,8 +127,7 @@ public final class Node {
         Bytes cookie = Cookie.readOrMake(settings.cookieFile());
 
         state.turnTo("opening the storage");
-        Optional<Engine.Open> storage =
-                ready.engine.map(engine -> engine.start(settings.limits().replyMaxBytes(), state::turnTo));
+        Optional<Engine.Open> storage = ready.engine.map(engine -> engine.start(settings.limits(), state::turnTo));
         storage.ifPresent(open -> started(Engine.PART, open));
         storage.ifPresent(state::opened);
         started("backups, exports and imports", limit -> answers.cutOff());

@@ -36,10 +36,10 @@ public interface Engine {
         /**
          * Opens the buckets of this node. Blocks until recovery is done.
          *
-         * @param replyMaxBytes the bound of a reply
+         * @param limits how large names, values and replies may be
          * @param doing gets progress messages from time to time
          */
-        Open start(long replyMaxBytes, Consumer<String> doing);
+        Open start(Limits limits, Consumer<String> doing);
 
         /** Updates the backup in this folder, or creates one. The earlier backup stays valid until the new one is complete. */
         Copied backup(Path to);
@@ -124,8 +124,8 @@ public interface Engine {
      * @param offset the first byte, in the file
      * @param bytes the number of unusable bytes
      * @param what the kind of damage
-     * @param bucket the bucket of the key that is lost or has an older value; empty if unknown
-     * @param key that key; empty if unknown
+     * @param bucket the bucket of the key that is lost or has an older value, or the name of such a value; empty if unknown
+     * @param key that key; empty if unknown, and of a value
      */
     record Damage(Path file, long offset, long bytes, String what, Optional<Bytes> bucket, Optional<Bytes> key) {
         public Damage(Path file, long offset, long bytes, String what) {

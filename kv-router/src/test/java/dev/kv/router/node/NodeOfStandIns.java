@@ -64,7 +64,7 @@ abstract class NodeOfStandIns {
         }
 
         @Override
-        public Engine.Open start(long replyMaxBytes, Consumer<String> doing) {
+        public Engine.Open start(Limits limits, Consumer<String> doing) {
             starting.run();
             return new EmptyStorage();
         }

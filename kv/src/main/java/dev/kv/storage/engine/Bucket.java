@@ -5,7 +5,7 @@ import dev.kv.storage.index.Index;
 import dev.kv.storage.log.StoredFields;
 
 /**
- * A bucket in memory: all but its keys and values. Guarded by the lock of its {@link Shard}. The object of a {@linkplain #isSmall() small}
+ * A bucket in memory: all but its keys and values; or a value, as a bucket whose only key is {@link View#VALUE}. Guarded by the lock of its {@link Shard}. The object of a {@linkplain #isSmall() small}
  * bucket is made for one command: the table of names holds the place of its record alone, see {@link NameSlot}.
  */
 public final class Bucket {
@@ -14,6 +14,9 @@ public final class Bucket {
 
     int hash;
     final Index index = new Index();
+
+    /** Whether it is a value. Stays as it is once there is something in the log. */
+    boolean isValue;
 
     /** The name in its records: its first name. */
     final byte[] recordName;
@@ -55,12 +58,15 @@ public final class Bucket {
         this.recordName = recordName;
     }
 
-    /** Whether the place of one record is all that the table needs to hold of it. */
+    /**
+     * Whether the place of one record is all that the table needs to hold of it. Of that, all is read to tell that it is sound; of a value
+     * the head alone.
+     */
     boolean isSmall() {
         return index.size() <= 1
                 && publication == null
                 && hasOwnRecords
-                && Math.max(bytes, Layout.recordCost(recordName.length)) <= StoredFields.SMALL_MAX_BYTES;
+                && Math.max(isValue ? 0 : bytes, Layout.recordCost(recordName.length)) <= StoredFields.SMALL_MAX_BYTES;
     }
 
     /** Whether the object was made of a record: the hash of its key is that of what is there, and not of what was written. */

@@ -8,6 +8,7 @@ import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Pin;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -79,23 +80,34 @@ public final class BucketTable {
         return byGeneration;
     }
 
-    /** The locks of the shards of two buckets, held for writing. */
-    record Locks(StampedLock outer, long outerStamp, StampedLock inner, long innerStamp) {
-        void unlock() {
-            if (!inner.equals(outer)) {
-                inner.unlockWrite(innerStamp);
+    /** The locks of the shards of several names, held for writing. */
+    static final class Locks {
+        private final StampedLock[] locks;
+        private final long[] stamps;
+
+        private Locks(StampedLock[] locks) {
+            this.locks = locks;
+            this.stamps = new long[locks.length];
+            for (int i = 0; i < locks.length; i++) {
+                stamps[i] = locks[i].writeLock();
             }
-            outer.unlockWrite(outerStamp);
+        }
+
+        void unlock() {
+            for (int i = locks.length - 1; i >= 0; i--) {
+                locks[i].unlockWrite(stamps[i]);
+            }
         }
     }
 
-    /** Locks the shards of two names for writing, in an order that is the same for all threads. */
-    Locks lock(int hash, int secondHash) {
-        boolean isInOrder = Integer.compareUnsigned(hash, secondHash) <= 0;
-        StampedLock outer = shard(isInOrder ? hash : secondHash).lock;
-        StampedLock inner = shard(isInOrder ? secondHash : hash).lock;
-        long outerStamp = outer.writeLock();
-        return new Locks(outer, outerStamp, inner, inner.equals(outer) ? 0 : inner.writeLock());
+    /** Locks the shards of the names of these hashes for writing, in an order that is the same for all threads. */
+    Locks lock(int... hashes) {
+        return new Locks(Arrays.stream(hashes)
+                .map(hash -> hash >>> SHARD_SHIFT)
+                .sorted()
+                .distinct()
+                .mapToObj(number -> shards[number].lock)
+                .toArray(StampedLock[]::new));
     }
 
     /** Removes a bucket with all its keys, under the lock of its shard. {@link #countGone} counts its entries as dead. */
@@ -160,11 +172,11 @@ public final class BucketTable {
     /**
      * A copy of what a visitor is shown of a bucket.
      *
-     * @param size number of keys
+     * @param size number of keys; 1 for a value
      * @param bytes what they take in the log
      */
     @SuppressWarnings("ArrayRecordComponent") // a name that nobody compares
-    record Seen(byte[] name, int hash, long size, long bytes) {}
+    record Seen(byte[] name, int hash, long size, boolean isValue, long bytes) {}
 
     /** Is shown buckets. */
     @FunctionalInterface
@@ -244,7 +256,7 @@ public final class BucketTable {
                 return found.add(() -> fields.seen(NameSlot.record(place), hash));
             }
             Bucket bucket = shard.names.object(place);
-            Seen seen = new Seen(bucket.name, hash, bucket.index.size(), bucket.bytes);
+            Seen seen = new Seen(bucket.name, hash, bucket.index.size(), bucket.isValue, bucket.bytes);
             return found.add(() -> seen);
         }
 

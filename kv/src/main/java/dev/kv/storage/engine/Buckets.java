@@ -8,6 +8,9 @@ import dev.kv.storage.format.Hash;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Refused;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 
@@ -54,16 +57,26 @@ public final class Buckets {
     /**
      * Reads a key.
      *
-     * @return {@link Reply.Value}, {@link Reply.LargeValue}, {@link Reply#ABSENT} or {@link Reply#NOT_FOUND}
+     * @return {@link Reply.Value}, {@link Reply.LargeValue}, {@link Reply#ABSENT}, {@link Reply#NOT_FOUND} or
+     *     {@link Commands#WRONG_TYPE}
      * @throws Turn.TooMuch if the value is more than a turn
      */
     Reply get(Bytes name, Bytes key) {
+        return get(name, key, false);
+    }
+
+    /** Reads a value; as {@link #get} of a key. */
+    Reply get(Bytes name) {
+        return get(name, View.VALUE, true);
+    }
+
+    private Reply get(Bytes name, Bytes key, boolean isValue) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long optimistic = shard.lock.tryOptimisticRead();
         if (optimistic != 0 && !shard.hasLanes()) {
             try {
-                Reply reply = get(shard, hash, name, key);
+                Reply reply = get(shard, hash, name, key, isValue);
                 if (shard.lock.validate(optimistic)) {
                     return reply;
                 }
@@ -85,20 +98,85 @@ public final class Buckets {
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
-            return get(shard, hash, name, key);
+            return get(shard, hash, name, key, isValue);
         } finally {
             shard.lock.unlockRead(stamp);
         }
     }
 
-    private Reply get(Shard shard, int hash, Bytes name, Bytes key) {
+    private Reply get(Shard shard, int hash, Bytes name, Bytes key, boolean isValue) {
         long place = shard.names.place(hash, name.array());
         if (place == Index.NONE) {
-            return Reply.NOT_FOUND;
+            return isValue ? Reply.ABSENT : Reply.NOT_FOUND;
         }
-        return NameSlot.isObject(place)
-                ? fields.read(shard.names.object(place).index, key, turn)
-                : fields.readSmall(NameSlot.record(place), name.size(), key, turn);
+        if (NameSlot.isObject(place)) {
+            Bucket bucket = shard.names.object(place);
+            if (bucket.isValue == isValue) {
+                return fields.read(bucket.index, key, turn);
+            }
+            return bucket.index.size() == 0 ? Reply.ABSENT : Commands.WRONG_TYPE;
+        }
+        if (NameSlot.isValue(place) == isValue) {
+            return fields.readSmall(NameSlot.record(place), name.size(), key, turn);
+        }
+        return fields.hasField(NameSlot.record(place), name.size()) ? Commands.WRONG_TYPE : Reply.ABSENT;
+    }
+
+    /**
+     * Sets values of several names in one change, unless one of them has a value or a bucket with keys.
+     *
+     * @return whether they were set
+     * @throws Refused if the change could not be written: nothing is changed then
+     * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
+     * @throws Lanes.Busy if a large change of one of the names is under way
+     */
+    boolean setAbsent(Map<Bytes, Bytes> values) throws Refused {
+        Turn ofAll = new Turn(turn);
+        values.forEach((name, value) -> ofAll.take((long) name.size() + value.size()));
+        // First with one lock at a time: what is read under all of them is in memory then.
+        for (Bytes name : values.keySet()) {
+            if (isTaken(name)) {
+                return false;
+            }
+        }
+        BucketTable.Locks locks =
+                table.lock(values.keySet().stream().mapToInt(table::hash).toArray());
+        try {
+            List<Change> all = new ArrayList<>(values.size());
+            for (Map.Entry<Bytes, Bytes> each : values.entrySet()) {
+                Bytes name = each.getKey();
+                int hash = table.hash(name);
+                Shard shard = table.shard(hash);
+                shard.check(name);
+                Bucket there = shard.names.find(hash, name.array());
+                if (isTaken(there)) {
+                    return false;
+                }
+                Change change = new Change(fields).of(name.array(), hash, there);
+                change.setValue(each.getValue());
+                all.add(change);
+            }
+            changes.commit(all);
+            return true;
+        } finally {
+            locks.unlock();
+        }
+    }
+
+    private boolean isTaken(Bytes name) {
+        int hash = table.hash(name);
+        Shard shard = table.shard(hash);
+        long stamp = shard.lock.readLock();
+        try {
+            shard.check(name);
+            return isTaken(shard.names.find(hash, name.array()));
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
+    }
+
+    private static boolean isTaken(Bucket there) {
+        return there != null && there.index.size() > 0;
     }
 
     /**

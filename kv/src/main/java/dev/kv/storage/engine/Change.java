@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.storage.index.Index;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,7 @@ final class Change implements Edit {
     private Bucket dropped;
     private long generation;
     private boolean isKept;
+    private boolean isValue;
     private boolean hasDeletes;
     private long size;
 
@@ -82,6 +84,7 @@ final class Change implements Edit {
         dropped = null;
         generation = 0;
         isKept = ofBucket != null && ofBucket.isKept();
+        isValue = ofBucket != null && ofBucket.isValue;
         hasDeletes = false;
         size = ofBucket == null ? 0 : ofIndex.size();
         count = 0;
@@ -181,6 +184,11 @@ final class Change implements Edit {
     }
 
     @Override
+    public boolean isValue() {
+        return isValue;
+    }
+
+    @Override
     public long size() {
         return size;
     }
@@ -228,6 +236,15 @@ final class Change implements Edit {
         // The value is not held: the change may still be refused, or wait for the disk.
         Bytes value = stored(key);
         return value == null ? Reply.ABSENT : new Reply.Value(value);
+    }
+
+    @Override
+    public Bytes part(Bytes key, int from, int to) {
+        ChangedKey change = taken(key);
+        if (change != null) {
+            return Bytes.owning(Arrays.copyOfRange(change.value.array(), from, to));
+        }
+        return fields.part(index, key, from, to, turn);
     }
 
     @Override
@@ -345,6 +362,16 @@ final class Change implements Edit {
     }
 
     @Override
+    public void setValue(Bytes value) {
+        if (!isValue && (exists() || count > 0)) {
+            // Also a bucket of which this change has deleted all keys: no record has fields of both.
+            drop();
+        }
+        isValue = true;
+        set(VALUE, value);
+    }
+
+    @Override
     public void delete(Bytes key) {
         turn.take(key.size());
         ChangedKey change = known(key);
@@ -398,6 +425,7 @@ final class Change implements Edit {
         }
         bucket = null;
         isKept = false;
+        isValue = false;
         size = 0;
     }
 }

@@ -88,6 +88,22 @@ final class Changes {
         }
     }
 
+    /** Writes changes of different names as one, under the locks of their shards. */
+    void commit(List<Change> all) throws Refused {
+        List<Draft> drafts = new ArrayList<>(all.size());
+        long growth = 0;
+        for (Change change : all) {
+            change.forgetVain();
+            growth += draft(change, drafts);
+        }
+        Records records = records(drafts, all.stream().noneMatch(Change::keeps), growth);
+        long location = append(records, log::append);
+        Iterator<Draft> written = drafts.iterator();
+        for (Change change : all) {
+            location = apply(change, written, location, Slices.NONE);
+        }
+    }
+
     /**
      * Writes a change of a frozen bucket, which no other thread changes until all of it is applied. It takes and leaves the lock of the
      * shard by itself, so that other buckets of the shard are used meanwhile.
@@ -171,7 +187,11 @@ final class Changes {
         List<Draft> drafts = new ArrayList<>(1);
         change.forgetVain();
         long growth = draft(change, drafts);
-        boolean frees = !change.keeps();
+        return records(drafts, !change.keeps(), growth);
+    }
+
+    private static Records records(List<Draft> drafts, boolean mayFree, long growth) {
+        boolean frees = mayFree;
         for (int i = 0; i < drafts.size(); i++) {
             Draft draft = i < drafts.size() - 1 ? drafts.get(i).continued() : drafts.get(i);
             frees &= draft.end().sets() == 0;
@@ -227,7 +247,7 @@ final class Changes {
 
     /** Begins a record with the fields of a change; returns by how many bytes the live bytes of the log grow. */
     private long draftFields(Change change, Draft record) {
-        begin(record, Layout.WRITE, 0, change);
+        begin(record, change.isValue() ? Layout.VALUE : Layout.WRITE, 0, change);
         long growth = 0;
         for (int i = 0; i < change.count(); i++) {
             ChangedKey pending = change.pending(i);
@@ -249,14 +269,14 @@ final class Changes {
                 : record.begin(type, flags | bucket.flags(), change.generation(), bucket.recordName);
     }
 
-    /** Applies a change whose records were written at a location. */
-    private void apply(Change change, Iterator<Draft> written, long location, Slices slices) {
+    /** Applies a change whose records were written at a location; returns the location behind them. */
+    private long apply(Change change, Iterator<Draft> written, long location, Slices slices) {
         Shard shard = table.shard(change.hash());
         if (change.dropped() != null) {
             table.forget(shard, change.dropped());
         }
         if (change.count() == 0 && !change.keeps()) {
-            return;
+            return location + written.next().length() / Layout.ALIGNMENT;
         }
         Bucket bucket = bucket(change);
         if (slices.areUsed()) {
@@ -269,15 +289,24 @@ final class Changes {
             next += written.next().length() / Layout.ALIGNMENT;
         }
         if (change.count() > 0) {
-            applyFields(bucket, change, written.next(), next, slices);
+            Draft record = written.next();
+            applyFields(bucket, change, record, next, slices);
+            next += record.length() / Layout.ALIGNMENT;
         }
         settle(shard, bucket, costBefore);
+        return next;
     }
 
     /** The bucket of a change, made if there is none: {@link #settle} adds it to the table. */
     private static Bucket bucket(Change change) {
         Bucket bucket = change.bucket();
-        return bucket == null ? new Bucket(change.name(), change.hash(), change.generation()) : bucket;
+        if (bucket == null) {
+            bucket = new Bucket(change.name(), change.hash(), change.generation());
+        }
+        if (change.isValue() && !bucket.isValue) {
+            bucket.isValue = true;
+        }
+        return bucket;
     }
 
     private void applyFields(Bucket bucket, Change change, Draft record, long location, Slices slices) {

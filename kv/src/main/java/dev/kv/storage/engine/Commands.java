@@ -3,41 +3,54 @@ package dev.kv.storage.engine;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Glob;
+import dev.kv.router.Kind;
+import dev.kv.router.Limits;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.storage.log.Refused;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /** Runs commands on buckets: {@link Reads} and {@link Writes} for one bucket, RENAME and surveys here. */
 public final class Commands {
+    /** The name holds a bucket where the command is on a value, or the other way round. */
+    static final Reply WRONG_TYPE = new Reply.Failed(Reply.Reason.WRONG_TYPE);
+
     private static final Reply TOO_LARGE = new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE);
 
     /** What a command of a batch takes of the turn by itself, as bytes read: it takes time even if it reads nothing. */
     private static final int COMMAND_BYTES = 16;
 
+    private static final Reply TOO_MANY_VALUES = new Reply.Failed(
+            Word.TOOLARGE,
+            "values that are set together take at most one turn (kv.storage.large.keys and bytes): set them one by one");
+
     private static final Reply CUT_OFF = new Reply.Failed(
             Word.ERR, "cut off: compaction has replaced what this reads (kv.storage.pin-max): try again");
 
     private final Buckets buckets;
-    private final Turn.Limits limits;
-    private final long replyMaxBytes;
+    private final Turn.Limits turn;
+    private final Limits limits;
 
     /** What the reply to one command may hold; made only for commands that return values. */
     private final Supplier<ReplyRoom> newRoom = this::room;
 
     /**
-     * @param limits what {@link #run} may touch
-     * @param replyMaxBytes what one reply may hold
+     * @param turn what {@link #run} may touch
+     * @param limits how large values and replies may be
      */
-    public Commands(Buckets buckets, Turn.Limits limits, long replyMaxBytes) {
+    public Commands(Buckets buckets, Turn.Limits turn, Limits limits) {
         this.buckets = buckets;
+        this.turn = turn;
         this.limits = limits;
-        this.replyMaxBytes = replyMaxBytes;
     }
 
     @FunctionalInterface
@@ -67,13 +80,14 @@ public final class Commands {
         try {
             return switch (command) {
                 case Command.Get get -> buckets.get(get.bucket(), get.key());
+                case Command.GetValue get -> buckets.get(get.bucket());
                 case Command.Read read -> buckets.read(read.bucket(), look(read));
-                case Command.Write write -> buckets.edit(write.bucket(), edit -> Writes.change(edit, write, newRoom));
+                case Command.Write write -> buckets.edit(write.bucket(), edit -> change(edit, write, newRoom));
                 case Command.Batch batch when batch.isRead() -> buckets.read(batch.bucket(), look(batch));
                 case Command.Batch batch -> buckets.edit(batch.bucket(), change(batch));
                 case Command.Rename rename -> rename(rename);
-                case Command.SetAbsentValues _ -> throw new UnsupportedOperationException("values");
-                case Command.Survey survey -> survey(survey, new Turn(limits));
+                case Command.SetAbsentValues set -> setAbsent(set);
+                case Command.Survey survey -> survey(survey, new Turn(turn));
                 case Command.Route _ -> throw noRoute();
             };
         } catch (ReplyRoom.TooLarge e) {
@@ -92,14 +106,15 @@ public final class Commands {
         return switch (command) {
             case Command.Read read -> reading(read.bucket(), look(read));
             case Command.Batch batch when batch.isRead() -> reading(batch.bucket(), look(batch));
-            case Command.Write write -> changing(write.bucket(), edit -> Writes.change(edit, write, newRoom));
+            case Command.Write write -> changing(write.bucket(), edit -> change(edit, write, newRoom));
             case Command.Batch batch -> changing(batch.bucket(), change(batch));
             case Command.Survey survey ->
                 new Large(
                         isCancelled -> replied(() -> survey(survey, Turn.ofLarge(isCancelled))),
                         Optional.empty(),
                         () -> {});
-            case Command.Rename _, Command.SetAbsentValues _ -> throw new IllegalStateException("a bucket is renamed in one turn");
+            case Command.Rename _, Command.SetAbsentValues _ ->
+                throw new IllegalStateException("it is run in one turn: " + command);
             case Command.Route _ -> throw noRoute();
         };
     }
@@ -123,7 +138,15 @@ public final class Commands {
     }
 
     private Function<View, Reply> look(Command.Read command) {
-        return view -> Reads.look(view, command, room());
+        return view -> look(view, command, room());
+    }
+
+    private static Reply look(View view, Command.Read command, ReplyRoom room) {
+        return Values.isWrongType(view, command) ? WRONG_TYPE : Reads.look(view, command, room);
+    }
+
+    private Reply change(Edit edit, Command.Write command, Supplier<ReplyRoom> room) {
+        return Values.isWrongType(edit, command) ? WRONG_TYPE : Writes.change(edit, command, room, limits);
     }
 
     private Function<View, Reply> look(Command.Batch batch) {
@@ -131,7 +154,7 @@ public final class Commands {
             ReplyRoom room = room();
             return Reads.many(batch.commands(), command -> {
                 view.work(COMMAND_BYTES);
-                return Reads.look(view, (Command.Read) command, room);
+                return look(view, (Command.Read) command, room);
             });
         };
     }
@@ -146,10 +169,10 @@ public final class Commands {
         };
     }
 
-    private static Reply inBatch(Edit edit, Command command, ReplyRoom room) {
+    private Reply inBatch(Edit edit, Command command, ReplyRoom room) {
         return switch (command) {
-            case Command.Read read -> Reads.look(edit, read, room);
-            case Command.Write write -> Writes.change(edit, write, () -> room);
+            case Command.Read read -> look(edit, read, room);
+            case Command.Write write -> change(edit, write, () -> room);
             case Command.Batch _, Command.Rename _, Command.SetAbsentValues _, Command.Survey _, Command.Route _ ->
                 throw new IllegalArgumentException("no command of a batch: " + command);
         };
@@ -164,17 +187,44 @@ public final class Commands {
                 : Reply.NOT_FOUND;
     }
 
-    private Reply survey(Command.Survey survey, Turn turn) {
-        return switch (survey) {
-            case Command.Names names -> names(names, turn);
-            case Command.Count count -> count(count, turn);
-            case Command.NamesOfKind _ -> throw new UnsupportedOperationException("values");
+    /** Each name that a command is on, once. */
+    static List<Bytes> namesOf(Command command) {
+        return switch (command) {
+            case Command.Rename rename ->
+                Stream.of(rename.bucket(), rename.to()).distinct().toList();
+            case Command.SetAbsentValues set -> List.copyOf(valuesOf(set).keySet());
+            default -> List.of(command.bucket());
         };
     }
 
-    private Reply names(Command.Names names, Turn turn) {
+    private static Map<Bytes, Bytes> valuesOf(Command.SetAbsentValues set) {
+        Map<Bytes, Bytes> values = new LinkedHashMap<>();
+        for (int i = 0; i < set.pairs().size(); i += 2) {
+            values.put(set.pairs().get(i), set.pairs().get(i + 1));
+        }
+        return values;
+    }
+
+    private Reply setAbsent(Command.SetAbsentValues set) throws Refused {
+        try {
+            return buckets.setAbsent(valuesOf(set)) ? Writes.ONE : Writes.NOTHING;
+        } catch (Turn.TooMuch e) {
+            return TOO_MANY_VALUES;
+        }
+    }
+
+    private Reply survey(Command.Survey survey, Turn ofSurvey) {
+        return switch (survey) {
+            case Command.Names names -> names(names, _ -> true, ofSurvey);
+            case Command.NamesOfKind names ->
+                names(names.of(), bucket -> bucket.isValue() == (names.kind() == Kind.VALUE), ofSurvey);
+            case Command.Count count -> count(count, ofSurvey);
+        };
+    }
+
+    private Reply names(Command.Names names, Predicate<BucketTable.Seen> isWanted, Turn ofSurvey) {
         Glob match = new Glob(names.match());
-        turn.work(match.writtenBytes());
+        ofSurvey.work(match.writtenBytes());
         ReplyRoom room = room();
         ReplyRoom.Page page = new ReplyRoom.Page(names.count(), room);
         List<Reply.Name> found = new ArrayList<>();
@@ -183,8 +233,8 @@ public final class Commands {
                 return false;
             }
             Bytes name = Bytes.owning(bucket.name());
-            turn.take(match.steps(name.size()));
-            if (bucket.size() > 0 && names.names().contains(name) && match.matches(name)) {
+            ofSurvey.take(match.steps(name.size()));
+            if (bucket.size() > 0 && isWanted.test(bucket) && names.names().contains(name) && match.matches(name)) {
                 room.take(name);
                 found.add(new Reply.Name(position, name));
             }
@@ -193,13 +243,13 @@ public final class Commands {
         return new Reply.Names(List.of(), page.next(), found);
     }
 
-    private Reply count(Command.Count count, Turn turn) {
+    private Reply count(Command.Count count, Turn ofSurvey) {
         if (count.names().equals(NameSpace.ALL)) {
             return new Reply.Amount(buckets.table().filled());
         }
         long[] sum = {0};
         buckets.table().forEachBucket(0, (_, bucket) -> {
-            turn.take(0);
+            ofSurvey.take(0);
             if (bucket.size() > 0 && count.names().contains(Bytes.owning(bucket.name()))) {
                 sum[0]++;
             }
@@ -209,6 +259,6 @@ public final class Commands {
     }
 
     private ReplyRoom room() {
-        return new ReplyRoom(replyMaxBytes);
+        return new ReplyRoom(limits.replyMaxBytes());
     }
 }

@@ -10,6 +10,9 @@ public interface Edit extends View {
     /** Sets a key; makes the bucket if there is none. */
     void set(Bytes key, Bytes value);
 
+    /** Gives the name a value, in the place of what it has. */
+    void setValue(Bytes value);
+
     /** Removes a key, if it exists. A bucket that is not kept is removed with its last key. */
     void delete(Bytes key);
 

@@ -1,5 +1,6 @@
 package dev.kv.storage.engine;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
@@ -268,7 +269,7 @@ public final class Execution implements Store {
                 continue;
             }
             Lanes.Next next = lanes.next(own.peek());
-            next.entered().ifPresent(own::add);
+            own.addAll(next.entered());
             if (next.command().isEmpty()) {
                 own.remove();
             } else {
@@ -362,10 +363,8 @@ public final class Execution implements Store {
     private Optional<CompletionStage<Reply>> parked(Lane lane, Command command) {
         LongReply.UnderWay answer = answer();
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
-        Lanes.Place place =
-                command instanceof Command.Rename rename && !rename.bucket().equals(rename.to())
-                        ? lanes.parkInBoth(rename.bucket(), rename.to(), parked)
-                        : lanes.park(lane, parked);
+        List<Bytes> names = Commands.namesOf(command);
+        Lanes.Place place = names.size() == 1 ? lanes.park(lane, parked) : lanes.parkInAll(names, parked);
         return switch (place) {
             case WAITS -> Optional.of(answer);
             case ENDED -> Optional.empty();

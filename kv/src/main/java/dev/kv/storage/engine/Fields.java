@@ -59,8 +59,10 @@ final class Fields {
             return bucket;
         }
         long location = Log.location(segment, field);
-        bucket.isOfRecord = true;
-        bucket.index.add(hash.of(segment.fields().key(field)), location);
+        bucket.isValue = segment.fields().isValue(Log.offset(record));
+        bucket.isOfRecord = !bucket.isValue;
+        bucket.index.add(
+                hash.of(bucket.isValue ? View.VALUE.array() : segment.fields().key(field)), location);
         bucket.bytes = cost(bucket, location);
         return bucket;
     }
@@ -75,7 +77,7 @@ final class Fields {
         try {
             byte[] name = segment.fields().name(Log.offset(record));
             Bucket bucket = small(record, nameHash, name);
-            return new BucketTable.Seen(name, nameHash, bucket.index.size(), bucket.bytes);
+            return new BucketTable.Seen(name, nameHash, bucket.index.size(), bucket.isValue, bucket.bytes);
         } catch (InternalError sigbus) {
             throw Damaged.unreadable(segment.path(), sigbus);
         }
@@ -95,6 +97,17 @@ final class Fields {
     }
 
     /**
+     * Whether the record at the place of a small bucket has a key, or is a value.
+     *
+     * @throws Damaged if it is not what was written
+     */
+    boolean hasField(long record, int nameBytes) {
+        StoredFields stored = log.segment(record).fields();
+        long _ = stored.checkedGeneration(Log.offset(record), nameBytes);
+        return stored.onlyField(Log.offset(record)) != 0;
+    }
+
+    /**
      * The value of a key of a small bucket as a reply; {@link Reply#ABSENT} if the key does not exist.
      *
      * @param record its place in the log
@@ -110,6 +123,9 @@ final class Fields {
         }
         if (!stored.hasKey(field, key.array())) {
             return Reply.ABSENT;
+        }
+        if (stored.valueBytes(field) >= LARGE_MIN_BYTES) {
+            return new Reply.LargeValue(stored.held(field, key.array()));
         }
         Turn.check((long) key.size() + stored.valueBytes(field), limits);
         return new Reply.Value(Bytes.owning(stored.value(field, key.array())));
@@ -182,6 +198,14 @@ final class Fields {
         Segment segment = log.segment(location);
         turn.take((long) key.size() + segment.fields().valueBytes(Log.offset(location)));
         return Bytes.owning(segment.fields().value(Log.offset(location), key.array()));
+    }
+
+    /** See {@link View#part}. */
+    Bytes part(Index index, Bytes key, int from, int to, Turn turn) {
+        long location = find(index, hash.of(key.array()), key);
+        StoredFields stored = log.segment(location).fields();
+        turn.take((long) key.size() + stored.valueBytes(Log.offset(location)));
+        return Bytes.owning(stored.part(Log.offset(location), from, to));
     }
 
     /** See {@link View#valueBytes}. */

@@ -13,6 +13,7 @@ public final class Frozen implements AutoCloseable {
     private final Bucket bucket;
     private final Index index;
     private final boolean isKept;
+    private final boolean isValue;
     private final long bytesMin;
     private final Pin pin;
 
@@ -29,6 +30,7 @@ public final class Frozen implements AutoCloseable {
         this.bucket = bucket;
         this.index = bucket == null ? new Index() : bucket.index.frozen();
         this.isKept = bucket != null && bucket.isKept();
+        this.isValue = bucket != null && bucket.isValue;
         this.bytesMin = bucket == null ? 0 : bucket.contentBytesMin();
         if (bucket != null) {
             fields.checkKey(bucket);
@@ -50,13 +52,18 @@ public final class Frozen implements AutoCloseable {
         return isKept;
     }
 
+    /** Whether the name had a value. */
+    public boolean isValue() {
+        return isValue;
+    }
+
     /** The content, without a limit of the turn. */
     public View view() {
         return view(new Turn(Turn.Limits.NONE));
     }
 
     View view(Turn turn) {
-        return new Reading(fields, index, isKept, bytesMin, turn);
+        return new Reading(fields, index, isKept, isValue, bytesMin, turn);
     }
 
     /** The pin ended before the reader did: reads fail from then on. */

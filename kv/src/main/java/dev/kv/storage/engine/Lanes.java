@@ -5,7 +5,6 @@ import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.LongReply;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -89,7 +88,7 @@ public final class Lanes {
     /** A command at its place in a lane. */
     private record Waiting(Parked command, Optional<Meeting> meeting) {}
 
-    /** A command at its place in two lanes. The owner that reaches it last runs it. */
+    /** A command at its place in several lanes. The owner that reaches it last runs it. */
     private static final class Meeting {
         private final List<Lane> lanes;
         private int missing;
@@ -146,17 +145,14 @@ public final class Lanes {
         }
     }
 
-    /** Has a command on two buckets wait in the lanes of both, if a large change of one of them is under way. */
-    Place parkInBoth(Bytes first, Bytes second, Parked command) {
-        int hash = table.hash(first);
-        int secondHash = table.hash(second);
-        BucketTable.Locks locks = table.lock(hash, secondHash);
+    /** Has a command on several names wait in the lanes of all, if a large change of one of them is under way. */
+    Place parkInAll(List<Bytes> names, Parked command) {
+        BucketTable.Locks locks =
+                table.lock(names.stream().mapToInt(table::hash).toArray());
         try {
-            Shard shard = table.shard(hash);
-            Shard secondShard = table.shard(secondHash);
-            List<Lane> busy = new ArrayList<>();
-            shard.openLane(first).ifPresent(busy::add);
-            secondShard.openLane(second).ifPresent(busy::add);
+            List<Lane> busy = names.stream()
+                    .flatMap(name -> table.shard(table.hash(name)).openLane(name).stream())
+                    .toList();
             if (busy.isEmpty()) {
                 return Place.ENDED;
             }
@@ -165,8 +161,10 @@ public final class Lanes {
                     return Place.REFUSED;
                 }
                 // A lane that is not busy is opened for this command, and entered when it runs.
-                List<Lane> both = List.of(shard.lane(first), secondShard.lane(second));
-                Waiting waiting = new Waiting(command, Optional.of(new Meeting(both, busy.size())));
+                List<Lane> all = names.stream()
+                        .map(name -> table.shard(table.hash(name)).lane(name))
+                        .toList();
+                Waiting waiting = new Waiting(command, Optional.of(new Meeting(all, busy.size())));
                 busy.forEach(lane -> lane.waiting.add(waiting));
             }
             return Place.WAITS;
@@ -179,9 +177,9 @@ public final class Lanes {
      * What the owner of a lane does next.
      *
      * @param command the command to run; empty if the owner of another lane will run it, and owns this lane too from then on
-     * @param entered a second lane that the owner has entered for this command
+     * @param entered the other lanes that the owner has entered for this command
      */
-    record Next(Optional<Parked> command, Optional<Lane> entered) {}
+    record Next(Optional<Parked> command, List<Lane> entered) {}
 
     /** Removes the next command from a lane that is not empty. By the owner. */
     synchronized Next next(Lane lane) {
@@ -191,14 +189,15 @@ public final class Lanes {
             meeting.missing--;
             if (meeting.missing > 0) {
                 lane.leave();
-                return new Next(Optional.empty(), Optional.empty());
+                return new Next(Optional.empty(), List.of());
             }
         }
         parked.give(next.command().bytes());
-        Optional<Lane> entered = next.meeting()
-                .flatMap(meeting ->
-                        meeting.lanes.stream().filter(other -> other != lane).findFirst());
-        entered.ifPresent(Lane::enter);
+        List<Lane> entered = next.meeting().stream()
+                .flatMap(meeting -> meeting.lanes.stream())
+                .filter(other -> other != lane)
+                .toList();
+        entered.forEach(Lane::enter);
         return new Next(Optional.of(next.command()), entered);
     }
 

@@ -130,7 +130,7 @@ public final class LiveEntries implements Rescue.Moves {
     /** Moves a record of a small bucket. No place is the location that is computed for a field which is not alone in its record. */
     private static boolean moveSmall(Shard shard, int hash, int nameBytes, Scan scan, long from, long to) {
         return switch (scan.kind()) {
-            case Layout.SET ->
+            case Layout.SET, Layout.VALUE ->
                 scan.isAlone() && shard.names.move(hash, Fields.record(from, nameBytes), Fields.record(to, nameBytes));
             case Layout.BUCKET -> shard.names.moveKept(hash, from, to);
             default -> false;
@@ -153,7 +153,7 @@ public final class LiveEntries implements Rescue.Moves {
 
     private boolean move(Shard shard, Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
         return switch (scan.kind()) {
-            case Layout.SET -> {
+            case Layout.SET, Layout.VALUE -> {
                 int keyHash = table.fields().hash().of(to.fields().key(scan.entry()));
                 boolean isIt = bucket.index.replace(keyHash, fromLocation, toLocation);
                 if (isIt && scan.isAlone() && !bucket.hasOwnRecords) {

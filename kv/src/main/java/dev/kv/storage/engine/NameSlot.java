@@ -6,7 +6,9 @@ package dev.kv.storage.engine;
  * <pre>
  * bits 63..32  id of a segment; bit 63 is set for an object
  * bit  31      the bucket is kept, and has a key
- * bits 30..28  0
+ * bit  30      0
+ * bit  29      the name has a value
+ * bit  28      0
  * bits 27..0   offset of the record divided by 8, as in every location of the log; of an object, its number in the shard
  * </pre>
  */
@@ -15,6 +17,8 @@ final class NameSlot {
 
     /** No offset reaches this bit: no change, and so no segment, is longer than 0x7000_0000 bytes. */
     private static final long KEPT = 1L << 31;
+
+    private static final long VALUE = 1L << 29;
 
     /** The bits that are no part of the location of a record. */
     static final long FLAGS = 0xF000_0000L;
@@ -42,6 +46,15 @@ final class NameSlot {
         return isKept ? record | KEPT : record;
     }
 
+    /**
+     * The place of a value.
+     *
+     * @param record location of its record
+     */
+    static long ofValue(long record) {
+        return record | VALUE;
+    }
+
     /** The location of the record of a small bucket. */
     static long record(long place) {
         return place & ~FLAGS;
@@ -49,5 +62,10 @@ final class NameSlot {
 
     static boolean isKept(long place) {
         return place > 0 && (place & KEPT) != 0;
+    }
+
+    /** Whether the place, which is not that of an object, is that of a value. */
+    static boolean isValue(long place) {
+        return (place & VALUE) != 0;
     }
 }

@@ -168,9 +168,11 @@ final class Names {
     }
 
     private static long smallPlace(Bucket bucket) {
-        return bucket.index.size() == 0
-                ? bucket.keptBy
-                : NameSlot.of(Fields.record(bucket.index.only(), bucket.recordName.length), bucket.isKept());
+        if (bucket.index.size() == 0) {
+            return bucket.keptBy;
+        }
+        long record = Fields.record(bucket.index.only(), bucket.recordName.length);
+        return bucket.isValue ? NameSlot.ofValue(record) : NameSlot.of(record, bucket.isKept());
     }
 
     /** Makes a bucket an object of the table, if it is not one. */

@@ -13,13 +13,15 @@ final class Reading implements View {
     private final Fields fields;
     private final Index index;
     private final boolean isKept;
+    private final boolean isValue;
     private final long bytesMin;
     private final Turn turn;
 
-    Reading(Fields fields, Index index, boolean isKept, long bytesMin, Turn turn) {
+    Reading(Fields fields, Index index, boolean isKept, boolean isValue, long bytesMin, Turn turn) {
         this.fields = fields;
         this.index = index;
         this.isKept = isKept;
+        this.isValue = isValue;
         this.bytesMin = bytesMin;
         this.turn = turn;
     }
@@ -32,10 +34,10 @@ final class Reading implements View {
      */
     static Reading of(Fields fields, Bucket bucket, Turn turn) {
         if (bucket == null) {
-            return new Reading(fields, NOTHING, false, 0, turn);
+            return new Reading(fields, NOTHING, false, false, 0, turn);
         }
         fields.checkKey(bucket);
-        return new Reading(fields, bucket.index, bucket.isKept(), bucket.contentBytesMin(), turn);
+        return new Reading(fields, bucket.index, bucket.isKept(), bucket.isValue, bucket.contentBytesMin(), turn);
     }
 
     @Override
@@ -46,6 +48,11 @@ final class Reading implements View {
     @Override
     public boolean isKept() {
         return isKept;
+    }
+
+    @Override
+    public boolean isValue() {
+        return isValue;
     }
 
     @Override
@@ -71,6 +78,11 @@ final class Reading implements View {
     @Override
     public Bytes get(Bytes key) {
         return fields.get(index, key, turn);
+    }
+
+    @Override
+    public Bytes part(Bytes key, int from, int to) {
+        return fields.part(index, key, from, to, turn);
     }
 
     @Override

@@ -25,8 +25,10 @@ final class Reads {
                 long bytes = bucket.valueBytes(measure.key());
                 yield bytes == View.ABSENT ? Reply.ABSENT : new Reply.Amount(bytes);
             }
-            case Command.GetValue _, Command.GetRange _, Command.MeasureValue _, Command.KindOf _ ->
-                throw new UnsupportedOperationException("values");
+            case Command.GetValue _ -> read(bucket, View.VALUE, room);
+            case Command.GetRange range -> Values.range(bucket, range, room);
+            case Command.MeasureValue _ -> Values.measure(bucket);
+            case Command.KindOf _ -> Values.kind(bucket);
             case Command.Size _ -> new Reply.Amount(bucket.size());
             case Command.Content content -> content(bucket, content.part(), room);
             case Command.Sample sample -> sample(bucket, sample, room);
@@ -48,7 +50,7 @@ final class Reads {
         }
     }
 
-    private static Reply read(View bucket, Bytes key, ReplyRoom room) {
+    static Reply read(View bucket, Bytes key, ReplyRoom room) {
         Reply reply = bucket.read(key);
         try {
             if (reply instanceof Reply.Value(Bytes value)) {

@@ -57,7 +57,7 @@ final class ReplayedSegment implements Recovery.Reader {
         while (scan.nextEntry()) {
             int kind = scan.kind();
             int third = switch (kind) {
-                case Layout.SET, Layout.DELETE -> hash.of(scan.key());
+                case Layout.SET, Layout.DELETE, Layout.VALUE -> hash.of(scan.key());
                 case Layout.PUBLISH -> 1;
                 default -> 0;
             };
@@ -75,8 +75,7 @@ final class ReplayedSegment implements Recovery.Reader {
         segment.space().count(kind, cost);
         Named of = named.get(number);
         boolean isFirst = offset - end == Layout.recordCost(of.name.length);
-        boolean isField = kind == Layout.SET || kind == Layout.DELETE;
-        end = offset + cost - (isField ? Layout.recordCost(of.name.length) : 0);
+        end = offset + cost - (Layout.isField(kind) ? Layout.recordCost(of.name.length) : 0);
         if (kind == Layout.DROP) {
             replay.drop(of.name, of.hash, of.generation);
             return;
@@ -98,6 +97,10 @@ final class ReplayedSegment implements Recovery.Reader {
             return;
         }
         switch (kind) {
+            case Layout.VALUE -> {
+                bucket.isValue = true;
+                replay.set(bucket, keyHash, segment, offset, cost, isFirst);
+            }
             case Layout.SET -> replay.set(bucket, keyHash, segment, offset, cost, isFirst);
             case Layout.BUCKET -> replay.keep(bucket, Log.location(segment, offset), cost);
             default -> replay.delete(bucket, keyHash, segment, offset, isFirst);

@@ -76,7 +76,7 @@ final class Shard {
         }
     }
 
-    /** Number of buckets that have keys. */
+    /** Number of names that have keys or a value. */
     int filled() {
         return filled;
     }
@@ -95,7 +95,7 @@ final class Shard {
         long before = bucket.countedKeys;
         if (now != before) {
             bucket.countedKeys = now;
-            keys += now - before;
+            keys += bucket.isValue ? 0 : now - before;
             filled += Long.signum(now) - Long.signum(before);
         }
     }

@@ -11,8 +11,14 @@ public interface View {
     /** The size of a value that does not exist. */
     long ABSENT = -1;
 
-    /** Whether the bucket exists: it has keys, or is kept. */
+    /** The key by which a value is read. */
+    Bytes VALUE = Bytes.EMPTY;
+
+    /** Whether the name has anything: a bucket that has keys or is kept, or a value. */
     boolean exists();
+
+    /** Whether the name has a value: then its only key is {@link #VALUE}, and it is neither read nor changed as a bucket. */
+    boolean isValue();
 
     /** Whether the bucket stays when its last key is removed. */
     boolean isKept();
@@ -31,6 +37,9 @@ public interface View {
 
     /** The value of a key; null if the key does not exist. */
     Bytes get(Bytes key);
+
+    /** The bytes of the value of an existing key from one offset to another. All of it is verified, and no more is copied. */
+    Bytes part(Bytes key, int from, int to);
 
     /** The size of the value of a key in bytes, without reading it; {@link #ABSENT} if the key does not exist. */
     long valueBytes(Bytes key);

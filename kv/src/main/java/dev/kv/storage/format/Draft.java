@@ -48,7 +48,7 @@ public final class Draft {
         fields = 0;
         sets = 0;
         length = headBytes;
-        cost = type == Layout.WRITE ? 0 : headBytes;
+        cost = Layout.hasFields(type) ? 0 : headBytes;
         tombstoneBytes = type == Layout.DROP ? headBytes : 0;
         return this;
     }
@@ -106,6 +106,10 @@ public final class Draft {
 
     /** Completes the record; nothing is added after that. */
     public Draft end() {
+        if (Layout.type((int) Layout.ARRAY_INT.get(head, Layout.RECORD_TYPE)) == Layout.VALUE
+                && (fields != 1 || sets != 1 || keys[0].length > 0)) {
+            throw new IllegalStateException("a value with " + fields + " fields");
+        }
         Layout.ARRAY_INT.set(head, Layout.RECORD_LENGTH, (int) length);
         crc.reset();
         crc.update(head, Integer.BYTES, headBytes - Integer.BYTES);

@@ -30,6 +30,10 @@ public record Hint(SegmentHeader of, long end) {
     private static final int CHECKSUM = 12;
     private static final int FOLDER = 48;
     private static final int ENTRY_BYTES = 16;
+
+    /** The version of a hint with values. Older releases ignore it, and refuse the segment: some would take its entries for deletes. */
+    private static final int VERSION_OF_VALUES = 3;
+
     private static final int BUFFER_BYTES = 1 << 16;
 
     /** Kind of an entry that gives the next number to a bucket. */
@@ -92,6 +96,7 @@ public record Hint(SegmentHeader of, long end) {
         private final CRC32C crc = new CRC32C();
         private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         private final Map<Named, Integer> numbers = new HashMap<>();
+        private boolean hasValues;
 
         Writer(FileChannel channel, Folder folder, Scan scan) {
             this.channel = channel;
@@ -107,8 +112,9 @@ public record Hint(SegmentHeader of, long end) {
                 int number = number(scan.name(), scan.generation(), scan.isHidden());
                 while (scan.nextEntry()) {
                     int kind = scan.kind();
+                    hasValues |= kind == Layout.VALUE;
                     int third = switch (kind) {
-                        case Layout.SET, Layout.DELETE -> hash.of(scan.key());
+                        case Layout.SET, Layout.DELETE, Layout.VALUE -> hash.of(scan.key());
                         case Layout.PUBLISH -> number(scan.recordName(), scan.generation(), scan.isHidden());
                         default -> 0;
                     };
@@ -124,7 +130,8 @@ public record Hint(SegmentHeader of, long end) {
             }
             flush();
             int checksum = (int) crc.getValue();
-            channel.write(header(Layout.VERSION, folder.format().id(), channel.position(), checksum), 0);
+            int version = hasValues ? VERSION_OF_VALUES : Layout.VERSION;
+            channel.write(header(version, folder.format().id(), channel.position(), checksum), 0);
             return true;
         }
 
@@ -182,7 +189,7 @@ public record Hint(SegmentHeader of, long end) {
         int version = header.getInt(VERSION);
         long folder = header.getLong(FOLDER);
         ByteBuffer expected = header(version, folder, bytes, header.getInt(CHECKSUM));
-        boolean isVersion = version >= of.version() && version <= Layout.VERSION;
+        boolean isVersion = version >= of.version() && version <= VERSION_OF_VALUES;
         return isVersion && header.equals(expected) && (version == 1 || format.isOwn(folder));
     }
 
@@ -267,7 +274,7 @@ public record Hint(SegmentHeader of, long end) {
 
     private static void checkKnown(Path file, int kind) {
         switch (kind) {
-            case Layout.SET, Layout.DELETE, Layout.BUCKET, Layout.DROP, Layout.PUBLISH -> {}
+            case Layout.SET, Layout.DELETE, Layout.BUCKET, Layout.DROP, Layout.PUBLISH, Layout.VALUE -> {}
             default ->
                 throw new BadStart(file + " holds an entry of kind " + kind
                         + " that this release does not know: a newer one wrote it, use that one");

@@ -60,6 +60,8 @@ public final class Layout {
     public static final int DROP = 3;
     /** Gives a bucket this name; the bucket that had it is dropped. */
     public static final int PUBLISH = 4;
+    /** The name has a value in place of a bucket: one field that sets an empty key. */
+    public static final int VALUE = 5;
 
     /** Flag of {@link #BUCKET}: the bucket stays when its last key is removed. */
     public static final int KEPT = 1;
@@ -82,6 +84,16 @@ public final class Layout {
     private static final int TYPE_MASK = (1 << FLAGS_SHIFT) - 1;
 
     private Layout() {}
+
+    /** Whether the entries of a record of this type are its fields; of all others, the record is one as a whole. */
+    static boolean hasFields(int type) {
+        return type == WRITE || type == VALUE;
+    }
+
+    /** Whether an entry of this kind is a field of a record. */
+    public static boolean isField(int kind) {
+        return kind == SET || kind == DELETE || kind == VALUE;
+    }
 
     /** Whether an entry of this kind is a tombstone. */
     public static boolean isTombstone(int kind) {
@@ -126,6 +138,11 @@ public final class Layout {
         return fieldLength(keyBytes, Integer.toUnsignedLong(valueBytes(memory, field)));
     }
 
+    /** The type in the word at {@link #RECORD_TYPE}. */
+    static int type(int typeAndFlags) {
+        return typeAndFlags & TYPE_MASK;
+    }
+
     /** The word at {@link #RECORD_TYPE}. */
     static int typeAndFlags(int type, int flags) {
         return type | flags << FLAGS_SHIFT;
@@ -139,8 +156,13 @@ public final class Layout {
         return memory.get(LONG, record + RECORD_GENERATION);
     }
 
+    /** Whether the record at an offset is of a type that has fields. */
+    public static boolean hasFields(MemorySegment memory, long record) {
+        return hasFields(type(memory, record));
+    }
+
     public static int type(MemorySegment memory, long record) {
-        return memory.get(INT, record + RECORD_TYPE) & TYPE_MASK;
+        return type(memory.get(INT, record + RECORD_TYPE));
     }
 
     static int flags(MemorySegment memory, long record) {

@@ -17,7 +17,7 @@ import java.util.zip.CRC32C;
  * }
  * </pre>
  *
- * An <em>entry</em> is what the log is about: a field of a {@link Layout#WRITE}, or any other record as a whole.
+ * An <em>entry</em> is what the log is about: a field of a {@link Layout#WRITE} or {@link Layout#VALUE}, or any other record as a whole.
  */
 public final class Scan {
     private final MemorySegment memory;
@@ -89,7 +89,7 @@ public final class Scan {
         flags = Layout.flags(memory, at);
         generation = Layout.generation(memory, at);
         checkKnown();
-        nextEntry = type == Layout.WRITE ? fields() : at;
+        nextEntry = Layout.hasFields(type) ? fields() : at;
         next = end;
         return true;
     }
@@ -193,7 +193,7 @@ public final class Scan {
 
     private void checkKnown() {
         boolean isKnown = switch (type) {
-            case Layout.WRITE, Layout.PUBLISH -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == 0;
+            case Layout.WRITE, Layout.PUBLISH, Layout.VALUE -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == 0;
             case Layout.BUCKET -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == Layout.KEPT;
             case Layout.DROP -> (flags & ~Layout.MORE) == 0;
             default -> false;
@@ -204,11 +204,13 @@ public final class Scan {
             isKnown = switch (type) {
                 case Layout.WRITE -> kind == Layout.SET || kind == Layout.DELETE;
                 case Layout.PUBLISH -> kind == Layout.RECORD_NAMES;
+                case Layout.VALUE -> kind == Layout.SET && Layout.keyBytes(memory, offset) == 0;
                 default -> false;
             };
             fields++;
         }
-        if (!isKnown || (type == Layout.PUBLISH && fields != 1)) {
+        boolean hasOne = type == Layout.PUBLISH || type == Layout.VALUE;
+        if (!isKnown || (hasOne && fields != 1)) {
             throw new BadStart(path + " holds a record at byte " + at
                     + " that this release does not know: a newer one wrote it, use that one");
         }
@@ -275,7 +277,7 @@ public final class Scan {
         if (entry >= end) {
             return false;
         }
-        nextEntry = type == Layout.WRITE ? entry + sizeOf(entry) : end;
+        nextEntry = hasFields() ? entry + sizeOf(entry) : end;
         return true;
     }
 
@@ -293,19 +295,24 @@ public final class Scan {
         return entry;
     }
 
-    /** Whether the entry is the only field of its record. */
-    public boolean isAlone() {
-        return type == Layout.WRITE && entry == fields() && nextEntry == end;
+    /** Whether the entries of the record are its fields. */
+    public boolean hasFields() {
+        return Layout.hasFields(type);
     }
 
-    /** The kind of the field, or the type of a record that is an entry as a whole. */
+    /** Whether the entry is the only field of its record. */
+    public boolean isAlone() {
+        return hasFields() && entry == fields() && nextEntry == end;
+    }
+
+    /** The kind of a field of a {@link Layout#WRITE}; else the type of the record. */
     public int kind() {
         return type == Layout.WRITE ? Layout.kind(memory, entry) : type;
     }
 
     /** Bytes that the entry would take in a record of its own. */
     public long cost() {
-        return type == Layout.WRITE ? Layout.fieldCost(nameBytes, memory, entry) : end - at;
+        return hasFields() ? Layout.fieldCost(nameBytes, memory, entry) : end - at;
     }
 
     /** Continues at an offset, behind damage. */

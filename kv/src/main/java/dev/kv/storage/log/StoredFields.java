@@ -47,6 +47,11 @@ public final class StoredFields {
         return Layout.kind(memory, field) == Layout.SET;
     }
 
+    /** Whether the record at the offset, which is sound, is a value. */
+    public boolean isValue(long record) {
+        return Layout.type(memory, record) == Layout.VALUE;
+    }
+
     /** The name in the record of a small bucket at the offset. */
     public byte[] name(long record) {
         if (segment.isBehindEnd(record + Layout.RECORD_NAME)) {
@@ -77,11 +82,9 @@ public final class StoredFields {
         return false;
     }
 
-    /** Offset of the field of a record that sets one key; 0 if the record at the offset has no fields. */
+    /** Offset of the field of a record that sets one key, or is a value; 0 if the record at the offset has no fields. */
     public long onlyField(long record) {
-        return Layout.type(memory, record) == Layout.WRITE
-                ? record + Layout.recordCost(Layout.nameBytes(memory, record))
-                : 0;
+        return Layout.hasFields(memory, record) ? record + Layout.recordCost(Layout.nameBytes(memory, record)) : 0;
     }
 
     /**
@@ -164,6 +167,16 @@ public final class StoredFields {
     public byte[] value(long field) {
         check(field);
         return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)), valueBytes(field));
+    }
+
+    /**
+     * A part of the value of the field at the offset.
+     *
+     * @throws Damaged if the field is not what was written
+     */
+    public byte[] part(long field, int from, int to) {
+        check(field);
+        return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)) + from, to - from);
     }
 
     /**

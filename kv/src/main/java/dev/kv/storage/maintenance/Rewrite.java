@@ -134,7 +134,7 @@ final class Rewrite {
         if (scan.type() == Layout.PUBLISH) {
             draft.recordName(scan.recordName());
         }
-        for (int i = first; scan.type() == Layout.WRITE && i < count; i++) {
+        for (int i = first; scan.hasFields() && i < count; i++) {
             long field = Log.offset(from[i]);
             Bytes key = Bytes.owning(segment.fields().key(field));
             if (segment.fields().isSet(field)) {

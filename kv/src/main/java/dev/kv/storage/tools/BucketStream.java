@@ -18,10 +18,15 @@ import java.util.Arrays;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
-/** A bucket as a stream of bytes that says where it ends; {@code docs/format.md} describes it. */
+/** A bucket, or a value as its only pair, as a stream of bytes that says where it ends; {@code docs/format.md} describes it. */
 final class BucketStream {
     private static final byte[] MAGIC = "kv-bkt\r\n".getBytes(US_ASCII);
-    private static final int VERSION = 1;
+    /** The newest version that is read; what every version can say is written in the first. */
+    private static final int VERSION = 2;
+
+    /** Flag of version 2: a value, the only pair, with an empty key. */
+    private static final int VALUE = 4;
+
     private static final int HEADER_BYTES = 24;
     private static final int PAIR_HEADER_BYTES = 20;
     private static final int PAIR = 0;
@@ -57,10 +62,13 @@ final class BucketStream {
         private final OutputStream stream;
         private long pairs;
 
-        Writer(OutputStream stream, Bytes name, boolean isKept) throws IOException {
+        Writer(OutputStream stream, Bytes name, boolean isKept, boolean isValue) throws IOException {
             this.stream = new BufferedOutputStream(stream, BUFFER_BYTES);
             byte[] rest = new byte[HEADER_BYTES - 12];
-            wrap(rest).putInt(VERSION).putInt(isKept ? Layout.KEPT : 0).putInt(name.size());
+            wrap(rest)
+                    .putInt(isValue ? VERSION : 1)
+                    .putInt((isKept ? Layout.KEPT : 0) | (isValue ? VALUE : 0))
+                    .putInt(name.size());
             this.stream.write(MAGIC);
             writeInt(checksum(rest, name.array()));
             this.stream.write(rest);
@@ -113,7 +121,7 @@ final class BucketStream {
     static final class Reader {
         private final InputStream stream;
         private final Bytes name;
-        private final boolean isKept;
+        private final int flags;
         private final Limits limits;
         private long pairs;
         private boolean isEnded;
@@ -141,17 +149,16 @@ final class BucketStream {
             if (version > VERSION) {
                 throw newer();
             }
-            int flags = header.getInt();
+            this.flags = header.getInt();
             int length = header.getInt();
             byte[] bucket = read(length < 0 ? 0 : Math.min(length, NAME_MAX_BYTES));
             if (checksum(rest, bucket) != checksum) {
                 throw damaged();
             }
             this.name = Bytes.owning(bucket);
-            if ((flags & ~Layout.KEPT) != 0) {
+            if (flags != 0 && flags != Layout.KEPT && (flags != VALUE || version < 2)) {
                 throw newer();
             }
-            this.isKept = flags == Layout.KEPT;
         }
 
         /** The name that the bucket had. */
@@ -160,7 +167,12 @@ final class BucketStream {
         }
 
         boolean isKept() {
-            return isKept;
+            return flags == Layout.KEPT;
+        }
+
+        /** Whether there is a value in place of a bucket. */
+        boolean isValue() {
+            return flags == VALUE;
         }
 
         /** Number of pairs that were read. */
@@ -186,6 +198,9 @@ final class BucketStream {
             int keyBytes = header.getInt();
             int valueBytes = header.getInt();
             if (keyBytes < 0 || valueBytes < 0 || (kind == END && (keyBytes > 0 || valueBytes != Long.BYTES))) {
+                throw damaged();
+            }
+            if (isValue() && (keyBytes > 0 || pairs != (kind == PAIR ? 0 : 1))) {
                 throw damaged();
             }
             refuse("behind " + pairs + " keys: ", limits.excessOfKey(keyBytes));

@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 
-/** Writes a bucket as it was when the export began to a {@linkplain BucketStream stream}, while the node goes on. */
+/** Writes a bucket, or a value, as it was when the export began to a {@linkplain BucketStream stream}, while the node goes on. */
 public final class Export {
     private final Buckets buckets;
     private final Bytes name;
@@ -34,7 +34,7 @@ public final class Export {
                 throw new EngineFailed(
                         "there is no bucket " + name + " on this node: `kv route` tells where it would be");
             }
-            return write(bucket, new BucketStream.Writer(stream, name, bucket.isKept()));
+            return write(bucket, new BucketStream.Writer(stream, name, bucket.isKept(), bucket.isValue()));
         } catch (UncheckedIOException e) {
             throw e.getCause();
         } catch (Damaged e) {

@@ -29,7 +29,7 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Makes a bucket of a {@linkplain BucketStream stream}. The stream is stored in a file and applied when it is complete; the
+ * Makes a bucket, or a value, of a {@linkplain BucketStream stream}. The stream is stored in a file and applied when it is complete; the
  * bucket is published in one change. An import that breaks off changes nothing.
  */
 public final class Import {
@@ -129,7 +129,7 @@ public final class Import {
                 publisher.fill(hidden, Edit::keep);
             }
             for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
-                set(hidden, batch);
+                set(hidden, batch, reader.isValue());
             }
             isPublished = Lanes.patiently(() -> publisher.publish(hidden, there -> replaces || !there.exists()));
         } catch (Refused | NoRoomYet e) {
@@ -144,8 +144,16 @@ public final class Import {
         }
     }
 
-    private void set(Bucket hidden, List<BucketStream.Pair> batch) throws Refused {
-        publisher.fill(hidden, bucket -> batch.forEach(pair -> bucket.set(pair.key(), pair.value())));
+    private void set(Bucket hidden, List<BucketStream.Pair> batch, boolean isValue) throws Refused {
+        publisher.fill(
+                hidden,
+                bucket -> batch.forEach(pair -> {
+                    if (isValue) {
+                        bucket.setValue(pair.value());
+                    } else {
+                        bucket.set(pair.key(), pair.value());
+                    }
+                }));
     }
 
     private static List<BucketStream.Pair> batch(BucketStream.Reader reader) throws IOException {

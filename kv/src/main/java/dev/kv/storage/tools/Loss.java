@@ -30,7 +30,7 @@ final class Loss {
     void tell() {
         Optional<Bytes> bucket = Optional.empty();
         try {
-            if (isLikeA(Layout.WRITE) && areFieldsTold()) {
+            if ((isLikeA(Layout.WRITE) || isLikeA(Layout.VALUE)) && areFieldsTold()) {
                 return;
             }
             // With a publish record all goes that the bucket holds, or comes back under another name.
@@ -76,6 +76,8 @@ final class Loss {
                 end == range.to() && Layout.recordChecksum(segment.memory(), range.from()) == (int) crc.getValue();
         Mapped.throwFault();
         Bytes bucket = bucket();
+        boolean isValue = isLikeA(Layout.VALUE);
+        String wrong = isValue ? "the checksum of the value is wrong" : "the checksum of the field is wrong";
         boolean isAnyTold = false;
         for (long at = range.from() + head(); at < end; at += sizeOf(at)) {
             int keyBytes = segment.fields().keyBytes(at);
@@ -86,9 +88,11 @@ final class Loss {
                         segment.path(),
                         isSound ? range.from() : at,
                         isSound ? range.bytes() : sizeOf(at),
-                        isSound ? "the record of this change is damaged" : "the checksum of the field is wrong",
+                        isSound ? "the record of this change is damaged" : wrong,
                         Optional.of(bucket),
-                        Optional.of(Bytes.owning(segment.fields().key(at)))));
+                        isValue
+                                ? Optional.empty()
+                                : Optional.of(Bytes.owning(segment.fields().key(at)))));
                 isAnyTold = true;
             }
         }

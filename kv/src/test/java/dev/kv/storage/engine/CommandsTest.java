@@ -53,7 +53,7 @@ final class CommandsTest {
         return OpenStorage.open(
                 DataFolder.settings(
                         folder.resolve(data), new Sync(false, Optional.empty()), maxBytes, 64L << 20, DataFolder.PINS),
-                REPLY_MAX_BYTES,
+                DataFolder.limits(REPLY_MAX_BYTES),
                 _ -> {});
     }
 

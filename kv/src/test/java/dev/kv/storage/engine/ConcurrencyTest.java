@@ -176,7 +176,7 @@ class ConcurrencyTest {
                         0,
                         1L << 20,
                         DataFolder.PINS),
-                REPLY_MAX_BYTES,
+                DataFolder.limits(REPLY_MAX_BYTES),
                 _ -> {});
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Command.Condition;
 import dev.kv.router.Command.Part;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
@@ -47,7 +48,7 @@ class ExecutionTest extends WithShortTurns {
     void aReadWhosePatternIsCostlyToMatchIsALargeOne() throws Exception {
         Turn.Limits turn = new Turn.Limits(1_000, 40_000);
         OpenStorage storage = open(turn);
-        Commands commands = new Commands(storage.buckets(), turn, REPLY_MAX_BYTES);
+        Commands commands = new Commands(storage.buckets(), turn, DataFolder.limits(REPLY_MAX_BYTES));
         Bytes bucket = Bytes.of("a".repeat(1_000));
         join(storage, new Command.SetAll(bucket, List.of(bucket, bucket), false));
         for (Command cheap : scans(bucket, Bytes.of("*b"))) {
@@ -64,7 +65,7 @@ class ExecutionTest extends WithShortTurns {
 
     private static Command command(Random random, Bytes bucket) {
         int size = random.nextInt(4) == 0 ? 1 + random.nextInt(80) : 1;
-        return switch (random.nextInt(16)) {
+        return switch (random.nextInt(22)) {
             case 0, 1, 2, 3 -> new Command.SetAll(bucket, pairs(random, size), random.nextInt(8) == 0);
             case 4, 5 -> new Command.DeleteAll(bucket, keys(random, size));
             case 6 -> new Command.GetAll(bucket, keys(random, size));
@@ -75,6 +76,14 @@ class ExecutionTest extends WithShortTurns {
             case 11 -> new Command.Put(bucket, keys(random, 1).getFirst(), Bytes.of("x".repeat(random.nextInt(4_000))));
             case 12 -> random.nextInt(10) == 0 ? new Command.Drop(bucket) : new Command.Create(bucket);
             case 13 -> new Command.Rename(bucket, name(random));
+            case 14 ->
+                new Command.SetValue(
+                        bucket, Bytes.of("x".repeat(random.nextInt(4_000))), Condition.ALWAYS, random.nextBoolean());
+            case 15 -> new Command.GetValue(bucket);
+            case 16, 17 -> new Command.TakeValue(bucket);
+            case 18 -> new Command.WriteRange(bucket, Command.WriteRange.END, Bytes.of("x".repeat(size)));
+            case 19 ->
+                new Command.SetAbsentValues(List.of(bucket, Bytes.of("1"), name(random), bucket, name(random), bucket));
             default ->
                 new Command.Batch(
                         bucket,

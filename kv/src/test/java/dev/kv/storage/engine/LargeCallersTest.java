@@ -8,6 +8,7 @@ import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
+import dev.kv.storage.DataFolder;
 import dev.kv.storage.OpenStorage;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -54,7 +55,7 @@ class LargeCallersTest extends WithShortTurns {
     @Test
     void aLargeReadEndsSoonAfterItsReplyIsCancelled() throws Exception {
         OpenStorage storage = open(SHORT);
-        Commands commands = new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES);
+        Commands commands = new Commands(storage.buckets(), SHORT, DataFolder.limits(REPLY_MAX_BYTES));
         Bytes bucket = Bytes.of("b");
         List<Bytes> pairs = new ArrayList<>();
         for (int i = 0; i < 10_000; i++) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Kind;
 import dev.kv.router.LongReply;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
@@ -40,7 +41,7 @@ class LongReplyTest {
 
     @BeforeEach
     void open() throws Exception {
-        storage = new DataFolder(site.resolve("data")).open();
+        storage = new DataFolder(site.resolve("data")).open(DataFolder.limits(16L << 20));
         for (int i = 0; i < MANY; i++) {
             run(new Command.SetAll(key(i), List.of(key(i), key(i)), false));
         }
@@ -67,6 +68,7 @@ class LongReplyTest {
     private static List<Command> commands() {
         Bytes number = Bytes.of("number");
         Bytes large = Bytes.of("large");
+        Bytes value = Bytes.of("value");
         List<Bytes> pairs = keys().stream().flatMap(key -> Stream.of(key, key)).toList();
         List<Command> gets = new ArrayList<>();
         keys().forEach(key -> gets.add(new Command.Get(B, key)));
@@ -90,7 +92,28 @@ class LongReplyTest {
                 new Command.DeleteAll(B, keys()),
                 new Command.Rename(B, Bytes.of("c")),
                 new Command.Drop(Bytes.of("c")),
+                new Command.SetValue(value, LARGE, Command.Condition.ALWAYS, false),
+                new Command.GetValue(value),
+                new Command.MeasureValue(value),
+                new Command.KindOf(value),
+                new Command.NamesOfKind(new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), MANY), Kind.BUCKET),
+                new Command.WriteRange(value, Command.WriteRange.END, number),
+                new Command.GetRange(value, 0, -1),
+                new Command.DropEqual(value, number),
+                new Command.TakeValue(value),
+                new Command.AddToValue(value, 1),
+                new Command.AddDecimalToValue(value, BigDecimal.TEN),
+                new Command.SetAbsentValues(List.of(number, number)),
                 new Command.Route(B));
+    }
+
+    @Test
+    void theOldValueOfAKeyMayBeLong() {
+        Bytes value = Bytes.of("value");
+        run(new Command.SetValue(value, LARGE, Command.Condition.ALWAYS, false));
+        Command command = new Command.SetValue(value, B, Command.Condition.ALWAYS, true);
+        assertThat(LongReply.is(run(command))).isTrue();
+        assertThat(LongReply.mayFollow(command)).isTrue();
     }
 
     private static Set<Class<?>> permitted(Class<?> sealed) {

@@ -36,10 +36,18 @@ class ModelTest {
 
     private static final Turn.Limits SHORT = new Turn.Limits(10, 300);
 
-    /** The expected content of a bucket. */
+    /** The expected content of a bucket, or a value under an empty key. */
     private static final class Expected {
         private final Map<Bytes, Bytes> values = new TreeMap<>();
         private boolean isKept;
+        private boolean isValue;
+
+        static Expected ofValue(Bytes value) {
+            Expected expected = new Expected();
+            expected.isValue = true;
+            expected.values.put(Bytes.EMPTY, value);
+            return expected;
+        }
 
         /** The name in its records, and the bytes of the records that gave it another one; null if there are none. */
         private Bytes recordName;
@@ -134,7 +142,7 @@ class ModelTest {
         return OpenStorage.open(
                 DataFolder.settings(
                         data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB, DataFolder.PINS, large),
-                1 << 20,
+                DataFolder.limits(1 << 20),
                 _ -> {});
     }
 
@@ -146,6 +154,10 @@ class ModelTest {
         if (what == 0) {
             edit(storage, name, Edit::drop);
             model.remove(name);
+        } else if (what < 100 && random.nextInt(3) > 0) {
+            changeValue(storage, name, expected, random);
+        } else if (expected.isValue) {
+            useValue(storage, name, expected, random);
         } else if (what < 20) {
             edit(storage, name, Edit::keep);
             expected.isKept = true;
@@ -196,6 +208,60 @@ class ModelTest {
         }
     }
 
+    /** Sets a value, in the place of what there is; sometimes a bucket in the place of a value, or the other way round, in one change. */
+    private void changeValue(OpenStorage storage, Bytes name, Expected expected, Random random) throws Refused {
+        Bytes value = value(random);
+        boolean becomesBucket = random.nextInt(4) == 0;
+        edit(storage, name, bucket -> {
+            if (random.nextInt(4) == 0) {
+                // Nothing is left of it.
+                bucket.setValue(Bytes.of("before"));
+            } else if (!expected.isValue && random.nextInt(4) == 0) {
+                expected.values.keySet().forEach(bucket::delete);
+            }
+            if (becomesBucket) {
+                bucket.drop();
+                bucket.set(Bytes.of("key-0"), value);
+            } else {
+                bucket.setValue(value);
+            }
+        });
+        if (becomesBucket) {
+            Expected bucket = new Expected();
+            bucket.values.put(Bytes.of("key-0"), value);
+            model.put(name, bucket);
+        } else if (expected.isValue) {
+            expected.values.put(Bytes.EMPTY, value);
+        } else {
+            model.put(name, Expected.ofValue(value));
+        }
+    }
+
+    private void useValue(OpenStorage storage, Bytes name, Expected expected, Random random) throws Refused {
+        switch (random.nextInt(20)) {
+            case 0 -> {
+                edit(storage, name, Edit::drop);
+                model.remove(name);
+            }
+            case 1 -> rename(storage, name, Bytes.of("bucket-" + random.nextInt(BUCKETS)));
+            case 2 -> fillAndPublish(storage, name, random);
+            default -> {
+                assertThat(get(storage, name, key(name, random))).isEqualTo(Commands.WRONG_TYPE);
+                assertThat(getValue(storage, name)).isEqualTo(expected.values.get(Bytes.EMPTY));
+            }
+        }
+    }
+
+    private static Bytes getValue(OpenStorage storage, Bytes name) {
+        Reply reply;
+        try {
+            reply = storage.buckets().get(name);
+        } catch (Turn.TooMuch large) {
+            reply = read(storage, name, value -> new Reply.Value(value.get(View.VALUE)));
+        }
+        return ((Reply.Value) reply).value();
+    }
+
     private void rename(OpenStorage storage, Bytes name, Bytes other) throws Refused {
         Expected expected = model.get(name);
         boolean isRenamed = storage.buckets().publisher().rename(name, other, (from, to) -> {
@@ -217,17 +283,12 @@ class ModelTest {
     private void fillAndPublish(OpenStorage storage, Bytes name, Random random) throws Refused {
         Bucket hidden = storage.buckets().publisher().hidden(name);
         Expected filled = new Expected();
-        for (int turn = random.nextInt(4); turn > 0; turn--) {
-            Map<Bytes, Bytes> sets = new TreeMap<>();
-            for (int i = 0; i < 5; i++) {
-                sets.put(key(name, random), value(random));
-            }
-            storage.buckets().publisher().fill(hidden, bucket -> sets.forEach(bucket::set));
-            filled.values.putAll(sets);
-        }
         if (random.nextInt(3) == 0) {
-            storage.buckets().publisher().fill(hidden, Edit::keep);
-            filled.isKept = true;
+            filled = Expected.ofValue(value(random));
+            Bytes value = filled.values.get(Bytes.EMPTY);
+            storage.buckets().publisher().fill(hidden, bucket -> bucket.setValue(value));
+        } else {
+            fill(storage, hidden, filled, name, random);
         }
         switch (random.nextInt(4)) {
             case 0 -> storage.buckets().publisher().abandon(hidden);
@@ -244,6 +305,22 @@ class ModelTest {
                 }
                 model.put(name, filled);
             }
+        }
+    }
+
+    private static void fill(OpenStorage storage, Bucket hidden, Expected filled, Bytes name, Random random)
+            throws Refused {
+        for (int turn = random.nextInt(4); turn > 0; turn--) {
+            Map<Bytes, Bytes> sets = new TreeMap<>();
+            for (int i = 0; i < 5; i++) {
+                sets.put(key(name, random), value(random));
+            }
+            storage.buckets().publisher().fill(hidden, bucket -> sets.forEach(bucket::set));
+            filled.values.putAll(sets);
+        }
+        if (random.nextInt(3) == 0) {
+            storage.buckets().publisher().fill(hidden, Edit::keep);
+            filled.isKept = true;
         }
     }
 
@@ -306,6 +383,7 @@ class ModelTest {
                 found.clear();
                 positions.clear();
                 assertThat(bucket.isKept()).isEqualTo(expected.isKept);
+                assertThat(bucket.isValue()).isEqualTo(expected.isValue);
                 assertThat(bucket.size()).isEqualTo(expected.values.size());
                 bucket.forEach(0, (position, key, value) -> {
                     found.put(key, value);
@@ -330,6 +408,7 @@ class ModelTest {
         assertThat(names).containsExactlyInAnyOrderElementsOf(model.keySet());
         assertThat(storage.buckets().table().keys())
                 .isEqualTo(model.values().stream()
+                        .filter(expected -> !expected.isValue)
                         .mapToLong(expected -> expected.values.size())
                         .sum());
         assertThat(storage.buckets().table().filled())

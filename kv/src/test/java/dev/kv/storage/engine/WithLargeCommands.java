@@ -32,7 +32,7 @@ abstract class WithLargeCommands {
     @BeforeEach
     void open() throws Exception {
         storage = new DataFolder(site.resolve("data")).open();
-        commands = new Commands(storage.buckets(), TURN, 64 * MIB);
+        commands = new Commands(storage.buckets(), TURN, DataFolder.limits(64 * MIB));
     }
 
     @AfterEach

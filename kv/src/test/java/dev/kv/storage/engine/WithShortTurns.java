@@ -38,7 +38,7 @@ abstract class WithShortTurns {
                         1L << 20,
                         DataFolder.PINS,
                         large),
-                REPLY_MAX_BYTES,
+                DataFolder.limits(REPLY_MAX_BYTES),
                 _ -> {});
         opened.add(storage);
         return storage;
@@ -50,7 +50,10 @@ abstract class WithShortTurns {
             BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging,
             Execution.Limits limits) {
         return new Execution(
-                new Commands(storage.buckets(), SHORT, REPLY_MAX_BYTES), storage.buckets(), acknowledging, limits);
+                new Commands(storage.buckets(), SHORT, DataFolder.limits(REPLY_MAX_BYTES)),
+                storage.buckets(),
+                acknowledging,
+                limits);
     }
 
     OpenStorage open(Turn.Limits turn) throws IOException {

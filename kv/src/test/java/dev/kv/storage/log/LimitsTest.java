@@ -70,7 +70,9 @@ class LimitsTest {
 
     private OpenStorage open(Sync sync, Consumer<String> doing) throws IOException {
         return OpenStorage.open(
-                DataFolder.settings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS), 256 * MIB, doing);
+                DataFolder.settings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS),
+                DataFolder.limits(256 * MIB),
+                doing);
     }
 
     private void reopen() throws IOException {

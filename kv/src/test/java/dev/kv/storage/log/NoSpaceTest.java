@@ -93,7 +93,7 @@ class NoSpaceTest {
                                 usual.parkedMaxBytes(),
                                 deleteWait,
                                 usual.replyWait())),
-                MIB,
+                DataFolder.limits(MIB),
                 _ -> {});
     }
 

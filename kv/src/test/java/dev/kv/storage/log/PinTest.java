@@ -61,7 +61,7 @@ class PinTest {
         storage = OpenStorage.open(
                 DataFolder.settings(
                         folder.resolve("data"), new Sync(false, interval), 0, MIB, new PinLimits(pinMax, pinMax)),
-                MIB,
+                DataFolder.limits(MIB),
                 _ -> {});
         DataFolder.create(storage, "b");
     }

@@ -59,7 +59,7 @@ class RandomMisplacementsTest {
             storage = OpenStorage.open(
                     DataFolder.settings(
                             data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, 32 << 10, DataFolder.PINS),
-                    1 << 20,
+                    DataFolder.limits(1 << 20),
                     _ -> {});
         }
 

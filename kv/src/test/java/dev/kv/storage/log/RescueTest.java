@@ -65,7 +65,9 @@ class RescueTest {
     /** Without an interval: only full segments, and those that a rescue writes, are forced onto the disk. */
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
-                DataFolder.settings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS), MIB, _ -> {});
+                DataFolder.settings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
+                DataFolder.limits(MIB),
+                _ -> {});
     }
 
     /** Makes a random change; returns whether it was acknowledged. */
@@ -73,6 +75,13 @@ class RescueTest {
         String bucket = "bucket-" + random.nextInt(BUCKETS);
         String key = "key-" + random.nextInt(KEYS);
         int what = random.nextInt(100);
+        if (what >= 90) {
+            String name = "value-" + random.nextInt(BUCKETS);
+            String value = ++number + "x".repeat(random.nextInt(200));
+            return change(
+                    new Command.SetValue(Bytes.of(name), Bytes.of(value), Command.Condition.ALWAYS, false),
+                    () -> model.put(name, new TreeMap<>(Map.of("", value))));
+        }
         if (what < 3) {
             return change(new Command.Drop(Bytes.of(bucket)), () -> model.remove(bucket));
         }

@@ -41,7 +41,9 @@ class SyncerTest {
 
     private void open(Sync sync) throws IOException {
         storage = OpenStorage.open(
-                DataFolder.settings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS), MIB, _ -> {});
+                DataFolder.settings(folder.resolve("data"), sync, 0, MIB, DataFolder.PINS),
+                DataFolder.limits(MIB),
+                _ -> {});
     }
 
     @AfterEach

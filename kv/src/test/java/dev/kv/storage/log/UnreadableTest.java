@@ -46,7 +46,7 @@ class UnreadableTest {
     private OpenStorage opened() throws IOException {
         return OpenStorage.open(
                 DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
-                MIB,
+                DataFolder.limits(MIB),
                 _ -> {});
     }
 

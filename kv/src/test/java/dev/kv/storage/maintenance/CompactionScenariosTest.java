@@ -74,7 +74,7 @@ class CompactionScenariosTest extends WithModel {
         // Without an interval, only full segments are forced onto the disk.
         storage = OpenStorage.open(
                 DataFolder.settings(data, new Sync(false, Optional.empty()), 0, MIB, DataFolder.PINS),
-                REPLY_MAX_BYTES,
+                DataFolder.limits(REPLY_MAX_BYTES),
                 _ -> {});
         put("bucket-0", "key-0", "old");
         put("bucket-0", "key-1", "x".repeat(1_000));

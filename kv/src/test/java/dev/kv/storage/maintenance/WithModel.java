@@ -35,6 +35,7 @@ abstract class WithModel {
     static final long MIB = 1L << 20;
     static final int BUCKETS = 3;
     static final int KEYS = 40;
+    static final int VALUES = 4;
 
     /** As {@code kv.router.reply-max} has it. */
     static final long REPLY_MAX_BYTES = 256L << 20;
@@ -45,6 +46,9 @@ abstract class WithModel {
     Path data;
     OpenStorage storage;
     final Map<String, Map<String, String>> model = new HashMap<>();
+
+    /** What names hold that have a value or nothing, {@code value-0} and so on. */
+    final Map<String, String> values = new HashMap<>();
 
     /** Buckets that are not kept: they are removed with their last key. */
     final Set<String> unkept = new HashSet<>();
@@ -65,7 +69,7 @@ abstract class WithModel {
     static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
                 DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
-                REPLY_MAX_BYTES,
+                DataFolder.limits(REPLY_MAX_BYTES),
                 _ -> {});
     }
 
@@ -148,11 +152,39 @@ abstract class WithModel {
         unkept.remove(bucket);
     }
 
+    /** Sets, removes or renames a value, sometimes with a bucket of the same name in between. */
+    void changeValue(Random random) {
+        String name = "value-" + random.nextInt(VALUES);
+        String other = "value-" + random.nextInt(VALUES);
+        int what = random.nextInt(8);
+        if (what == 0) {
+            Reply expected = new Reply.Amount(values.remove(name) == null ? 0 : 1);
+            assertThat(run(new Command.Drop(Bytes.of(name)))).isEqualTo(expected);
+        } else if (what == 1 && values.containsKey(name)) {
+            assertThat(run(new Command.Rename(Bytes.of(name), Bytes.of(other)))).isEqualTo(Reply.OK);
+            values.put(other, values.remove(name));
+        } else {
+            if (what == 2) {
+                run(new Command.Drop(Bytes.of(name)));
+                run(new Command.SetAll(Bytes.of(name), List.of(Bytes.of("key"), Bytes.of("value")), false));
+            }
+            String value = ++number + "x".repeat(random.nextInt(4_000));
+            assertThat(run(new Command.SetValue(Bytes.of(name), Bytes.of(value), Command.Condition.ALWAYS, false)))
+                    .isEqualTo(Reply.OK);
+            values.put(name, value);
+        }
+    }
+
     Reply run(Command command) {
         return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 
     void check() {
+        for (int v = 0; v < VALUES; v++) {
+            String value = values.get("value-" + v);
+            assertThat(run(new Command.GetValue(Bytes.of("value-" + v))))
+                    .isEqualTo(value == null ? Reply.ABSENT : new Reply.Value(Bytes.of(value)));
+        }
         for (int b = 0; b < BUCKETS; b++) {
             Map<String, String> values = model.get("bucket-" + b);
             for (int k = 0; k < KEYS; k++) {
@@ -170,8 +202,10 @@ abstract class WithModel {
     void changeSomething(Random random) throws Refused {
         String bucket = "bucket-" + random.nextInt(BUCKETS);
         String key = "key-" + random.nextInt(KEYS);
-        int what = random.nextInt(100);
-        if (what < 3) {
+        int what = random.nextInt(120);
+        if (what >= 100) {
+            changeValue(random);
+        } else if (what < 3) {
             drop(bucket);
         } else if (what < 7) {
             rename(bucket, "bucket-" + random.nextInt(BUCKETS));

@@ -56,20 +56,23 @@ class BackupTest {
     void aRestoredBackupEqualsTheDataFolder() throws Exception {
         data.open(storage -> {
             DataFolder.put(storage, "a", "two", "2");
+            DataFolder.setValue(storage, "session", "foo");
             Copied copied = storage.backup(backup);
-            assertThat(copied.records()).isEqualTo(3);
+            assertThat(copied.records()).isEqualTo(4);
             assertThat(copied.linked()).isPositive();
             DataFolder.put(storage, "a", "three", "3");
         });
 
         Checked checked = StoredBackup.verify(backup, _ -> {}, _ -> {});
         assertThat(checked.damages()).isZero();
-        assertThat(checked.records()).isEqualTo(3);
+        assertThat(checked.records()).isEqualTo(4);
         Copied copied = StoredBackup.restore(backup, restored.path());
         assertThat(copied.files()).isEqualTo(checked.files());
         assertThat(restored.verify(_ -> {}).damages()).isZero();
-        assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2")));
-        assertThat(data.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3")));
+        Map<String, String> value = Map.of("", "foo");
+        assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2"), "session", value));
+        assertThat(data.content())
+                .isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3"), "session", value));
     }
 
     /** All of it was on the disk: a start must not take the missing end for the effect of a power cut. */

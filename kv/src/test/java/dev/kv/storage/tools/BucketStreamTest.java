@@ -198,7 +198,7 @@ class BucketStreamTest {
         byte[] stream = exported("a");
 
         byte[] withVersion = stream.clone();
-        withVersion[12] = 2;
+        withVersion[12] = 3;
         byte[] withFlag = stream.clone();
         withFlag[16] |= 2;
         byte[] withKind = stream.clone();
@@ -209,6 +209,30 @@ class BucketStreamTest {
                     .hasMessage("a newer release wrote this bucket: use that one");
         }
         assertThat(DataFolder.content(storage)).containsOnlyKeys("a");
+    }
+
+    @Test
+    void aStreamOfAValueHasOnePairWithoutAKey() throws Exception {
+        DataFolder.setValue(storage, "a", "foo");
+        byte[] value = exported("a");
+        assertThat(imported("b", false, value)).isOne();
+        assertThat(DataFolder.content(storage).get("b")).isEqualTo(Map.of("", "foo"));
+
+        DataFolder.create(storage, "bucket");
+        DataFolder.put(storage, "bucket", "k", "v");
+        byte[] withKey = exported("bucket");
+        withKey[12] = 2;
+        withKey[16] = 4;
+        DataFolder.create(storage, "empty");
+        byte[] withoutPair = exported("empty");
+        withoutPair[12] = 2;
+        withoutPair[16] = 4;
+        byte[] ofVersion1 = value.clone();
+        ofVersion1[12] = 1;
+        for (byte[] wrong : List.of(seal(withKey, 8, 30), seal(withoutPair, 8, 29), seal(ofVersion1, 8, 25))) {
+            assertThatThrownBy(() -> imported("c", false, wrong)).isInstanceOf(OperatorError.class);
+        }
+        assertThat(DataFolder.content(storage)).containsOnlyKeys("a", "b", "bucket", "empty");
     }
 
     /** Corrects a checksum: that of the bytes from behind it to an offset. */
@@ -264,7 +288,7 @@ class BucketStreamTest {
                         taken * 3 / 2,
                         1L << 20,
                         DataFolder.PINS),
-                1 << 20,
+                DataFolder.limits(1 << 20),
                 _ -> {});
 
         for (String bucket : List.of("b", "c")) {

@@ -46,6 +46,7 @@ class DamageTest {
     private static final int BUCKETS = 4;
     private static final int KEYS = 60;
     private static final int STEPS = 1_500;
+    private static final Reply WRONG_TYPE = new Reply.Failed(Reply.Reason.WRONG_TYPE);
 
     /** The number of changes after the mark. */
     private static final int UNSYNCED_STEPS = 40;
@@ -57,7 +58,7 @@ class DamageTest {
     private final Random random = new Random(4);
     private OpenStorage storage;
 
-    /** The content of each bucket now; a bucket without keys is kept. */
+    /** The content of each bucket now; a bucket without keys is kept. A value is that of an empty key. */
     private final Map<Bytes, Map<Bytes, Bytes>> now = new TreeMap<>();
 
     /** The content after each change from the mark on, by the end of the last segment. */
@@ -97,14 +98,16 @@ class DamageTest {
     private static OpenStorage open(Path data) throws IOException {
         return OpenStorage.open(
                 DataFolder.settings(data, new Sync(false, Optional.of(Duration.ofMillis(10))), 0, MIB, DataFolder.PINS),
-                1 << 20,
+                DataFolder.limits(1 << 20),
                 _ -> {});
     }
 
     private void change() throws Refused {
         Bytes name = Bytes.of("bucket-" + random.nextInt(BUCKETS));
         int what = random.nextInt(100);
-        if (what < 2) {
+        if (what >= 95 || isValue(now, name)) {
+            changeValue(name, what);
+        } else if (what < 2) {
             edit(name, Edit::drop);
             now.remove(name);
         } else if (what < 12) {
@@ -131,6 +134,21 @@ class DamageTest {
                     }
                 }
             });
+        }
+    }
+
+    private static boolean isValue(Map<Bytes, Map<Bytes, Bytes>> state, Bytes name) {
+        return state.containsKey(name) && state.get(name).containsKey(Bytes.EMPTY);
+    }
+
+    private void changeValue(Bytes name, int what) throws Refused {
+        if (what < 10) {
+            edit(name, Edit::drop);
+            now.remove(name);
+        } else {
+            Bytes value = value();
+            edit(name, bucket -> bucket.setValue(value));
+            now.put(name, new TreeMap<>(Map.of(Bytes.EMPTY, value)));
         }
     }
 
@@ -194,14 +212,30 @@ class DamageTest {
         if (values == null) {
             return Reply.NOT_FOUND;
         }
+        if (isValue(state, name)) {
+            return WRONG_TYPE;
+        }
         return values.containsKey(key) ? new Reply.Value(values.get(key)) : Reply.ABSENT;
+    }
+
+    private static Reply expectedValue(Map<Bytes, Map<Bytes, Bytes>> state, Bytes name) {
+        if (isValue(state, name)) {
+            return new Reply.Value(state.get(name).get(Bytes.EMPTY));
+        }
+        return state.containsKey(name) && !state.get(name).isEmpty() ? WRONG_TYPE : Reply.ABSENT;
     }
 
     /** The first read that differs from the state; errors do not count. */
     private Optional<String> contradiction(Map<Bytes, Map<Bytes, Bytes>> state) {
         for (int i = 0; i < BUCKETS; i++) {
+            Bytes name = Bytes.of("bucket-" + i);
+            Reply value = Held.flat(storage.run(new Command.GetValue(name))
+                    .toCompletableFuture()
+                    .join());
+            if (!isError(value) && !value.equals(expectedValue(state, name))) {
+                return Optional.of("value of " + name + " is " + value);
+            }
             for (int k = 0; k < KEYS; k++) {
-                Bytes name = Bytes.of("bucket-" + i);
                 Bytes key = Bytes.of("key-" + k);
                 Reply reply = get(name, key);
                 if (!isError(reply) && !reply.equals(expected(state, name, key))) {

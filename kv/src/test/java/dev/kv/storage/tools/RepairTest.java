@@ -84,6 +84,28 @@ class RepairTest extends WithSmallFolder {
         });
     }
 
+    @Test
+    void theNameOfADamagedValueIsTold() throws Exception {
+        DataFolder values = new DataFolder(site.resolve("values"));
+        values.open(storage -> {
+            DataFolder.setValue(storage, "session", "the-value");
+            DataFolder.setValue(storage, "other", "sound");
+        });
+        Path segment = values.files(".log").getLast();
+        DataFolder.flip(segment, find(segment, "the-value"));
+
+        List<Damage> damages = values.damages();
+
+        assertThat(damages).singleElement().satisfies(damage -> {
+            assertThat(damage.what()).isEqualTo("the checksum of the value is wrong");
+            assertThat(damage.bucket()).contains(Bytes.of("session"));
+            assertThat(damage.key()).isEmpty();
+        });
+        assertThat(values.repair()).isEqualTo(damages);
+        assertThat(values.damages()).isEmpty();
+        assertThat(values.content()).isEqualTo(Map.of("other", Map.of("", "sound")));
+    }
+
     /** As a repair or a compaction leaves it that ends before it writes the list. */
     @Test
     void aFileThatHasTheNameOfTheRepairedSegmentIsReplaced() throws Exception {

@@ -3,10 +3,13 @@ package dev.kv.storage.tools;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.kv.router.Bytes;
 import dev.kv.router.OperatorError;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.format.Damaged;
+import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Format;
+import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.SegmentList;
 import dev.kv.storage.format.SegmentName;
 import dev.kv.storage.log.Segment;
@@ -19,12 +22,15 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Data folders and backups with files that are no regular files, are far too long, or of a newer release. */
@@ -165,6 +171,58 @@ class StrangeFilesTest {
                 .hasMessage(
                         hint
                                 + " holds an entry of kind 1 that this release does not know: a newer one wrote it, use that one");
+    }
+
+    private static Draft record(int flags) {
+        return new Draft().begin(Layout.WRITE, flags, 1_000, Bytes.of("a").array());
+    }
+
+    /** The type of a record, and what it has beside that. */
+    private static Stream<Arguments> recordsOfLaterReleases() {
+        Bytes one = Bytes.of("1");
+        return Stream.of(
+                Arguments.of(6, record(0)),
+                Arguments.of(Layout.VALUE, record(0)),
+                Arguments.of(Layout.VALUE, record(0).set(Bytes.of("key"), one)),
+                Arguments.of(Layout.VALUE, record(0).delete(Bytes.EMPTY)),
+                Arguments.of(Layout.VALUE, record(0).set(Bytes.EMPTY, one).set(Bytes.EMPTY, one)),
+                Arguments.of(Layout.VALUE, record(64).set(Bytes.EMPTY, one)));
+    }
+
+    /** Gives a record at the beginning of a segment, whose name has one byte, another type. */
+    private static void retype(Path log, int type) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(log)).order(ByteOrder.LITTLE_ENDIAN);
+        int record = 64;
+        int end = record + bytes.getInt(record + 4);
+        bytes.put(record + 16, (byte) type);
+        CRC32C crc = new CRC32C();
+        crc.update(bytes.slice(record + 4, 28));
+        for (int field = record + 32; field < end; ) {
+            crc.update(bytes.slice(field, 16));
+            field += 16 + (bytes.getInt(field + 4) + bytes.getInt(field + 8) + 7) / 8 * 8;
+        }
+        bytes.putInt(record, (int) crc.getValue());
+        Files.write(log, bytes.array());
+    }
+
+    @ParameterizedTest(name = "type {0}")
+    @MethodSource("recordsOfLaterReleases")
+    void aRecordOfALaterReleaseIsRefused(int type, Draft record) throws Exception {
+        Path last = data.files(".log").getLast();
+        SegmentName before = SegmentName.of(last.getFileName().toString());
+        SegmentName name = new SegmentName(before.number() + 1, 0);
+        Path log = data.path().resolve(name.log());
+        try (Segment segment = Segment.create(log, name, 4096)) {
+            segment.begin(Format.read(data.path()).id(), before.number(), Files.size(last));
+            segment.append(record.end());
+        }
+        retype(log, type);
+
+        assertThatThrownBy(data::open)
+                .isInstanceOf(OperatorError.class)
+                .hasMessage(
+                        log
+                                + " holds a record at byte 64 that this release does not know: a newer one wrote it, use that one");
     }
 
     private static void extend(Path file) throws IOException {

@@ -219,9 +219,7 @@ public final class CommandCodec {
                     row(
                             28,
                             Command.SetAbsentValues.class,
-                            fields(
-                                    Command.SetAbsentValues::new,
-                                    field(Command.SetAbsentValues::pairs, BYTES_LIST))),
+                            fields(Command.SetAbsentValues::new, field(Command.SetAbsentValues::pairs, BYTES_LIST))),
                     row(
                             29,
                             Command.GetRange.class,

@@ -153,7 +153,9 @@ final class CodecTest {
                 .containsExactlyInAnyOrderElementsOf(records(Command.Condition.class));
         for (Command.Condition condition : conditions) {
             Command command = new Command.SetValue(B, Bytes.EMPTY, condition, false);
-            assertThat(((RequestCodec.Asked.Known) decoded(encoded(command))).request().command())
+            assertThat(((RequestCodec.Asked.Known) decoded(encoded(command)))
+                            .request()
+                            .command())
                     .isEqualTo(command);
         }
     }
