@@ -248,7 +248,7 @@ public final class Commands {
             return new Reply.Amount(buckets.table().filled());
         }
         long[] sum = {0};
-        buckets.table().forEachBucket(0, (_, bucket) -> {
+        buckets.table().forEachSoundBucket(bucket -> {
             ofSurvey.take(0);
             if (bucket.size() > 0 && count.names().contains(Bytes.owning(bucket.name()))) {
                 sum[0]++;

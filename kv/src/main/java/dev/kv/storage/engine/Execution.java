@@ -107,6 +107,8 @@ public final class Execution implements Store {
                     return elsewhere(command);
                 } catch (Lanes.Busy e) {
                     busy = e.lane();
+                } catch (RuntimeException | InternalError e) {
+                    return failed(e);
                 }
             } catch (NoRoomYet e) {
                 return whenRoom(command);
@@ -299,12 +301,12 @@ public final class Execution implements Store {
         } catch (Turn.TooMuch more) {
             LOG.trace("a large read in a lane", more);
         } catch (RuntimeException | Error fault) {
-            return Optional.of(CompletableFuture.failedFuture(fault));
+            return Optional.of(failed(fault));
         }
         try {
             return isElsewhere(parked) ? Optional.empty() : Optional.of(tooManyLarge());
         } catch (RuntimeException | Error fault) {
-            return Optional.of(CompletableFuture.failedFuture(fault));
+            return Optional.of(failed(fault));
         }
     }
 
@@ -313,7 +315,11 @@ public final class Execution implements Store {
         try {
             return now(command);
         } catch (Turn.TooMuch more) {
-            return ran(command, commands.large(command), answer);
+            try {
+                return ran(command, commands.large(command), answer);
+            } catch (Damaged | InternalError e) {
+                return failed(e);
+            }
         }
     }
 

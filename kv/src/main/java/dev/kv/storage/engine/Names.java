@@ -122,10 +122,18 @@ final class Names {
         if (kept.next(key, record) == Index.NONE) {
             return record;
         }
-        while (!fields.hasName(record, name)) {
+        Damaged damage = null;
+        while (record != Index.NONE) {
+            try {
+                if (fields.hasName(record, name)) {
+                    return record;
+                }
+            } catch (Damaged e) {
+                damage = e;
+            }
             record = kept.next(key, record);
         }
-        return record;
+        throw damage == null ? new IllegalStateException("kept by no record") : damage;
     }
 
     /** The object of a name and generation; null if there is none, or the bucket is small. */

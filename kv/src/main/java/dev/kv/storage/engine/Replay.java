@@ -74,6 +74,8 @@ public final class Replay {
             bucket.publication = new Publication();
             bucket.publication.isVisible = isIt;
             if (isIt) {
+                // Its key is found by the hash from now on.
+                fields.checkKey(bucket);
                 shard(hash).names.own(bucket);
             }
             byGeneration.put(generation, bucket);

@@ -124,6 +124,11 @@ public final class Layout {
         return RECORD_NAME + padded(nameBytes);
     }
 
+    /** Bytes of the head of the record at an offset. The length of its name is widened as {@link #fieldLength} does. */
+    public static long recordCost(MemorySegment memory, long record) {
+        return RECORD_NAME + padded(Integer.toUnsignedLong(nameBytes(memory, record)));
+    }
+
     /** Bytes that a field takes in its record. */
     public static long fieldLength(long keyBytes, long valueBytes) {
         return FIELD_KEY + padded(keyBytes + valueBytes);

@@ -231,7 +231,11 @@ class Slots {
     /** Closes a gap by moving entries back that would not be found any more. */
     final void removeIn(int hash, long location) {
         int capacity = slots.length / WIDTH;
-        int gap = slot(hash, location) / WIDTH;
+        int slot = slot(hash, location);
+        if (slot < 0) {
+            throw new IllegalStateException("the index does not contain the location");
+        }
+        int gap = slot / WIDTH;
         int next = gap;
         for (int n = 1; n < capacity; n++) {
             next = next + 1 == capacity ? 0 : next + 1;

@@ -84,7 +84,7 @@ public final class StoredFields {
 
     /** Offset of the field of a record that sets one key, or is a value; 0 if the record at the offset has no fields. */
     public long onlyField(long record) {
-        return Layout.hasFields(memory, record) ? record + Layout.recordCost(Layout.nameBytes(memory, record)) : 0;
+        return Layout.hasFields(memory, record) ? record + Layout.recordCost(memory, record) : 0;
     }
 
     /**

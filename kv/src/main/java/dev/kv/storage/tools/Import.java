@@ -12,6 +12,7 @@ import dev.kv.storage.engine.Buckets;
 import dev.kv.storage.engine.Edit;
 import dev.kv.storage.engine.Lanes;
 import dev.kv.storage.engine.Publisher;
+import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.log.NoRoomYet;
 import dev.kv.storage.log.Refused;
@@ -62,6 +63,14 @@ public final class Import {
      */
     public long run(InputStream stream) throws IOException {
         BucketStream.refuse("", limits.excessOfName(name.size()));
+        try {
+            return importFrom(stream);
+        } catch (Damaged e) {
+            throw new EngineFailed(e.getMessage() + "; `kv verify` tells more. Nothing was imported", e);
+        }
+    }
+
+    private long importFrom(InputStream stream) throws IOException {
         Reply there = Lanes.patiently(() -> buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND));
         if (there.equals(Reply.OK) && !replaces) {
             throw exists();

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -341,6 +342,8 @@ class SmallBucketsTest {
         List<Bytes> names = new ArrayList<>();
         storage.forEachBucket((name, _) -> names.add(name));
         assertThat(names).containsExactly(Bytes.of(sound));
+        assertThat(run(new Command.Count(new NameSpace(List.of(new NameSpace.Span(Bytes.of("a"), Optional.empty()))))))
+                .isEqualTo(new Reply.Amount(1));
     }
 
     @Test
@@ -357,6 +360,40 @@ class SmallBucketsTest {
             assertThat(run(command)).as(command.toString()).isInstanceOf(Reply.Failed.class);
         }
         assertThat(run(new Command.Drop(Bytes.of("session")))).isEqualTo(new Reply.Amount(1));
+    }
+
+    @Test
+    void aLargeCommandOnADamagedBucketIsAnsweredWithTheDamage() throws Exception {
+        set("session", "user", "foo");
+        Segment segment = storage.log().segments().live().getLast();
+        DataFolder.flip(segment.path(), segment.end() - 8);
+        Bytes large = Bytes.owning(new byte[2 << 20]);
+        Command set = new Command.SetAll(Bytes.of("session"), List.of(Bytes.of("cart"), large), false);
+
+        assertThat(run(set))
+                .isInstanceOfSatisfying(
+                        Reply.Failed.class,
+                        failed -> assertThat(failed.message()).contains("is damaged at byte"));
+        try (LargeChange change = storage.buckets().beginLarge(Bytes.of("other"))) {
+            assertThat(change.lane()).isNotNull();
+        }
+    }
+
+    @Test
+    void aDamagedKeyOfARenamedBucketIsFoundAtTheStart() throws Exception {
+        set("session", "user", "foo");
+        Segment segment = storage.log().segments().live().getLast();
+        storage.log().tail().rollOver();
+        assertThat(run(new Command.Rename(Bytes.of("session"), Bytes.of("renamed"))))
+                .isEqualTo(Reply.OK);
+        close();
+        DataFolder.flip(segment.path(), 64 + 24 + 8 + 16);
+
+        assertThatThrownBy(this::open).hasMessageContaining(segment.path() + " is damaged at byte");
+
+        DataFolder.flip(segment.path(), 64 + 24 + 8 + 16);
+        open();
+        assertValue("renamed", "user", "foo");
     }
 
     /** What a record says beside the key and the value, behind a node that runs. */

@@ -235,6 +235,20 @@ class BucketStreamTest {
         assertThat(DataFolder.content(storage)).containsOnlyKeys("a", "b", "bucket", "empty");
     }
 
+    @Test
+    void aDamagedBucketIsNotReplaced() throws Exception {
+        DataFolder.setValue(storage, "a", "foo");
+        byte[] stream = exported("a");
+        Path log = storage.log().segments().live().getLast().path();
+        // The generation in the record.
+        DataFolder.flip(log, 64 + 8);
+
+        assertThatThrownBy(() -> imported("a", true, stream))
+                .isInstanceOf(OperatorError.class)
+                .hasMessageContaining(log + " is damaged at byte 64")
+                .hasMessageEndingWith("; `kv verify` tells more. Nothing was imported");
+    }
+
     /** Corrects a checksum: that of the bytes from behind it to an offset. */
     private static byte[] seal(byte[] stream, int checksum, int to) {
         CRC32C crc = new CRC32C();
