@@ -152,9 +152,7 @@ public final class Buckets {
                 if (isTaken(there)) {
                     return false;
                 }
-                Change change = new Change(fields).of(name.array(), hash, there);
-                change.setValue(each.getValue());
-                all.add(change);
+                all.add(new Change(fields).of(name.array(), hash, there).valueOf(each.getValue()));
             }
             changes.commit(all);
             return true;

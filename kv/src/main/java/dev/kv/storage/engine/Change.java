@@ -93,6 +93,18 @@ final class Change implements Edit {
         return this;
     }
 
+    /** The change that drops a bucket. */
+    Change dropOf(Bucket whole) {
+        of(whole.name, whole.hash, whole).drop();
+        return this;
+    }
+
+    /** This change, which gives the name a value. */
+    Change valueOf(Bytes value) {
+        setValue(value);
+        return this;
+    }
+
     private void forgetPresent() {
         present = null;
         unchanged = null;
@@ -363,8 +375,11 @@ final class Change implements Edit {
 
     @Override
     public void setValue(Bytes value) {
-        if (!isValue && (exists() || count > 0)) {
-            // Also a bucket of which this change has deleted all keys: no record has fields of both.
+        boolean isRenamed = bucket != null && bucket.publication != null;
+        if ((!isValue || isRenamed) && (exists() || count > 0)) {
+            // Also a bucket of which this change has deleted all keys: no record has fields of both. And a renamed
+            // value: the
+            // new one needs no object.
             drop();
         }
         isValue = true;

@@ -5,13 +5,14 @@ import dev.kv.storage.format.Draft;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Refused;
+import java.util.List;
 import java.util.function.BiPredicate;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
  * Gives buckets their names by one <i>publish</i> record each, whatever the buckets hold: makes a hidden bucket visible, and renames
- * one. Any thread.
+ * one. A small value is written again instead. Any thread.
  */
 public final class Publisher {
     private final BucketTable table;
@@ -119,11 +120,26 @@ public final class Publisher {
             if (!may.test(view(bucket), view(there)) || bucket == null || bucket == there) {
                 return false;
             }
-            publish(bucket, to.array(), toHash, there);
+            if (isCopied(bucket)) {
+                changes.commit(List.of(
+                        new Change(table.fields()).dropOf(bucket),
+                        new Change(table.fields()).of(to.array(), toHash, there).valueOf(value(bucket))));
+            } else {
+                publish(bucket, to.array(), toHash, there);
+            }
             return true;
         } finally {
             locks.unlock();
         }
+    }
+
+    /** Whether a rename writes it again under its new name: it takes no object then, however often values are renamed. */
+    private static boolean isCopied(Bucket bucket) {
+        return bucket.isValue && bucket.publication == null && bucket.bytes <= Fields.LARGE_MIN_BYTES;
+    }
+
+    private Bytes value(Bucket bucket) {
+        return table.fields().get(bucket.index, View.VALUE, new Turn(Turn.Limits.NONE));
     }
 
     private View view(Bucket bucket) {

@@ -230,8 +230,6 @@ class ModelTest {
             Expected bucket = new Expected();
             bucket.values.put(Bytes.of("key-0"), value);
             model.put(name, bucket);
-        } else if (expected.isValue) {
-            expected.values.put(Bytes.EMPTY, value);
         } else {
             model.put(name, Expected.ofValue(value));
         }
@@ -273,7 +271,9 @@ class ModelTest {
         assertThat(isRenamed).isEqualTo(expected.exists() && !name.equals(other));
         if (isRenamed) {
             boolean leaves = expected.recordName == null;
-            expected.published(other, leaves ? name : expected.recordName, leaves);
+            if (!leaves || !expected.isValue) {
+                expected.published(other, leaves ? name : expected.recordName, leaves);
+            }
             model.put(other, expected);
             model.remove(name);
         }

@@ -345,6 +345,7 @@ class ValuesTest {
             }
             reopen();
         }
+        assertThat(objects()).as("the bucket that was renamed").isOne();
         set("bucket", "5");
         set("value", "6");
         compact();
