@@ -41,8 +41,7 @@ public final class LineReply {
                     Reply.Many _,
                     Reply.Page _,
                     Reply.Names _,
-                    Reply.Way _ ->
-                throw new IllegalArgumentException("no command of a line asks for " + reply);
+                    Reply.Way _ -> throw new IllegalArgumentException("no command of a line asks for " + reply);
         };
     }
 

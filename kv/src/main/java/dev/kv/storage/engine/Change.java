@@ -377,9 +377,9 @@ final class Change implements Edit {
     public void setValue(Bytes value) {
         boolean isRenamed = bucket != null && bucket.publication != null;
         if ((!isValue || isRenamed) && (exists() || count > 0)) {
-            // Also a bucket of which this change has deleted all keys: no record has fields of both. And a renamed
-            // value: the
-            // new one needs no object.
+            // Also a bucket of which this change has deleted all keys: no record has fields of both kinds. Also a
+            // renamed
+            // value, since the new one needs no object.
             drop();
         }
         isValue = true;
