@@ -10,14 +10,16 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiPredicate;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Counts the buckets on this node by its table: at once after a change of the table, else periodically. One thread. */
-final class HoldingsCounter {
+/**
+ * Counts the buckets on this node by its table: at once after a change of the table, which interrupts a count, else periodically. A count
+ * may read a record of the log for each bucket, so it has a thread of its own: neither the table nor the registration waits for it.
+ */
+final class HoldingsCounter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HoldingsCounter.class);
 
     /**
@@ -30,79 +32,155 @@ final class HoldingsCounter {
 
     private final String self;
     private final Consumer<BiPredicate<Bytes, Long>> buckets;
-    private boolean isCounted;
-    private Optional<SeenTable> countedBy = Optional.empty();
+    private final Runnable changed;
+    private final Thread thread =
+            Thread.ofPlatform().name("kv-holdings").daemon().unstarted(this::run);
 
-    /** When the next count is due, by {@link System#nanoTime}. */
-    private long dueNanos = System.nanoTime();
+    /** The table to count by; null before the first. Written under this object's monitor. */
+    private volatile Optional<SeenTable> table;
 
-    private List<Holding> held = List.of();
-    private Misplaced misplaced = Misplaced.NONE;
+    private volatile boolean isClosed;
+
+    /** The last count; null before the first. Under this object's monitor, as {@code isAwaited} is. */
+    private Count last;
+
+    private boolean isAwaited;
+
+    /**
+     * One count.
+     *
+     * @param by the table
+     * @param held the buckets by entry of the table
+     * @param fault why the buckets could not be counted; empty if they were
+     */
+    record Count(Optional<SeenTable> by, List<Holding> held, Misplaced misplaced, Optional<Throwable> fault) {
+        private boolean isBy(Optional<SeenTable> other) {
+            return by.map(SeenTable::mzxid).equals(other.map(SeenTable::mzxid))
+                    && by.map(SeenTable::source).equals(other.map(SeenTable::source));
+        }
+
+        /** The numbers of buckets by entry, then of misplaced ones. */
+        private List<Long> numbers() {
+            return Stream.concat(held.stream().map(Holding::buckets), Stream.of(misplaced.buckets()))
+                    .toList();
+        }
+    }
 
     /**
      * @param buckets passes every bucket here, with its size in bytes, to its argument, until that returns false
+     * @param changed is run, on the thread that counts, when a count that nobody awaits has other numbers than the one before
      */
-    HoldingsCounter(String self, Consumer<BiPredicate<Bytes, Long>> buckets) {
+    HoldingsCounter(String self, Consumer<BiPredicate<Bytes, Long>> buckets, Runnable changed) {
         this.self = self;
         this.buckets = buckets;
+        this.changed = changed;
     }
 
-    /**
-     * Counts, if that is due. A count of millions of buckets takes a while; a change of the table interrupts it.
-     *
-     * @param isCut whether to stop counting
-     * @return whether the numbers are complete; false if the count was stopped
-     */
-    boolean count(Optional<SeenTable> table, BooleanSupplier isCut) {
-        long startNanos = System.nanoTime();
-        boolean isOfTable = isCountedBy(table);
-        if (isOfTable && startNanos - dueNanos < 0) {
-            return true;
+    void start() {
+        thread.start();
+    }
+
+    /** The last count by the table, if there is one, or one is made within the limit. By one thread. */
+    synchronized Optional<Count> by(Optional<SeenTable> wanted, Duration limit) throws InterruptedException {
+        if (!wanted.equals(table)) {
+            table = wanted;
+            notifyAll();
         }
-        dueNanos = startNanos + PAUSE_MIN.toNanos();
+        isAwaited = true;
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
+        while (last == null || !last.isBy(wanted)) {
+            long leftNanos = deadlineNanos - System.nanoTime();
+            if (leftNanos <= 0) {
+                break;
+            }
+            wait(leftNanos / 1_000_000 + 1);
+        }
+        isAwaited = false;
+        return Optional.ofNullable(last).filter(count -> count.isBy(wanted));
+    }
+
+    /** Ends the count that is made, and makes no other one. */
+    @Override
+    public synchronized void close() {
+        isClosed = true;
+        notifyAll();
+    }
+
+    private void run() {
+        long dueNanos = System.nanoTime();
+        try {
+            while (awaitDue(dueNanos)) {
+                Optional<SeenTable> by = table;
+                long startNanos = System.nanoTime();
+                Count count = count(by);
+                long tookNanos = System.nanoTime() - startNanos;
+                dueNanos = System.nanoTime() + Math.max(PAUSE_MIN.toNanos(), PAUSE_FACTOR * tookNanos);
+                if (!isCut(by)) {
+                    keep(count);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Waits until a count is due; false if none will be. */
+    private synchronized boolean awaitDue(long dueNanos) throws InterruptedException {
+        while (!isClosed) {
+            long leftNanos = dueNanos - System.nanoTime();
+            if (table == null) {
+                wait();
+            } else if (last != null && last.isBy(table) && leftNanos > 0) {
+                wait(leftNanos / 1_000_000 + 1);
+            } else {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean isCut(Optional<SeenTable> by) {
+        return isClosed || !by.equals(table);
+    }
+
+    /** What is counted; incomplete if the count {@linkplain #isCut was cut}. Whatever fails is part of the result, so that the thread goes on. */
+    private Count count(Optional<SeenTable> by) {
         Holdings holdings =
-                new Holdings(new Placement(self, table.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY)));
-        buckets.accept((name, bytes) -> {
-            holdings.add(name, bytes);
-            return !isCut.getAsBoolean();
-        });
-        if (isCut.getAsBoolean()) {
-            return false;
+                new Holdings(new Placement(self, by.flatMap(SeenTable::table).orElse(RoutingTable.EMPTY)));
+        try {
+            buckets.accept((name, bytes) -> {
+                holdings.add(name, bytes);
+                return !isCut(by);
+            });
+            return new Count(by, holdings.held(), holdings.misplaced(), Optional.empty());
+        } catch (Throwable fault) {
+            return new Count(by, List.of(), Misplaced.NONE, Optional.of(fault));
         }
-        held = holdings.held();
-        misplaced = holdings.misplaced();
-        if (!isOfTable && misplaced.buckets() > 0) {
-            LOG.warn("misplaced here, the table sends them elsewhere: {}: {}", misplaced.amount(), misplaced.names());
+    }
+
+    private void keep(Count count) {
+        Count before;
+        boolean isTold;
+        synchronized (this) {
+            before = last;
+            last = count;
+            isTold = isAwaited;
+            notifyAll();
         }
-        isCounted = true;
-        countedBy = table;
-        long tookNanos = System.nanoTime() - startNanos;
-        dueNanos = System.nanoTime() + Math.max(PAUSE_MIN.toNanos(), PAUSE_FACTOR * tookNanos);
-        return true;
-    }
-
-    /** Whether the numbers are by this table. */
-    boolean isCountedBy(Optional<SeenTable> table) {
-        return isCounted
-                && table.map(SeenTable::mzxid).equals(countedBy.map(SeenTable::mzxid))
-                && table.map(SeenTable::source).equals(countedBy.map(SeenTable::source));
-    }
-
-    long dueNanos() {
-        return dueNanos;
-    }
-
-    List<Holding> held() {
-        return held;
-    }
-
-    Misplaced misplaced() {
-        return misplaced;
-    }
-
-    /** The numbers of buckets by entry, then of misplaced ones. */
-    List<Long> numbers() {
-        return Stream.concat(held.stream().map(Holding::buckets), Stream.of(misplaced.buckets()))
-                .toList();
+        boolean isOther = before == null || !before.isBy(count.by());
+        if (isOther && count.misplaced().buckets() > 0) {
+            LOG.warn(
+                    "misplaced here, the table sends them elsewhere: {}: {}",
+                    count.misplaced().amount(),
+                    count.misplaced().names());
+        }
+        boolean isFault = count.fault().isPresent();
+        boolean wasFault = before != null && before.fault().isPresent();
+        if (isFault && !wasFault) {
+            LOG.error("a fault while counting the buckets here", count.fault().get());
+        }
+        if (!isTold && (isOther || isFault != wasFault || !count.numbers().equals(before.numbers()))) {
+            changed.run();
+        }
     }
 }

@@ -17,7 +17,6 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.curator.framework.CuratorFramework;
-import org.apache.zookeeper.WatchedEvent;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,10 +41,10 @@ public final class Membership implements AutoCloseable {
     private static final Duration CLAIM_MARGIN = Duration.ofSeconds(2);
 
     /**
-     * How long a round counts before it registers this node with the numbers as they were, and begins to count anew. Names that have to be
-     * read from a disk may take minutes. No key: the counts of most nodes take less.
+     * How long a registration waits for the count of the buckets: so few nodes register twice for a change of the table. It is no key: the
+     * next table waits for it, too.
      */
-    private static final Duration COUNT_FIRST_MAX = Duration.ofSeconds(1);
+    private static final Duration COUNT_WAIT = Duration.ofMillis(200);
 
     private final ZooKeeperSettings settings;
     private final Self self;
@@ -70,9 +69,6 @@ public final class Membership implements AutoCloseable {
     private volatile String peer = "";
     private volatile String clients = "";
     private volatile Optional<NodeDocument> document = Optional.empty();
-
-    /** The numbers of buckets in the last registration. Used only by the thread. */
-    private List<Long> told = List.of();
 
     /** Whether this node has been registered. Under this object's monitor, as {@code rival} is. */
     private boolean joined;
@@ -99,25 +95,10 @@ public final class Membership implements AutoCloseable {
         this.table = new TableFollower(self.name(), tableMaxBytes, self.folder());
         this.history = new TableHistory(settings.documentMaxBytes());
         this.directory = new Directory(settings, self.folder());
-        this.holdings = new HoldingsCounter(self.name(), buckets);
         this.registration = new Registration(self.name(), self.instance(), settings.documentMaxBytes());
-        this.description = new SelfDescription(settings, self, table, directory, holdings);
-        this.rounds = new Rounds(settings.connect(), settings.poll(), this::meanwhile, new Rounds.Work() {
-            @Override
-            public boolean round() throws Exception {
-                return Membership.this.round();
-            }
-
-            @Override
-            public long askNanos() {
-                return holdings.dueNanos();
-            }
-
-            @Override
-            public boolean isDueEarly() {
-                return count() && !holdings.numbers().equals(told);
-            }
-        });
+        this.description = new SelfDescription(settings, self, table, directory);
+        this.rounds = new Rounds(settings.connect(), settings.poll(), this::meanwhile, this::round);
+        this.holdings = new HoldingsCounter(self.name(), buckets, rounds::wake);
     }
 
     /** The table for the start: the last good one, from disk. */
@@ -141,25 +122,16 @@ public final class Membership implements AutoCloseable {
         this.follow = follow;
         this.moved = moved;
         CuratorFramework client = settings.open();
-        zookeeper = new ZooKeeperSession(client, settings.znodes(), this::wake);
-        client.getConnectionStateListenable().addListener((framework, state) -> rounds.wakeForTable());
+        zookeeper = new ZooKeeperSession(client, settings.znodes(), _ -> rounds.wake());
+        client.getConnectionStateListenable().addListener((framework, state) -> rounds.wake());
         String before = table.inForce()
                 .map(kept -> "by the last good table, which is of "
                         + table.inForceSince().truncatedTo(ChronoUnit.SECONDS) + " and may be old ("
                         + age(table.inForceSince()) + ")")
                 .orElse("and there is no table on disk: requests are answered with NOROUTE until one is read");
+        holdings.start();
         rounds.start();
         awaitJoined(before);
-    }
-
-    private void wake(WatchedEvent event) {
-        String path = event.getPath();
-        Znodes znodes = settings.znodes();
-        if (path == null || path.equals(znodes.table()) || path.equals(znodes.tableOf(self.name()))) {
-            rounds.wakeForTable();
-        } else {
-            rounds.wake();
-        }
     }
 
     private synchronized void awaitJoined(String before) {
@@ -259,6 +231,7 @@ public final class Membership implements AutoCloseable {
     @Override
     public void close() {
         rounds.close();
+        holdings.close();
         if (zookeeper == null) {
             return;
         }
@@ -291,30 +264,9 @@ public final class Membership implements AutoCloseable {
         zookeeper.make(settings.znodes().nodes());
         zookeeper.make(settings.znodes().tables());
         directory.read(zookeeper, table.named(), ignored, moved);
-        long lateNanos = System.nanoTime() + COUNT_FIRST_MAX.toNanos();
-        if (!holdings.count(table.inForce(), () -> rounds.isTableDue() || System.nanoTime() - lateNanos > 0)) {
-            if (rounds.isTableDue()) {
-                return true;
-            }
-            if (!register()) {
-                return false;
-            }
-            if (!count()) {
-                return true;
-            }
-        }
-        return register();
-    }
-
-    private boolean count() {
-        return holdings.count(table.inForce(), rounds::isTableDue);
-    }
-
-    private boolean register() throws Exception {
-        NodeDocument now = description.now(peer, clients);
+        NodeDocument now = description.now(peer, clients, holdings.by(table.inForce(), COUNT_WAIT));
         document = Optional.of(now);
         Optional<String> other = registration.register(zookeeper, now.json());
-        told = holdings.numbers();
         ignored.end();
         registered(other);
         rounds.succeeded();

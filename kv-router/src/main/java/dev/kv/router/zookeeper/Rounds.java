@@ -32,18 +32,10 @@ final class Rounds {
 
     private boolean closed;
 
-    private volatile boolean tableDue;
-
-    /** What the thread does. On that thread alone. */
+    /** One round, on the thread alone; false if it is to be tried again soon. */
+    @FunctionalInterface
     interface Work {
-        /** One round; false if it is to be tried again soon. */
         boolean round() throws Exception;
-
-        /** When {@link #isDueEarly} is to be asked, by {@link System#nanoTime}. */
-        long askNanos();
-
-        /** Whether the next round is due before its time. */
-        boolean isDueEarly() throws Exception;
     }
 
     /** What is wrong with ZooKeeper, in words that follow its name. */
@@ -75,28 +67,10 @@ final class Rounds {
         notifyAll();
     }
 
-    /** Begins the next round at once, and makes {@link #isTableDue} true until then. Any thread. */
-    synchronized void wakeForTable() {
-        tableDue = true;
-        wake();
-    }
-
-    /** Whether the table may have changed since this round began, or these rounds end, so that this one should be short. */
-    boolean isTableDue() {
-        return tableDue;
-    }
-
     /** Begins no further round. Any thread. */
     synchronized void close() {
         closed = true;
-        wakeForTable();
-    }
-
-    private boolean round() throws Exception {
-        synchronized (this) {
-            tableDue = closed;
-        }
-        return work.round();
+        notifyAll();
     }
 
     /** Why the last round failed; empty if it did not. Any thread. */
@@ -107,7 +81,7 @@ final class Rounds {
     private void run() {
         try {
             while (!isClosed()) {
-                awaitRound(isDone(this::round) ? interval : RETRY);
+                sleep(isDone() ? interval : RETRY);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -122,43 +96,27 @@ final class Rounds {
         }
     }
 
-    private void awaitRound(Duration limit) throws InterruptedException {
-        long deadlineNanos = System.nanoTime() + limit.toNanos();
-        while (!sleep(Math.min(deadlineNanos - System.nanoTime(), work.askNanos() - System.nanoTime()))
-                && System.nanoTime() - deadlineNanos < 0) {
-            if (isDone(work::isDueEarly)) {
-                return;
-            }
-        }
-    }
-
     private synchronized boolean isClosed() {
         return closed;
     }
 
-    /** Waits until something wakes this, or for that long; returns whether it was woken. */
-    private synchronized boolean sleep(long nanos) throws InterruptedException {
-        long deadlineNanos = System.nanoTime() + nanos;
+    /** Waits until something wakes this, or for that long. */
+    private synchronized void sleep(Duration limit) throws InterruptedException {
+        long deadlineNanos = System.nanoTime() + limit.toNanos();
         while (!awake && !closed) {
             long leftNanos = deadlineNanos - System.nanoTime();
             if (leftNanos <= 0) {
-                return false;
+                return;
             }
             wait(leftNanos / 1_000_000 + 1);
         }
         awake = false;
-        return true;
     }
 
-    @FunctionalInterface
-    private interface Part {
-        boolean run() throws Exception;
-    }
-
-    /** What the part returns; false if it fails, which is remembered and ends nothing else. */
-    private boolean isDone(Part part) throws InterruptedException {
+    /** Makes a round; false if it is to be tried again soon. That it fails is remembered, and ends nothing else. */
+    private boolean isDone() throws InterruptedException {
         try {
-            return part.run();
+            return work.round();
         } catch (InterruptedException e) {
             throw e;
         } catch (KeeperException e) {

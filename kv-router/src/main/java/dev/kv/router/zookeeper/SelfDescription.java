@@ -13,34 +13,32 @@ final class SelfDescription {
     private final Membership.Self self;
     private final TableFollower table;
     private final Directory directory;
-    private final HoldingsCounter holdings;
 
-    SelfDescription(
-            ZooKeeperSettings settings,
-            Membership.Self self,
-            TableFollower table,
-            Directory directory,
-            HoldingsCounter holdings) {
+    SelfDescription(ZooKeeperSettings settings, Membership.Self self, TableFollower table, Directory directory) {
         this.settings = settings;
         this.self = self;
         this.table = table;
         this.directory = directory;
-        this.holdings = holdings;
     }
 
     /**
-     * The document, without the holdings if it would be too large, or they are not counted by the table in force.
+     * The document, without the holdings if they are not known, or it would be too large.
      *
      * @param peer the address for other nodes
      * @param clients the address for clients; empty if there is none
+     * @param count the buckets here by the table in force; empty while they are counted
      */
-    NodeDocument now(String peer, String clients) {
-        boolean isCounted = holdings.isCountedBy(table.inForce());
-        List<String> warnings = warnings(isCounted);
-        if (!isCounted) {
-            return document(peer, clients, Optional.empty(), Misplaced.NONE, warnings);
+    NodeDocument now(String peer, String clients, Optional<HoldingsCounter.Count> count) {
+        Misplaced misplaced = count.map(HoldingsCounter.Count::misplaced).orElse(Misplaced.NONE);
+        List<String> warnings = warnings(misplaced);
+        Optional<String> why = count.isEmpty()
+                ? Optional.of("its buckets are being counted")
+                : count.get().fault().map(fault -> "its buckets cannot be counted: " + fault);
+        if (why.isPresent()) {
+            warnings.add("what this node holds is not told: " + why.get());
+            return document(peer, clients, Optional.empty(), misplaced, warnings);
         }
-        NodeDocument whole = document(peer, clients, Optional.of(holdings.held()), holdings.misplaced(), warnings);
+        NodeDocument whole = document(peer, clients, Optional.of(count.get().held()), misplaced, warnings);
         int size = whole.json().length;
         if (size <= settings.documentMaxBytes()) {
             return whole;
@@ -48,7 +46,7 @@ final class SelfDescription {
         warnings.add("what this node holds is not told: its document would have %d bytes, at most %d are written"
                         .formatted(size, settings.documentMaxBytes())
                 + " (kv.router.zookeeper.document-max)");
-        return document(peer, clients, Optional.empty(), holdings.misplaced(), warnings);
+        return document(peer, clients, Optional.empty(), misplaced, warnings);
     }
 
     private NodeDocument document(
@@ -65,7 +63,7 @@ final class SelfDescription {
                 table.routes());
     }
 
-    private List<String> warnings(boolean isCounted) {
+    private List<String> warnings(Misplaced misplaced) {
         List<String> warnings = new ArrayList<>();
         table.applied().flatMap(SeenTable::table).map(RoutingTable::warnings).ifPresent(warnings::addAll);
         warnings.addAll(NamedNodes.warnings(
@@ -73,10 +71,8 @@ final class SelfDescription {
                 name -> name.equals(self.name())
                         ? Optional.of(NodeDocument.keepsData(self.role()))
                         : directory.said(name).map(NodeDocument::keepsData)));
-        if (!isCounted) {
-            warnings.add("what this node holds is not counted yet");
-        } else if (table.applied().isPresent() && holdings.misplaced().buckets() > 0) {
-            warnings.add("misplaced here: " + holdings.misplaced().amount() + " that this table sends elsewhere");
+        if (table.applied().isPresent() && misplaced.buckets() > 0) {
+            warnings.add("misplaced here: " + misplaced.amount() + " that this table sends elsewhere");
         }
         return warnings;
     }

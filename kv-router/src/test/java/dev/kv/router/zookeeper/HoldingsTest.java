@@ -1,5 +1,6 @@
 package dev.kv.router.zookeeper;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
@@ -9,7 +10,10 @@ import dev.kv.router.testing.Await;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiPredicate;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -62,8 +66,8 @@ class HoldingsTest extends NodesAtZooKeeper {
         }
         create(ZNODES.table(), "*=foo@h");
         Node foo = node("foo@h").join();
-        Optional<List<Holding>> all = Optional.of(List.of(new Holding("*=foo@h", 1_000_000, 300_000_000)));
-        Await.until(() -> foo.says("foo@h").holds().equals(all));
+        Await.until(() ->
+                foo.says("foo@h").holds().equals(Optional.of(List.of(new Holding("*=foo@h", 1_000_000, 300_000_000)))));
 
         String prefixes = IntStream.range(1000, 3000)
                 .mapToObj(i -> "bucket-x" + i + "*=bar@h,")
@@ -78,56 +82,67 @@ class HoldingsTest extends NodesAtZooKeeper {
     }
 
     @Test
-    void aNodeIsRegisteredBeforeItHasCountedItsBuckets() throws Exception {
-        create(ZNODES.table(), "*=foo@h");
-        buckets.put(Bytes.of("apples"), 100L);
-        isCountEndless = true;
-        Node foo = node("foo@h").join();
-
-        NodeDocument said = foo.says("foo@h");
-        assertThat(said.table().state()).isEqualTo(NodeDocument.State.APPLIED);
-        assertThat(said.holds()).isEmpty();
-        assertThat(said.table().warnings()).contains("what this node holds is not counted yet");
-
-        isCountEndless = false;
-        List<Holding> held = List.of(new Holding("*=foo@h", 1, 100));
-        Await.until(() -> foo.says("foo@h").holds().equals(Optional.of(held)));
-
-        isCountEndless = true;
-        set(ZNODES.table(), "a..z=foo@h");
-        Await.until(() -> foo.says("foo@h").table().warnings().contains("what this node holds is not counted yet"));
-        assertThat(foo.says("foo@h").inForce().orElseThrow().mzxid())
-                .isEqualTo(foo.says("foo@h").table().mzxid());
-        isCountEndless = false;
-        Await.until(() -> foo.says("foo@h").holds().isPresent());
+    void aCountThatIsInterruptedSeesNoMoreBuckets() throws Exception {
+        AtomicInteger passed = new AtomicInteger();
+        AtomicInteger ended = new AtomicInteger();
+        Consumer<BiPredicate<Bytes, Long>> endless = visitor -> {
+            do {
+                passed.incrementAndGet();
+            } while (visitor.test(Bytes.of("bucket"), 1L));
+            ended.incrementAndGet();
+        };
+        try (HoldingsCounter counter = new HoldingsCounter("foo@h", endless, () -> {})) {
+            counter.start();
+            assertThat(counter.by(Optional.empty(), Duration.ofMillis(1))).isEmpty();
+            Await.until(() -> passed.get() > 10);
+            assertThat(ended).hasValue(0);
+            SeenTable other = SeenTable.of("/kv/table", 5, "*=foo@h".getBytes(UTF_8), 100);
+            assertThat(counter.by(Optional.of(other), Duration.ofMillis(1))).isEmpty();
+            Await.until(() -> ended.get() == 1);
+        }
+        Await.until(() -> ended.get() == 2);
     }
 
     @Test
-    void aCountThatIsInterruptedSeesNoMoreBuckets() {
-        AtomicInteger passed = new AtomicInteger();
-        HoldingsCounter counter = new HoldingsCounter("foo@h", visitor -> {
-            while (passed.incrementAndGet() < 1000) {
-                if (!visitor.test(Bytes.of("bucket-" + passed), 1L)) {
-                    return;
-                }
+    void aNodeRegistersBeforeItsBucketsAreCounted() throws Exception {
+        create(ZNODES.table(), "*=foo@h");
+        buckets.put(Bytes.of("apples"), 100L);
+        CountDownLatch counting = new CountDownLatch(1);
+        beforeCount = () -> {
+            try {
+                counting.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
-        });
+        };
+        Node foo = node("foo@h").join();
+        NodeDocument said = foo.says("foo@h");
+        assertThat(said.holds()).isEmpty();
+        assertThat(said.table().warnings()).contains("what this node holds is not told: its buckets are being counted");
 
-        assertThat(counter.count(Optional.empty(), () -> passed.get() >= 10)).isFalse();
-        assertThat(passed).hasValue(10);
+        counting.countDown();
+        Await.until(() -> foo.says("foo@h").holds().equals(Optional.of(List.of(new Holding("*=foo@h", 1, 100)))));
+        assertThat(foo.says("foo@h").table().warnings()).isEmpty();
     }
 
     @Test
     void theTableIsFollowedWhenCountingFails() throws Exception {
         create(ZNODES.table(), HALVES);
+        beforeCount = () -> {
+            throw new StackOverflowError("deep");
+        };
         Node foo = node("foo@h").join();
-        countFault = Optional.of(new StackOverflowError("deep"));
-        Await.until(() -> foo.status().get("state").startsWith("cannot be followed: "));
+        Await.until(
+                () -> foo.says("foo@h")
+                        .table()
+                        .warnings()
+                        .contains(
+                                "what this node holds is not told: its buckets cannot be counted: java.lang.StackOverflowError: deep"));
 
         set(ZNODES.table(), "*=foo@h");
         awaitTable(foo, "*=foo@h");
-        countFault = Optional.empty();
-        Await.until(() -> foo.status().get("state").equals("connected"));
+        beforeCount = () -> {};
+        Await.until(() -> foo.says("foo@h").holds().isPresent());
     }
 
     @Test

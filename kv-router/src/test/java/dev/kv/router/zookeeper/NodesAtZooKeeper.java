@@ -42,9 +42,9 @@ abstract class NodesAtZooKeeper {
 
     final Deque<AutoCloseable> opened = new ArrayDeque<>();
     final Map<Bytes, Long> buckets = new ConcurrentSkipListMap<>();
-    volatile Optional<Error> countFault = Optional.empty();
-    /** Whether a count comes to no end. */
-    volatile boolean isCountEndless;
+
+    /** Is run on the thread that counts the buckets of a node, before each count. */
+    volatile Runnable beforeCount = () -> {};
 
     Duration poll = POLL;
     TestingServer server;
@@ -73,14 +73,7 @@ abstract class NodesAtZooKeeper {
             assertThat(own.toFile().mkdirs() || Files.isDirectory(own)).isTrue();
             membership = new Membership(
                     settings, new Membership.Self(name, "combined", "1.0", instance, own), 64 * 1024, visitor -> {
-                        countFault.ifPresent(fault -> {
-                            throw fault;
-                        });
-                        while (isCountEndless) {
-                            if (!visitor.test(Bytes.of("one-of-many"), 1L)) {
-                                return;
-                            }
-                        }
+                        beforeCount.run();
                         var _ = buckets.entrySet().stream()
                                 .allMatch(bucket -> visitor.test(bucket.getKey(), bucket.getValue()));
                     });
