@@ -1,6 +1,7 @@
 package dev.kv.router;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
 
@@ -89,6 +90,41 @@ public final class LongReply {
             if (now) {
                 task.run();
             }
+        }
+    }
+
+    /**
+     * The reply of another node. Its memory is charged while it is handed on, and as long as somebody keeps it who has taken over the charge. On
+     * one loop only.
+     */
+    public static class Charged extends CompletableFuture<Reply> {
+        private Optional<Runnable> memory = Optional.empty();
+
+        /**
+         * Hands on the reply, unless that was done before.
+         *
+         * @param release gives the memory back: is run here, unless who gets the reply takes the charge over
+         * @return whether it was handed on
+         */
+        public final boolean complete(Reply reply, Runnable release) {
+            memory = Optional.of(release);
+            try {
+                return complete(reply);
+            } finally {
+                takeMemory().ifPresent(Runnable::run);
+            }
+        }
+
+        /** Takes over the charge: the result gives the memory back. Empty if there is none. Only while the reply is being handed on. */
+        public final Optional<Runnable> takeMemory() {
+            Optional<Runnable> taken = memory;
+            memory = Optional.empty();
+            return taken;
+        }
+
+        @Override
+        public <U> CompletableFuture<U> newIncompleteFuture() {
+            return new CompletableFuture<>();
         }
     }
 

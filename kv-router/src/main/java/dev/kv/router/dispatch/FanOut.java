@@ -25,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.UnaryOperator;
 
 /**
  * A question for all buckets of a part of the name space. This node splits the part by its table, answers for the names that the
@@ -74,73 +75,121 @@ final class FanOut {
                 case Placement.Nowhere _ -> nobodys.add(new Owner(share.span().from(), ""));
             }
         }
-        List<CompletableFuture<Reply>> asked = new ArrayList<>();
-        List<CompletableFuture<Reply>> parts = new ArrayList<>();
-        parts.add(CompletableFuture.completedFuture(
-                survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of())));
+        Answers answers = new Answers(
+                survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
         if (!here.isEmpty()) {
             Command.Survey part = survey.within(NameSpace.of(here));
-            asked.add(askHere(part));
-            parts.add(asked.getLast().thenApply(reply -> ownedHere(reply, part)));
+            answers.await(askHere(part), reply -> ownedHere(reply, part));
         }
-        for (Map.Entry<RoutingTable.Node, List<NameSpace.Span>> part : there.entrySet()) {
-            NameSpace names = NameSpace.of(part.getValue());
-            asked.add(ask(part.getKey(), request, survey.within(names)));
-            parts.add(asked.getLast());
-        }
-        CompletableFuture<Reply> sum = CompletableFuture.allOf(parts.toArray(CompletableFuture<?>[]::new))
-                .thenCompose(
-                        _ -> sumOf(parts.stream().map(CompletableFuture::join).toList()));
-        return sum.isDone() ? sum : underWay(sum, asked);
-    }
-
-    /** The sum of the parts; of long ones another thread makes it: on this one, all other clients would wait for it. */
-    private CompletableFuture<Reply> sumOf(List<Reply> parts) {
-        Optional<CommandThread> thread = CommandThread.current();
-        if (thread.isEmpty() || parts.stream().noneMatch(LongReply::is)) {
-            return CompletableFuture.completedFuture(sum(parts));
-        }
-        CompletableFuture<Reply> sum = new CompletableFuture<>();
-        thread.get().elsewhere(() -> sum(parts), sum::complete, sum::completeExceptionally);
-        return sum;
-    }
-
-    /** The sum as a reply that begins with one of its parts, and that cancels all of them. */
-    private static CompletionStage<Reply> underWay(CompletableFuture<Reply> sum, List<CompletableFuture<Reply>> parts) {
-        LongReply.UnderWay all = new LongReply.UnderWay(() -> parts.stream()
-                .mapToLong(part -> part instanceof LongReply.UnderWay underWay ? underWay.progress() : 0)
-                .sum());
-        for (CompletableFuture<Reply> part : parts) {
-            if (part instanceof LongReply.UnderWay underWay) {
-                underWay.whenBegun(all::begin);
-            }
-        }
-        var _ = sum.whenComplete((reply, fault) -> {
-            if (fault == null) {
-                all.complete(reply);
+        if (!there.isEmpty()) {
+            Visit visit = new Visit(self, now.inForce().version());
+            Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
+            if (circle.isPresent()) {
+                answers.await(CompletableFuture.completedFuture(circle.get()), reply -> reply);
             } else {
-                all.completeExceptionally(fault);
+                Map<RoutingTable.Node, Request> requests = new LinkedHashMap<>();
+                there.forEach((node, spans) -> requests.put(
+                        node, request.with(survey.within(NameSpace.of(spans))).via(visit)));
+                others.runParts(requests).forEach(asked -> answers.await(asked, reply -> reply));
             }
-        });
-        var _ = all.whenComplete((_, _) -> {
-            if (all.isCancelled()) {
-                parts.forEach(part -> part.cancel(false));
+        }
+        return answers.sum();
+    }
+
+    /** The answers to the parts of one question, as they come. On one thread at a time. */
+    private final class Answers {
+        private final List<CompletableFuture<Reply>> asked = new ArrayList<>();
+        private final List<CompletableFuture<Reply>> parts = new ArrayList<>();
+        private final CompletableFuture<Reply> sum = new CompletableFuture<>();
+
+        /** Gives back the memory of the parts that have come. */
+        private final List<Runnable> memory = new ArrayList<>();
+
+        /**
+         * @param first what this node answers without asking
+         */
+        Answers(Reply first) {
+            parts.add(CompletableFuture.completedFuture(first));
+        }
+
+        /** Awaits a part. A failure is the answer to the whole question. */
+        void await(CompletableFuture<Reply> part, UnaryOperator<Reply> use) {
+            asked.add(part);
+            parts.add(part.thenApply(reply -> {
+                if (part instanceof LongReply.Charged charged) {
+                    charged.takeMemory().ifPresent(memory::add);
+                }
+                if (reply instanceof Failed) {
+                    sum.complete(reply);
+                }
+                return use.apply(reply);
+            }));
+        }
+
+        /** The sum of the parts, when all have come. */
+        CompletionStage<Reply> sum() {
+            var _ = CompletableFuture.allOf(parts.toArray(CompletableFuture<?>[]::new))
+                    .whenComplete((_, fault) -> {
+                        if (fault == null) {
+                            complete(parts.stream().map(CompletableFuture::join).toList());
+                        } else {
+                            sum.completeExceptionally(fault);
+                        }
+                    });
+            if (sum.isDone()) {
+                end();
+                return sum;
             }
-        });
-        return all;
+            return underWay();
+        }
+
+        /** Completes the sum; of long parts another thread makes it: on this one, all other clients would wait for it. */
+        private void complete(List<Reply> all) {
+            Optional<CommandThread> thread = CommandThread.current();
+            if (thread.isEmpty() || sum.isDone() || all.stream().noneMatch(LongReply::is)) {
+                sum.complete(FanOut.this.sum(all));
+            } else {
+                thread.get().elsewhere(() -> FanOut.this.sum(all), sum::complete, sum::completeExceptionally);
+            }
+        }
+
+        /** The sum as a reply that begins with one of its parts, and that cancels all of them. */
+        private CompletionStage<Reply> underWay() {
+            LongReply.UnderWay all = new LongReply.UnderWay(() -> asked.stream()
+                    .mapToLong(part -> part instanceof LongReply.UnderWay underWay ? underWay.progress() : 0)
+                    .sum());
+            for (CompletableFuture<Reply> part : asked) {
+                if (part instanceof LongReply.UnderWay underWay) {
+                    underWay.whenBegun(all::begin);
+                }
+            }
+            var _ = sum.whenComplete((reply, fault) -> {
+                if (fault == null) {
+                    all.complete(reply);
+                } else {
+                    all.completeExceptionally(fault);
+                }
+                end();
+            });
+            var _ = all.whenComplete((_, _) -> {
+                if (all.isCancelled()) {
+                    end();
+                }
+            });
+            return all;
+        }
+
+        /** Nobody awaits a part any more: gives back the memory of those that have come, and cancels the others. */
+        private void end() {
+            memory.forEach(Runnable::run);
+            memory.clear();
+            asked.forEach(part -> part.cancel(false));
+        }
     }
 
     private CompletableFuture<Reply> askHere(Command.Survey part) {
         return local.map(buckets -> buckets.run(part).toCompletableFuture())
                 .orElseGet(() -> CompletableFuture.completedFuture(Router.keepsNoData(self)));
-    }
-
-    private CompletableFuture<Reply> ask(RoutingTable.Node node, Request request, Command.Survey part) {
-        Visit visit = new Visit(self, now.inForce().version());
-        Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
-        return circle.isPresent()
-                ? CompletableFuture.completedFuture(circle.get())
-                : others.run(node, request.with(part).via(visit)).toCompletableFuture();
     }
 
     private Reply ownedHere(Reply reply, Command.Survey part) {

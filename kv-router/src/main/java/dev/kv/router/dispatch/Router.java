@@ -3,6 +3,7 @@ package dev.kv.router.dispatch;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Hop;
@@ -19,6 +20,7 @@ import dev.kv.router.placement.Placement.There;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -53,6 +55,18 @@ public final class Router {
          * caller on an I/O loop gets the reply on that loop.
          */
         CompletionStage<Reply> run(RoutingTable.Node node, Request request);
+
+        /**
+         * Runs the requests that one question of a client consists of, each on another node. Who gets a reply that is {@link LongReply.Charged}
+         * may keep it as long as others are missing if it takes over the charge.
+         *
+         * @return the replies, in the order of the requests
+         */
+        default List<CompletableFuture<Reply>> runParts(Map<RoutingTable.Node, Request> requests) {
+            return requests.entrySet().stream()
+                    .map(part -> run(part.getKey(), part.getValue()).toCompletableFuture())
+                    .toList();
+        }
     }
 
     /**

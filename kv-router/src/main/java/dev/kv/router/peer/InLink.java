@@ -210,7 +210,7 @@ final class InLink extends Link {
 
     private void answerPassedOn(int number, Request request, CompletableFuture<Reply> reply) {
         Optional<Runnable> memory =
-                reply instanceof Pending.Awaited passedOn ? passedOn.takeMemory() : Optional.empty();
+                reply instanceof LongReply.Charged passedOn ? passedOn.takeMemory() : Optional.empty();
         boolean isTaken = false;
         try {
             answer(number, request, resultOf(reply), memory);
@@ -335,13 +335,8 @@ final class InLink extends Link {
 
     /** A request is run as soon as it has come: its memory waits for no other node, and for no other request of its client. */
     @Override
-    Room.Claimant claimant(int number) {
-        return Room.Claimant.alone();
-    }
-
-    @Override
-    void whenOldest(int number, Runnable task) {
-        throw new IllegalStateException("a request is the oldest of its claimant");
+    Room.Place claim(int number, long bytes, Runnable whenGranted) {
+        return settings.room().claim(bytes, Room.Claimant.alone(), loop(), whenGranted);
     }
 
     @Override

@@ -99,7 +99,7 @@ final class Inbox {
     private final class Offered extends Assembly {
         private final int headBytes;
         private final int tailBytes;
-        private final Room.Claim claim;
+        private final Room.Place claim;
         private Memory memory = Memory.NONE;
         private boolean isGranted;
 
@@ -107,15 +107,10 @@ final class Inbox {
             this.headBytes = headBytes;
             this.tailBytes = tailBytes;
             waiting++;
-            Room.Claimant claimant = link.claimant(number);
-            claim = room.claim(
+            claim = link.claim(
+                    number,
                     (long) headBytes + tailBytes,
-                    claimant,
-                    link.loop(),
                     () -> link.guard("a long message", () -> granted(number)));
-            if (!claimant.isOldest()) {
-                link.whenOldest(number, claim::becomesOldest);
-            }
         }
 
         private void granted(int number) {

@@ -122,11 +122,8 @@ abstract class Link extends Connection {
     /** Restarts the timeouts of all requests that wait here, and sends PROGRESS for them; returns whether there are any. */
     abstract boolean tellWaiting();
 
-    /** For whom the message of this number takes memory. */
-    abstract Room.Claimant claimant(int number);
-
-    /** Runs the task when the message of this number is the oldest of its claimant; called if it is not. */
-    abstract void whenOldest(int number, Runnable task);
+    /** Claims memory for the message of this number, which was offered. */
+    abstract Room.Place claim(int number, long bytes, Runnable whenGranted);
 
     /** The message of this number waits for room here. */
     abstract void waits(int number);

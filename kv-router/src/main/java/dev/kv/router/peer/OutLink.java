@@ -4,7 +4,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
-import dev.kv.router.Request;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
@@ -264,8 +263,12 @@ final class OutLink extends Link {
         Pending request = answered(number);
         if (reply instanceof Reply.Value(Bytes value) && !body.tail().isEmpty()) {
             request.answer(new Reply.LargeValue(new ReceivedValue(value, release)));
-        } else {
+        } else if (givesCredit()) {
             request.answer(reply, release);
+        } else {
+            // Its memory was taken as it came: who keeps it while others wait for memory could wait for those.
+            release.run();
+            request.answer(reply);
         }
         closeIfDone();
     }
@@ -322,20 +325,8 @@ final class OutLink extends Link {
     }
 
     @Override
-    Room.Claimant claimant(int number) {
-        Pending pending = this.pending.get(number);
-        Request request = pending.request();
-        // The last of the path is this node.
-        return new Room.Claimant(
-                request.path().size() - 1,
-                request.stream(),
-                pending.sinceNanos(),
-                peer.unanswered().isOldest(pending));
-    }
-
-    @Override
-    void whenOldest(int number, Runnable task) {
-        peer.unanswered().whenOldest(pending.get(number), task);
+    Room.Place claim(int number, long bytes, Runnable whenGranted) {
+        return pending.get(number).claim(settings.room(), bytes, loop(), whenGranted);
     }
 
     @Override

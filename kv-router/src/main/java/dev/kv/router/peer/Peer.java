@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
@@ -169,26 +168,25 @@ final class Peer {
         return node.name();
     }
 
-    /** The requests of this loop, to all nodes. */
-    Unanswered unanswered() {
-        return unanswered;
-    }
-
-    /** Sends the request to the node. */
-    CompletionStage<Reply> run(Request request) {
+    /**
+     * Sends the request to the node.
+     *
+     * @param parts the question that it is a part of
+     */
+    CompletableFuture<Reply> run(Request request, Optional<Parts> parts) {
         Optional<Reply> excess = excess(request.command());
         if (excess.isPresent()) {
             return CompletableFuture.completedFuture(excess.get());
         }
-        Pending pending = new Pending(request, settings.timeout(), unanswered);
-        unanswered.add(pending);
+        Pending pending = new Pending(request, settings.timeout(), unanswered, parts);
+        pending.begins();
         boolean isTaken = false;
         try {
             take(pending);
             isTaken = true;
         } finally {
             if (!isTaken) {
-                unanswered.remove(pending);
+                pending.ended();
             }
         }
         return pending.reply();

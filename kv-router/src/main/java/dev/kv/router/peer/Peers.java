@@ -8,6 +8,7 @@ import dev.kv.router.net.Loop;
 import dev.kv.router.net.Loops;
 import dev.kv.router.table.RoutingTable;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -15,7 +16,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The other nodes. Each I/O loop has its own links to them, so that a request and its reply stay on one thread. */
 public final class Peers implements Router.Nodes, AutoCloseable {
@@ -40,22 +43,42 @@ public final class Peers implements Router.Nodes, AutoCloseable {
     @Override
     public CompletionStage<Reply> run(RoutingTable.Node node, Request request) {
         Optional<Loop> here = Loop.current();
-        if (here.isPresent()) {
-            return ofLoops.get(here.get()).peer(node).run(request);
+        return here.isPresent()
+                ? ofLoops.get(here.get()).peer(node).run(request, Optional.empty())
+                : elsewhere(request, ofLoop -> List.of(ofLoop.peer(node).run(request, Optional.empty())), 1)
+                        .getFirst();
+    }
+
+    @Override
+    public List<CompletableFuture<Reply>> runParts(Map<RoutingTable.Node, Request> requests) {
+        Optional<Loop> here = Loop.current();
+        if (here.isPresent() || requests.isEmpty()) {
+            return here.map(loop -> ofLoops.get(loop).runParts(requests)).orElse(List.of());
         }
-        // One loop for each stream keeps its requests in their order. Who calls from another thread is a caller of the
-        // local socket that
-        // awaits the reply: kv.node.socket.callers-max bounds the tasks.
+        Request first = requests.values().iterator().next();
+        return elsewhere(first, ofLoop -> ofLoop.runParts(requests), requests.size());
+    }
+
+    /**
+     * Runs requests of one stream on its loop: one loop for each keeps its requests in their order. Who calls from another thread is a caller of
+     * the local socket that awaits the replies: kv.node.socket.callers-max bounds the tasks.
+     */
+    private List<CompletableFuture<Reply>> elsewhere(
+            Request request, Function<OfLoop, List<CompletableFuture<Reply>>> run, int count) {
         Loop loop = loops.all().get(Math.floorMod(request.stream(), loops.all().size()));
-        CompletableFuture<Reply> reply = new CompletableFuture<>();
+        List<CompletableFuture<Reply>> replies =
+                Stream.generate(CompletableFuture<Reply>::new).limit(count).toList();
         loop.execute(() -> {
             try {
-                ofLoops.get(loop).peer(node).run(request).thenAccept(reply::complete);
+                List<CompletableFuture<Reply>> asked = run.apply(ofLoops.get(loop));
+                for (int i = 0; i < count; i++) {
+                    var _ = asked.get(i).thenAccept(replies.get(i)::complete);
+                }
             } catch (Throwable fault) {
-                reply.completeExceptionally(fault);
+                replies.forEach(reply -> reply.completeExceptionally(fault));
             }
         });
-        return reply;
+        return replies;
     }
 
     /** How many links to other nodes take requests, or wait for their last replies. Any thread. */
@@ -102,6 +125,21 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         Peer peer(RoutingTable.Node node) {
             return peers.computeIfAbsent(
                     node, unknown -> new Peer(unknown, settings, loop, connector, lookUps, links, unanswered));
+        }
+
+        List<CompletableFuture<Reply>> runParts(Map<RoutingTable.Node, Request> requests) {
+            if (requests.isEmpty()) {
+                return List.of();
+            }
+            Request first = requests.values().iterator().next();
+            Parts parts = new Parts(first, unanswered, settings.room(), loop);
+            try {
+                return requests.entrySet().stream()
+                        .map(part -> peer(part.getKey()).run(part.getValue(), Optional.of(parts)))
+                        .toList();
+            } finally {
+                parts.asked();
+            }
         }
 
         void keep(Set<RoutingTable.Node> named) {

@@ -1,15 +1,16 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.Held;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.Request;
+import dev.kv.router.net.Loop;
 import dev.kv.router.peer.codec.CommandCodec;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
 /** A request that waits for another node: first for a link to it, then for its reply. On one loop only. */
@@ -21,6 +22,10 @@ final class Pending extends Unanswered.Place {
     private final Duration timeout;
     private final long sinceNanos = System.nanoTime();
     private final Unanswered unanswered;
+
+    /** The question that it is a part of; empty if it is answered by itself. */
+    private final Optional<Parts> parts;
+
     private final Awaited reply = new Awaited();
     private long deadlineNanos;
 
@@ -33,39 +38,26 @@ final class Pending extends Unanswered.Place {
     private Optional<Consumer<Pending>> whenAbandoned = Optional.empty();
 
     /** The reply for those who wait: one of them that cancels it waits no longer. */
-    final class Awaited extends CompletableFuture<Reply> {
-        /** Gives back the memory of the reply, which was received as a long message; empty if there is none, or somebody took this. */
-        private Optional<Runnable> memory = Optional.empty();
-
-        /** Leaves the memory of the reply to who passes the reply on. Only while the reply is being handed on. */
-        Optional<Runnable> takeMemory() {
-            Optional<Runnable> taken = memory;
-            memory = Optional.empty();
-            return taken;
-        }
-
+    private final class Awaited extends LongReply.Charged {
         @Override
         public boolean cancel(boolean mayInterruptIfRunning) {
             boolean isAbandoned = super.cancel(mayInterruptIfRunning);
             if (isAbandoned) {
-                unanswered.remove(Pending.this);
+                ended();
                 whenAbandoned.ifPresent(told -> told.accept(Pending.this));
             }
             return isAbandoned;
-        }
-
-        @Override
-        public <U> CompletableFuture<U> newIncompleteFuture() {
-            return new CompletableFuture<>();
         }
     }
 
     /**
      * @param unanswered the requests of this loop: this one is among them until it is answered
+     * @param parts the question that it is a part of, and that is among them in its place
      */
-    Pending(Request request, Duration timeout, Unanswered unanswered) {
+    Pending(Request request, Duration timeout, Unanswered unanswered, Optional<Parts> parts) {
         this.request = request;
         this.unanswered = unanswered;
+        this.parts = parts;
         this.timeout = timeout(request.timeLeft(), timeout);
         this.deadlineNanos = sinceNanos + this.timeout.toNanos();
     }
@@ -78,9 +70,33 @@ final class Pending extends Unanswered.Place {
         return Duration.ofNanos((long) (shorter.toNanos() * SHARE_OF_TIME_LEFT));
     }
 
+    /** It is asked now. */
+    void begins() {
+        if (parts.isPresent()) {
+            parts.get().add(this);
+        } else {
+            unanswered.add(this);
+        }
+    }
+
+    /** It is answered, or nobody awaits the reply any more. Has no effect the second time. */
+    void ended() {
+        if (parts.isPresent()) {
+            parts.get().ended(this);
+        } else {
+            unanswered.remove(this);
+        }
+    }
+
     @Override
     int client() {
         return request.stream();
+    }
+
+    @Override
+    int nodesToClient() {
+        // The last of the path is this node.
+        return request.path().size() - 1;
     }
 
     Request request() {
@@ -97,7 +113,7 @@ final class Pending extends Unanswered.Place {
         return timeout;
     }
 
-    /** When it began, by {@link System#nanoTime}. */
+    @Override
     long sinceNanos() {
         return sinceNanos;
     }
@@ -137,7 +153,7 @@ final class Pending extends Unanswered.Place {
         return message;
     }
 
-    CompletionStage<Reply> reply() {
+    CompletableFuture<Reply> reply() {
         return reply;
     }
 
@@ -147,7 +163,7 @@ final class Pending extends Unanswered.Place {
 
     /** Answers the request, unless that was done before. */
     void answer(Reply with) {
-        unanswered.remove(this);
+        ended();
         if (!reply.complete(with)) {
             Held.releaseIn(with);
         }
@@ -156,15 +172,24 @@ final class Pending extends Unanswered.Place {
     /**
      * The same with a reply whose memory is charged.
      *
-     * @param release gives the memory back: is run here, unless who gets the reply takes it over
+     * @param release gives the memory back: is run here, unless who gets the reply takes the charge over
      */
     void answer(Reply with, Runnable release) {
-        reply.memory = Optional.of(release);
-        try {
-            answer(with);
-        } finally {
-            reply.takeMemory().ifPresent(Runnable::run);
+        ended();
+        if (!reply.complete(with, release)) {
+            Held.releaseIn(with);
         }
+    }
+
+    /**
+     * Claims memory for the reply, which the other node has offered.
+     *
+     * @param whenGranted is run on the loop
+     */
+    Room.Place claim(Room room, long bytes, Loop loop, Runnable whenGranted) {
+        return parts.isPresent()
+                ? parts.get().claim(this, bytes, whenGranted)
+                : unanswered.claim(this, room, bytes, loop, whenGranted);
     }
 
     /** The other node did not get the request. */

@@ -1,22 +1,26 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.net.Loop;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 
 /**
  * A bounded amount of memory for the long messages of all links. A message claims its memory before its first part arrives, and gives it
  * back when nobody uses the message any more. Claims that find no free memory wait in line. Any thread.
  *
- * <p>A reply leaves when the older ones of its client have left. So the memory for replies that may wait for an older one is at most half of
- * all, and the oldest ones always find room in the end. Among the others clients take turns. A client whose replies wait to be sent gets
- * memory for more only within {@link #CLIENT_SHARE} of what is free: one that asks for many and takes none leaves memory to others.
+ * <p>A reply leaves when the older ones of its client have left. So the memory for replies that may wait for another one is at most half of
+ * all, and the oldest ones always find room in the end. A client stands in line once: among those that want memory for their oldest reply,
+ * or else among the others, where it goes to the end after each claim. A client whose replies wait to be sent gets memory for more only within
+ * {@link #CLIENT_SHARE} of what is free, and leaves the line until it gives some back: one that asks for many and takes none leaves memory
+ * to others.
  *
  * <p>A reply that this node passes on keeps its memory until the next node on the way has room for it. So that two nodes that pass
  * replies to each other never wait for one another, the memory is limited by the number of nodes between here and the client: a
@@ -40,11 +44,11 @@ public final class Room {
 
     /** The claims for clients at one distance. */
     private static final class Line {
-        /** Claims for the oldest replies of their clients, in the order in which they came. */
-        private final LinkedHashSet<Claim> oldest = new LinkedHashSet<>();
+        /** Clients that want memory for their oldest reply, the next one first. */
+        private final Set<Client> oldest = new LinkedHashSet<>();
 
-        /** Clients with claims that wait for free memory, and for nothing else, the next one first. */
-        private final ArrayDeque<Client> younger = new ArrayDeque<>();
+        /** Clients that want memory for other replies only, the next one first. */
+        private final Set<Client> younger = new LinkedHashSet<>();
 
         private final Map<Object, Client> clients = new HashMap<>();
         private long takenBytes;
@@ -53,41 +57,71 @@ public final class Room {
         private long takenByYounger;
     }
 
-    /** What one client has, and waits for beside its oldest reply. */
+    /** What one client has and waits for. Several clients if they have one number. */
     private static final class Client {
-        private static final Comparator<Claim> BY_AGE = ((Comparator<Claim>)
-                        (a, b) -> Long.signum(a.sinceNanos - b.sinceNanos))
+        private static final Comparator<Claim> OLDEST_FIRST = Comparator.<Claim, Boolean>comparing(claim -> !claim.isOldest)
+                .thenComparing((a, b) -> Long.signum(a.sinceNanos - b.sinceNanos))
                 .thenComparingLong(claim -> claim.number);
 
         private final Object key;
-        private final TreeSet<Claim> waiting = new TreeSet<>(BY_AGE);
-        private final TreeSet<Claim> granted = new TreeSet<>(BY_AGE);
-
-        /** Claims for its oldest reply, while it has too much for older ones that are not sent yet. Several if clients have one number. */
-        private final LinkedHashSet<Claim> heldBack = new LinkedHashSet<>();
-
+        private final TreeSet<Claim> waiting = new TreeSet<>(OLDEST_FIRST);
+        private final Set<Claim> granted = new HashSet<>();
         private long takenBytes;
-        private boolean isInLine;
+
+        /** The part of the line that it stands in; empty if it waits for nothing, or has to give something back first. */
+        private Optional<Set<Client>> place = Optional.empty();
 
         Client(Object key) {
             this.key = key;
         }
 
         boolean isIdle() {
-            return granted.isEmpty() && waiting.isEmpty() && heldBack.isEmpty();
+            return granted.isEmpty() && waiting.isEmpty();
         }
 
-        /** Whether it may have more beside what it has taken for a reply. */
-        static boolean isWithinShare(long takenBytes, long moreBytes, long freeBytes) {
-            return takenBytes == 0 || takenBytes + moreBytes <= (long) (freeBytes * CLIENT_SHARE);
+        void leave() {
+            place.ifPresent(left -> left.remove(this));
+            place = Optional.empty();
         }
 
-        /** What it has for replies that are older than that of the claim: it gives them back as it takes them. */
-        long takenByOlder(Claim than) {
-            return granted.headSet(than).stream()
+        /** Takes its place, at the end if it is another one than before. */
+        @SuppressWarnings("ReferenceEquality") // empty parts are equal
+        void stand(Line line) {
+            if (waiting.isEmpty()) {
+                leave();
+                return;
+            }
+            Set<Client> part = waiting.first().isOldest ? line.oldest : line.younger;
+            if (place.isEmpty() || place.get() != part) {
+                leave();
+                part.add(this);
+                place = Optional.of(part);
+            }
+        }
+
+        /**
+         * Whether it may have the claim beside what it has. For its oldest reply, what it has for younger ones does not count: it gives that
+         * back later.
+         */
+        boolean mayHave(Claim claim, long freeBytes) {
+            long before = claim.isOldest ? takenByOlder(claim) : takenBytes;
+            return before == 0 || before + claim.wanted <= (long) (freeBytes * CLIENT_SHARE);
+        }
+
+        private long takenByOlder(Claim than) {
+            return granted.stream()
+                    .filter(claim -> claim.sinceNanos - than.sinceNanos < 0)
                     .mapToLong(claim -> claim.wanted)
                     .sum();
         }
+    }
+
+    /** Memory for a long message, or a place in the line for it. */
+    interface Place {
+        boolean isGranted();
+
+        /** Gives the memory back, or leaves the line. Has no effect the second time. */
+        void release();
     }
 
     /**
@@ -96,7 +130,7 @@ public final class Room {
      * @param nodes the number of nodes between this one and the client
      * @param client equal for all claims of one client
      * @param sinceNanos when the request began, by {@link System#nanoTime}
-     * @param isOldest whether no reply to an older request of the client is missing
+     * @param isOldest whether the reply waits for no other one: no reply to an older request of the client is missing
      */
     record Claimant(int nodes, Object client, long sinceNanos, boolean isOldest) {
         /** One that waits for no other. */
@@ -146,15 +180,15 @@ public final class Room {
 
     /** One of the oldest replies always fits when no other one is there, so that each is served in the end. */
     private boolean fits(Claim claim, int depth) {
+        if (!claim.isOldest) {
+            long leftForYounger = (bytes >> depth) / 2 - lines.get(depth).takenByYounger;
+            return claim.wanted <= Math.min(freeBytes(depth), leftForYounger);
+        }
         long takenByOldest = 0;
         for (int i = depth; i < DEPTHS; i++) {
             takenByOldest += lines.get(i).takenBytes - lines.get(i).takenByYounger;
         }
         return takenByOldest == 0 || claim.neededBytes <= freeBytes(depth);
-    }
-
-    private boolean fitsAsYounger(long wanted, int depth) {
-        return wanted <= Math.min(freeBytes(depth), (bytes >> depth) / 2 - lines.get(depth).takenByYounger);
     }
 
     /** Takes the bytes if they are free and no claim waits for free memory. */
@@ -185,33 +219,25 @@ public final class Room {
     /** Grants what fits. */
     private void grantAll() {
         for (int depth = 0; depth < DEPTHS; depth++) {
-            grantOldest(lines.get(depth), depth);
-            grantYounger(lines.get(depth), depth);
+            grant(lines.get(depth).oldest, depth);
+            grant(lines.get(depth).younger, depth);
         }
     }
 
     /** None overtakes the first one that does not fit. */
-    private void grantOldest(Line line, int depth) {
-        while (!line.oldest.isEmpty() && fits(line.oldest.getFirst(), depth)) {
-            line.oldest.removeFirst().grant(false);
-        }
-    }
-
-    private void grantYounger(Line line, int depth) {
-        while (!line.younger.isEmpty()) {
-            Client client = line.younger.peek();
-            long wanted = client.waiting.isEmpty() ? 0 : client.waiting.first().wanted;
-            boolean isWithinShare = Client.isWithinShare(client.takenBytes, wanted, freeBytes(depth));
-            if (wanted > 0 && isWithinShare && !fitsAsYounger(wanted, depth)) {
-                return;
-            }
-            line.younger.remove();
-            if (wanted > 0 && isWithinShare) {
-                line.younger.add(client);
-                client.waiting.pollFirst().grant(true);
+    private void grant(Set<Client> part, int depth) {
+        while (!part.isEmpty()) {
+            Client client = part.iterator().next();
+            Claim next = client.waiting.first();
+            if (!client.mayHave(next, freeBytes(depth))) {
+                client.leave();
+            } else if (fits(next, depth)) {
+                client.leave();
+                client.waiting.remove(next);
+                next.grant();
+                client.stand(lines.get(depth));
             } else {
-                // What it has has to be given back first.
-                client.isInLine = false;
+                return;
             }
         }
     }
@@ -238,37 +264,16 @@ public final class Room {
         int depth = Math.min(claimant.nodes(), DEPTHS - 1);
         Line line = lines.get(depth);
         Client client = line.clients.computeIfAbsent(claimant.client(), Client::new);
-        Claim claim = new Claim(wanted, neededBytes, line, client, claimant.sinceNanos(), loop, whenGranted);
+        Claim claim = new Claim(wanted, neededBytes, line, client, claimant, loop, whenGranted);
         waiting++;
-        if (claimant.isOldest()) {
-            putInLineAsOldest(claim);
-        } else {
-            client.waiting.add(claim);
-            putInLine(client, line);
-        }
+        client.waiting.add(claim);
+        client.stand(line);
         grantAll();
         return claim;
     }
 
-    private void putInLineAsOldest(Claim claim) {
-        long free = freeBytes(lines.indexOf(claim.line));
-        if (Client.isWithinShare(claim.client.takenByOlder(claim), claim.wanted, free)) {
-            claim.client.heldBack.remove(claim);
-            claim.line.oldest.add(claim);
-        } else {
-            claim.client.heldBack.add(claim);
-        }
-    }
-
-    private static void putInLine(Client client, Line line) {
-        if (!client.isInLine && !client.waiting.isEmpty()) {
-            client.isInLine = true;
-            line.younger.add(client);
-        }
-    }
-
     /** A part of the memory, or a place in the line for it. */
-    final class Claim {
+    final class Claim implements Place {
         private final long wanted;
 
         /** What has to be free for it. */
@@ -280,32 +285,29 @@ public final class Room {
         private final long number = claims++;
         private final Loop loop;
         private final Runnable whenGranted;
+
+        /** Does not change any more once it is granted. */
+        private boolean isOldest;
+
         private boolean isGranted;
-        private boolean isGrantedAsYounger;
         private boolean isReleased;
 
         private Claim(
-                long wanted,
-                long neededBytes,
-                Line line,
-                Client client,
-                long sinceNanos,
-                Loop loop,
-                Runnable whenGranted) {
+                long wanted, long neededBytes, Line line, Client client, Claimant claimant, Loop loop, Runnable whenGranted) {
             this.wanted = wanted;
             this.neededBytes = neededBytes;
             this.line = line;
             this.client = client;
-            this.sinceNanos = sinceNanos;
+            this.sinceNanos = claimant.sinceNanos();
+            this.isOldest = claimant.isOldest();
             this.loop = loop;
             this.whenGranted = whenGranted;
         }
 
         /** The claim was removed from those that wait. */
-        private void grant(boolean asYounger) {
+        private void grant() {
             waiting--;
             isGranted = true;
-            isGrantedAsYounger = asYounger;
             client.granted.add(this);
             take(wanted);
             loop.execute(whenGranted);
@@ -313,11 +315,12 @@ public final class Room {
 
         private void take(long more) {
             client.takenBytes += more;
-            line.takenByYounger += isGrantedAsYounger ? more : 0;
+            line.takenByYounger += isOldest ? 0 : more;
             add(more, line);
         }
 
-        boolean isGranted() {
+        @Override
+        public boolean isGranted() {
             synchronized (Room.this) {
                 return isGranted;
             }
@@ -327,14 +330,16 @@ public final class Room {
         void becomesOldest() {
             synchronized (Room.this) {
                 if (client.waiting.remove(this)) {
-                    putInLineAsOldest(this);
+                    isOldest = true;
+                    client.waiting.add(this);
+                    client.stand(line);
                     grantAll();
                 }
             }
         }
 
-        /** Gives the memory back, or leaves the line. Has no effect the second time. */
-        void release() {
+        @Override
+        public void release() {
             synchronized (Room.this) {
                 if (isReleased) {
                     return;
@@ -346,11 +351,8 @@ public final class Room {
                 } else {
                     waiting--;
                     client.waiting.remove(this);
-                    line.oldest.remove(this);
-                    client.heldBack.remove(this);
                 }
-                List.copyOf(client.heldBack).forEach(Room.this::putInLineAsOldest);
-                putInLine(client, line);
+                client.stand(line);
                 if (client.isIdle()) {
                     line.clients.remove(client.key, client);
                 }

@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.net.Loop;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -23,6 +24,12 @@ final class Unanswered {
 
         /** Equal for all requests of a client. */
         abstract int client();
+
+        /** The number of nodes between this one and the client. */
+        abstract int nodesToClient();
+
+        /** When it began, by {@link System#nanoTime}. */
+        abstract long sinceNanos();
     }
 
     void add(Place request) {
@@ -56,12 +63,21 @@ final class Unanswered {
         }
     }
 
-    boolean isOldest(Place request) {
-        return request.older == null;
-    }
-
-    /** Runs the task when the request, which is not the oldest of its client, has become that. At most one task for each request. */
-    void whenOldest(Place request, Runnable task) {
-        request.whenOldest = Optional.of(task);
+    /**
+     * Claims memory for the reply to a request, once for each request.
+     *
+     * @param whenGranted is run on the loop
+     */
+    Room.Claim claim(Place request, Room room, long bytes, Loop loop, Runnable whenGranted) {
+        boolean isOldest = request.older == null;
+        Room.Claim claim = room.claim(
+                bytes,
+                new Room.Claimant(request.nodesToClient(), request.client(), request.sinceNanos(), isOldest),
+                loop,
+                whenGranted);
+        if (!isOldest) {
+            request.whenOldest = Optional.of(claim::becomesOldest);
+        }
+        return claim;
     }
 }

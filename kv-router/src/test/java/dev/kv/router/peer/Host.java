@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadFactory;
@@ -130,6 +131,16 @@ final class Host implements AutoCloseable {
     /** A client of this node. */
     Store client() {
         return router.store();
+    }
+
+    /** The same, which runs its commands on an I/O loop as one with a connection does. */
+    Store clientOnLoop() {
+        Store client = router.store();
+        return command -> {
+            CompletableFuture<Reply> reply = new CompletableFuture<>();
+            loops.all().getFirst().execute(() -> client.run(command).thenAccept(reply::complete));
+            return reply;
+        };
     }
 
     Reply ask(Command command) {

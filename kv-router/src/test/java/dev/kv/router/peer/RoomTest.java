@@ -148,11 +148,17 @@ class RoomTest {
         Room.Claim secondOfOther = younger(40, "b", 2);
         assertThat(second.isGranted()).isTrue();
         assertThat(secondOfOther.isGranted()).isFalse();
-        assertThat(oldest(60, "a").isGranted()).isTrue();
+        Room.Claim firstOfA = oldest(60, "a");
+        assertThat(firstOfA.isGranted()).isTrue();
         Room.Claim firstOfOther = oldest(60, "b");
         assertThat(firstOfOther.isGranted()).isFalse();
         second.release();
         assertThat(firstOfOther.isGranted()).isFalse();
+        assertThat(secondOfOther.isGranted()).as("before the first of its client").isFalse();
+        firstOfA.release();
+        assertThat(firstOfOther.isGranted()).isTrue();
+        assertThat(secondOfOther.isGranted()).as("60 and 40 are more than a quarter of what is free").isFalse();
+        firstOfOther.release();
         assertThat(secondOfOther.isGranted()).isTrue();
     }
 
