@@ -183,6 +183,27 @@ public final class Bystanders {
         }
     }
 
+    /** Has one client send the request so many times at once and read the replies, while others are connected and yet others go on. */
+    public Waits duringPipeline(int times, List<String> request, int connected) throws Exception {
+        List<Client> opened = open(connected);
+        try (ExecutorService threads = Executors.newCachedThreadPool();
+                Client client = new Client(port)) {
+            client.ask(List.of("HSET", "other", "k", "v"));
+            return meanwhile(threads, () -> {
+                for (int i = 0; i < times; i++) {
+                    client.send(request);
+                }
+                client.flush();
+                for (int i = 0; i < times; i++) {
+                    client.skipReply();
+                }
+                return null;
+            });
+        } finally {
+            close(opened);
+        }
+    }
+
     /** Has so many clients send the request and read nothing for that time, and others go on meanwhile. */
     public Waits duringUnread(int clients, List<String> request, Duration time) throws Exception {
         List<Client> opened = open(clients);

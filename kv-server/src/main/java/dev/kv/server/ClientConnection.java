@@ -100,11 +100,15 @@ final class ClientConnection extends RespConnection {
         return true;
     }
 
-    /** Ignores further input, and closes the connection once all requests are answered. */
-    private void endDeaf(ByteBuffer input) {
+    @Override
+    void endDeaf() {
         deaf = true;
-        input.position(input.limit());
         inputEnded();
+    }
+
+    private void endDeaf(ByteBuffer input) {
+        input.position(input.limit());
+        endDeaf();
     }
 
     private boolean readLine(ByteBuffer input) {

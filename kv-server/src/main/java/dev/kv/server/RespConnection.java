@@ -64,6 +64,9 @@ abstract class RespConnection extends AnsweringConnection {
         return !isAsking && charges.waitingBytes() < settings.requestsMaxBytes() && super.mayRead();
     }
 
+    /** Ignores further input, and closes the connection once all requests are answered. */
+    abstract void endDeaf();
+
     /** Whether a part of a request has arrived. */
     final boolean isRequestBegun() {
         return request.isBegun();
@@ -118,8 +121,9 @@ abstract class RespConnection extends AnsweringConnection {
             case Question.One one -> runOne(one, version3);
             case Question.Each each -> runEach(each, version3);
             case Question.Steps steps -> runSteps(steps, version3);
-            case Question.Here here -> {
-                answerInResp(written(session.command(), version3, reply -> Answers.write(reply, here, List.of())));
+            case Question.InTurns work when work.next() -> runInTurns(work, version3);
+            case Question.Here _, Question.InTurns _ -> {
+                answerInResp(written(session.command(), version3, reply -> Answers.write(reply, question, List.of())));
                 ended();
             }
         }
@@ -256,6 +260,24 @@ abstract class RespConnection extends AnsweringConnection {
             fault(what.get(), fault);
             return false;
         }
+    }
+
+    /** Goes on with work of this node, and reads on when nothing is left of it. */
+    private void runInTurns(Question.InTurns work, boolean version3) {
+        CompletableFuture<Reply> end = new CompletableFuture<>();
+        isAsking = true;
+        settle(false, version3, () -> "a request", end, (written, _) -> Answers.write(written, work, List.of()));
+        loop().inTurns(() -> guardedTurn("a request", () -> {
+            if (work.next()) {
+                return true;
+            }
+            isAsking = false;
+            end.complete(Reply.OK);
+            if (session.isQuitting()) {
+                endDeaf();
+            }
+            return false;
+        }));
     }
 
     private void runSteps(Question.Steps steps, boolean version3) {

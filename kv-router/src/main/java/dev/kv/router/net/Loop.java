@@ -154,6 +154,11 @@ public final class Loop extends SocketProcessor implements CommandThread {
         inTurns.add(work);
     }
 
+    /** The time of all turns of an iteration together; a connection has as much for what it reads. */
+    long turnsMaxNanos() {
+        return turnsMaxNanos;
+    }
+
     @Override
     public <T> void elsewhere(Callable<T> work, Consumer<T> then, Consumer<Throwable> failed) {
         try {

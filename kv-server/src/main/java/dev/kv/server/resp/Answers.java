@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import java.util.List;
+import java.util.function.Consumer;
 
 /** Writes the replies to questions in RESP. */
 public final class Answers {
@@ -19,13 +20,16 @@ public final class Answers {
             case Question.One one -> write(out, one, replies.getFirst());
             case Question.Steps steps -> write(out, replies.getFirst(), steps.answer());
             case Question.Each each -> write(out, each, replies);
-            case Question.Here here -> {
-                try {
-                    here.write(out);
-                } catch (RespError e) {
-                    out.error(e.getMessage());
-                }
-            }
+            case Question.Here here -> write(out, here::write);
+            case Question.InTurns work -> write(out, work::write);
+        }
+    }
+
+    private static void write(RespWriter out, Consumer<RespWriter> answer) {
+        try {
+            answer.accept(out);
+        } catch (RespError e) {
+            out.error(e.getMessage());
         }
     }
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.ObjIntConsumer;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
@@ -181,14 +182,20 @@ final class ClientCommands {
 
     private static Question list(RespRequest request, RespSession session) {
         Predicate<RespSession> wanted = listed(request);
-        return here(out -> {
-            StringBuilder lines = new StringBuilder();
-            session.door()
-                    .clients()
-                    .matching(wanted)
-                    .forEach(client -> lines.append(client.line()).append('\n'));
-            out.verbatim(lines.toString());
-        });
+        StringBuilder lines = new StringBuilder();
+        return session.door().clients().new Walk() {
+            @Override
+            void meet(RespSession client) {
+                if (wanted.test(client)) {
+                    lines.append(client.line()).append('\n');
+                }
+            }
+
+            @Override
+            public void write(RespWriter out) {
+                out.verbatim(lines.toString());
+            }
+        };
     }
 
     private static Predicate<RespSession> listed(RespRequest request) {
@@ -230,19 +237,44 @@ final class ClientCommands {
             filters.put(option, filter(option, request.at(i + 1), session));
         }
         filters.putIfAbsent("skipme", client -> client != session);
-        return here(out -> out.number(session.door()
-                .clients()
-                .kill(client -> filters.values().stream().allMatch(each -> each.test(client)), session)));
+        return killed(
+                session, client -> filters.values().stream().allMatch(each -> each.test(client)), RespWriter::number);
     }
 
     /** The old form of CLIENT KILL. */
     private static Question killAddress(Bytes address, RespSession session) {
-        return here(out -> {
-            if (session.door().clients().kill(client -> is(client.remote(), address), session) == 0) {
+        return killed(session, client -> is(client.remote(), address), (out, killed) -> {
+            if (killed == 0) {
                 throw new RespError("ERR No such client");
             }
             out.ok();
         });
+    }
+
+    /** Closes the connections of the clients that match; that of the client that asks, once it is answered. */
+    private static Question killed(
+            RespSession asking, Predicate<RespSession> wanted, ObjIntConsumer<RespWriter> answer) {
+        return asking.door().clients().new Walk() {
+            private int killed;
+
+            @Override
+            void meet(RespSession client) {
+                if (!wanted.test(client)) {
+                    return;
+                }
+                killed++;
+                if (client == asking) {
+                    client.quit();
+                } else {
+                    client.kill();
+                }
+            }
+
+            @Override
+            public void write(RespWriter out) {
+                answer.accept(out, killed);
+            }
+        };
     }
 
     /**

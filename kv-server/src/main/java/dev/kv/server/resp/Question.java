@@ -37,6 +37,15 @@ public sealed interface Question {
         void write(RespWriter out);
     }
 
+    /** A question that this node answers in several turns, without a command. */
+    non-sealed interface InTurns extends Question {
+        /** Does a part of the work, of about 100 us; returns whether more is left. */
+        boolean next();
+
+        /** Writes the answer when no work is left. */
+        void write(RespWriter out);
+    }
+
     /** Writes a reply that is no failure. */
     @FunctionalInterface
     interface Answer {

@@ -133,7 +133,7 @@ final class Transaction {
         return switch (question) {
             case Question.One one -> List.of(one.command());
             case Question.Each each -> each.commands();
-            case Question.Steps _, Question.Here _ -> List.of();
+            case Question.Steps _, Question.Here _, Question.InTurns _ -> List.of();
         };
     }
 

@@ -1,0 +1,111 @@
+package dev.kv.server;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
+import dev.kv.server.testing.RespClient;
+import java.net.Socket;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A client that sends much at once leaves turns to others. */
+@Timeout(60)
+class TurnsTest {
+    private static final int REQUESTS = 100;
+    private static final int VALUE_BYTES = 8 * 1024;
+    private static final long REQUEST_NANOS = 5_000_000;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"GET b slow\r\n", "*3\r\n$4\r\nHGET\r\n$1\r\nb\r\n$4\r\nslow\r\n"})
+    void slowRequestsThatCameTogetherTakeTurnsWithThoseOfOthers(String request) throws Exception {
+        AtomicInteger slow = new AtomicInteger();
+        AtomicInteger slowBeforeOther = new AtomicInteger();
+        Bytes value = Bytes.owning(new byte[VALUE_BYTES]);
+        Store store = command -> {
+            if (command instanceof Command.Get get && get.key().equals(Bytes.of("slow"))) {
+                slow.incrementAndGet();
+                LockSupport.parkNanos(REQUEST_NANOS);
+                return CompletableFuture.completedFuture(new Reply.Value(value));
+            }
+            slowBeforeOther.set(slow.get());
+            return CompletableFuture.completedFuture(new Reply.Value(Bytes.of("v")));
+        };
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.loops = 1;
+                    return knobs;
+                });
+                Socket greedy = new Socket(door.address().getAddress(), door.address().getPort());
+                RespClient other = new RespClient(door.address())) {
+            assertThat(other.ask("HGET", "b", "quick")).isEqualTo("\"v\"");
+            greedy.getOutputStream().write(request.repeat(REQUESTS).getBytes(US_ASCII));
+            Await.until(() -> slow.get() > 0);
+            assertThat(other.ask("HGET", "b", "quick")).isEqualTo("\"v\"");
+            assertThat(slowBeforeOther.get()).isLessThan(REQUESTS / 2);
+
+            int replyBytes = VALUE_BYTES + (request.startsWith("*") ? "$8192\r\n\r\n" : "\r\nOK\r\n").length();
+            assertThat(greedy.getInputStream().readNBytes(REQUESTS * replyBytes)).hasSize(REQUESTS * replyBytes);
+            assertThat(slow).hasValue(REQUESTS);
+        }
+    }
+
+    /** More clients than are met in one turn. */
+    @Test
+    void manyClientsAreListedAndClosedInTheirOrder() throws Exception {
+        List<RespClient> clients = new ArrayList<>();
+        try (TestDoor door = new TestDoor(TestDoor.ECHO)) {
+            for (int i = 1; i <= 300; i++) {
+                clients.add(new RespClient(door.address()));
+                assertThat(clients.getLast().ask("CLIENT", "ID")).isEqualTo(":" + i);
+            }
+            RespClient asking = clients.get(100);
+            List<String> ids = asking.ask("CLIENT", "LIST")
+                    .replace("\"", "")
+                    .lines()
+                    .map(line -> line.substring(0, line.indexOf(' ')))
+                    .toList();
+            assertThat(ids).hasSize(300).first().isEqualTo("id=1");
+            assertThat(ids).last().isEqualTo("id=300");
+            assertThat(asking.ask("CLIENT", "KILL", "ID", "300")).isEqualTo(":1");
+            assertThat(asking.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")).isEqualTo(":298");
+            Await.until(() -> door.open().connections() == 1);
+            assertThat(asking.ask("PING")).isEqualTo("PONG");
+        } finally {
+            for (RespClient client : clients) {
+                client.close();
+            }
+        }
+    }
+
+    @Test
+    void aClientThatClosesItselfInALaterTurnGetsItsAnswerAndRunsNothingMore() throws Exception {
+        List<RespClient> clients = new ArrayList<>();
+        try (TestDoor door = new TestDoor(TestDoor.ECHO)) {
+            for (int i = 0; i < 200; i++) {
+                clients.add(new RespClient(door.address()));
+                assertThat(clients.getLast().ask("PING")).isEqualTo("PONG");
+            }
+            try (Socket last = new Socket(door.address().getAddress(), door.address().getPort())) {
+                String requests = RespClient.request("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
+                        + RespClient.request("PING");
+                last.getOutputStream().write(requests.getBytes(US_ASCII));
+                assertThat(new String(last.getInputStream().readAllBytes(), US_ASCII)).isEqualTo(":201\r\n");
+            }
+        } finally {
+            for (RespClient client : clients) {
+                client.close();
+            }
+        }
+    }
+}
