@@ -33,6 +33,11 @@ public interface Held {
      */
     ByteBuffer bytes();
 
+    /** Whether others wait for what the value takes. Any thread. */
+    default boolean isWaitedFor() {
+        return false;
+    }
+
     /** Lets go of the value; {@link #bytes} must not be used any more. Does nothing the second time. */
     void release();
 

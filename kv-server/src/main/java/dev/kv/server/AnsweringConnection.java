@@ -255,6 +255,12 @@ abstract class AnsweringConnection extends Connection {
     }
 
     @Override
+    protected final void stalled() {
+        door.stalled(this);
+        close();
+    }
+
+    @Override
     protected final void inputEnded() {
         finishing = true;
         closeIfFinished();

@@ -54,6 +54,7 @@ final class ClientConnection extends RespConnection {
     @Override
     protected void opened() {
         idleAfter(settings.idle());
+        stalledAfter(settings.stalledTime());
     }
 
     /** Takes a request of either protocol, or a part of one. The first byte of each request tells its protocol. */

@@ -45,6 +45,7 @@ final class OpenDoor implements Door.Open, RespDoor {
     private final Report strangers = new Report(LOG, REPORT_INTERVAL);
     private final HeldBudget held;
     private final Report heldTooLong = new Report(LOG, REPORT_INTERVAL);
+    private final Report stalled = new Report(LOG, REPORT_INTERVAL);
     private final Report overBudget = new Report(LOG, REPORT_INTERVAL);
     private final Door.Facts node;
     private final Clients clients = new Clients();
@@ -184,6 +185,12 @@ final class OpenDoor implements Door.Open, RespDoor {
         heldTooLong.report(() -> ("closed the connection of %s: it did not take a large value within %d ms"
                         + " (kv.server.held-time), and there is no memory for the rest of it (kv.server.buffer-max)")
                 .formatted(client.remote(), settings.heldTime().toMillis()));
+    }
+
+    void stalled(Connection client) {
+        stalled.report(() -> ("closed the connection of %s: it took nothing of its replies for %d ms (kv.server.stalled-time)"
+                        + " while others waited for the memory")
+                .formatted(client.remote(), settings.stalledTime().toMillis()));
     }
 
     void overBudget(ClientConnection client) {

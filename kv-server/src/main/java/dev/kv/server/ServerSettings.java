@@ -17,6 +17,7 @@ import java.time.Duration;
  * @param bufferMaxBytes 0 for a part of the heap
  * @param heldMaxBytes the most bytes of large values that are held for clients
  * @param heldTime the longest time for which a value is held
+ * @param stalledTime the longest time without progress while others wait for memory
  */
 record ServerSettings(
         InetSocketAddress address,
@@ -31,6 +32,7 @@ record ServerSettings(
         long bufferMaxBytes,
         long heldMaxBytes,
         Duration heldTime,
+        Duration stalledTime,
         Password password) {
 
     private static final long KIB = 1024;
@@ -62,6 +64,7 @@ record ServerSettings(
                 bufferMaxBytes,
                 settings.size("kv.server.held-max", GIB, 1024 * GIB),
                 settings.duration("kv.server.held-time", Duration.ofMillis(100), Duration.ofHours(1)),
+                settings.duration("kv.server.stalled-time", Duration.ofMillis(100), Duration.ofHours(1)),
                 new Password(Bytes.of(settings.text("kv.server.password"))));
     }
 

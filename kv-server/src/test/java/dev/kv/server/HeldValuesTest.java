@@ -14,6 +14,7 @@ import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.EOFException;
 import java.io.IOException;
+import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -26,8 +27,10 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -42,6 +45,9 @@ final class HeldValuesTest {
 
     /** The threads that have asked for the size of a value. */
     private final Set<String> users = ConcurrentHashMap.newKeySet();
+
+    /** Whether others wait for what the values take. */
+    private final AtomicBoolean isWaitedFor = new AtomicBoolean();
 
     /** How often something was held. */
     private final AtomicInteger given = new AtomicInteger();
@@ -87,6 +93,11 @@ final class HeldValuesTest {
         public ByteBuffer bytes() {
             assertThat(checkedBytes).isEqualTo(value.length);
             return bytes.asReadOnlyBuffer();
+        }
+
+        @Override
+        public boolean isWaitedFor() {
+            return isWaitedFor.get();
         }
 
         @Override
@@ -389,5 +400,61 @@ final class HeldValuesTest {
             stopped.join();
         }
         awaitReleased();
+    }
+
+    private TestDoor door(Store of, Duration stalledTime) {
+        return new TestDoor(of, knobs -> {
+            knobs.stalledTime = stalledTime;
+            knobs.bufferMaxBytes = 62 * MIB;
+            return knobs;
+        });
+    }
+
+    @Test
+    void aClientThatTakesNothingIsClosedWhenOthersWaitForTheMemory() throws Exception {
+        Duration stalledTime = Duration.ofMillis(200);
+        try (TestDoor door = door(store, stalledTime);
+                RespClient silent = door.respClient();
+                RespClient other = door.respClient()) {
+            silent.send(request("A16"));
+            Await.until(() -> held.get() == 1);
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < 3 * stalledTime.toNanos()) {
+                assertThat(other.ask("HGET", "b", "a")).isEqualTo("\"a\"");
+            }
+            assertThat(held).as("nobody waits").hasValue(1);
+
+            isWaitedFor.set(true);
+            awaitReleased();
+            Await.until(() -> door.connections() == 1);
+        }
+    }
+
+    @Test
+    void aClientThatReadsSlowlyIsServedWhileOthersWait() throws Exception {
+        isWaitedFor.set(true);
+        try (TestDoor door = door(store, Duration.ofSeconds(1));
+                Socket slow = new Socket(
+                        door.address().getAddress(), door.address().getPort())) {
+            slow.getOutputStream().write(request("A16").getBytes(ISO_8859_1));
+            int left = 16 * MIB;
+            while (left > 0) {
+                left -= slow.getInputStream().readNBytes(128 * 1024).length;
+                LockSupport.parkNanos(20_000_000);
+            }
+            awaitReleased();
+        }
+    }
+
+    /** A reply in memory takes most of the budget of all clients. */
+    @Test
+    void aClientThatTakesNothingIsClosedWhenLittleMemoryIsLeft() throws Exception {
+        Reply large = new Reply.Value(Bytes.owning(new byte[60 * MIB]));
+        try (TestDoor door = door(_ -> CompletableFuture.completedFuture(large), Duration.ofMillis(200));
+                RespClient silent = door.respClient()) {
+            silent.send(request("a"));
+            Await.until(() -> door.connections() == 1);
+            Await.until(() -> door.connections() == 0);
+        }
     }
 }

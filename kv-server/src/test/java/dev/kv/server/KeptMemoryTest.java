@@ -66,7 +66,7 @@ class KeptMemoryTest {
         }
     }
 
-    /** A timer of a closed connection keeps it reachable for as long as {@code kv.server.held-time}. */
+    /** A closed connection may be reachable for a while. */
     @Test
     void ofTheRepliesOfAClosedConnection() {
         long before = usedBytes();

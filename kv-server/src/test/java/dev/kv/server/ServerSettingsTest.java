@@ -48,6 +48,7 @@ final class ServerSettingsTest {
                         "kv.server.port",
                         "kv.server.replies-max",
                         "kv.server.requests-max",
+                        "kv.server.stalled-time",
                         "kv.server.unsent-max"));
         assertThat(ServerSettings.from(settings))
                 .isEqualTo(new ServerSettings(
@@ -63,6 +64,7 @@ final class ServerSettingsTest {
                         0,
                         1L << 34,
                         Duration.ofSeconds(30),
+                        Duration.ofSeconds(1),
                         new Password(Bytes.EMPTY)));
     }
 

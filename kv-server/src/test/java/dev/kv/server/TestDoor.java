@@ -73,6 +73,7 @@ final class TestDoor implements AutoCloseable {
         long bufferMaxBytes = 256 * 1024 * 1024;
         long heldMaxBytes = 1L << 30;
         Duration heldTime = Duration.ofSeconds(30);
+        Duration stalledTime = Duration.ofSeconds(30);
         Bytes password = Bytes.EMPTY;
         Door.Facts facts = FACTS;
 
@@ -90,6 +91,7 @@ final class TestDoor implements AutoCloseable {
                     bufferMaxBytes,
                     heldMaxBytes,
                     heldTime,
+                    stalledTime,
                     new Password(password));
         }
     }

@@ -64,6 +64,39 @@ class LongRepliesBetweenNodesTest {
         }
     }
 
+    /** Each of them holds its memory until it is closed; two find room at a time. */
+    @Test
+    void clientsThatNeverReadKeepLongRepliesFromOthersForSeconds() throws Exception {
+        List<Socket> silent = new ArrayList<>();
+        try (NodeProcess far = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "far");
+                NodeProcess near = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "near")) {
+            far.setJavaOptions("-Xmx512m");
+            near.setJavaOptions("-Xmx512m");
+            NodeProcess.introduce(far, near);
+            NodeProcess.start("*=far@h", far, near);
+            fill(near);
+            try (RespClient client = new RespClient(near.clients())) {
+                assertThat(client.ask("HSET", "one", "v", "v".repeat(60 << 20))).isEqualTo(":1");
+            }
+            for (int i = 0; i < CLIENTS; i++) {
+                silent.add(new Socket(near.clients().getAddress(), near.clients().getPort()));
+                silent.getLast()
+                        .getOutputStream()
+                        .write((RespClient.request("HGET", "one", "v") + RespClient.request("HGETALL", "long"))
+                                .getBytes(ISO_8859_1));
+            }
+            long start = System.nanoTime();
+            assertThat(replyBytes(near)).isEqualTo(expectedBytes());
+            Duration wait = Duration.ofNanos(System.nanoTime() - start);
+            System.out.println("LongRepliesBetweenNodesTest: a reader waited for " + wait.toMillis() + " ms");
+            assertThat(wait).isLessThan(Duration.ofSeconds(40));
+        } finally {
+            for (Socket one : silent) {
+                one.close();
+            }
+        }
+    }
+
     private static void fill(NodeProcess near) throws IOException {
         String value = "v".repeat(VALUE_BYTES);
         try (RespClient client = new RespClient(near.clients())) {

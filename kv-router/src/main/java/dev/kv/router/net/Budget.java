@@ -4,9 +4,11 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** An amount of memory that many connections share. Any thread. */
 public final class Budget {
+    private final long bytes;
     private final AtomicLong leftBytes;
 
     public Budget(long bytes) {
+        this.bytes = bytes;
         leftBytes = new AtomicLong(bytes);
     }
 
@@ -32,6 +34,11 @@ public final class Budget {
     /** Whether nothing is free. */
     public boolean isSpent() {
         return leftBytes.get() <= 0;
+    }
+
+    /** Whether less than a quarter is free. */
+    boolean isScarce() {
+        return leftBytes.get() < bytes / 4;
     }
 
     /** The free bytes; negative if more was charged than there is. */

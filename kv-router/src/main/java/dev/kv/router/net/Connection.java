@@ -141,6 +141,11 @@ public abstract class Connection {
         session.getConfig().setBothIdleTime((int) time.toSeconds());
     }
 
+    /** Calls {@link #stalled} when the other side takes nothing of what it is sent for this time while others wait for the memory. */
+    protected final void stalledAfter(Duration time) {
+        output.watch(time);
+    }
+
     /** Limits the bytes that the kernel buffers for the network, in each direction. */
     protected final void kernelBuffers(int bytes) {
         SocketSessionConfig config = (SocketSessionConfig) session.getConfig();
@@ -202,6 +207,11 @@ public abstract class Connection {
      * A value was held for its longest time, and no memory is left for the rest of it. Closes the connection unless overridden.
      */
     protected void heldTooLong() {
+        close();
+    }
+
+    /** The other side has taken nothing for the time of {@link #stalledAfter}. Closes the connection unless overridden. */
+    protected void stalled() {
         close();
     }
 

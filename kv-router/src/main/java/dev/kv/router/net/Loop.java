@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadFactory;
@@ -128,9 +129,17 @@ public final class Loop extends SocketProcessor implements CommandThread {
         wakeup();
     }
 
+    /** A task that waits for its time. */
+    @FunctionalInterface
+    public interface Timer {
+        /** Forgets the task, unless it was given to the loop before. Any thread. */
+        void cancel();
+    }
+
     /** Runs the task on this loop's thread after the time. Any thread. */
-    public void after(Duration time, Runnable task) {
-        var _ = timer.schedule(() -> execute(task), time.toNanos(), TimeUnit.NANOSECONDS);
+    public Timer after(Duration time, Runnable task) {
+        Future<?> scheduled = timer.schedule(() -> execute(task), time.toNanos(), TimeUnit.NANOSECONDS);
+        return () -> scheduled.cancel(false);
     }
 
     /** Runs the task after the reads of this iteration. On this loop's thread only. */

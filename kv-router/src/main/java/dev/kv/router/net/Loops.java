@@ -54,6 +54,7 @@ public final class Loops implements AutoCloseable {
         // Later the process may have reached its limit of threads.
         replies.prestartAllCoreThreads();
         timer.prestartAllCoreThreads();
+        timer.setRemoveOnCancelPolicy(true);
         largeWork = replies;
         loops = IntStream.range(0, orHalfOfCores(count))
                 .mapToObj(i -> Loop.named("kv-io-" + i, timer, turnsMax, largeWork))

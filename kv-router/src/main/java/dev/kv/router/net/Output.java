@@ -25,6 +25,9 @@ final class Output {
     /** The largest difference between the charged and the real memory: small replies do not touch the counter that all loops share. */
     private static final int CHARGE_STEP_BYTES = 16 * 1024;
 
+    /** Less unsent output than this takes too little memory for others to wait for it. */
+    private static final int WATCHED_MIN_BYTES = 64 * 1024;
+
     private static final byte[] NO_BYTES = new byte[0];
 
     private final Connection connection;
@@ -43,8 +46,19 @@ final class Output {
     private boolean flushDeferred;
     private boolean inTurns;
     private boolean isEnded;
-    private boolean isExpiryDue;
     private long heldMaxNanos;
+
+    /** Looks whether a value is held for too long; empty while none is held. */
+    private Optional<Loop.Timer> expiry = Optional.empty();
+
+    /** The longest time without progress while others wait for what is unsent. */
+    private Duration stalledMax = Duration.ZERO;
+
+    /** Looks for progress; empty while little is unsent. */
+    private Optional<Loop.Timer> progress = Optional.empty();
+
+    /** What the kernel has taken so far. */
+    private long takenBytes;
 
     /** Bytes that the kernel has not taken. */
     private long unsentBytes;
@@ -85,6 +99,11 @@ final class Output {
         return unsentBytes;
     }
 
+    /** Calls {@link Connection#stalled} when nothing is taken for this time while others wait for the memory of the output. */
+    void watch(Duration max) {
+        stalledMax = max;
+    }
+
     void send(byte[] bytes, int offset, int length) {
         unsentBytes += length;
         charge();
@@ -108,7 +127,7 @@ final class Output {
         endGathered();
         ready.add(new Piece(value.bytes(), Optional.of(value)));
         heldMaxNanos = heldMax.toNanos();
-        if (!isExpiryDue) {
+        if (expiry.isEmpty()) {
             expireAfter(heldMaxNanos);
         }
         flushLater();
@@ -155,6 +174,29 @@ final class Output {
     void flush() {
         flushDeferred = false;
         write();
+        if (unsentBytes >= WATCHED_MIN_BYTES && progress.isEmpty() && !stalledMax.isZero()) {
+            lookForProgress();
+        }
+    }
+
+    private void lookForProgress() {
+        long before = takenBytes;
+        progress = Optional.of(loop.after(stalledMax, () -> {
+            progress = Optional.empty();
+            if (isEnded || unsentBytes < WATCHED_MIN_BYTES) {
+                return;
+            }
+            if (takenBytes == before && isWaitedFor()) {
+                connection.stalled();
+            } else {
+                lookForProgress();
+            }
+        }));
+    }
+
+    private boolean isWaitedFor() {
+        return budget.isScarce()
+                || ready.stream().anyMatch(piece -> piece.held.filter(Held::isWaitedFor).isPresent());
     }
 
     /** Whether {@link #write} would write something, or hand it on to MINA. */
@@ -218,6 +260,7 @@ final class Output {
 
     private void taken(int bytes) {
         unsentBytes -= bytes;
+        takenBytes += bytes;
         charge();
         connection.sentSome();
     }
@@ -265,6 +308,7 @@ final class Output {
     /** MINA has written this many bytes. */
     void wrote(int bytes) {
         unsentBytes -= bytes;
+        takenBytes += bytes;
         charge();
         if (!ready.isEmpty()) {
             flushLater();
@@ -272,15 +316,14 @@ final class Output {
     }
 
     private void expireAfter(long nanos) {
-        isExpiryDue = true;
-        loop.after(Duration.ofNanos(nanos), this::expireOldest);
+        expiry = Optional.of(loop.after(Duration.ofNanos(nanos), this::expireOldest));
     }
 
     /** Looks whether the time of the oldest held value is over. */
     private void expireOldest() {
         Optional<Piece> oldest = ready.stream().filter(Piece::isHeld).findFirst();
-        isExpiryDue = oldest.isPresent();
-        if (isExpiryDue) {
+        expiry = Optional.empty();
+        if (oldest.isPresent()) {
             long nanosLeft = oldest.get().sinceNanos + heldMaxNanos - System.nanoTime();
             if (nanosLeft > 0) {
                 expireAfter(nanosLeft);
@@ -343,6 +386,8 @@ final class Output {
     /** The connection is closed: drops all output. */
     void end() {
         isEnded = true;
+        expiry.ifPresent(Loop.Timer::cancel);
+        progress.ifPresent(Loop.Timer::cancel);
         ready.forEach(piece -> piece.held.ifPresent(Held::release));
         ready.clear();
         gathered = NO_BYTES;

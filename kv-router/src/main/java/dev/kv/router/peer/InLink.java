@@ -121,9 +121,9 @@ final class InLink extends Link {
     }
 
     @Override
-    void message(int number, Received body, Runnable release) throws MalformedMessage {
+    void message(int number, Received body, Room.Place memory) throws MalformedMessage {
         RequestCodec.Asked asked = RequestCodec.decode(body, version(), () -> progress(number));
-        release.run();
+        memory.release();
         switch (asked) {
             case RequestCodec.Asked.Unknown(int command) -> send(number, ReplyCodec.unsupported(command));
             case RequestCodec.Asked.Known(Request request) -> {

@@ -49,6 +49,9 @@ final class Inbox {
         /** What was received; all that was announced is there. */
         abstract Received whole() throws MalformedMessage;
 
+        /** What is taken for it. */
+        abstract Room.Place memory();
+
         abstract void drop();
     }
 
@@ -158,6 +161,11 @@ final class Inbox {
         }
 
         @Override
+        Room.Place memory() {
+            return claim;
+        }
+
+        @Override
         void drop() {
             if (!isGranted) {
                 waiting--;
@@ -167,7 +175,7 @@ final class Inbox {
     }
 
     /** One of version 1, whose length shows at its end. */
-    private final class Growing extends Assembly {
+    private final class Growing extends Assembly implements Room.Place {
         private final List<byte[]> chunks = new ArrayList<>();
         private int bytes;
         private boolean tooLong;
@@ -191,6 +199,26 @@ final class Inbox {
             ByteBuffer whole = ByteBuffer.allocate(bytes);
             chunks.forEach(whole::put);
             return Received.lasting(List.of(whole.flip()), Bytes.EMPTY);
+        }
+
+        @Override
+        Room.Place memory() {
+            return this;
+        }
+
+        @Override
+        public boolean isGranted() {
+            return true;
+        }
+
+        @Override
+        public boolean isWaitedFor() {
+            return room.isWaitedFor();
+        }
+
+        @Override
+        public void release() {
+            drop();
         }
 
         @Override
@@ -226,7 +254,7 @@ final class Inbox {
         Assembly assembly = assemblies.get(number);
         if (assembly == null) {
             if (!more) {
-                link.message(number, Received.passing(content), () -> {});
+                link.message(number, Received.passing(content), Room.Place.NONE);
                 return;
             }
             if (link.givesCredit()) {
@@ -251,7 +279,7 @@ final class Inbox {
         }
         boolean isTaken = false;
         try {
-            link.message(number, assembly.whole(), assembly::drop);
+            link.message(number, assembly.whole(), assembly.memory());
             isTaken = true;
         } finally {
             if (!isTaken) {

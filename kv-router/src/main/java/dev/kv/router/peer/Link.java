@@ -109,9 +109,9 @@ abstract class Link extends Connection {
      * A whole message.
      *
      * @param body valid during the call only, unless it {@linkplain Received#isLasting lasts}
-     * @param release to be run when nobody holds the tail any more
+     * @param memory to be released when nobody holds the tail any more
      */
-    abstract void message(int number, Received body, Runnable release) throws MalformedMessage;
+    abstract void message(int number, Received body, Room.Place memory) throws MalformedMessage;
 
     /** The message of this number is longer than a bound of this node: it is not received. */
     abstract void tooLong(int number) throws MalformedMessage;

@@ -221,37 +221,37 @@ final class OutLink extends Link {
     }
 
     @Override
-    void message(int number, Received body, Runnable release) throws MalformedMessage {
+    void message(int number, Received body, Room.Place memory) throws MalformedMessage {
         activeNanos = System.nanoTime();
         if (body.head().remaining() > Encoded.LARGE_BYTES) {
             moved(number);
             loop().elsewhere(
                             () -> ReplyCodec.decode(body, peer.name()),
-                            reply -> guarded("a reply", () -> decoded(number, reply, body, release)),
-                            failure -> undecoded(failure, release));
+                            reply -> guarded("a reply", () -> decoded(number, reply, body, memory)),
+                            failure -> undecoded(failure, memory));
         } else {
-            received(number, ReplyCodec.decode(body, peer.name()), body, release);
+            received(number, ReplyCodec.decode(body, peer.name()), body, memory);
         }
     }
 
-    private void decoded(int number, Reply reply, Received body, Runnable release) {
+    private void decoded(int number, Reply reply, Received body, Room.Place memory) {
         if (isClosed()) {
-            release.run();
+            memory.release();
             return;
         }
         if (!pending.containsKey(number)) {
-            undecoded(new MalformedMessage(UNASKED), release);
+            undecoded(new MalformedMessage(UNASKED), memory);
             return;
         }
         try {
-            received(number, reply, body, release);
+            received(number, reply, body, memory);
         } catch (MalformedMessage e) {
             malformed(e.getMessage());
         }
     }
 
-    private void undecoded(Throwable failure, Runnable release) {
-        release.run();
+    private void undecoded(Throwable failure, Room.Place memory) {
+        memory.release();
         if (failure instanceof MalformedMessage) {
             malformed(failure.getMessage());
         } else {
@@ -259,15 +259,15 @@ final class OutLink extends Link {
         }
     }
 
-    private void received(int number, Reply reply, Received body, Runnable release) throws MalformedMessage {
+    private void received(int number, Reply reply, Received body, Room.Place memory) throws MalformedMessage {
         Pending request = answered(number);
         if (reply instanceof Reply.Value(Bytes value) && !body.tail().isEmpty()) {
-            request.answer(new Reply.LargeValue(new ReceivedValue(value, release)));
+            request.answer(new Reply.LargeValue(new ReceivedValue(value, memory)));
         } else if (givesCredit()) {
-            request.answer(reply, release);
+            request.answer(reply, memory::release);
         } else {
             // Its memory was taken as it came: who keeps it while others wait for memory could wait for those.
-            release.run();
+            memory.release();
             request.answer(reply);
         }
         closeIfDone();

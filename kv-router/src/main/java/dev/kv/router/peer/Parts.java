@@ -165,6 +165,11 @@ final class Parts extends Unanswered.Place {
         }
 
         @Override
+        public boolean isWaitedFor() {
+            return memory.isPresent() && memory.get().isWaitedFor();
+        }
+
+        @Override
         public void release() {
             if (!isReleased) {
                 isReleased = true;
@@ -188,6 +193,11 @@ final class Parts extends Unanswered.Place {
         @Override
         public boolean isGranted() {
             return claim.isGranted();
+        }
+
+        @Override
+        public boolean isWaitedFor() {
+            return claim.isWaitedFor();
         }
 
         @Override

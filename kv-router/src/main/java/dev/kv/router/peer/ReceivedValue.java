@@ -10,13 +10,13 @@ import java.util.Optional;
 /** A large value that came from another node; its memory is charged to {@link Room} until it is released. */
 final class ReceivedValue implements Held {
     private final Bytes value;
-    private final Runnable release;
+    private final Room.Place memory;
     private int shownBytes;
     private boolean isReleased;
 
-    ReceivedValue(Bytes value, Runnable release) {
+    ReceivedValue(Bytes value, Room.Place memory) {
         this.value = value;
-        this.release = release;
+        this.memory = memory;
     }
 
     @Override
@@ -43,10 +43,15 @@ final class ReceivedValue implements Held {
     }
 
     @Override
+    public boolean isWaitedFor() {
+        return memory.isWaitedFor();
+    }
+
+    @Override
     public void release() {
         if (!isReleased) {
             isReleased = true;
-            release.run();
+            memory.release();
         }
     }
 }

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /**
  * A bounded amount of memory for the long messages of all links. A message claims its memory before its first part arrives, and gives it
@@ -118,7 +119,26 @@ public final class Room {
 
     /** Memory for a long message, or a place in the line for it. */
     interface Place {
+        /** That of a message which takes none. */
+        Place NONE = new Place() {
+            @Override
+            public boolean isGranted() {
+                return true;
+            }
+
+            @Override
+            public boolean isWaitedFor() {
+                return false;
+            }
+
+            @Override
+            public void release() {}
+        };
+
         boolean isGranted();
+
+        /** Whether another client stands in the line for memory. Any thread. */
+        boolean isWaitedFor();
 
         /** Gives the memory back, or leaves the line. Has no effect the second time. */
         void release();
@@ -203,6 +223,13 @@ public final class Room {
     /** Takes the bytes, even if fewer are free. */
     synchronized void charge(long charged) {
         add(charged, lines.getFirst());
+    }
+
+    /** Whether any other client stands in line. */
+    private boolean isWaitedForBy(Client client) {
+        return lines.stream()
+                .flatMap(line -> Stream.of(line.oldest, line.younger))
+                .anyMatch(part -> part.size() > 1 || (part.size() == 1 && !part.contains(client)));
     }
 
     private void add(long more, Line line) {
@@ -323,6 +350,13 @@ public final class Room {
         public boolean isGranted() {
             synchronized (Room.this) {
                 return isGranted;
+            }
+        }
+
+        @Override
+        public boolean isWaitedFor() {
+            synchronized (Room.this) {
+                return isWaitedForBy(client);
             }
         }
 

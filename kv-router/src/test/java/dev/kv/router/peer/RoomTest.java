@@ -182,6 +182,20 @@ class RoomTest {
     }
 
     @Test
+    void whoHasMemoryIsWaitedForByOtherClientsAndNotByItself() {
+        Room.Claim first = oldest(80, "a");
+        assertThat(first.isWaitedFor()).isFalse();
+        Room.Claim own = younger(40, "a", 1);
+        assertThat(own.isGranted()).isFalse();
+        assertThat(first.isWaitedFor()).isFalse();
+        Room.Claim other = oldest(40, "b");
+        assertThat(other.isGranted()).isFalse();
+        assertThat(first.isWaitedFor()).isTrue();
+        other.release();
+        assertThat(first.isWaitedFor()).isFalse();
+    }
+
+    @Test
     void oneMessageIsAlwaysServed() {
         assertThat(claim(90, 3).isGranted()).isTrue();
         assertThat(claim(1, 3).isGranted()).isFalse();

@@ -56,6 +56,11 @@ public final class HeldBudget {
         }
 
         @Override
+        public boolean isWaitedFor() {
+            return value.isWaitedFor();
+        }
+
+        @Override
         public void release() {
             value.release();
             if (!isReleased) {
