@@ -27,6 +27,9 @@ public sealed interface Command {
     /** A command that may change its bucket. */
     sealed interface Write extends Command {}
 
+    /** A command of as many words as its client sends: the bounds of names, keys and values do not bound its length. */
+    sealed interface Unbounded extends Command {}
+
     /** A command on all names of a part of the name space; nodes split it by their tables. */
     sealed interface Survey extends Command {
         /** The names that it asks for. */
@@ -60,7 +63,7 @@ public sealed interface Command {
      * @param pairs a key, its value, the next key, its value
      * @param onlyAbsent whether keys that are there keep their values
      */
-    record SetAll(Bytes bucket, List<Bytes> pairs, boolean onlyAbsent) implements Write {
+    record SetAll(Bytes bucket, List<Bytes> pairs, boolean onlyAbsent) implements Write, Unbounded {
         public SetAll {
             pairs = List.copyOf(pairs);
             if (pairs.size() % 2 != 0) {
@@ -70,7 +73,7 @@ public sealed interface Command {
     }
 
     /** Remove keys. Answered with the {@link Reply.Amount} of those that were there. */
-    record DeleteAll(Bytes bucket, List<Bytes> keys) implements Write {
+    record DeleteAll(Bytes bucket, List<Bytes> keys) implements Write, Unbounded {
         public DeleteAll {
             keys = List.copyOf(keys);
         }
@@ -153,7 +156,7 @@ public sealed interface Command {
      *
      * @param pairs a name, its value, the next name, its value; the last value of a name counts
      */
-    record SetAbsentValues(List<Bytes> pairs) implements Command {
+    record SetAbsentValues(List<Bytes> pairs) implements Unbounded {
         public SetAbsentValues {
             pairs = List.copyOf(pairs);
             if (pairs.isEmpty() || pairs.size() % 2 != 0) {
@@ -204,7 +207,7 @@ public sealed interface Command {
     record KindOf(Bytes bucket) implements Read {}
 
     /** Read keys. Answered with {@link Reply.Many}: a {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent} for each. */
-    record GetAll(Bytes bucket, List<Bytes> keys) implements Read {
+    record GetAll(Bytes bucket, List<Bytes> keys) implements Read, Unbounded {
         public GetAll {
             keys = List.copyOf(keys);
         }
@@ -246,7 +249,7 @@ public sealed interface Command {
      *
      * @param commands each of them a {@link Read} or a {@link Write} on the same bucket
      */
-    record Batch(Bytes bucket, List<Command> commands) implements Command {
+    record Batch(Bytes bucket, List<Command> commands) implements Unbounded {
         public Batch {
             commands = List.copyOf(commands);
             for (Command command : commands) {

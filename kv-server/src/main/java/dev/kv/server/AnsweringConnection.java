@@ -5,7 +5,6 @@ import dev.kv.router.Held;
 import dev.kv.router.HeldCheck;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
-import dev.kv.router.net.Budget;
 import dev.kv.router.net.Connection;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.server.line.LineReply;
@@ -49,8 +48,8 @@ abstract class AnsweringConnection extends Connection {
         }
     }
 
-    private final OpenDoor door;
-    private final ServerSettings settings;
+    final OpenDoor door;
+    final ServerSettings settings;
     private final PendingReplies pending = new PendingReplies();
 
     /** The bytes of large values that are being checked. */
@@ -59,10 +58,10 @@ abstract class AnsweringConnection extends Connection {
     /** Whether no further request will be run. */
     private boolean finishing;
 
-    AnsweringConnection(OpenSocket socket, OpenDoor door, ServerSettings settings, Budget buffers) {
-        super(socket, settings.unsentMaxBytes(), buffers);
+    AnsweringConnection(OpenSocket socket, OpenDoor door) {
+        super(socket, door.settings().unsentMaxBytes(), door.buffers());
         this.door = door;
-        this.settings = settings;
+        this.settings = door.settings();
     }
 
     @Override

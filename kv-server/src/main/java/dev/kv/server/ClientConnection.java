@@ -4,7 +4,6 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import dev.kv.router.net.Budget;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.server.line.LineCommand;
 import dev.kv.server.line.LineReader;
@@ -27,28 +26,13 @@ final class ClientConnection extends RespConnection {
     /** The first byte of a request of RESP, and of no command of the line protocol. */
     private static final byte RESP_MARK = '*';
 
-    private final OpenDoor door;
-    private final ServerSettings settings;
-    private final Store store;
-    private final RespSession session;
-    private final LineReader lines;
+    private final LineReader lines = new LineReader(settings.lineMaxBytes());
 
     /** Whether further input is ignored. */
     private boolean deaf;
 
-    ClientConnection(
-            OpenSocket socket,
-            OpenDoor door,
-            ServerSettings settings,
-            Store store,
-            Budget buffers,
-            RespSession session) {
-        super(socket, door, settings, store, buffers, session);
-        this.door = door;
-        this.settings = settings;
-        this.store = store;
-        this.session = session;
-        this.lines = new LineReader(settings.lineMaxBytes());
+    ClientConnection(OpenSocket socket, OpenDoor door, Store store, RespSession session) {
+        super(socket, door, store, session);
     }
 
     @Override

@@ -115,7 +115,7 @@ final class OpenDoor implements Door.Open, RespDoor {
     private ClientConnection admit(OpenSocket socket) {
         Login login = new Login(settings.password(), socket::prove);
         RespSession session = new RespSession(clients.nextId(), this, socket, login, buffers);
-        ClientConnection client = new ClientConnection(socket, this, settings, stores.get(), buffers, session);
+        ClientConnection client = new ClientConnection(socket, this, stores.get(), session);
         clients.add(session);
         return client;
     }
@@ -174,6 +174,15 @@ final class OpenDoor implements Door.Open, RespDoor {
         strangers.report(() -> "closed the connection of " + client.remote() + ": it speaks " + greeting.protocol()
                 + ", but this port is for clients (kv.server.port); no further line of it was run");
         return Bytes.owning(greeting.refusal("this port is for clients of kv (kv.server.port)" + remedy));
+    }
+
+    ServerSettings settings() {
+        return settings;
+    }
+
+    /** The memory for the buffers of all clients. */
+    Budget buffers() {
+        return buffers;
     }
 
     /** The bound for the large values that are held for all clients. */

@@ -5,7 +5,6 @@ import dev.kv.router.Held;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
-import dev.kv.router.net.Budget;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.server.reply.Piece;
 import dev.kv.server.resp.Answers;
@@ -32,10 +31,8 @@ abstract class RespConnection extends AnsweringConnection {
     /** A shorter request is not charged while it waits for its reply: {@code kv.server.replies-max} bounds their number. */
     private static final int CHARGED_MIN_BYTES = 16 * 1024;
 
-    private final OpenDoor door;
-    private final ServerSettings settings;
-    private final Store store;
-    private final RespSession session;
+    final Store store;
+    final RespSession session;
     private final RespRequest request;
     private final RespWriter out = new RespWriter(false);
     private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
@@ -44,16 +41,8 @@ abstract class RespConnection extends AnsweringConnection {
     /** Whether commands of the last request wait for their turn. */
     private boolean isAsking;
 
-    RespConnection(
-            OpenSocket socket,
-            OpenDoor door,
-            ServerSettings settings,
-            Store store,
-            Budget buffers,
-            RespSession session) {
-        super(socket, door, settings, buffers);
-        this.door = door;
-        this.settings = settings;
+    RespConnection(OpenSocket socket, OpenDoor door, Store store, RespSession session) {
+        super(socket, door);
         this.store = store;
         this.session = session;
         this.request = new RespRequest(door.bulkMaxBytes(), door.bulkMaxKey());

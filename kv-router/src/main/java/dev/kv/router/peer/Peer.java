@@ -210,14 +210,10 @@ final class Peer {
         }
     }
 
-    /** An error in place of a request that is too long for any node: it is not put into bytes. Names and single values have bounds of their own. */
+    /** An error in place of a request that is too long for any node: it is not put into bytes. */
     private Optional<Reply> excess(Command command) {
-        boolean isOfMany = command instanceof Command.SetAll
-                || command instanceof Command.DeleteAll
-                || command instanceof Command.GetAll
-                || command instanceof Command.SetAbsentValues
-                || command instanceof Command.Batch;
-        if (!isOfMany || CommandCodec.sizeOf(command) <= settings.messageMaxBytes()) {
+        if (!(command instanceof Command.Unbounded)
+                || CommandCodec.sizeOf(command) <= settings.messageMaxBytes()) {
             return Optional.empty();
         }
         return Optional.of(new Reply.Failed(
