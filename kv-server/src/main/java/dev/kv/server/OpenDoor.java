@@ -197,9 +197,10 @@ final class OpenDoor implements Door.Open, RespDoor {
     }
 
     void stalled(Connection client) {
-        stalled.report(() -> ("closed the connection of %s: it took nothing of its replies for %d ms (kv.server.stalled-time)"
-                        + " while others waited for the memory")
-                .formatted(client.remote(), settings.stalledTime().toMillis()));
+        stalled.report(
+                () -> ("closed the connection of %s: it took nothing of its replies for %d ms (kv.server.stalled-time)"
+                                + " while others waited for the memory")
+                        .formatted(client.remote(), settings.stalledTime().toMillis()));
     }
 
     void overBudget(ClientConnection client) {

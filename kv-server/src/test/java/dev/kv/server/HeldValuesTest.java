@@ -434,8 +434,8 @@ final class HeldValuesTest {
     void aClientThatReadsSlowlyIsServedWhileOthersWait() throws Exception {
         isWaitedFor.set(true);
         try (TestDoor door = door(store, Duration.ofSeconds(1));
-                Socket slow = new Socket(
-                        door.address().getAddress(), door.address().getPort())) {
+                Socket slow =
+                        new Socket(door.address().getAddress(), door.address().getPort())) {
             slow.getOutputStream().write(request("A16").getBytes(ISO_8859_1));
             int left = 16 * MIB;
             while (left > 0) {

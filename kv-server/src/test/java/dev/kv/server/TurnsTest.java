@@ -9,6 +9,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.RespClient;
+import java.io.IOException;
 import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,7 +47,8 @@ class TurnsTest {
                     knobs.loops = 1;
                     return knobs;
                 });
-                Socket greedy = new Socket(door.address().getAddress(), door.address().getPort());
+                Socket greedy =
+                        new Socket(door.address().getAddress(), door.address().getPort());
                 RespClient other = new RespClient(door.address())) {
             assertThat(other.ask("HGET", "b", "quick")).isEqualTo("\"v\"");
             greedy.getOutputStream().write(request.repeat(REQUESTS).getBytes(US_ASCII));
@@ -55,7 +57,8 @@ class TurnsTest {
             assertThat(slowBeforeOther.get()).isLessThan(REQUESTS / 2);
 
             int replyBytes = VALUE_BYTES + (request.startsWith("*") ? "$8192\r\n\r\n" : "\r\nOK\r\n").length();
-            assertThat(greedy.getInputStream().readNBytes(REQUESTS * replyBytes)).hasSize(REQUESTS * replyBytes);
+            assertThat(greedy.getInputStream().readNBytes(REQUESTS * replyBytes))
+                    .hasSize(REQUESTS * replyBytes);
             assertThat(slow).hasValue(REQUESTS);
         }
     }
@@ -70,15 +73,13 @@ class TurnsTest {
                 assertThat(clients.getLast().ask("CLIENT", "ID")).isEqualTo(":" + i);
             }
             RespClient asking = clients.get(100);
-            List<String> ids = asking.ask("CLIENT", "LIST")
-                    .replace("\"", "")
-                    .lines()
-                    .map(line -> line.substring(0, line.indexOf(' ')))
-                    .toList();
+            List<String> ids = ids(asking);
             assertThat(ids).hasSize(300).first().isEqualTo("id=1");
             assertThat(ids).last().isEqualTo("id=300");
             assertThat(asking.ask("CLIENT", "KILL", "ID", "300")).isEqualTo(":1");
-            assertThat(asking.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")).isEqualTo(":298");
+            Await.until(() -> ids(asking).size() == 299);
+            assertThat(asking.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+                    .isEqualTo(":298");
             Await.until(() -> door.open().connections() == 1);
             assertThat(asking.ask("PING")).isEqualTo("PONG");
         } finally {
@@ -86,6 +87,14 @@ class TurnsTest {
                 client.close();
             }
         }
+    }
+
+    private static List<String> ids(RespClient client) throws IOException {
+        return client.ask("CLIENT", "LIST")
+                .replace("\"", "")
+                .lines()
+                .map(line -> line.substring(0, line.indexOf(' ')))
+                .toList();
     }
 
     @Test
@@ -96,11 +105,13 @@ class TurnsTest {
                 clients.add(new RespClient(door.address()));
                 assertThat(clients.getLast().ask("PING")).isEqualTo("PONG");
             }
-            try (Socket last = new Socket(door.address().getAddress(), door.address().getPort())) {
+            try (Socket last =
+                    new Socket(door.address().getAddress(), door.address().getPort())) {
                 String requests = RespClient.request("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no")
                         + RespClient.request("PING");
                 last.getOutputStream().write(requests.getBytes(US_ASCII));
-                assertThat(new String(last.getInputStream().readAllBytes(), US_ASCII)).isEqualTo(":201\r\n");
+                assertThat(new String(last.getInputStream().readAllBytes(), US_ASCII))
+                        .isEqualTo(":201\r\n");
             }
         } finally {
             for (RespClient client : clients) {

@@ -79,7 +79,8 @@ class LongRepliesBetweenNodesTest {
                 assertThat(client.ask("HSET", "one", "v", "v".repeat(60 << 20))).isEqualTo(":1");
             }
             for (int i = 0; i < CLIENTS; i++) {
-                silent.add(new Socket(near.clients().getAddress(), near.clients().getPort()));
+                silent.add(
+                        new Socket(near.clients().getAddress(), near.clients().getPort()));
                 silent.getLast()
                         .getOutputStream()
                         .write((RespClient.request("HGET", "one", "v") + RespClient.request("HGETALL", "long"))

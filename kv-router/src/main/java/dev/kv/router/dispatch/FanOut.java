@@ -75,8 +75,8 @@ final class FanOut {
                 case Placement.Nowhere _ -> nobodys.add(new Owner(share.span().from(), ""));
             }
         }
-        Answers answers = new Answers(
-                survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
+        Answers answers =
+                new Answers(survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
         if (!here.isEmpty()) {
             Command.Survey part = survey.within(NameSpace.of(here));
             answers.await(askHere(part), reply -> ownedHere(reply, part));

@@ -396,8 +396,7 @@ public abstract class Connection {
             if (!read(input)) {
                 return;
             }
-            untimedBytes +=
-                    MESSAGE_BYTES + input.position() - from + Math.max(0, output.unsentBytes() - unsentBytes);
+            untimedBytes += MESSAGE_BYTES + input.position() - from + Math.max(0, output.unsentBytes() - unsentBytes);
         }
     }
 

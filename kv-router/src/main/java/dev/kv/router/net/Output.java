@@ -196,7 +196,8 @@ final class Output {
 
     private boolean isWaitedFor() {
         return budget.isScarce()
-                || ready.stream().anyMatch(piece -> piece.held.filter(Held::isWaitedFor).isPresent());
+                || ready.stream()
+                        .anyMatch(piece -> piece.held.filter(Held::isWaitedFor).isPresent());
     }
 
     /** Whether {@link #write} would write something, or hand it on to MINA. */

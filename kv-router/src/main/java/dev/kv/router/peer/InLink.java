@@ -9,7 +9,6 @@ import dev.kv.router.dispatch.Router;
 import dev.kv.router.net.Greeting;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.net.Report;
-import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.Received;
 import dev.kv.router.peer.codec.ReplyCodec;
@@ -43,8 +42,7 @@ final class InLink extends Link {
     /** Requests that wait to be run. */
     private final Admission admission;
 
-    /** Replies that wait to be sent until they were checked. */
-    private final Checks checks;
+    private final OutgoingReplies replies;
 
     /** When a part of a long request came last, by {@link System#nanoTime}. */
     private long receivedNanos;
@@ -60,19 +58,19 @@ final class InLink extends Link {
         this.router = router;
         this.refusals = refusals;
         this.handshake = new CalledHandshake(this, socket, settings, refusals);
-        this.checks = new Checks(this, this::sendChecked);
         this.admission = new Admission(
                 this,
                 settings.replies(),
                 Math.min(settings.messageMaxBytes(), settings.replies().bytes()),
                 (request, number) -> run(number, request));
+        this.replies = new OutgoingReplies(this, admission::hold, this::readOn);
     }
 
     @Override
     protected void closed() {
         super.closed();
         admission.close();
-        checks.close();
+        replies.close();
         List<CompletableFuture<Reply>> abandoned = List.copyOf(underWay.values());
         underWay.clear();
         abandoned.forEach(reply -> reply.cancel(false));
@@ -117,7 +115,7 @@ final class InLink extends Link {
     protected boolean mayRead() {
         // What waits for credit must not keep the credit from being read.
         long unsent = unsent() + (givesCredit() ? 0 : outbox().waitingBytes());
-        return underWay.size() < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
+        return underWay.size() + replies.beingEncoded() < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
     }
 
     @Override
@@ -125,9 +123,9 @@ final class InLink extends Link {
         RequestCodec.Asked asked = RequestCodec.decode(body, version(), () -> progress(number));
         memory.release();
         switch (asked) {
-            case RequestCodec.Asked.Unknown(int command) -> send(number, ReplyCodec.unsupported(command));
+            case RequestCodec.Asked.Unknown(int command) -> replies.send(number, ReplyCodec.unsupported(command));
             case RequestCodec.Asked.Known(Request request) -> {
-                if (underWay.containsKey(number) || admission.has(number) || checks.has(number)) {
+                if (underWay.containsKey(number) || admission.has(number) || replies.has(number)) {
                     throw new MalformedMessage("the number of a request that is under way");
                 }
                 if (inFlight() >= settings.inFlightMax()) {
@@ -146,7 +144,7 @@ final class InLink extends Link {
 
     /** The requests that are not answered, and the long replies that are not sent. */
     private int inFlight() {
-        return admission.size() + underWay.size() + checks.size() + outbox().size();
+        return admission.size() + underWay.size() + replies.size();
     }
 
     /** A caller has at most as many requests in flight, and so offers no more. */
@@ -229,73 +227,16 @@ final class InLink extends Link {
         if (isClosed()) {
             Held.releaseIn(reply);
             memory.ifPresent(Runnable::run);
-        } else if (LongReply.is(reply) || Held.isIn(reply)) {
-            answerCharged(number, request, givesCredit() ? reply : Held.flat(reply), memory);
-        } else {
-            memory.ifPresent(Runnable::run);
-            send(number, ReplyCodec.encode(reply));
+            return;
         }
-    }
-
-    /** Answers with a reply that is long, or has held values: those are checked first. */
-    private void answerCharged(int number, Request request, Reply reply, Optional<Runnable> memory) {
-        Runnable release = memory.orElseGet(() -> admission.hold(LongReply.bytes(reply)));
-        if (Held.isIn(reply)) {
-            checks.add(number, reply, release);
+        replies.send(number, reply, memory);
+        if (replies.has(number)) {
             tellWhileWaiting(request.timeLeft());
-        } else {
-            sendChecked(number, reply, release);
-        }
-    }
-
-    /**
-     * Sends a reply. What is held for it was checked, and is released when it has been sent.
-     *
-     * @param charged gives back what is charged for the reply
-     */
-    private void sendChecked(int number, Reply reply, Runnable charged) {
-        Runnable release = () -> {
-            Held.releaseIn(reply);
-            charged.run();
-        };
-        if (LongReply.is(reply)) {
-            encodeElsewhere(number, reply, release);
-        } else {
-            outbox().send(new Outbox.Message(REPLY, number, number, ReplyCodec.encode(reply), () -> {}, release));
-        }
-    }
-
-    /** Makes the message of a long reply on another thread: on this one, all other connections would wait for it. */
-    private void encodeElsewhere(int number, Reply reply, Runnable release) {
-        CompletableFuture<Reply> done = CompletableFuture.completedFuture(reply);
-        underWay.put(number, done);
-        loop().elsewhere(
-                        () -> ReplyCodec.encode(reply),
-                        message -> guarded("a reply", () -> {
-                            if (underWay.remove(number, done)) {
-                                outbox().send(new Outbox.Message(REPLY, number, number, message, () -> {}, release));
-                                readOn();
-                            } else {
-                                release.run();
-                            }
-                        }),
-                        failure -> {
-                            release.run();
-                            fault("a reply", failure);
-                        });
-    }
-
-    /** Every reply is a stream of its own: a long one holds up no other. */
-    private void send(int number, Encoded reply) {
-        if (Outbox.isShort(reply)) {
-            outbox().sendShort(REPLY, number, reply);
-        } else {
-            outbox().send(new Outbox.Message(REPLY, number, number, reply, () -> {}, admission.hold(reply.size())));
         }
     }
 
     private void send(int number, Reply.Failed failure) {
-        send(number, ReplyCodec.encode(failure));
+        replies.send(number, ReplyCodec.encode(failure));
     }
 
     private void progress(int number) {
@@ -313,11 +254,7 @@ final class InLink extends Link {
         if (!givesCredit()) {
             return;
         }
-        if (isDropped
-                || admission.cancel(number)
-                || abandon(number)
-                || checks.forget(number)
-                || outbox().withdraw(number)) {
+        if (isDropped || admission.cancel(number) || abandon(number) || replies.forget(number)) {
             sendNotice(CANCEL, number);
         }
     }
@@ -346,7 +283,7 @@ final class InLink extends Link {
 
     @Override
     boolean tellWaiting() {
-        List<Integer> waiting = Stream.of(inbox().waiting(), admission.waiting(), checks.waiting())
+        List<Integer> waiting = Stream.of(inbox().waiting(), admission.waiting(), replies.waiting())
                 .flatMap(List::stream)
                 .toList();
         waiting.forEach(this::progress);

@@ -111,9 +111,7 @@ final class Inbox {
             this.tailBytes = tailBytes;
             waiting++;
             claim = link.claim(
-                    number,
-                    (long) headBytes + tailBytes,
-                    () -> link.guard("a long message", () -> granted(number)));
+                    number, (long) headBytes + tailBytes, () -> link.guard("a long message", () -> granted(number)));
         }
 
         private void granted(int number) {

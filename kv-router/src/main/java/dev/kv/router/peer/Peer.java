@@ -212,8 +212,7 @@ final class Peer {
 
     /** An error in place of a request that is too long for any node: it is not put into bytes. */
     private Optional<Reply> excess(Command command) {
-        if (!(command instanceof Command.Unbounded)
-                || CommandCodec.sizeOf(command) <= settings.messageMaxBytes()) {
+        if (!(command instanceof Command.Unbounded) || CommandCodec.sizeOf(command) <= settings.messageMaxBytes()) {
             return Optional.empty();
         }
         return Optional.of(new Reply.Failed(

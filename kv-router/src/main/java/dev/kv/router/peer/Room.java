@@ -60,7 +60,8 @@ public final class Room {
 
     /** What one client has and waits for. Several clients if they have one number. */
     private static final class Client {
-        private static final Comparator<Claim> OLDEST_FIRST = Comparator.<Claim, Boolean>comparing(claim -> !claim.isOldest)
+        private static final Comparator<Claim> OLDEST_FIRST = Comparator.<Claim, Boolean>comparing(
+                        claim -> !claim.isOldest)
                 .thenComparing((a, b) -> Long.signum(a.sinceNanos - b.sinceNanos))
                 .thenComparingLong(claim -> claim.number);
 
@@ -320,7 +321,13 @@ public final class Room {
         private boolean isReleased;
 
         private Claim(
-                long wanted, long neededBytes, Line line, Client client, Claimant claimant, Loop loop, Runnable whenGranted) {
+                long wanted,
+                long neededBytes,
+                Line line,
+                Client client,
+                Claimant claimant,
+                Loop loop,
+                Runnable whenGranted) {
             this.wanted = wanted;
             this.neededBytes = neededBytes;
             this.line = line;

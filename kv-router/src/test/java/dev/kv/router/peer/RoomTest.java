@@ -154,10 +154,14 @@ class RoomTest {
         assertThat(firstOfOther.isGranted()).isFalse();
         second.release();
         assertThat(firstOfOther.isGranted()).isFalse();
-        assertThat(secondOfOther.isGranted()).as("before the first of its client").isFalse();
+        assertThat(secondOfOther.isGranted())
+                .as("before the first of its client")
+                .isFalse();
         firstOfA.release();
         assertThat(firstOfOther.isGranted()).isTrue();
-        assertThat(secondOfOther.isGranted()).as("60 and 40 are more than a quarter of what is free").isFalse();
+        assertThat(secondOfOther.isGranted())
+                .as("60 and 40 are more than a quarter of what is free")
+                .isFalse();
         firstOfOther.release();
         assertThat(secondOfOther.isGranted()).isTrue();
     }
