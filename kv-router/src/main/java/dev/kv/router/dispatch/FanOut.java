@@ -25,7 +25,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.function.UnaryOperator;
 
 /**
  * A question for all buckets of a part of the name space. This node splits the part by its table, answers for the names that the
@@ -77,22 +76,23 @@ final class FanOut {
         }
         Answers answers =
                 new Answers(survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
-        if (!here.isEmpty()) {
-            Command.Survey part = survey.within(NameSpace.of(here));
-            answers.await(askHere(part), reply -> ownedHere(reply, part));
-        }
+        Optional<Command.Survey> partHere =
+                here.isEmpty() ? Optional.empty() : Optional.of(survey.within(NameSpace.of(here)));
+        Optional<CompletableFuture<Reply>> replyHere = partHere.map(this::askHere);
         if (!there.isEmpty()) {
             Visit visit = new Visit(self, now.inForce().version());
             Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
             if (circle.isPresent()) {
-                answers.await(CompletableFuture.completedFuture(circle.get()), reply -> reply);
+                answers.await(CompletableFuture.completedFuture(circle.get()));
             } else {
                 Map<RoutingTable.Node, Request> requests = new LinkedHashMap<>();
                 there.forEach((node, spans) -> requests.put(
                         node, request.with(survey.within(NameSpace.of(spans))).via(visit)));
-                others.runParts(requests).forEach(asked -> answers.await(asked, reply -> reply));
+                others.runParts(requests).forEach(answers::await);
             }
         }
+        replyHere.ifPresent(
+                reply -> answers.awaitHere(reply, partHere.get(), request.path().size()));
         return answers.sum();
     }
 
@@ -113,7 +113,7 @@ final class FanOut {
         }
 
         /** Awaits a part. A failure is the answer to the whole question. */
-        void await(CompletableFuture<Reply> part, UnaryOperator<Reply> use) {
+        void await(CompletableFuture<Reply> part) {
             asked.add(part);
             parts.add(part.thenApply(reply -> {
                 if (part instanceof LongReply.Charged charged) {
@@ -122,8 +122,46 @@ final class FanOut {
                 if (reply instanceof Failed) {
                     sum.complete(reply);
                 }
-                return use.apply(reply);
+                return reply;
             }));
+        }
+
+        /**
+         * Awaits the part of this node, after the others were asked.
+         *
+         * @param nodes the number of nodes between this one and the client
+         */
+        void awaitHere(CompletableFuture<Reply> reply, Command.Survey part, int nodes) {
+            CompletableFuture<Void> others = CompletableFuture.allOf(parts.toArray(CompletableFuture<?>[]::new));
+            asked.add(reply);
+            parts.add(reply.thenCompose(whole -> {
+                        boolean isHeld = !others.isDone()
+                                && LongReply.is(whole)
+                                && CommandThread.current().isPresent();
+                        Optional<Runnable> kept =
+                                isHeld ? FanOut.this.others.keep(LongReply.bytes(whole), nodes) : Optional.of(() -> {});
+                        kept.ifPresent(memory::add);
+                        return kept.isPresent() ? CompletableFuture.completedFuture(whole) : again(part, others);
+                    })
+                    .thenApply(whole -> {
+                        if (whole instanceof Failed) {
+                            sum.complete(whole);
+                        }
+                        return ownedHere(whole, part);
+                    }));
+        }
+
+        /** There is no memory for the part of this node while others are missing: it is asked for again when they are there. */
+        private CompletableFuture<Reply> again(Command.Survey part, CompletableFuture<Void> others) {
+            // That part was asked last.
+            asked.removeLast();
+            return others.thenCompose(_ -> {
+                if (sum.isDone()) {
+                    return sum;
+                }
+                asked.add(askHere(part));
+                return asked.getLast();
+            });
         }
 
         /** The sum of the parts, when all have come. */

@@ -67,6 +67,16 @@ public final class Router {
                     .map(part -> run(part.getKey(), part.getValue()).toCompletableFuture())
                     .toList();
         }
+
+        /**
+         * Charges a part of an answer that waits for parts of other nodes, if there is memory for it now. On an I/O loop.
+         *
+         * @param nodes the number of nodes between this one and the client
+         * @return gives the memory back; empty if there is too little
+         */
+        default Optional<Runnable> keep(long bytes, int nodes) {
+            return Optional.of(() -> {});
+        }
     }
 
     /**

@@ -270,6 +270,11 @@ final class InLink extends Link {
         return true;
     }
 
+    @Override
+    boolean fits(int number, long bytes) {
+        return true;
+    }
+
     /** A request is run as soon as it has come: its memory waits for no other node, and for no other request of its client. */
     @Override
     Room.Place claim(int number, long bytes, Runnable whenGranted) {

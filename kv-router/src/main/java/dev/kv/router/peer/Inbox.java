@@ -234,7 +234,7 @@ final class Inbox {
         }
         link.announced(number);
         long bytes = (long) headBytes + tailBytes;
-        if (bytes > messageMaxBytes || bytes > room.bytes()) {
+        if (bytes > messageMaxBytes || bytes > room.bytes() || !link.fits(number, bytes)) {
             link.tooLong(number);
             return;
         }

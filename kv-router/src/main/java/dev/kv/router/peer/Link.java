@@ -122,6 +122,9 @@ abstract class Link extends Connection {
     /** Restarts the timeouts of all requests that wait here, and sends PROGRESS for them; returns whether there are any. */
     abstract boolean tellWaiting();
 
+    /** Whether a message of this number and length fits with what came before it; asked when it is offered. */
+    abstract boolean fits(int number, long bytes);
+
     /** Claims memory for the message of this number, which was offered. */
     abstract Room.Place claim(int number, long bytes, Runnable whenGranted);
 

@@ -2,8 +2,6 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
-import dev.kv.router.Reply.Failed;
-import dev.kv.router.Reply.Word;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
@@ -300,9 +298,8 @@ final class OutLink extends Link {
         if (request == null) {
             throw new MalformedMessage(UNASKED);
         }
-        request.answer(new Failed(
-                Word.TOOLARGE,
-                peer.name() + " replied with more than fits here (kv.router.reply-max, kv.router.assembly-max)"));
+        request.tooLong(
+                peer.name() + " replied with more than fits here (kv.router.reply-max, kv.router.assembly-max)");
         if (givesCredit()) {
             sendNotice(CANCEL, number);
         }
@@ -322,6 +319,11 @@ final class OutLink extends Link {
             }
             default -> throw unknown(kind);
         }
+    }
+
+    @Override
+    boolean fits(int number, long bytes) {
+        return pending.get(number).fits(bytes);
     }
 
     @Override

@@ -21,7 +21,7 @@ final class Parts extends Unanswered.Place {
 
     private final Request first;
     private final Unanswered unanswered;
-    private final Room room;
+    private final PeerSettings settings;
     private final Loop loop;
     private final long sinceNanos = System.nanoTime();
 
@@ -34,6 +34,9 @@ final class Parts extends Unanswered.Place {
     /** Memory, or places in the line, for those that were offered. */
     private final List<Part> offered = new ArrayList<>();
 
+    /** The lengths of all that were offered. */
+    private long offeredBytes;
+
     private boolean isAsked;
 
     /** Whether memory for all has been claimed. */
@@ -43,10 +46,10 @@ final class Parts extends Unanswered.Place {
      * @param first one of the requests
      * @param unanswered the requests of the loop: the question is among them until all of its requests are answered
      */
-    Parts(Request first, Unanswered unanswered, Room room, Loop loop) {
+    Parts(Request first, Unanswered unanswered, PeerSettings settings, Loop loop) {
         this.first = first;
         this.unanswered = unanswered;
-        this.room = room;
+        this.settings = settings;
         this.loop = loop;
         unanswered.add(this);
     }
@@ -93,6 +96,11 @@ final class Parts extends Unanswered.Place {
         }
     }
 
+    /** Whether the answer may hold as much more beside what was offered before: what it cannot hold is not received. */
+    boolean fits(long bytes) {
+        return offeredBytes + bytes <= settings.messageMaxBytes();
+    }
+
     /**
      * Claims memory for the reply to the request, which was offered.
      *
@@ -100,6 +108,7 @@ final class Parts extends Unanswered.Place {
      */
     Room.Place claim(Pending request, long bytes, Runnable whenGranted) {
         Part part = new Part(MEMORY_OF_LENGTH * bytes, whenGranted);
+        offeredBytes += bytes;
         missing.remove(request);
         offered.add(part);
         claimIfComplete();
@@ -140,7 +149,7 @@ final class Parts extends Unanswered.Place {
 
         void claimAlone() {
             Room.Claimant claimant = new Room.Claimant(nodesToClient(), client(), sinceNanos, false);
-            memory = Optional.of(room.claim(bytes, claimant, loop, () -> {
+            memory = Optional.of(settings.room().claim(bytes, claimant, loop, () -> {
                 if (!isTogether) {
                     granted();
                 }
@@ -187,7 +196,7 @@ final class Parts extends Unanswered.Place {
         Together(List<Part> left) {
             parts = left.size();
             long bytes = left.stream().mapToLong(part -> part.bytes).sum();
-            claim = unanswered.claim(Parts.this, room, bytes, loop, () -> left.forEach(Part::granted));
+            claim = unanswered.claim(Parts.this, settings.room(), bytes, loop, () -> left.forEach(Part::granted));
         }
 
         @Override

@@ -59,6 +59,20 @@ public final class Peers implements Router.Nodes, AutoCloseable {
         return elsewhere(first, ofLoop -> ofLoop.runParts(requests), requests.size());
     }
 
+    @Override
+    public Optional<Runnable> keep(long bytes, int nodes) {
+        Loop here = Loop.current().orElseThrow();
+        Room.Claim claim = ofLoops.get(here)
+                .settings()
+                .room()
+                .claim(bytes, new Room.Claimant(nodes, new Object(), System.nanoTime(), false), here, () -> {});
+        if (claim.isGranted()) {
+            return Optional.of(claim::release);
+        }
+        claim.release();
+        return Optional.empty();
+    }
+
     /**
      * Runs requests of one stream on its loop: one loop for each keeps its requests in their order. Who calls from another thread is a caller of
      * the local socket that awaits the replies: kv.node.socket.callers-max bounds the tasks.
@@ -132,7 +146,7 @@ public final class Peers implements Router.Nodes, AutoCloseable {
                 return List.of();
             }
             Request first = requests.values().iterator().next();
-            Parts parts = new Parts(first, unanswered, settings.room(), loop);
+            Parts parts = new Parts(first, unanswered, settings, loop);
             try {
                 return requests.entrySet().stream()
                         .map(part -> peer(part.getKey()).run(part.getValue(), Optional.of(parts)))

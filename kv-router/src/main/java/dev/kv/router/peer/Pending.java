@@ -192,6 +192,16 @@ final class Pending extends Unanswered.Place {
                 : unanswered.claim(this, room, bytes, loop, whenGranted);
     }
 
+    /** Whether a reply of this length fits into the answer that it is a part of. */
+    boolean fits(long bytes) {
+        return parts.isEmpty() || parts.get().fits(bytes);
+    }
+
+    /** The reply does not fit, or the answer that it is a part of. */
+    void tooLong(String why) {
+        answer(parts.isPresent() ? new Failed(Reply.Reason.NAMES_TOO_LARGE) : new Failed(Word.TOOLARGE, why));
+    }
+
     /** The other node did not get the request. */
     void unreachable(String why) {
         answer(new Failed(Word.UNREACHABLE, why + "; the request was not run"));

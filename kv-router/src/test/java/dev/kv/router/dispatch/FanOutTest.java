@@ -8,6 +8,7 @@ import dev.kv.router.CommandThread;
 import dev.kv.router.Limits;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
+import dev.kv.router.Request;
 import dev.kv.router.table.RoutingTable;
 import dev.kv.router.table.TableInForce;
 import java.time.Instant;
@@ -18,6 +19,8 @@ import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -111,5 +114,70 @@ class FanOutTest {
         assertThat(((Reply.Names) reply.get()).names())
                 .hasSize(10)
                 .isSortedAccordingTo(Comparator.comparingLong(Reply.Name::position));
+    }
+
+    /** Other nodes that answer when the test says so, and memory for one part. */
+    private static final class SlowNodes implements Router.Nodes {
+        private final CompletableFuture<Reply> answer = new CompletableFuture<>();
+        private final boolean hasMemory;
+        private int kept;
+
+        SlowNodes(boolean hasMemory) {
+            this.hasMemory = hasMemory;
+        }
+
+        @Override
+        public CompletionStage<Reply> run(RoutingTable.Node node, Request request) {
+            return answer;
+        }
+
+        @Override
+        public Optional<Runnable> keep(long bytes, int nodes) {
+            if (!hasMemory) {
+                return Optional.empty();
+            }
+            kept++;
+            return Optional.of(() -> kept--);
+        }
+    }
+
+    private static Reply awaited(SlowNodes others, AtomicInteger asked) throws Exception {
+        CompletableFuture<Reply> reply = new CompletableFuture<>();
+        Router router = new Router(
+                "foo@h",
+                Optional.of(_ -> {
+                    asked.incrementAndGet();
+                    return CompletableFuture.completedFuture(names(0, 5000));
+                }),
+                others,
+                LIMITS,
+                new TableInForce(RoutingTable.parse("a..m=foo@h,n..z=bar@h"), 0, "", Instant.EPOCH));
+        Caller caller = new Caller(() -> {
+            var _ = router.store()
+                    .run(new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), 10_000))
+                    .thenAccept(reply::complete);
+            assertThat(asked).hasValue(1);
+            assertThat(others.kept).isEqualTo(others.hasMemory ? 1 : 0);
+            others.answer.complete(names(5000, 5005));
+        });
+        caller.start();
+        caller.join();
+        caller.elsewhere.remove().run();
+        assertThat(others.kept).isZero();
+        return reply.get();
+    }
+
+    @Test
+    void theNamesOfThisNodeAreChargedWhileThoseOfOthersAreAwaited() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        assertThat(((Reply.Names) awaited(new SlowNodes(true), asked)).names()).hasSize(5005);
+        assertThat(asked).hasValue(1);
+    }
+
+    @Test
+    void theNamesOfThisNodeAreAskedForAgainIfThereWasNoMemoryForThem() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        assertThat(((Reply.Names) awaited(new SlowNodes(false), asked)).names()).hasSize(5005);
+        assertThat(asked).hasValue(2);
     }
 }

@@ -39,6 +39,7 @@ final class Host implements AutoCloseable {
     Duration handshakeTimeout = Duration.ofSeconds(5);
     int inFlightMax = 1000;
     long unsentMaxBytes = 64 << 20;
+    long messageMaxBytes = 65L << 20;
     long roomBytes = 129L << 20;
     long repliesBytes = 64L << 20;
     ThreadFactory lookUps = Thread.ofPlatform().daemon().factory();
@@ -72,7 +73,7 @@ final class Host implements AutoCloseable {
                     handshakeTimeout,
                     inFlightMax,
                     unsentMaxBytes,
-                    65L << 20,
+                    messageMaxBytes,
                     room,
                     replies);
             peers = new Peers(loops, settings, lookUps);

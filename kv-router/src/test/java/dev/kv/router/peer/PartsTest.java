@@ -142,6 +142,20 @@ class PartsTest extends ThreeHosts {
         assertAllAreAnswered(replies);
     }
 
+    /** The parts fit by themselves. */
+    @Test
+    void whatAnAnswerCannotHoldIsNotReceived() throws Exception {
+        foo.messageMaxBytes = 3 * PART_BYTES_MIN / 2;
+        List<CompletableFuture<Reply>> replies = ask(CLIENTS);
+        ofBar.answer(_ -> true);
+        Await.until(() -> foo.roomTaken() > 0 && foo.roomWaits());
+        ofBaz.answer(_ -> true);
+        for (CompletableFuture<Reply> reply : replies) {
+            assertThat(reply.get(20, TimeUnit.SECONDS)).isEqualTo(new Reply.Failed(Reply.Reason.NAMES_TOO_LARGE));
+        }
+        Await.until(() -> foo.roomTaken() == 0 && bar.repliesTaken() == 0 && baz.repliesTaken() == 0);
+    }
+
     @Test
     void aQuestionFailsWithItsFirstPartThatFails() throws Exception {
         List<CompletableFuture<Reply>> replies = ask(CLIENTS);
