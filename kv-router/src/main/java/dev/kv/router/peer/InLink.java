@@ -44,6 +44,9 @@ final class InLink extends Link {
 
     private final OutgoingReplies replies;
 
+    /** Requests that another thread makes of bytes, and those behind them. */
+    private final Preparation preparation = new Preparation(this);
+
     /** When a part of a long request came last, by {@link System#nanoTime}. */
     private long receivedNanos;
 
@@ -71,6 +74,7 @@ final class InLink extends Link {
         super.closed();
         admission.close();
         replies.close();
+        preparation.close();
         List<CompletableFuture<Reply>> abandoned = List.copyOf(underWay.values());
         underWay.clear();
         abandoned.forEach(reply -> reply.cancel(false));
@@ -120,14 +124,41 @@ final class InLink extends Link {
 
     @Override
     void message(int number, Received body, Room.Place memory) throws MalformedMessage {
-        RequestCodec.Asked asked = RequestCodec.decode(body, version(), () -> progress(number));
+        if (body.isLong()) {
+            refuseIfUnderWay(number);
+            preparation.elsewhere(
+                    RequestCodec.streamOf(body),
+                    number,
+                    () -> decode(number, body),
+                    asked -> take(number, asked),
+                    memory::release);
+            tellWhileWaiting(settings.timeout());
+            return;
+        }
+        RequestCodec.Asked asked = decode(number, body);
         memory.release();
+        refuseIfUnderWay(number);
+        if (asked instanceof RequestCodec.Asked.Known(Request request) && preparation.isBusy(request.stream())) {
+            preparation.behind(request.stream(), number, () -> take(number, asked));
+        } else {
+            take(number, asked);
+        }
+    }
+
+    private RequestCodec.Asked decode(int number, Received body) throws MalformedMessage {
+        return RequestCodec.decode(body, version(), () -> progress(number));
+    }
+
+    private void refuseIfUnderWay(int number) throws MalformedMessage {
+        if (underWay.containsKey(number) || admission.has(number) || replies.has(number) || preparation.has(number)) {
+            throw new MalformedMessage("the number of a request that is under way");
+        }
+    }
+
+    private void take(int number, RequestCodec.Asked asked) {
         switch (asked) {
             case RequestCodec.Asked.Unknown(int command) -> replies.send(number, ReplyCodec.unsupported(command));
             case RequestCodec.Asked.Known(Request request) -> {
-                if (underWay.containsKey(number) || admission.has(number) || replies.has(number)) {
-                    throw new MalformedMessage("the number of a request that is under way");
-                }
                 if (inFlight() >= settings.inFlightMax()) {
                     send(
                             number,
@@ -144,7 +175,7 @@ final class InLink extends Link {
 
     /** The requests that are not answered, and the long replies that are not sent. */
     private int inFlight() {
-        return admission.size() + underWay.size() + replies.size();
+        return preparation.size() + admission.size() + underWay.size() + replies.size();
     }
 
     /** A caller has at most as many requests in flight, and so offers no more. */
@@ -254,7 +285,11 @@ final class InLink extends Link {
         if (!givesCredit()) {
             return;
         }
-        if (isDropped || admission.cancel(number) || abandon(number) || replies.forget(number)) {
+        if (isDropped
+                || preparation.forget(number)
+                || admission.cancel(number)
+                || abandon(number)
+                || replies.forget(number)) {
             sendNotice(CANCEL, number);
         }
     }
@@ -288,7 +323,8 @@ final class InLink extends Link {
 
     @Override
     boolean tellWaiting() {
-        List<Integer> waiting = Stream.of(inbox().waiting(), admission.waiting(), replies.waiting())
+        List<Integer> waiting = Stream.of(
+                        inbox().waiting(), preparation.waiting(), admission.waiting(), replies.waiting())
                 .flatMap(List::stream)
                 .toList();
         waiting.forEach(this::progress);

@@ -1,6 +1,7 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
@@ -34,6 +35,13 @@ final class OutLink extends Link {
 
     private final Consumer<Pending> whenAbandoned = this::abandoned;
     private final Deadlines deadlines = new Deadlines(loop(), pending.values(), this::expired);
+
+    /** Requests that are put into bytes by another thread, and those behind them. */
+    private final Preparation preparation = new Preparation(this);
+
+    /** The bytes of these. */
+    private long encodedBytes;
+
     private int lastNumber;
 
     /**
@@ -71,11 +79,12 @@ final class OutLink extends Link {
     @Override
     protected void closed() {
         super.closed();
+        preparation.close();
         peer.closed(this);
         List<Pending> left = new ArrayList<>(pending.values());
         pending.clear();
         for (Pending request : left) {
-            if (request.message().isSent()) {
+            if (request.isSent()) {
                 request.uncertain(end);
             } else {
                 request.unreachable(end);
@@ -112,7 +121,7 @@ final class OutLink extends Link {
                     peer.name() + " has " + pending.size() + " requests to answer (kv.router.in-flight-max)");
             return;
         }
-        if (unsent() + outbox().waitingBytes() >= settings.unsentMaxBytes()) {
+        if (unsent() + outbox().waitingBytes() + encodedBytes >= settings.unsentMaxBytes()) {
             request.unreachable(peer.name() + " takes requests too slowly (kv.router.unsent-max)");
             return;
         }
@@ -122,20 +131,49 @@ final class OutLink extends Link {
         if (pending.isEmpty()) {
             activeNanos = System.nanoTime();
         }
-        int number = lastNumber;
-        Encoded body = RequestCodec.encode(request.request(), version(), request.timeLeft());
-        request.sendAs(
-                number,
-                new Outbox.Message(REQUEST, number, request.request().stream(), body, () -> moved(number), () -> {}),
-                whenAbandoned);
-        pending.put(number, request);
+        request.sentAs(lastNumber, whenAbandoned);
+        pending.put(lastNumber, request);
         deadlines.watch(request);
         watchSilence();
+        encode(request);
+    }
+
+    /** Puts the request into bytes, and sends it after those before it in its stream. */
+    private void encode(Pending request) {
+        int stream = request.request().stream();
+        int number = request.number();
+        boolean isLong =
+                request.request().command() instanceof Command.Unbounded && request.sizeBytes() > Encoded.LARGE_BYTES;
+        if (isLong) {
+            long bytes = request.sizeBytes();
+            Duration timeLeft = request.timeLeft();
+            encodedBytes += bytes;
+            preparation.elsewhere(
+                    stream,
+                    number,
+                    () -> RequestCodec.encode(request.request(), version(), timeLeft),
+                    body -> send(request, body),
+                    () -> encodedBytes -= bytes);
+        } else if (preparation.isBusy(stream)) {
+            preparation.behind(stream, number, () -> sendNow(request));
+        } else {
+            sendNow(request);
+        }
+    }
+
+    private void sendNow(Pending request) {
+        send(request, RequestCodec.encode(request.request(), version(), request.timeLeft()));
+    }
+
+    private void send(Pending request, Encoded body) {
+        int number = request.number();
+        request.sendAs(
+                new Outbox.Message(REQUEST, number, request.request().stream(), body, () -> moved(number), () -> {}));
         outbox().send(request.message());
     }
 
     private void expired(Pending request) {
-        if (request.message().isSent()) {
+        if (request.isSent()) {
             // A node that hangs is both late and silent: what comes next must not be sent to it on this link.
             endIfSilent();
             request.uncertain(peer.name() + " did not answer within " + Peer.text(request.timeout()));
@@ -153,13 +191,13 @@ final class OutLink extends Link {
         if (pending.get(request.number()) != request) {
             return;
         }
-        if (request.message().isSent()) {
+        if (request.isSent()) {
             if (givesCredit()) {
                 sendNotice(CANCEL, request.number());
             }
             return;
         }
-        boolean isHeardOf = outbox().withdraw(request.message());
+        boolean isHeardOf = !preparation.forget(request.number()) && outbox().withdraw(request.message());
         if (isHeardOf) {
             sendNotice(CANCEL, request.number());
         }
@@ -221,7 +259,7 @@ final class OutLink extends Link {
     @Override
     void message(int number, Received body, Room.Place memory) throws MalformedMessage {
         activeNanos = System.nanoTime();
-        if (body.head().remaining() > Encoded.LARGE_BYTES) {
+        if (body.isLong()) {
             moved(number);
             loop().elsewhere(
                             () -> ReplyCodec.decode(body, peer.name()),
@@ -273,11 +311,11 @@ final class OutLink extends Link {
 
     /** The request of this number, to which the reply has come, or no reply will come any more. */
     private Pending answered(int number) throws MalformedMessage {
-        Pending request = pending.remove(number);
+        Pending request = preparation.has(number) ? null : pending.remove(number);
         if (request == null) {
             throw new MalformedMessage(UNASKED);
         }
-        if (!request.message().isSent()) {
+        if (!request.isSent()) {
             // A node that has no room for a request says so before it has come.
             outbox().withdraw(request.message());
         }
@@ -286,7 +324,7 @@ final class OutLink extends Link {
 
     @Override
     void announced(int number) throws MalformedMessage {
-        if (!pending.containsKey(number)) {
+        if (!pending.containsKey(number) || preparation.has(number)) {
             throw new MalformedMessage(UNASKED);
         }
     }

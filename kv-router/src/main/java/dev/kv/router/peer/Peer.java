@@ -7,7 +7,6 @@ import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Connector;
 import dev.kv.router.net.Loop;
 import dev.kv.router.net.Report;
-import dev.kv.router.peer.codec.CommandCodec;
 import dev.kv.router.table.RoutingTable;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -174,11 +173,11 @@ final class Peer {
      * @param parts the question that it is a part of
      */
     CompletableFuture<Reply> run(Request request, Optional<Parts> parts) {
-        Optional<Reply> excess = excess(request.command());
+        Pending pending = new Pending(request, settings.timeout(), unanswered, parts);
+        Optional<Reply> excess = excess(pending);
         if (excess.isPresent()) {
             return CompletableFuture.completedFuture(excess.get());
         }
-        Pending pending = new Pending(request, settings.timeout(), unanswered, parts);
         pending.begins();
         boolean isTaken = false;
         try {
@@ -211,8 +210,9 @@ final class Peer {
     }
 
     /** An error in place of a request that is too long for any node: it is not put into bytes. */
-    private Optional<Reply> excess(Command command) {
-        if (!(command instanceof Command.Unbounded) || CommandCodec.sizeOf(command) <= settings.messageMaxBytes()) {
+    private Optional<Reply> excess(Pending request) {
+        if (!(request.request().command() instanceof Command.Unbounded)
+                || request.sizeBytes() <= settings.messageMaxBytes()) {
             return Optional.empty();
         }
         return Optional.of(new Reply.Failed(

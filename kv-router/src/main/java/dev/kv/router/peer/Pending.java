@@ -18,6 +18,8 @@ final class Pending extends Unanswered.Place {
     /** What a node that was asked by another keeps of that one's time, so that its answer comes before the other gives up. */
     private static final double SHARE_OF_TIME_LEFT = 0.95;
 
+    private static final long UNKNOWN = -1;
+
     private final Request request;
     private final Duration timeout;
     private final long sinceNanos = System.nanoTime();
@@ -28,8 +30,9 @@ final class Pending extends Unanswered.Place {
 
     private final Awaited reply = new Awaited();
     private long deadlineNanos;
+    private long sizeBytes = UNKNOWN;
 
-    /** What a link sends it as. */
+    /** What a link sends it as; null until it was put into bytes. */
     private Outbox.Message message;
 
     private int number;
@@ -105,7 +108,10 @@ final class Pending extends Unanswered.Place {
 
     /** The bytes of its command on the wire. */
     long sizeBytes() {
-        return CommandCodec.sizeOf(request.command());
+        if (sizeBytes == UNKNOWN) {
+            sizeBytes = CommandCodec.sizeOf(request.command());
+        }
+        return sizeBytes;
     }
 
     /** How long it waits without progress. */
@@ -135,14 +141,23 @@ final class Pending extends Unanswered.Place {
     }
 
     /**
-     * A link sends it as this message.
+     * A link sends it under this number.
      *
      * @param whenAbandoned is told when nobody awaits the reply any more
      */
-    void sendAs(int number, Outbox.Message message, Consumer<Pending> whenAbandoned) {
+    void sentAs(int number, Consumer<Pending> whenAbandoned) {
         this.number = number;
-        this.message = message;
         this.whenAbandoned = Optional.of(whenAbandoned);
+    }
+
+    /** It was put into bytes. */
+    void sendAs(Outbox.Message message) {
+        this.message = message;
+    }
+
+    /** Whether all of it was handed to the socket. */
+    boolean isSent() {
+        return message != null && message.isSent();
     }
 
     int number() {

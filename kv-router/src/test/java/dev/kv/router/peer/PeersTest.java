@@ -15,6 +15,7 @@ import dev.kv.router.testing.Await;
 import dev.kv.router.testing.Firewall;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -283,5 +284,79 @@ class PeersTest extends ThreeHosts {
         assertThat(foo.ask(get("nuts", "large"))).isEqualTo(value(large));
         assertThat(foo.ask(get("nuts", "small"))).isEqualTo(value("1"));
         assertThat(foo.ask(get("nuts", "none"))).isEqualTo(Reply.ABSENT);
+    }
+
+    private static Command many(int words, int seed) {
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < words; i++) {
+            pairs.add(Bytes.of("word" + seed + "-" + i));
+        }
+        return new Command.SetAll(Bytes.of("nuts"), pairs, false);
+    }
+
+    /** Another thread puts the long ones into bytes here, and makes them of bytes there. */
+    @Test
+    void requestsBehindLongOnesOfTheirClientRunAfterThem() throws Exception {
+        List<Command> run = Collections.synchronizedList(new ArrayList<>());
+        bar.store = command -> {
+            run.add(command);
+            return CompletableFuture.completedFuture(new Reply.Amount(run.size()));
+        };
+        startAll(HALVES, HALVES, HALVES);
+        Store client = foo.client();
+        List<Command> asked = new ArrayList<>();
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 0; i < 60; i++) {
+            asked.add(i % 5 < 2 ? many(20_000, i) : get("nuts", "k" + i));
+            replies.add(client.run(asked.getLast()).toCompletableFuture());
+        }
+        for (int i = 0; i < asked.size(); i++) {
+            assertThat(Host.await(replies.get(i))).isEqualTo(new Reply.Amount(i + 1));
+        }
+        assertThat(run.equals(asked)).isTrue();
+        Await.until(() -> bar.roomTaken() == 0);
+    }
+
+    @Test
+    void longRequestsAreAnsweredWhenTheLinkBreaks() throws Exception {
+        Store plain = bar.store;
+        bar.store = command -> command instanceof Command.Create ? plain.run(command) : new CompletableFuture<>();
+        startAll(HALVES, HALVES, HALVES);
+        awaitServed(foo, "nuts");
+        Store client = foo.client();
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            replies.add(client.run(many(50_000, i)).toCompletableFuture());
+            replies.add(client.run(get("nuts", "k")).toCompletableFuture());
+        }
+        bar.close();
+        for (CompletableFuture<Reply> reply : replies) {
+            assertThat(reply.get(20, TimeUnit.SECONDS)).isInstanceOf(Reply.Failed.class);
+        }
+    }
+
+    /** On the loops, a million words made others wait for a tenth of a second and more. */
+    @Test
+    void aRequestOfManyWordsDelaysNobody() throws Exception {
+        Store plain = bar.store;
+        bar.store = command -> command instanceof Command.SetAll set
+                ? CompletableFuture.completedFuture(new Reply.Amount(set.pairs().size()))
+                : plain.run(command);
+        startAll(HALVES, HALVES, HALVES);
+        awaitServed(foo, "nuts");
+        Command many = many(1_000_000, 1);
+        for (int round = 0; round < 3; round++) {
+            CompletableFuture<Reply> reply = foo.client().run(many).toCompletableFuture();
+            long longestNanos = 0;
+            do {
+                long start = System.nanoTime();
+                assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK);
+                longestNanos = Math.max(longestNanos, System.nanoTime() - start);
+            } while (!reply.isDone());
+            assertThat(reply.get()).isEqualTo(new Reply.Amount(1_000_000));
+            System.out.println("PeersTest: the bystander waited at most " + longestNanos / 1000
+                    + " us for a request of a million words");
+            assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofMillis(500));
+        }
     }
 }

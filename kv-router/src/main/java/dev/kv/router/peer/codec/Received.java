@@ -18,6 +18,11 @@ public record Received(ByteBuffer head, List<ByteBuffer> more, Bytes tail, boole
         return new Received(bytes, List.of(), Bytes.EMPTY, false);
     }
 
+    /** Whether it takes too long to be read on an I/O loop: other connections would wait. */
+    public boolean isLong() {
+        return head.remaining() > Encoded.LARGE_BYTES;
+    }
+
     /** A message in memory of its own; not without a part. */
     public static Received lasting(List<ByteBuffer> parts, Bytes tail) {
         return new Received(parts.getFirst(), parts.subList(1, parts.size()), tail, true);

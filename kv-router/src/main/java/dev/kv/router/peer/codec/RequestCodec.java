@@ -98,6 +98,11 @@ public final class RequestCodec {
         }
     }
 
+    /** The stream of the request of a long message, which is not changed. */
+    public static int streamOf(Received message) {
+        return message.head().getInt(message.head().position() + 1);
+    }
+
     /**
      * The request of a whole message.
      *
