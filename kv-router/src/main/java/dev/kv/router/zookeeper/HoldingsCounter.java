@@ -54,11 +54,6 @@ final class HoldingsCounter implements AutoCloseable {
      * @param fault why the buckets could not be counted; empty if they were
      */
     record Count(Optional<SeenTable> by, List<Holding> held, Misplaced misplaced, Optional<Throwable> fault) {
-        private boolean isBy(Optional<SeenTable> other) {
-            return by.map(SeenTable::mzxid).equals(other.map(SeenTable::mzxid))
-                    && by.map(SeenTable::source).equals(other.map(SeenTable::source));
-        }
-
         /** The numbers of buckets by entry, then of misplaced ones. */
         private List<Long> numbers() {
             return Stream.concat(held.stream().map(Holding::buckets), Stream.of(misplaced.buckets()))
@@ -88,7 +83,7 @@ final class HoldingsCounter implements AutoCloseable {
         }
         isAwaited = true;
         long deadlineNanos = System.nanoTime() + limit.toNanos();
-        while (last == null || !last.isBy(wanted)) {
+        while (last == null || !last.by().equals(wanted)) {
             long leftNanos = deadlineNanos - System.nanoTime();
             if (leftNanos <= 0) {
                 break;
@@ -96,7 +91,7 @@ final class HoldingsCounter implements AutoCloseable {
             wait(leftNanos / 1_000_000 + 1);
         }
         isAwaited = false;
-        return Optional.ofNullable(last).filter(count -> count.isBy(wanted));
+        return Optional.ofNullable(last).filter(count -> count.by().equals(wanted));
     }
 
     /** Ends the count that is made, and makes no other one. */
@@ -130,7 +125,7 @@ final class HoldingsCounter implements AutoCloseable {
             long leftNanos = dueNanos - System.nanoTime();
             if (table == null) {
                 wait();
-            } else if (last != null && last.isBy(table) && leftNanos > 0) {
+            } else if (last != null && last.by().equals(table) && leftNanos > 0) {
                 wait(leftNanos / 1_000_000 + 1);
             } else {
                 return true;
@@ -167,7 +162,7 @@ final class HoldingsCounter implements AutoCloseable {
             isTold = isAwaited;
             notifyAll();
         }
-        boolean isOther = before == null || !before.isBy(count.by());
+        boolean isOther = before == null || !before.by().equals(count.by());
         if (isOther && count.misplaced().buckets() > 0) {
             LOG.warn(
                     "misplaced here, the table sends them elsewhere: {}: {}",
