@@ -31,31 +31,13 @@ public abstract class Connection {
      */
     private static final double SHARE_OF_BUDGET = 1.0 / 8;
 
-    /**
-     * Between two looks at the clock, messages are taken whose bytes and whose answers are together this long, each counted as
-     * MESSAGE_BYTES more: 20 to 30 short ones, some 20 us. The clock takes 25 ns.
-     */
-    private static final int UNTIMED_BYTES = 32 * 1024;
-
-    private static final int MESSAGE_BYTES = 1024;
-
-    /** What is taken of one connection in one of the turns that it has with others. No key: kv.router.io-turn-max bounds all turns together. */
-    private static final long TURN_NANOS = 100_000;
-
     private final NioSession session;
     private final SocketAddress remote;
     private final Loop loop;
     private final long unsentMaxBytes;
     private final Budget budget;
 
-    private final UnreadInput unread;
-    private boolean paused;
-
-    /** Whether a task of the loop will look whether more may be read. */
-    private boolean readOnDue;
-
-    private boolean inputEnded;
-
+    private final Input input;
     private final Output output;
     private final Runnable sentLater = this::sentIfOpen;
     private State state = State.OPEN;
@@ -72,15 +54,15 @@ public abstract class Connection {
      * @param unsentMaxBytes no input is read while this much output is unsent; less when little of the budget is left
      * @param budget the memory for incomplete messages and for unsent output, shared with other connections
      */
-    @SuppressWarnings("this-escape") // the output is used once the connection is open
+    @SuppressWarnings("this-escape") // input and output are used once the connection is open
     protected Connection(OpenSocket socket, long unsentMaxBytes, Budget budget) {
         this.session = socket.session();
         this.remote = session.getRemoteAddress();
         this.loop = OpenSocket.loopOf(socket.session());
         this.unsentMaxBytes = unsentMaxBytes;
         this.budget = budget;
-        this.unread = new UnreadInput(budget);
         this.output = new Output(this, session, loop, budget);
+        this.input = new Input(this, session, loop, output, budget);
     }
 
     /** The connection is open; nothing was read yet. */
@@ -143,7 +125,7 @@ public abstract class Connection {
 
     /** Calls {@link #stalled} when the other side takes nothing of what it is sent for this time while others wait for the memory. */
     protected final void stalledAfter(Duration time) {
-        output.watch(time);
+        output.stalls().after(time);
     }
 
     /** Limits the bytes that the kernel buffers for the network, in each direction. */
@@ -175,6 +157,11 @@ public abstract class Connection {
     /** Whether the connection is closed: nothing more leaves, not even output that was sent before. */
     public final boolean isClosed() {
         return state == State.CLOSED;
+    }
+
+    /** Whether messages are read, and what is sent leaves. */
+    final boolean isOpen() {
+        return state == State.OPEN;
     }
 
     /** Sends the bytes. The array must not be written to afterwards. */
@@ -290,11 +277,7 @@ public abstract class Connection {
         if (state != State.OPEN) {
             return;
         }
-        inputEnded = true;
-        session.suspendRead();
-        if (!paused) {
-            inputEnded();
-        }
+        input.end();
     }
 
     /**
@@ -309,107 +292,11 @@ public abstract class Connection {
 
     /** Reads on, if reading was paused and {@link #mayRead} now allows it. */
     protected final void readOn() {
-        if (paused && !readOnDue && mayRead()) {
-            readOnDue = true;
-            loop.defer(this::consumeIfAllowed);
-        }
+        input.readOn();
     }
 
-    private void consumeIfAllowed() {
-        readOnDue = false;
-        guarded("what it sent", () -> {
-            if (paused && state == State.OPEN && mayRead()) {
-                paused = false;
-                consumeUnread(TURN_NANOS);
-            }
-        });
-    }
-
-    /** The turn of this connection is over: the rest of its input waits for the next one. */
-    private void endTurn() {
-        pause();
-        readOnDue = true;
-        loop.inTurns(() -> {
-            consumeIfAllowed();
-            return false;
-        });
-    }
-
-    private void pause() {
-        paused = true;
-        session.suspendRead();
-    }
-
-    void received(ByteBuffer input) {
-        if (paused) {
-            keep(input);
-        } else if (unread.isEmpty()) {
-            consume(input, loop.turnsMaxNanos());
-            keep(input);
-        } else {
-            keep(input);
-            consumeUnread(loop.turnsMaxNanos());
-        }
-    }
-
-    private void consumeUnread(long maxNanos) {
-        consume(unread.beginReading(), maxNanos);
-        unread.endReading();
-        if (paused || state != State.OPEN) {
-            return;
-        }
-        if (inputEnded) {
-            inputEnded();
-        } else if (session.isReadSuspended()) {
-            session.resumeRead();
-        }
-    }
-
-    /** Takes messages; the turn is over at the first look at the clock that is so long after another one. */
-    private void consume(ByteBuffer input, long maxNanos) {
-        long untilNanos = 0;
-        boolean isTimed = false;
-        long untimedBytes = 0;
-        while (input.hasRemaining() && state == State.OPEN) {
-            if (!mayRead()) {
-                if (output.isWritable()) {
-                    // Output that the kernel takes now no longer counts as unsent.
-                    output.write();
-                    continue;
-                }
-                pause();
-                return;
-            }
-            if (untimedBytes >= UNTIMED_BYTES) {
-                untimedBytes = 0;
-                long now = System.nanoTime();
-                if (!isTimed) {
-                    isTimed = true;
-                    untilNanos = now + maxNanos;
-                } else if (now - untilNanos >= 0) {
-                    endTurn();
-                    return;
-                }
-            }
-            int from = input.position();
-            long unsentBytes = output.unsentBytes();
-            if (!read(input)) {
-                return;
-            }
-            untimedBytes += MESSAGE_BYTES + input.position() - from + Math.max(0, output.unsentBytes() - unsentBytes);
-        }
-    }
-
-    private void keep(ByteBuffer input) {
-        if (state != State.OPEN || inputEnded || !input.hasRemaining()) {
-            return;
-        }
-        if (!unread.add(input)) {
-            paused = false;
-            inputEnded = true;
-            session.suspendRead();
-            inputOverBudget();
-        }
+    void received(ByteBuffer bytes) {
+        input.received(bytes);
     }
 
     void wrote(int bytes) {
@@ -420,7 +307,7 @@ public abstract class Connection {
 
     void ended() {
         state = State.CLOSED;
-        unread.drop();
+        input.drop();
         try {
             output.end();
         } finally {

@@ -25,15 +25,13 @@ final class Output {
     /** The largest difference between the charged and the real memory: small replies do not touch the counter that all loops share. */
     private static final int CHARGE_STEP_BYTES = 16 * 1024;
 
-    /** Less unsent output than this takes too little memory for others to wait for it. */
-    private static final int WATCHED_MIN_BYTES = 64 * 1024;
-
     private static final byte[] NO_BYTES = new byte[0];
 
     private final Connection connection;
     private final NioSession session;
     private final Loop loop;
     private final Budget budget;
+    private final StallWatch stalls;
 
     /** Gathered small output, in an array of the loop; empty if there is none. */
     private byte[] gathered = NO_BYTES;
@@ -50,12 +48,6 @@ final class Output {
 
     /** Looks whether a value is held for too long; empty while none is held. */
     private Optional<Loop.Timer> expiry = Optional.empty();
-
-    /** The longest time without progress while others wait for what is unsent. */
-    private Duration stalledMax = Duration.ZERO;
-
-    /** Looks for progress; empty while little is unsent. */
-    private Optional<Loop.Timer> progress = Optional.empty();
 
     /** What the kernel has taken so far. */
     private long takenBytes;
@@ -93,15 +85,21 @@ final class Output {
         this.session = session;
         this.loop = loop;
         this.budget = budget;
+        this.stalls = new StallWatch(loop, this, connection::stalled);
     }
 
     long unsentBytes() {
         return unsentBytes;
     }
 
-    /** Calls {@link Connection#stalled} when nothing is taken for this time while others wait for the memory of the output. */
-    void watch(Duration max) {
-        stalledMax = max;
+    /** What the kernel has taken so far. */
+    long takenBytes() {
+        return takenBytes;
+    }
+
+    /** Looks whether the other side takes the output. */
+    StallWatch stalls() {
+        return stalls;
     }
 
     void send(byte[] bytes, int offset, int length) {
@@ -174,27 +172,11 @@ final class Output {
     void flush() {
         flushDeferred = false;
         write();
-        if (unsentBytes >= WATCHED_MIN_BYTES && progress.isEmpty() && !stalledMax.isZero()) {
-            lookForProgress();
-        }
+        stalls.written();
     }
 
-    private void lookForProgress() {
-        long before = takenBytes;
-        progress = Optional.of(loop.after(stalledMax, () -> {
-            progress = Optional.empty();
-            if (isEnded || unsentBytes < WATCHED_MIN_BYTES) {
-                return;
-            }
-            if (takenBytes == before && isWaitedFor()) {
-                connection.stalled();
-            } else {
-                lookForProgress();
-            }
-        }));
-    }
-
-    private boolean isWaitedFor() {
+    /** Whether others wait for the memory of the output. */
+    boolean isWaitedFor() {
         return budget.isScarce()
                 || ready.stream()
                         .anyMatch(piece -> piece.held.filter(Held::isWaitedFor).isPresent());
@@ -388,7 +370,7 @@ final class Output {
     void end() {
         isEnded = true;
         expiry.ifPresent(Loop.Timer::cancel);
-        progress.ifPresent(Loop.Timer::cancel);
+        stalls.end();
         ready.forEach(piece -> piece.held.ifPresent(Held::release));
         ready.clear();
         gathered = NO_BYTES;
