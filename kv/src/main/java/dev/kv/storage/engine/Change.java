@@ -48,8 +48,8 @@ final class Change implements Edit {
     /** The changed keys that exist, for walks and draws; null until the first of these. */
     private PresentKeys present;
 
-    /** The stored keys that were not changed when the first draw needed them; null until then. */
-    private List<Bytes> unchanged;
+    /** The stored keys that are not changed; null until a walk or a draw needs them. */
+    private UnchangedKeys unchanged;
 
     Change(Fields fields) {
         this(fields, new Turn(Turn.Limits.NONE));
@@ -291,6 +291,10 @@ final class Change implements Edit {
         return change;
     }
 
+    private boolean isChanged(Bytes key) {
+        return known(key) != null;
+    }
+
     private ChangedKey known(Bytes key) {
         if (byKey != null) {
             return byKey.get(key);
@@ -305,11 +309,35 @@ final class Change implements Edit {
 
     @Override
     public void forEach(long fromPosition, Visitor visitor) {
-        MergedKeys merged = new MergedKeys(present().from(fromPosition), this::known, turn, visitor);
-        if (bucket != null) {
+        MergedKeys merged = new MergedKeys(present().from(fromPosition), this::isChanged, turn, visitor);
+        if (areFewUnchanged()) {
+            unchanged()
+                    .forEach(
+                            key -> position(key) >= fromPosition,
+                            key -> merged.visit(position(key), key, fields.get(index, key, turn)));
+        } else if (bucket != null) {
             fields.forEach(index, fromPosition, turn, merged);
         }
         merged.showUpTo(Long.MAX_VALUE);
+    }
+
+    /** Whether most stored keys are changed. */
+    private boolean areFewUnchanged() {
+        return bucket != null && size - present().size() < index.size() / 2;
+    }
+
+    private UnchangedKeys unchanged() {
+        if (unchanged == null) {
+            List<Bytes> keys = new ArrayList<>();
+            fields.forEach(index, 0, turn, (_, key, _) -> isChanged(key) || keys.add(key));
+            unchanged = new UnchangedKeys(keys, this::isChanged);
+        }
+        unchanged.drop(size - present().size());
+        return unchanged;
+    }
+
+    private long position(Bytes key) {
+        return Integer.toUnsignedLong(fields.hash().of(key.array()));
     }
 
     @Override
@@ -321,8 +349,9 @@ final class Change implements Edit {
             ChangedKey change = present().get((int) place);
             turn.take(change.bytes());
             boolean _ = visitor.visit(change.position(), change.key, change.value);
-        } else if (size - changed < index.size() / 2) {
-            drawOfFew(random, visitor);
+        } else if (areFewUnchanged()) {
+            Bytes key = unchanged().draw(random);
+            boolean _ = visitor.visit(position(key), key, fields.get(index, key, turn));
         } else {
             drawUnchanged(random, visitor);
         }
@@ -337,24 +366,6 @@ final class Change implements Edit {
                 return isShown[0] && visitor.visit(position, key, value);
             });
         }
-    }
-
-    /** Draws an unchanged key where most stored keys are changed: from a list, which loses the keys that were changed since it was made. */
-    private void drawOfFew(RandomGenerator random, Visitor visitor) {
-        if (unchanged == null) {
-            List<Bytes> keys = new ArrayList<>();
-            fields.forEach(index, 0, turn, (_, key, _) -> known(key) != null || keys.add(key));
-            unchanged = keys;
-        }
-        int place = random.nextInt(unchanged.size());
-        while (known(unchanged.get(place)) != null) {
-            unchanged.set(place, unchanged.getLast());
-            unchanged.removeLast();
-            place = random.nextInt(unchanged.size());
-        }
-        Bytes key = unchanged.get(place);
-        boolean _ =
-                visitor.visit(Integer.toUnsignedLong(fields.hash().of(key.array())), key, fields.get(index, key, turn));
     }
 
     @Override

@@ -2,12 +2,12 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Bytes;
 import java.util.Iterator;
-import java.util.function.Function;
+import java.util.function.Predicate;
 
 /** Shows a visitor the changed pairs of a {@link Change} among the unchanged ones that it is shown, in the order of their positions. */
 final class MergedKeys implements View.Visitor {
     private final Iterator<ChangedKey> changed;
-    private final Function<Bytes, ChangedKey> known;
+    private final Predicate<Bytes> isChanged;
     private final Turn turn;
     private final View.Visitor visitor;
     private ChangedKey next;
@@ -15,12 +15,12 @@ final class MergedKeys implements View.Visitor {
 
     /**
      * @param changed the changed keys that exist, in the order of their positions
-     * @param known the change of a stored key; null if it is unchanged
+     * @param isChanged whether a stored key is changed
      * @param turn what changed pairs are taken from
      */
-    MergedKeys(Iterator<ChangedKey> changed, Function<Bytes, ChangedKey> known, Turn turn, View.Visitor visitor) {
+    MergedKeys(Iterator<ChangedKey> changed, Predicate<Bytes> isChanged, Turn turn, View.Visitor visitor) {
         this.changed = changed;
-        this.known = known;
+        this.isChanged = isChanged;
         this.turn = turn;
         this.visitor = visitor;
         this.next = changed.hasNext() ? changed.next() : null;
@@ -30,12 +30,7 @@ final class MergedKeys implements View.Visitor {
     public boolean visit(long position, Bytes key, Bytes value) {
         showUpTo(position);
         if (wantsMore) {
-            ChangedKey change = known.apply(key);
-            if (change == null) {
-                wantsMore = visitor.visit(position, key, value);
-            } else if (change.value == null) {
-                wantsMore = visitor.pass(position);
-            }
+            wantsMore = isChanged.test(key) || visitor.visit(position, key, value);
         }
         return wantsMore;
     }

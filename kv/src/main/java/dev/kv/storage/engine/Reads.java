@@ -165,20 +165,12 @@ final class Reads {
         Glob match = new Glob(scan.match());
         bucket.work(match.writtenBytes());
         ReplyRoom.Page page = new ReplyRoom.Page(scan.count(), room);
-        bucket.forEach(scan.position(), new View.Visitor() {
-            @Override
-            public boolean visit(long position, Bytes key, Bytes value) {
-                if (page.endsBefore(position)) {
-                    return false;
-                }
-                bucket.work(match.steps(key.size()));
-                return !match.matches(key) || gathered.add(key, value);
+        bucket.forEach(scan.position(), (position, key, value) -> {
+            if (page.endsBefore(position)) {
+                return false;
             }
-
-            @Override
-            public boolean pass(long position) {
-                return !page.endsBefore(position);
-            }
+            bucket.work(match.steps(key.size()));
+            return !match.matches(key) || gathered.add(key, value);
         });
         return new Reply.Page(page.next(), gathered.values.build());
     }

@@ -64,10 +64,5 @@ public interface View {
     interface Visitor {
         /** Returns whether it wants to see more. */
         boolean visit(long position, Bytes key, Bytes value);
-
-        /** A key at this position was read that the command itself has deleted. Returns whether it wants to see more. */
-        default boolean pass(long position) {
-            return true;
-        }
     }
 }
