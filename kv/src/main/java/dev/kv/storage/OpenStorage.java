@@ -187,7 +187,12 @@ public final class OpenStorage implements Engine.Open {
         // Pinned before the wait: compaction may drop a value meanwhile that a later segment replaces.
         try (Backup backup = Backup.begin(log.folder().path(), to);
                 Pin pin = log.tail().endAndPin()) {
+            long before = bytes(pin.segments());
             awaitSync();
+            if (bytes(pin.segments()) != before) {
+                // A rescue has moved the rest of them into segments that are not pinned.
+                throw new EngineFailed("the disk failed while the backup waited for it: begin the backup again");
+            }
             for (Segment segment : pin.segments()) {
                 backup.take(segment);
             }
@@ -262,7 +267,11 @@ public final class OpenStorage implements Engine.Open {
     }
 
     private long logBytes() {
-        return log.segments().live().stream().mapToLong(Segment::end).sum();
+        return bytes(log.segments().live());
+    }
+
+    private static long bytes(List<Segment> segments) {
+        return segments.stream().mapToLong(Segment::end).sum();
     }
 
     /** The troubles now; {@code ok} if there are none. */

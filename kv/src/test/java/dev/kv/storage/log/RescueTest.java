@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
 import dev.kv.router.Reply;
+import dev.kv.router.spi.EngineFailed;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.OpenStorage;
+import dev.kv.storage.engine.SlowCaller;
 import dev.kv.storage.format.Mark;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -21,6 +24,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -140,6 +146,56 @@ class RescueTest {
             cutOff();
             assertThat(System.nanoTime() - end).isNegative();
         }
+    }
+
+    /** Does something when the storage first asks which thread calls it: a backup does so between its pin and its wait. */
+    private static final class BackupThread extends Thread implements CommandThread.Carrier {
+        private final SlowCaller replies = new SlowCaller(() -> {});
+        private Runnable once;
+
+        BackupThread(Runnable backup, Runnable once) {
+            super(backup);
+            this.once = once;
+        }
+
+        @Override
+        public CommandThread commandThread() {
+            Runnable now = once;
+            once = () -> {};
+            now.run();
+            return replies;
+        }
+    }
+
+    @Test
+    void aBackupWhoseSegmentsARescueShortensFails() throws Exception {
+        storage.log().awaitSynced(storage.log().tail().appended());
+        changeOften(50);
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        CountDownLatch isPinned = new CountDownLatch(1);
+        CountDownLatch isRescued = new CountDownLatch(1);
+        BackupThread backup = new BackupThread(() -> storage.backup(folder.resolve("backup")), () -> {
+            isPinned.countDown();
+            try {
+                isRescued.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        });
+        backup.setUncaughtExceptionHandler((_, thrown) -> failure.set(thrown));
+        backup.start();
+        isPinned.await();
+        storage.log().tail().fail(new IOException("Input/output error"));
+        await(() -> storage.log().tail().failure().isEmpty());
+        isRescued.countDown();
+        while (backup.isAlive()) {
+            Runnable reply = backup.replies.given().poll(10, TimeUnit.MILLISECONDS);
+            if (reply != null) {
+                reply.run();
+            }
+        }
+        assertThat(failure.get()).isInstanceOf(EngineFailed.class).hasMessageContaining("begin the backup again");
+        assertThat(folder.resolve("backup").resolve("manifest")).doesNotExist();
     }
 
     private void check(OpenStorage of) {
