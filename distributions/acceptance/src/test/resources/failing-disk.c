@@ -1,6 +1,7 @@
 /*
  * A disk that fails, as a library to preload. While the folder $KV_FAILING has a file "fsync" with the number of an error, fsync and
- * fdatasync fail with it; while it has a file "create", the creation of files below a folder "data" fails.
+ * fdatasync fail with it; while it has a file "create", the creation of files below a folder "data" fails. While it has a file "hold",
+ * fsync and fdatasync wait.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,11 +39,19 @@ static int fails(const char *call) {
     return error;
 }
 
+static void wait_while_held(void) {
+    while (failure("hold") != 0) {
+        usleep(2000);
+    }
+}
+
 int fsync(int file) {
+    wait_while_held();
     return fails("fsync") ? -1 : (int)syscall(SYS_fsync, file);
 }
 
 int fdatasync(int file) {
+    wait_while_held();
     return fails("fsync") ? -1 : (int)syscall(SYS_fdatasync, file);
 }
 

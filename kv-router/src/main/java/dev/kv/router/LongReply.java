@@ -30,9 +30,13 @@ public final class LongReply {
      * The reply to a command that is not run at once: it waits for its bucket or for a thread, and then takes several turns of that thread.
      * When one that may have a long reply begins as a large read, who awaits it counts the memory of the reply, before it is there. Any
      * thread.
+     *
+     * <p>A write that waits for the disk {@linkplain #holdsBack holds back} its client, since nothing waits behind it on its bucket: others
+     * go on reading there.
      */
     public static final class UnderWay extends CompletableFuture<Reply> {
         private final LongSupplier ahead;
+        private final CompletableFuture<Void> placed;
         private volatile long turns;
         private long seen;
         private boolean hasBegun;
@@ -47,8 +51,29 @@ public final class LongReply {
          * @param ahead counts the turns of all commands that may be run before this one; asked until this one has its first turn
          */
         public UnderWay(LongSupplier ahead) {
+            this(ahead, CompletableFuture.completedFuture(null));
+        }
+
+        /**
+         * A reply that holds back.
+         *
+         * @param placed completes when the command has run, or has a place before all that come later; on the caller's thread if that is a
+         *     {@link CommandThread}
+         */
+        public UnderWay(LongSupplier ahead, CompletableFuture<Void> placed) {
             this.ahead = ahead;
+            this.placed = placed;
             this.seen = ahead.getAsLong();
+        }
+
+        /** Whether the caller has to run no further command of the same client until {@link #whenPlaced}: it would overtake this one. */
+        public boolean holdsBack() {
+            return !placed.isDone();
+        }
+
+        /** Runs the task when the caller may run further commands of the client. */
+        public void whenPlaced(Runnable task) {
+            var _ = placed.thenRun(task);
         }
 
         /** The command runs, and has had a turn. By one thread. */

@@ -9,7 +9,8 @@ import java.util.concurrent.CompletionStage;
  * exceptionally is a fault of this node.
  *
  * <p>Calls never block. Commands on one bucket given to one {@code Store} by one thread run in the order of the calls; their
- * replies may become ready in another order. Who calls from an I/O loop is answered on that loop.
+ * replies may become ready in another order. Who calls from an I/O loop is answered on that loop. The exception are stages that {@linkplain
+ * LongReply.UnderWay#holdsBack hold back}.
  *
  * <p>A caller that no longer awaits a reply may cancel the future of the stage. A read that has not begun is then not run. Whoever
  * completes the stage later releases what the reply {@linkplain Held holds}.

@@ -177,9 +177,7 @@ final class ClientConnection extends RespConnection {
             CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
             Protocol protocol = protocolOfLines();
             settle(command.isRead(), protocol, () -> text(command), reply, one -> writtenLine(protocol, one));
-            if (command instanceof Command.Put put) {
-                chargeWhileWaiting(put.value().size(), reply);
-            }
+            await(command instanceof Command.Put put ? put.value().size() : 0, reply);
         } catch (Throwable fault) {
             fault(text(command), fault);
         }

@@ -38,8 +38,8 @@ abstract class RespConnection extends AnsweringConnection {
     private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
     private final RequestCharges charges = new RequestCharges(budget());
 
-    /** Whether commands of the last request wait for their turn. */
-    private boolean isAsking;
+    /** Whether no further request may be run yet: commands of the last one wait for their turn, or {@linkplain LongReply.UnderWay hold back}. */
+    private boolean isHeldBack;
 
     RespConnection(OpenSocket socket, OpenDoor door, Store store, RespSession session) {
         super(socket, door);
@@ -50,7 +50,7 @@ abstract class RespConnection extends AnsweringConnection {
 
     @Override
     protected boolean mayRead() {
-        return !isAsking && charges.waitingBytes() < settings.requestsMaxBytes() && super.mayRead();
+        return !isHeldBack && charges.waitingBytes() < settings.requestsMaxBytes() && super.mayRead();
     }
 
     /** Ignores further input, and closes the connection once all requests are answered. */
@@ -201,7 +201,7 @@ abstract class RespConnection extends AnsweringConnection {
                         () -> text(command),
                         reply,
                         (written, ready) -> Answers.write(written, one, ready));
-                chargeWhileWaiting(request.heldBytes() + one.queuedBytes(), reply);
+                await(request.heldBytes() + one.queuedBytes(), reply);
             }
         } catch (Throwable fault) {
             fault(text(command), fault);
@@ -221,12 +221,17 @@ abstract class RespConnection extends AnsweringConnection {
             if (run.next()) {
                 loop().inTurns(() -> runNext(run, what));
             }
-            isAsking = !run.isBegun();
+            isHeldBack = !run.letsOthersFollow();
             settle(
                     false,
                     version3,
                     what,
-                    run.end().whenComplete((_, _) -> charges.giveWaiting(bytes)),
+                    run.end().whenComplete((_, _) -> {
+                        charges.giveWaiting(bytes);
+                        if (run.hasHeldBack()) {
+                            letOthersFollow();
+                        }
+                    }),
                     (written, _) -> run.written(written));
         } catch (Throwable fault) {
             fault(what.get(), fault);
@@ -240,9 +245,8 @@ abstract class RespConnection extends AnsweringConnection {
                 return false;
             }
             boolean goesOn = run.next();
-            if (run.isBegun()) {
-                isAsking = false;
-                readOn();
+            if (run.letsOthersFollow()) {
+                letOthersFollow();
             }
             return goesOn;
         } catch (Throwable fault) {
@@ -251,16 +255,21 @@ abstract class RespConnection extends AnsweringConnection {
         }
     }
 
+    private void letOthersFollow() {
+        isHeldBack = false;
+        readOn();
+    }
+
     /** Goes on with work of this node, and reads on when nothing is left of it. */
     private void runInTurns(Question.InTurns work, boolean version3) {
         CompletableFuture<Reply> end = new CompletableFuture<>();
-        isAsking = true;
+        isHeldBack = true;
         settle(false, version3, () -> "a request", end, (written, _) -> Answers.write(written, work, List.of()));
         loop().inTurns(() -> guardedTurn("a request", () -> {
             if (work.next()) {
                 return true;
             }
-            isAsking = false;
+            isHeldBack = false;
             end.complete(Reply.OK);
             if (session.isQuitting()) {
                 endDeaf();
@@ -283,8 +292,15 @@ abstract class RespConnection extends AnsweringConnection {
         }
     }
 
-    /** Charges a request until its reply is there, if that takes a while. While much is charged, the client is not read. */
-    final void chargeWhileWaiting(long bytes, CompletableFuture<Reply> reply) {
+    /**
+     * Has a request wait for its reply, if that takes a while. It is charged until then; while much is charged, or the request {@linkplain
+     * LongReply.UnderWay#holdsBack holds back}, the client is not read.
+     */
+    final void await(long bytes, CompletableFuture<Reply> reply) {
+        if (reply instanceof LongReply.UnderWay command && command.holdsBack()) {
+            isHeldBack = true;
+            command.whenPlaced(this::letOthersFollow);
+        }
         if (bytes < CHARGED_MIN_BYTES || reply.isDone()) {
             return;
         }

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.net.Loop;
 import dev.kv.router.testing.Await;
 import dev.kv.router.testing.MapStore;
 import dev.kv.server.testing.LineClient;
@@ -15,9 +17,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -91,6 +95,90 @@ final class DoorLimitsTest {
             }
             assertThatThrownBy(() -> read.get(20, TimeUnit.SECONDS)).isInstanceOf(CancellationException.class);
             assertThat(write).isNotDone();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PUT b k v", "HSET b k v", "DEL b c"})
+    void nothingOfAClientIsRunBehindAWriteThatHoldsBackAndOtherClientsAreServed(String write) throws Exception {
+        BlockingQueue<Runnable> writes = new LinkedBlockingQueue<>();
+        AtomicInteger reads = new AtomicInteger();
+        Store store = command -> {
+            if (command.isRead()) {
+                reads.incrementAndGet();
+                return CompletableFuture.completedFuture(new Reply.Amount(7));
+            }
+            CompletableFuture<Void> placed = new CompletableFuture<>();
+            LongReply.UnderWay answer = new LongReply.UnderWay(() -> 0, placed);
+            Loop loop = Loop.current().orElseThrow();
+            writes.add(() -> loop.execute(() -> {
+                placed.complete(null);
+                answer.complete(command instanceof Command.Put ? Reply.OK : new Reply.Amount(1));
+            }));
+            return answer;
+        };
+        boolean isLine = write.startsWith("PUT");
+        try (TestDoor door = new TestDoor(store);
+                LineClient client = door.client();
+                RespClient other = door.respClient()) {
+            String request = isLine ? write + "\r\n" : RespClient.request(write.split(" "));
+            client.send((request + RespClient.request("HLEN", "b")).repeat(2));
+            for (int round = 0; round < 2; round++) {
+                int commands = write.startsWith("DEL") ? 2 : 1;
+                Await.until(() -> writes.size() == commands);
+                int before = reads.get();
+                for (int i = 0; i < 20; i++) {
+                    assertThat(other.say("HLEN b")).isEqualTo(":7");
+                }
+                assertThat(reads.get()).isEqualTo(before + 20);
+                assertThat(writes).hasSize(commands);
+                for (int i = 0; i < commands; i++) {
+                    writes.remove().run();
+                }
+                assertThat(client.line()).isEqualTo(isLine ? "OK" : ":" + commands);
+                assertThat(client.line()).isEqualTo(":7");
+            }
+        }
+    }
+
+    @Test
+    void theEndOfAnEarlierRequestDoesNotEndTheWaitBehindAWriteThatHoldsBack() throws Exception {
+        BlockingQueue<Runnable> drops = new LinkedBlockingQueue<>();
+        CompletableFuture<Runnable> write = new CompletableFuture<>();
+        AtomicInteger reads = new AtomicInteger();
+        Store store = command -> {
+            if (command.isRead()) {
+                reads.incrementAndGet();
+                return CompletableFuture.completedFuture(new Reply.Amount(7));
+            }
+            Loop loop = Loop.current().orElseThrow();
+            if (command instanceof Command.Drop) {
+                CompletableFuture<Reply> dropped = new CompletableFuture<>();
+                drops.add(() -> loop.execute(() -> dropped.complete(new Reply.Amount(1))));
+                return dropped;
+            }
+            CompletableFuture<Void> placed = new CompletableFuture<>();
+            LongReply.UnderWay answer = new LongReply.UnderWay(() -> 0, placed);
+            write.complete(() -> loop.execute(() -> {
+                placed.complete(null);
+                answer.complete(new Reply.Amount(1));
+            }));
+            return answer;
+        };
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = door.respClient()) {
+            client.send(RespClient.request("DEL", "a", "b")
+                    + RespClient.request("HSET", "b", "k", "v")
+                    + RespClient.request("HLEN", "b"));
+            Runnable placed = write.get(20, TimeUnit.SECONDS);
+            drops.remove().run();
+            drops.remove().run();
+            assertThat(client.reply()).isEqualTo(":2");
+            roundTrips(door);
+            assertThat(reads).hasValue(0);
+            placed.run();
+            assertThat(client.reply()).isEqualTo(":1");
+            assertThat(client.reply()).isEqualTo(":7");
         }
     }
 

@@ -298,6 +298,7 @@ public final class OpenStorage implements Engine.Open {
     @Override
     public void stop(Duration limit) {
         log.supply().endWaits();
+        log.tail().endWaits();
         turns.close(limit);
         keeper.end();
         syncer.end();

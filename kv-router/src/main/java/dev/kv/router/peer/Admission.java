@@ -7,12 +7,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.function.ObjIntConsumer;
 
 /**
  * When the requests of one link run. A request whose reply may be long and is built in memory waits while such replies take all
  * memory for them; all other requests run at once. At most one such request starts in a turn of the loop. A request waits behind
- * an older one of its stream that waits. The streams take turns. On the link's loop only.
+ * an older one of its stream that waits, or that {@linkplain #holdBack holds the stream back}. The streams take turns. On the link's loop
+ * only.
  */
 final class Admission {
     private final Link link;
@@ -21,7 +23,9 @@ final class Admission {
     private final ObjIntConsumer<Request> run;
 
     /** The waiting requests by stream, then by number. The first stream has the next turn. No queue is empty. */
-    private final LinkedHashMap<Integer, LinkedHashMap<Integer, Request>> waiting = new LinkedHashMap<>();
+    private final LinkedHashMap<Integer, SequencedMap<Integer, Request>> waiting = new LinkedHashMap<>();
+
+    private final HeldStreams held = new HeldStreams();
 
     /** The stream of each waiting request, by number. */
     private final Map<Integer, Integer> streams = new HashMap<>();
@@ -45,6 +49,11 @@ final class Admission {
 
     /** Runs the request, or keeps it to be run later; tells whether it was run. */
     boolean admit(int number, Request request) {
+        if (held.has(request.stream())) {
+            held.add(number, request);
+            streams.put(number, request.stream());
+            return false;
+        }
         boolean isBehind = !waiting.isEmpty() && waiting.containsKey(request.stream());
         if (!isBehind
                 && !(LongReply.mayFollow(request.command())
@@ -58,6 +67,37 @@ final class Admission {
             advance();
         }
         return false;
+    }
+
+    /**
+     * A write of a stream was given to the node, and holds back what comes behind it.
+     *
+     * @param released is run when the stream goes on
+     */
+    void holdBack(Request request, LongReply.UnderWay write, Runnable released) {
+        int stream = request.stream();
+        SequencedMap<Integer, Request> behind = waiting.remove(stream);
+        held.hold(request, write, behind == null ? new LinkedHashMap<>() : behind);
+        write.whenPlaced(() -> link.guard("a request", () -> {
+            if (held.has(stream)) {
+                goOn(stream);
+                released.run();
+            }
+        }));
+    }
+
+    private void goOn(int stream) {
+        SequencedMap<Integer, Request> behind = held.release(stream);
+        if (!behind.isEmpty()) {
+            waiting.put(stream, behind);
+            runShort(stream);
+            advance();
+        }
+    }
+
+    /** The memory that writes which hold back, and what is behind them, take, in bytes. */
+    long heldBackBytes() {
+        return held.bytes();
     }
 
     /** Charges a long reply that waits to be sent. The caller runs the result when it was sent or dropped. */
@@ -153,7 +193,11 @@ final class Admission {
         if (stream == null) {
             return false;
         }
-        LinkedHashMap<Integer, Request> queue = waiting.get(stream);
+        if (held.has(stream)) {
+            held.remove(number, stream);
+            return true;
+        }
+        SequencedMap<Integer, Request> queue = waiting.get(stream);
         queue.remove(number);
         if (queue.isEmpty()) {
             waiting.remove(stream);
@@ -187,14 +231,17 @@ final class Admission {
         return streams.size();
     }
 
-    /** The numbers of the waiting requests. */
+    /** The numbers of the requests whose callers are to wait on: all that wait, but for those held back by writes that do not move. */
     List<Integer> waiting() {
-        return List.copyOf(streams.keySet());
+        List<Integer> numbers = held.moved();
+        waiting.values().forEach(queue -> numbers.addAll(queue.keySet()));
+        return numbers;
     }
 
     /** The link is closed: no request runs any more. */
     void close() {
         waiting.clear();
+        held.clear();
         streams.clear();
         leavePlace();
     }

@@ -119,7 +119,9 @@ final class InLink extends Link {
     protected boolean mayRead() {
         // What waits for credit must not keep the credit from being read.
         long unsent = unsent() + (givesCredit() ? 0 : outbox().waitingBytes());
-        return underWay.size() + replies.beingEncoded() < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
+        return underWay.size() + replies.beingEncoded() < settings.inFlightMax()
+                && unsent < settings.unsentMaxBytes()
+                && admission.heldBackBytes() < settings.unsentMaxBytes();
     }
 
     @Override
@@ -208,6 +210,9 @@ final class InLink extends Link {
         Runnable charged = () -> {};
         if (reply instanceof LongReply.UnderWay command) {
             charged = admission.expect(command);
+            if (command.holdsBack()) {
+                admission.holdBack(request, command, this::readOn);
+            }
             tellWhileWaiting(request.timeLeft());
         }
         Runnable release = charged;
@@ -328,7 +333,7 @@ final class InLink extends Link {
                 .flatMap(List::stream)
                 .toList();
         waiting.forEach(this::progress);
-        return tellUnderWay() || !waiting.isEmpty();
+        return tellUnderWay() || !waiting.isEmpty() || admission.size() > 0;
     }
 
     /** The same for those that wait for a thread or run on one, if it has done something for them since; whether there are any. */
@@ -369,6 +374,10 @@ final class InLink extends Link {
         isReceivingWatched = false;
         if (isClosed() || !inbox().isReceiving()) {
             return;
+        }
+        if (!mayRead()) {
+            // The rest may have come; it is not read.
+            receivedNanos = System.nanoTime();
         }
         Duration left = settings.timeout().minusNanos(System.nanoTime() - receivedNanos);
         if (left.isNegative() || left.isZero()) {

@@ -1,10 +1,12 @@
 package dev.kv.server.resp;
 
 import dev.kv.router.Command;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
 /**
@@ -28,6 +30,8 @@ public final class EachRun {
     private int begun;
     private int answered;
     private boolean isWaiting;
+
+    private boolean hasHeldBack;
 
     /**
      * @param unansweredMax the largest number of commands that are not answered
@@ -60,13 +64,24 @@ public final class EachRun {
         return !isBegun() && !isWaiting;
     }
 
-    /** Whether all commands were begun. */
-    public boolean isBegun() {
+    private boolean isBegun() {
         return begun == commands.size();
     }
 
+    /** Whether the next request of the client may be run: all commands were begun, and none that {@linkplain LongReply.UnderWay holds back} waits. */
+    public boolean letsOthersFollow() {
+        return isBegun() && (!hasHeldBack || end.isDone());
+    }
+
+    /** Whether a command has held back: then no other request of the client follows before the end. */
+    public boolean hasHeldBack() {
+        return hasHeldBack;
+    }
+
     private void run(int number) {
-        var _ = store.run(commands.get(number)).whenComplete((reply, fault) -> {
+        CompletionStage<Reply> answered = store.run(commands.get(number));
+        hasHeldBack |= answered instanceof LongReply.UnderWay command && command.holdsBack();
+        var _ = answered.whenComplete((reply, fault) -> {
             if (fault == null) {
                 answered(number, reply);
             } else {

@@ -13,6 +13,7 @@ import dev.kv.storage.engine.Lanes.Parked;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.log.NoRoomYet;
 import dev.kv.storage.log.ReadFailure;
+import dev.kv.storage.log.Tail;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -33,7 +34,8 @@ import org.slf4j.LoggerFactory;
  * Chooses the thread that runs a command. A command that touches little runs at once, on the calling thread. A large one runs on a thread
  * of its own: what it reads is frozen first, and a bucket that it changes is locked for other commands, which wait in a {@linkplain
  * Lanes lane}. So commands of one thread on one bucket run in their order, and a large command delays only those on the bucket that it
- * changes.
+ * changes. A write that comes while the disk is behind waits on a thread of its own, and the caller holds its client back meanwhile
+ * ({@link LongReply.UnderWay#holdsBack}).
  */
 public final class Execution implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
@@ -46,6 +48,7 @@ public final class Execution implements Store {
     private final Commands commands;
     private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
     private final Lanes lanes;
+    private final Tail tail;
 
     /** Large commands that run or wait for a thread. */
     private final WaitLimits.Queue large;
@@ -90,6 +93,7 @@ public final class Execution implements Store {
         this.acknowledging = acknowledging;
         WaitLimits waits = new WaitLimits(limits.parkedMaxBytes());
         this.lanes = new Lanes(buckets.table(), waits.queue(limits.parkedMax()));
+        this.tail = buckets.table().log().tail();
         this.large = waits.queue(limits.waitingMax());
         this.threads = new LargeThreads(limits.threads());
         this.deleteWait = limits.deleteWait();
@@ -98,6 +102,32 @@ public final class Execution implements Store {
 
     @Override
     public CompletionStage<Reply> run(Command command) {
+        return tail.isBehind() && !command.isRead() ? afterDisk(command) : place(command);
+    }
+
+    /** Has a write wait until the disk is no longer behind. Each client has at most one request that waits here: its caller holds it back. */
+    private CompletionStage<Reply> afterDisk(Command command) {
+        CompletableFuture<Void> placed = new CompletableFuture<>();
+        LongReply.UnderWay answer = new LongReply.UnderWay(turns::sum, placed);
+        Optional<CommandThread> caller = CommandThread.current();
+        threads.runAfterDisk(() -> {
+            tail.awaitDisk();
+            CompletionStage<Reply> reply;
+            try {
+                reply = isClosed ? refused(STOPS) : place(command);
+            } catch (RuntimeException | Error fault) {
+                reply = CompletableFuture.failedFuture(fault);
+            }
+            turns.increment();
+            Runnable release = () -> placed.complete(null);
+            caller.ifPresentOrElse(there -> there.execute(release), release);
+            var _ = answer(answer, caller, reply);
+        });
+        return answer;
+    }
+
+    /** Runs a command on this thread, or gives it its place among those that other threads run. */
+    private CompletionStage<Reply> place(Command command) {
         while (true) {
             Lane busy;
             try {
@@ -233,7 +263,7 @@ public final class Execution implements Store {
         Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
         Lanes.Opening opening = lanes.parkOrOpen(command.bucket(), parked);
         opening.opened()
-                .ifPresent(lane -> threads.runWaiting(() -> {
+                .ifPresent(lane -> threads.runWithRoom(() -> {
                     lane.enter();
                     runParked(lane);
                 }));

@@ -40,11 +40,12 @@ public final class Publisher {
 
     /**
      * Changes a hidden bucket. Many small changes take no more time than a large one, and leave the lock of the shard to others between
-     * them.
+     * them, and while the disk is behind. Not on an I/O loop.
      *
      * @throws Refused if the change could not be written: nothing is changed then
      */
     public void fill(Bucket hidden, Consumer<Edit> command) throws Refused {
+        log.tail().awaitDisk();
         Shard shard = table.shard(hidden.hash);
         long stamp = shard.lock.writeLock();
         Change change = shard.change;

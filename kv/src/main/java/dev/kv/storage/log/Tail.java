@@ -16,8 +16,8 @@ import java.util.Optional;
 
 /**
  * The end of a log: the active segment, which is appended to, and the full ones that are not on the disk yet. It begins the next
- * segment, and holds back writers while the disk is behind. Its monitor guards all of that, and is held for no longer than an append
- * takes, or while a writer {@linkplain #wait waits}. Any thread.
+ * segment, and tells when the disk is behind: writers wait then before they lock anything. Its monitor guards all of that, and is held for
+ * no longer than an append takes. Any thread.
  *
  * <p>It is long because all of it is guarded by that one monitor.
  */
@@ -28,6 +28,11 @@ public final class Tail {
     private final Supply supply;
     private final int unsyncedMax;
     private final List<Segment> unsynced = new ArrayList<>();
+
+    /** Read without the monitor. */
+    private volatile boolean isBehind;
+
+    private boolean areWaitsOver;
     private Segment active;
     private boolean isActiveForDeletes;
     private Segment last;
@@ -45,7 +50,7 @@ public final class Tail {
     private Runnable syncDue = () -> {};
 
     /**
-     * @param unsyncedMax how many full segments may be not yet on the disk before writers wait
+     * @param unsyncedMax so many full segments that are not on the disk yet, or more, are {@link #isBehind}
      */
     Tail(Folder folder, Mark mark, Segments segments, Supply supply, int unsyncedMax) {
         this.folder = folder;
@@ -76,12 +81,7 @@ public final class Tail {
     synchronized long append(boolean frees, long length, Draft... change) throws Refused {
         checkTaken();
         while (!fits(length, frees)) {
-            if (unsynced.size() < unsyncedMax) {
-                roll(length, frees);
-            } else {
-                awaitDisk();
-                checkTaken();
-            }
+            roll(length, frees);
         }
         long location = Log.location(active, active.end());
         try {
@@ -105,10 +105,6 @@ public final class Tail {
      */
     synchronized long follow(Path file, long end, Draft... change) throws Refused {
         checkTaken();
-        while (unsynced.size() >= unsyncedMax) {
-            awaitDisk();
-            checkTaken();
-        }
         SegmentName name = new SegmentName(number + 1, 0);
         Segment segment;
         try {
@@ -127,7 +123,7 @@ public final class Tail {
         segment.space().count(change);
         take(segment);
         appendedToOthers += end;
-        unsynced.add(segment);
+        addUnsynced(segment);
         return Log.location(segment, SegmentHeader.BYTES);
     }
 
@@ -207,20 +203,46 @@ public final class Tail {
     private void endActive() {
         if (active != null) {
             appendedToOthers += active.end();
-            unsynced.add(active);
+            addUnsynced(active);
             activate(null);
         }
     }
 
-    private void awaitDisk() throws Refused {
+    private void addUnsynced(Segment full) {
+        unsynced.add(full);
+        countUnsynced();
+    }
+
+    private void removeUnsynced(List<Segment> done) {
+        unsynced.removeAll(done);
+        countUnsynced();
+    }
+
+    private void countUnsynced() {
+        isBehind = unsynced.size() >= unsyncedMax;
+    }
+
+    /** Whether so many full segments are not on the disk yet that a write should {@linkplain #awaitDisk wait} before it locks anything. */
+    public boolean isBehind() {
+        return isBehind;
+    }
+
+    /** Waits until the disk is no longer {@linkplain #isBehind behind} or has failed, or the waits are over. With nothing locked. */
+    public synchronized void awaitDisk() {
         try {
-            while (unsynced.size() >= unsyncedMax && failure.isEmpty() && !isClosed) {
+            while (isBehind && failure.isEmpty() && !areWaitsOver) {
+                syncDue.run();
                 wait();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new Refused(Word.ERR, "this node stops");
         }
+    }
+
+    /** Nobody waits for the disk any more, since the node stops. */
+    public synchronized void endWaits() {
+        areWaitsOver = true;
+        notifyAll();
     }
 
     /** Position behind the last record, in bytes appended since the log was opened. */
@@ -326,7 +348,7 @@ public final class Tail {
 
     /** All of this is on the disk. */
     synchronized void synced(Unsynced done) {
-        unsynced.removeAll(done.full());
+        removeUnsynced(done.full());
         synced = done.target();
         notifyAll();
     }
@@ -390,7 +412,7 @@ public final class Tail {
             segment.endBefore(durableEnd(segment));
             (segment.end() == SegmentHeader.BYTES ? empty : shorter).add(segment);
         }
-        unsynced.removeAll(doubtful);
+        removeUnsynced(doubtful);
         segments.addUncut(shorter);
         segments.replaceLast(empty, copies);
         List<Segment> live = segments.live();

@@ -7,6 +7,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Condition;
 import dev.kv.router.Command.Part;
+import dev.kv.router.LongReply;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
@@ -125,7 +126,9 @@ class ExecutionTest extends WithShortTurns {
         for (int i = 0; i < steps; i++) {
             Command command = command(random, name(random));
             commands.add(command);
-            replies.add(large.run(command).toCompletableFuture());
+            CompletableFuture<Reply> reply = large.run(command).toCompletableFuture();
+            replies.add(reply);
+            awaitPlaced(reply);
             if (random.nextInt(1_000) == 0) {
                 large.compact(random.nextBoolean());
             }
@@ -139,6 +142,15 @@ class ExecutionTest extends WithShortTurns {
                 .isEqualTo(Metrics.texts(atOnce.metrics()).get("bytes"));
         assertThat(Metrics.texts(large.metrics()).get("buckets"))
                 .isEqualTo(Metrics.texts(atOnce.metrics()).get("buckets"));
+    }
+
+    /** As each caller does: a write that waits for the disk holds it back. */
+    private static void awaitPlaced(CompletableFuture<Reply> reply) {
+        if (reply instanceof LongReply.UnderWay command && command.holdsBack()) {
+            CompletableFuture<Void> placed = new CompletableFuture<>();
+            command.whenPlaced(() -> placed.complete(null));
+            placed.join();
+        }
     }
 
     @Test

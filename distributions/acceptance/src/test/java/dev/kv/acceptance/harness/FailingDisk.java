@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The disk of a node, which fails while a test wants it: a library that is preloaded into the node. */
+/** The disk of a node, which fails or waits while a test wants it: a library that is preloaded into the node. */
 public final class FailingDisk {
     /** The system call of each fsync. */
     public static final String FSYNC = "fsync";
@@ -16,6 +16,8 @@ public final class FailingDisk {
     public static final String CREATE = "create";
 
     public static final int EIO = 5;
+
+    private static final String HOLD = "hold";
 
     private final Path failing;
 
@@ -48,5 +50,14 @@ public final class FailingDisk {
 
     public void recover(String call) throws IOException {
         Files.delete(failing.resolve(call));
+    }
+
+    /** Lets each fsync wait until {@link #release}. */
+    public void hold() throws IOException {
+        Files.writeString(failing.resolve(HOLD), "1");
+    }
+
+    public void release() throws IOException {
+        Files.delete(failing.resolve(HOLD));
     }
 }

@@ -1,0 +1,150 @@
+package dev.kv.router.peer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
+import dev.kv.router.LongReply;
+import dev.kv.router.Reply;
+import dev.kv.router.Store;
+import dev.kv.router.testing.Await;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Clients of one link to a node of which each write waits for its disk, and holds back what its client sends behind it. */
+@Timeout(60)
+class HeldStreamsTest {
+    private static final Bytes NUTS = Bytes.of("nuts");
+    private static final Bytes KEY = Bytes.of("key");
+    private static final int VALUE_BYTES = 60_000;
+
+    private final Host front = new Host("front@h");
+    private final Host back = new Host("back@h");
+
+    /** Each runs the next write. */
+    private final BlockingQueue<Runnable> writes = new LinkedBlockingQueue<>();
+
+    @BeforeEach
+    void start() {
+        Store plain = back.store;
+        back.store = command -> {
+            if (!(command instanceof Command.Put)) {
+                return plain.run(command);
+            }
+            CompletableFuture<Void> placed = new CompletableFuture<>();
+            LongReply.UnderWay answer = new LongReply.UnderWay(() -> 0, placed);
+            CommandThread loop = CommandThread.current().orElseThrow();
+            writes.add(() -> loop.execute(() -> {
+                var _ = plain.run(command).thenAccept(answer::complete);
+                placed.complete(null);
+            }));
+            return answer;
+        };
+    }
+
+    private void startHosts() {
+        back.start("*=back@h");
+        front.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
+        front.start("*=back@h");
+        front.ask(new Command.Create(NUTS));
+    }
+
+    @AfterEach
+    void stop() {
+        front.close();
+        back.close();
+    }
+
+    private static CompletableFuture<Reply> write(Store client, int number) {
+        return client.run(new Command.Put(NUTS, KEY, value(number))).toCompletableFuture();
+    }
+
+    private static CompletableFuture<Reply> read(Store client) {
+        return client.run(new Command.Get(NUTS, KEY)).toCompletableFuture();
+    }
+
+    private static Bytes value(int number) {
+        byte[] value = new byte[VALUE_BYTES];
+        value[0] = (byte) number;
+        return Bytes.owning(value);
+    }
+
+    private void runNextWrite() throws InterruptedException {
+        writes.poll(20, TimeUnit.SECONDS).run();
+    }
+
+    @Test
+    void whatIsBehindAWriteOfItsClientWaitsAndOtherClientsAreServed() throws Exception {
+        startHosts();
+        Store client = front.client();
+        Store other = front.client();
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 1; i <= 5; i++) {
+            replies.add(write(client, i));
+            replies.add(read(client));
+        }
+        assertThat(Host.await(read(other))).isEqualTo(Reply.ABSENT);
+        assertThat(replies).noneMatch(CompletableFuture::isDone);
+
+        for (int i = 1; i <= 5; i++) {
+            assertThat(writes).hasSizeLessThanOrEqualTo(1);
+            runNextWrite();
+            assertThat(Host.await(replies.get(2 * i - 2))).isEqualTo(Reply.OK);
+            assertThat(Host.await(replies.get(2 * i - 1))).isEqualTo(new Reply.Value(value(i)));
+            assertThat(Host.await(read(other))).isEqualTo(new Reply.Value(value(i)));
+        }
+    }
+
+    @Test
+    void aRequestThatIsCancelledBehindAWriteIsNotRun() throws Exception {
+        startHosts();
+        Store client = front.client();
+        CompletableFuture<Reply> first = write(client, 1);
+        CompletableFuture<Reply> cancelled = read(client);
+        CompletableFuture<Reply> second = write(client, 2);
+        CompletableFuture<Reply> last = read(client);
+        Await.until(() -> writes.size() == 1);
+        cancelled.cancel(false);
+        assertThat(Host.await(read(front.client()))).isEqualTo(Reply.ABSENT);
+        runNextWrite();
+        assertThat(Host.await(first)).isEqualTo(Reply.OK);
+        runNextWrite();
+        assertThat(Host.await(second)).isEqualTo(Reply.OK);
+        assertThat(Host.await(last)).isEqualTo(new Reply.Value(value(2)));
+    }
+
+    /** What waits on the called node is bounded: then the link is not read, and the rest waits on the calling node. */
+    @Test
+    void aLinkOfWhichMuchIsHeldBackIsNotReadUntilItGoesOn() throws Exception {
+        back.unsentMaxBytes = 1 << 20;
+        startHosts();
+        Store client = front.client();
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            replies.add(write(client, i));
+        }
+        CompletableFuture<Reply> read = read(front.client());
+        Await.until(() -> writes.size() == 1);
+        for (int i = 0; i < 50; i++) {
+            assertThat(read).isNotDone();
+            assertThat(writes.size()).isLessThanOrEqualTo(1);
+            runNextWrite();
+            assertThat(Host.await(replies.get(i))).isEqualTo(Reply.OK);
+        }
+        for (int i = 50; i < 100; i++) {
+            runNextWrite();
+            assertThat(Host.await(replies.get(i))).isEqualTo(Reply.OK);
+        }
+        assertThat(Host.await(read)).isInstanceOf(Reply.Value.class);
+    }
+}
