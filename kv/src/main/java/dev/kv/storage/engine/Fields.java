@@ -39,10 +39,18 @@ final class Fields {
     /**
      * Whether the record of a small bucket at a location has this name.
      *
+     * @param nameHash the hash of the name that was written there
      * @throws Damaged if it does not because it is not what was written
      */
-    boolean hasName(long record, byte[] name) {
-        return log.segment(record).fields().hasName(Log.offset(record), name);
+    boolean hasName(long record, byte[] name, int nameHash) {
+        StoredFields stored = log.segment(record).fields();
+        if (stored.hasName(Log.offset(record), name)) {
+            return true;
+        }
+        if (hash.of(stored.name(Log.offset(record))) != nameHash) {
+            throw stored.damagedRecord(Log.offset(record));
+        }
+        return false;
     }
 
     /**
@@ -134,10 +142,26 @@ final class Fields {
     /** The location of a key; {@link Index#NONE} if it does not exist. */
     long find(Index index, int keyHash, Bytes key) {
         long location = index.next(keyHash, Index.NONE);
-        while (location != Index.NONE && !log.segment(location).fields().hasKey(Log.offset(location), key.array())) {
+        while (location != Index.NONE && !hasKey(location, keyHash, key)) {
             location = index.next(keyHash, location);
         }
         return location;
+    }
+
+    private boolean hasKey(long location, int keyHash, Bytes key) {
+        StoredFields stored = log.segment(location).fields();
+        if (stored.hasKey(Log.offset(location), key.array())) {
+            return true;
+        }
+        checkHash(keyHash, stored, Log.offset(location));
+        return false;
+    }
+
+    /** Throws {@link Damaged} if a field is sound, and not the one that was written there: a part of a segment may have been overwritten. */
+    private void checkHash(int keyHash, StoredFields stored, long field) {
+        if (hash.of(stored.key(field)) != keyHash) {
+            throw stored.damaged(field);
+        }
     }
 
     /** The location of the key of a field in the log; {@link Index#NONE} if it does not exist. */
@@ -243,6 +267,7 @@ final class Fields {
         turn.take((long) segment.fields().keyBytes(field) + segment.fields().valueBytes(field));
         // The value first: its checksum covers the key.
         Bytes value = Bytes.owning(segment.fields().value(field));
+        checkHash(keyHash, segment.fields(), field);
         return visitor.visit(
                 Integer.toUnsignedLong(keyHash), Bytes.owning(segment.fields().key(field)), value);
     }

@@ -67,7 +67,7 @@ final class Names {
         long place = places.next(key, Index.NONE);
         while (place != Index.NONE) {
             try {
-                if (isOf(place, name)) {
+                if (isOf(place, name, hash)) {
                     return place;
                 }
             } catch (Damaged e) {
@@ -81,10 +81,10 @@ final class Names {
         return Index.NONE;
     }
 
-    private boolean isOf(long place, byte[] name) {
+    private boolean isOf(long place, byte[] name, int hash) {
         return NameSlot.isObject(place)
                 ? Arrays.equals(object(place).name, name)
-                : fields.hasName(NameSlot.record(place), name);
+                : fields.hasName(NameSlot.record(place), name, hash);
     }
 
     /** The bucket at the place of an object. */
@@ -125,7 +125,7 @@ final class Names {
         Damaged damage = null;
         while (record != Index.NONE) {
             try {
-                if (fields.hasName(record, name)) {
+                if (fields.hasName(record, name, hash)) {
                     return record;
                 }
             } catch (Damaged e) {

@@ -135,8 +135,7 @@ public final class Layout {
     }
 
     /**
-     * Bytes that the field at an offset takes in its record. Its lengths are widened without their sign: on an unreadable page,
-     * compiled code that extends the sign of what it loads ends the JVM, and other loads throw an {@link InternalError}.
+     * Bytes that the field at an offset takes in its record; its lengths count without their sign.
      */
     public static long fieldLength(MemorySegment memory, long field) {
         long keyBytes = Integer.toUnsignedLong(keyBytes(memory, field));
@@ -148,13 +147,22 @@ public final class Layout {
         return typeAndFlags & TYPE_MASK;
     }
 
+    /**
+     * The length at an offset, which follows a word of as many bytes. It is taken out of a long, as the length of a value is: on an
+     * unreadable page, compiled code that extends the sign of an int that it loads ends the JVM, and other loads throw an {@link
+     * InternalError}.
+     */
+    private static int upper(MemorySegment memory, long offset) {
+        return (int) (memory.get(LONG, offset - Integer.BYTES) >>> Integer.SIZE);
+    }
+
     /** The word at {@link #RECORD_TYPE}. */
     static int typeAndFlags(int type, int flags) {
         return type | flags << FLAGS_SHIFT;
     }
 
     public static int recordLength(MemorySegment memory, long record) {
-        return memory.get(INT, record + RECORD_LENGTH);
+        return upper(memory, record + RECORD_LENGTH);
     }
 
     public static long generation(MemorySegment memory, long record) {
@@ -175,7 +183,7 @@ public final class Layout {
     }
 
     public static int nameBytes(MemorySegment memory, long record) {
-        return memory.get(INT, record + RECORD_NAME_BYTES);
+        return upper(memory, record + RECORD_NAME_BYTES);
     }
 
     /** The checksum that a record carries. */
@@ -184,11 +192,11 @@ public final class Layout {
     }
 
     public static int keyBytes(MemorySegment memory, long field) {
-        return memory.get(INT, field + FIELD_KEY_BYTES);
+        return upper(memory, field + FIELD_KEY_BYTES);
     }
 
     public static int valueBytes(MemorySegment memory, long field) {
-        return memory.get(INT, field + FIELD_VALUE_BYTES);
+        return (int) memory.get(LONG, field + FIELD_VALUE_BYTES);
     }
 
     public static int kind(MemorySegment memory, long field) {

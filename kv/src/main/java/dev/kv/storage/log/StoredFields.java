@@ -241,7 +241,8 @@ public final class StoredFields {
         return met(field, "the checksum of a field is wrong");
     }
 
-    private Damaged damagedRecord(long record) {
+    /** Records that a reader met a damaged record; returns the failure. */
+    public Damaged damagedRecord(long record) {
         return met(record, "the checksum of a record is wrong");
     }
 

@@ -5,6 +5,7 @@ import dev.kv.storage.format.Damaged;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.Mapped;
 import dev.kv.storage.format.Scan;
+import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;
 
 /**
@@ -186,7 +187,7 @@ public final class Walk {
 
     private boolean isReadable(long offset) {
         try {
-            long _ = segment.memory().get(Layout.LONG, offset);
+            byte _ = segment.memory().get(ValueLayout.JAVA_BYTE, offset);
             Mapped.throwFault();
             return true;
         } catch (InternalError sigbus) {

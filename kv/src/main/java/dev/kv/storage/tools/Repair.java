@@ -173,6 +173,7 @@ public final class Repair {
         SegmentName name = new SegmentName(part.name().number(), part.name().rewrite() + 1);
         Path unfinished = folder.unfinished(name.toString());
         Files.deleteIfExists(unfinished);
+        Files.deleteIfExists(folder.hint(name));
         try (Segment rewritten = Segment.create(unfinished, name, SegmentHeader.BYTES + soundBytes)) {
             rewritten.begin(folder.format().id(), 0, 0);
             for (Survey.Range range : survey.sound()) {

@@ -152,6 +152,30 @@ class UnreadableTest {
         assertThat(DataFolder.content(storage)).doesNotContainKey("dropped").containsKey("later");
     }
 
+    /** Compiled code that loads a length and extends its sign ended the JVM. */
+    @Test
+    void aWalkOverAnUnreadablePageIsAnError() throws Exception {
+        DataFolder.create(storage, "b");
+        for (int i = 0; i < 300; i++) {
+            DataFolder.put(storage, "b", "key-" + i, "x".repeat(100));
+        }
+        Segment segment = sealed("b");
+        Command content = new Command.Content(Bytes.of("b"), Command.Part.PAIRS);
+        for (int i = 0; i < 3_000; i++) {
+            run(content);
+        }
+        cutOff(segment, PAGE_BYTES);
+
+        assertThat(storage.run(content).toCompletableFuture().join()).isInstanceOf(Reply.Failed.class);
+
+        for (int i = 0; i < 300; i++) {
+            Reply reply = DataFolder.get(storage, "b", "key-" + i);
+            assertThat(reply instanceof Reply.Failed || reply.equals(new Reply.Value(Bytes.of("x".repeat(100)))))
+                    .as("key-%d: %s", i, reply)
+                    .isTrue();
+        }
+    }
+
     @Test
     void theStateNamesADamagedValueThatAClientRead() throws Exception {
         DataFolder.create(storage, "a");
