@@ -302,17 +302,18 @@ final class Output {
         expiry = Optional.of(loop.after(Duration.ofNanos(nanos), this::expireOldest));
     }
 
-    /** Looks whether the time of the oldest held value is over. */
+    /** Looks whether the time of the oldest held value is over. While its rest is being copied, no other timer begins. */
     private void expireOldest() {
         Optional<Piece> oldest = ready.stream().filter(Piece::isHeld).findFirst();
-        expiry = Optional.empty();
-        if (oldest.isPresent()) {
-            long nanosLeft = oldest.get().sinceNanos + heldMaxNanos - System.nanoTime();
-            if (nanosLeft > 0) {
-                expireAfter(nanosLeft);
-            } else {
-                expire(oldest.get());
-            }
+        if (oldest.isEmpty()) {
+            expiry = Optional.empty();
+            return;
+        }
+        long nanosLeft = oldest.get().sinceNanos + heldMaxNanos - System.nanoTime();
+        if (nanosLeft > 0) {
+            expireAfter(nanosLeft);
+        } else {
+            expire(oldest.get());
         }
     }
 

@@ -219,8 +219,9 @@ final class OutLink extends Link {
         if (isClosed() || pending.isEmpty()) {
             return;
         }
-        if (pending.keySet().stream().allMatch(inbox()::isWaiting)) {
-            // It is this node that has no room for what the other one has to say.
+        if (pending.keySet().stream().allMatch(number -> inbox().isWaiting(number) || preparation.has(number))) {
+            // It is this node that has no room for what the other one has to say, or no thread for what it is to be
+            // sent.
             activeNanos = System.nanoTime();
         }
         if (!endIfSilent()) {

@@ -3,10 +3,8 @@ package dev.kv.router.peer;
 import dev.kv.router.peer.codec.MalformedMessage;
 import java.util.ArrayDeque;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 
@@ -20,12 +18,12 @@ final class Preparation {
     /** By stream with a request that another thread works on, what waits behind that. */
     private final Map<Integer, ArrayDeque<Step>> streams = new HashMap<>();
 
-    /** The numbers of the requests that are worked on, or wait. */
-    private final Set<Integer> numbers = new HashSet<>();
+    /** By number, the requests that are worked on, or wait; none that was forgotten, whose number may be used again. */
+    private final Map<Integer, Step> numbers = new HashMap<>();
 
     /** What is done for one request. */
     private interface Step {
-        /** Returns whether another thread goes on with it. */
+        /** Does it, unless the request was forgotten; returns whether another thread goes on with it. */
         boolean begin();
 
         /** It is not done any more. */
@@ -51,13 +49,17 @@ final class Preparation {
         Step step = new Step() {
             @Override
             public boolean begin() {
+                if (numbers.get(number) != this) {
+                    release.run();
+                    return false;
+                }
                 link.loop()
                         .elsewhere(
                                 work,
                                 result -> {
                                     release.run();
                                     link.guard("a long request", () -> {
-                                        if (numbers.remove(number)) {
+                                        if (numbers.remove(number, this)) {
                                             then.accept(result);
                                         }
                                         goOn(stream);
@@ -75,7 +77,7 @@ final class Preparation {
                 release.run();
             }
         };
-        numbers.add(number);
+        numbers.put(number, step);
         if (isBusy(stream)) {
             streams.get(stream).add(step);
         } else {
@@ -94,11 +96,10 @@ final class Preparation {
 
     /** Does this for a short request of a stream that is busy, when what is before it is done. */
     void behind(int stream, int number, Runnable task) {
-        numbers.add(number);
-        streams.get(stream).add(new Step() {
+        Step step = new Step() {
             @Override
             public boolean begin() {
-                if (numbers.remove(number)) {
+                if (numbers.remove(number, this)) {
                     task.run();
                 }
                 return false;
@@ -106,7 +107,9 @@ final class Preparation {
 
             @Override
             public void drop() {}
-        });
+        };
+        numbers.put(number, step);
+        streams.get(stream).add(step);
     }
 
     private void goOn(int stream) {
@@ -121,7 +124,7 @@ final class Preparation {
 
     /** Whether the request of this number is here. */
     boolean has(int number) {
-        return numbers.contains(number);
+        return numbers.containsKey(number);
     }
 
     /** How many are here. */
@@ -131,12 +134,12 @@ final class Preparation {
 
     /** The numbers of those that are here. */
     List<Integer> waiting() {
-        return List.copyOf(numbers);
+        return List.copyOf(numbers.keySet());
     }
 
     /** Drops the request of this number; returns whether it was here. */
     boolean forget(int number) {
-        return numbers.remove(number);
+        return numbers.remove(number) != null;
     }
 
     /** The link is closed: nothing is done any more. */
