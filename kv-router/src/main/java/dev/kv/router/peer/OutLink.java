@@ -18,7 +18,10 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
-/** The calling side of a link: this node asks, another answers. */
+/**
+ * The calling side of a link: this node asks, another answers. It is over 400 lines, as each event of a link decides about the same requests
+ * in flight.
+ */
 final class OutLink extends Link {
     private static final String UNASKED = "a reply to a request that was not sent";
 

@@ -27,6 +27,8 @@ import java.util.stream.Stream;
  * replies to each other never wait for one another, the memory is limited by the number of nodes between here and the client: a
  * reply for a client of this node may take all of it, for a client of the next node half, of the node after that a quarter, and so on.
  * Replies for clients of this node always find room in the end, then those for clients of the next node, and so on.
+ *
+ * <p>Lines, clients and claims are in one file of over 400 lines, as one lock guards them all.
  */
 public final class Room {
     /** The number of distances to the client that are told apart. */
