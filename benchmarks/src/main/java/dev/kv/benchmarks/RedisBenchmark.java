@@ -75,6 +75,14 @@ public final class RedisBenchmark {
         return load("HGET", requests, List.of("HGET", "bucket:__rand_int__", "field"), more);
     }
 
+    private RedisLoad set(int requests, String... more) {
+        return load("SET", requests, List.of("SET", "value:__rand_int__", VALUE), more);
+    }
+
+    private RedisLoad get(int requests, String... more) {
+        return load("GET", requests, List.of("GET", "value:__rand_int__"), more);
+    }
+
     private RedisLoad load(String name, int requests, List<String> command, String... more) {
         List<String> arguments = new ArrayList<>(List.of("-c", String.valueOf(RedisLoad.CONNECTIONS), "-r", "10000"));
         arguments.addAll(List.of(more));
@@ -126,6 +134,10 @@ public final class RedisBenchmark {
             compare("HGET, 1 in flight", ">= 1.00", kv, redis, hget(300_000), false, true);
             compare("HSET, 16 in flight", ">= 1.50", kv, redis, hset(2_000_000, "-P", "16"), true, false);
             compare("HGET, 16 in flight", ">= 1.20", kv, redis, hget(2_000_000, "-P", "16"), true, false);
+            compare("SET, 1 in flight", ">= 1.00", kv, redis, set(300_000), false, true);
+            compare("GET, 1 in flight", ">= 1.00", kv, redis, get(300_000), false, true);
+            compare("SET, 16 in flight", ">= 1.50", kv, redis, set(2_000_000, "-P", "16"), true, false);
+            compare("GET, 16 in flight", ">= 1.20", kv, redis, get(2_000_000, "-P", "16"), true, false);
         }
     }
 

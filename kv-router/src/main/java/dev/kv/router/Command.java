@@ -119,7 +119,7 @@ public sealed interface Command {
      * @param returnsOld whether it is answered, set or not, with what was there: {@link Reply.Value}, {@link Reply.LargeValue} or
      *     {@link Reply.Absent}; a bucket is of the wrong type then
      */
-    record SetValue(Bytes bucket, Bytes value, Condition condition, boolean returnsOld) implements Write {}
+    record SetValue(Bytes bucket, Bytes value, Condition condition, boolean returnsOld) implements Write, Unbounded {}
 
     /** Read the value and remove it. Answered with {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent}. */
     record TakeValue(Bytes bucket) implements Write {}

@@ -38,6 +38,14 @@ public interface Held {
         return false;
     }
 
+    /**
+     * The value, if it is an array of this process, which stays when this is released; empty if it is in a file. Who keeps a value while
+     * it waits for others takes it from here and releases this, so that nobody waits for the memory of two.
+     */
+    default Optional<Bytes> inMemory() {
+        return Optional.empty();
+    }
+
     /** Lets go of the value; {@link #bytes} must not be used any more. Does nothing the second time. */
     void release();
 

@@ -22,7 +22,7 @@ import java.util.function.Supplier;
  * when the checksums of all of them are right; a reply for which no memory is left becomes an error.
  */
 abstract class AnsweringConnection extends Connection {
-    private static final Reply.Failed NO_MEMORY = new Reply.Failed(
+    static final Reply.Failed NO_MEMORY = new Reply.Failed(
             Reply.Word.ERR,
             "this node has no memory left for the reply (kv.server.buffer-max): read replies before you ask for more");
 

@@ -217,7 +217,12 @@ abstract class RespConnection extends AnsweringConnection {
         }
         try {
             EachRun run = new EachRun(
-                    store, each, settings.repliesMax(), paused -> loop().inTurns(() -> runNext(paused, what)));
+                    store,
+                    each,
+                    settings.repliesMax(),
+                    budget(),
+                    NO_MEMORY,
+                    paused -> loop().inTurns(() -> runNext(paused, what)));
             if (run.next()) {
                 loop().inTurns(() -> runNext(run, what));
             }
@@ -232,7 +237,7 @@ abstract class RespConnection extends AnsweringConnection {
                             letOthersFollow();
                         }
                     }),
-                    (written, _) -> run.written(written));
+                    (written, ready) -> Answers.write(written, each, ready));
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
@@ -242,6 +247,7 @@ abstract class RespConnection extends AnsweringConnection {
     private boolean runNext(EachRun run, Supplier<String> what) {
         try {
             if (isClosed()) {
+                run.abandon();
                 return false;
             }
             boolean goesOn = run.next();

@@ -75,9 +75,39 @@ final class RedisCliTest {
         assertThat(run(node, "redis-cli", "-3", "--no-raw", "hgetall", "shopping"))
                 .isEqualTo("1# \"milk\" => \"1\"\n");
         assertThat(run(node, "redis-cli", "--scan").lines()).containsExactlyInAnyOrder("shopping", "apples");
-        assertThat(run(node, "redis-cli", "set", "a", "b"))
-                .startsWith("ERR unknown command 'set', with args beginning with: 'a' 'b'");
+        assertThat(run(node, "redis-cli", "lpush", "a", "b"))
+                .startsWith("ERR unknown command 'lpush', with args beginning with: 'a' 'b'");
         assertThat(run(node, "redis-cli", "info", "keyspace")).contains("# Keyspace");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
+    void redisCliFindsTheLargestKeysOfBothKinds(String node) throws Exception {
+        run(node, "redis-cli", "hset", "melons", "a", "1", "b", "2");
+        run(node, "redis-cli", "mset", "apple", "red", "zebra", "striped");
+
+        assertThat(run(node, "redis-cli", "--bigkeys"))
+                .contains("Biggest string found '\"zebra\"' has 7 bytes")
+                .contains("Biggest   hash found '\"melons\"' has 2 fields")
+                .doesNotContain("ERR");
+        assertThat(run(node, "redis-cli", "--scan").lines()).contains("melons", "apple", "zebra");
+        assertThat(run(node, "redis-cli", "del", "melons", "apple", "zebra")).isEqualTo("3\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
+    void theBenchmarksOfRedisForValuesRun(String node) throws Exception {
+        String output =
+                run(node, "redis-benchmark", "--csv", "-t", "set,get,incr,mset", "-n", "5000", "-P", "16", "-r", "100");
+
+        assertThat(output)
+                .contains("\"SET\"", "\"GET\"", "\"INCR\"", "\"MSET (10 keys)\"")
+                .doesNotContain("ERR")
+                .doesNotContain("Error");
+        List<String> drop = new ArrayList<>(List.of("del", "counter:__rand_int__"));
+        drop.addAll(run(node, "redis-cli", "--scan").lines().toList());
+        run(node, "redis-cli", drop.toArray(String[]::new));
+        assertThat(run(node, "redis-cli", "dbsize")).isEqualTo("0\n");
     }
 
     @Test

@@ -115,18 +115,19 @@ final class RedisDifferenceTest {
             if (request.length > 1) {
                 request[1] = bucket;
                 // Several buckets are refused in a transaction.
-                boolean several = Set.of("DEL", "EXISTS", "UNLINK", "RENAME").contains(request[0]);
+                boolean several =
+                        Set.of("DEL", "EXISTS", "TOUCH", "MGET", "RENAME").contains(request[0]);
                 requests.add(several ? new String[] {request[0], bucket} : request);
             }
         }
-        requests.removeIf(request -> request[0].equals("RENAME"));
+        requests.removeIf(request -> Set.of("RENAME", "MSET", "MSETNX").contains(request[0]));
         requests.add(new String[] {random.nextInt(10) == 0 ? "DISCARD" : "EXEC"});
         return requests;
     }
 
     private String[] request() {
         String bucket = one("a", "b", "c", "d");
-        return switch (random.nextInt(26)) {
+        return switch (random.nextInt(41)) {
             case 0, 1, 2 -> words("HSET", bucket, pairs());
             case 3 -> new String[] {"HSETNX", bucket, field(), value()};
             case 4 -> words("HMSET", bucket, pairs());
@@ -146,9 +147,20 @@ final class RedisDifferenceTest {
                 new String[] {"HSCAN", bucket, "0", "COUNT", "1000", "MATCH", one("*", "f*", "f?", "[a-f]1", "\\f1", "")
                 };
             case 21 -> words("DEL", one("a", "b"), List.of(one("b", "c")));
-            case 22 -> words("EXISTS", bucket, List.of("a", "b", "c"));
+            case 22 -> words(one("EXISTS", "TOUCH"), bucket, List.of("a", "b", "c"));
             case 23 -> new String[] {one("TYPE", "TTL", "PTTL"), bucket};
             case 24 -> new String[] {"RENAME", bucket, one("a", "b", "c", "d")};
+            case 25, 26 -> words("SET", bucket, options());
+            case 27 -> new String[] {one("GET", "GETDEL", "STRLEN", "INCR", "DECR"), bucket};
+            case 28 -> new String[] {"GET", bucket};
+            case 29 -> new String[] {one("GETSET", "SETNX", "APPEND"), bucket, part()};
+            case 30 -> words("MGET", bucket, List.of("a", "b", "c"));
+            case 31 -> words(one("MSET", "MSETNX"), bucket, values());
+            case 32, 33 -> new String[] {one("INCRBY", "DECRBY"), bucket, one(NUMBERS)};
+            case 34, 35 -> new String[] {"INCRBYFLOAT", bucket, one(DECIMALS)};
+            case 36 -> new String[] {one("GETRANGE", "SUBSTR"), bucket, index(), index()};
+            case 37 -> new String[] {"SETRANGE", bucket, offset(), part()};
+            case 38 -> new String[] {"DEL", bucket};
             default -> new String[] {one("HSET", "HGET", "HINCRBY", "NOSUCH", "HDEL"), bucket};
         };
     }
@@ -169,6 +181,40 @@ final class RedisDifferenceTest {
             pairs.removeLast();
         }
         return pairs;
+    }
+
+    /** A value, and options of {@code SET}. */
+    private List<String> options() {
+        List<String> words = new ArrayList<>(List.of(value()));
+        while (random.nextInt(3) == 0) {
+            words.add(one("NX", "XX", "GET", "KEEPTTL", "get", "FOO"));
+        }
+        return words;
+    }
+
+    /** A value, and more names with values. */
+    private List<String> values() {
+        List<String> words = new ArrayList<>(List.of(value()));
+        while (random.nextInt(2) == 0) {
+            words.add(one("a", "b", "c", "d"));
+            words.add(value());
+        }
+        return words;
+    }
+
+    /** A value that makes no hexadecimal number of a part of another one, which nodes do not take. */
+    private String part() {
+        return value().replace('x', 'y');
+    }
+
+    /** Where SETRANGE writes, mostly. */
+    private String offset() {
+        return random.nextInt(10) == 0 ? "x" : Integer.toString(random.nextInt(30) - 2);
+    }
+
+    /** The position of a byte, mostly. */
+    private String index() {
+        return random.nextInt(10) == 0 ? one(NUMBERS) : Integer.toString(random.nextInt(40) - 20);
     }
 
     private List<String> fields() {

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class RedisSameBytesTest {
     private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
 
-    private static final Set<String> CONTAINERS = Set.of("client", "command", "config", "latency", "slowlog");
+    private static final Set<String> CONTAINERS = Set.of("client", "command", "config", "latency", "object", "slowlog");
 
     private static final String QUIT = RespClient.request("QUIT");
 
@@ -166,6 +166,37 @@ final class RedisSameBytesTest {
                 "CLIENT REPLY SKIP ; CLIENT REPLY SKIP ; ECHO a ; ECHO b",
                 "CLIENT REPLY OFF ; NOSUCH ; EXEC ; HLEN ; DEL a b ; HGETALL h ; SCAN 0 ; CLIENT REPLY ON",
                 "CLIENT REPLY SKIP ; HLEN h ; HLEN h ; CLIENT REPLY x",
+                "SET v abc ; GET v ; GET none ; GETDEL v ; GET v ; GETSET v x ; GETSET v y ; GETDEL none ; SETNX v x ; SETNX w x ; DEL v w",
+                "SET v abc ; SET v x NX ; SET v x XX GET ; SET none x XX ; SET none x GET ; DEL none ; SET v y nx get ; GET v ; DEL v",
+                "SET v abc KEEPTTL ; SET v ; SET v x NX XX ; SET v x FOO ; SET v x EX ; SET v x GET GET KEEPTTL KEEPTTL ; GET ; GET v ; DEL v",
+                "SET v \"\" ; GET v ; STRLEN v ; EXISTS v ; TYPE v ; GETRANGE v 0 -1 ; INCRBYFLOAT v 1 ; INCRBYFLOAT v inf ; INCR v ; DEL v",
+                "SET v abc ; APPEND v de ; APPEND n \"\" ; EXISTS n ; APPEND n x ; STRLEN v ; STRLEN none ; GET v ; DEL v n",
+                "SET v abc ; GETRANGE v 0 1 ; GETRANGE v -2 -1 ; GETRANGE v 5 9 ; GETRANGE v 0 -100 ; GETRANGE v -1 -100 ; SUBSTR v 1 1 ; DEL v",
+                "SET v abc ; GETRANGE v x 1 ; GETRANGE v 1 x ; GETRANGE none 0 -1 ; GETRANGE v 0 ; SUBSTR v 0 ; DEL v",
+                "SET v abc ; SETRANGE v 1 XY ; SETRANGE v 5 z ; GET v ; SETRANGE v 0 \"\" ; SETRANGE n 0 \"\" ; EXISTS n ; SETRANGE n 2 a ; GET n ; DEL v n",
+                "SET v abc ; SETRANGE v -1 x ; SETRANGE v x x ; SETRANGE v 1 ; SETRANGE v 99999999999999999999 x ; DEL v",
+                "INCR n ; INCRBY n 41 ; DECR n ; DECRBY n 41 ; GET n ; INCR n x ; INCRBY n x ; INCRBY n 1.5 ; DEL n",
+                "SET n 9223372036854775807 ; INCR n ; DECRBY n -1 ; DECRBY n -9223372036854775808 ; INCRBY n 9223372036854775808 ; GET n ; DEL n",
+                "SET n \" 1\" ; INCR n ; SET n 01 ; INCR n ; SET n 1.0 ; INCR n ; SET n -0 ; INCR n ; SET n +1 ; INCR n ; DEL n",
+                "SET v abc ; INCR v ; INCRBYFLOAT v 1 ; INCRBYFLOAT v x ; INCRBYFLOAT v inf ; INCRBYFLOAT none inf ; INCRBYFLOAT none x ; DEL v",
+                "INCRBYFLOAT n 10.50 ; INCRBYFLOAT n 0.1 ; INCRBYFLOAT n -5 ; INCRBYFLOAT n 5.0e3 ; GET n ; INCRBYFLOAT n nan ; INCRBYFLOAT n ; DEL n",
+                "HSET h f 1 ; GET h ; GETDEL h ; GETSET h x ; SETNX h x ; APPEND h x ; STRLEN h ; GETRANGE h 0 1 ; SETRANGE h 0 x ; SETRANGE h -1 x ; DEL h",
+                "HSET h f 1 ; INCR h ; DECRBY h 1 ; INCRBY h x ; INCRBYFLOAT h 1 ; INCRBYFLOAT h x ; INCRBYFLOAT h inf ; SET h x GET ; SET h x NX ; DEL h",
+                "HSET h f 1 ; SET v abc ; MGET h v none ; MGET v v ; MGET ; EXISTS h v v none ; TOUCH h v none ; TYPE v ; TYPE h ; TYPE none ; DEL h v",
+                "HSET h f 1 ; SET h x XX ; TYPE h ; HGET h f ; HSET h f 1 ; DEL h ; HSET h f 1 ; TYPE h ; SET h y ; GET h ; DEL h",
+                "SET v abc ; HGET v f ; HSET v f 1 ; HSETNX v f 1 ; HMSET v f 1 ; HLEN v ; HDEL v f ; HKEYS v ; HVALS v ; HGETALL v ; HMGET v f ; DEL v",
+                "SET v abc ; HSCAN v 0 ; HSCAN v x ; HSCAN v 0 FOO ; HRANDFIELD v ; HRANDFIELD v 2 ; HEXISTS v f ; HSTRLEN v f ; DEL v",
+                "SET v abc ; HINCRBY v f x ; HINCRBY v f 1 ; HINCRBYFLOAT v f x ; HINCRBYFLOAT v f 1 ; TTL v ; PTTL v ; TTL none ; DEL v",
+                "MSET a 1 b 2 a 3 ; MGET a b c ; MSET a ; MSET a b c ; MSET ; HSET h f 1 ; MSET h x a 4 ; MGET h a ; DEL a b h",
+                "MSETNX a 1 b 2 ; MSETNX b 3 c 4 ; MGET a b c ; MSETNX a b c ; MSETNX d 1 d 2 ; GET d ; HSET h f 1 ; MSETNX h 1 e 1 ; DEL a b d h",
+                "SET v abc ; RENAME v w ; GET w ; GET v ; HSET h f 1 ; RENAME w h ; GET h ; HSET g f 1 ; RENAME g h ; HGETALL h ; RENAME none x ; DEL h",
+                "SET v abc ; UNLINK v none ; GET v ; SET v x ; DEL v v ; DBSIZE",
+                "SET v abc ; SCAN 0 TYPE string ; SCAN 0 TYPE hash ; SCAN 0 TYPE STRING ; SCAN 0 TYPE list ; SCAN 0 ; KEYS * ; RANDOMKEY ; DBSIZE ; DEL v",
+                "SET i 12 ; SET v abc ; HSET h f 1 ; OBJECT ENCODING i ; OBJECT ENCODING v ; OBJECT ENCODING h ; OBJECT ENCODING none ; DEL i v h",
+                "SET v aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ; OBJECT ENCODING v ; OBJECT REFCOUNT v ; OBJECT REFCOUNT none ; DEL v",
+                "SET v abc ; OBJECT FREQ v ; OBJECT FREQ none ; OBJECT FOO ; OBJECT ; OBJECT ENCODING ; OBJECT ENCODING v x ; DEL v",
+                "MULTI ; SET v 1 ; INCR v ; APPEND v 0 ; GET v ; HGET v f ; MGET v v ; MSET v x ; GETDEL v ; EXISTS v ; EXEC ; GET v",
+                "MULTI ; SET v ; EXEC ; MULTI ; SET v x FOO ; SETRANGE v -1 x ; GET v ; EXEC ; DEL v",
                 "LATENCY RESET ; LATENCY HISTORY x ; LATENCY LATEST ; LATENCY ; LATENCY FOO",
                 "INFO nosuch ; HELLO 4 ; HELLO x ; HELLO 2 FOO ; HELLO 2 SETNAME ; SELECT x ; SELECT 99",
             })
@@ -222,7 +253,11 @@ final class RedisSameBytesTest {
                         // Redis names no arguments.
                         "DOCS command|getkeys",
                         // NOVALUES is of Redis 7.4.
-                        "DOCS hscan");
+                        "DOCS hscan",
+                        // No key expires; IFEQ is of Redis 8.4.
+                        "DOCS set",
+                        // Redis has a note at the key.
+                        "INFO set");
     }
 
     private static List<String> names(String reply) {

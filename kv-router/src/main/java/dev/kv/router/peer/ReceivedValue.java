@@ -48,6 +48,11 @@ final class ReceivedValue implements Held {
     }
 
     @Override
+    public Optional<Bytes> inMemory() {
+        return Optional.of(value);
+    }
+
+    @Override
     public void release() {
         if (!isReleased) {
             isReleased = true;

@@ -46,11 +46,16 @@ public final class Answers {
     }
 
     private static void write(RespWriter out, Question.Each each, List<Reply> replies) {
-        EachAnswer answer = new EachAnswer(each.counts());
+        EachAnswer answer = each.gathering().get();
         for (int i = 0; i < replies.size(); i++) {
             answer.add(i, replies.get(i));
         }
-        answer.write(out);
+        write(out, each, answer.reply());
+    }
+
+    /** Writes the answer to all commands of the question. */
+    public static void write(RespWriter out, Question.Each each, Reply reply) {
+        write(out, reply, each.answer());
     }
 
     /** The number of an amount; 0 for any other reply. */

@@ -4,6 +4,7 @@ import dev.kv.router.Command;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import dev.kv.router.net.Budget;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -11,8 +12,8 @@ import java.util.function.Consumer;
 
 /**
  * The commands of a {@link Question.Each} while they are run: a bounded number in a turn, and a bounded number that are not answered, as for
- * a client that pipelines them. So one request neither holds up other clients nor fills the link to another node. On the loop of the
- * client.
+ * a client that pipelines them. So one request neither holds up other clients nor fills the link to another node. Replies that are kept
+ * until the last one is there are charged. On the loop of the client.
  */
 public final class EachRun {
     /** Commands of one request that run in one turn. No key: kv.router.io-turn-max bounds all turns together. */
@@ -24,25 +25,43 @@ public final class EachRun {
     private final Store store;
     private final List<? extends Command> commands;
     private final int unansweredMax;
+    private final Budget budget;
+    private final Reply.Failed noMemory;
     private final Consumer<EachRun> goOn;
     private final EachAnswer answer;
     private final CompletableFuture<Reply> end = new CompletableFuture<>();
+
+    /** The number of commands that run; fewer than all once the answer is stopped. */
+    private int count;
+
     private int begun;
     private int answered;
+    private long charged;
     private boolean isWaiting;
 
     private boolean hasHeldBack;
 
     /**
      * @param unansweredMax the largest number of commands that are not answered
-     * @param goOn is run when {@link #next} has returned false before the last command, and more may run
+     * @param budget the memory for replies that are kept
+     * @param noMemory the reply if that is spent
+     * @param goOn is run when {@link #next} has returned false before the last command, and more may run, or none of the rest has to
      */
-    public EachRun(Store store, Question.Each each, int unansweredMax, Consumer<EachRun> goOn) {
+    public EachRun(
+            Store store,
+            Question.Each each,
+            int unansweredMax,
+            Budget budget,
+            Reply.Failed noMemory,
+            Consumer<EachRun> goOn) {
         this.store = store;
         this.commands = each.commands();
+        this.count = commands.size();
         this.unansweredMax = unansweredMax;
+        this.budget = budget;
+        this.noMemory = noMemory;
         this.goOn = goOn;
-        this.answer = new EachAnswer(each.counts());
+        this.answer = each.gathering().get();
     }
 
     /**
@@ -56,8 +75,8 @@ public final class EachRun {
 
     /** Runs the next commands; returns whether more may run in the next turn. */
     public boolean next() {
-        int turnEnd = Math.min(commands.size(), begun + COMMANDS_IN_TURN);
-        while (begun < turnEnd && begun - answered < unansweredMax) {
+        int turnEnd = begun + COMMANDS_IN_TURN;
+        while (begun < Math.min(count, turnEnd) && begun - answered < unansweredMax) {
             run(begun++);
         }
         isWaiting = !isBegun() && begun - answered >= unansweredMax;
@@ -65,7 +84,13 @@ public final class EachRun {
     }
 
     private boolean isBegun() {
-        return begun == commands.size();
+        return begun == count;
+    }
+
+    /** Nobody awaits the answer any more: lets go of the replies, and of those that still come. */
+    public void abandon() {
+        answer.stop(noMemory);
+        charge();
     }
 
     /** Whether the next request of the client may be run: all commands were begun, and none that {@linkplain LongReply.UnderWay holds back} waits. */
@@ -85,6 +110,7 @@ public final class EachRun {
             if (fault == null) {
                 answered(number, reply);
             } else {
+                abandon();
                 end.completeExceptionally(fault);
             }
         });
@@ -93,22 +119,36 @@ public final class EachRun {
     private void answered(int number, Reply reply) {
         answer.add(number, reply);
         answered++;
-        if (answered == commands.size()) {
-            end.complete(Reply.OK);
-        } else if (isWaiting && begun - answered <= unansweredMax / 2) {
-            isWaiting = false;
+        charge();
+        if (answer.isStopped()) {
+            count = begun;
+        }
+        boolean goesOn = isWaiting && (isBegun() || begun - answered <= unansweredMax / 2);
+        isWaiting &= !goesOn;
+        if (answered == count) {
+            budget.give(charged);
+            charged = 0;
+            end.complete(answer.reply());
+        }
+        if (goesOn) {
             goOn.accept(this);
         }
+    }
+
+    private void charge() {
+        long more = answer.bytes() - charged;
+        if (more > 0 && !budget.take(more)) {
+            answer.stop(noMemory);
+            more = -charged;
+        }
+        if (more < 0) {
+            budget.give(-more);
+        }
+        charged += more;
     }
 
     /** Is complete when all commands are answered. */
     public CompletableFuture<Reply> end() {
         return end;
-    }
-
-    /** Writes the answer, after {@link #end}. */
-    public RespWriter written(RespWriter out) {
-        answer.write(out);
-        return out;
     }
 }

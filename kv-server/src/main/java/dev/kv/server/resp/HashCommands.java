@@ -43,7 +43,7 @@ final class HashCommands {
                         "write denyoom fast",
                         "Adds to an integer",
                         (request, session) -> new Question.One(
-                                new Command.Add(request.at(1), request.at(2), whole(request.at(3))), Answers::number)),
+                                new Command.Add(request.at(1), request.at(2), request.whole(3)), Answers::number)),
                 row(
                         "hincrbyfloat key<RW,access,update> field increment:double",
                         "write denyoom fast",
@@ -122,10 +122,6 @@ final class HashCommands {
         return new Command.SetAll(request.at(1), request.from(2), false);
     }
 
-    private static long whole(Bytes text) {
-        return text.wholeNumber().orElseThrow(RespError::notAnInteger);
-    }
-
     private static BigDecimal decimal(Bytes text) {
         if (LongDouble.isInfinity(text)) {
             throw new RespError("ERR value is NaN or Infinity");
@@ -137,7 +133,7 @@ final class HashCommands {
         if (request.count() == 2) {
             return new Question.One(new Command.Sample(request.at(1), 1, Part.KEYS), Answers::first);
         }
-        long count = whole(request.at(2));
+        long count = request.whole(2);
         boolean withValues = request.count() > 3;
         if (request.count() > 4 || (withValues && !Keyword.is(request.at(3), "withvalues"))) {
             throw RespError.syntax();

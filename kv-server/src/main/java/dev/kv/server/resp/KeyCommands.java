@@ -2,23 +2,24 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Kind;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Hop;
 import dev.kv.router.Store;
 import dev.kv.router.table.TableInForce;
 import dev.kv.server.resp.RespCommand.Handler;
-import java.util.AbstractList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 
-/** The commands on whole buckets, which are keys of Redis. */
+/** The commands on names of both kinds, which are keys of Redis. */
 final class KeyCommands {
     private static final Bytes ANYTHING = Bytes.of("*");
-    private static final String HASH = "hash";
 
     /** RANDOMKEY draws from this many names behind a random position. */
     private static final int DRAWN_FROM = 64;
@@ -32,65 +33,74 @@ final class KeyCommands {
                 row(
                         "del key<RM,delete> ...",
                         "write ~request_policy:multi_shard ~response_policy:agg_sum",
-                        "Drops buckets",
+                        "Deletes keys",
                         each(Command.Drop::new)),
                 row(
                         "unlink key<RM,delete> ...",
                         "write fast ~request_policy:multi_shard ~response_policy:agg_sum",
-                        "Drops buckets",
+                        "Deletes keys",
                         each(Command.Drop::new)),
                 row(
                         "rename key<RW,access,delete> newkey<OW,update>",
                         "write",
-                        "Renames a bucket",
+                        "Renames a key",
                         (request, session) -> new Question.One(
                                 new Command.Rename(request.at(1), request.at(2)), KeyCommands::renamed)),
                 row(
                         "exists key<RO> ...",
                         "readonly fast ~request_policy:multi_shard ~response_policy:agg_sum",
-                        "Counts the buckets that exist",
-                        each(Command.Size::new)),
+                        "Counts the keys that exist",
+                        each(Command.KindOf::new)),
+                row(
+                        "touch key<RO> ...",
+                        "readonly fast ~request_policy:multi_shard ~response_policy:agg_sum",
+                        "Counts the keys that exist",
+                        each(Command.KindOf::new)),
                 row(
                         "type key<RO>",
                         "readonly fast",
-                        "Shows the type of a bucket: hash",
-                        ofSize((out, there) -> out.simple(there ? HASH : "none"))),
+                        "Shows the type of a key: hash or string",
+                        (request, session) -> new Question.One(
+                                new Command.KindOf(request.at(1)),
+                                (out, reply) ->
+                                        out.simple(reply instanceof Reply.OfKind(Kind kind) ? typeOf(kind) : "none"))),
                 row(
                         "ttl key<RO,access>",
                         "readonly fast ~nondeterministic_output",
-                        "Shows the time to live of a bucket: none expires",
-                        ofSize((out, there) -> out.number(there ? -1 : -2))),
+                        "Shows the time to live of a key: none expires",
+                        ofPresence((out, there) -> out.number(there ? -1 : -2))),
                 row(
                         "pttl key<RO,access>",
                         "readonly fast ~nondeterministic_output",
-                        "Shows the time to live of a bucket: none expires",
-                        ofSize((out, there) -> out.number(there ? -1 : -2))),
+                        "Shows the time to live of a key: none expires",
+                        ofPresence((out, there) -> out.number(there ? -1 : -2))),
                 row(
                         "dbsize",
                         "readonly fast ~request_policy:all_shards ~response_policy:agg_sum",
-                        "Counts all buckets",
+                        "Counts all keys",
                         (request, session) -> new Question.One(new Command.Count(NameSpace.ALL), Answers::number)),
                 row(
                         "scan cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]",
                         "readonly ~nondeterministic_output ~request_policy:special",
-                        "Iterates over the names of buckets",
+                        "Iterates over the names of keys",
                         (request, session) -> scan(ScanOptions.ofBuckets(request))),
                 row(
                         "keys pattern:pattern",
                         "readonly @dangerous ~request_policy:all_shards ~nondeterministic_output_order",
-                        "Lists the names of buckets that match a pattern",
+                        "Lists the names of keys that match a pattern",
                         (request, session) -> new Question.One(
                                 new Command.Names(NameSpace.ALL, 0, request.at(1), Long.MAX_VALUE),
                                 KeyCommands::allNames)),
                 row(
                         "randomkey",
                         "readonly ~request_policy:all_shards ~nondeterministic_output",
-                        "Returns the name of a random bucket",
+                        "Returns the name of a random key",
                         (request, session) -> new Question.Steps(KeyCommands::draw, KeyCommands::drawn)),
+                RespCommand.container("generic", "object", "", "Shows how a key is stored", ObjectCommands.rows()),
                 row(
                         "kv.route key<RO>",
                         "readonly",
-                        "Shows the nodes that a request for a bucket passes",
+                        "Shows the nodes that a request for a key passes",
                         (request, session) -> new Question.One(new Command.Route(request.at(1)), KeyCommands::way)));
     }
 
@@ -98,46 +108,35 @@ final class KeyCommands {
         return RespCommand.of("generic", syntax, traits, summary, handler);
     }
 
-    /** A command on each bucket; the answer is the number of buckets that have, or had, keys. */
+    /** A command on each name; the answer is the number of names that hold, or held, something. */
     private static Handler each(Function<Bytes, Command> command) {
         return (request, session) -> {
             List<Bytes> names = List.copyOf(request.from(1));
-            return new Question.Each(new OnEach(names, command), KeyCommands::isThere);
+            return new Question.Each(
+                    new LazyCommands(names.size(), i -> command.apply(names.get(i))),
+                    () -> new EachAnswer.Count(KeyCommands::isThere),
+                    Answers::number);
         };
     }
 
-    /** A command on each of the buckets, made when it is asked for: a request may name a million. */
-    private static final class OnEach extends AbstractList<Command> {
-        private final List<Bytes> names;
-        private final Function<Bytes, Command> command;
-
-        OnEach(List<Bytes> names, Function<Bytes, Command> command) {
-            this.names = names;
-            this.command = command;
-        }
-
-        @Override
-        public Command get(int index) {
-            return command.apply(names.get(index));
-        }
-
-        @Override
-        public int size() {
-            return names.size();
-        }
-    }
-
     private static boolean isThere(Reply reply) {
-        return reply instanceof Reply.Amount(long keys) && keys > 0;
+        return reply instanceof Reply.OfKind || (reply instanceof Reply.Amount(long dropped) && dropped > 0);
     }
 
     private interface Presence {
         void write(RespWriter out, boolean there);
     }
 
-    private static Handler ofSize(Presence presence) {
-        return (request, session) ->
-                new Question.One(new Command.Size(request.at(1)), (out, reply) -> presence.write(out, isThere(reply)));
+    private static Handler ofPresence(Presence presence) {
+        return (request, session) -> new Question.One(
+                new Command.KindOf(request.at(1)), (out, reply) -> presence.write(out, isThere(reply)));
+    }
+
+    private static String typeOf(Kind kind) {
+        return switch (kind) {
+            case BUCKET -> "hash";
+            case VALUE -> "string";
+        };
     }
 
     private static void renamed(RespWriter out, Reply reply) {
@@ -150,17 +149,26 @@ final class KeyCommands {
 
     private static Question scan(ScanOptions options) {
         ScanCursor cursor = ScanCursor.of(options.cursor());
-        boolean wanted = options.type().map(type -> Keyword.is(type, HASH)).orElse(true);
-        return new Question.One(
-                new Command.Names(NameSpace.ALL, cursor.position(), options.match(), options.count()), (out, reply) -> {
-                    Reply.Names page = (Reply.Names) reply;
-                    if (!cursor.fits(page.owners())) {
-                        out.error("ERR table changed, start the scan again");
-                        return;
-                    }
-                    out.array(2).bulk(Long.toString(ScanCursor.next(page)));
-                    out.bulks(wanted ? names(page) : List.of());
-                });
+        Command.Names all = new Command.Names(NameSpace.ALL, cursor.position(), options.match(), options.count());
+        Optional<Kind> kind = options.type().flatMap(KeyCommands::kindOf);
+        // No name is of another type of Redis; the scan goes through all of them as in Redis.
+        boolean none = options.type().isPresent() && kind.isEmpty();
+        Command command = kind.isPresent() ? new Command.NamesOfKind(all, kind.get()) : all;
+        return new Question.One(command, (out, reply) -> {
+            Reply.Names page = (Reply.Names) reply;
+            if (!cursor.fits(page.owners())) {
+                out.error("ERR table changed, start the scan again");
+                return;
+            }
+            out.array(2).bulk(Long.toString(ScanCursor.next(page)));
+            out.bulks(none ? List.of() : names(page));
+        });
+    }
+
+    private static Optional<Kind> kindOf(Bytes type) {
+        return Arrays.stream(Kind.values())
+                .filter(kind -> Keyword.is(type, typeOf(kind)))
+                .findFirst();
     }
 
     private static List<Bytes> names(Reply.Names page) {

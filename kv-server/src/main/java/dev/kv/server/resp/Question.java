@@ -6,7 +6,7 @@ import dev.kv.router.Store;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
-import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /** What a request of RESP asks for, after its arguments were checked. */
 public sealed interface Question {
@@ -22,11 +22,12 @@ public sealed interface Question {
     }
 
     /**
-     * A command on each of several buckets; the answer is the number of replies that count.
+     * A command on each of several names.
      *
      * @param commands not empty
+     * @param gathering begins to make one reply of those to the commands
      */
-    record Each(List<? extends Command> commands, Predicate<Reply> counts) implements Question {}
+    record Each(List<? extends Command> commands, Supplier<EachAnswer> gathering, Answer answer) implements Question {}
 
     /** Several commands, of which a later one depends on the reply of an earlier one. */
     record Steps(Function<Store, CompletionStage<Reply>> steps, Answer answer) implements Question {}

@@ -40,6 +40,7 @@ public final class RespCommand {
             "@transaction");
 
     private static final List<RespCommand> TABLE = Stream.of(
+                    ValueCommands.rows(),
                     HashCommands.rows(),
                     KeyCommands.rows(),
                     ConnectionCommands.rows(),

@@ -62,11 +62,15 @@ public final class RespError extends RuntimeException {
 
     /** The error line for a command that failed; for a typed reason, it is the message of Redis. */
     public static String line(Reply.Failed failed) {
-        String text = switch (failed.reason()) {
-            case IN_MESSAGE -> failed.message();
+        return failed.word() + " " + text(failed);
+    }
+
+    /** The line of {@link #line} without its word. */
+    static String text(Reply.Failed failed) {
+        return switch (failed.reason()) {
+            case IN_MESSAGE, WRONG_TYPE -> failed.message();
             case CONTENT_TOO_LARGE -> "reply too large, use HSCAN";
             case NAMES_TOO_LARGE -> "reply too large, use SCAN";
-            case WRONG_TYPE -> failed.message();
             case VALUE_NOT_AN_INTEGER -> NOT_AN_INTEGER;
             case VALUE_NOT_A_NUMBER -> NOT_A_FLOAT;
             case NOT_AN_INTEGER -> "hash value is not an integer";
@@ -74,7 +78,6 @@ public final class RespError extends RuntimeException {
             case SUM_OVERFLOWS -> "increment or decrement would overflow";
             case SUM_NOT_FINITE -> "increment would produce NaN or Infinity";
         };
-        return failed.word() + " " + text;
     }
 
     /** The first word of an error line. */

@@ -106,6 +106,15 @@ public final class RespRequest {
         return arguments.get(index);
     }
 
+    /**
+     * The argument as a whole number.
+     *
+     * @throws RespError if it is none of 64 bits
+     */
+    long whole(int index) {
+        return at(index).wholeNumber().orElseThrow(RespError::notAnInteger);
+    }
+
     /** The arguments from one on. */
     List<Bytes> from(int index) {
         return arguments.subList(index, arguments.size());

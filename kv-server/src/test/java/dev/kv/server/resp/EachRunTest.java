@@ -1,0 +1,88 @@
+package dev.kv.server.resp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.router.net.Budget;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A run that is stopped before all of its commands were begun. */
+final class EachRunTest {
+    private static final int NAMES = 10;
+    private static final Reply.Failed NO_MEMORY = new Reply.Failed(Reply.Word.ERR, "no memory");
+
+    private final List<CompletableFuture<Reply>> asked = new ArrayList<>();
+    private final AtomicInteger goesOn = new AtomicInteger();
+
+    private EachRun run(int unansweredMax, Budget budget, long replyMaxBytes) {
+        List<Command> commands = new LazyCommands(NAMES, i -> new Command.GetValue(Bytes.of("n" + i)));
+        Question.Each each =
+                new Question.Each(commands, () -> new EachAnswer.Values(NAMES, replyMaxBytes), Answers::each);
+        return new EachRun(
+                command -> {
+                    asked.add(new CompletableFuture<>());
+                    return asked.getLast();
+                },
+                each,
+                unansweredMax,
+                budget,
+                NO_MEMORY,
+                _ -> goesOn.incrementAndGet());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 4})
+    void theClientIsReadOnWhenTheReplyIsTooLarge(int unansweredMax) {
+        Budget budget = new Budget(1 << 20);
+        EachRun run = run(unansweredMax, budget, 5);
+        assertThat(run.next()).isFalse();
+        assertThat(run.letsOthersFollow()).isFalse();
+
+        asked.forEach(reply -> reply.complete(new Reply.Value(Bytes.of("value of 17 bytes"))));
+
+        assertThat(goesOn).hasValue(1);
+        assertThat(run.next()).isFalse();
+        assertThat(run.letsOthersFollow()).isTrue();
+        assertThat(asked).hasSize(unansweredMax);
+        assertThat(run.end().join())
+                .isInstanceOfSatisfying(
+                        Reply.Failed.class,
+                        failed -> assertThat(failed.message()).startsWith("reply too large"));
+        assertThat(budget.take(1 << 20)).isTrue();
+    }
+
+    @Test
+    void repliesThatAreKeptAreCharged() {
+        Budget budget = new Budget(200);
+        EachRun run = run(NAMES, budget, 1 << 20);
+        run.next();
+        asked.forEach(reply -> reply.complete(new Reply.Value(Bytes.of("v".repeat(60)))));
+
+        assertThat(run.end().join()).isEqualTo(NO_MEMORY);
+        assertThat(budget.take(200)).isTrue();
+    }
+
+    @Test
+    void aRunThatNobodyAwaitsGivesItsMemoryBack() {
+        Budget budget = new Budget(1000);
+        EachRun run = run(4, budget, 1 << 20);
+        run.next();
+        asked.getFirst().complete(new Reply.Value(Bytes.of("v".repeat(60))));
+        assertThat(budget.take(1000)).isFalse();
+
+        run.abandon();
+
+        assertThat(budget.take(1000)).isTrue();
+        asked.getLast().complete(new Reply.Value(Bytes.of("v".repeat(60))));
+        budget.give(1000);
+        assertThat(budget.take(1000)).isTrue();
+    }
+}
