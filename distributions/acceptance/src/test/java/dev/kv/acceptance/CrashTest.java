@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NumberedChanges;
+import dev.kv.acceptance.harness.NumberedValues;
 import dev.kv.acceptance.harness.NumberedWrites;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
@@ -58,6 +59,7 @@ class CrashTest {
                 .mapToObj(i -> new NumberedWrites("bucket-" + i))
                 .toList();
         NumberedChanges changer = new NumberedChanges("changed");
+        NumberedValues values = new NumberedValues("value");
         try (NodeProcess node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo")) {
             node.setJavaOptions("");
             node.set("kv.storage.sync", sync);
@@ -69,7 +71,12 @@ class CrashTest {
                 }
             }
             for (int i = 0; i < times; i++) {
-                killWhile(node, writers, changer, ThreadLocalRandom.current().nextInt(1, writesMax));
+                killWhile(
+                        node,
+                        writers,
+                        changer,
+                        values,
+                        ThreadLocalRandom.current().nextInt(1, writesMax));
                 node.start();
                 for (NumberedWrites writer : writers) {
                     try (LineClient client = node.connect()) {
@@ -78,6 +85,7 @@ class CrashTest {
                 }
                 try (RespClient client = new RespClient(node.clients())) {
                     changer.check(client);
+                    values.check(client);
                 }
                 assertThat(node.err()).doesNotContain("ERROR");
             }
@@ -85,9 +93,11 @@ class CrashTest {
     }
 
     /** Kills the node after this number of writes of the first writer; all writers write until then. */
-    private static void killWhile(NodeProcess node, List<NumberedWrites> writers, NumberedChanges changer, int writes)
+    private static void killWhile(
+            NodeProcess node, List<NumberedWrites> writers, NumberedChanges changer, NumberedValues values, int writes)
             throws Exception {
         try (RespClient changing = new RespClient(node.clients());
+                RespClient setting = new RespClient(node.clients());
                 ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<Void>> ends = new ArrayList<>();
             for (NumberedWrites writer : writers) {
@@ -102,6 +112,10 @@ class CrashTest {
             }
             ends.add(threads.submit(() -> {
                 changer.writeOn(changing);
+                return null;
+            }));
+            ends.add(threads.submit(() -> {
+                values.writeOn(setting);
                 return null;
             }));
             for (Future<Void> end : ends) {

@@ -289,20 +289,23 @@ class ValuesTest {
 
     @Test
     void aValueInTheChangeThatDeletesTheLastKeyIsAValueAlone() throws Exception {
-        Bytes user = Bytes.of("user");
-        Command delete = new Command.DeleteAll(NAME, List.of(user));
-        for (Command set : List.of(
-                new Command.SetValue(NAME, Bytes.of("1"), Condition.ALWAYS, false),
-                new Command.AddToValue(NAME, 1),
-                new Command.WriteRange(NAME, Command.WriteRange.END, Bytes.of("1")))) {
-            run(new Command.Drop(NAME));
-            hash("session", "user", "foo");
-            assertThat(run(new Command.Batch(NAME, List.of(delete, set)))).isInstanceOf(Reply.Many.class);
-            reopen();
-            assertThat(get("session")).isEqualTo(value("1"));
-            compact();
-            reopen();
-            assertThat(get("session")).isEqualTo(value("1"));
+        for (String key : List.of("user", "")) {
+            Command delete = new Command.DeleteAll(NAME, List.of(Bytes.of(key)));
+            for (Command set : List.of(
+                    new Command.SetValue(NAME, Bytes.of("1"), Condition.ALWAYS, false),
+                    new Command.AddToValue(NAME, 1),
+                    new Command.WriteRange(NAME, Command.WriteRange.END, Bytes.of("1")))) {
+                run(new Command.Drop(NAME));
+                hash("session", key, "foo");
+                assertThat(run(new Command.Batch(NAME, List.of(delete, set)))).isInstanceOf(Reply.Many.class);
+                for (int round = 0; round < 2; round++) {
+                    reopen();
+                    assertThat(get("session")).isEqualTo(value("1"));
+                    assertThat(storage.buckets().table().keys()).isZero();
+                    assertThat(storage.buckets().table().filled()).isOne();
+                    compact();
+                }
+            }
         }
     }
 
