@@ -121,7 +121,11 @@ final class InLink extends Link {
         long unsent = unsent() + (givesCredit() ? 0 : outbox().waitingBytes());
         return underWay.size() + replies.beingEncoded() < settings.inFlightMax()
                 && unsent < settings.unsentMaxBytes()
-                && admission.heldBackBytes() < settings.unsentMaxBytes();
+                && !isMuchHeldBack();
+    }
+
+    private boolean isMuchHeldBack() {
+        return admission.heldBackBytes() >= settings.unsentMaxBytes();
     }
 
     @Override
@@ -375,7 +379,7 @@ final class InLink extends Link {
         if (isClosed() || !inbox().isReceiving()) {
             return;
         }
-        if (!mayRead()) {
+        if (isMuchHeldBack()) {
             // The rest may have come; it is not read.
             receivedNanos = System.nanoTime();
         }
