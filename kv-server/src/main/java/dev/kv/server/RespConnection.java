@@ -41,6 +41,9 @@ abstract class RespConnection extends AnsweringConnection {
     /** Whether no further request may be run yet: commands of the last one wait for their turn, or {@linkplain LongReply.UnderWay hold back}. */
     private boolean isHeldBack;
 
+    /** The commands of requests for several buckets that are not answered. */
+    private int commandsUnderWay;
+
     RespConnection(OpenSocket socket, OpenDoor door, Store store, RespSession session) {
         super(socket, door);
         this.store = store;
@@ -50,7 +53,10 @@ abstract class RespConnection extends AnsweringConnection {
 
     @Override
     protected boolean mayRead() {
-        return !isHeldBack && charges.waitingBytes() < settings.requestsMaxBytes() && super.mayRead();
+        return !isHeldBack
+                && commandsUnderWay < settings.repliesMax()
+                && charges.waitingBytes() < settings.requestsMaxBytes()
+                && super.mayRead();
     }
 
     /** Ignores further input, and closes the connection once all requests are answered. */
@@ -227,6 +233,7 @@ abstract class RespConnection extends AnsweringConnection {
                 loop().inTurns(() -> runNext(run, what));
             }
             isHeldBack = !run.letsOthersFollow();
+            countUntilEnd(run, each.commands().size());
             settle(
                     false,
                     version3,
@@ -241,6 +248,17 @@ abstract class RespConnection extends AnsweringConnection {
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
+    }
+
+    private void countUntilEnd(EachRun run, int commands) {
+        if (run.end().isDone()) {
+            return;
+        }
+        commandsUnderWay += commands;
+        var _ = run.end().whenComplete((_, _) -> {
+            commandsUnderWay -= commands;
+            readOn();
+        });
     }
 
     /** Runs some commands of a long request, and reads on after the last of them. Returns whether more may run. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Kind;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -380,6 +382,35 @@ final class DoorLimitsTest {
                 store.next().answer();
             }
             assertThat(client.rest()).isEqualTo(replies.toString());
+        }
+    }
+
+    @Test
+    void requestsForManyBucketsCountByTheirCommands() throws Exception {
+        BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
+        Store store = command -> {
+            CompletableFuture<Reply> reply = new CompletableFuture<>();
+            Loop loop = Loop.current().orElseThrow();
+            held.add(() -> loop.execute(() -> reply.complete(new Reply.OfKind(Kind.VALUE))));
+            return reply;
+        };
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.repliesMax = 4;
+                    return knobs;
+                });
+                RespClient client = door.respClient()) {
+            client.send(RespClient.request("EXISTS", "a", "b", "c").repeat(4));
+            for (int taken = 0; taken < 12; taken += 6) {
+                List<Runnable> answers = new ArrayList<>();
+                for (int i = 0; i < 6; i++) {
+                    answers.add(Objects.requireNonNull(held.poll(20, TimeUnit.SECONDS)));
+                }
+                roundTrips(door);
+                assertThat(held).isEmpty();
+                answers.forEach(Runnable::run);
+            }
+            client.endOutput();
+            assertThat(client.rest()).isEqualTo(":3\r\n".repeat(4));
         }
     }
 

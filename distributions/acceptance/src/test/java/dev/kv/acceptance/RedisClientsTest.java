@@ -44,6 +44,7 @@ import redis.clients.jedis.Response;
 import redis.clients.jedis.Transaction;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.params.ScanParams;
+import redis.clients.jedis.params.SetParams;
 import redis.clients.jedis.resps.ScanResult;
 
 /** Jedis and Lettuce at a combined node and at a server node. */
@@ -129,9 +130,44 @@ final class RedisClientsTest {
                     .allSatisfy(line -> assertThat(line).matches("[A-Za-z0-9_]+:.*"));
             assertThat(client.configGet("save")).isEqualTo(Map.of("save", ""));
             assertThat(client.unlink("jedis-here", "remote-jedis")).isEqualTo(2);
-            assertThatThrownBy(() -> client.set("key", "value"))
+            assertThatThrownBy(() -> client.lpush("key", "value"))
                     .isInstanceOf(JedisDataException.class)
-                    .hasMessageStartingWith("ERR unknown command 'SET', with args beginning with: 'key' 'value'");
+                    .hasMessageStartingWith("ERR unknown command 'LPUSH', with args beginning with: 'key' 'value'");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("jedis")
+    void jedisFindsValues(String node, RedisProtocol protocol) {
+        try (Jedis client = connect(node, protocol)) {
+            for (String name : List.of("jedis-here", "remote-jedis")) {
+                String other = name + "-2";
+                assertThat(client.set(name, "1")).isEqualTo("OK");
+                assertThat(client.get(name)).isEqualTo("1");
+                assertThat(client.type(name)).isEqualTo("string");
+                assertThat(client.ttl(name)).isEqualTo(-1);
+                assertThat(client.setnx(name, "2")).isZero();
+                assertThat(client.set(name, "2", SetParams.setParams().nx())).isNull();
+                assertThat(client.setGet(name, "5")).isEqualTo("1");
+                assertThat(client.incrBy(name, 4)).isEqualTo(9);
+                assertThat(client.incrByFloat(name, 0.5)).isEqualTo(9.5);
+                assertThat(client.append(name, "kg")).isEqualTo(5);
+                assertThat(client.strlen(name)).isEqualTo(5);
+                assertThat(client.getrange(name, -2, -1)).isEqualTo("kg");
+                assertThat(client.setrange(name, 3, "lb")).isEqualTo(5);
+                assertThat(client.msetnx(name, "x", other, "y")).isZero();
+                assertThat(client.msetnx(other, "y")).isEqualTo(1);
+                assertThat(client.mget(name, "none", other)).containsExactly("9.5lb", null, "y");
+                assertThatThrownBy(() -> client.hset(name, "field", "1"))
+                        .isInstanceOf(JedisDataException.class)
+                        .hasMessage("WRONGTYPE Operation against a key holding the wrong kind of value");
+                assertThat(client.rename(other, name)).isEqualTo("OK");
+                assertThat(client.getDel(name)).isEqualTo("y");
+                assertThat(client.exists(name, other)).isZero();
+            }
+            assertThat(client.mset("jedis-here", "a", "remote-jedis", "b")).isEqualTo("OK");
+            assertThat(client.mget("remote-jedis", "jedis-here")).containsExactly("b", "a");
+            assertThat(client.del("jedis-here", "remote-jedis")).isEqualTo(2);
         }
     }
 

@@ -300,7 +300,10 @@ public final class Listener<C extends Connection> {
                 if (session == null) {
                     places.releaseSocket();
                 } else {
-                    session.getCloseFuture().addListener(closed -> places.releaseSocket());
+                    // The kernel gets the descriptor back with the next select, before which the loop runs no further
+                    // task.
+                    Loop loop = OpenSocket.loopOf(session);
+                    session.getCloseFuture().addListener(_ -> loop.execute(places::releaseSocket));
                 }
             }
         }

@@ -206,6 +206,9 @@ public final class Commands {
     }
 
     private Reply setAbsent(Command.SetAbsentValues set) throws Refused {
+        if (set.pairs().size() / 2 > turn.keys()) {
+            return TOO_MANY_VALUES;
+        }
         try {
             return buckets.setAbsent(valuesOf(set)) ? Writes.ONE : Writes.NOTHING;
         } catch (Turn.TooMuch e) {
