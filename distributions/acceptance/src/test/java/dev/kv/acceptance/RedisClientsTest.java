@@ -146,7 +146,6 @@ final class RedisClientsTest {
                 assertThat(client.get(name)).isEqualTo("1");
                 assertThat(client.type(name)).isEqualTo("string");
                 assertThat(client.ttl(name)).isEqualTo(-1);
-                assertThat(client.setnx(name, "2")).isZero();
                 assertThat(client.set(name, "2", SetParams.setParams().nx())).isNull();
                 assertThat(client.setGet(name, "5")).isEqualTo("1");
                 assertThat(client.incrBy(name, 4)).isEqualTo(9);
