@@ -11,6 +11,11 @@ import java.util.List;
  * its last key; one that was made by {@link Create} stays until it is dropped or a value replaces it. A command on a value is answered
  * with {@link Reply.Reason#WRONG_TYPE} where there is a bucket with keys, a command on a bucket where there is a value, unless it says
  * otherwise. A bucket without keys is nothing to a command on a value.
+ *
+ * <p>A name and a key can expire. A command that sets a value or a key anew has it expire no more, one that adds to it leaves the time as
+ * it is, unless it says otherwise. That of the bucket stays when keys are set.
+ *
+ * <p>Longer than other files: a sealed type and what belongs to it stand in one.
  */
 public sealed interface Command {
     /** The name of the bucket or value that the command concerns, which is what it is routed by. */
@@ -123,6 +128,92 @@ public sealed interface Command {
 
     /** Read the value and remove it. Answered with {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent}. */
     record TakeValue(Bytes bucket) implements Write {}
+
+    /**
+     * Set the value with an expiry; {@link SetValue} by itself sets one that does not expire. Answered like that.
+     */
+    record SetValueUntil(SetValue set, Expiry expiry) implements Write, Unbounded {
+        @Override
+        public Bytes bucket() {
+            return set.bucket();
+        }
+    }
+
+    /** Read the value and change its expiry. Answered with {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent}. */
+    record GetValueAndExpire(Bytes bucket, Expiry expiry) implements Write {}
+
+    /**
+     * Change when the bucket or value expires. Answered with the {@link Reply.Amount} of 1, or 0 if there is nothing, or the condition
+     * does not hold.
+     */
+    record Expire(Bytes bucket, Expiry expiry, Expiry.Condition condition) implements Write {}
+
+    /**
+     * Tell when the bucket or value expires. Answered with the {@link Reply.Amount} of milliseconds since 1970, of {@link Expiry#NEVER}, or
+     * of {@link #NOTHING} if there is nothing, or a bucket without keys.
+     */
+    record ExpiryOf(Bytes bucket) implements Read {
+        public static final long NOTHING = -2;
+    }
+
+    /**
+     * Change when keys expire. Answered with {@link Reply.Many}, an {@link Reply.Amount} for each key: {@link ExpiryOf#NOTHING} without such
+     * a key, 0 if the condition does not hold, 1 if it is done, {@link #REMOVED} if it is done by a time that is past.
+     */
+    record ExpireKeys(Bytes bucket, List<Bytes> keys, Expiry expiry, Expiry.Condition condition)
+            implements Write, Unbounded {
+        public static final long REMOVED = 2;
+
+        public ExpireKeys {
+            keys = List.copyOf(keys);
+        }
+    }
+
+    /** Tell when keys expire. Answered with {@link Reply.Many}, for each key an {@link Reply.Amount} as for {@link ExpiryOf}. */
+    record ExpiriesOfKeys(Bytes bucket, List<Bytes> keys) implements Read, Unbounded {
+        public ExpiriesOfKeys {
+            keys = List.copyOf(keys);
+        }
+    }
+
+    /** Read keys and change when they expire. Answered like {@link GetAll}. */
+    record GetAllAndExpire(Bytes bucket, List<Bytes> keys, Expiry expiry) implements Write, Unbounded {
+        public GetAllAndExpire {
+            keys = List.copyOf(keys);
+        }
+    }
+
+    /**
+     * Set keys with an expiry, and make the bucket if there is none; {@link SetAll} sets keys that do not expire. Answered with the
+     * {@link Reply.Amount} of 1, or 0 if the condition does not hold and nothing is set.
+     *
+     * @param pairs a key, its value, the next key, its value
+     */
+    record SetAllUntil(Bytes bucket, List<Bytes> pairs, KeysCondition condition, Expiry expiry)
+            implements Write, Unbounded {
+        public SetAllUntil {
+            pairs = List.copyOf(pairs);
+            if (pairs.size() % 2 != 0) {
+                throw new IllegalArgumentException("a key without a value");
+            }
+        }
+    }
+
+    /** When several keys are set. */
+    enum KeysCondition {
+        ALWAYS,
+        /** There is none of the keys. */
+        ALL_ABSENT,
+        /** There are all of the keys. */
+        ALL_PRESENT
+    }
+
+    /** Read keys and remove them. Answered like {@link GetAll}. */
+    record TakeAll(Bytes bucket, List<Bytes> keys) implements Write, Unbounded {
+        public TakeAll {
+            keys = List.copyOf(keys);
+        }
+    }
 
     /** Remove the value if it is this one. Answered with the {@link Reply.Amount} of values removed: 0 or 1. */
     record DropEqual(Bytes bucket, Bytes value) implements Write {}

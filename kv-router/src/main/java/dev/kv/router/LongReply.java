@@ -166,9 +166,15 @@ public final class LongReply {
                     Command.Batch _,
                     Command.GetRange _,
                     Command.TakeValue _,
+                    Command.GetValueAndExpire _,
+                    Command.ExpireKeys _,
+                    Command.ExpiriesOfKeys _,
+                    Command.GetAllAndExpire _,
+                    Command.TakeAll _,
                     Command.Names _,
                     Command.NamesOfKind _ -> true;
             case Command.SetValue set -> set.returnsOld();
+            case Command.SetValueUntil set -> set.set().returnsOld();
             // Each write by itself: one that returns values may be long.
             case Command.Create _,
                     Command.Put _,
@@ -184,6 +190,9 @@ public final class LongReply {
                     Command.Count _,
                     Command.Rename _,
                     Command.GetValue _,
+                    Command.Expire _,
+                    Command.ExpiryOf _,
+                    Command.SetAllUntil _,
                     Command.DropEqual _,
                     Command.AddToValue _,
                     Command.AddDecimalToValue _,

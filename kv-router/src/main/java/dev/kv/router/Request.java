@@ -13,7 +13,7 @@ import java.util.Optional;
  * @param path the nodes that have forwarded it, in order; empty at the node that the client is connected to
  * @param timeLeft how long the node before this one waits for progress; at least a millisecond
  * @param takenMillis when the first node took it, in milliseconds since 1970 by that node's clock, so that what depends on the
- *     time comes out the same on every node; 0 at that node itself
+ *     time comes out the same on every node
  * @param holder the term by which it goes to who holds its bucket, whatever the tables say; empty: the tables decide
  * @param id what a repetition of it is known by; empty: it is not repeated
  * @param progress to be run when a part of the request or its reply has moved on, so that those who wait go on waiting
@@ -55,8 +55,9 @@ public record Request(
     }
 
     /** A command as it comes from a client. */
-    public static Request of(Command command, int stream) {
-        return new Request(command, stream, List.of(), UNLIMITED, 0, Optional.empty(), Optional.empty(), () -> {});
+    public static Request of(Command command, int stream, long takenMillis) {
+        return new Request(
+                command, stream, List.of(), UNLIMITED, takenMillis, Optional.empty(), Optional.empty(), () -> {});
     }
 
     /** Another command on the same way. */
@@ -74,7 +75,6 @@ public record Request(
         List<Visit> longer = new ArrayList<>(path.size() + 1);
         longer.addAll(path);
         longer.add(visit);
-        long taken = takenMillis == 0 ? System.currentTimeMillis() : takenMillis;
-        return new Request(command, stream, longer, timeLeft, taken, holder, id, progress);
+        return new Request(command, stream, longer, timeLeft, takenMillis, holder, id, progress);
     }
 }

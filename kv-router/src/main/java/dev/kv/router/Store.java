@@ -17,5 +17,15 @@ import java.util.concurrent.CompletionStage;
  */
 @FunctionalInterface
 public interface Store {
-    CompletionStage<Reply> run(Command command);
+    /**
+     * Runs a command.
+     *
+     * @param takenMillis when the first node took it, in milliseconds since 1970: what it does depends on no other clock
+     */
+    CompletionStage<Reply> run(Command command, long takenMillis);
+
+    /** Runs a command that this node takes now. */
+    default CompletionStage<Reply> run(Command command) {
+        return run(command, System.currentTimeMillis());
+    }
 }

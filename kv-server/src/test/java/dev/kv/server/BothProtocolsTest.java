@@ -37,7 +37,7 @@ final class BothProtocolsTest {
     /** A Redis client takes a line of the other protocol for a part of a reply, and is out of step from there on. */
     @Test
     void allErrorsOfAClientThatHasSpokenRespAreThoseOfResp() throws Exception {
-        Store failing = command -> CompletableFuture.completedFuture(
+        Store failing = (command, _) -> CompletableFuture.completedFuture(
                 switch (command) {
                     case Command.Put _ -> new Reply.Failed(Reply.Word.NOSPACE, "the disk is full");
                     case Command.Get _ -> new Reply.Value(Bytes.of("a\r\nb"));

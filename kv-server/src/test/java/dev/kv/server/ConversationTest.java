@@ -106,7 +106,7 @@ final class ConversationTest {
     @Test
     void aWholeRequestBeforeAResetIsRunAndHalfARequestIsNot() throws Exception {
         BlockingQueue<Command> run = new LinkedBlockingQueue<>();
-        try (TestDoor door = new TestDoor(command -> {
+        try (TestDoor door = new TestDoor((command, _) -> {
             run.add(command);
             return CompletableFuture.completedFuture(Reply.OK);
         })) {
@@ -143,7 +143,7 @@ final class ConversationTest {
     @Test
     void aFaultEndsOnlyItsConnection() throws Exception {
         HeldStore held = new HeldStore();
-        try (TestDoor door = new TestDoor(command -> switch (command) {
+        try (TestDoor door = new TestDoor((command, _) -> switch (command) {
                     case Command.Create _ -> throw new IllegalStateException("thrown");
                     case Command.Delete _ ->
                         CompletableFuture.failedFuture(new IllegalStateException("failed at once"));
@@ -202,7 +202,7 @@ final class ConversationTest {
     @Test
     void aFailedCommandLeavesTheConnectionOpen() throws Exception {
         Reply failed = new Reply.Failed(Reply.Word.NOROUTE, "could not find entry for \"b\" in table []");
-        try (TestDoor door = new TestDoor(command -> CompletableFuture.completedFuture(failed));
+        try (TestDoor door = new TestDoor((command, _) -> CompletableFuture.completedFuture(failed));
                 LineClient client = door.client()) {
             assertThat(client.ask("GET b k")).isEqualTo("ERROR NOROUTE could not find entry for \"b\" in table []");
             assertThat(client.ask("GET b k")).startsWith("ERROR NOROUTE ");
@@ -212,7 +212,7 @@ final class ConversationTest {
     @Test
     void aValueThatALineCannotCarryIsAnError() throws Exception {
         Reply value = new Reply.Value(Bytes.of("milk\r\nNOT FOUND"));
-        try (TestDoor door = new TestDoor(command ->
+        try (TestDoor door = new TestDoor((command, _) ->
                         CompletableFuture.completedFuture(command instanceof Command.Get ? value : Reply.OK));
                 LineClient client = door.client()) {
             client.send("GET b k\nPUT b k v\n");

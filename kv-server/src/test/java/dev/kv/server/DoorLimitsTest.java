@@ -82,7 +82,7 @@ final class DoorLimitsTest {
         CompletableFuture<Reply> read = new CompletableFuture<>();
         CompletableFuture<Reply> write = new CompletableFuture<>();
         CountDownLatch isAsked = new CountDownLatch(1);
-        Store store = command -> {
+        Store store = (command, _) -> {
             if (command instanceof Command.Content) {
                 isAsked.countDown();
                 return read;
@@ -105,7 +105,7 @@ final class DoorLimitsTest {
     void nothingOfAClientIsRunBehindAWriteThatHoldsBackAndOtherClientsAreServed(String write) throws Exception {
         BlockingQueue<Runnable> writes = new LinkedBlockingQueue<>();
         AtomicInteger reads = new AtomicInteger();
-        Store store = command -> {
+        Store store = (command, _) -> {
             if (command.isRead()) {
                 reads.incrementAndGet();
                 return CompletableFuture.completedFuture(new Reply.Amount(7));
@@ -148,7 +148,7 @@ final class DoorLimitsTest {
         BlockingQueue<Runnable> drops = new LinkedBlockingQueue<>();
         CompletableFuture<Runnable> write = new CompletableFuture<>();
         AtomicInteger reads = new AtomicInteger();
-        Store store = command -> {
+        Store store = (command, _) -> {
             if (command.isRead()) {
                 reads.incrementAndGet();
                 return CompletableFuture.completedFuture(new Reply.Amount(7));
@@ -257,7 +257,7 @@ final class DoorLimitsTest {
         Arrays.fill(mebibyte, (byte) 'v');
         Reply value = new Reply.Value(Bytes.owning(mebibyte));
         AtomicInteger runs = new AtomicInteger();
-        Store store = command -> {
+        Store store = (command, _) -> {
             if (command instanceof Command.Get) {
                 runs.incrementAndGet();
                 return CompletableFuture.completedFuture(value);
@@ -287,7 +287,7 @@ final class DoorLimitsTest {
     void commandsWithLongRepliesAreRefusedWhileClientsHoldAllMemory() throws Exception {
         Reply content = new Reply.Values(List.of(Bytes.EMPTY, Bytes.owning(new byte[16 * MIB])));
         AtomicInteger runs = new AtomicInteger();
-        Store store = command -> {
+        Store store = (command, _) -> {
             if (command instanceof Command.Content) {
                 runs.incrementAndGet();
                 return CompletableFuture.completedFuture(content);
@@ -331,7 +331,7 @@ final class DoorLimitsTest {
         Reply value = new Reply.Value(Bytes.owning(new byte[MIB / 2]));
         HeldStore held = new HeldStore();
         AtomicInteger runs = new AtomicInteger();
-        Store store = command -> {
+        Store store = (command, _) -> {
             runs.incrementAndGet();
             return command instanceof Command.Get ? held.run(command) : CompletableFuture.completedFuture(value);
         };
@@ -388,7 +388,7 @@ final class DoorLimitsTest {
     @Test
     void requestsForManyBucketsCountByTheirCommands() throws Exception {
         BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
-        Store store = command -> {
+        Store store = (command, _) -> {
             CompletableFuture<Reply> reply = new CompletableFuture<>();
             Loop loop = Loop.current().orElseThrow();
             held.add(() -> loop.execute(() -> reply.complete(new Reply.OfKind(Kind.VALUE))));

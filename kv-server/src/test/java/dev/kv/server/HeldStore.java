@@ -28,7 +28,7 @@ final class HeldStore implements Store {
     }
 
     @Override
-    public CompletionStage<Reply> run(Command command) {
+    public CompletionStage<Reply> run(Command command, long takenMillis) {
         if (command instanceof Command.Get get) {
             CompletableFuture<Reply> reply = new CompletableFuture<>();
             held.add(new Held(get.key(), reply, Loop.current().orElseThrow()));

@@ -113,7 +113,7 @@ final class HeldValuesTest {
     }
 
     /** GET answers with a value that the key describes: a letter and a number of MiB; everything else with what was sent. */
-    private final Store store = this::run;
+    private final Store store = (command, _) -> run(command);
 
     private CompletionStage<Reply> run(Command command) {
         return CompletableFuture.completedFuture(
@@ -191,9 +191,9 @@ final class HeldValuesTest {
             assertThat(client.line()).isEqualTo("OK");
             assertThat(client.line()).isEqualTo("x");
         }
-        Store withEnds = command -> CompletableFuture.completedFuture(
+        Store withEnds = (command, _) -> CompletableFuture.completedFuture(
                 new Reply.LargeValue(new Value(("v".repeat(MIB) + "\n").getBytes(ISO_8859_1))));
-        Store likeAnError = command -> CompletableFuture.completedFuture(
+        Store likeAnError = (command, _) -> CompletableFuture.completedFuture(
                 new Reply.LargeValue(new Value(("ERROR " + "v".repeat(MIB)).getBytes(ISO_8859_1))));
         for (Store unfit : List.of(withEnds, likeAnError)) {
             try (TestDoor door = new TestDoor(unfit);
@@ -239,7 +239,7 @@ final class HeldValuesTest {
     void aLateReplyIsReleasedWhenItsClientIsGone() throws Exception {
         AtomicReference<Loop> loop = new AtomicReference<>();
         CompletableFuture<Reply> late = new CompletableFuture<>();
-        Store writing = command -> {
+        Store writing = (command, _) -> {
             loop.set(Loop.current().orElseThrow());
             return late;
         };
@@ -264,7 +264,7 @@ final class HeldValuesTest {
     /** What is copied on the loop, others wait for. */
     @Test
     void aLargeValueBesideManyOthersIsWrittenElsewhereAndIsCharged() throws Exception {
-        Store many = command -> {
+        Store many = (command, _) -> {
             List<Reply> replies =
                     new ArrayList<>(Collections.nCopies(900, new Reply.Value(Bytes.of("v".repeat(10_000)))));
             replies.add(large(Bytes.of("A1")));
@@ -294,7 +294,7 @@ final class HeldValuesTest {
     void clientsThatNeverReadDelayNoOtherAndTakeNoMemory() throws Exception {
         byte[] value = new byte[8 * MIB];
         ByteBuffer bytes = ByteBuffer.allocateDirect(value.length);
-        Store shared = command -> CompletableFuture.completedFuture(
+        Store shared = (command, _) -> CompletableFuture.completedFuture(
                 command instanceof Command.Get get && get.key().size() == 1
                         ? new Reply.LargeValue(new Value(value, bytes, false))
                         : Reply.OK);
@@ -450,7 +450,7 @@ final class HeldValuesTest {
     @Test
     void aClientThatTakesNothingIsClosedWhenLittleMemoryIsLeft() throws Exception {
         Reply large = new Reply.Value(Bytes.owning(new byte[60 * MIB]));
-        try (TestDoor door = door(_ -> CompletableFuture.completedFuture(large), Duration.ofMillis(200));
+        try (TestDoor door = door((_, _) -> CompletableFuture.completedFuture(large), Duration.ofMillis(200));
                 RespClient silent = door.respClient()) {
             silent.send(request("a"));
             Await.until(() -> door.connections() == 1);

@@ -50,7 +50,7 @@ final class RespLimitsTest {
     void aClientThatDoesNotReadIsHeldBack() throws Exception {
         Reply large = new Reply.Value(Bytes.owning(new byte[MIB]));
         List<Command> run = Collections.synchronizedList(new ArrayList<>());
-        Store store = command -> {
+        Store store = (command, _) -> {
             run.add(command);
             return CompletableFuture.completedFuture(large);
         };
@@ -250,7 +250,7 @@ final class RespLimitsTest {
 
     /** A store that adds what answers a command: to {@code answers}. */
     private static Store holding(BlockingQueue<Runnable> answers, Reply reply) {
-        return command -> {
+        return (command, _) -> {
             CompletableFuture<Reply> held = new CompletableFuture<>();
             Loop loop = Loop.current().orElseThrow();
             answers.add(() -> loop.execute(() -> held.complete(reply)));

@@ -36,7 +36,7 @@ final class RespTest {
         int names = 5_000;
         List<String> ran = Collections.synchronizedList(new ArrayList<>());
         List<RespClient> others = new ArrayList<>();
-        Store store = command -> {
+        Store store = (command, _) -> {
             String name = command.bucket().text();
             ran.add(name);
             if (name.equals("n0")) {
@@ -89,7 +89,7 @@ final class RespTest {
             values.add(Bytes.of("value-" + i));
         }
         CompletableFuture<Reply> content = new CompletableFuture<>();
-        Store store = command -> {
+        Store store = (command, _) -> {
             if (command instanceof Command.Content) {
                 return content;
             }
@@ -193,7 +193,7 @@ final class RespTest {
     @Test
     void repliesOfLocalRemoteAndFailingRequestsLeaveInTheOrderOfTheRequests() throws Exception {
         HeldStore held = new HeldStore();
-        Store mixed = command -> command instanceof Command.Size
+        Store mixed = (command, _) -> command instanceof Command.Size
                 ? CompletableFuture.completedFuture(new Reply.Failed(Reply.Word.UNREACHABLE, "bar@h is down"))
                 : held.run(command);
         try (TestDoor door = new TestDoor(mixed);
@@ -226,7 +226,7 @@ final class RespTest {
 
     @Test
     void versionThreeHasMapsAndNull() throws Exception {
-        Store store = command -> CompletableFuture.completedFuture(
+        Store store = (command, _) -> CompletableFuture.completedFuture(
                 switch (command) {
                     case Command.Content _ -> new Reply.Values(List.of(Bytes.of("a"), Bytes.of("1")));
                     case Command.Sample _ -> new Reply.Values(List.of(Bytes.of("a"), Bytes.of("1")));

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 /** What INFO and CLIENT LIST tell of requests and clients. */
 @Timeout(60)
 final class StatisticsTest {
-    private static final Store STORE = command -> CompletableFuture.completedFuture(
+    private static final Store STORE = (command, _) -> CompletableFuture.completedFuture(
             switch (command) {
                 case Command.Rename _ -> Reply.NOT_FOUND;
                 case Command.Size _ -> new Reply.Failed(Reply.Word.NOROUTE, "no entry");

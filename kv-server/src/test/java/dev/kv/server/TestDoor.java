@@ -37,7 +37,7 @@ final class TestDoor implements AutoCloseable {
             metrics());
 
     /** Answers each HGET with its field, and every other command with the length of its bucket's name. */
-    static final Store ECHO = command -> CompletableFuture.completedFuture(
+    static final Store ECHO = (command, _) -> CompletableFuture.completedFuture(
             command instanceof Command.Get get
                     ? new Reply.Value(get.key())
                     : new Reply.Amount(command.bucket().size()));

@@ -34,7 +34,7 @@ class TurnsTest {
         AtomicInteger slow = new AtomicInteger();
         AtomicInteger slowBeforeOther = new AtomicInteger();
         Bytes value = Bytes.owning(new byte[VALUE_BYTES]);
-        Store store = command -> {
+        Store store = (command, _) -> {
             if (command instanceof Command.Get get && get.key().equals(Bytes.of("slow"))) {
                 slow.incrementAndGet();
                 LockSupport.parkNanos(REQUEST_NANOS);

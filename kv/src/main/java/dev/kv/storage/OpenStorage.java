@@ -166,8 +166,8 @@ public final class OpenStorage implements Engine.Open {
     }
 
     @Override
-    public CompletionStage<Reply> run(Command command) {
-        return turns.run(command);
+    public CompletionStage<Reply> run(Command command, long takenMillis) {
+        return turns.run(command, takenMillis);
     }
 
     /** Completes with the reply to a command that ran, when it may be sent. */

@@ -78,7 +78,7 @@ final class FanOut {
                 new Answers(survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
         Optional<Command.Survey> partHere =
                 here.isEmpty() ? Optional.empty() : Optional.of(survey.within(NameSpace.of(here)));
-        Optional<CompletableFuture<Reply>> replyHere = partHere.map(this::askHere);
+        Optional<CompletableFuture<Reply>> replyHere = partHere.map(part -> askHere(part, request.takenMillis()));
         if (!there.isEmpty()) {
             Visit visit = new Visit(self, now.inForce().version());
             Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
@@ -91,8 +91,7 @@ final class FanOut {
                 others.runParts(requests).forEach(answers::await);
             }
         }
-        replyHere.ifPresent(
-                reply -> answers.awaitHere(reply, partHere.get(), request.path().size()));
+        replyHere.ifPresent(reply -> answers.awaitHere(reply, partHere.get(), request));
         return answers.sum();
     }
 
@@ -129,19 +128,23 @@ final class FanOut {
         /**
          * Awaits the part of this node, after the others were asked.
          *
-         * @param nodes the number of nodes between this one and the client
+         * @param request asked for it
          */
-        void awaitHere(CompletableFuture<Reply> reply, Command.Survey part, int nodes) {
+        void awaitHere(CompletableFuture<Reply> reply, Command.Survey part, Request request) {
             CompletableFuture<Void> others = CompletableFuture.allOf(parts.toArray(CompletableFuture<?>[]::new));
             asked.add(reply);
             parts.add(reply.thenCompose(whole -> {
                         boolean isHeld = !others.isDone()
                                 && LongReply.is(whole)
                                 && CommandThread.current().isPresent();
-                        Optional<Runnable> kept =
-                                isHeld ? FanOut.this.others.keep(LongReply.bytes(whole), nodes) : Optional.of(() -> {});
+                        Optional<Runnable> kept = isHeld
+                                ? FanOut.this.others.keep(
+                                        LongReply.bytes(whole), request.path().size())
+                                : Optional.of(() -> {});
                         kept.ifPresent(memory::add);
-                        return kept.isPresent() ? CompletableFuture.completedFuture(whole) : again(part, others);
+                        return kept.isPresent()
+                                ? CompletableFuture.completedFuture(whole)
+                                : again(part, request.takenMillis(), others);
                     })
                     .thenApply(whole -> {
                         if (whole instanceof Failed) {
@@ -152,14 +155,14 @@ final class FanOut {
         }
 
         /** There is no memory for the part of this node while others are missing: it is asked for again when they are there. */
-        private CompletableFuture<Reply> again(Command.Survey part, CompletableFuture<Void> others) {
+        private CompletableFuture<Reply> again(Command.Survey part, long takenMillis, CompletableFuture<Void> others) {
             // That part was asked last.
             asked.removeLast();
             return others.thenCompose(_ -> {
                 if (sum.isDone()) {
                     return sum;
                 }
-                asked.add(askHere(part));
+                asked.add(askHere(part, takenMillis));
                 return asked.getLast();
             });
         }
@@ -225,8 +228,8 @@ final class FanOut {
         }
     }
 
-    private CompletableFuture<Reply> askHere(Command.Survey part) {
-        return local.map(buckets -> buckets.run(part).toCompletableFuture())
+    private CompletableFuture<Reply> askHere(Command.Survey part, long takenMillis) {
+        return local.map(buckets -> buckets.run(part, takenMillis).toCompletableFuture())
                 .orElseGet(() -> CompletableFuture.completedFuture(Router.keepsNoData(self)));
     }
 

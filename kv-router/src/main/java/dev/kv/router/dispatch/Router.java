@@ -105,7 +105,7 @@ public final class Router {
     /** A store for one client: its commands on one bucket run in order, also on other nodes. */
     public Store store() {
         int stream = streams.incrementAndGet();
-        return command -> run(Request.of(command, stream));
+        return (command, takenMillis) -> run(Request.of(command, stream, takenMillis));
     }
 
     /** Runs a request by this node's table. */
@@ -148,7 +148,7 @@ public final class Router {
                         request, now, List.of(rename.to()), 1, "a bucket is renamed within its node, copy it instead");
             case Command.SetAbsentValues set ->
                 runAllHere(request, now, set.pairs(), 2, "one node has to keep all names that are set together");
-            case Command command -> local.get().run(command);
+            case Command command -> local.get().run(command, request.takenMillis());
         };
     }
 
@@ -167,7 +167,7 @@ public final class Router {
                                 .formatted(self, names.get(i).printable(SHOWN_NAME_BYTES), rule)));
             }
         }
-        return local.get().run(request.command());
+        return local.get().run(request.command(), request.takenMillis());
     }
 
     static Failed keepsNoData(String node) {

@@ -38,6 +38,12 @@ final class SizeCheck {
             case Command.Names names -> limits.excessOfPattern(names.match().size());
             case Command.NamesOfKind names -> excess(names.of());
             case Command.SetValue set -> excessValue(set.value()).or(() -> excessOf(set.condition()));
+            case Command.SetValueUntil set -> excess(set.set());
+            case Command.ExpireKeys expire -> excessKeys(expire.keys());
+            case Command.ExpiriesOfKeys tell -> excessKeys(tell.keys());
+            case Command.GetAllAndExpire get -> excessKeys(get.keys());
+            case Command.SetAllUntil set -> excessPairs(set.pairs(), this::excessKey);
+            case Command.TakeAll take -> excessKeys(take.keys());
             case Command.DropEqual drop -> excessValue(drop.value());
             case Command.WriteRange write -> excessRange(write);
             case Command.SetAbsentValues set -> excessPairs(set.pairs(), this::excessName);
@@ -52,6 +58,9 @@ final class SizeCheck {
                     Command.MeasureValue _,
                     Command.KindOf _,
                     Command.TakeValue _,
+                    Command.GetValueAndExpire _,
+                    Command.Expire _,
+                    Command.ExpiryOf _,
                     Command.AddToValue _,
                     Command.AddDecimalToValue _,
                     Command.Route _ -> excess;

@@ -78,7 +78,7 @@ class FanOutTest {
         CompletableFuture<Reply> reply = new CompletableFuture<>();
         Router router = new Router(
                 "foo@h",
-                Optional.of(_ -> CompletableFuture.completedFuture(names(0, each))),
+                Optional.of((_, _) -> CompletableFuture.completedFuture(names(0, each))),
                 (_, _) -> CompletableFuture.completedFuture(names(5000, 5000 + each)),
                 LIMITS,
                 new TableInForce(RoutingTable.parse("a..m=foo@h,n..z=bar@h"), 0, "", Instant.EPOCH));
@@ -145,7 +145,7 @@ class FanOutTest {
         CompletableFuture<Reply> reply = new CompletableFuture<>();
         Router router = new Router(
                 "foo@h",
-                Optional.of(_ -> {
+                Optional.of((_, _) -> {
                     asked.incrementAndGet();
                     return CompletableFuture.completedFuture(names(0, 5000));
                 }),

@@ -99,7 +99,7 @@ class RouterLimitsTest {
     @ParameterizedTest
     @MethodSource("cases")
     void whatIsTooLargeIsRefused(Case row) throws Exception {
-        Store local = command -> CompletableFuture.completedFuture(
+        Store local = (command, _) -> CompletableFuture.completedFuture(
                 command instanceof Command.Survey ? new Reply.Names(List.of(), 0, List.of()) : Reply.OK);
         Router router = new Router(
                 "foo@h",

@@ -112,7 +112,7 @@ abstract class NodeOfStandIns {
         }
 
         @Override
-        public CompletionStage<Reply> run(Command command) {
+        public CompletionStage<Reply> run(Command command, long takenMillis) {
             return CompletableFuture.completedFuture(Reply.NOT_FOUND);
         }
 

@@ -111,7 +111,7 @@ class CreditTest extends HandwrittenFrames {
         foo.frame(CREDIT, numbers(1, 200_005));
 
         CompletableFuture<Reply> slow = new CompletableFuture<>();
-        bar.store = command -> {
+        bar.store = (command, _) -> {
             if (command instanceof Command.Get) {
                 return slow;
             }
@@ -129,7 +129,7 @@ class CreditTest extends HandwrittenFrames {
     void aHeldValueIsReleasedWhenItIsSentOrCancelledOrTheLinkIsClosed() throws Exception {
         AtomicInteger held = new AtomicInteger();
         ByteBuffer value = ByteBuffer.allocateDirect(200_000);
-        bar.store = command ->
+        bar.store = (command, _) ->
                 CompletableFuture.completedFuture(new Reply.LargeValue(new LargeInMemory(value, held, Reply.OK)));
         Wires foo = connect().handshake(2);
         foo.request(1, get("large"));
@@ -239,7 +239,7 @@ class CreditTest extends HandwrittenFrames {
 
     @Test
     void aNumberThatIsUnderWayEndsTheConnection() throws IOException {
-        bar.store = command -> command instanceof Command.Get
+        bar.store = (command, _) -> command instanceof Command.Get
                 ? new CompletableFuture<>()
                 : CompletableFuture.completedFuture(Reply.OK);
         Wires foo = connect().handshake(2);
@@ -253,7 +253,8 @@ class CreditTest extends HandwrittenFrames {
     void whatIsBehindACancelledRequestIsRun() throws IOException {
         restart(() -> bar.repliesBytes = 100_000);
         Reply large = new Reply.Values(List.of(Bytes.of("v".repeat(100_000))));
-        bar.store = command -> CompletableFuture.completedFuture(command instanceof Command.Content ? large : Reply.OK);
+        bar.store = (command, _) ->
+                CompletableFuture.completedFuture(command instanceof Command.Content ? large : Reply.OK);
         Wires foo = connect().handshake(2);
         foo.request(1, content(1));
         assertThat(foo.expect(OFFER)).startsWith(numbers(1));
@@ -276,7 +277,7 @@ class CreditTest extends HandwrittenFrames {
         restart(() -> bar.repliesBytes = 300_000);
         Reply large = new Reply.Values(List.of(Bytes.of("v".repeat(100_000)), Bytes.of("w".repeat(100_000))));
         AtomicInteger run = new AtomicInteger();
-        bar.store = command -> {
+        bar.store = (command, _) -> {
             if (!(command instanceof Command.Content)) {
                 return CompletableFuture.completedFuture(Reply.ABSENT);
             }

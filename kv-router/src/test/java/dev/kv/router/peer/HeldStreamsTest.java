@@ -37,7 +37,7 @@ class HeldStreamsTest {
     @BeforeEach
     void start() {
         Store plain = back.store;
-        back.store = command -> {
+        back.store = (command, _) -> {
             if (!(command instanceof Command.Put)) {
                 return plain.run(command);
             }

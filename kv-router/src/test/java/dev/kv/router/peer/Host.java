@@ -79,7 +79,7 @@ final class Host implements AutoCloseable {
             peers = new Peers(loops, settings, lookUps);
             router = new Router(
                     name,
-                    Optional.of(command -> store.run(command)),
+                    Optional.of((command, takenMillis) -> store.run(command, takenMillis)),
                     peers,
                     new Limits(8, 1 << 16, 1 << 16, 64 << 20, 1 << 10, 1 << 20),
                     new TableInForce(RoutingTable.parse(table), 0, "the test", Instant.now()));
@@ -137,7 +137,7 @@ final class Host implements AutoCloseable {
     /** The same, which runs its commands on an I/O loop as one with a connection does. */
     Store clientOnLoop() {
         Store client = router.store();
-        return command -> {
+        return (command, _) -> {
             CompletableFuture<Reply> reply = new CompletableFuture<>();
             loops.all().getFirst().execute(() -> client.run(command).thenAccept(reply::complete));
             return reply;

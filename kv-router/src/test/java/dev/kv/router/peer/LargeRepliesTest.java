@@ -57,7 +57,7 @@ class LargeRepliesTest {
 
     private void start() {
         Store plain = back.store;
-        back.store = command -> command instanceof Command.Get(Bytes _, Bytes key) && key.equals(LARGE)
+        back.store = (command, _) -> command instanceof Command.Get(Bytes _, Bytes key) && key.equals(LARGE)
                 ? CompletableFuture.completedFuture(new Reply.LargeValue(new LargeInMemory(value, held, checked)))
                 : plain.run(command);
         back.start("*=back@h");
@@ -128,7 +128,7 @@ class LargeRepliesTest {
         for (int i = 0; i < 50_000; i++) {
             each.add(new Reply.Value(Bytes.of("value" + i)));
         }
-        back.store = command -> switch (command) {
+        back.store = (command, _) -> switch (command) {
             case Command.Content _ -> CompletableFuture.completedFuture(many);
             case Command.GetAll _ -> CompletableFuture.completedFuture(new Reply.Many(each));
             default -> plain.run(command);
@@ -164,7 +164,7 @@ class LargeRepliesTest {
         Store plain = back.store;
         AtomicReference<CommandThread> loop = new AtomicReference<>();
         List<CompletableFuture<Reply>> built = Collections.synchronizedList(new ArrayList<>());
-        back.store = command -> {
+        back.store = (command, _) -> {
             if (!(command instanceof Command.Content)) {
                 return plain.run(command);
             }
@@ -206,7 +206,7 @@ class LargeRepliesTest {
         Store plain = back.store;
         List<LongReply.UnderWay> waiting = Collections.synchronizedList(new ArrayList<>());
         Reply small = new Reply.Many(List.of(new Reply.Value(Bytes.of("1"))));
-        back.store = command -> switch (command) {
+        back.store = (command, _) -> switch (command) {
             case Command.Content _ -> {
                 waiting.add(new LongReply.UnderWay());
                 yield waiting.getLast();
@@ -238,7 +238,7 @@ class LargeRepliesTest {
         start();
         Store plain = back.store;
         List<LongReply.UnderWay> built = Collections.synchronizedList(new ArrayList<>());
-        back.store = command -> {
+        back.store = (command, _) -> {
             if (!(command instanceof Command.Names)) {
                 return plain.run(command);
             }
@@ -266,7 +266,7 @@ class LargeRepliesTest {
         AtomicReference<CommandThread> loop = new AtomicReference<>();
         List<LongReply.UnderWay> built = Collections.synchronizedList(new ArrayList<>());
         Reply answer = new Reply.Values(List.of(Bytes.of("1")));
-        back.store = command -> switch (command) {
+        back.store = (command, _) -> switch (command) {
             case Command.Content _ -> {
                 loop.set(CommandThread.current().orElseThrow());
                 built.add(new LongReply.UnderWay());
@@ -314,7 +314,7 @@ class LargeRepliesTest {
         Store plain = back.store;
         Reply.Value other = new Reply.Value(Bytes.owning(new byte[60_000]));
         LargeInMemory large = new LargeInMemory(value, held, checked);
-        back.store = command -> {
+        back.store = (command, _) -> {
             if (!(command instanceof Command.GetAll)) {
                 return plain.run(command);
             }
@@ -342,7 +342,7 @@ class LargeRepliesTest {
         start();
         Store plain = back.store;
         AtomicBoolean isAsked = new AtomicBoolean();
-        back.store = command -> {
+        back.store = (command, _) -> {
             if (command instanceof Command.Content) {
                 isAsked.set(true);
                 return endless;
@@ -453,7 +453,7 @@ class LargeRepliesTest {
         Store plain = back.store;
         AtomicReference<CommandThread> loop = new AtomicReference<>();
         List<CompletableFuture<Reply>> older = Collections.synchronizedList(new ArrayList<>());
-        back.store = command -> {
+        back.store = (command, _) -> {
             if (!(command instanceof Command.Content)) {
                 return plain.run(command);
             }
@@ -498,7 +498,7 @@ class LargeRepliesTest {
         }
         Reply many = new Reply.Values(builder.build());
         Store plain = back.store;
-        back.store = command ->
+        back.store = (command, _) ->
                 command instanceof Command.Content ? CompletableFuture.completedFuture(many) : plain.run(command);
         middle.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
         middle.start("*=back@h");

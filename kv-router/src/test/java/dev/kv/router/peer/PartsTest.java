@@ -49,7 +49,7 @@ class PartsTest extends ThreeHosts {
         Withheld(Host host, Reply.Names answer) {
             this.answer = answer;
             Store plain = host.store;
-            host.store = command -> {
+            host.store = (command, _) -> {
                 if (!(command instanceof Command.Names)) {
                     return plain.run(command);
                 }

@@ -7,6 +7,7 @@ import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
 import dev.kv.router.LongReply;
+import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
@@ -79,12 +80,34 @@ class PeersTest extends ThreeHosts {
                 .isEqualTo(new Failed(Word.NOROUTE, "could not find entry for \"x\" in table [a=bar@h]"));
     }
 
+    /** Over any number of nodes, and for the part of a question that each answers. */
+    @Test
+    void theNodeThatRunsACommandIsToldWhenTheFirstOneTookIt() {
+        startAll("*=bar@h", "a..m=baz@h,n..z=bar@h", "*=baz@h");
+        ConcurrentLinkedQueue<String> times = new ConcurrentLinkedQueue<>();
+        for (Host host : List.of(bar, baz)) {
+            Store plain = host.store;
+            host.store = (command, takenMillis) -> {
+                times.add(command.getClass().getSimpleName() + " " + takenMillis);
+                return command instanceof Command.Count
+                        ? CompletableFuture.completedFuture(new Reply.Amount(1))
+                        : plain.run(command, takenMillis);
+            };
+        }
+
+        assertThat(Host.await(foo.client().run(create("nuts"), 1_234))).isEqualTo(Reply.OK);
+        assertThat(Host.await(foo.client().run(create("apples"), 5_678))).isEqualTo(Reply.OK);
+        assertThat(Host.await(foo.client().run(new Command.Count(NameSpace.ALL), 9)))
+                .isEqualTo(new Reply.Amount(2));
+        assertThat(times).containsExactlyInAnyOrder("Create 1234", "Create 5678", "Count 9", "Count 9");
+    }
+
     @Test
     void requestsOfOneClientOnOneBucketRunInOrder() {
         startAll("*=bar@h", "*=baz@h", "*=baz@h");
         ConcurrentLinkedQueue<String> order = new ConcurrentLinkedQueue<>();
         Store plain = baz.store;
-        baz.store = command -> {
+        baz.store = (command, _) -> {
             if (command instanceof Command.Put put) {
                 order.add(put.key().text());
             }
@@ -178,7 +201,7 @@ class PeersTest extends ThreeHosts {
         startAll("*=bar@h", "*=bar@h", "");
         CompletableFuture<CommandThread> loop = new CompletableFuture<>();
         LongReply.UnderWay goesOn = new LongReply.UnderWay();
-        bar.store = _ -> {
+        bar.store = (_, _) -> {
             loop.complete(CommandThread.current().orElseThrow());
             return goesOn;
         };
@@ -193,7 +216,7 @@ class PeersTest extends ThreeHosts {
 
         LongReply.UnderWay hangs = new LongReply.UnderWay();
         hangs.hadTurn();
-        bar.store = _ -> hangs;
+        bar.store = (_, _) -> hangs;
         assertThat(((Failed) foo.ask(get("nuts", "k"))).word()).isEqualTo(Word.UNCERTAIN);
     }
 
@@ -215,7 +238,7 @@ class PeersTest extends ThreeHosts {
         CompletableFuture<String> thread = new CompletableFuture<>();
         CompletableFuture<Command> arrived = new CompletableFuture<>();
         CompletableFuture<Reply> slow = new CompletableFuture<>();
-        bar.store = command -> {
+        bar.store = (command, _) -> {
             thread.complete(Thread.currentThread().getName());
             arrived.complete(command);
             return slow;
@@ -254,7 +277,7 @@ class PeersTest extends ThreeHosts {
         CompletableFuture<Command> arrived = new CompletableFuture<>();
         CompletableFuture<Reply> slow = new CompletableFuture<>();
         Store plain = bar.store;
-        bar.store = command -> {
+        bar.store = (command, _) -> {
             if (!(command instanceof Command.Get)) {
                 return plain.run(command);
             }
@@ -298,7 +321,7 @@ class PeersTest extends ThreeHosts {
     @Test
     void requestsBehindLongOnesOfTheirClientRunAfterThem() throws Exception {
         List<Command> run = Collections.synchronizedList(new ArrayList<>());
-        bar.store = command -> {
+        bar.store = (command, _) -> {
             run.add(command);
             return CompletableFuture.completedFuture(new Reply.Amount(run.size()));
         };
@@ -320,7 +343,7 @@ class PeersTest extends ThreeHosts {
     @Test
     void longRequestsAreAnsweredWhenTheLinkBreaks() throws Exception {
         Store plain = bar.store;
-        bar.store = command -> command instanceof Command.Create ? plain.run(command) : new CompletableFuture<>();
+        bar.store = (command, _) -> command instanceof Command.Create ? plain.run(command) : new CompletableFuture<>();
         startAll(HALVES, HALVES, HALVES);
         awaitServed(foo, "nuts");
         Store client = foo.client();
@@ -339,7 +362,7 @@ class PeersTest extends ThreeHosts {
     @Test
     void aRequestOfManyWordsDelaysNobody() throws Exception {
         Store plain = bar.store;
-        bar.store = command -> command instanceof Command.SetAll set
+        bar.store = (command, _) -> command instanceof Command.SetAll set
                 ? CompletableFuture.completedFuture(new Reply.Amount(set.pairs().size()))
                 : plain.run(command);
         startAll(HALVES, HALVES, HALVES);

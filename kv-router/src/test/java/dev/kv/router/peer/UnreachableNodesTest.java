@@ -110,7 +110,7 @@ class UnreachableNodesTest extends ThreeHosts {
     void aLinkThatBreaksLeavesTheRequestUncertain() {
         startAll(HALVES, HALVES, HALVES);
         CompletableFuture<Command> arrived = new CompletableFuture<>();
-        bar.store = command -> {
+        bar.store = (command, _) -> {
             arrived.complete(command);
             return new CompletableFuture<>();
         };

@@ -15,7 +15,7 @@ public final class MapStore implements Store {
     public final Map<Bytes, Map<Bytes, Bytes>> buckets = new ConcurrentHashMap<>();
 
     @Override
-    public CompletionStage<Reply> run(Command command) {
+    public CompletionStage<Reply> run(Command command, long takenMillis) {
         return CompletableFuture.completedFuture(answer(command));
     }
 

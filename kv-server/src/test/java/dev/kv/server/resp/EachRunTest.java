@@ -27,7 +27,7 @@ final class EachRunTest {
         Question.Each each =
                 new Question.Each(commands, () -> new EachAnswer.Values(NAMES, replyMaxBytes), Answers::each);
         return new EachRun(
-                command -> {
+                (command, _) -> {
                     asked.add(new CompletableFuture<>());
                     return asked.getLast();
                 },

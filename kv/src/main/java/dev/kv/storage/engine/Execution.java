@@ -101,7 +101,7 @@ public final class Execution implements Store {
     }
 
     @Override
-    public CompletionStage<Reply> run(Command command) {
+    public CompletionStage<Reply> run(Command command, long takenMillis) {
         return tail.isBehind() && !command.isRead() ? afterDisk(command) : place(command);
     }
 

@@ -256,6 +256,12 @@ public final class Lanes {
             case Command.Names names -> bytes(List.of(names.match()));
             case Command.NamesOfKind names -> bytes(names.of());
             case Command.SetValue set -> bytes(List.of(set.bucket(), set.value()));
+            case Command.SetValueUntil set -> bytes(set.set());
+            case Command.ExpireKeys expire -> bytes(expire.keys());
+            case Command.ExpiriesOfKeys tell -> bytes(tell.keys());
+            case Command.GetAllAndExpire get -> bytes(get.keys());
+            case Command.SetAllUntil set -> bytes(set.pairs());
+            case Command.TakeAll take -> bytes(take.keys());
             case Command.DropEqual drop -> bytes(List.of(drop.bucket(), drop.value()));
             case Command.WriteRange write -> bytes(List.of(write.bucket(), write.bytes()));
             case Command.SetAbsentValues set -> bytes(set.pairs());
@@ -264,6 +270,9 @@ public final class Lanes {
                     Command.MeasureValue _,
                     Command.KindOf _,
                     Command.TakeValue _,
+                    Command.GetValueAndExpire _,
+                    Command.Expire _,
+                    Command.ExpiryOf _,
                     Command.AddToValue _,
                     Command.AddDecimalToValue _,
                     Command.Create _,

@@ -29,6 +29,7 @@ final class Reads {
             case Command.GetRange range -> Values.range(bucket, range, room);
             case Command.MeasureValue _ -> Values.measure(bucket);
             case Command.KindOf _ -> Values.kind(bucket);
+            case Command.ExpiryOf _, Command.ExpiriesOfKeys _ -> throw new UnsupportedOperationException("expiry");
             case Command.Size _ -> new Reply.Amount(bucket.size());
             case Command.Content content -> content(bucket, content.part(), room);
             case Command.Sample sample -> sample(bucket, sample, room);

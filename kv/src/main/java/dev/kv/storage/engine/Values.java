@@ -22,13 +22,15 @@ final class Values {
                     Command.GetRange _,
                     Command.MeasureValue _,
                     Command.TakeValue _,
+                    Command.GetValueAndExpire _,
                     Command.DropEqual _,
                     Command.AddToValue _,
                     Command.AddDecimalToValue _,
                     Command.WriteRange _ -> hasKeys(name);
             case Command.SetValue set ->
                 (set.returnsOld() || set.condition() instanceof Condition.IfEqual) && hasKeys(name);
-            case Command.KindOf _, Command.Drop _ -> false;
+            case Command.SetValueUntil set -> isWrongType(name, set.set());
+            case Command.KindOf _, Command.Drop _, Command.Expire _, Command.ExpiryOf _ -> false;
             case Command.Read _, Command.Write _ -> name.isValue();
             case Command.Batch _, Command.Rename _, Command.SetAbsentValues _, Command.Survey _, Command.Route _ ->
                 throw new IllegalArgumentException("no command on one name: " + command);

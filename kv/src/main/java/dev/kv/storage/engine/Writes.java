@@ -60,6 +60,13 @@ final class Writes {
             case Command.AddToValue add -> Values.add(bucket, add.amount());
             case Command.AddDecimalToValue add -> Values.addDecimal(bucket, add, room.get());
             case Command.WriteRange write -> Values.write(bucket, write, limits);
+            case Command.SetValueUntil _,
+                    Command.GetValueAndExpire _,
+                    Command.Expire _,
+                    Command.ExpireKeys _,
+                    Command.GetAllAndExpire _,
+                    Command.SetAllUntil _,
+                    Command.TakeAll _ -> throw new UnsupportedOperationException("expiry");
             case Command.Drop _ -> {
                 boolean counts = bucket.size() > 0;
                 bucket.drop();

@@ -7,6 +7,7 @@ import static dev.kv.router.peer.codec.Encoding.BYTES;
 import static dev.kv.router.peer.codec.Encoding.FLAG;
 import static dev.kv.router.peer.codec.Encoding.KIND;
 import static dev.kv.router.peer.codec.Encoding.LONG;
+import static dev.kv.router.peer.codec.Encoding.choice;
 import static dev.kv.router.peer.codec.Encoding.list;
 import static dev.kv.router.peer.codec.Encoding.nested;
 import static dev.kv.router.peer.codec.Encoding.optional;
@@ -14,6 +15,7 @@ import static dev.kv.router.peer.codec.Variants.row;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Expiry;
 import dev.kv.router.NameSpace;
 import dev.kv.router.peer.codec.Composite.Field;
 import java.math.BigDecimal;
@@ -24,33 +26,30 @@ public final class CommandCodec {
     /** A batch holds commands that hold none. */
     static final int DEPTH_MAX = 1;
 
-    private static final Encoding<Command.Part> PART = new Encoding<>() {
-        @Override
-        public long size(Command.Part value) {
-            return 1;
-        }
+    private static final Encoding<Command.Part> PART =
+            choice("part", List.of(Command.Part.KEYS, Command.Part.VALUES, Command.Part.PAIRS));
 
-        @Override
-        public void write(MessageWriter out, Command.Part value) {
-            out.u8(
-                    switch (value) {
-                        case KEYS -> 0;
-                        case VALUES -> 1;
-                        case PAIRS -> 2;
-                    });
-        }
+    private static final Encoding<Command.KeysCondition> KEYS_CONDITION = choice(
+            "condition of keys",
+            List.of(Command.KeysCondition.ALWAYS, Command.KeysCondition.ALL_ABSENT, Command.KeysCondition.ALL_PRESENT));
 
-        @Override
-        public Command.Part read(MessageReader in) throws MalformedMessage {
-            int code = in.u8();
-            return switch (code) {
-                case 0 -> Command.Part.KEYS;
-                case 1 -> Command.Part.VALUES;
-                case 2 -> Command.Part.PAIRS;
-                default -> throw new MalformedMessage("unknown part " + code);
-            };
-        }
-    };
+    private static final Variants<Expiry> EXPIRY = new Variants<>(
+            "expiry",
+            List.of(
+                    row(0, Expiry.None.class, fields(new Expiry.None())),
+                    row(1, Expiry.Kept.class, fields(new Expiry.Kept())),
+                    row(2, Expiry.At.class, fields(Expiry.At::new, field(Expiry.At::millis, LONG))),
+                    row(3, Expiry.In.class, fields(Expiry.In::new, field(Expiry.In::millis, LONG)))));
+
+    private static final Encoding<Expiry.Condition> EXPIRY_CONDITION = choice(
+            "condition of an expiry",
+            List.of(
+                    Expiry.Condition.ALWAYS,
+                    Expiry.Condition.IF_NONE,
+                    Expiry.Condition.IF_ANY,
+                    Expiry.Condition.IF_LATER,
+                    Expiry.Condition.IF_SOONER_OR_NONE,
+                    Expiry.Condition.IF_SOONER));
 
     private static final Variants<Command.Condition> CONDITION = new Variants<>(
             "condition",
@@ -103,6 +102,13 @@ public final class CommandCodec {
             field(Command.Names::position, LONG),
             bytes(Command.Names::match),
             field(Command.Names::count, LONG));
+
+    private static final Encoding<Command.SetValue> SET_VALUE = fields(
+            Command.SetValue::new,
+            BUCKET,
+            bytes(Command.SetValue::value),
+            field(Command.SetValue::condition, CONDITION),
+            field(Command.SetValue::returnsOld, FLAG));
 
     private static final Variants<Command> ROWS = new Variants<>(
             "command",
@@ -183,15 +189,7 @@ public final class CommandCodec {
                     row(19, Command.Names.class, OF_NAMES),
                     row(20, Command.Count.class, fields(Command.Count::new, field(Command.Count::names, NAMES))),
                     row(21, Command.GetValue.class, fields(Command.GetValue::new, BUCKET)),
-                    row(
-                            22,
-                            Command.SetValue.class,
-                            fields(
-                                    Command.SetValue::new,
-                                    BUCKET,
-                                    bytes(Command.SetValue::value),
-                                    field(Command.SetValue::condition, CONDITION),
-                                    field(Command.SetValue::returnsOld, FLAG))),
+                    row(22, Command.SetValue.class, SET_VALUE),
                     row(23, Command.TakeValue.class, fields(Command.TakeValue::new, BUCKET)),
                     row(
                             24,
@@ -236,7 +234,67 @@ public final class CommandCodec {
                             fields(
                                     Command.NamesOfKind::new,
                                     field(Command.NamesOfKind::of, OF_NAMES),
-                                    field(Command.NamesOfKind::kind, KIND)))));
+                                    field(Command.NamesOfKind::kind, KIND))),
+                    row(
+                            33,
+                            Command.SetValueUntil.class,
+                            fields(
+                                    Command.SetValueUntil::new,
+                                    field(Command.SetValueUntil::set, SET_VALUE),
+                                    field(Command.SetValueUntil::expiry, EXPIRY))),
+                    row(
+                            34,
+                            Command.GetValueAndExpire.class,
+                            fields(
+                                    Command.GetValueAndExpire::new,
+                                    BUCKET,
+                                    field(Command.GetValueAndExpire::expiry, EXPIRY))),
+                    row(
+                            35,
+                            Command.Expire.class,
+                            fields(
+                                    Command.Expire::new,
+                                    BUCKET,
+                                    field(Command.Expire::expiry, EXPIRY),
+                                    field(Command.Expire::condition, EXPIRY_CONDITION))),
+                    row(36, Command.ExpiryOf.class, fields(Command.ExpiryOf::new, BUCKET)),
+                    row(
+                            37,
+                            Command.ExpireKeys.class,
+                            fields(
+                                    Command.ExpireKeys::new,
+                                    BUCKET,
+                                    field(Command.ExpireKeys::keys, BYTES_LIST),
+                                    field(Command.ExpireKeys::expiry, EXPIRY),
+                                    field(Command.ExpireKeys::condition, EXPIRY_CONDITION))),
+                    row(
+                            38,
+                            Command.ExpiriesOfKeys.class,
+                            fields(
+                                    Command.ExpiriesOfKeys::new,
+                                    BUCKET,
+                                    field(Command.ExpiriesOfKeys::keys, BYTES_LIST))),
+                    row(
+                            39,
+                            Command.GetAllAndExpire.class,
+                            fields(
+                                    Command.GetAllAndExpire::new,
+                                    BUCKET,
+                                    field(Command.GetAllAndExpire::keys, BYTES_LIST),
+                                    field(Command.GetAllAndExpire::expiry, EXPIRY))),
+                    row(
+                            40,
+                            Command.SetAllUntil.class,
+                            fields(
+                                    Command.SetAllUntil::new,
+                                    BUCKET,
+                                    field(Command.SetAllUntil::pairs, BYTES_LIST),
+                                    field(Command.SetAllUntil::condition, KEYS_CONDITION),
+                                    field(Command.SetAllUntil::expiry, EXPIRY))),
+                    row(
+                            41,
+                            Command.TakeAll.class,
+                            fields(Command.TakeAll::new, BUCKET, field(Command.TakeAll::keys, BYTES_LIST)))));
 
     private CommandCodec() {}
 

@@ -60,31 +60,7 @@ public interface Encoding<T> {
     };
 
     /** 1 byte. */
-    Encoding<Kind> KIND = new Encoding<>() {
-        @Override
-        public long size(Kind value) {
-            return 1;
-        }
-
-        @Override
-        public void write(MessageWriter out, Kind value) {
-            out.u8(
-                    switch (value) {
-                        case BUCKET -> 0;
-                        case VALUE -> 1;
-                    });
-        }
-
-        @Override
-        public Kind read(MessageReader in) throws MalformedMessage {
-            int code = in.u8();
-            return switch (code) {
-                case 0 -> Kind.BUCKET;
-                case 1 -> Kind.VALUE;
-                default -> throw new MalformedMessage("unknown kind " + code);
-            };
-        }
-    };
+    Encoding<Kind> KIND = choice("kind", List.of(Kind.BUCKET, Kind.VALUE));
 
     /** 4 bytes. */
     Encoding<Integer> INT = new Encoding<>() {
@@ -139,6 +115,34 @@ public interface Encoding<T> {
             return in.u8() != 0;
         }
     };
+
+    /**
+     * One of a few values: a byte, 0 for the first of them.
+     *
+     * @param what errors call a value
+     */
+    static <T> Encoding<T> choice(String what, List<T> choices) {
+        return new Encoding<>() {
+            @Override
+            public long size(T value) {
+                return 1;
+            }
+
+            @Override
+            public void write(MessageWriter out, T value) {
+                out.u8(choices.indexOf(value));
+            }
+
+            @Override
+            public T read(MessageReader in) throws MalformedMessage {
+                int code = in.u8();
+                if (code >= choices.size()) {
+                    throw new MalformedMessage("unknown " + what + " " + code);
+                }
+                return choices.get(code);
+            }
+        };
+    }
 
     /** A byte, 1 if a value follows. */
     static <T> Encoding<Optional<T>> optional(Encoding<T> of) {

@@ -84,12 +84,10 @@ public final class RequestCodec {
     }
 
     private static void writeMarks(MessageWriter out, Request request) {
-        out.u8((request.takenMillis() == 0 ? 0 : HAS_TIME)
+        out.u8(HAS_TIME
                 | (request.holder().isEmpty() ? 0 : HAS_HOLDER)
                 | (request.id().isEmpty() ? 0 : HAS_ID));
-        if (request.takenMillis() != 0) {
-            out.u64(request.takenMillis());
-        }
+        out.u64(request.takenMillis());
         if (request.holder().isPresent()) {
             TERM.write(out, request.holder().get());
         }
@@ -118,7 +116,7 @@ public final class RequestCodec {
         if ((flags & ~(HAS_TIME | HAS_HOLDER | HAS_ID)) != 0) {
             throw new MalformedMessage("a request with marks of another version: flags " + flags);
         }
-        long takenMillis = (flags & HAS_TIME) == 0 ? 0 : in.u64();
+        long takenMillis = (flags & HAS_TIME) == 0 ? System.currentTimeMillis() : in.u64();
         Optional<Request.Term> holder = (flags & HAS_HOLDER) == 0 ? Optional.empty() : Optional.of(TERM.read(in));
         Optional<Request.Id> id = (flags & HAS_ID) == 0 ? Optional.empty() : Optional.of(ID.read(in));
         try {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
+import dev.kv.router.Expiry;
 import dev.kv.router.Held;
 import dev.kv.router.Kind;
 import dev.kv.router.NameSpace;
@@ -64,7 +65,17 @@ final class CodecTest {
             new Command.GetRange(B, -2, Long.MIN_VALUE),
             new Command.MeasureValue(B),
             new Command.KindOf(B),
-            new Command.NamesOfKind(new Command.Names(NAMES, 7, Bytes.of("a*"), 10), Kind.VALUE));
+            new Command.NamesOfKind(new Command.Names(NAMES, 7, Bytes.of("a*"), 10), Kind.VALUE),
+            new Command.SetValueUntil(
+                    new Command.SetValue(B, K, Command.Condition.PRESENT, true), new Expiry.At(1_800_000_000_000L)),
+            new Command.GetValueAndExpire(B, Expiry.NONE),
+            new Command.Expire(B, new Expiry.In(-5), Expiry.Condition.IF_SOONER),
+            new Command.ExpiryOf(B),
+            new Command.ExpireKeys(B, List.of(K), Expiry.KEPT, Expiry.Condition.IF_LATER),
+            new Command.ExpiriesOfKeys(B, List.of(K, B)),
+            new Command.GetAllAndExpire(B, List.of(K), new Expiry.In(Long.MAX_VALUE)),
+            new Command.SetAllUntil(B, List.of(K, B), Command.KeysCondition.ALL_PRESENT, Expiry.KEPT),
+            new Command.TakeAll(B, List.of(K, B)));
 
     private static final List<Reply> REPLIES = List.of(
             Reply.OK,
