@@ -98,19 +98,20 @@ public record DataFolder(Path path) {
     }
 
     public static void create(OpenStorage storage, String bucket) {
-        assertThat(reply(storage, new Command.Create(Bytes.of(bucket)))).isEqualTo(Reply.OK);
+        assertThat(run(storage, new Command.Create(Bytes.of(bucket)))).isEqualTo(Reply.OK);
     }
 
     public static void put(OpenStorage storage, String bucket, String key, String value) {
-        assertThat(reply(storage, new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
+        assertThat(run(storage, new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
                 .isEqualTo(Reply.OK);
     }
 
     public static Reply get(OpenStorage storage, String bucket, String key) {
-        return reply(storage, new Command.Get(Bytes.of(bucket), Bytes.of(key)));
+        return run(storage, new Command.Get(Bytes.of(bucket), Bytes.of(key)));
     }
 
-    private static Reply reply(OpenStorage storage, Command command) {
+    /** Runs a command; the reply holds no memory of the storage. */
+    public static Reply run(OpenStorage storage, Command command) {
         return Held.flat(storage.run(command).toCompletableFuture().join());
     }
 

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.typesafe.config.ConfigFactory;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
-import dev.kv.router.Held;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
@@ -400,7 +399,7 @@ class StorageTest {
     }
 
     private Reply reply(Command command) {
-        return Held.flat(storage.run(command).toCompletableFuture().join());
+        return DataFolder.run(storage, command);
     }
 
     private static void assertOk(Reply reply) {

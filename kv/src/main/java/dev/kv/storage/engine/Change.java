@@ -3,22 +3,13 @@ package dev.kv.storage.engine;
 import dev.kv.router.Bytes;
 import dev.kv.router.Reply;
 import dev.kv.storage.index.Index;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ThreadLocalRandom;
-import java.util.random.RandomGenerator;
 
 /**
  * A change of one bucket, collected while a command runs; {@link Changes} writes and applies it. An object is reused for the next
  * change. One thread at a time.
  */
 final class Change implements Edit {
-    /** Up to this number of changed keys, a list is searched; beyond it, a map. */
-    private static final int FEW = 8;
-
     private final Fields fields;
     private final Turn turn;
     private byte[] name;
@@ -34,22 +25,11 @@ final class Change implements Edit {
     private long generation;
     private boolean isKept;
     private boolean isValue;
-    private boolean hasDeletes;
     private long size;
+    private final ChangedKeys changed = new ChangedKeys();
 
-    /** Changed keys in the order of their first change; objects from {@link #count} on are free for reuse. */
-    private final List<ChangedKey> pending = new ArrayList<>(1);
-
-    private int count;
-
-    /** The same by key, if there are more than {@link #FEW}. */
-    private Map<Bytes, ChangedKey> byKey;
-
-    /** The changed keys that exist, for walks and draws; null until the first of these. */
-    private PresentKeys present;
-
-    /** The stored keys that are not changed; null until a walk or a draw needs them. */
-    private UnchangedKeys unchanged;
+    /** What walks and draws read; null until the first of these. */
+    private VisibleKeys visible;
 
     Change(Fields fields) {
         this(fields, new Turn(Turn.Limits.NONE));
@@ -85,11 +65,9 @@ final class Change implements Edit {
         generation = 0;
         isKept = ofBucket != null && ofBucket.isKept();
         isValue = ofBucket != null && ofBucket.isValue;
-        hasDeletes = false;
         size = ofBucket == null ? 0 : ofIndex.size();
-        count = 0;
-        byKey = null;
-        forgetPresent();
+        changed.clear();
+        visible = null;
         return this;
     }
 
@@ -105,26 +83,13 @@ final class Change implements Edit {
         return this;
     }
 
-    private void forgetPresent() {
-        present = null;
-        unchanged = null;
-    }
-
     /** Drops references to keys and values. */
     void forget() {
-        forgetPresent();
-        byKey = null;
+        visible = null;
         bucket = null;
         index = null;
         dropped = null;
-        if (pending.size() > FEW) {
-            pending.subList(FEW, pending.size()).clear();
-        }
-        for (ChangedKey change : pending) {
-            change.key = null;
-            change.value = null;
-        }
-        count = 0;
+        changed.forget();
     }
 
     /** The name of the bucket. */
@@ -144,11 +109,7 @@ final class Change implements Edit {
 
     /** Removes entries without effect. */
     void forgetVain() {
-        if (hasDeletes) {
-            pending.subList(count, pending.size()).clear();
-            pending.removeIf(ChangedKey::isVain);
-            count = pending.size();
-        }
+        changed.forgetVain();
     }
 
     /** Whether this change makes the bucket one that stays without keys. */
@@ -177,12 +138,12 @@ final class Change implements Edit {
 
     /** Number of changed keys. */
     int count() {
-        return count;
+        return changed.count();
     }
 
     /** A changed key. */
-    ChangedKey pending(int index) {
-        return pending.get(index);
+    ChangedKey pending(int number) {
+        return changed.get(number);
     }
 
     @Override
@@ -272,106 +233,36 @@ final class Change implements Edit {
         return bytes;
     }
 
-    private PresentKeys present() {
-        if (present == null) {
-            present = new PresentKeys();
-            pending.subList(0, count).stream()
-                    .filter(change -> change.value != null)
-                    .forEach(present::add);
-        }
-        return present;
-    }
-
     /** The change of a key that the command reads; null if it has not changed it. */
     private ChangedKey taken(Bytes key) {
-        ChangedKey change = known(key);
+        ChangedKey change = changed.find(key);
         if (change != null) {
             turn.take(change.bytes());
         }
         return change;
     }
 
-    private boolean isChanged(Bytes key) {
-        return known(key) != null;
-    }
-
-    private ChangedKey known(Bytes key) {
-        if (byKey != null) {
-            return byKey.get(key);
-        }
-        for (int i = 0; i < count; i++) {
-            if (pending.get(i).key.equals(key)) {
-                return pending.get(i);
-            }
-        }
-        return null;
-    }
-
     @Override
     public void forEach(long fromPosition, Visitor visitor) {
-        MergedKeys merged = new MergedKeys(present().from(fromPosition), this::isChanged, turn, visitor);
-        if (areFewUnchanged()) {
-            unchanged()
-                    .forEach(
-                            key -> position(key) >= fromPosition,
-                            key -> merged.visit(position(key), key, fields.get(index, key, turn)));
-        } else if (bucket != null) {
-            fields.forEach(index, fromPosition, turn, merged);
-        }
-        merged.showUpTo(Long.MAX_VALUE);
-    }
-
-    /** Whether most stored keys are changed. */
-    private boolean areFewUnchanged() {
-        return bucket != null && size - present().size() < index.size() / 2;
-    }
-
-    private UnchangedKeys unchanged() {
-        if (unchanged == null) {
-            List<Bytes> keys = new ArrayList<>();
-            fields.forEach(index, 0, turn, (_, key, _) -> isChanged(key) || keys.add(key));
-            unchanged = new UnchangedKeys(keys, this::isChanged);
-        }
-        unchanged.drop(size - present().size());
-        return unchanged;
-    }
-
-    private long position(Bytes key) {
-        return Integer.toUnsignedLong(fields.hash().of(key.array()));
+        visible().forEach(size, fromPosition, visitor);
     }
 
     @Override
     public void draw(Visitor visitor) {
-        RandomGenerator random = ThreadLocalRandom.current();
-        long changed = present().size();
-        long place = random.nextLong(size);
-        if (place < changed) {
-            ChangedKey change = present().get((int) place);
-            turn.take(change.bytes());
-            boolean _ = visitor.visit(change.position(), change.key, change.value);
-        } else if (areFewUnchanged()) {
-            Bytes key = unchanged().draw(random);
-            boolean _ = visitor.visit(position(key), key, fields.get(index, key, turn));
-        } else {
-            drawUnchanged(random, visitor);
-        }
+        visible().draw(size, visitor);
     }
 
-    /** Draws a stored key until it is an unchanged one: at least half of them are. */
-    private void drawUnchanged(RandomGenerator random, Visitor visitor) {
-        boolean[] isShown = {false};
-        while (!isShown[0]) {
-            fields.draw(index, random, turn, (position, key, value) -> {
-                isShown[0] = known(key) == null;
-                return isShown[0] && visitor.visit(position, key, value);
-            });
+    private VisibleKeys visible() {
+        if (visible == null) {
+            visible = new VisibleKeys(fields, bucket == null ? null : index, changed, turn);
         }
+        return visible;
     }
 
     @Override
     public void set(Bytes key, Bytes value) {
         turn.take((long) key.size() + value.size());
-        ChangedKey change = known(key);
+        ChangedKey change = changed.find(key);
         if (change == null) {
             change = added(key);
             size += change.before == Index.NONE ? 1 : 0;
@@ -379,18 +270,18 @@ final class Change implements Edit {
             size += change.value == null ? 1 : 0;
         }
         change.value = value;
-        if (present != null) {
-            present.add(change);
+        if (visible != null) {
+            visible.changed(change);
         }
     }
 
     @Override
     public void setValue(Bytes value) {
         boolean isRenamed = bucket != null && bucket.publication != null;
-        if ((!isValue || isRenamed) && (exists() || count > 0)) {
+        if ((!isValue || isRenamed) && (exists() || changed.count() > 0)) {
             // Also a bucket of which this change has deleted all keys: no record has fields of both kinds. Also a
-            // renamed
-            // value, since the new one needs no object.
+            // renamed value,
+            // since the new one needs no object.
             drop();
         }
         isValue = true;
@@ -400,39 +291,27 @@ final class Change implements Edit {
     @Override
     public void delete(Bytes key) {
         turn.take(key.size());
-        ChangedKey change = known(key);
+        ChangedKey change = changed.find(key);
         if (change == null) {
             change = added(key);
             size -= change.before == Index.NONE ? 0 : 1;
         } else {
             size -= change.value == null ? 0 : 1;
         }
-        hasDeletes = true;
-        change.value = null;
-        if (present != null) {
-            present.remove(change);
+        changed.delete(change);
+        if (visible != null) {
+            visible.changed(change);
         }
     }
 
     private ChangedKey added(Bytes key) {
-        if (count == pending.size()) {
-            pending.add(new ChangedKey());
-        }
-        ChangedKey change = pending.get(count++);
-        change.key = key;
-        change.place = -1;
+        ChangedKey change = changed.add(key);
         change.hash = fields.hash().of(key.array());
         change.before = bucket == null ? Index.NONE : fields.find(index, change.hash, key);
         if (change.before == Index.NONE && bucket != null) {
             fields.checkKey(bucket);
         }
         change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
-        if (byKey != null) {
-            byKey.put(key, change);
-        } else if (count > FEW) {
-            byKey = new HashMap<>();
-            pending.subList(0, count).forEach(each -> byKey.put(each.key, each));
-        }
         return change;
     }
 
@@ -443,9 +322,8 @@ final class Change implements Edit {
 
     @Override
     public void drop() {
-        forgetPresent();
-        count = 0;
-        byKey = null;
+        visible = null;
+        changed.clear();
         if (bucket != null) {
             dropped = bucket;
         }

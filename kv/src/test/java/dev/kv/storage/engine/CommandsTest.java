@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
-import dev.kv.router.Held;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.metrics.Metrics;
@@ -63,7 +62,7 @@ final class CommandsTest {
     }
 
     private Reply run(Command command) {
-        return Held.flat(storage.run(command).toCompletableFuture().join());
+        return DataFolder.run(storage, command);
     }
 
     private static List<Bytes> words(String... words) {

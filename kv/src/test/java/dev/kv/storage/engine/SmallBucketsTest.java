@@ -7,56 +7,23 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
-import dev.kv.router.Held;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.OpenStorage;
 import dev.kv.storage.format.Damaged;
-import dev.kv.storage.log.Refused;
 import dev.kv.storage.log.Segment;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Buckets of at most one key, of which the table holds where a record is and no object; and how they become more, and less again. */
-class SmallBucketsTest {
-    @TempDir
-    private Path folder;
-
-    private OpenStorage storage;
-
-    @BeforeEach
-    void open() throws IOException {
-        storage = new DataFolder(folder.resolve("data")).open();
-    }
-
-    @AfterEach
-    void close() {
-        storage.stop(Duration.ZERO);
-    }
-
-    private void reopen() throws IOException {
-        close();
-        open();
-    }
-
-    private Reply run(Command command) {
-        return Held.flat(storage.run(command).toCompletableFuture().join());
-    }
-
+class SmallBucketsTest extends WithStorage {
     private void set(String bucket, String... pairs) {
         List<Bytes> words = Arrays.stream(pairs).map(Bytes::of).toList();
         assertThat(run(new Command.SetAll(Bytes.of(bucket), words, false))).isInstanceOf(Reply.Amount.class);
@@ -69,20 +36,6 @@ class SmallBucketsTest {
 
     private void assertValue(String bucket, String key, String value) {
         assertThat(DataFolder.get(storage, bucket, key)).isEqualTo(new Reply.Value(Bytes.of(value)));
-    }
-
-    /** Number of buckets that take an object. */
-    private int objects() {
-        return Arrays.stream(storage.buckets().table().shards())
-                .mapToInt(shard -> shard.names.objects().size())
-                .sum();
-    }
-
-    private void compact() throws Refused, IOException {
-        storage.log().tail().rollOver();
-        DataFolder.await(() -> storage.log().tail().sealed().size()
-                == storage.log().segments().live().size());
-        storage.compact();
     }
 
     @Test

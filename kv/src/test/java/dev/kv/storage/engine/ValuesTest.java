@@ -8,14 +8,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Condition;
-import dev.kv.router.Held;
 import dev.kv.router.Kind;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Reason;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.OpenStorage;
-import dev.kv.storage.log.Refused;
 import dev.kv.storage.log.Segment;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -23,43 +20,14 @@ import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Names that hold values in place of buckets. */
-class ValuesTest {
+class ValuesTest extends WithStorage {
     private static final Reply WRONG_TYPE = new Reply.Failed(Reason.WRONG_TYPE);
     private static final Bytes NAME = Bytes.of("session");
-
-    @TempDir
-    private Path folder;
-
-    private OpenStorage storage;
-
-    @BeforeEach
-    void open() throws IOException {
-        storage = new DataFolder(folder.resolve("data")).open();
-    }
-
-    @AfterEach
-    void close() {
-        storage.stop(Duration.ZERO);
-    }
-
-    private void reopen() throws IOException {
-        close();
-        open();
-    }
-
-    private Reply run(Command command) {
-        return Held.flat(storage.run(command).toCompletableFuture().join());
-    }
 
     private void set(String name, String value) {
         assertThat(run(new Command.SetValue(Bytes.of(name), Bytes.of(value), Condition.ALWAYS, false)))
@@ -80,19 +48,6 @@ class ValuesTest {
 
     private Reply hashValue(String name, String key) {
         return run(new Command.GetAll(Bytes.of(name), List.of(Bytes.of(key))));
-    }
-
-    private int objects() {
-        return Arrays.stream(storage.buckets().table().shards())
-                .mapToInt(shard -> shard.names.objects().size())
-                .sum();
-    }
-
-    private void compact() throws Refused, IOException {
-        storage.log().tail().rollOver();
-        DataFolder.await(() -> storage.log().tail().sealed().size()
-                == storage.log().segments().live().size());
-        storage.compact();
     }
 
     @Test

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
-import dev.kv.router.Held;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
@@ -81,7 +80,7 @@ class LimitsTest {
     }
 
     private Reply run(Command command) {
-        return Held.flat(storage.run(command).toCompletableFuture().join());
+        return DataFolder.run(storage, command);
     }
 
     private Reply put(Bytes bucket, Bytes key, Bytes value) {

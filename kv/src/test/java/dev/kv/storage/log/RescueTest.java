@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
-import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.EngineFailed;
 import dev.kv.storage.DataFolder;
@@ -116,7 +115,7 @@ class RescueTest {
     }
 
     private boolean change(Command command, Runnable expected) {
-        Reply reply = Held.flat(storage.run(command).toCompletableFuture().join());
+        Reply reply = DataFolder.run(storage, command);
         if (reply instanceof Reply.Failed failed) {
             assertThat(failed.message()).startsWith("the disk failed (").contains("writes are refused until");
             return false;

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
-import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.OpenStorage;
@@ -176,7 +175,7 @@ abstract class WithModel {
     }
 
     Reply run(Command command) {
-        return Held.flat(storage.run(command).toCompletableFuture().join());
+        return DataFolder.run(storage, command);
     }
 
     void check() {
