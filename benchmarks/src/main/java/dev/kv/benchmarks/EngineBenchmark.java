@@ -2,23 +2,18 @@ package dev.kv.benchmarks;
 
 import dev.kv.router.Bytes;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.IntConsumer;
-import java.util.function.ObjIntConsumer;
 import java.util.stream.Stream;
 
 /**
@@ -26,10 +21,7 @@ import java.util.stream.Stream;
  * measured. Everything that is told as a ratio was measured in the same run, in turns.
  */
 public final class EngineBenchmark {
-    private static final int ROUNDS = 7;
-
-    /** Number of small buckets, and of values. */
-    private static final int SMALL = 1_000_000;
+    static final int ROUNDS = 7;
 
     private final Path folder;
 
@@ -61,52 +53,18 @@ public final class EngineBenchmark {
         System.exit(0);
     }
 
-    private static void tell(String what, String aim, double measured, String unit) {
-        System.out.printf(Locale.ROOT, "%-66s %-14s %10.2f %s%n", what, aim, measured, unit);
-    }
-
-    private static double median(double[] values) {
-        double[] sorted = values.clone();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
-    }
-
-    private Path fresh(String name) {
-        Path data = folder.resolve(name);
-        remove(data);
-        return data;
-    }
-
-    private static void remove(Path data) {
-        if (Files.exists(data)) {
-            try (Stream<Path> files = Files.walk(data)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-        }
-    }
-
-    private static Bytes value() {
-        byte[] value = new byte[EngineClient.VALUE_BYTES];
-        Arrays.fill(value, (byte) 'v');
-        return Bytes.owning(value);
-    }
-
     /** One thread, then two; a million entries in a thousand buckets, keys at random. */
     private void speed() throws Exception {
         int entries = 1_000_000;
         Bytes[] buckets = new Bytes[1000];
         Arrays.setAll(buckets, EngineClient::bucket);
-        Path data = fresh("speed");
+        Path data = EngineClient.fresh(folder, "speed");
         try (EngineClient engine = new EngineClient(data)) {
             for (Bytes bucket : buckets) {
                 engine.create(bucket);
             }
             int[] order = new Random(1).ints(entries, 0, entries).toArray();
-            Bytes value = value();
+            Bytes value = EngineClient.value();
             double[] put = new double[ROUNDS];
             double[] get = new double[ROUNDS];
             double[] handOver = new double[ROUNDS];
@@ -130,50 +88,18 @@ public final class EngineBenchmark {
                 one[round] = putsByThreads(engine, 1, buckets, order, value);
                 two[round] = putsByThreads(engine, 2, buckets, order, value);
             }
-            tell("put, one thread", "<= 1.00", median(put) / 1000, "us");
-            tell("get, one thread", "<= 0.50", median(get) / 1000, "us");
-            tell("what a processor waits for a line of another one's cache", "", median(handOver), "ns");
-            tell("puts of two threads on different buckets, against one", ">= 1.30", median(two) / median(one), "x");
+            Figures.tell("put, one thread", "<= 1.00", Figures.median(put) / 1000, "us");
+            Figures.tell("get, one thread", "<= 0.50", Figures.median(get) / 1000, "us");
+            Figures.tell(
+                    "what a processor waits for a line of another one's cache", "", Figures.median(handOver), "ns");
+            Figures.tell(
+                    "puts of two threads on different buckets, against one",
+                    ">= 1.30",
+                    Figures.median(two) / Figures.median(one),
+                    "x");
         }
-        remove(data);
-        speedOfSmall();
-    }
-
-    /** One thread; a million buckets with one key each, then a million values, at random. */
-    private void speedOfSmall() {
-        Bytes value = value();
-        Path data = fresh("small");
-        try (EngineClient engine = new EngineClient(data)) {
-            Bytes key = EngineClient.key(0);
-            for (int i = 0; i < SMALL; i++) {
-                smallBucket(engine, i, false, value);
-            }
-            speedOf("put into buckets with one key", i -> engine.put(smallName(i), key, value));
-            speedOf("get from buckets with one key", i -> engine.get(smallName(i), key));
-        }
-        Path values = fresh("values");
-        try (EngineClient engine = new EngineClient(values)) {
-            for (int i = 0; i < SMALL; i++) {
-                engine.setValue(smallName(i), value);
-            }
-            speedOf("set values", i -> engine.setValue(smallName(i), value));
-            speedOf("get values", i -> engine.getValue(smallName(i)));
-        }
-        remove(data);
-        remove(values);
-    }
-
-    private static void speedOf(String what, IntConsumer command) {
-        int[] order = new Random(1).ints(SMALL, 0, SMALL).toArray();
-        double[] took = new double[ROUNDS];
-        for (int round = 0; round < ROUNDS; round++) {
-            long from = System.nanoTime();
-            for (int i : order) {
-                command.accept(i);
-            }
-            took[round] = (System.nanoTime() - from) / (double) SMALL;
-        }
-        tell(what, "", median(took) / 1000, "us");
+        EngineClient.remove(data);
+        new SmallNames(folder).speed();
     }
 
     /** How long it takes until one processor sees what another one has written, which two writers of one log wait for as well. */
@@ -218,70 +144,30 @@ public final class EngineBenchmark {
         return order.length / (double) (System.nanoTime() - from);
     }
 
-    /** Heap by what is reachable, after a collection. */
-    private static long usedHeap() {
-        for (int i = 0; i < 3; i++) {
-            System.gc();
-        }
-        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
-    }
-
     private void memory() {
-        Bytes value = value();
+        Bytes value = EngineClient.value();
         int entries = 3_000_000;
-        Path large = fresh("large");
+        Path large = EngineClient.fresh(folder, "large");
         try (EngineClient engine = new EngineClient(large)) {
             Bytes bucket = Bytes.of("large");
             engine.create(bucket);
-            long before = usedHeap();
+            long before = Figures.usedHeap();
             double most = 0;
             for (int i = 0; i < entries; i++) {
                 engine.put(bucket, EngineClient.key(i), value);
                 if (i % 250_000 == 249_999) {
-                    most = Math.max(most, (usedHeap() - before) / (double) (i + 1));
+                    most = Math.max(most, (Figures.usedHeap() - before) / (double) (i + 1));
                 }
             }
-            tell("heap per entry of a large bucket, the most on the way to 3 000 000", "<= 24", most, "bytes");
+            Figures.tell("heap per entry of a large bucket, the most on the way to 3 000 000", "<= 24", most, "bytes");
         }
-        remove(large);
-        small("bucket with one key", "<= 48", (engine, i) -> smallBucket(engine, i, true, value));
-        small("bucket with one key that it goes with", "<= 48", (engine, i) -> smallBucket(engine, i, false, value));
-        small("value", "<= 40", (engine, i) -> engine.setValue(smallName(i), value));
-    }
-
-    private void small(String what, String aim, ObjIntConsumer<EngineClient> make) {
-        Path small = fresh("small");
-        try (EngineClient engine = new EngineClient(small)) {
-            long before = usedHeap();
-            double most = 0;
-            for (int i = 0; i < SMALL; i++) {
-                make.accept(engine, i);
-                if (i >= SMALL / 10 && i % (SMALL / 20) == SMALL / 20 - 1) {
-                    most = Math.max(most, (usedHeap() - before) / (double) (i + 1));
-                }
-            }
-            tell("heap per " + what + ", of 1 000 000, the most on the way", aim, most, "bytes");
-        }
-        remove(small);
-    }
-
-    private static void smallBucket(EngineClient engine, int i, boolean isKept, Bytes value) {
-        Bytes bucket = smallName(i);
-        if (isKept) {
-            engine.create(bucket);
-            engine.put(bucket, EngineClient.key(0), value);
-        } else {
-            engine.set(bucket, EngineClient.key(0), value);
-        }
-    }
-
-    private static Bytes smallName(int i) {
-        return EngineClient.key(i);
+        EngineClient.remove(large);
+        new SmallNames(folder).memory();
     }
 
     /** Writers that wait for the disk: one, and fifty. */
     private void sync() throws Exception {
-        Path data = fresh("sync");
+        Path data = EngineClient.fresh(folder, "sync");
         try (EngineClient engine = new EngineClient(data, "kv.storage.sync", "always")) {
             engine.create(Bytes.of("b"));
             double[] one = new double[ROUNDS];
@@ -290,11 +176,11 @@ public final class EngineBenchmark {
                 one[round] = syncedPuts(engine, 1);
                 fifty[round] = syncedPuts(engine, 50);
             }
-            tell("synced puts of one writer", "", median(one), "/s");
-            tell("synced puts of fifty writers", "", median(fifty), "/s");
-            tell("fifty writers against one", ">= 8.00", median(fifty) / median(one), "x");
+            Figures.tell("synced puts of one writer", "", Figures.median(one), "/s");
+            Figures.tell("synced puts of fifty writers", "", Figures.median(fifty), "/s");
+            Figures.tell("fifty writers against one", ">= 8.00", Figures.median(fifty) / Figures.median(one), "x");
         }
-        remove(data);
+        EngineClient.remove(data);
     }
 
     private static double syncedPuts(EngineClient engine, int writers) throws Exception {
@@ -302,7 +188,7 @@ public final class EngineBenchmark {
         AtomicBoolean ending = new AtomicBoolean();
         List<Thread> threads = new ArrayList<>();
         Bytes bucket = Bytes.of("b");
-        Bytes value = value();
+        Bytes value = EngineClient.value();
         long from = System.nanoTime();
         for (int w = 0; w < writers; w++) {
             Bytes key = EngineClient.key(w);
@@ -325,8 +211,8 @@ public final class EngineBenchmark {
     private void compaction() throws Exception {
         int entries = 500_000;
         Bytes bucket = Bytes.of("b");
-        Bytes value = value();
-        Path data = fresh("compaction");
+        Bytes value = EngineClient.value();
+        Path data = EngineClient.fresh(folder, "compaction");
         try (EngineClient engine = new EngineClient(data)) {
             engine.create(bucket);
             for (int i = 0; i < entries; i++) {
@@ -350,18 +236,18 @@ public final class EngineBenchmark {
                 }
             }
             Arrays.sort(micros);
-            tell("compactions meanwhile", "", (double) (engine.number("compactions") - runs), "");
-            tell(
+            Figures.tell("compactions meanwhile", "", (double) (engine.number("compactions") - runs), "");
+            Figures.tell(
                     "request while compaction runs, 99.9th percentile",
                     "<= 20",
                     micros[(int) (requests * 0.999)] / 1e3,
                     "ms");
-            tell(
+            Figures.tell(
                     "request while compaction runs, 99.99th percentile",
                     "",
                     micros[(int) (requests * 0.9999)] / 1e3,
                     "ms");
-            tell("request while compaction runs, the longest", "", micros[requests - 1] / 1e3, "ms");
+            Figures.tell("request while compaction runs, the longest", "", micros[requests - 1] / 1e3, "ms");
             long settled = System.nanoTime();
             long log = 0;
             while (System.nanoTime() - settled < 3_000_000_000L) {
@@ -372,14 +258,15 @@ public final class EngineBenchmark {
                 }
                 Thread.onSpinWait();
             }
-            tell("log at rest, against what is needed of it", "<= 2.00", log / (double) engine.number("bytes"), "x");
-            tell(
+            Figures.tell(
+                    "log at rest, against what is needed of it", "<= 2.00", log / (double) engine.number("bytes"), "x");
+            Figures.tell(
                     "files at rest, with what is allocated ahead",
                     "",
                     fileBytes(data) / (double) engine.number("bytes"),
                     "x");
         }
-        remove(data);
+        EngineClient.remove(data);
     }
 
     private static long fileBytes(Path data) throws IOException {
@@ -390,7 +277,7 @@ public final class EngineBenchmark {
 
     /** Ten million entries in a thousand buckets: by a process that ends in order, and by one that is killed. */
     private void restart() throws Exception {
-        Path data = fresh("restart");
+        Path data = EngineClient.fresh(folder, "restart");
         Process filler = new ProcessBuilder(self(folder, "fill"))
                 .redirectErrorStream(true)
                 .start();
@@ -399,9 +286,9 @@ public final class EngineBenchmark {
         }
         filler.destroyForcibly().waitFor();
         double killed = open(data);
-        tell("start after SIGKILL, 10 000 000 entries", "<= 30", killed, "s");
-        tell("start after a stop in order, 10 000 000 entries", "<= 5", open(data), "s");
-        remove(data);
+        Figures.tell("start after SIGKILL, 10 000 000 entries", "<= 30", killed, "s");
+        Figures.tell("start after a stop in order, 10 000 000 entries", "<= 5", open(data), "s");
+        EngineClient.remove(data);
     }
 
     private double open(Path data) {
@@ -430,7 +317,7 @@ public final class EngineBenchmark {
 
     /** Writes what {@link #restart} reads, and waits to be killed. */
     private void fill() throws Exception {
-        Bytes value = value();
+        Bytes value = EngineClient.value();
         try (EngineClient engine = new EngineClient(folder.resolve("restart"))) {
             for (int i = 0; i < 10_000_000; i++) {
                 Bytes bucket = EngineClient.bucket(i % 1000);

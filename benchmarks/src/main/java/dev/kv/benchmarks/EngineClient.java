@@ -10,12 +10,18 @@ import dev.kv.router.Reply;
 import dev.kv.router.config.Layers;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.router.spi.Engine;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.stream.Stream;
 
 /** The storage alone, as a node opens it, and the data that the benchmarks write: 16-byte keys and 64-byte values. */
 final class EngineClient implements AutoCloseable {
@@ -36,6 +42,12 @@ final class EngineClient implements AutoCloseable {
                 .configure(Layers.of(data.getParent(), all).load())
                 .start(new Limits(1, 1 << 16, 1 << 16, 1 << 20, 1 << 10, 1 << 20), _ -> {});
         metrics.add(Engine.PART, storage.metrics());
+    }
+
+    static Bytes value() {
+        byte[] value = new byte[VALUE_BYTES];
+        Arrays.fill(value, (byte) 'v');
+        return Bytes.owning(value);
     }
 
     /** A key as a request brings it: its bytes have just been written. */
@@ -100,6 +112,25 @@ final class EngineClient implements AutoCloseable {
     private static void expect(Reply reply, Reply expected) {
         if (!reply.equals(expected)) {
             throw new IllegalStateException("answered " + reply);
+        }
+    }
+
+    /** A folder for data that is not there yet. */
+    static Path fresh(Path folder, String name) {
+        Path data = folder.resolve(name);
+        remove(data);
+        return data;
+    }
+
+    static void remove(Path data) {
+        if (Files.exists(data)) {
+            try (Stream<Path> files = Files.walk(data)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
     }
 
