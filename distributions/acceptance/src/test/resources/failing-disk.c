@@ -1,5 +1,5 @@
 /*
- * A disk that fails, as a library to preload. While the folder $KV_FAILING has a file "fsync" with the number of an error, fsync and
+ * A disk that fails, as a library to preload. While the folder $FAILING_DISK has a file "fsync" with the number of an error, fsync and
  * fdatasync fail with it; while it has a file "create", the creation of files below a folder "data" fails. While it has a file "hold",
  * fsync and fdatasync wait.
  */
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static int failure(const char *call) {
-    const char *folder = getenv("KV_FAILING");
+    const char *folder = getenv("FAILING_DISK");
     char path[4096];
     char text[16] = {0};
     if (folder == NULL) {

@@ -39,7 +39,7 @@ public final class FailingDisk {
         Ended cc = Ended.of("cc", "-shared", "-fPIC", "-o", library.toString(), source);
         assertThat(cc.status()).as(cc.err()).isZero();
         node.setVariable("LD_PRELOAD", library.toString());
-        node.setVariable("KV_FAILING", failing.toString());
+        node.setVariable("FAILING_DISK", failing.toString());
         return new FailingDisk(failing);
     }
 
