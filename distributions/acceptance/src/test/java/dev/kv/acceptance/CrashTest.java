@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NumberedChanges;
+import dev.kv.acceptance.harness.NumberedFields;
 import dev.kv.acceptance.harness.NumberedValues;
 import dev.kv.acceptance.harness.NumberedWrites;
 import dev.kv.acceptance.harness.UnpackedRelease;
@@ -58,8 +59,7 @@ class CrashTest {
         List<NumberedWrites> writers = IntStream.range(0, WRITERS)
                 .mapToObj(i -> new NumberedWrites("bucket-" + i))
                 .toList();
-        NumberedChanges changer = new NumberedChanges("changed");
-        NumberedValues values = new NumberedValues("value");
+        List<NumberedChanges> changers = List.of(new NumberedFields("changed"), new NumberedValues("value"));
         try (NodeProcess node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo")) {
             node.setJavaOptions("");
             node.set("kv.storage.sync", sync);
@@ -71,12 +71,7 @@ class CrashTest {
                 }
             }
             for (int i = 0; i < times; i++) {
-                killWhile(
-                        node,
-                        writers,
-                        changer,
-                        values,
-                        ThreadLocalRandom.current().nextInt(1, writesMax));
+                killWhile(node, writers, changers, ThreadLocalRandom.current().nextInt(1, writesMax));
                 node.start();
                 for (NumberedWrites writer : writers) {
                     try (LineClient client = node.connect()) {
@@ -84,8 +79,9 @@ class CrashTest {
                     }
                 }
                 try (RespClient client = new RespClient(node.clients())) {
-                    changer.check(client);
-                    values.check(client);
+                    for (NumberedChanges changer : changers) {
+                        changer.check(client);
+                    }
                 }
                 assertThat(node.err()).doesNotContain("ERROR");
             }
@@ -94,11 +90,9 @@ class CrashTest {
 
     /** Kills the node after this number of writes of the first writer; all writers write until then. */
     private static void killWhile(
-            NodeProcess node, List<NumberedWrites> writers, NumberedChanges changer, NumberedValues values, int writes)
+            NodeProcess node, List<NumberedWrites> writers, List<NumberedChanges> changers, int writes)
             throws Exception {
-        try (RespClient changing = new RespClient(node.clients());
-                RespClient setting = new RespClient(node.clients());
-                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<Void>> ends = new ArrayList<>();
             for (NumberedWrites writer : writers) {
                 int count = writer == writers.getFirst() ? writes : Integer.MAX_VALUE;
@@ -110,14 +104,15 @@ class CrashTest {
                     return null;
                 }));
             }
-            ends.add(threads.submit(() -> {
-                changer.writeOn(changing);
-                return null;
-            }));
-            ends.add(threads.submit(() -> {
-                values.writeOn(setting);
-                return null;
-            }));
+            for (NumberedChanges changer : changers) {
+                RespClient client = new RespClient(node.clients());
+                ends.add(threads.submit(() -> {
+                    try (client) {
+                        changer.writeOn(client);
+                    }
+                    return null;
+                }));
+            }
             for (Future<Void> end : ends) {
                 end.get();
             }

@@ -5,34 +5,50 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.stream.IntStream;
 
 /**
- * A client that pipelines changes, each of several keys of one bucket, and remembers which were acknowledged. The bucket must hold
- * the content after the last acknowledged change or after a later one, and never a part of a change. One thread at a time.
+ * A client that pipelines changes of what one name holds, and remembers which were acknowledged. The name must hold what it held after the
+ * last acknowledged change or after a later one, and never a part of a change. One thread at a time.
  */
-public final class NumberedChanges {
-    private static final int KEYS = 12;
+public abstract class NumberedChanges {
     private static final int AHEAD_MAX = 4;
 
-    private final String bucket;
-    private final Random random = new Random();
-    private Map<String, String> content = new HashMap<>();
+    protected final String name;
+    protected final Random random = new Random();
 
-    /** The content after the last acknowledged change and after each later one, as {@link #shown} prints it. */
-    private final List<String> possible = new ArrayList<>(List.of(shown(content)));
+    /** The replies to the {@link #question} after the last acknowledged change and after each later one. */
+    private final List<String> possible = new ArrayList<>();
 
     private long number;
 
-    public NumberedChanges(String bucket) {
-        this.bucket = bucket;
+    /**
+     * @param nothing the reply to the {@link #question} before the first change
+     */
+    protected NumberedChanges(String name, String nothing) {
+        this.name = name;
+        possible.add(nothing);
     }
 
-    /** Changes the bucket until the connection ends. */
+    /** The requests of one more change: one, or a transaction. */
+    protected abstract List<String> change();
+
+    /** What asks for all that the name holds. */
+    protected abstract String[] question();
+
+    /** The reply to the {@link #question} after the last {@link #change}. */
+    protected abstract String expected();
+
+    /** Goes on from another reply to the {@link #question}. */
+    protected abstract void goOnFrom(String reply);
+
+    /** A value that no other change has. */
+    protected String nextValue() {
+        return ++number + "-" + "abcdefghij".repeat(random.nextInt(30));
+    }
+
+    /** Changes what the name holds until the connection ends. */
     public void writeOn(RespClient client) {
         try {
             while (true) {
@@ -42,7 +58,7 @@ public final class NumberedChanges {
                     List<String> change = change();
                     change.forEach(requests::append);
                     replies.add(change.size());
-                    possible.add(shown(content));
+                    possible.add(expected());
                 }
                 client.send(requests.toString());
                 for (int count : replies) {
@@ -61,81 +77,20 @@ public final class NumberedChanges {
         possible.removeFirst();
     }
 
-    /** The requests of a change: one, or a transaction. */
-    private List<String> change() {
-        return switch (random.nextInt(4)) {
-            case 0 -> batch(delete(), set());
-            case 1 -> {
-                content.clear();
-                yield batch(RespClient.request("DEL", bucket), set());
-            }
-            case 2 -> batch(set(), set(), delete());
-            default -> List.of(set());
-        };
-    }
-
-    private static List<String> batch(String... requests) {
-        List<String> batch = new ArrayList<>(List.of(requests));
-        batch.addFirst(RespClient.request("MULTI"));
-        batch.addLast(RespClient.request("EXEC"));
-        return batch;
-    }
-
-    private String set() {
-        number++;
-        List<String> words = new ArrayList<>(List.of("HSET", bucket));
-        for (String key : keys()) {
-            String value = number + "-" + "abcdefghij".repeat(random.nextInt(30));
-            words.addAll(List.of(key, value));
-            content.put(key, value);
-        }
-        return RespClient.request(words.toArray(String[]::new));
-    }
-
-    private String delete() {
-        List<String> words = new ArrayList<>(List.of("HDEL", bucket));
-        words.addAll(keys());
-        words.forEach(content::remove);
-        return RespClient.request(words.toArray(String[]::new));
-    }
-
-    /** At least two keys. */
-    private List<String> keys() {
-        int from = random.nextInt(KEYS - 1);
-        return IntStream.rangeClosed(from, random.nextInt(from + 1, KEYS))
-                .mapToObj(i -> "key-" + i)
-                .toList();
-    }
-
-    /** The values of all keys as a reply to {@code HMGET}. */
-    private static String shown(Map<String, String> content) {
-        return IntStream.range(0, KEYS)
-                .mapToObj(i -> content.get("key-" + i))
-                .map(value -> value == null ? "nil" : '"' + value + '"')
-                .toList()
-                .toString()
-                .replace(",", "");
-    }
-
-    /** Checks the content of the bucket, which counts as acknowledged from then on. */
+    /** Checks what the name holds, which counts as acknowledged from then on. */
     public void check(RespClient client) throws IOException {
-        List<String> words = new ArrayList<>(List.of("HMGET", bucket));
-        IntStream.range(0, KEYS).forEach(i -> words.add("key-" + i));
-        String held = client.ask(words.toArray(String[]::new));
-        assertThat(possible).as("what %s may hold", bucket).contains(held);
-        content = parsed(held);
+        String held = client.ask(question());
+        assertThat(possible).as("what %s may hold", name).contains(held);
+        goOnFrom(held);
         possible.clear();
         possible.add(held);
     }
 
-    private static Map<String, String> parsed(String held) {
-        Map<String, String> content = new HashMap<>();
-        String[] values = held.substring(1, held.length() - 1).split(" ", -1);
-        for (int i = 0; i < KEYS; i++) {
-            if (!values[i].equals("nil")) {
-                content.put("key-" + i, values[i].replace("\"", ""));
-            }
-        }
-        return content;
+    /** The requests as a transaction. */
+    protected static List<String> transaction(String... requests) {
+        List<String> transaction = new ArrayList<>(List.of(requests));
+        transaction.addFirst(RespClient.request("MULTI"));
+        transaction.addLast(RespClient.request("EXEC"));
+        return transaction;
     }
 }
