@@ -38,10 +38,16 @@ abstract class ReleaseInAFolder {
 
     @BeforeEach
     void layOutRelease() throws IOException {
-        String java = Path.of(System.getProperty("java.home"), "bin/java").toString();
+        ClassCache cache = ClassCache.shared();
         writeProgram("""
-                exec "%s" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dkv.home="%s" -cp "%s" %s "$@"
-                """.formatted(java, home, System.getProperty("java.class.path"), Main.class.getName()));
+                exec "%s" %s -XX:AOTCache="%s" -Xlog:aot=off -Dkv.home="%s" -cp "%s" %s "$@"
+                """.formatted(
+                        ClassCache.java(),
+                        String.join(" ", ClassCache.FLAGS),
+                        cache.file(),
+                        home,
+                        cache.classPath(),
+                        Main.class.getName()));
         Files.createDirectory(home.resolve("config"));
     }
 
