@@ -279,6 +279,10 @@ public interface Encoding<T> {
         if (count == 1) {
             return List.of(of.read(in));
         }
+        if (count == 2) {
+            // A key and its value.
+            return List.of(of.read(in), of.read(in));
+        }
         List<T> values = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             values.add(of.read(in));

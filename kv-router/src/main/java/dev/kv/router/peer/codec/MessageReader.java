@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.kv.router.Bytes;
 import dev.kv.router.PackedList;
 import java.nio.ByteBuffer;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 
@@ -29,9 +30,13 @@ public final class MessageReader {
      */
     MessageReader(Received message, int depthMax) {
         this.bytes = message.head();
-        this.more = message.more().iterator();
-        for (ByteBuffer part : message.more()) {
-            bytesOfMore += part.remaining();
+        if (message.more().isEmpty()) {
+            this.more = Collections.emptyIterator();
+        } else {
+            this.more = message.more().iterator();
+            for (ByteBuffer part : message.more()) {
+                bytesOfMore += part.remaining();
+            }
         }
         this.tail = message.tail();
         this.isLasting = message.isLasting();
@@ -83,7 +88,13 @@ public final class MessageReader {
     }
 
     public String text() throws MalformedMessage {
-        return new String(raw(u16()), UTF_8);
+        int length = u16();
+        if (length > bytes.remaining() || !bytes.hasArray()) {
+            return new String(raw(length), UTF_8);
+        }
+        int start = bytes.position();
+        bytes.position(start + length);
+        return new String(bytes.array(), bytes.arrayOffset() + start, length, UTF_8);
     }
 
     /** The bytes of a length that stands before them; not copied if they are the tail. */

@@ -9,8 +9,8 @@ import java.util.List;
 
 /** A message while it is written. Numbers are big-endian. */
 public final class MessageWriter {
-    /** The first memory: most messages fit into it. */
-    private static final int FIRST_BYTES = 128;
+    /** The first memory: most messages fit into it. The marks and the path of a request take about 60 bytes of it. */
+    private static final int FIRST_BYTES = 256;
 
     /** The longest array of a JVM. */
     private static final int ARRAY_MAX_BYTES = Integer.MAX_VALUE - 8;
