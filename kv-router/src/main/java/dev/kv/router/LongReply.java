@@ -3,6 +3,7 @@ package dev.kv.router;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
@@ -28,8 +29,8 @@ public final class LongReply {
 
     /**
      * The reply to a command that is not run at once: it waits for its bucket or for a thread, and then takes several turns of that thread.
-     * When one that may have a long reply begins as a large read, who awaits it counts the memory of the reply, before it is there. Any
-     * thread.
+     * A read that is to begin asks who awaits its reply for the memory first ({@link #begin}). A write cannot be put off once it has its
+     * place before other commands: who awaits the reply counts the memory for it from the beginning. Any thread.
      *
      * <p>A write that waits for the disk {@linkplain #holdsBack holds back} its client, since nothing waits behind it on its bucket: others
      * go on reading there.
@@ -40,7 +41,7 @@ public final class LongReply {
         private volatile long turns;
         private long seen;
         private boolean hasBegun;
-        private Runnable told = () -> {};
+        private Consumer<Runnable> admission = Runnable::run;
 
         /** A reply for which nothing else is waited. */
         public UnderWay() {
@@ -95,26 +96,28 @@ public final class LongReply {
             return hasMoved;
         }
 
-        /** The command begins as a large read. */
-        public void begin() {
-            Runnable task;
+        /**
+         * The command is to begin, and may have a long reply.
+         *
+         * @param run begins it; is run once, now or when there is memory for the reply, or when the reply is cancelled; on any thread
+         */
+        public void begin(Runnable run) {
+            Consumer<Runnable> admitting;
             synchronized (this) {
                 hasBegun = true;
-                task = told;
+                admitting = admission;
             }
-            task.run();
+            admitting.accept(run);
         }
 
-        /** Runs the task when the command begins, on the thread that says so; now if it has begun. At most one task. */
-        public void whenBegun(Runnable task) {
-            boolean now;
-            synchronized (this) {
-                told = task;
-                now = hasBegun;
-            }
-            if (now) {
-                task.run();
-            }
+        /**
+         * Has a command that has not begun begin when this runs what it is given, which it does once. By who awaits the reply.
+         *
+         * @return false if it has begun
+         */
+        public synchronized boolean admitBy(Consumer<Runnable> admitting) {
+            admission = admitting;
+            return !hasBegun;
         }
     }
 
@@ -163,19 +166,15 @@ public final class LongReply {
                     Command.Content _,
                     Command.Sample _,
                     Command.Scan _,
-                    Command.Batch _,
                     Command.GetRange _,
-                    Command.TakeValue _,
-                    Command.GetValueAndExpire _,
                     Command.ExpireKeys _,
                     Command.ExpiriesOfKeys _,
                     Command.GetAllAndExpire _,
                     Command.TakeAll _,
                     Command.Names _,
                     Command.NamesOfKind _ -> true;
-            case Command.SetValue set -> set.returnsOld();
-            case Command.SetValueUntil set -> set.set().returnsOld();
-            // Each write by itself: one that returns values may be long.
+            case Command.Batch batch -> mayFollow(batch);
+            // A value that is not held has less than 64 KiB.
             case Command.Create _,
                     Command.Put _,
                     Command.Delete _,
@@ -193,6 +192,10 @@ public final class LongReply {
                     Command.Expire _,
                     Command.ExpiryOf _,
                     Command.SetAllUntil _,
+                    Command.SetValue _,
+                    Command.TakeValue _,
+                    Command.SetValueUntil _,
+                    Command.GetValueAndExpire _,
                     Command.DropEqual _,
                     Command.AddToValue _,
                     Command.AddDecimalToValue _,
@@ -202,6 +205,28 @@ public final class LongReply {
                     Command.KindOf _,
                     Command.Route _ -> false;
         };
+    }
+
+    /** A value that the batch itself has set is in memory, however large it is. */
+    private static boolean mayFollow(Command.Batch batch) {
+        if (batch.commands().size() > VALUES_MAX) {
+            return true;
+        }
+        for (Command command : batch.commands()) {
+            if (returnsValue(command) || mayFollow(command)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean returnsValue(Command command) {
+        return command instanceof Command.Get
+                || command instanceof Command.GetValue
+                || command instanceof Command.GetValueAndExpire
+                || command instanceof Command.TakeValue
+                || (command instanceof Command.SetValue set && set.returnsOld())
+                || (command instanceof Command.SetValueUntil until && returnsValue(until.set()));
     }
 
     /** Whether a loop leaves the reply to another thread. */

@@ -200,8 +200,8 @@ final class FanOut {
                     .mapToLong(part -> part instanceof LongReply.UnderWay underWay ? underWay.progress() : 0)
                     .sum());
             for (CompletableFuture<Reply> part : asked) {
-                if (part instanceof LongReply.UnderWay underWay) {
-                    underWay.whenBegun(all::begin);
+                if (part instanceof LongReply.UnderWay underWay && !underWay.admitBy(all::begin)) {
+                    all.begin(() -> {});
                 }
             }
             var _ = sum.whenComplete((reply, fault) -> {

@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.Command;
 import dev.kv.router.LongReply;
 import dev.kv.router.Request;
 import java.util.HashMap;
@@ -13,8 +14,8 @@ import java.util.function.ObjIntConsumer;
 /**
  * When the requests of one link run. A request whose reply may be long and is built in memory waits while such replies take all
  * memory for them; all other requests run at once. At most one such request starts in a turn of the loop. A request waits behind
- * an older one of its stream that waits, or that {@linkplain #holdBack holds the stream back}. The streams take turns. On the link's loop
- * only.
+ * an older one of its stream that waits, or that {@linkplain #holdBack holds the stream back}. The streams take turns. One that the node
+ * puts off, such as a read behind a large change of its bucket, waits for the memory when it is to begin. On the link's loop only.
  */
 final class Admission {
     private final Link link;
@@ -29,6 +30,9 @@ final class Admission {
 
     /** The stream of each waiting request, by number. */
     private final Map<Integer, Integer> streams = new HashMap<>();
+
+    /** By number, the replies that may be long and are not there. */
+    private final Map<Integer, Building> underWay = new HashMap<>();
 
     /** The claim for memory that has not been granted yet; empty if there is none. */
     private Optional<Room.Claim> place = Optional.empty();
@@ -115,31 +119,73 @@ final class Admission {
     }
 
     /**
-     * Charges a reply that may be long, at the largest size, from when it begins to be built. The caller runs the result when the
-     * reply is there, or was cancelled.
+     * Charges a reply that is not there, if it may be long, at the largest size: that of a read, or of a write which waits for the disk, from
+     * when it begins; that of another write at once. The caller runs the result when the reply is there, or was cancelled.
      */
-    Runnable expect(LongReply.UnderWay reply) {
+    Runnable expect(int number, Command command, LongReply.UnderWay reply) {
+        if (!LongReply.mayFollow(command)) {
+            return () -> {};
+        }
         Building building = new Building();
-        reply.whenBegun(building::begin);
-        return building::end;
+        underWay.put(number, building);
+        boolean canWait = command.isRead() || reply.holdsBack();
+        if (!reply.admitBy(canWait ? building::admit : Runnable::run) || !canWait) {
+            building.charge();
+        }
+        return () -> {
+            underWay.remove(number, building);
+            building.end();
+        };
     }
 
-    /** What is charged for a reply that is being built. Any thread. */
+    /** The memory for a reply that is being built, or its place in the line for it. Any thread. */
     private final class Building {
         private long chargedBytes;
+        private Optional<Room.Claim> claim = Optional.empty();
+
+        /** Begins the command, when the claim is granted. */
+        private Optional<Runnable> waiting = Optional.empty();
+
         private boolean isOver;
 
-        synchronized void begin() {
-            if (!isOver && chargedBytes == 0) {
-                chargedBytes = largestBytes;
-                replies.charge(largestBytes);
-            }
+        synchronized void charge() {
+            chargedBytes = largestBytes;
+            replies.charge(largestBytes);
         }
 
-        synchronized void end() {
-            isOver = true;
-            replies.give(chargedBytes);
-            chargedBytes = 0;
+        void admit(Runnable command) {
+            synchronized (this) {
+                if (!isOver) {
+                    waiting = Optional.of(command);
+                    claim = Optional.of(replies.claimUnknown(largestBytes, link.loop(), this::run));
+                    return;
+                }
+            }
+            command.run();
+        }
+
+        private void run() {
+            Optional<Runnable> command;
+            synchronized (this) {
+                command = waiting;
+                waiting = Optional.empty();
+            }
+            command.ifPresent(Runnable::run);
+        }
+
+        synchronized boolean isWaiting() {
+            return waiting.isPresent();
+        }
+
+        /** A command that waits is run now, since nobody awaits its reply any more. */
+        void end() {
+            synchronized (this) {
+                isOver = true;
+                replies.give(chargedBytes);
+                chargedBytes = 0;
+                claim.ifPresent(Room.Claim::release);
+            }
+            run();
         }
     }
 
@@ -234,6 +280,11 @@ final class Admission {
     /** The numbers of the requests whose callers are to wait on: all that wait, but for those held back by writes that do not move. */
     List<Integer> waiting() {
         List<Integer> numbers = held.moved();
+        underWay.forEach((number, building) -> {
+            if (building.isWaiting()) {
+                numbers.add(number);
+            }
+        });
         waiting.values().forEach(queue -> numbers.addAll(queue.keySet()));
         return numbers;
     }

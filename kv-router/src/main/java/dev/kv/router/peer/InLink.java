@@ -213,7 +213,7 @@ final class InLink extends Link {
         underWay.put(number, reply);
         Runnable charged = () -> {};
         if (reply instanceof LongReply.UnderWay command) {
-            charged = admission.expect(command);
+            charged = admission.expect(number, request.command(), command);
             if (command.holdsBack()) {
                 admission.holdBack(request, command, this::readOn);
             }

@@ -170,7 +170,7 @@ class LargeRepliesTest {
             }
             loop.set(CommandThread.current().orElseThrow());
             LongReply.UnderWay one = new LongReply.UnderWay();
-            one.begin();
+            one.begin(() -> {});
             built.add(one);
             return one;
         };
@@ -221,7 +221,7 @@ class LargeRepliesTest {
         assertThat(front.ask(new Command.GetAll(NUTS, List.of(SMALL)))).isEqualTo(small);
         assertThat(back.repliesTaken()).isZero();
 
-        waiting.getFirst().begin();
+        waiting.getFirst().begin(() -> {});
         assertThat(back.repliesTaken()).isEqualTo(1);
         CompletableFuture<Reply> later =
                 front.client().run(new Command.GetAll(NUTS, List.of(SMALL))).toCompletableFuture();
@@ -243,7 +243,7 @@ class LargeRepliesTest {
                 return plain.run(command);
             }
             LongReply.UnderWay one = new LongReply.UnderWay();
-            one.begin();
+            one.begin(() -> {});
             built.add(one);
             return one;
         };
@@ -270,7 +270,7 @@ class LargeRepliesTest {
             case Command.Content _ -> {
                 loop.set(CommandThread.current().orElseThrow());
                 built.add(new LongReply.UnderWay());
-                built.getLast().begin();
+                built.getLast().begin(() -> {});
                 yield built.getLast();
             }
             case Command.GetAll _ -> CompletableFuture.completedFuture(answer);

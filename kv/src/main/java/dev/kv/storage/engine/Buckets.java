@@ -216,6 +216,9 @@ public final class Buckets {
                 changes.commit(change);
             }
             return reply;
+        } catch (Refused | RuntimeException | Error e) {
+            change.releaseHeld();
+            throw e;
         } finally {
             change.forget();
             shard.lock.unlockWrite(stamp);

@@ -1,9 +1,12 @@
 package dev.kv.storage.engine;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.storage.index.Index;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * A change of one bucket, collected while a command runs; {@link Changes} writes and applies it. An object is reused for the next
@@ -30,6 +33,9 @@ final class Change implements Edit {
 
     /** What walks and draws read; null until the first of these. */
     private VisibleKeys visible;
+
+    /** The large values in the reply to the command. */
+    private final List<Held> held = new ArrayList<>(0);
 
     Change(Fields fields) {
         this(fields, new Turn(Turn.Limits.NONE));
@@ -68,6 +74,7 @@ final class Change implements Edit {
         size = ofBucket == null ? 0 : ofIndex.size();
         changed.clear();
         visible = null;
+        held.clear();
         return this;
     }
 
@@ -86,6 +93,7 @@ final class Change implements Edit {
     /** Drops references to keys and values. */
     void forget() {
         visible = null;
+        held.clear();
         bucket = null;
         index = null;
         dropped = null;
@@ -206,9 +214,18 @@ final class Change implements Edit {
         if (change != null) {
             return change.value == null ? Reply.ABSENT : new Reply.Value(change.value);
         }
-        // The value is not held: the change may still be refused, or wait for the disk.
-        Bytes value = stored(key);
-        return value == null ? Reply.ABSENT : new Reply.Value(value);
+        Reply stored = bucket == null ? Reply.ABSENT : fields.readVerified(index, key, turn);
+        if (stored instanceof Reply.LargeValue(Held value)) {
+            held.add(value);
+        } else if (stored instanceof Reply.Absent && bucket != null) {
+            fields.checkKey(bucket);
+        }
+        return stored;
+    }
+
+    /** The command has failed: lets go of the values that were held for its reply. */
+    void releaseHeld() {
+        held.forEach(Held::release);
     }
 
     @Override

@@ -13,7 +13,6 @@ import dev.kv.storage.engine.Lanes.Parked;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.log.NoRoomYet;
 import dev.kv.storage.log.ReadFailure;
-import dev.kv.storage.log.Tail;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -21,9 +20,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
@@ -34,32 +30,34 @@ import org.slf4j.LoggerFactory;
  * Chooses the thread that runs a command. A command that touches little runs at once, on the calling thread. A large one runs on a thread
  * of its own: what it reads is frozen first, and a bucket that it changes is locked for other commands, which wait in a {@linkplain
  * Lanes lane}. So commands of one thread on one bucket run in their order, and a large command delays only those on the bucket that it
- * changes. A write that comes while the disk is behind waits on a thread of its own, and the caller holds its client back meanwhile
- * ({@link LongReply.UnderWay#holdsBack}).
+ * changes. A write that comes while the disk is behind waits for it first ({@link AfterDisk}).
  */
 public final class Execution implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(Execution.class);
 
-    /** How often a thread that waits looks whether the storage stops. */
-    private static final long LOOK_MILLIS = 1_000;
-
     private static final String STOPS = "this node stops";
+
+    /** A shorter reply to a command from another node is not counted (kv.router.replies-max). */
+    private static final int UNCOUNTED_BYTES = 64 * 1024;
 
     private final Commands commands;
     private final BiFunction<Command, Reply, CompletionStage<Reply>> acknowledging;
     private final Lanes lanes;
-    private final Tail tail;
 
     /** Large commands that run or wait for a thread. */
     private final WaitLimits.Queue large;
 
+    /** Commands that wait in lanes, and large reads that came from there, until they end. */
+    private final WaitLimits.Queue parked;
+
     private final LargeThreads threads;
+    private final Handover handover;
+    private final AfterDisk afterDisk;
 
     /** Counts the turns of commands on these threads, and the ends of commands: a node that asks is told that this one goes on. */
     private final LongAdder turns = new LongAdder();
 
     private final Duration deleteWait;
-    private final Duration replyWait;
     private volatile boolean isClosed;
 
     /**
@@ -92,38 +90,23 @@ public final class Execution implements Store {
         this.commands = commands;
         this.acknowledging = acknowledging;
         WaitLimits waits = new WaitLimits(limits.parkedMaxBytes());
-        this.lanes = new Lanes(buckets.table(), waits.queue(limits.parkedMax()));
-        this.tail = buckets.table().log().tail();
+        this.parked = waits.queue(limits.parkedMax());
+        this.lanes = new Lanes(buckets.table(), parked);
         this.large = waits.queue(limits.waitingMax());
         this.threads = new LargeThreads(limits.threads());
+        this.handover = new Handover(limits.replyWait());
+        this.afterDisk = new AfterDisk(
+                buckets.table().log().tail(),
+                threads,
+                turns,
+                handover,
+                command -> isClosed ? refused(STOPS) : place(command));
         this.deleteWait = limits.deleteWait();
-        this.replyWait = limits.replyWait();
     }
 
     @Override
     public CompletionStage<Reply> run(Command command, long takenMillis) {
-        return tail.isBehind() && !command.isRead() ? afterDisk(command) : place(command);
-    }
-
-    /** Has a write wait until the disk is no longer behind. Each client has at most one request that waits here: its caller holds it back. */
-    private CompletionStage<Reply> afterDisk(Command command) {
-        CompletableFuture<Void> placed = new CompletableFuture<>();
-        LongReply.UnderWay answer = new LongReply.UnderWay(turns::sum, placed);
-        Optional<CommandThread> caller = CommandThread.current();
-        threads.runAfterDisk(() -> {
-            tail.awaitDisk();
-            CompletionStage<Reply> reply;
-            try {
-                reply = isClosed ? refused(STOPS) : place(command);
-            } catch (RuntimeException | Error fault) {
-                reply = CompletableFuture.failedFuture(fault);
-            }
-            turns.increment();
-            Runnable release = () -> placed.complete(null);
-            caller.ifPresentOrElse(there -> there.execute(release), release);
-            var _ = answer(answer, caller, reply);
-        });
-        return answer;
+        return afterDisk.isDue(command) ? afterDisk.run(command) : place(command);
     }
 
     /** Runs a command on this thread, or gives it its place among those that other threads run. */
@@ -205,7 +188,7 @@ public final class Execution implements Store {
     /** Prepares a large command, and has another thread run it. */
     private CompletionStage<Reply> elsewhere(Command command) {
         LongReply.UnderWay answer = answer();
-        return isElsewhere(new Parked(command, Lanes.bytes(command), answer, CommandThread.current()))
+        return isElsewhere(new Parked(command, Lanes.bytes(command), answer, CommandThread.current()), large)
                 ? answer
                 : tooManyLarge();
     }
@@ -215,26 +198,33 @@ public final class Execution implements Store {
                 + " try again later");
     }
 
-    /** Prepares a large command, and has another thread run it; returns false if too many are under way. */
-    private boolean isElsewhere(Parked parked) {
-        if (!large.take(parked.bytes())) {
+    /**
+     * Prepares a large command, and has another thread run it: a read when its caller has memory for the reply.
+     *
+     * @param counted counts it until it has run
+     * @return false if too many are under way
+     */
+    private boolean isElsewhere(Parked command, WaitLimits.Queue counted) {
+        if (!counted.take(command.bytes())) {
             return false;
         }
         Large prepared;
         try {
-            prepared = commands.large(parked.command());
+            prepared = commands.large(command.command());
         } catch (RuntimeException | Error e) {
-            large.give(parked.bytes());
+            counted.give(command.bytes());
             throw e;
         }
-        if (prepared.lane().isEmpty() && LongReply.mayFollow(parked.command())) {
-            parked.answer().begin();
-        }
-        threads.run(() -> {
-            runLarge(parked, prepared);
+        Runnable run = () -> threads.run(() -> {
+            runLarge(command, prepared);
             turns.increment();
-            large.give(parked.bytes());
+            counted.give(command.bytes());
         });
+        if (prepared.lane().isEmpty() && LongReply.mayFollow(command.command())) {
+            command.answer().begin(run);
+        } else {
+            run.run();
+        }
         return true;
     }
 
@@ -243,9 +233,9 @@ public final class Execution implements Store {
         if (!isUnawaited(parked)) {
             CompletionStage<Reply> reply =
                     reply(parked.command(), parked.answer(), () -> ran(parked.command(), prepared, parked.answer()));
-            CompletableFuture<Void> taken = answer(parked.answer(), parked.caller(), reply);
+            CompletableFuture<Void> taken = handover.give(parked.answer(), parked.caller(), reply);
             if (prepared.lane().isEmpty()) {
-                awaitTaken(taken);
+                handover.awaitTaken(taken);
             }
         }
         prepared.close();
@@ -320,24 +310,40 @@ public final class Execution implements Store {
                 ? readParked(parked)
                 : Optional.of(reply(command, parked.answer(), () -> runOwn(command, parked.answer())));
         reply.ifPresent(ready -> {
-            var _ = answer(parked.answer(), parked.caller(), ready);
+            var _ = handover.give(parked.answer(), parked.caller(), ready);
         });
     }
 
-    /** The reply to a read in a lane. Empty if it is a large one: it is frozen now and runs elsewhere, and the lane goes on. */
-    private Optional<CompletionStage<Reply>> readParked(Parked parked) {
+    /**
+     * The reply to a read in a lane. Empty if it is a large one, or has a reply for which its caller is to have memory first: it is frozen now
+     * and runs elsewhere, and the lane goes on.
+     */
+    private Optional<CompletionStage<Reply>> readParked(Parked read) {
         try {
-            return Optional.of(now(parked.command()));
+            CompletionStage<Reply> reply = now(read.command());
+            if (!LongReply.mayFollow(read.command()) || takesLittle(reply)) {
+                return Optional.of(reply);
+            }
         } catch (Turn.TooMuch more) {
             LOG.trace("a large read in a lane", more);
         } catch (RuntimeException | Error fault) {
             return Optional.of(failed(fault));
         }
         try {
-            return isElsewhere(parked) ? Optional.empty() : Optional.of(tooManyLarge());
+            return isElsewhere(read, parked) ? Optional.empty() : Optional.of(tooManyWait());
         } catch (RuntimeException | Error fault) {
             return Optional.of(failed(fault));
         }
+    }
+
+    /** Whether nobody counts the memory of a reply: then many of them may be there at once. Else it is dropped. */
+    private static boolean takesLittle(CompletionStage<Reply> read) {
+        CompletableFuture<Reply> reply = read.toCompletableFuture();
+        if (!reply.isDone() || reply.isCompletedExceptionally() || LongReply.bytes(reply.join()) <= UNCOUNTED_BYTES) {
+            return true;
+        }
+        Held.releaseIn(reply.join());
+        return false;
     }
 
     /** Runs a command on a bucket whose lane this thread has entered. */
@@ -351,48 +357,6 @@ public final class Execution implements Store {
                 return failed(e);
             }
         }
-    }
-
-    /**
-     * Waits until the caller has a reply, and with it the memory of that reply in its own bounds: a thread for large reads holds no more
-     * than one reply. A caller that takes longer than {@code kv.storage.large.reply-wait} is not waited for.
-     */
-    private void awaitTaken(CompletableFuture<Void> taken) {
-        long end = System.nanoTime() + replyWait.toNanos();
-        for (long left = replyWait.toNanos(); left > 0 && !isClosed; left = end - System.nanoTime()) {
-            try {
-                taken.get(Math.min(left, TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS)), TimeUnit.NANOSECONDS);
-                return;
-            } catch (TimeoutException e) {
-                LOG.debug("a reply to a large read is not taken yet", e);
-            } catch (ExecutionException e) {
-                throw new IllegalStateException(e);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return;
-            }
-        }
-    }
-
-    /** Completes the answer on the caller's thread. The result completes afterwards. */
-    private static CompletableFuture<Void> answer(
-            LongReply.UnderWay answer, Optional<CommandThread> caller, CompletionStage<Reply> reply) {
-        CompletableFuture<Void> taken = new CompletableFuture<>();
-        var _ = reply.whenComplete((value, fault) -> {
-            Runnable complete = () -> {
-                try {
-                    if (fault != null) {
-                        answer.completeExceptionally(fault);
-                    } else if (!answer.complete(value)) {
-                        Held.releaseIn(value);
-                    }
-                } finally {
-                    taken.complete(null);
-                }
-            };
-            caller.ifPresentOrElse(there -> there.execute(complete), complete);
-        });
-        return taken;
     }
 
     /** The answer to a command that waits in a lane; empty if the lane has ended. */
@@ -416,6 +380,7 @@ public final class Execution implements Store {
     /** Ends the threads. Commands that have not begun are answered with an error. */
     public void close(Duration limit) {
         isClosed = true;
+        handover.close();
         threads.close(limit);
     }
 }

@@ -204,6 +204,19 @@ final class Fields {
         return value == null ? Reply.ABSENT : new Reply.Value(value);
     }
 
+    /** Does the same, and verifies a large value too. */
+    Reply readVerified(Index index, Bytes key, Turn turn) {
+        long location = find(index, hash.of(key.array()), key);
+        if (location != Index.NONE && isLarge(log.segment(location), location)) {
+            StoredFields stored = log.segment(location).fields();
+            turn.take((long) key.size() + stored.valueBytes(Log.offset(location)));
+            stored.check(Log.offset(location));
+            return new Reply.LargeValue(stored.held(Log.offset(location), key.array()));
+        }
+        Bytes value = get(index, key, turn);
+        return value == null ? Reply.ABSENT : new Reply.Value(value);
+    }
+
     private static boolean isLarge(Segment segment, long location) {
         return segment.fields().valueBytes(Log.offset(location)) >= LARGE_MIN_BYTES;
     }

@@ -35,9 +35,14 @@ final class LargeChange implements AutoCloseable {
             var _ = hadTurn.getAsBoolean();
             return false;
         }));
-        Reply reply = bucket.read(() -> command.apply(change));
-        changes.commitLarge(change);
-        return reply;
+        try {
+            Reply reply = bucket.read(() -> command.apply(change));
+            changes.commitLarge(change);
+            return reply;
+        } catch (Refused | RuntimeException | Error e) {
+            change.releaseHeld();
+            throw e;
+        }
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.kv.storage.log;
 
 import dev.kv.router.CommandThread;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import java.io.IOException;
@@ -65,8 +66,11 @@ public final class Syncer {
      * @param from the thread on which its client waits; empty if it waits elsewhere
      */
     private record Waiting(long until, Reply reply, CompletableFuture<Reply> answer, Optional<CommandThread> from) {
+        /** Answers with the reply, or with a failure in its place. */
         void answer(Reply with) {
-            answer.complete(with);
+            if (!answer.complete(with) || with instanceof Reply.Failed) {
+                Held.releaseIn(reply);
+            }
         }
     }
 

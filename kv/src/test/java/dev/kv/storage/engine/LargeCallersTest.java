@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Part;
+import dev.kv.router.LongReply;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
@@ -14,9 +15,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -201,5 +204,63 @@ class LargeCallersTest extends WithShortTurns {
 
         assertThat(taken).containsExactly(0L, 1L, 2L);
         execution.close(Duration.ofSeconds(20));
+    }
+
+    /** Else a change of one bucket would let as many replies be built at once as wait behind it. */
+    @Test
+    void aReadBehindALargeChangeBeginsWhenItsCallerHasMemory() throws Exception {
+        Turn.Limits turn = new Turn.Limits(20, 200_000);
+        Execution.Limits limits =
+                new Execution.Limits(turn, 1, 1, 10, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10));
+        OpenStorage storage = open(limits);
+        CountDownLatch isBusy = new CountDownLatch(1);
+        CountDownLatch mayGoOn = new CountDownLatch(1);
+        Bytes bucket = Bytes.of("b");
+        Bytes large = Bytes.of("x".repeat(60_000));
+        Execution execution = new Execution(
+                new Commands(storage.buckets(), turn, DataFolder.limits(REPLY_MAX_BYTES)),
+                storage.buckets(),
+                (command, reply) -> {
+                    if (!command.isRead()) {
+                        isBusy.countDown();
+                        await(mayGoOn);
+                    }
+                    return CompletableFuture.completedFuture(reply);
+                },
+                limits);
+        List<Bytes> pairs = new ArrayList<>(List.of(Bytes.of("l1"), large, Bytes.of("l2"), large));
+        pairs.addAll(pairs(new Random(1), 80));
+        execution.run(new Command.SetAll(bucket, pairs, false));
+        isBusy.await();
+        // One takes more than a turn, one takes less and more than is not counted, and one takes little.
+        List<Command> reads = List.of(
+                new Command.Content(bucket, Part.PAIRS),
+                new Command.GetAll(bucket, List.of(Bytes.of("l1"), Bytes.of("l2"))),
+                new Command.GetAll(bucket, List.of(Bytes.of("l1"))));
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        BlockingQueue<Runnable> beginnings = new LinkedBlockingQueue<>();
+        for (Command read : reads) {
+            replies.add(execution.run(read).toCompletableFuture());
+            assertThat(((LongReply.UnderWay) replies.getLast()).admitBy(beginnings::add))
+                    .isTrue();
+        }
+        mayGoOn.countDown();
+
+        assertThat(replies.getLast().get(20, TimeUnit.SECONDS)).isEqualTo(join(storage, reads.getLast()));
+        for (int i = 0; i < 2; i++) {
+            Runnable begin = beginnings.poll(20, TimeUnit.SECONDS);
+            assertThat(replies.get(i)).isNotDone();
+            begin.run();
+            assertThat(replies.get(i).get(20, TimeUnit.SECONDS)).isEqualTo(join(storage, reads.get(i)));
+        }
+        execution.close(Duration.ofSeconds(20));
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 }

@@ -107,13 +107,31 @@ class LongReplyTest {
                 new Command.Route(B));
     }
 
+    private void assertIsLong(boolean isLong, Command command) {
+        assertThat(LongReply.is(run(command))).as("%s", command).isEqualTo(isLong);
+        assertThat(LongReply.mayFollow(command)).as("%s", command).isEqualTo(isLong);
+    }
+
     @Test
-    void theOldValueOfAKeyMayBeLong() {
+    void aBatchMayHaveALongReplyIfItReturnsValues() {
         Bytes value = Bytes.of("value");
-        run(new Command.SetValue(value, LARGE, Command.Condition.ALWAYS, false));
-        Command command = new Command.SetValue(value, B, Command.Condition.ALWAYS, true);
-        assertThat(LongReply.is(run(command))).isTrue();
-        assertThat(LongReply.mayFollow(command)).isTrue();
+        Command set = new Command.SetValue(value, LARGE, Command.Condition.ALWAYS, false);
+        assertIsLong(false, new Command.SetValue(value, B, Command.Condition.ALWAYS, true));
+        assertIsLong(false, new Command.Batch(value, List.of(set, new Command.MeasureValue(value))));
+        assertIsLong(false, new Command.SetValue(value, B, Command.Condition.ALWAYS, true));
+        for (Command read : List.of(
+                new Command.GetValue(value),
+                new Command.GetRange(value, 0, -1),
+                new Command.SetValue(value, B, Command.Condition.ALWAYS, true),
+                new Command.TakeValue(value))) {
+            assertIsLong(true, new Command.Batch(value, List.of(set, read)));
+        }
+        assertIsLong(
+                true,
+                new Command.Batch(B, List.of(new Command.SetAll(B, List.of(B, LARGE), false), new Command.Get(B, B))));
+        List<Command> deletes = new ArrayList<>();
+        keys().forEach(key -> deletes.add(new Command.Delete(B, key)));
+        assertIsLong(true, new Command.Batch(B, deletes));
     }
 
     private static Set<Class<?>> permitted(Class<?> sealed) {

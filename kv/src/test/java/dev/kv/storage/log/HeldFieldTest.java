@@ -12,6 +12,7 @@ import dev.kv.storage.OpenStorage;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -145,11 +146,69 @@ class HeldFieldTest {
         Reply tooLarge =
                 run(new Command.GetAll(B, List.of(Bytes.of("key"), Bytes.of("key"), Bytes.of("key"), Bytes.of("key"))));
         assertThat(tooLarge).isInstanceOf(Reply.Failed.class);
-        Reply written = run(new Command.Batch(
-                B, List.of(new Command.Get(B, Bytes.of("key")), new Command.Put(B, Bytes.of("new"), Bytes.of("1")))));
-        assertThat(Held.isIn(written)).isFalse();
+        Command get = new Command.Get(B, Bytes.of("key"));
+        Command put = new Command.Put(B, Bytes.of("new"), Bytes.of("1"));
+        assertThat(run(new Command.Batch(B, List.of(put, get, get, get, get)))).isInstanceOf(Reply.Failed.class);
 
         compactAway("key");
         awaitUnpinned();
+    }
+
+    @Test
+    void theValueThatAWriteReplacesIsHeld() throws Exception {
+        Bytes name = Bytes.of("value");
+        Command set = new Command.SetValue(name, Bytes.of(LARGE), Command.Condition.ALWAYS, false);
+        Command.SetValue replace = new Command.SetValue(name, Bytes.of("new"), Command.Condition.ALWAYS, true);
+        List<Reply> replies = new ArrayList<>();
+        for (Command command : List.of(
+                replace,
+                new Command.TakeValue(name),
+                new Command.Batch(name, List.of(new Command.GetValue(name), replace)))) {
+            run(set);
+            replies.add(run(command));
+        }
+        compactAway("key");
+        Reply old = new Reply.Value(Bytes.of(LARGE));
+
+        assertThat(replies).allMatch(Held::isIn);
+        assertThat(replies.stream().map(Held::flat)).containsExactly(old, old, new Reply.Many(List.of(old, old)));
+        awaitUnpinned();
+    }
+
+    @Test
+    void aChangeThatIsRefusedReleasesTheValueThatItReplaces() throws Exception {
+        storage.stop(Duration.ZERO);
+        storage = OpenStorage.open(
+                DataFolder.settings(
+                        folder.path(),
+                        new Sync(false, Optional.of(Duration.ofMillis(10))),
+                        800_000,
+                        1 << 20,
+                        DataFolder.PINS),
+                DataFolder.limits(1 << 20),
+                _ -> {});
+        Bytes name = Bytes.of("value");
+        run(new Command.SetValue(name, Bytes.of(LARGE), Command.Condition.ALWAYS, false));
+        Bytes larger = Bytes.of(LARGE.repeat(3));
+        assertThat(run(new Command.SetValue(name, larger, Command.Condition.ALWAYS, true)))
+                .isInstanceOfSatisfying(
+                        Reply.Failed.class, failed -> assertThat(failed.word()).isEqualTo(Reply.Word.NOSPACE));
+
+        run(new Command.Drop(name));
+        compactAway("key");
+        awaitUnpinned();
+    }
+
+    /** The reply would say that the write has failed. */
+    @Test
+    void aDamagedValueIsNotReplacedByACommandThatReturnsIt() throws Exception {
+        Bytes name = Bytes.of("value");
+        run(new Command.SetValue(name, Bytes.of(LARGE), Command.Condition.ALWAYS, false));
+        DataFolder.awaitSynced(storage);
+        DataFolder.flip(folder.files(".log").getFirst(), LARGE.length() / 2);
+
+        assertThat(run(new Command.SetValue(name, B, Command.Condition.ALWAYS, true)))
+                .isInstanceOf(Reply.Failed.class);
+        assertThat(run(new Command.MeasureValue(name))).isEqualTo(new Reply.Amount(LARGE.length()));
     }
 }
