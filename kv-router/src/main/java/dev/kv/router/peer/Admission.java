@@ -26,7 +26,7 @@ final class Admission {
     /** The waiting requests by stream, then by number. The first stream has the next turn. No queue is empty. */
     private final LinkedHashMap<Integer, SequencedMap<Integer, Request>> waiting = new LinkedHashMap<>();
 
-    private final HeldStreams held = new HeldStreams();
+    private final HeldStreams held;
 
     /** The stream of each waiting request, by number. */
     private final Map<Integer, Integer> streams = new HashMap<>();
@@ -42,13 +42,25 @@ final class Admission {
     /**
      * @param replies the memory for long replies that were built whole, shared with other links
      * @param largestBytes what is charged for a reply of unknown length
+     * @param heldMaxBytes the bound of {@link HeldStreams}
      * @param run runs the request of a number
      */
-    Admission(Link link, Room replies, long largestBytes, ObjIntConsumer<Request> run) {
+    Admission(Link link, Room replies, long largestBytes, long heldMaxBytes, ObjIntConsumer<Request> run) {
         this.link = link;
         this.replies = replies;
         this.largestBytes = largestBytes;
+        this.held = new HeldStreams(heldMaxBytes);
         this.run = run;
+    }
+
+    /** Whether there is memory for a request, should it have to wait for a slow disk. */
+    boolean mayTake(Request request) {
+        return held.mayTake(request);
+    }
+
+    /** Whether there is memory for a further long request, should it have to wait for a slow disk. */
+    boolean mayTakeLong() {
+        return held.mayTakeLong();
     }
 
     /** Runs the request, or keeps it to be run later; tells whether it was run. */
@@ -97,11 +109,6 @@ final class Admission {
             runShort(stream);
             advance();
         }
-    }
-
-    /** The memory that writes which hold back, and what is behind them, take, in bytes. */
-    long heldBackBytes() {
-        return held.bytes();
     }
 
     /** Charges a long reply that waits to be sent. The caller runs the result when it was sent or dropped. */

@@ -42,6 +42,9 @@ final class InLink extends Link {
     /** Requests that wait to be run. */
     private final Admission admission;
 
+    /** The memory for long requests, of which none is taken while many wait for a slow disk. */
+    private final LateClaims lateClaims;
+
     private final OutgoingReplies replies;
 
     /** Requests that another thread makes of bytes, and those behind them. */
@@ -65,7 +68,11 @@ final class InLink extends Link {
                 this,
                 settings.replies(),
                 Math.min(settings.messageMaxBytes(), settings.replies().bytes()),
+                settings.unsentMaxBytes(),
                 (request, number) -> run(number, request));
+        this.lateClaims = new LateClaims(
+                admission::mayTakeLong,
+                (bytes, whenGranted) -> settings.room().claim(bytes, Room.Claimant.alone(), loop(), whenGranted));
         this.replies = new OutgoingReplies(this, admission::hold, this::readOn);
     }
 
@@ -119,13 +126,7 @@ final class InLink extends Link {
     protected boolean mayRead() {
         // What waits for credit must not keep the credit from being read.
         long unsent = unsent() + (givesCredit() ? 0 : outbox().waitingBytes());
-        return underWay.size() + replies.beingEncoded() < settings.inFlightMax()
-                && unsent < settings.unsentMaxBytes()
-                && !isMuchHeldBack();
-    }
-
-    private boolean isMuchHeldBack() {
-        return admission.heldBackBytes() >= settings.unsentMaxBytes();
+        return underWay.size() + replies.beingEncoded() < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
     }
 
     @Override
@@ -172,6 +173,14 @@ final class InLink extends Link {
                                     Word.UNREACHABLE,
                                     settings.self() + " has " + inFlight() + " requests of " + handshake.caller()
                                             + " to answer (kv.router.in-flight-max); the request was not run"));
+                } else if (!admission.mayTake(request)) {
+                    send(
+                            number,
+                            new Reply.Failed(
+                                    Word.UNREACHABLE,
+                                    settings.self() + " has a slow disk, for which too many writes of "
+                                            + handshake.caller()
+                                            + " wait (kv.router.unsent-max); the request was not run"));
                 } else if (!admission.admit(number, request)) {
                     tellWhileWaiting(request.timeLeft());
                 }
@@ -215,7 +224,7 @@ final class InLink extends Link {
         if (reply instanceof LongReply.UnderWay command) {
             charged = admission.expect(number, request.command(), command);
             if (command.holdsBack()) {
-                admission.holdBack(request, command, this::readOn);
+                admission.holdBack(request, command, lateClaims::goOn);
             }
             tellWhileWaiting(request.timeLeft());
         }
@@ -322,7 +331,7 @@ final class InLink extends Link {
     /** A request is run as soon as it has come: its memory waits for no other node, and for no other request of its client. */
     @Override
     Room.Place claim(int number, long bytes, Runnable whenGranted) {
-        return settings.room().claim(bytes, Room.Claimant.alone(), loop(), whenGranted);
+        return lateClaims.claim(bytes, whenGranted);
     }
 
     @Override
@@ -378,10 +387,6 @@ final class InLink extends Link {
         isReceivingWatched = false;
         if (isClosed() || !inbox().isReceiving()) {
             return;
-        }
-        if (isMuchHeldBack()) {
-            // The rest may have come; it is not read.
-            receivedNanos = System.nanoTime();
         }
         Duration left = settings.timeout().minusNanos(System.nanoTime() - receivedNanos);
         if (left.isNegative() || left.isZero()) {

@@ -124,7 +124,7 @@ final class OutLink extends Link {
                     peer.name() + " has " + pending.size() + " requests to answer (kv.router.in-flight-max)");
             return;
         }
-        if (unsent() + outbox().waitingBytes() + encodedBytes >= settings.unsentMaxBytes()) {
+        if (isTooMuch(request)) {
             request.unreachable(peer.name() + " takes requests too slowly (kv.router.unsent-max)");
             return;
         }
@@ -139,6 +139,19 @@ final class OutLink extends Link {
         deadlines.watch(request);
         watchSilence();
         encode(request);
+    }
+
+    /** Whether too much is unsent for the request. What waits for credit keeps nothing from being sent but long requests, and those of its stream. */
+    private boolean isTooMuch(Pending request) {
+        long waiting = outbox().waitingBytes() + encodedBytes;
+        if (unsent() + waiting < settings.unsentMaxBytes()) {
+            return false;
+        }
+        int stream = request.request().stream();
+        return unsent() >= settings.unsentMaxBytes()
+                || outbox().has(stream)
+                || preparation.isBusy(stream)
+                || request.sizeBytes() > Outbox.CHUNK_MAX_BYTES;
     }
 
     /** Puts the request into bytes, and sends it after those before it in its stream. */

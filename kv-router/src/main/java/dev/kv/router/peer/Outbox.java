@@ -94,6 +94,11 @@ final class Outbox {
         }
     }
 
+    /** Whether a message of the stream would wait behind a long one. */
+    boolean has(long stream) {
+        return !streams.isEmpty() && streams.containsKey(stream);
+    }
+
     /** Whether a message is sent as one chunk. */
     static boolean isShort(Encoded body) {
         return body.size() <= CHUNK_MAX_BYTES;

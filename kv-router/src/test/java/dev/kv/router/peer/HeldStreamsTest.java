@@ -10,12 +10,14 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,6 +36,9 @@ class HeldStreamsTest {
     /** Each runs the next write. */
     private final BlockingQueue<Runnable> writes = new LinkedBlockingQueue<>();
 
+    /** Grows as the disk takes what was written. */
+    private final AtomicLong moves = new AtomicLong();
+
     @BeforeEach
     void start() {
         Store plain = back.store;
@@ -42,7 +47,7 @@ class HeldStreamsTest {
                 return plain.run(command);
             }
             CompletableFuture<Void> placed = new CompletableFuture<>();
-            LongReply.UnderWay answer = new LongReply.UnderWay(() -> 0, placed);
+            LongReply.UnderWay answer = new LongReply.UnderWay(moves::get, placed);
             CommandThread loop = CommandThread.current().orElseThrow();
             writes.add(() -> loop.execute(() -> {
                 var _ = plain.run(command).thenAccept(answer::complete);
@@ -123,28 +128,70 @@ class HeldStreamsTest {
         assertThat(Host.await(last)).isEqualTo(new Reply.Value(value(2)));
     }
 
-    /** What waits on the called node is bounded: then the link is not read, and the rest waits on the calling node. */
+    /** What waits on the called node is bounded, for each client and for all. */
     @Test
-    void aLinkOfWhichMuchIsHeldBackIsNotReadUntilItGoesOn() throws Exception {
+    void whatIsTooMuchBehindAWriteIsRefusedAndOtherClientsAreServed() throws Exception {
         back.unsentMaxBytes = 1 << 20;
         startHosts();
-        Store client = front.client();
-        List<CompletableFuture<Reply>> replies = new ArrayList<>();
-        for (int i = 0; i < 100; i++) {
-            replies.add(write(client, i));
+        List<Store> clients = List.of(front.client(), front.client(), front.client());
+        List<List<CompletableFuture<Reply>>> replies = new ArrayList<>();
+        for (Store client : clients) {
+            replies.add(new ArrayList<>());
+            for (int i = 0; i < 20; i++) {
+                replies.getLast().add(write(client, i));
+            }
         }
         CompletableFuture<Reply> read = read(front.client());
-        Await.until(() -> writes.size() == 1);
-        for (int i = 0; i < 50; i++) {
-            assertThat(read).isNotDone();
-            assertThat(writes.size()).isLessThanOrEqualTo(1);
-            runNextWrite();
-            assertThat(Host.await(replies.get(i))).isEqualTo(Reply.OK);
+        assertThat(Host.await(read)).isEqualTo(Reply.ABSENT);
+        // Of two clients half a MiB each waits, beginning with the write; of the third one what is left of a MiB.
+        int[] waiting = {8, 8, 1};
+        for (int i = 0; i < clients.size(); i++) {
+            for (CompletableFuture<Reply> refused : replies.get(i).subList(waiting[i], 20)) {
+                assertThat(Host.await(refused)).isInstanceOfSatisfying(Reply.Failed.class, failed -> {
+                    assertThat(failed.word()).isEqualTo(Reply.Word.UNREACHABLE);
+                    assertThat(failed.message()).contains("slow disk").contains("kv.router.unsent-max");
+                });
+            }
         }
-        for (int i = 50; i < 100; i++) {
+        for (int i = 0; i < 17; i++) {
             runNextWrite();
-            assertThat(Host.await(replies.get(i))).isEqualTo(Reply.OK);
         }
-        assertThat(Host.await(read)).isInstanceOf(Reply.Value.class);
+        for (int i = 0; i < clients.size(); i++) {
+            replies.get(i)
+                    .subList(0, waiting[i])
+                    .forEach(reply -> assertThat(Host.await(reply)).isEqualTo(Reply.OK));
+        }
+    }
+
+    /** They wait on the calling node, which is told so, for as long as that takes. */
+    @Test
+    void longRequestsWaitForCreditWhileOthersWaitForTheDisk() throws Exception {
+        back.unsentMaxBytes = 1 << 20;
+        front.unsentMaxBytes = 1 << 20;
+        front.timeout = Duration.ofSeconds(1);
+        back.timeout = front.timeout;
+        startHosts();
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        writeThree(replies);
+        Await.until(() -> writes.size() == 3);
+        writeThree(replies);
+        Store reader = front.client();
+        long end = System.nanoTime() + front.timeout.toNanos() * 3 / 2;
+        while (System.nanoTime() - end < 0) {
+            assertThat(Host.await(read(reader))).isEqualTo(Reply.ABSENT);
+            assertThat(writes).hasSize(3);
+            moves.incrementAndGet();
+        }
+        for (int i = 0; i < 6; i++) {
+            runNextWrite();
+        }
+        replies.forEach(reply -> assertThat(Host.await(reply)).isEqualTo(Reply.OK));
+    }
+
+    private void writeThree(List<CompletableFuture<Reply>> replies) {
+        Bytes large = Bytes.owning(new byte[400_000]);
+        for (int i = 0; i < 3; i++) {
+            replies.add(front.client().run(new Command.Put(NUTS, KEY, large)).toCompletableFuture());
+        }
     }
 }
