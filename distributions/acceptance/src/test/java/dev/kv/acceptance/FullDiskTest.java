@@ -22,6 +22,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,6 +41,7 @@ class FullDiskTest {
     private static final String SIZE = "24m";
     private static final int KEYS_MAX = 40_000;
     private static final int READS_AHEAD = 500;
+    private static final int WRITES_AHEAD = 50;
 
     @TempDir
     private Path site;
@@ -76,36 +78,70 @@ class FullDiskTest {
         }
     }
 
-    /** Puts another key, and returns the reply. */
-    private String put(LineClient client) throws IOException {
-        String key = "key-" + ++number;
-        String value = number + "-" + "x".repeat(1000);
-        String reply = client.ask("PUT b " + key + " " + value);
+    /** The request that puts another key. */
+    private String another() {
+        number++;
+        return "PUT b " + key(number) + " " + value(number) + "\r\n";
+    }
+
+    private static String key(int number) {
+        return "key-" + number;
+    }
+
+    private static String value(int number) {
+        return number + "-" + "x".repeat(1000);
+    }
+
+    /** Reads the reply to {@link #another}, whose number this was. */
+    private String putReply(LineClient client, int of) throws IOException {
+        String reply = client.line();
         if (reply.equals("OK")) {
-            acknowledged.put(key, value);
+            acknowledged.put(key(of), value(of));
         }
         return reply;
     }
 
+    /** Puts another key, and returns the reply. */
+    private String put(LineClient client) throws IOException {
+        client.send(another());
+        return putReply(client, number);
+    }
+
+    /** Puts keys, many of them ahead, until one is refused. */
     private void fill(LineClient client) throws IOException {
-        String reply = "OK";
-        for (int i = 0; reply.equals("OK"); i++) {
-            assertThat(i).isLessThan(KEYS_MAX);
-            reply = put(client);
+        boolean isFull = false;
+        for (int sent = 0; !isFull; sent += WRITES_AHEAD) {
+            assertThat(sent).isLessThan(KEYS_MAX);
+            int first = number + 1;
+            client.send(Stream.generate(this::another).limit(WRITES_AHEAD).collect(joining()));
+            for (int i = first; i <= number; i++) {
+                String reply = putReply(client, i);
+                if (!reply.equals("OK")) {
+                    isFull = true;
+                    assertThat(reply)
+                            .isEqualTo("ERROR NOSPACE no space is left for " + data
+                                    + ": delete keys or buckets, or make room");
+                }
+            }
         }
-        assertThat(reply)
-                .isEqualTo("ERROR NOSPACE no space is left for " + data + ": delete keys or buckets, or make room");
     }
 
     /** Deletes the oldest keys, and puts one after each delete. */
     private void delete(LineClient client, int count) throws IOException {
-        for (int i = 0; i < count; i++) {
-            String key = acknowledged.keySet().iterator().next();
-            assertThat(client.ask("DELETE b " + key)).isEqualTo("OK");
-            acknowledged.remove(key);
-            assertThat(client.ask("GET b " + key)).isEmpty();
-            assertThat(client.line()).isEqualTo("OK");
-            assertThat(put(client)).matches("OK|ERROR NOSPACE .*");
+        for (int done = 0; done < count; done += WRITES_AHEAD) {
+            List<String> keys =
+                    acknowledged.keySet().stream().limit(WRITES_AHEAD).toList();
+            int next = number + 1;
+            client.send(keys.stream()
+                    .map(key -> "DELETE b " + key + "\r\nGET b " + key + "\r\n" + another())
+                    .collect(joining()));
+            for (String key : keys) {
+                assertThat(client.line()).isEqualTo("OK");
+                acknowledged.remove(key);
+                assertThat(client.line()).isEmpty();
+                assertThat(client.line()).isEqualTo("OK");
+                assertThat(putReply(client, next++)).matches("OK|ERROR NOSPACE .*");
+            }
         }
     }
 

@@ -102,6 +102,7 @@ class GreedyClientsTest extends WithBystander {
         long all = 0;
         long progressNanos = System.nanoTime();
         while (System.nanoTime() - progressNanos < Duration.ofSeconds(1).toNanos()) {
+            long before = all;
             for (int i = 0; i < sent.length; i++) {
                 int length = (int) Math.min(bytes.length, bytesMaxEach - sent[i]);
                 if (length > 0 && channels.get(i).isOpen()) {
@@ -114,6 +115,9 @@ class GreedyClientsTest extends WithBystander {
                         channels.get(i).close();
                     }
                 }
+            }
+            if (all == before) {
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
         }
         return all;

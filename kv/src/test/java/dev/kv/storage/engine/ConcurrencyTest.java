@@ -46,6 +46,8 @@ class ConcurrencyTest {
     /** As {@code kv.router.reply-max} has it. */
     private static final long REPLY_MAX_BYTES = 256L << 20;
 
+    private static final Duration SHORT = Duration.ofSeconds(2);
+
     @TempDir
     private Path folder;
 
@@ -69,28 +71,28 @@ class ConcurrencyTest {
 
     @Test
     void readsOfOneBucketSeeTheLastAcknowledgedWrite() throws Exception {
-        run(1, true, Duration.ofSeconds(4));
+        run(1, true, SHORT);
     }
 
     @Test
     void readsOfManyBucketsSeeTheLastAcknowledgedWrite() throws Exception {
-        run(KEYS, true, Duration.ofSeconds(4));
+        run(KEYS, true, SHORT);
     }
 
     @Test
     void readsOfBucketsOfNoKeyOneAndTwoSeeTheLastAcknowledgedWrite() throws Exception {
-        run(KEYS / 2, true, Duration.ofSeconds(4));
+        run(KEYS / 2, true, SHORT);
     }
 
     @Test
     void readsOfBucketsThatGoWithTheirLastKeySeeTheLastAcknowledgedWrite() throws Exception {
-        run(KEYS / 2, false, Duration.ofSeconds(4));
+        run(KEYS / 2, false, SHORT);
     }
 
     @Test
     void readsOfValuesSeeTheLastAcknowledgedWrite() throws Exception {
         areValues = true;
-        run(KEYS, false, Duration.ofSeconds(4));
+        run(KEYS, false, SHORT);
     }
 
     @Test
@@ -102,6 +104,13 @@ class ConcurrencyTest {
         }
         folder = Files.createDirectory(folder.resolve("other"));
         run(KEYS / 2, false, Duration.ofMinutes(1));
+    }
+
+    @Test
+    @Tag("soak")
+    void readsOfValuesSeeTheLastAcknowledgedWriteForAMinute() throws Exception {
+        areValues = true;
+        run(KEYS, false, Duration.ofMinutes(1));
     }
 
     @Test
