@@ -238,12 +238,7 @@ abstract class RespConnection extends AnsweringConnection {
                     false,
                     version3,
                     what,
-                    run.end().whenComplete((_, _) -> {
-                        charges.giveWaiting(bytes);
-                        if (run.hasHeldBack()) {
-                            letOthersFollow();
-                        }
-                    }),
+                    run.end().whenComplete((_, _) -> charges.giveWaiting(bytes)),
                     (written, ready) -> Answers.write(written, each, ready));
         } catch (Throwable fault) {
             fault(what.get(), fault);

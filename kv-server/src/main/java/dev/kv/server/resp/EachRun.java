@@ -39,13 +39,14 @@ public final class EachRun {
     private long charged;
     private boolean isWaiting;
 
-    private boolean hasHeldBack;
+    /** Whether the last command that was begun {@linkplain LongReply.UnderWay#holdsBack holds back}. */
+    private boolean isHeldBack;
 
     /**
      * @param unansweredMax the largest number of commands that are not answered
      * @param budget the memory for replies that are kept
      * @param noMemory the reply if that is spent
-     * @param goOn is run when {@link #next} has returned false before the last command, and more may run, or none of the rest has to
+     * @param goOn is run when {@link #next} has returned false, and more may run, or {@link #letsOthersFollow} has become true
      */
     public EachRun(
             Store store,
@@ -76,10 +77,10 @@ public final class EachRun {
     /** Runs the next commands; returns whether more may run in the next turn. */
     public boolean next() {
         int turnEnd = begun + COMMANDS_IN_TURN;
-        while (begun < Math.min(count, turnEnd) && begun - answered < unansweredMax) {
+        while (begun < Math.min(count, turnEnd) && !isHeldBack && begun - answered < unansweredMax) {
             run(begun++);
         }
-        isWaiting = !isBegun() && begun - answered >= unansweredMax;
+        isWaiting = !isBegun() && (isHeldBack || begun - answered >= unansweredMax);
         return !isBegun() && !isWaiting;
     }
 
@@ -93,19 +94,22 @@ public final class EachRun {
         charge();
     }
 
-    /** Whether the next request of the client may be run: all commands were begun, and none that {@linkplain LongReply.UnderWay holds back} waits. */
+    /** Whether the next request of the client may be run: all commands were begun, and the last one does not hold back. */
     public boolean letsOthersFollow() {
-        return isBegun() && (!hasHeldBack || end.isDone());
-    }
-
-    /** Whether a command has held back: then no other request of the client follows before the end. */
-    public boolean hasHeldBack() {
-        return hasHeldBack;
+        return isBegun() && !isHeldBack;
     }
 
     private void run(int number) {
         CompletionStage<Reply> answered = store.run(commands.get(number));
-        hasHeldBack |= answered instanceof LongReply.UnderWay command && command.holdsBack();
+        if (answered instanceof LongReply.UnderWay command && command.holdsBack()) {
+            isHeldBack = true;
+            command.whenPlaced(() -> {
+                isHeldBack = false;
+                // The answer to the command does not make it go on once more.
+                isWaiting = false;
+                goOn.accept(this);
+            });
+        }
         var _ = answered.whenComplete((reply, fault) -> {
             if (fault == null) {
                 answered(number, reply);
@@ -123,7 +127,7 @@ public final class EachRun {
         if (answer.isStopped()) {
             count = begun;
         }
-        boolean goesOn = isWaiting && (isBegun() || begun - answered <= unansweredMax / 2);
+        boolean goesOn = isWaiting && !isHeldBack && (isBegun() || begun - answered <= unansweredMax / 2);
         isWaiting &= !goesOn;
         if (answered == count) {
             budget.give(charged);

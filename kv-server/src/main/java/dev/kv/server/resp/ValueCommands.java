@@ -8,10 +8,7 @@ import dev.kv.router.LongDouble;
 import dev.kv.router.Reply;
 import dev.kv.server.resp.RespCommand.Handler;
 import java.math.BigDecimal;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** The commands on values, which are strings of Redis. */
@@ -155,30 +152,13 @@ final class ValueCommands {
     }
 
     private static Question setEach(RespRequest request) {
-        List<Bytes> pairs = lastOfEach(List.copyOf(pairs(request, "mset")));
+        List<Bytes> pairs = List.copyOf(pairs(request, "mset"));
         return new Question.Each(
                 new LazyCommands(
                         pairs.size() / 2,
                         i -> new Command.SetValue(pairs.get(2 * i), pairs.get(2 * i + 1), Condition.ALWAYS, false)),
                 () -> new EachAnswer.Count(Reply.Ok.class::isInstance),
                 (out, reply) -> out.ok());
-    }
-
-    /** Without the pairs before the last one of a name: two commands on a name may change places while a slow disk holds one back. */
-    private static List<Bytes> lastOfEach(List<Bytes> pairs) {
-        Map<Bytes, Bytes> last = LinkedHashMap.newLinkedHashMap(pairs.size() / 2);
-        for (int i = 0; i < pairs.size(); i += 2) {
-            last.put(pairs.get(i), pairs.get(i + 1));
-        }
-        if (2 * last.size() == pairs.size()) {
-            return pairs;
-        }
-        List<Bytes> kept = new ArrayList<>(2 * last.size());
-        last.forEach((name, value) -> {
-            kept.add(name);
-            kept.add(value);
-        });
-        return kept;
     }
 
     private static List<Bytes> pairs(RespRequest request, String name) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.net.Budget;
 import java.util.ArrayList;
@@ -84,5 +85,37 @@ final class EachRunTest {
         asked.getLast().complete(new Reply.Value(Bytes.of("v".repeat(60))));
         budget.give(1000);
         assertThat(budget.take(1000)).isTrue();
+    }
+
+    /** Else a later one would overtake it on its bucket, once the disk has caught up. */
+    @Test
+    void noCommandBeginsBehindOneThatHoldsBack() {
+        List<CompletableFuture<Void>> placed = new ArrayList<>();
+        List<LongReply.UnderWay> begun = new ArrayList<>();
+        EachRun run = new EachRun(
+                (_, _) -> {
+                    placed.add(new CompletableFuture<>());
+                    begun.add(new LongReply.UnderWay(() -> 0, placed.getLast()));
+                    return begun.getLast();
+                },
+                new Question.Each(
+                        new LazyCommands(2, i -> new Command.Drop(Bytes.of("n" + i))),
+                        () -> new EachAnswer.Count(_ -> true),
+                        Answers::each),
+                10,
+                new Budget(1 << 20),
+                NO_MEMORY,
+                _ -> goesOn.incrementAndGet());
+        for (int i = 0; i < 2; i++) {
+            assertThat(run.next()).isFalse();
+            assertThat(begun).hasSize(i + 1);
+            assertThat(run.letsOthersFollow()).isFalse();
+            placed.get(i).complete(null);
+            begun.get(i).complete(Reply.OK);
+            // Once, though its answer has come before the run goes on.
+            assertThat(goesOn).hasValue(i + 1);
+        }
+        assertThat(run.letsOthersFollow()).isTrue();
+        assertThat(run.end().join()).isEqualTo(new Reply.Amount(2));
     }
 }
