@@ -33,9 +33,9 @@ public interface Held {
      */
     ByteBuffer bytes();
 
-    /** Whether others wait for what the value takes. Any thread. */
-    default boolean isWaitedFor() {
-        return false;
+    /** For how long another one has waited for what the value takes, in nanoseconds; below 0 if nobody waits. Any thread. */
+    default long waitedForNanos() {
+        return -1;
     }
 
     /**

@@ -27,8 +27,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
@@ -47,7 +47,7 @@ final class HeldValuesTest {
     private final Set<String> users = ConcurrentHashMap.newKeySet();
 
     /** Whether others wait for what the values take. */
-    private final AtomicBoolean isWaitedFor = new AtomicBoolean();
+    private final AtomicLong waitedForNanos = new AtomicLong(-1);
 
     /** How often something was held. */
     private final AtomicInteger given = new AtomicInteger();
@@ -96,8 +96,8 @@ final class HeldValuesTest {
         }
 
         @Override
-        public boolean isWaitedFor() {
-            return isWaitedFor.get();
+        public long waitedForNanos() {
+            return waitedForNanos.get();
         }
 
         @Override
@@ -424,15 +424,39 @@ final class HeldValuesTest {
             }
             assertThat(held).as("nobody waits").hasValue(1);
 
-            isWaitedFor.set(true);
+            waitedForNanos.set(0);
             awaitReleased();
             Await.until(() -> door.connections() == 1);
         }
     }
 
+    /** One that never reads would else keep others waiting for as long as each one before it has done. */
+    @Test
+    void aClientThatHasTakenNothingIsClosedSoonerWhenOthersHaveWaitedForLong() throws Exception {
+        Duration stalledTime = Duration.ofSeconds(8);
+        waitedForNanos.set(stalledTime.toNanos());
+        try (TestDoor door = door(store, stalledTime);
+                RespClient silent = door.respClient();
+                Socket pausing =
+                        new Socket(door.address().getAddress(), door.address().getPort())) {
+            pausing.getOutputStream().write(request("A16").getBytes(ISO_8859_1));
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < stalledTime.toNanos() * 2 / 8) {
+                assertThat(pausing.getInputStream().readNBytes(64 * 1024)).hasSize(64 * 1024);
+                LockSupport.parkNanos(20_000_000);
+            }
+            start = System.nanoTime();
+            silent.send(request("A16"));
+            Await.until(() -> door.connections() == 1);
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(stalledTime);
+            assertThat(held).as("the one that has read").hasValue(1);
+        }
+        awaitReleased();
+    }
+
     @Test
     void aClientThatReadsSlowlyIsServedWhileOthersWait() throws Exception {
-        isWaitedFor.set(true);
+        waitedForNanos.set(0);
         try (TestDoor door = door(store, Duration.ofSeconds(1));
                 Socket slow =
                         new Socket(door.address().getAddress(), door.address().getPort())) {

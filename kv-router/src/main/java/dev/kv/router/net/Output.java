@@ -175,11 +175,15 @@ final class Output {
         stalls.written();
     }
 
-    /** Whether others wait for the memory of the output. */
-    boolean isWaitedFor() {
-        return budget.isScarce()
-                || ready.stream()
-                        .anyMatch(piece -> piece.held.filter(Held::isWaitedFor).isPresent());
+    /** For how long others have waited for the memory of the output, in nanoseconds; below 0 if nobody waits. */
+    long waitedForNanos() {
+        long waited = budget.isScarce() ? 0 : -1;
+        for (Piece piece : ready) {
+            if (piece.isHeld()) {
+                waited = Math.max(waited, piece.held.get().waitedForNanos());
+            }
+        }
+        return waited;
     }
 
     /** Whether {@link #write} would write something, or hand it on to MINA. */

@@ -8,14 +8,27 @@ final class StallWatch {
     /** Less unsent output than this takes too little memory for others to wait for it. */
     private static final int WATCHED_MIN_BYTES = 64 * 1024;
 
-    /** The looks in the longest time without progress: a stalled connection is found at most a quarter of the time later. */
-    private static final int LOOKS = 4;
+    /** The looks in the longest time without progress: a stalled connection is found at most an eighth of the time later. */
+    private static final int LOOKS = 8;
 
     private final Loop loop;
     private final Output output;
     private final Runnable whenStalled;
     private Duration max = Duration.ZERO;
     private Optional<Loop.Timer> next = Optional.empty();
+
+    /** How many looks there were since much is unsent. */
+    private int looks;
+
+    /** What the kernel had taken at the last one. */
+    private long takenBefore;
+
+    /** How many looks have found no progress since it took something. */
+    private int inVain;
+
+    /** Whether it has taken something since the first look, by which it has filled its buffers. */
+    private boolean isRead;
+
     private boolean isEnded;
 
     /**
@@ -35,27 +48,38 @@ final class StallWatch {
     /** Output was written; some may be left. */
     void written() {
         if (output.unsentBytes() >= WATCHED_MIN_BYTES && next.isEmpty() && !max.isZero()) {
-            look(output.takenBytes(), 0);
+            looks = 0;
+            inVain = 0;
+            isRead = false;
+            lookLater();
         }
     }
 
-    /**
-     * @param takenBefore what the kernel had taken at the last look
-     * @param inVain how many looks have found no progress since it took something
-     */
-    private void look(long takenBefore, int inVain) {
+    private void lookLater() {
+        takenBefore = output.takenBytes();
         next = Optional.of(loop.after(max.dividedBy(LOOKS), () -> {
             next = Optional.empty();
             if (isEnded || output.unsentBytes() < WATCHED_MIN_BYTES) {
                 return;
             }
-            int looks = output.takenBytes() == takenBefore ? inVain + 1 : 0;
-            if (looks >= LOOKS && output.isWaitedFor()) {
+            if (isStalled(output.takenBytes() > takenBefore, output.waitedForNanos())) {
                 whenStalled.run();
             } else {
-                look(output.takenBytes(), looks);
+                lookLater();
             }
         }));
+    }
+
+    /**
+     * When others have waited for the longest time already, a client that has not begun to read is stalled at the second look: else those that
+     * never read would be found one after the other, each when it has got memory.
+     */
+    private boolean isStalled(boolean hasTaken, long waitedForNanos) {
+        looks++;
+        inVain = hasTaken ? 0 : inVain + 1;
+        isRead |= hasTaken && looks > 1;
+        boolean isNeverRead = !isRead && inVain > 0 && looks > 1 && waitedForNanos >= max.toNanos();
+        return isNeverRead || (inVain >= LOOKS && waitedForNanos >= 0);
     }
 
     /** The connection is closed. */

@@ -210,8 +210,8 @@ final class Inbox {
         }
 
         @Override
-        public boolean isWaitedFor() {
-            return room.isWaitedFor();
+        public long waitedForNanos() {
+            return room.isWaitedFor() ? 0 : -1;
         }
 
         @Override

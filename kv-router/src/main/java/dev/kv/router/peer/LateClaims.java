@@ -60,8 +60,8 @@ final class LateClaims {
         }
 
         @Override
-        public boolean isWaitedFor() {
-            return claim.isPresent() && claim.get().isWaitedFor();
+        public long waitedForNanos() {
+            return claim.isPresent() ? claim.get().waitedForNanos() : -1;
         }
 
         @Override

@@ -174,8 +174,8 @@ final class Parts extends Unanswered.Place {
         }
 
         @Override
-        public boolean isWaitedFor() {
-            return memory.isPresent() && memory.get().isWaitedFor();
+        public long waitedForNanos() {
+            return memory.isPresent() ? memory.get().waitedForNanos() : -1;
         }
 
         @Override
@@ -205,8 +205,8 @@ final class Parts extends Unanswered.Place {
         }
 
         @Override
-        public boolean isWaitedFor() {
-            return claim.isWaitedFor();
+        public long waitedForNanos() {
+            return claim.waitedForNanos();
         }
 
         @Override

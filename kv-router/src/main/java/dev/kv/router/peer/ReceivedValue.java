@@ -43,8 +43,8 @@ final class ReceivedValue implements Held {
     }
 
     @Override
-    public boolean isWaitedFor() {
-        return memory.isWaitedFor();
+    public long waitedForNanos() {
+        return memory.waitedForNanos();
     }
 
     @Override

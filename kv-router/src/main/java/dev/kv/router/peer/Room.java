@@ -130,8 +130,8 @@ public final class Room {
             }
 
             @Override
-            public boolean isWaitedFor() {
-                return false;
+            public long waitedForNanos() {
+                return -1;
             }
 
             @Override
@@ -140,8 +140,8 @@ public final class Room {
 
         boolean isGranted();
 
-        /** Whether another client stands in the line for memory. Any thread. */
-        boolean isWaitedFor();
+        /** For how long another client has stood in the line for memory, in nanoseconds; below 0 if none does. Any thread. */
+        long waitedForNanos();
 
         /** Gives the memory back, or leaves the line. Has no effect the second time. */
         void release();
@@ -228,11 +228,15 @@ public final class Room {
         add(charged, lines.getFirst());
     }
 
-    /** Whether any other client stands in line. */
-    private boolean isWaitedForBy(Client client) {
+    private long waitedForNanos(Client except) {
+        long now = System.nanoTime();
         return lines.stream()
                 .flatMap(line -> Stream.of(line.oldest, line.younger))
-                .anyMatch(part -> part.size() > 1 || (part.size() == 1 && !part.contains(client)));
+                .flatMap(Set::stream)
+                .filter(other -> other != except)
+                .mapToLong(other -> now - other.waiting.first().claimedNanos)
+                .max()
+                .orElse(-1);
     }
 
     private void add(long more, Line line) {
@@ -312,6 +316,7 @@ public final class Room {
         private final Line line;
         private final Client client;
         private final long sinceNanos;
+        private final long claimedNanos = System.nanoTime();
         private final long number = claims++;
         private final Loop loop;
         private final Runnable whenGranted;
@@ -363,9 +368,9 @@ public final class Room {
         }
 
         @Override
-        public boolean isWaitedFor() {
+        public long waitedForNanos() {
             synchronized (Room.this) {
-                return isWaitedForBy(client);
+                return Room.this.waitedForNanos(client);
             }
         }
 

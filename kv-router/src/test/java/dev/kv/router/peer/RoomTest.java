@@ -188,15 +188,15 @@ class RoomTest {
     @Test
     void whoHasMemoryIsWaitedForByOtherClientsAndNotByItself() {
         Room.Claim first = oldest(80, "a");
-        assertThat(first.isWaitedFor()).isFalse();
+        assertThat(first.waitedForNanos()).isNegative();
         Room.Claim own = younger(40, "a", 1);
         assertThat(own.isGranted()).isFalse();
-        assertThat(first.isWaitedFor()).isFalse();
+        assertThat(first.waitedForNanos()).isNegative();
         Room.Claim other = oldest(40, "b");
         assertThat(other.isGranted()).isFalse();
-        assertThat(first.isWaitedFor()).isTrue();
+        assertThat(first.waitedForNanos()).isNotNegative();
         other.release();
-        assertThat(first.isWaitedFor()).isFalse();
+        assertThat(first.waitedForNanos()).isNegative();
     }
 
     @Test

@@ -56,8 +56,8 @@ public final class HeldBudget {
         }
 
         @Override
-        public boolean isWaitedFor() {
-            return value.isWaitedFor();
+        public long waitedForNanos() {
+            return value.waitedForNanos();
         }
 
         @Override
