@@ -2,6 +2,8 @@ package dev.kv.router;
 
 import java.math.BigDecimal;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * What a client asks for. A name decides which node runs it, and there it runs as a whole: no other command on that name comes
@@ -34,6 +36,12 @@ public sealed interface Command {
 
     /** A command of as many words as its client sends: the bounds of names, keys and values do not bound its length. */
     sealed interface Unbounded extends Command {}
+
+    /** A command on several names, all of which one node has to keep. */
+    sealed interface Several extends Command {
+        /** Each name once, the one that it is routed by first. */
+        List<Bytes> names();
+    }
 
     /** A command on all names of a part of the name space; nodes split it by their tables. */
     sealed interface Survey extends Command {
@@ -242,12 +250,11 @@ public sealed interface Command {
     }
 
     /**
-     * Set values if none of the names holds anything. Answered with the {@link Reply.Amount} of 1, or 0 if it is not done. Only a node
-     * that keeps all names can do it.
+     * Set values if none of the names holds anything. Answered with the {@link Reply.Amount} of 1, or 0 if it is not done.
      *
      * @param pairs a name, its value, the next name, its value; the last value of a name counts
      */
-    record SetAbsentValues(List<Bytes> pairs) implements Unbounded {
+    record SetAbsentValues(List<Bytes> pairs) implements Several, Unbounded {
         public SetAbsentValues {
             pairs = List.copyOf(pairs);
             if (pairs.isEmpty() || pairs.size() % 2 != 0) {
@@ -259,6 +266,14 @@ public sealed interface Command {
         @Override
         public Bytes bucket() {
             return pairs.getFirst();
+        }
+
+        @Override
+        public List<Bytes> names() {
+            return IntStream.range(0, pairs.size() / 2)
+                    .mapToObj(i -> pairs.get(2 * i))
+                    .distinct()
+                    .toList();
         }
     }
 
@@ -293,6 +308,9 @@ public sealed interface Command {
 
     /** Tell the size of the value in bytes. Answered with {@link Reply.Amount} or {@link Reply.Absent}. */
     record MeasureValue(Bytes bucket) implements Read {}
+
+    /** Estimate the bytes that the bucket or value takes, on the disk and in memory. Answered with {@link Reply.Amount} or {@link Reply.Absent}. */
+    record Weigh(Bytes bucket) implements Read {}
 
     /** Tell what the name holds. Answered with {@link Reply.OfKind}, or {@link Reply.Absent} if it is nothing, or a bucket without keys. */
     record KindOf(Bytes bucket) implements Read {}
@@ -331,9 +349,98 @@ public sealed interface Command {
 
     /**
      * Give the bucket or value another name; what that name holds is dropped. Answered with {@link Reply.Ok}, or {@link Reply.NotFound}
-     * without keys. Only a node that keeps both can do it.
+     * without keys.
      */
-    record Rename(Bytes bucket, Bytes to) implements Command {}
+    record Rename(Bytes bucket, Bytes to) implements Several {
+        @Override
+        public List<Bytes> names() {
+            return distinct(bucket, to);
+        }
+    }
+
+    /**
+     * Give the bucket or value another name, if that holds nothing. Answered with the {@link Reply.Amount} of 1, or 0 if it holds something,
+     * or {@link Reply.NotFound} without keys.
+     */
+    record RenameAbsent(Bytes bucket, Bytes to) implements Several {
+        @Override
+        public List<Bytes> names() {
+            return distinct(bucket, to);
+        }
+    }
+
+    /**
+     * Copy the bucket or value under another name, with its expiry. Answered with the {@link Reply.Amount} of 1, or 0 without keys, or
+     * {@link Reply.Word#TOOLARGE} if it is too large to be copied in one change.
+     *
+     * @param replaces whether what the other name holds is dropped; else nothing is copied, and the amount is 0, if it holds something
+     */
+    record Copy(Bytes bucket, Bytes to, boolean replaces) implements Several {
+        @Override
+        public List<Bytes> names() {
+            return distinct(bucket, to);
+        }
+    }
+
+    private static List<Bytes> distinct(Bytes one, Bytes other) {
+        return one.equals(other) ? List.of(one) : List.of(one, other);
+    }
+
+    /**
+     * Have the node tell later whether what the name holds has changed since. Answered with the {@link Reply.Amount} that {@link Watched}
+     * takes.
+     */
+    record Watch(Bytes bucket) implements Command {
+        @Override
+        public boolean isRead() {
+            return true;
+        }
+    }
+
+    /**
+     * A name that must not have changed.
+     *
+     * @param number the reply to {@link Watch}
+     */
+    record Watched(Bytes name, long number) {}
+
+    /**
+     * Run commands on several names without any other in between, and with all of their changes or none in the log. Answered with
+     * {@link Reply.Many}, one for each, or with {@link Reply.Absent} if a watched name has changed and nothing was run.
+     *
+     * @param commands each of them a {@link Read} or a {@link Write}; none only if names are watched
+     */
+    record Together(List<Watched> watched, List<Command> commands) implements Several, Unbounded {
+        public Together {
+            watched = List.copyOf(watched);
+            commands = List.copyOf(commands);
+            if (watched.isEmpty() && commands.isEmpty()) {
+                throw new IllegalArgumentException("commands on no name");
+            }
+            for (Command command : commands) {
+                if (!(command instanceof Read || command instanceof Write)) {
+                    throw new IllegalArgumentException(
+                            "not together with others: " + command.getClass().getSimpleName());
+                }
+            }
+        }
+
+        @Override
+        public Bytes bucket() {
+            return commands.isEmpty()
+                    ? watched.getFirst().name()
+                    : commands.getFirst().bucket();
+        }
+
+        @Override
+        public List<Bytes> names() {
+            return Stream.concat(
+                            commands.stream().map(Command::bucket),
+                            watched.stream().map(Watched::name))
+                    .distinct()
+                    .toList();
+        }
+    }
 
     /**
      * Run commands on one bucket without any other in between. Answered with {@link Reply.Many}, one for each.

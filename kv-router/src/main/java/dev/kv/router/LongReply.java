@@ -173,7 +173,8 @@ public final class LongReply {
                     Command.TakeAll _,
                     Command.Names _,
                     Command.NamesOfKind _ -> true;
-            case Command.Batch batch -> mayFollow(batch);
+            case Command.Batch batch -> mayFollow(batch.commands());
+            case Command.Together together -> mayFollow(together.commands());
             // A value that is not held has less than 64 KiB.
             case Command.Create _,
                     Command.Put _,
@@ -188,6 +189,10 @@ public final class LongReply {
                     Command.Size _,
                     Command.Count _,
                     Command.Rename _,
+                    Command.RenameAbsent _,
+                    Command.Copy _,
+                    Command.Watch _,
+                    Command.Weigh _,
                     Command.GetValue _,
                     Command.Expire _,
                     Command.ExpiryOf _,
@@ -208,11 +213,11 @@ public final class LongReply {
     }
 
     /** A value that the batch itself has set is in memory, however large it is. */
-    private static boolean mayFollow(Command.Batch batch) {
-        if (batch.commands().size() > VALUES_MAX) {
+    private static boolean mayFollow(List<Command> batch) {
+        if (batch.size() > VALUES_MAX) {
             return true;
         }
-        for (Command command : batch.commands()) {
+        for (Command command : batch) {
             if (returnsValue(command) || mayFollow(command)) {
                 return true;
             }

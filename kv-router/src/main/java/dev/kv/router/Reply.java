@@ -205,6 +205,8 @@ public sealed interface Reply {
         /** The client is not allowed to do this. */
         NOPERM,
         /** The client's password is wrong. */
-        WRONGPASS
+        WRONGPASS,
+        /** A transaction was not run. */
+        EXECABORT
     }
 }

@@ -306,6 +306,7 @@ abstract class RespConnection extends AnsweringConnection {
         try {
             CompletableFuture<Reply> reply = steps.steps().apply(store).toCompletableFuture();
             settle(false, version3, what, reply, (written, ready) -> Answers.write(written, steps, List.of(ready)));
+            await(request.heldBytes() + steps.queuedBytes(), reply);
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }

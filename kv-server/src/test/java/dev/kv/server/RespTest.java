@@ -9,6 +9,7 @@ import dev.kv.router.Store;
 import dev.kv.router.metrics.Gauge;
 import dev.kv.router.metrics.Metrics;
 import dev.kv.router.metrics.Unit;
+import dev.kv.router.net.Loop;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.testing.Await;
@@ -19,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -78,6 +80,43 @@ final class RespTest {
             assertThat(ran.lastIndexOf("other")).isLessThan(ran.indexOf("n" + (names - 1)));
             assertThat(ran.indexOf("behind")).isGreaterThan(ran.indexOf("n" + (names - 1)));
             assertThat(ran).hasSize(names + 5);
+        }
+    }
+
+    /** EXEC waits for the reply to a WATCH that was sent just before it, and what was sent behind EXEC waits for EXEC. */
+    @Test
+    void aTransactionKeepsItsPlaceUntilTheWatchBeforeItIsAnswered() throws Exception {
+        List<String> ran = Collections.synchronizedList(new ArrayList<>());
+        CompletableFuture<Reply> number = new CompletableFuture<>();
+        CompletableFuture<Loop> loop = new CompletableFuture<>();
+        Store store = (command, _) -> {
+            ran.add(command.getClass().getSimpleName());
+            if (command instanceof Command.Watch) {
+                loop.complete(Loop.current().orElseThrow());
+                return number;
+            }
+            return CompletableFuture.completedFuture(
+                    command instanceof Command.Together ? new Reply.Many(List.of(Reply.OK)) : Reply.ABSENT);
+        };
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.loops = 1;
+                    return knobs;
+                });
+                RespClient client = door.respClient();
+                RespClient other = door.respClient()) {
+            client.send(RespClient.request("WATCH", "a")
+                    + RespClient.request("MULTI")
+                    + RespClient.request("SET", "a", "1")
+                    + RespClient.request("EXEC")
+                    + RespClient.request("GET", "a"));
+            Loop ofClient = loop.get(20, TimeUnit.SECONDS);
+            assertThat(other.ask("HLEN", "b")).isEqualTo(":0");
+            ofClient.execute(() -> number.complete(new Reply.Amount(7)));
+
+            for (String reply : List.of("OK", "OK", "QUEUED", "[OK]", "nil")) {
+                assertThat(client.reply()).isEqualTo(reply);
+            }
+            assertThat(ran).containsExactly("Watch", "Size", "Together", "GetValue");
         }
     }
 

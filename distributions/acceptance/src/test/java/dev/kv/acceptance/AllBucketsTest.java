@@ -236,15 +236,13 @@ final class AllBucketsTest extends ThreeMembers {
             assertThat(client.say("HSET melon a 1")).isEqualTo("QUEUED");
             assertThat(client.say("DEL apple zebra")).isEqualTo("QUEUED");
             assertThat(client.say("EXEC"))
-                    .isEqualTo(
-                            "EXECABORT Transaction discarded because it is on several buckets, which nodes keep apart:"
-                                    + " \"melon\", \"apple\", \"zebra\"");
+                    .matches("EXECABORT Transaction discarded because its keys are on several nodes:"
+                            + " .* does not keep \".*\"");
             assertThat(client.say("EXISTS melon")).isEqualTo(":0");
 
             assertThat(client.say("MULTI")).isEqualTo("OK");
             assertThat(client.say("DBSIZE")).isEqualTo("ERR Command not allowed inside a transaction");
             assertThat(client.say("EXEC")).isEqualTo("EXECABORT Transaction discarded because of previous errors.");
-            assertThat(client.say("WATCH melon")).startsWith("ERR WATCH is not supported");
         }
     }
 
@@ -290,6 +288,113 @@ final class AllBucketsTest extends ThreeMembers {
                     told.addAll(words(page.substring(page.indexOf(' '))));
                 } while (!cursor.equals("0"));
                 assertThat(told).filteredOn(word -> word.startsWith("field")).hasSize(20);
+            }
+        }
+    }
+
+    @Test
+    void aTransactionRunsOnSeveralBucketsOfAnyNode() throws IOException {
+        cluster.start(SHOP_AND_THIRDS);
+        for (Member node : cluster.nodes()) {
+            try (RespClient client = new RespClient(node.clients())) {
+                client.say("MULTI");
+                client.say("SET melon 1");
+                client.say("HSET melons a 1");
+                client.say("INCR melon");
+                client.say("MGET melon mango");
+                assertThat(client.say("EXEC")).isEqualTo("[OK :1 :2 [\"2\" nil]]");
+                assertThat(client.say("DEL melon melons")).isEqualTo(":2");
+            }
+        }
+    }
+
+    @Test
+    void aTransactionIsNotRunIfAWatchedKeyChangedOnAnyNode() throws IOException {
+        cluster.start(SHOP_AND_THIRDS);
+        for (Member node : cluster.nodes()) {
+            try (RespClient client = new RespClient(node.clients());
+                    RespClient other = new RespClient(bar.clients())) {
+                client.say("SET melon 1");
+                assertThat(client.say("WATCH melon melons")).isEqualTo("OK");
+                other.say("GET melon");
+                client.say("MULTI");
+                client.say("INCR melon");
+                assertThat(client.say("EXEC")).isEqualTo("[:2]");
+
+                assertThat(client.say("WATCH melon melons")).isEqualTo("OK");
+                assertThat(other.say("HSET melons a 1")).isEqualTo(":1");
+                client.say("MULTI");
+                client.say("INCR melon");
+                assertThat(client.say("EXEC")).isEqualTo("nil");
+                assertThat(client.say("GET melon")).isEqualTo("\"2\"");
+                assertThat(client.say("DEL melon melons")).isEqualTo(":2");
+            }
+        }
+    }
+
+    /** The node that keeps the key does not remember what was watched before, and one that does not answer is an error. */
+    @Test
+    void aTransactionIsNotRunIfTheNodeOfAWatchedKeyWasStartedAgain() throws IOException {
+        cluster.start(SHOP_AND_THIRDS);
+        try (RespClient client = new RespClient(foo.clients())) {
+            assertThat(client.say("WATCH melon")).isEqualTo("OK");
+            bar.stop();
+            bar.start(SHOP_AND_THIRDS);
+            client.say("MULTI");
+            client.say("SET melon 1");
+            assertThat(client.say("EXEC")).isEqualTo("nil");
+
+            bar.stop();
+            assertThat(client.say("WATCH melon")).startsWith("UNREACHABLE bar@h");
+            client.say("MULTI");
+            client.say("SET apple 1");
+            assertThat(client.say("EXEC")).isEqualTo("nil");
+            client.say("MULTI");
+            client.say("SET apple 1");
+            assertThat(client.say("EXEC")).isEqualTo("[OK]");
+        }
+    }
+
+    @Test
+    void keysAreCopiedAndRenamedOnlyWithinTheirNode() throws IOException {
+        cluster.start(SHOP_AND_THIRDS);
+        try (RespClient client = new RespClient(foo.clients())) {
+            client.say("SET melon 1");
+            assertThat(client.say("COPY melon mango")).isEqualTo(":1");
+            assertThat(client.say("RENAMENX melon mango")).isEqualTo(":0");
+            assertThat(client.say("COPY melon apple"))
+                    .isEqualTo("ERR bar@h does not keep \"apple\": a bucket is copied within its node,"
+                            + " export and import it instead");
+            assertThat(client.say("RENAMENX melon apple"))
+                    .isEqualTo(
+                            "ERR bar@h does not keep \"apple\": a bucket is renamed within its node, copy it instead");
+        }
+    }
+
+    @Test
+    void allKeysOfAllNodesAreDeletedOrTheErrorNamesANode() throws IOException {
+        cluster.start(SHOP_AND_THIRDS);
+        make(foo, "apple", "melon", "zebra", "shop-", "sheep");
+        assertThat(say(bar, "SET orange 1")).isEqualTo("OK");
+        assertThat(say(foo, "FLUSHALL")).isEqualTo("OK");
+        for (Member node : cluster.nodes()) {
+            assertThat(say(node, "DBSIZE")).isEqualTo(":0");
+        }
+
+        make(foo, "apple", "melon");
+        bar.stop();
+        assertThat(say(foo, "FLUSHDB")).matches("UNREACHABLE bar@h.*");
+    }
+
+    @Test
+    void aKeyTakesAboutAsManyBytesAsItHas() throws IOException {
+        cluster.start(SHOP_AND_THIRDS);
+        try (RespClient client = new RespClient(foo.clients())) {
+            client.say("SET melon " + "x".repeat(10_000));
+            client.say("HSET melons a " + "x".repeat(10_000) + " b 1 c 2");
+            for (String name : List.of("melon", "melons")) {
+                long bytes = Long.parseLong(client.say("MEMORY USAGE " + name).substring(1));
+                assertThat(bytes).isBetween(10_000L, 10_500L);
             }
         }
     }

@@ -90,6 +90,9 @@ final class RedisCliTest {
                 .contains("Biggest string found '\"zebra\"' has 7 bytes")
                 .contains("Biggest   hash found '\"melons\"' has 2 fields")
                 .doesNotContain("ERR");
+        assertThat(run(node, "redis-cli", "--memkeys"))
+                .contains("Biggest   hash found '\"melons\"'")
+                .doesNotContain("ERR");
         assertThat(run(node, "redis-cli", "--scan").lines()).contains("melons", "apple", "zebra");
         assertThat(run(node, "redis-cli", "del", "melons", "apple", "zebra")).isEqualTo("3\n");
     }

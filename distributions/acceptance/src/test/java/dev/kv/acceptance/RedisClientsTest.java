@@ -172,6 +172,34 @@ final class RedisClientsTest {
 
     @ParameterizedTest
     @MethodSource("jedis")
+    void jedisWatchesWhatItChanges(String node, RedisProtocol protocol) {
+        try (Jedis client = connect(node, protocol);
+                Jedis other = connect("foo", protocol)) {
+            for (String bucket : List.of("account", "safe")) {
+                String value = bucket + "-total";
+                client.set(value, "1");
+                assertThat(client.watch(bucket, value)).isEqualTo("OK");
+                Transaction transaction = client.multi();
+                transaction.incr(value);
+                transaction.hset(bucket, "balance", "10");
+                assertThat(transaction.exec()).containsExactly(2L, 1L);
+
+                assertThat(client.watch(value)).isEqualTo("OK");
+                other.incr(value);
+                Transaction late = client.multi();
+                late.incr(value);
+                assertThat(late.exec()).isNull();
+                assertThat(client.get(value)).isEqualTo("3");
+                assertThat(client.copy(bucket, bucket + "-copy", false)).isTrue();
+                assertThat(client.renamenx(bucket, bucket + "-copy")).isZero();
+                assertThat(client.memoryUsage(bucket)).isPositive();
+                assertThat(client.del(bucket, value, bucket + "-copy")).isEqualTo(3);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("jedis")
     void jedisSendsTenThousandRequestsAheadAndScansThem(String node, RedisProtocol protocol) {
         try (Jedis client = connect(node, protocol)) {
             Pipeline pipeline = client.pipelined();

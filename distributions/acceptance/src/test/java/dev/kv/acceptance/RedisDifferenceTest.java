@@ -109,18 +109,18 @@ final class RedisDifferenceTest {
     private List<String[]> transaction() {
         List<String[]> requests = new ArrayList<>();
         requests.add(new String[] {"MULTI"});
-        String bucket = one("a", "b", "c", "d");
-        for (int i = random.nextInt(5); i >= 0; i--) {
-            String[] request = request();
-            if (request.length > 1) {
-                request[1] = bucket;
-                // Several buckets are refused in a transaction.
-                boolean several =
-                        Set.of("DEL", "EXISTS", "TOUCH", "MGET", "RENAME").contains(request[0]);
-                requests.add(several ? new String[] {request[0], bucket} : request);
+        if (random.nextInt(4) == 0) {
+            requests.add(0, new String[] {"WATCH", one("a", "b", "c", "d"), one("a", "b", "c", "d")});
+            if (random.nextBoolean()) {
+                requests.add(1, request());
             }
         }
-        requests.removeIf(request -> Set.of("RENAME", "MSET", "MSETNX").contains(request[0]));
+        for (int i = random.nextInt(5); i >= 0; i--) {
+            requests.add(request());
+        }
+        // These are not allowed in a transaction.
+        requests.removeIf(
+                request -> Set.of("RENAME", "RENAMENX", "COPY", "MSETNX").contains(request[0]));
         requests.add(new String[] {random.nextInt(10) == 0 ? "DISCARD" : "EXEC"});
         return requests;
     }
@@ -149,7 +149,7 @@ final class RedisDifferenceTest {
             case 21 -> words("DEL", one("a", "b"), List.of(one("b", "c")));
             case 22 -> words(one("EXISTS", "TOUCH"), bucket, List.of("a", "b", "c"));
             case 23 -> new String[] {one("TYPE", "TTL", "PTTL"), bucket};
-            case 24 -> new String[] {"RENAME", bucket, one("a", "b", "c", "d")};
+            case 24 -> new String[] {one("RENAME", "RENAMENX", "COPY"), bucket, one("a", "b", "c", "d")};
             case 25, 26 -> words("SET", bucket, options());
             case 27 -> new String[] {one("GET", "GETDEL", "STRLEN", "INCR", "DECR"), bucket};
             case 28 -> new String[] {"GET", bucket};

@@ -28,7 +28,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 final class RedisSameBytesTest {
     private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|(\\S+)");
 
-    private static final Set<String> CONTAINERS = Set.of("client", "command", "config", "latency", "object", "slowlog");
+    private static final Set<String> CONTAINERS =
+            Set.of("client", "command", "config", "latency", "memory", "object", "slowlog");
 
     private static final String QUIT = RespClient.request("QUIT");
 
@@ -197,6 +198,19 @@ final class RedisSameBytesTest {
                 "SET v abc ; OBJECT FREQ v ; OBJECT FREQ none ; OBJECT FOO ; OBJECT ; OBJECT ENCODING ; OBJECT ENCODING v x ; DEL v",
                 "MULTI ; SET v 1 ; INCR v ; APPEND v 0 ; GET v ; HGET v f ; MGET v v ; MSET v x ; GETDEL v ; EXISTS v ; EXEC ; GET v",
                 "MULTI ; SET v ; EXEC ; MULTI ; SET v x FOO ; SETRANGE v -1 x ; GET v ; EXEC ; DEL v",
+                "SET v 1 ; HSET h f 1 ; MULTI ; INCR v ; HSET h g 2 ; GET v ; HLEN h ; SET w x ; DEL v w ; EXISTS h v w ; EXEC ; MGET v w ; DEL h",
+                "MULTI ; SET a 1 ; HGET a f ; INCR b ; MSET c 1 d 2 ; MGET a b c d ; EXEC ; DEL a b c d",
+                "SET v 1 ; WATCH v ; MULTI ; INCR v ; EXEC ; WATCH v ; SET v 5 ; MULTI ; INCR v ; EXEC ; GET v ; DEL v",
+                "SET v 1 ; WATCH v none ; UNWATCH ; SET v 2 ; MULTI ; GET v ; EXEC ; WATCH none ; SET none x ; MULTI ; PING ; EXEC ; DEL v none",
+                "WATCH v ; MULTI ; WATCH v ; UNWATCH ; EXEC ; WATCH v ; MULTI ; DISCARD ; SET v 1 ; MULTI ; GET v ; EXEC ; DEL v ; WATCH",
+                "SET v a ; RENAMENX v w ; RENAMENX none w ; GET w ; SET v b ; RENAMENX v w ; RENAMENX v v ; RENAMENX none none ; HSET h f 1 ; RENAMENX h x ; HGET x f ; DEL v w x",
+                "SET v a ; COPY v v ; COPY v w DB x ; COPY v w FOO ; COPY v w DB ; COPY v ; COPY v v FOO ; COPY v w DB 0 ; COPY v v REPLACE ; DEL v w",
+                "MEMORY USAGE none ; MEMORY USAGE none SAMPLES 5 ; MEMORY USAGE v SAMPLES x ; MEMORY USAGE v FOO ; MEMORY USAGE ; MEMORY FOO ; MEMORY",
+                "FLUSHDB FOO ; FLUSHALL SYNC ; SET v 1 ; HSET h f 1 ; FLUSHALL ASYNC FOO ; DBSIZE ; FLUSHDB ; DBSIZE ; EXISTS v h ; FLUSHALL async ; FLUSHDB sync",
+                "HSET h f 1 ; WATCH h ; HGET h f ; HLEN h ; MULTI ; HSET h f 2 ; EXEC ; WATCH h ; HDEL h f ; MULTI ; PING ; EXEC ; WATCH h ; RENAME none x",
+                "HSET h f 1 ; WATCH h w ; RENAME h w ; MULTI ; PING ; EXEC ; WATCH w ; DEL none ; MULTI ; TTL none ; EXEC ; DEL w",
+                "SET v abc ; COPY v w ; GET w ; COPY v w ; COPY v w REPLACE ; COPY none w ; COPY none w REPLACE ; GET w ; DEL v w",
+                "HSET h a 1 b 2 ; COPY h g ; HLEN g ; HMGET g a b ; HSET g c 3 ; HLEN h ; SET v x ; COPY h v ; COPY h v replace ; TYPE v ; DEL g h v",
                 "LATENCY RESET ; LATENCY HISTORY x ; LATENCY LATEST ; LATENCY ; LATENCY FOO",
                 "INFO nosuch ; HELLO 4 ; HELLO x ; HELLO 2 FOO ; HELLO 2 SETNAME ; SELECT x ; SELECT 99",
             })

@@ -143,31 +143,33 @@ public final class Router {
         }
         return switch (request.command()) {
             case Command.Route _ -> reply(new Way(List.of(hop(now, here)), Optional.empty()));
-            case Command.Rename rename ->
-                runAllHere(
-                        request, now, List.of(rename.to()), 1, "a bucket is renamed within its node, copy it instead");
-            case Command.SetAbsentValues set ->
-                runAllHere(request, now, set.pairs(), 2, "one node has to keep all names that are set together");
+            case Command.Several several -> runAllHere(request, now, several);
             case Command command -> local.get().run(command, request.takenMillis());
         };
     }
 
-    /**
-     * Runs a command on several names if this node keeps them.
-     *
-     * @param names the first one and each that is {@code step} behind one
-     * @param rule why it is refused otherwise
-     */
-    private CompletionStage<Reply> runAllHere(Request request, Routing now, List<Bytes> names, int step, String rule) {
-        for (int i = 0; i < names.size(); i += step) {
-            if (!(now.placement().of(names.get(i)) instanceof Here)) {
-                return reply(new Failed(
-                        Word.ERR,
-                        "%s does not keep \"%s\": %s"
-                                .formatted(self, names.get(i).printable(SHOWN_NAME_BYTES), rule)));
+    /** Runs a command on several names if this node keeps them. */
+    private CompletionStage<Reply> runAllHere(Request request, Routing now, Command.Several command) {
+        for (Bytes name : command.names()) {
+            if (!(now.placement().of(name) instanceof Here)) {
+                return reply(notAllHere(
+                        command, "%s does not keep \"%s\"".formatted(self, name.printable(SHOWN_NAME_BYTES))));
             }
         }
-        return local.get().run(request.command(), request.takenMillis());
+        return local.get().run(command, request.takenMillis());
+    }
+
+    private static Failed notAllHere(Command.Several command, String missing) {
+        return switch (command) {
+            case Command.Rename _, Command.RenameAbsent _ ->
+                new Failed(Word.ERR, missing + ": a bucket is renamed within its node, copy it instead");
+            case Command.Copy _ ->
+                new Failed(Word.ERR, missing + ": a bucket is copied within its node, export and import it instead");
+            case Command.SetAbsentValues _ ->
+                new Failed(Word.ERR, missing + ": one node has to keep all names that are set together");
+            case Command.Together _ ->
+                new Failed(Word.EXECABORT, "Transaction discarded because its keys are on several nodes: " + missing);
+        };
     }
 
     static Failed keepsNoData(String node) {

@@ -33,6 +33,10 @@ final class SizeCheck {
             case Command.Add add -> excessKey(add.key());
             case Command.AddDecimal add -> excessKey(add.key());
             case Command.Rename rename -> excessName(rename.to());
+            case Command.RenameAbsent rename -> excessName(rename.to());
+            case Command.Copy copy -> excessName(copy.to());
+            case Command.Together together ->
+                first(together.commands(), this::excess).or(() -> first(together.names(), this::excessName));
             case Command.Batch batch -> first(batch.commands(), this::excess);
             case Command.Scan scan -> limits.excessOfPattern(scan.match().size());
             case Command.Names names -> limits.excessOfPattern(names.match().size());
@@ -57,6 +61,8 @@ final class SizeCheck {
                     Command.GetRange _,
                     Command.MeasureValue _,
                     Command.KindOf _,
+                    Command.Watch _,
+                    Command.Weigh _,
                     Command.TakeValue _,
                     Command.GetValueAndExpire _,
                     Command.Expire _,

@@ -47,6 +47,23 @@ final class KeyCommands {
                         (request, session) -> new Question.One(
                                 new Command.Rename(request.at(1), request.at(2)), KeyCommands::renamed)),
                 row(
+                        "renamenx key<RW,access,delete> newkey<OW,insert>",
+                        "write fast",
+                        "Renames a key if the new name does not exist",
+                        (request, session) -> new Question.One(
+                                new Command.RenameAbsent(request.at(1), request.at(2)), (out, reply) -> {
+                                    if (reply instanceof Reply.NotFound) {
+                                        out.error("ERR no such key");
+                                    } else {
+                                        Answers.number(out, reply);
+                                    }
+                                })),
+                row(
+                        "copy source<RO,access> destination<OW,update> [DB destination-db:integer] [REPLACE]",
+                        "write denyoom",
+                        "Copies a key",
+                        (request, session) -> copy(request)),
+                row(
                         "exists key<RO> ...",
                         "readonly fast ~request_policy:multi_shard ~response_policy:agg_sum",
                         "Counts the keys that exist",
@@ -145,6 +162,25 @@ final class KeyCommands {
         } else {
             out.ok();
         }
+    }
+
+    private static Question copy(RespRequest request) {
+        boolean replaces = false;
+        for (int i = 3; i < request.count(); i++) {
+            if (Keyword.is(request.at(i), "replace")) {
+                replaces = true;
+            } else if (Keyword.is(request.at(i), "db") && i + 1 < request.count()) {
+                if (request.whole(++i) != 0) {
+                    throw new RespError("ERR DB index is out of range");
+                }
+            } else {
+                throw RespError.syntax();
+            }
+        }
+        if (request.at(1).equals(request.at(2))) {
+            throw new RespError("ERR source and destination objects are the same");
+        }
+        return new Question.One(new Command.Copy(request.at(1), request.at(2), replaces), Answers::number);
     }
 
     private static Question scan(ScanOptions options) {

@@ -29,8 +29,16 @@ public sealed interface Question {
      */
     record Each(List<? extends Command> commands, Supplier<EachAnswer> gathering, Answer answer) implements Question {}
 
-    /** Several commands, of which a later one depends on the reply of an earlier one. */
-    record Steps(Function<Store, CompletionStage<Reply>> steps, Answer answer) implements Question {}
+    /**
+     * Several commands, of which a later one depends on the reply of an earlier one.
+     *
+     * @param queuedBytes as for {@link One}
+     */
+    record Steps(Function<Store, CompletionStage<Reply>> steps, Answer answer, long queuedBytes) implements Question {
+        Steps(Function<Store, CompletionStage<Reply>> steps, Answer answer) {
+            this(steps, answer, 0);
+        }
+    }
 
     /** A question that this node answers at once, without a command. */
     @FunctionalInterface

@@ -36,6 +36,7 @@ public final class RespSession {
     /** These are written on the loop alone; another thread may read older values. */
     private Optional<Transaction> transaction = Optional.empty();
 
+    private Watching watching;
     private long requests;
     private Optional<RespCommand> command = Optional.empty();
 
@@ -52,6 +53,7 @@ public final class RespSession {
         this.socket = socket;
         this.remote = socket.remote();
         this.budget = budget;
+        this.watching = new Watching(budget);
         this.login = login;
         this.counts = door.statistics().of(socket.loop());
     }
@@ -156,10 +158,24 @@ public final class RespSession {
         transaction = Optional.of(new Transaction(budget));
     }
 
-    /** Ends the transaction, if there is one. */
+    /** Ends the transaction, if there is one, and forgets what is watched. */
     public void endTransaction() {
         transaction.ifPresent(Transaction::close);
         transaction = Optional.empty();
+        unwatch();
+    }
+
+    /** What the client watches. */
+    Watching watching() {
+        return watching;
+    }
+
+    /** Forgets what is watched. */
+    void unwatch() {
+        if (watching.isUsed()) {
+            watching.close();
+            watching = new Watching(budget);
+        }
     }
 
     /** Resets the state to that of a new client. */
@@ -257,7 +273,7 @@ public final class RespSession {
                 + " age=" + Duration.between(openedAt, Instant.now()).toSeconds()
                 + " idle=" + socket.silence().toSeconds()
                 + " flags=" + (queued < 0 ? "N" : "x") + " db=0 sub=0 psub=0 ssub=0 multi=" + queued
-                + " watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem="
+                + " watch=" + watching.size() + " qbuf=0 qbuf-free=0 argv-mem=0 multi-mem="
                 + transaction.map(Transaction::bytes).orElse(0L)
                 + " rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd="
                 + command.map(RespCommand::name).orElse("NULL") + " user=default redir=-1 resp=" + (version3 ? 3 : 2)

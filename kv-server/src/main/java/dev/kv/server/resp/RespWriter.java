@@ -159,6 +159,11 @@ public final class RespWriter {
         return version3 ? line("_") : line("$-1");
     }
 
+    /** No array: nothing was run. */
+    RespWriter nilArray() {
+        return version3 ? line("_") : line("*-1");
+    }
+
     /** The head of an array; {@code count} replies follow. */
     RespWriter array(int count) {
         return head('*', count);

@@ -64,6 +64,9 @@ final class ServerCommands {
                                     .bulk(Long.toString(now.getEpochSecond()))
                                     .bulk(Integer.toString(now.getNano() / 1000));
                         })),
+                RespCommand.container("server", "memory", "", "Shows what a key takes", MemoryCommands.rows()),
+                flush("flushdb"),
+                flush("flushall"),
                 RespCommand.container(
                         "server",
                         "latency",
@@ -98,6 +101,14 @@ final class ServerCommands {
 
     private static RespCommand row(String syntax, String traits, String summary, Handler handler) {
         return RespCommand.of("server", syntax, traits, summary, handler);
+    }
+
+    private static RespCommand flush(String name) {
+        return row(
+                name + " [async:(ASYNC | SYNC)]",
+                "write no_multi @keyspace @dangerous ~request_policy:all_shards ~response_policy:all_succeeded",
+                "Deletes all keys",
+                (request, session) -> Flush.ask(request));
     }
 
     private static RespCommand latency(String syntax, String tips, String summary, Question.Here answer) {

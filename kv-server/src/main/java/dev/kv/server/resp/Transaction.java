@@ -2,15 +2,21 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
+import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 
 /**
- * The queued requests of a client between {@code MULTI} and {@code EXEC}. Their commands run as one batch, which is on one bucket.
+ * The queued requests of a client between {@code MULTI} and {@code EXEC}. Their commands run as one, on names that one node
+ * keeps.
  */
 final class Transaction {
     private static final Set<String> RUN_AT_ONCE = Set.of("multi", "exec", "discard", "watch", "quit", "reset");
@@ -27,16 +33,13 @@ final class Transaction {
      */
     static final int COMMANDS_MAX = 1 << 16;
 
-    private static final int SHOWN_BUCKETS_MAX = 8;
-    private static final int SHOWN_NAME_BYTES = 256;
-
     private final Budget budget;
     private final List<RespCommand> rows = new ArrayList<>();
     private final List<Question> questions = new ArrayList<>();
     private final List<Command> commands = new ArrayList<>();
 
-    /** Those of the commands; only so many as an error names, and one more. */
-    private final Set<Bytes> buckets = new LinkedHashSet<>();
+    /** Those of the commands; at most two. */
+    private final Set<Bytes> buckets = new HashSet<>();
 
     private long bytes;
     private boolean spoiled;
@@ -114,7 +117,7 @@ final class Transaction {
         questions.add(question);
         for (Command command : added) {
             commands.add(command);
-            if (buckets.size() <= SHOWN_BUCKETS_MAX) {
+            if (buckets.size() < 2) {
                 buckets.add(command.bucket());
             }
         }
@@ -138,35 +141,70 @@ final class Transaction {
     }
 
     /**
-     * All requests as one question.
+     * All requests as one question, unless what is watched has changed.
      *
      * @throws RespError if the transaction cannot run
      */
-    Question execute(LoopCounts counts, Statistics statistics) {
+    Question execute(RespSession session) {
         if (spoiled) {
             throw new RespError("EXECABORT Transaction discarded because of previous errors.");
         }
-        if (buckets.size() > 1) {
-            throw new RespError(
-                    "EXECABORT Transaction discarded because it is on several buckets, which nodes keep apart: "
-                            + names(buckets));
+        rows.forEach(session.counts()::call);
+        Statistics statistics = session.door().statistics();
+        CompletableFuture<Optional<List<Command.Watched>>> watched =
+                session.watching().watched();
+        if (watched.isDone()) {
+            return watched.join().map(names -> execute(names, statistics)).orElseGet(() ->
+                    (Question.Here) RespWriter::nilArray);
         }
-        rows.forEach(counts::call);
-        if (buckets.isEmpty()) {
-            return (Question.Here) out -> write(out, List.of(), statistics);
-        }
-        return new Question.One(
-                new Command.Batch(buckets.iterator().next(), commands),
-                (out, reply) -> write(out, ((Reply.Many) reply).replies(), statistics),
-                bytes);
+        return new Question.Steps(
+                store -> executeWhen(watched, store), (out, reply) -> write(out, reply, statistics), bytes);
     }
 
-    private static String names(Set<Bytes> buckets) {
-        List<String> names = buckets.stream()
-                .limit(SHOWN_BUCKETS_MAX)
-                .map(bucket -> '"' + bucket.printable(SHOWN_NAME_BYTES) + '"')
-                .toList();
-        return String.join(", ", names) + (buckets.size() > SHOWN_BUCKETS_MAX ? ", ..." : "");
+    private Question execute(List<Command.Watched> watched, Statistics statistics) {
+        if (watched.isEmpty() && commands.isEmpty()) {
+            return (Question.Here) out -> write(out, List.of(), statistics);
+        }
+        return new Question.One(command(watched), (out, reply) -> write(out, reply, statistics), bytes);
+    }
+
+    /** On one bucket alone it is a command that nodes of any release know. */
+    private Command command(List<Command.Watched> watched) {
+        return watched.isEmpty() && buckets.size() == 1
+                ? new Command.Batch(buckets.iterator().next(), commands)
+                : new Command.Together(watched, commands);
+    }
+
+    /** Runs the transaction when the nodes have answered a WATCH that was sent just before; later requests of the client wait. */
+    private CompletionStage<Reply> executeWhen(
+            CompletableFuture<Optional<List<Command.Watched>>> watched, Store store) {
+        CompletableFuture<Void> placed = new CompletableFuture<>();
+        LongReply.UnderWay exec = new LongReply.UnderWay(() -> 0, placed);
+        var _ = watched.thenAccept(names -> {
+            CompletionStage<Reply> run = names.map(all -> store.run(command(all)))
+                    .orElseGet(() -> CompletableFuture.completedFuture(Reply.ABSENT));
+            if (run instanceof LongReply.UnderWay underWay) {
+                underWay.whenPlaced(() -> placed.complete(null));
+            } else {
+                placed.complete(null);
+            }
+            run.whenComplete((reply, fault) -> {
+                if (fault == null) {
+                    exec.complete(reply);
+                } else {
+                    exec.completeExceptionally(fault);
+                }
+            });
+        });
+        return exec;
+    }
+
+    private void write(RespWriter out, Reply reply, Statistics statistics) {
+        if (reply instanceof Reply.Many(List<Reply> replies)) {
+            write(out, replies, statistics);
+        } else {
+            out.nilArray();
+        }
     }
 
     private void write(RespWriter out, List<Reply> replies, Statistics statistics) {

@@ -1,5 +1,6 @@
 package dev.kv.server.resp;
 
+import dev.kv.router.Bytes;
 import dev.kv.server.resp.RespCommand.Handler;
 import java.util.List;
 
@@ -20,11 +21,16 @@ final class TransactionCommands {
                         "noscript loading stale fast allow_busy",
                         "Drops a transaction",
                         TransactionCommands::discard),
-                row("watch key<RO> ...", "noscript loading stale fast allow_busy", "Is refused", (request, session) -> {
-                    throw new RespError("ERR WATCH is not supported: use MULTI and EXEC on one bucket, or HSETNX");
-                }),
-                row("unwatch", "noscript loading stale fast allow_busy", "Does nothing", (request, session) ->
-                        (Question.Here) RespWriter::ok));
+                row(
+                        "watch key<RO> ...",
+                        "noscript loading stale fast allow_busy",
+                        "Has EXEC run nothing if a key changes",
+                        TransactionCommands::watch),
+                row(
+                        "unwatch",
+                        "noscript loading stale fast allow_busy",
+                        "Forgets the watched keys",
+                        TransactionCommands::unwatch));
     }
 
     private static RespCommand row(String syntax, String traits, String summary, Handler handler) {
@@ -42,10 +48,27 @@ final class TransactionCommands {
     private static Question exec(RespRequest request, RespSession session) {
         Transaction transaction = session.transaction().orElseThrow(() -> new RespError("ERR EXEC without MULTI"));
         try {
-            return transaction.execute(session.counts(), session.door().statistics());
+            return transaction.execute(session);
         } finally {
             session.endTransaction();
         }
+    }
+
+    private static Question watch(RespRequest request, RespSession session) {
+        if (session.transaction().isPresent()) {
+            throw new RespError("ERR WATCH inside MULTI is not allowed");
+        }
+        List<Bytes> names = List.copyOf(request.from(1));
+        session.watching().take(names);
+        return new Question.Steps(store -> session.watching().watch(names, store), (out, reply) -> out.ok());
+    }
+
+    /** In a transaction it has nothing to forget: EXEC has done so. */
+    private static Question unwatch(RespRequest request, RespSession session) {
+        if (session.transaction().isEmpty()) {
+            session.unwatch();
+        }
+        return (Question.Here) RespWriter::ok;
     }
 
     private static Question discard(RespRequest request, RespSession session) {

@@ -23,6 +23,7 @@ public final class Buckets {
     private final Fields fields;
     private final Changes changes;
     private final Publisher publisher;
+    private final SeveralNames several;
     private final LiveEntries liveEntries;
     private final Turn.Limits turn;
 
@@ -35,6 +36,7 @@ public final class Buckets {
         this.fields = table.fields();
         this.changes = new Changes(table, maxBytes);
         this.publisher = new Publisher(table, changes);
+        this.several = new SeveralNames(table, changes, turn);
         this.liveEntries = new LiveEntries(table, changes);
         this.turn = turn;
     }
@@ -47,6 +49,11 @@ public final class Buckets {
     /** Makes hidden buckets visible, and renames buckets. */
     public Publisher publisher() {
         return publisher;
+    }
+
+    /** Runs commands on several names. */
+    SeveralNames several() {
+        return several;
     }
 
     /** What the buckets need of the log. */

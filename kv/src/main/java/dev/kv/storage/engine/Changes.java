@@ -91,15 +91,23 @@ final class Changes {
     /** Writes changes of different names as one, under the locks of their shards. */
     void commit(List<Change> all) throws Refused {
         List<Draft> drafts = new ArrayList<>(all.size());
+        List<Change> drafted = new ArrayList<>(all.size());
         long growth = 0;
         for (Change change : all) {
+            int before = drafts.size();
             change.forgetVain();
             growth += draft(change, drafts);
+            if (drafts.size() > before) {
+                drafted.add(change);
+            }
         }
-        Records records = records(drafts, all.stream().noneMatch(Change::keeps), growth);
+        if (drafted.isEmpty()) {
+            return;
+        }
+        Records records = records(drafts, drafted.stream().noneMatch(Change::keeps), growth);
         long location = append(records, log::append);
         Iterator<Draft> written = drafts.iterator();
-        for (Change change : all) {
+        for (Change change : drafted) {
             location = apply(change, written, location, Slices.NONE);
         }
     }
@@ -336,6 +344,7 @@ final class Changes {
         if (bucket.isHidden()) {
             return;
         }
+        shard.changed(bucket.hash);
         shard.countKeys(bucket);
         if (bucket.isVain()) {
             forgetVain(shard, bucket);

@@ -17,7 +17,6 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /** Runs commands on buckets: {@link Reads} and {@link Writes} for one bucket, RENAME and surveys here. */
 public final class Commands {
@@ -32,6 +31,15 @@ public final class Commands {
     private static final Reply TOO_MANY_VALUES = new Reply.Failed(
             Word.TOOLARGE,
             "values that are set together take at most one turn (kv.storage.large.keys and bytes): set them one by one");
+
+    private static final Reply TOO_MUCH_TOGETHER = new Reply.Failed(
+            Word.TOOLARGE,
+            "a transaction on several keys, or after WATCH, takes at most one turn (kv.storage.large.keys and bytes):"
+                    + " send several");
+
+    private static final Reply TOO_LARGE_TO_COPY = new Reply.Failed(
+            Word.TOOLARGE,
+            "a copy is made in one change of at most kv.router.reply-max bytes: export the bucket and import it instead");
 
     private static final Reply CUT_OFF = new Reply.Failed(
             Word.ERR, "cut off: compaction has replaced what this reads (kv.storage.pin-max): try again");
@@ -86,7 +94,11 @@ public final class Commands {
                 case Command.Batch batch when batch.isRead() -> buckets.read(batch.bucket(), look(batch));
                 case Command.Batch batch -> buckets.edit(batch.bucket(), change(batch));
                 case Command.Rename rename -> rename(rename);
+                case Command.RenameAbsent rename -> renameAbsent(rename);
+                case Command.Copy copy -> buckets.several().copy(copy);
                 case Command.SetAbsentValues set -> setAbsent(set);
+                case Command.Together together -> together(together);
+                case Command.Watch watch -> new Reply.Amount(buckets.several().watch(watch.bucket()));
                 case Command.Survey survey -> survey(survey, new Turn(turn));
                 case Command.Route _ -> throw noRoute();
             };
@@ -113,8 +125,12 @@ public final class Commands {
                         isCancelled -> replied(() -> survey(survey, Turn.ofLarge(isCancelled))),
                         Optional.empty(),
                         () -> {});
-            case Command.Rename _, Command.SetAbsentValues _ ->
-                throw new IllegalStateException("it is run in one turn: " + command);
+            case Command.Copy copy -> copying(copy);
+            case Command.Rename _,
+                    Command.RenameAbsent _,
+                    Command.SetAbsentValues _,
+                    Command.Together _,
+                    Command.Watch _ -> throw new IllegalStateException("it is run in one turn: " + command);
             case Command.Route _ -> throw noRoute();
         };
     }
@@ -173,7 +189,7 @@ public final class Commands {
         return switch (command) {
             case Command.Read read -> look(edit, read, room);
             case Command.Write write -> change(edit, write, () -> room);
-            case Command.Batch _, Command.Rename _, Command.SetAbsentValues _, Command.Survey _, Command.Route _ ->
+            case Command.Batch _, Command.Several _, Command.Watch _, Command.Survey _, Command.Route _ ->
                 throw new IllegalArgumentException("no command of a batch: " + command);
         };
     }
@@ -187,14 +203,60 @@ public final class Commands {
                 : Reply.NOT_FOUND;
     }
 
+    private Reply renameAbsent(Command.RenameAbsent rename) throws Refused {
+        Reply[] otherwise = {Reply.NOT_FOUND};
+        boolean isRenamed = buckets.publisher().rename(rename.bucket(), rename.to(), (from, to) -> {
+            if (from.size() > 0) {
+                otherwise[0] = Writes.NOTHING;
+            }
+            return from.size() > 0 && to.size() == 0;
+        });
+        return isRenamed ? Writes.ONE : otherwise[0];
+    }
+
+    private Reply together(Command.Together together) throws Refused {
+        ReplyRoom room = room();
+        try {
+            return buckets.several().run(together, (edit, command) -> {
+                edit.work(COMMAND_BYTES);
+                return inBatch(edit, command, room);
+            });
+        } catch (Turn.TooMuch e) {
+            return TOO_MUCH_TOGETHER;
+        }
+    }
+
+    /** Freezes what is copied, and locks the name of the copy for other commands. */
+    private Large copying(Command.Copy copy) {
+        Frozen from = buckets.frozen(copy.bucket());
+        LargeChange to;
+        try {
+            to = buckets.beginLarge(copy.to());
+        } catch (RuntimeException | Error e) {
+            from.close();
+            throw e;
+        }
+        return new Large(
+                hadTurn -> replied(() -> {
+                    try {
+                        return from.read(() -> to.run(
+                                edit -> SeveralNames.copy(
+                                        from.view(Turn.ofLarge(() -> false)), edit, copy.replaces(), room()),
+                                hadTurn));
+                    } catch (ReplyRoom.TooLarge e) {
+                        return TOO_LARGE_TO_COPY;
+                    }
+                }),
+                Optional.of(to.lane()),
+                () -> {
+                    to.close();
+                    from.close();
+                });
+    }
+
     /** Each name that a command is on, once. */
     static List<Bytes> namesOf(Command command) {
-        return switch (command) {
-            case Command.Rename rename ->
-                Stream.of(rename.bucket(), rename.to()).distinct().toList();
-            case Command.SetAbsentValues set -> List.copyOf(valuesOf(set).keySet());
-            default -> List.of(command.bucket());
-        };
+        return command instanceof Command.Several several ? several.names() : List.of(command.bucket());
     }
 
     private static Map<Bytes, Bytes> valuesOf(Command.SetAbsentValues set) {

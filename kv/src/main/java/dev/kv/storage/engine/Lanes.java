@@ -246,7 +246,10 @@ public final class Lanes {
             case Command.GetAll get -> bytes(get.keys());
             case Command.Batch batch ->
                 batch.commands().stream().mapToLong(Lanes::bytes).sum();
-            case Command.Rename rename -> bytes(List.of(rename.bucket(), rename.to()));
+            case Command.Rename _, Command.RenameAbsent _, Command.Copy _ -> bytes(((Command.Several) command).names());
+            case Command.Together together ->
+                bytes(together.names())
+                        + together.commands().stream().mapToLong(Lanes::bytes).sum();
             case Command.Get get -> bytes(List.of(get.bucket(), get.key()));
             case Command.Delete delete -> bytes(List.of(delete.bucket(), delete.key()));
             case Command.Measure measure -> bytes(List.of(measure.bucket(), measure.key()));
@@ -269,6 +272,8 @@ public final class Lanes {
                     Command.GetRange _,
                     Command.MeasureValue _,
                     Command.KindOf _,
+                    Command.Watch _,
+                    Command.Weigh _,
                     Command.TakeValue _,
                     Command.GetValueAndExpire _,
                     Command.Expire _,

@@ -182,6 +182,7 @@ public final class Publisher {
         bucket.hash = hash;
         bucket.publication.isVisible = true;
         Shard shard = table.shard(hash);
+        shard.changed(hash);
         shard.names.settle(bucket);
         shard.countKeys(bucket);
         long costBefore = bucket.publication.cost();

@@ -15,6 +15,12 @@ import java.util.function.Function;
 
 /** What each command reads from its bucket. */
 final class Reads {
+    /** What a name takes beside its keys and values: the name in its records, and its slot. Roughly. */
+    private static final long NAME_BYTES = 64;
+
+    /** What a key takes beside its bytes: the heads of its record and field, and its entry in the index. Roughly. */
+    private static final long KEY_BYTES = 48;
+
     private Reads() {}
 
     static Reply look(View bucket, Command.Read command, ReplyRoom room) {
@@ -30,6 +36,10 @@ final class Reads {
             case Command.MeasureValue _ -> Values.measure(bucket);
             case Command.KindOf _ -> Values.kind(bucket);
             case Command.ExpiryOf _, Command.ExpiriesOfKeys _ -> throw new UnsupportedOperationException("expiry");
+            case Command.Weigh _ ->
+                bucket.size() == 0
+                        ? Reply.ABSENT
+                        : new Reply.Amount(NAME_BYTES + KEY_BYTES * bucket.size() + bucket.bytesMin());
             case Command.Size _ -> new Reply.Amount(bucket.size());
             case Command.Content content -> content(bucket, content.part(), room);
             case Command.Sample sample -> sample(bucket, sample, room);

@@ -24,6 +24,9 @@ final class Shard {
     /** The table of names. */
     final Names names;
 
+    /** Null until a client watches a name. */
+    private Watches watches;
+
     private int filled;
     private long keys;
 
@@ -76,6 +79,21 @@ final class Shard {
         }
     }
 
+    /** The watched names, under the lock for writing. */
+    Watches watches() {
+        if (watches == null) {
+            watches = new Watches();
+        }
+        return watches;
+    }
+
+    /** What a name of this hash has is another now, or will be before the lock is given back. */
+    void changed(int hash) {
+        if (watches != null) {
+            watches.changed(hash);
+        }
+    }
+
     /** Number of names that have keys or a value. */
     int filled() {
         return filled;
@@ -110,6 +128,7 @@ final class Shard {
 
     /** Removes a bucket from the table of names. */
     void take(Bucket bucket) {
+        changed(bucket.hash);
         names.remove(bucket);
         countKeys(bucket, 0);
     }

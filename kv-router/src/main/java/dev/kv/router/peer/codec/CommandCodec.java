@@ -110,6 +110,9 @@ public final class CommandCodec {
             field(Command.SetValue::condition, CONDITION),
             field(Command.SetValue::returnsOld, FLAG));
 
+    private static final Encoding<Command.Watched> WATCHED =
+            fields(Command.Watched::new, bytes(Command.Watched::name), field(Command.Watched::number, LONG));
+
     private static final Variants<Command> ROWS = new Variants<>(
             "command",
             List.of(
@@ -294,7 +297,28 @@ public final class CommandCodec {
                     row(
                             41,
                             Command.TakeAll.class,
-                            fields(Command.TakeAll::new, BUCKET, field(Command.TakeAll::keys, BYTES_LIST)))));
+                            fields(Command.TakeAll::new, BUCKET, field(Command.TakeAll::keys, BYTES_LIST))),
+                    row(
+                            42,
+                            Command.RenameAbsent.class,
+                            fields(Command.RenameAbsent::new, BUCKET, bytes(Command.RenameAbsent::to))),
+                    row(
+                            43,
+                            Command.Copy.class,
+                            fields(
+                                    Command.Copy::new,
+                                    BUCKET,
+                                    bytes(Command.Copy::to),
+                                    field(Command.Copy::replaces, FLAG))),
+                    row(44, Command.Watch.class, fields(Command.Watch::new, BUCKET)),
+                    row(46, Command.Weigh.class, fields(Command.Weigh::new, BUCKET)),
+                    row(
+                            45,
+                            Command.Together.class,
+                            fields(
+                                    Command.Together::new,
+                                    field(Command.Together::watched, list(WATCHED)),
+                                    field(Command.Together::commands, list(nested(() -> CommandCodec.ROWS)))))));
 
     private CommandCodec() {}
 

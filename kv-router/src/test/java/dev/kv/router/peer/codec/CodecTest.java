@@ -75,7 +75,13 @@ final class CodecTest {
             new Command.ExpiriesOfKeys(B, List.of(K, B)),
             new Command.GetAllAndExpire(B, List.of(K), new Expiry.In(Long.MAX_VALUE)),
             new Command.SetAllUntil(B, List.of(K, B), Command.KeysCondition.ALL_PRESENT, Expiry.KEPT),
-            new Command.TakeAll(B, List.of(K, B)));
+            new Command.TakeAll(B, List.of(K, B)),
+            new Command.RenameAbsent(B, K),
+            new Command.Copy(B, K, true),
+            new Command.Watch(B),
+            new Command.Weigh(B),
+            new Command.Together(
+                    List.of(new Command.Watched(K, -5)), List.of(new Command.Get(B, K), new Command.Drop(K))));
 
     private static final List<Reply> REPLIES = List.of(
             Reply.OK,

@@ -1,0 +1,148 @@
+package dev.kv.storage.engine;
+
+import dev.kv.router.Bytes;
+import dev.kv.router.Command;
+import dev.kv.router.Reply;
+import dev.kv.storage.log.NoRoomYet;
+import dev.kv.storage.log.Refused;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
+
+/** Commands on several names of this node under the locks of all their shards: transactions, and copies. Any thread. */
+final class SeveralNames {
+    private final BucketTable table;
+    private final Changes changes;
+    private final Turn.Limits limits;
+
+    /**
+     * @param limits what a command may touch, all of its names together
+     */
+    SeveralNames(BucketTable table, Changes changes, Turn.Limits limits) {
+        this.table = table;
+        this.changes = changes;
+        this.limits = limits;
+    }
+
+    /**
+     * The number by which {@link #run} tells whether the name has changed since.
+     *
+     * @throws Lanes.Busy if a large change of it is under way
+     */
+    long watch(Bytes name) {
+        int hash = table.hash(name);
+        Shard shard = table.shard(hash);
+        long stamp = shard.lock.writeLock();
+        try {
+            shard.check(name);
+            Bucket there = shard.names.find(hash, name.array());
+            return shard.watches().watch(hash, there != null && there.index.size() > 0);
+        } finally {
+            shard.lock.unlockWrite(stamp);
+        }
+    }
+
+    /**
+     * Runs commands as one change, unless a watched name has changed.
+     *
+     * @param command runs one of them on its name
+     * @throws Refused if the change could not be written: nothing is changed then
+     * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
+     * @throws Lanes.Busy if a large change of one of the names is under way
+     */
+    Reply run(Command.Together together, BiFunction<Edit, Command, Reply> command) throws Refused {
+        List<Bytes> names = together.names();
+        Turn turn = new Turn(limits);
+        turn.check(names.size(), 0);
+        Map<Bytes, Change> all = HashMap.newHashMap(names.size());
+        BucketTable.Locks locks = locked(names);
+        try {
+            for (Bytes name : names) {
+                all.put(name, begin(name, turn));
+            }
+            for (Command.Watched watched : together.watched()) {
+                Change name = all.get(watched.name());
+                if (!table.shard(name.hash()).watches().isSame(name.hash(), watched.number(), name.size() > 0)) {
+                    return Reply.ABSENT;
+                }
+            }
+            Reply reply = Reads.many(together.commands(), each -> command.apply(all.get(each.bucket()), each));
+            changes.commit(new ArrayList<>(all.values()));
+            return reply;
+        } catch (NoRoomYet e) {
+            all.values().forEach(Change::releaseHeld);
+            return e.reply();
+        } catch (Refused | RuntimeException | Error e) {
+            all.values().forEach(Change::releaseHeld);
+            throw e;
+        } finally {
+            locks.unlock();
+        }
+    }
+
+    /**
+     * Copies what a name has.
+     *
+     * @throws Refused if the change could not be written: nothing is changed then
+     * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
+     * @throws Lanes.Busy if a large change of one of the names is under way
+     */
+    Reply copy(Command.Copy copy) throws Refused {
+        Turn turn = new Turn(limits);
+        BucketTable.Locks locks = locked(copy.names());
+        try {
+            Change from = begin(copy.bucket(), turn);
+            Change to = begin(copy.to(), turn);
+            Reply reply = copy(from, to, copy.replaces(), new ReplyRoom(Long.MAX_VALUE));
+            changes.commit(to);
+            return reply;
+        } finally {
+            locks.unlock();
+        }
+    }
+
+    /**
+     * Copies what a name has to another one.
+     *
+     * @param room what the copy may take in memory until it is written
+     */
+    static Reply copy(View from, Edit to, boolean replaces, ReplyRoom room) {
+        if (from.size() == 0 || (to.size() > 0 && !replaces)) {
+            return Writes.NOTHING;
+        }
+        if (from.isValue()) {
+            to.setValue(from.get(View.VALUE));
+            return Writes.ONE;
+        }
+        from.checkAll();
+        if (!room.holds(2 * from.size(), from.bytesMin())) {
+            throw new ReplyRoom.TooLarge();
+        }
+        to.drop();
+        if (from.isKept()) {
+            to.keep();
+        }
+        from.forEach(0, (_, key, value) -> {
+            room.take(key);
+            room.take(value);
+            to.set(key, value);
+            return true;
+        });
+        return Writes.ONE;
+    }
+
+    private BucketTable.Locks locked(List<Bytes> names) {
+        return table.lock(names.stream().mapToInt(table::hash).toArray());
+    }
+
+    /** Begins the change of a name under the lock of its shard. All changes of a command take from one turn. */
+    private Change begin(Bytes name, Turn turn) {
+        int hash = table.hash(name);
+        Shard shard = table.shard(hash);
+        shard.check(name);
+        Bucket there = shard.names.find(hash, name.array());
+        return new Change(table.fields(), turn).of(name.array(), hash, there, limits);
+    }
+}
