@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -21,10 +20,7 @@ import picocli.CommandLine.Parameters;
         footer = {"", "Example:", "  bin/kv backup /backup/kv"})
 final class BackupCommand implements Callable<Integer> {
     @Mixin
-    private Options options = new Options();
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
+    private ReportOptions options = new ReportOptions();
 
     @Parameters(
             paramLabel = "DIR",
@@ -36,7 +32,7 @@ final class BackupCommand implements Callable<Integer> {
         KeptData data = KeptData.of(options);
         Path to = folder.toAbsolutePath().normalize();
         Config done = data.backup(to);
-        if (json) {
+        if (options.json()) {
             Results.json(done.root());
         } else {
             Results.line(

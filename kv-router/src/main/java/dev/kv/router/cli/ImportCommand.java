@@ -25,13 +25,10 @@ import picocli.CommandLine.Option;
         })
 final class ImportCommand implements Callable<Integer> {
     @Mixin
-    private Options options = new Options();
+    private ReportOptions options = new ReportOptions();
 
     @Option(names = "--replace", description = "Replaces the bucket if it exists.")
     private boolean replace;
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
 
     @Mixin
     private BucketName bucket = new BucketName();
@@ -47,7 +44,7 @@ final class ImportCommand implements Callable<Integer> {
             throw new CommandFailed("standard input cannot be read: " + e.getMessage(), e);
         }
         long keys = done.getLong("keys");
-        if (json) {
+        if (options.json()) {
             Results.json(Map.of("bucket", name, "keys", keys));
         } else {
             Results.line("%s: %d %s imported".formatted(name, keys, keys == 1 ? "key" : "keys"));

@@ -12,10 +12,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of every command: the upper layers of the configuration. */
-final class Options {
+class Options {
     @Option(
             names = "--config",
             paramLabel = "FILE",
@@ -29,11 +30,8 @@ final class Options {
     private Map<String, String> overrides = new LinkedHashMap<>();
 
     @SuppressWarnings("UnusedVariable") // picocli reads it
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Prints this help.")
-    private boolean help;
+    @Mixin
+    private HelpOption help = new HelpOption();
 
     /** The release's folder, which bin/kv sets; without it the current folder. */
     static Path home() {

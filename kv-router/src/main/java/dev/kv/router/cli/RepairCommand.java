@@ -4,7 +4,6 @@ import dev.kv.router.spi.Engine;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 @Command(
         name = "repair",
@@ -18,15 +17,12 @@ import picocli.CommandLine.Option;
         footer = {"", "Example:", "  bin/kv repair && bin/kv start"})
 final class RepairCommand implements Callable<Integer> {
     @Mixin
-    private Options options = new Options();
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
+    private ReportOptions options = new ReportOptions();
 
     @Override
     public Integer call() {
         Engine.Ready storage = KeptData.of(options).atRest();
-        Findings findings = new Findings(json);
+        Findings findings = new Findings(options.json());
         Engine.Checked repaired = storage.repair(new Progress(), findings);
         findings.end(repaired);
         return 0;

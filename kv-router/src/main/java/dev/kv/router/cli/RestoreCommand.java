@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -20,10 +19,7 @@ import picocli.CommandLine.Parameters;
         footer = {"", "Example:", "  bin/kv restore /backup/kv && bin/kv start"})
 final class RestoreCommand implements Callable<Integer> {
     @Mixin
-    private Options options = new Options();
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
+    private ReportOptions options = new ReportOptions();
 
     @Parameters(paramLabel = "DIR", description = "A folder that kv backup wrote.")
     private Path folder = Path.of("");
@@ -33,7 +29,7 @@ final class RestoreCommand implements Callable<Integer> {
         KeptData data = KeptData.of(options);
         Path from = folder.toAbsolutePath().normalize();
         Engine.Copied copied = data.atRest().restore(from);
-        if (json) {
+        if (options.json()) {
             Results.json(NodeAnswers.document(copied));
         } else {
             Results.line("%s from %s: files: %d, bytes: %d, verified: %d records"

@@ -7,7 +7,6 @@ import dev.kv.router.table.TableInForce;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 @Command(
         name = "route",
@@ -20,10 +19,7 @@ import picocli.CommandLine.Option;
         footer = {"", "Example:", "  bin/kv route shopping", "  bin/kv route shopping%%20list"})
 final class RouteCommand implements Callable<Integer> {
     @Mixin
-    private Options options = new Options();
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
+    private ReportOptions options = new ReportOptions();
 
     @Mixin
     private BucketName bucket = new BucketName();
@@ -33,7 +29,7 @@ final class RouteCommand implements Callable<Integer> {
         Settings settings = options.settings();
         Remote node = Remote.of(settings);
         Config way = node.route(bucket.bytes(), NodeSettings.timeout(settings));
-        if (json) {
+        if (options.json()) {
             Results.json(way.root());
         } else {
             way.getConfigList("hops").forEach(hop -> Results.line(text(hop)));

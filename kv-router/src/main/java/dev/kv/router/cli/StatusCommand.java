@@ -14,7 +14,6 @@ import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 @Command(
         name = "status",
@@ -35,10 +34,7 @@ final class StatusCommand implements Callable<Integer> {
     private static final String FOLDER = "folder";
 
     @Mixin
-    private Options options = new Options();
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
+    private ReportOptions options = new ReportOptions();
 
     @Override
     public Integer call() {
@@ -65,7 +61,7 @@ final class StatusCommand implements Callable<Integer> {
         }
         ConfigObject found = status.root()
                 .withValue(FOLDER, ConfigValueFactory.fromAnyRef(node.folder().toString()));
-        if (json) {
+        if (options.json()) {
             Results.json(found);
         } else {
             Results.facts(facts(found.toConfig()));
@@ -84,7 +80,7 @@ final class StatusCommand implements Callable<Integer> {
         facts.put("state", state);
         facts.put(FOLDER, node.folder().toString());
         facts.putAll(more);
-        if (json) {
+        if (options.json()) {
             Results.json(facts);
         } else {
             Results.facts(facts);

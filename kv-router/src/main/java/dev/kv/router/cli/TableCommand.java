@@ -3,8 +3,8 @@ package dev.kv.router.cli;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -33,11 +33,8 @@ import picocli.CommandLine.Spec;
         footer = {"", "Example:", "  bin/kv table set 'a..m=foo@red,n..z=bar@blue' && bin/kv table wait"})
 final class TableCommand implements Callable<Integer> {
     @SuppressWarnings("UnusedVariable") // picocli reads it
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Prints this help.")
-    private boolean help;
+    @Mixin
+    private HelpOption help = new HelpOption();
 
     @Spec
     private CommandSpec spec;

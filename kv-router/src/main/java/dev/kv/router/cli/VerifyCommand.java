@@ -6,7 +6,6 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -23,10 +22,7 @@ final class VerifyCommand implements Callable<Integer> {
     private static final int DAMAGED = 1;
 
     @Mixin
-    private Options options = new Options();
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
+    private ReportOptions options = new ReportOptions();
 
     @Parameters(paramLabel = "DIR", arity = "0..1", description = "A backup; without it, the node's own data.")
     private Optional<Path> backup = Optional.empty();
@@ -36,7 +32,7 @@ final class VerifyCommand implements Callable<Integer> {
         KeptData data = KeptData.of(options);
         Optional<Path> from = backup.map(path -> path.toAbsolutePath().normalize());
         Engine.Ready storage = from.isPresent() ? data.storage() : data.atRest();
-        Findings findings = new Findings(json);
+        Findings findings = new Findings(options.json());
         Engine.Checked checked = storage.verify(from, new Progress(), findings);
         findings.end(checked);
         return checked.damages() == 0 ? SOUND : DAMAGED;

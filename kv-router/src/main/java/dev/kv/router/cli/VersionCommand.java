@@ -6,7 +6,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 @Command(
         name = "version",
@@ -14,10 +13,7 @@ import picocli.CommandLine.Option;
         footer = {"", "Example:", "  bin/kv version"})
 final class VersionCommand implements Callable<Integer> {
     @Mixin
-    private Options options = new Options();
-
-    @Option(names = "--json", description = "Prints a JSON object.")
-    private boolean json;
+    private ReportOptions options = new ReportOptions();
 
     @Override
     public Integer call() {
@@ -27,7 +23,7 @@ final class VersionCommand implements Callable<Integer> {
         facts.put("commit", release.commit());
         facts.put("role", release.role());
         facts.put("runtime", "Java " + Runtime.version());
-        if (json) {
+        if (options.json()) {
             Results.json(facts);
         } else {
             Results.facts(facts);
