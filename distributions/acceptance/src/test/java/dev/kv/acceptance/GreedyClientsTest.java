@@ -154,7 +154,7 @@ class GreedyClientsTest extends WithBystander {
             assertThat(client.ask("CREATE large")).isEqualTo("OK");
             assertThat(client.ask("PUT large k " + "v".repeat(10_000))).isEqualTo("OK");
         }
-        List<SocketChannel> strangers = connect(node, 1500);
+        List<SocketChannel> strangers = connect(node, 750);
         byte[] requests = "GET large k\r\n".repeat(200).getBytes(UTF_8);
         bystander.during(() -> {
             assertThat(push(strangers, requests, MIB)).isPositive();

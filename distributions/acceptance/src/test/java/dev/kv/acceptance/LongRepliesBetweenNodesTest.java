@@ -72,7 +72,7 @@ class LongRepliesBetweenNodesTest {
                 NodeProcess near = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "near")) {
             far.setJavaOptions("-Xmx512m");
             near.setJavaOptions("-Xmx512m");
-            // A fifth of the default: with that, a reader waits for 20 s.
+            // A fifth of the default: those who never read hold up others for a fifth of the time.
             near.set("kv.server.stalled-time", "200ms");
             NodeProcess.introduce(far, near);
             NodeProcess.start("*=far@h", far, near);

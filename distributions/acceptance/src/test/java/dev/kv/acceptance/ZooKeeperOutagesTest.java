@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What nodes make of a real ZooKeeper server that they cannot reach, that forgets them, or that is gone. */
 @Timeout(180)
 class ZooKeeperOutagesTest {
-    private static final Duration PAUSE = Duration.ofMillis(2);
+    private static final Duration PAUSE = Duration.ofMillis(8);
     private static final String HALVES = "a..m=foo@h,n..z=bar@h";
 
     @TempDir

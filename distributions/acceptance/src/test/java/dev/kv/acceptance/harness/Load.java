@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 
-/** A client that puts and gets in a bucket, some hundred times a second, until it is told to stop. */
+/** A client that puts and gets in a bucket, about a hundred times a second, until it is told to stop. */
 public final class Load {
     private static final int KEYS = 100;
 
     /** Between two rounds, so that the nodes get the processors. */
-    private static final Duration PAUSE = Duration.ofMillis(2);
+    private static final Duration PAUSE = Duration.ofMillis(8);
 
     private final LineClient client;
     private final String bucket;
