@@ -281,9 +281,14 @@ public final class Listener<C extends Connection> {
                 exhausted.report(() -> door + " waits for a connection to be closed before it accepts another");
                 return null;
             }
+            Loop loop = loops.next();
+            if (!loop.acquireAccepted(SOCKET_WAIT)) {
+                places.releaseSocket();
+                return null;
+            }
             NioSession session = null;
             try {
-                session = super.accept(loops.next(), channel);
+                session = super.accept(loop, channel);
                 if (session == null && channel.isOpen()) {
                     // MINA has swallowed the exception and slept for 50 ms.
                     exhausted.report(() -> door + " cannot accept connections: no file descriptor is free (ulimit -n)");
@@ -299,10 +304,10 @@ public final class Listener<C extends Connection> {
             } finally {
                 if (session == null) {
                     places.releaseSocket();
+                    loop.releaseAccepted();
                 } else {
                     // The kernel gets the descriptor back with the next select, before which the loop runs no further
                     // task.
-                    Loop loop = OpenSocket.loopOf(session);
                     session.getCloseFuture().addListener(_ -> loop.execute(places::releaseSocket));
                 }
             }
