@@ -23,6 +23,11 @@ public final class LongDouble {
     private static final int DECIMAL_EXPONENT_MAX = 4933;
 
     private static final int DECIMAL_EXPONENT_MIN = -4950;
+
+    /** 2^-16446: numbers up to here are not to be told from zero, which is half of the least one. */
+    private static final BigDecimal ZERO_MAX =
+            new BigDecimal(BigInteger.valueOf(5).pow(16446), 16446);
+
     private static final int TEXT_MAX_BYTES = 5 * 1024;
 
     /** How many digits stand behind the point at most. */
@@ -63,7 +68,9 @@ public final class LongDouble {
     private static Optional<BigDecimal> inRange(BigDecimal number) {
         // In long: the scale of a text can be near the limits of an int.
         long exponent = (long) number.precision() - number.scale();
-        return exponent > DECIMAL_EXPONENT_MAX || exponent < DECIMAL_EXPONENT_MIN ? Optional.empty() : rounded(number);
+        boolean isZero = exponent < DECIMAL_EXPONENT_MIN
+                || (exponent == DECIMAL_EXPONENT_MIN && number.abs().compareTo(ZERO_MAX) <= 0);
+        return isZero || exponent > DECIMAL_EXPONENT_MAX ? Optional.empty() : rounded(number);
     }
 
     /** The nearest number with so many binary digits, that with an even last one between two. */

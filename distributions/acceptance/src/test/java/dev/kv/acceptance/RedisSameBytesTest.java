@@ -181,6 +181,7 @@ final class RedisSameBytesTest {
                 "SET n \" 1\" ; INCR n ; SET n 01 ; INCR n ; SET n 1.0 ; INCR n ; SET n -0 ; INCR n ; SET n +1 ; INCR n ; DEL n",
                 "SET v abc ; INCR v ; INCRBYFLOAT v 1 ; INCRBYFLOAT v x ; INCRBYFLOAT v inf ; INCRBYFLOAT none inf ; INCRBYFLOAT none x ; DEL v",
                 "INCRBYFLOAT n 10.50 ; INCRBYFLOAT n 0.1 ; INCRBYFLOAT n -5 ; INCRBYFLOAT n 5.0e3 ; GET n ; INCRBYFLOAT n nan ; INCRBYFLOAT n ; DEL n",
+                "INCRBYFLOAT n 1e-4951 ; INCRBYFLOAT n -1.8225e-4951 ; EXISTS n ; HINCRBYFLOAT h f 1e-4951 ; INCRBYFLOAT n 1.8226e-4951 ; GET n ; DEL n",
                 "HSET h f 1 ; GET h ; GETDEL h ; GETSET h x ; SETNX h x ; APPEND h x ; STRLEN h ; GETRANGE h 0 1 ; SETRANGE h 0 x ; SETRANGE h -1 x ; DEL h",
                 "HSET h f 1 ; INCR h ; DECRBY h 1 ; INCRBY h x ; INCRBYFLOAT h 1 ; INCRBYFLOAT h x ; INCRBYFLOAT h inf ; SET h x GET ; SET h x NX ; DEL h",
                 "HSET h f 1 ; SET v abc ; MGET h v none ; MGET v v ; MGET ; EXISTS h v v none ; TOUCH h v none ; TYPE v ; TYPE h ; TYPE none ; DEL h v",

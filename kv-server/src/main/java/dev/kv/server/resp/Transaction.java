@@ -181,8 +181,7 @@ final class Transaction {
         CompletableFuture<Void> placed = new CompletableFuture<>();
         LongReply.UnderWay exec = new LongReply.UnderWay(() -> 0, placed);
         var _ = watched.thenAccept(names -> {
-            CompletionStage<Reply> run = names.map(all -> store.run(command(all)))
-                    .orElseGet(() -> CompletableFuture.completedFuture(Reply.ABSENT));
+            CompletionStage<Reply> run = run(names, store);
             if (run instanceof LongReply.UnderWay underWay) {
                 underWay.whenPlaced(() -> placed.complete(null));
             } else {
@@ -197,6 +196,17 @@ final class Transaction {
             });
         });
         return exec;
+    }
+
+    /** The reply; a fault is one, too: nobody else hears of it. */
+    private CompletionStage<Reply> run(Optional<List<Command.Watched>> watched, Store store) {
+        try {
+            return watched.isEmpty()
+                    ? CompletableFuture.completedFuture(Reply.ABSENT)
+                    : store.run(command(watched.get()));
+        } catch (RuntimeException | Error fault) {
+            return CompletableFuture.failedFuture(fault);
+        }
     }
 
     private void write(RespWriter out, Reply reply, Statistics statistics) {

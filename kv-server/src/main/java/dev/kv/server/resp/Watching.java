@@ -18,8 +18,8 @@ import java.util.concurrent.CompletionStage;
  * the name has changed. On the loop of the client.
  */
 final class Watching {
-    /** A transaction touches no more names. No key: kv.storage.large.keys bounds it at the node that runs it. */
-    private static final int NAMES_MAX = 1000;
+    /** Half of what a transaction touches by the usual kv.storage.large.keys: the rest is for its commands. No key. */
+    private static final int NAMES_MAX = 500;
 
     /** What a name takes beside its bytes, roughly. */
     private static final int NAME_BYTES = 200;
