@@ -1,14 +1,11 @@
 package dev.kv.router.peer;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.Held;
-import dev.kv.router.LongReply;
-import dev.kv.router.NameSpace;
 import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
@@ -20,59 +17,32 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Many clients of a node that keeps nothing ask for large values of another node. */
 @Timeout(120)
-class LargeRepliesTest {
+class LargeRepliesTest extends WithBackHost {
     private static final int VALUE_BYTES = 64 << 20;
     private static final int REPLIES = 20;
-    private static final Bytes NUTS = Bytes.of("nuts");
     private static final Bytes LARGE = Bytes.of("large");
-    private static final Bytes SMALL = Bytes.of("small");
-
-    private final Host front = new Host("front@h");
-    private final Host middle = new Host("middle@h");
-    private final Host back = new Host("back@h");
-
-    @AfterEach
-    void stop() {
-        front.close();
-        middle.close();
-        back.close();
-    }
 
     private final AtomicInteger held = new AtomicInteger();
     private Reply checked = Reply.OK;
     private ByteBuffer value = ByteBuffer.allocateDirect(VALUE_BYTES);
 
-    private void start() {
+    @Override
+    void start() {
         Store plain = back.store;
         back.store = (command, _) -> command instanceof Command.Get(Bytes _, Bytes key) && key.equals(LARGE)
                 ? CompletableFuture.completedFuture(new Reply.LargeValue(new LargeInMemory(value, held, checked)))
                 : plain.run(command);
-        back.start("*=back@h");
-        front.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
-        front.start("*=back@h");
-        front.ask(new Command.Create(NUTS));
-        front.ask(new Command.Put(NUTS, SMALL, Bytes.of("1")));
-    }
-
-    private CompletableFuture<Reply> ask(Bytes key) {
-        return front.client().run(new Command.Get(NUTS, key)).toCompletableFuture();
-    }
-
-    private void assertSmallIsServed() {
-        assertThat(Host.await(ask(SMALL))).isEqualTo(new Reply.Value(Bytes.of("1")));
+        super.start();
     }
 
     @Test
@@ -114,196 +84,6 @@ class LargeRepliesTest {
         Await.until(() -> held.get() == 0);
     }
 
-    /** As an object each, made by the loop, a million values make all others wait for a quarter of a second. */
-    @Test
-    void aReplyOfManyValuesDelaysNobody() throws Exception {
-        start();
-        Store plain = back.store;
-        PackedList.Builder builder = new PackedList.Builder();
-        for (int i = 0; i < 1_000_000; i++) {
-            builder.add(Bytes.of("value" + i));
-        }
-        Reply many = new Reply.Values(builder.build());
-        List<Reply> each = new ArrayList<>();
-        for (int i = 0; i < 50_000; i++) {
-            each.add(new Reply.Value(Bytes.of("value" + i)));
-        }
-        back.store = (command, _) -> switch (command) {
-            case Command.Content _ -> CompletableFuture.completedFuture(many);
-            case Command.GetAll _ -> CompletableFuture.completedFuture(new Reply.Many(each));
-            default -> plain.run(command);
-        };
-        for (int i = 0; i < 1000; i++) {
-            assertSmallIsServed();
-        }
-        for (Command command :
-                List.of(new Command.Content(NUTS, Command.Part.VALUES), new Command.GetAll(NUTS, List.of(SMALL)))) {
-            CompletableFuture<Reply> reply = front.client().run(command).toCompletableFuture();
-            long longestNanos = 0;
-            do {
-                long start = System.nanoTime();
-                assertSmallIsServed();
-                longestNanos = Math.max(longestNanos, System.nanoTime() - start);
-            } while (!reply.isDone());
-            System.out.println("LargeRepliesTest: the bystander waited at most " + longestNanos / 1000 + " us for "
-                    + command.getClass().getSimpleName());
-            assertThat(reply.join().equals(command instanceof Command.Content ? many : new Reply.Many(each)))
-                    .isTrue();
-            assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofMillis(500));
-        }
-        Await.until(() -> front.roomTaken() == 0);
-    }
-
-    /** Replies of the longest size are as many under way as there is memory for; the others wait and are not forgotten. */
-    @Test
-    void aReplyTakesItsMemoryBeforeItIsBuilt() throws Exception {
-        front.timeout = Duration.ofMillis(500);
-        back.timeout = front.timeout;
-        back.repliesBytes = 140L << 20;
-        start();
-        Store plain = back.store;
-        AtomicReference<CommandThread> loop = new AtomicReference<>();
-        List<CompletableFuture<Reply>> built = Collections.synchronizedList(new ArrayList<>());
-        back.store = (command, _) -> {
-            if (!(command instanceof Command.Content)) {
-                return plain.run(command);
-            }
-            loop.set(CommandThread.current().orElseThrow());
-            LongReply.UnderWay one = new LongReply.UnderWay();
-            one.begin(() -> {});
-            built.add(one);
-            return one;
-        };
-        List<CompletableFuture<Reply>> replies = new ArrayList<>();
-        for (int i = 0; i < REPLIES; i++) {
-            replies.add(front.client()
-                    .run(new Command.Content(NUTS, Command.Part.VALUES))
-                    .toCompletableFuture());
-        }
-        Reply answer = new Reply.Values(List.of(Bytes.of("1")));
-        for (int answered = 0; answered < REPLIES; answered++) {
-            int sofar = answered;
-            Await.until(() -> built.size() >= Math.min(REPLIES, sofar + 3));
-            assertSmallIsServed();
-            assertThat(built).hasSizeLessThanOrEqualTo(answered + 3);
-            loop.get().execute(() -> built.get(sofar).complete(answer));
-        }
-        replies.forEach(reply -> assertThat(Host.await(reply)).isEqualTo(answer));
-        Await.until(() -> back.repliesTaken() == 0);
-
-        var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
-        Await.until(() -> built.size() == REPLIES + 1);
-        assertThat(back.repliesTaken()).isEqualTo(65L << 20);
-        front.close();
-        Await.until(() -> back.repliesTaken() == 0);
-    }
-
-    /** Each may wait for its bucket for seconds, and take little then. */
-    @Test
-    void aReplyThatHasNotBegunHoldsUpNoOther() throws Exception {
-        back.repliesBytes = 1;
-        start();
-        Store plain = back.store;
-        List<LongReply.UnderWay> waiting = Collections.synchronizedList(new ArrayList<>());
-        Reply small = new Reply.Many(List.of(new Reply.Value(Bytes.of("1"))));
-        back.store = (command, _) -> switch (command) {
-            case Command.Content _ -> {
-                waiting.add(new LongReply.UnderWay());
-                yield waiting.getLast();
-            }
-            case Command.GetAll _ -> CompletableFuture.completedFuture(small);
-            default -> plain.run(command);
-        };
-        for (int i = 0; i < 10; i++) {
-            var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
-        }
-        Await.until(() -> waiting.size() == 10);
-        assertThat(front.ask(new Command.GetAll(NUTS, List.of(SMALL)))).isEqualTo(small);
-        assertThat(back.repliesTaken()).isZero();
-
-        waiting.getFirst().begin(() -> {});
-        assertThat(back.repliesTaken()).isEqualTo(1);
-        CompletableFuture<Reply> later =
-                front.client().run(new Command.GetAll(NUTS, List.of(SMALL))).toCompletableFuture();
-        assertSmallIsServed();
-        assertThat(later).isNotDone();
-        front.close();
-        Await.until(() -> back.repliesTaken() == 0);
-    }
-
-    /** The names of all buckets are asked of several nodes: the sum begins with its part of this node, and is cancelled with it. */
-    @Test
-    void theNamesOfAllBucketsTakeTheirMemoryBeforeTheyAreBuilt() throws Exception {
-        back.repliesBytes = 140L << 20;
-        start();
-        Store plain = back.store;
-        List<LongReply.UnderWay> built = Collections.synchronizedList(new ArrayList<>());
-        back.store = (command, _) -> {
-            if (!(command instanceof Command.Names)) {
-                return plain.run(command);
-            }
-            LongReply.UnderWay one = new LongReply.UnderWay();
-            one.begin(() -> {});
-            built.add(one);
-            return one;
-        };
-        for (int i = 0; i < 5; i++) {
-            var _ = front.client().run(new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), 10));
-        }
-        Await.until(() -> built.size() == 3);
-        assertSmallIsServed();
-        assertThat(built).hasSize(3);
-        front.close();
-        Await.until(() -> back.repliesTaken() == 0 && built.stream().allMatch(CompletableFuture::isCancelled));
-    }
-
-    /** A client that keeps many large reads in flight must not keep those of the other clients of the same link from their turn. */
-    @Test
-    void clientsOfOneLinkTakeTurnsWithLongReplies() throws Exception {
-        back.repliesBytes = 1;
-        start();
-        Store plain = back.store;
-        AtomicReference<CommandThread> loop = new AtomicReference<>();
-        List<LongReply.UnderWay> built = Collections.synchronizedList(new ArrayList<>());
-        Reply answer = new Reply.Values(List.of(Bytes.of("1")));
-        back.store = (command, _) -> switch (command) {
-            case Command.Content _ -> {
-                loop.set(CommandThread.current().orElseThrow());
-                built.add(new LongReply.UnderWay());
-                built.getLast().begin(() -> {});
-                yield built.getLast();
-            }
-            case Command.GetAll _ -> CompletableFuture.completedFuture(answer);
-            default -> plain.run(command);
-        };
-        Store greedy = front.client();
-        AtomicInteger answered = new AtomicInteger();
-        for (int i = 0; i < 8; i++) {
-            keepAsking(greedy, answered);
-        }
-        Await.until(() -> built.size() == 1);
-        CompletableFuture<Reply> other =
-                front.client().run(new Command.GetAll(NUTS, List.of(SMALL))).toCompletableFuture();
-        assertSmallIsServed();
-        for (int i = 0; i < 2; i++) {
-            int turn = i;
-            assertThat(other).isNotDone();
-            loop.get().execute(() -> built.get(turn).complete(answer));
-            Await.until(() -> answered.get() > turn);
-        }
-
-        assertThat(Host.await(other)).isEqualTo(answer);
-    }
-
-    /** Asks for a content again whenever one is there, until two were. */
-    private static void keepAsking(Store client, AtomicInteger answered) {
-        var _ = client.run(new Command.Content(NUTS, Command.Part.VALUES)).thenAccept(_ -> {
-            if (answered.incrementAndGet() <= 2) {
-                keepAsking(client, answered);
-            }
-        });
-    }
-
     /** Megabytes of values that the loop copies make all others wait. */
     @Test
     void aLargeValueBesideManyOthersIsEncodedElsewhereAndCharged() throws Exception {
@@ -333,35 +113,6 @@ class LargeRepliesTest {
         Held.releaseIn(first.join());
         assertThat(((Reply.Many) Host.await(reply)).replies()).hasSize(901).startsWith(other);
         Await.until(() -> held.get() == 0 && back.repliesTaken() == 0);
-    }
-
-    /** The node between tells the one behind it, which lets go of what it does for nobody. */
-    @Test
-    void aReadThatNobodyAwaitsIsCancelledOnAllNodes() throws Exception {
-        CompletableFuture<Reply> endless = new CompletableFuture<>();
-        start();
-        Store plain = back.store;
-        AtomicBoolean isAsked = new AtomicBoolean();
-        back.store = (command, _) -> {
-            if (command instanceof Command.Content) {
-                isAsked.set(true);
-                return endless;
-            }
-            return plain.run(command);
-        };
-        middle.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
-        middle.start("*=back@h");
-        front.close();
-        front.addresses.put("middle@h", InetSocketAddress.createUnresolved("127.0.0.1", middle.port));
-        front.start("*=middle@h");
-        var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
-        Await.until(isAsked::get);
-        assertThat(endless).isNotDone();
-
-        front.close();
-        assertThatThrownBy(() -> endless.get(20, TimeUnit.SECONDS)).isInstanceOf(CancellationException.class);
-        front.start("*=middle@h");
-        assertSmallIsServed();
     }
 
     @Test
