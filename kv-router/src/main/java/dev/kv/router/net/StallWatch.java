@@ -71,14 +71,14 @@ final class StallWatch {
     }
 
     /**
-     * When others have waited for the longest time already, a client that has not begun to read is stalled at the second look: else those that
-     * never read would be found one after the other, each when it has got memory.
+     * When others have waited for the longest time already, a client that has not begun to read is stalled after half of it: else those that
+     * never read would take all of it one after the other, each when it has got memory.
      */
     private boolean isStalled(boolean hasTaken, long waitedForNanos) {
         looks++;
         inVain = hasTaken ? 0 : inVain + 1;
         isRead |= hasTaken && looks > 1;
-        boolean isNeverRead = !isRead && inVain > 0 && looks > 1 && waitedForNanos >= max.toNanos();
+        boolean isNeverRead = !isRead && inVain >= LOOKS / 2 && waitedForNanos >= max.toNanos();
         return isNeverRead || (inVain >= LOOKS && waitedForNanos >= 0);
     }
 

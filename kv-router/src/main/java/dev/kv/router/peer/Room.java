@@ -228,12 +228,12 @@ public final class Room {
         add(charged, lines.getFirst());
     }
 
+    /** By those who stand first in each part of a line. */
     private long waitedForNanos(Client except) {
         long now = System.nanoTime();
         return lines.stream()
                 .flatMap(line -> Stream.of(line.oldest, line.younger))
-                .flatMap(Set::stream)
-                .filter(other -> other != except)
+                .flatMap(part -> part.stream().filter(other -> other != except).limit(1))
                 .mapToLong(other -> now - other.waiting.first().claimedNanos)
                 .max()
                 .orElse(-1);

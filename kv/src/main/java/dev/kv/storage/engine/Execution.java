@@ -37,6 +37,9 @@ public final class Execution implements Store {
 
     private static final String STOPS = "this node stops";
 
+    /** So long a thread runs the commands of a lane before it takes other large commands that wait. No key: some of the largest turns. */
+    private static final long LANE_TURN_NANOS = 10_000_000;
+
     /** A shorter reply to a command from another node is not counted (kv.router.replies-max). */
     private static final int UNCOUNTED_BYTES = 64 * 1024;
 
@@ -255,7 +258,7 @@ public final class Execution implements Store {
         opening.opened()
                 .ifPresent(lane -> threads.runWithRoom(() -> {
                     lane.enter();
-                    runParked(lane);
+                    runParked(new ArrayDeque<>(List.of(lane)), false);
                 }));
         return opening.place() == Lanes.Place.REFUSED ? tooManyWait() : answer;
     }
@@ -282,13 +285,28 @@ public final class Execution implements Store {
         }
     }
 
-    /** Runs the commands that wait in a lane, and in lanes that it enters for them, until all are empty. */
+    /** Runs the commands that wait in a lane, and in lanes that it enters for them, until all are empty; in turns with other large commands. */
     private void runParked(Lane lane) {
-        Deque<Lane> own = new ArrayDeque<>(List.of(lane));
+        runParked(new ArrayDeque<>(List.of(lane)), true);
+    }
+
+    /**
+     * @param yields whether this is a thread for large commands: else it goes on to the end
+     */
+    private void runParked(Deque<Lane> own, boolean yields) {
+        long beganNanos = System.nanoTime();
         while (!own.isEmpty()) {
             if (lanes.end(own.peek())) {
                 own.remove();
                 continue;
+            }
+            if (yields && !isClosed && threads.areAwaited() && System.nanoTime() - beganNanos > LANE_TURN_NANOS) {
+                own.forEach(Lane::leave);
+                threads.run(() -> {
+                    own.forEach(Lane::enter);
+                    runParked(own, true);
+                });
+                return;
             }
             Lanes.Next next = lanes.next(own.peek());
             own.addAll(next.entered());
@@ -321,7 +339,8 @@ public final class Execution implements Store {
     private Optional<CompletionStage<Reply>> readParked(Parked read) {
         try {
             CompletionStage<Reply> reply = now(read.command());
-            if (!LongReply.mayFollow(read.command()) || takesLittle(reply)) {
+            boolean isOneTurn = read.command() instanceof Command.Several;
+            if (isOneTurn || !LongReply.mayFollow(read.command()) || takesLittle(reply)) {
                 return Optional.of(reply);
             }
         } catch (Turn.TooMuch more) {

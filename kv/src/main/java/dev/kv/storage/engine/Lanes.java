@@ -69,7 +69,8 @@ public final class Lanes {
             owner = Thread.currentThread();
         }
 
-        private void leave() {
+        /** No thread is the owner until one enters: all commands wait. */
+        void leave() {
             owner = null;
         }
 

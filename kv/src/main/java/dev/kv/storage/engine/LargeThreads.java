@@ -44,6 +44,11 @@ final class LargeThreads {
         run(large, task);
     }
 
+    /** Whether a task waits for such a thread. */
+    boolean areAwaited() {
+        return !large.getQueue().isEmpty();
+    }
+
     /** Runs a task that waits for room. */
     void runWithRoom(Runnable task) {
         run(room, task);

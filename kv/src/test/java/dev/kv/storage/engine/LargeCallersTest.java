@@ -23,6 +23,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -228,6 +229,14 @@ class LargeCallersTest extends WithShortTurns {
                     return CompletableFuture.completedFuture(reply);
                 },
                 limits);
+        List<Bytes> names = List.of(Bytes.of("v1"), Bytes.of("v2"));
+        names.forEach(name -> join(storage, new Command.SetValue(name, large, Command.Condition.ALWAYS, false)));
+        Command together = new Command.Together(
+                List.of(),
+                List.of(
+                        new Command.GetValue(names.getFirst()),
+                        new Command.GetValue(names.getLast()),
+                        new Command.Size(bucket)));
         List<Bytes> pairs = new ArrayList<>(List.of(Bytes.of("l1"), large, Bytes.of("l2"), large));
         pairs.addAll(pairs(new Random(1), 80));
         execution.run(new Command.SetAll(bucket, pairs, false));
@@ -244,8 +253,11 @@ class LargeCallersTest extends WithShortTurns {
             assertThat(((LongReply.UnderWay) replies.getLast()).admitBy(beginnings::add))
                     .isTrue();
         }
+        CompletableFuture<Reply> onSeveral = execution.run(together).toCompletableFuture();
+        assertThat(onSeveral).isNotDone();
         mayGoOn.countDown();
 
+        assertThat(onSeveral.get(20, TimeUnit.SECONDS)).isEqualTo(join(storage, together));
         assertThat(replies.getLast().get(20, TimeUnit.SECONDS)).isEqualTo(join(storage, reads.getLast()));
         for (int i = 0; i < 2; i++) {
             Runnable begin = beginnings.poll(20, TimeUnit.SECONDS);
@@ -253,6 +265,49 @@ class LargeCallersTest extends WithShortTurns {
             begin.run();
             assertThat(replies.get(i).get(20, TimeUnit.SECONDS)).isEqualTo(join(storage, reads.get(i)));
         }
+        execution.close(Duration.ofSeconds(20));
+    }
+
+    /** Clients that keep changing one large value keep nobody else from the threads for large commands. */
+    @Test
+    void largeCommandsOnOneBucketTakeTurnsWithThoseOnOthers() throws Exception {
+        Execution.Limits limits =
+                new Execution.Limits(SHORT, 1, 10, 100, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10));
+        OpenStorage storage = open(limits);
+        Bytes other = Bytes.of("other");
+        join(storage, new Command.SetAll(other, pairs(new Random(1), 80), false));
+        CountDownLatch isBusy = new CountDownLatch(1);
+        CountDownLatch mayGoOn = new CountDownLatch(1);
+        List<Command> ran = new CopyOnWriteArrayList<>();
+        Execution execution = execution(
+                storage,
+                (command, reply) -> {
+                    ran.add(command);
+                    isBusy.countDown();
+                    await(mayGoOn);
+                    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(12);
+                    while (System.nanoTime() - end < 0) {
+                        LockSupport.parkNanos(end - System.nanoTime());
+                    }
+                    return CompletableFuture.completedFuture(reply);
+                },
+                limits);
+        Command write = new Command.SetAll(Bytes.of("b"), pairs(new Random(1), 80), false);
+        List<CompletableFuture<Reply>> writes = new ArrayList<>();
+        writes.add(execution.run(write).toCompletableFuture());
+        isBusy.await();
+        for (int i = 0; i < 20; i++) {
+            writes.add(execution.run(write).toCompletableFuture());
+        }
+        Command read = new Command.Content(other, Part.PAIRS);
+        CompletableFuture<Reply> reply = execution.run(read).toCompletableFuture();
+        mayGoOn.countDown();
+
+        assertThat(reply.get(20, TimeUnit.SECONDS)).isNotInstanceOf(Reply.Failed.class);
+        for (CompletableFuture<Reply> one : writes) {
+            assertThat(one.get(20, TimeUnit.SECONDS)).isInstanceOf(Reply.Amount.class);
+        }
+        assertThat(ran.indexOf(read)).isLessThanOrEqualTo(2);
         execution.close(Duration.ofSeconds(20));
     }
 
