@@ -26,6 +26,7 @@ import dev.kv.storage.log.Reserves;
 import dev.kv.storage.log.Segment;
 import dev.kv.storage.log.Syncer;
 import dev.kv.storage.log.Troubles;
+import dev.kv.storage.maintenance.Cleaner;
 import dev.kv.storage.maintenance.Compaction;
 import dev.kv.storage.maintenance.Keeper;
 import dev.kv.storage.tools.Backup;
@@ -61,6 +62,7 @@ public final class OpenStorage implements Engine.Open {
     private final Syncer syncer;
     private final Compaction compaction;
     private final Keeper keeper;
+    private final Cleaner cleaner;
     private final PinLimits pins;
     private final Troubles troubles;
     private final Duration syncWait;
@@ -85,6 +87,7 @@ public final class OpenStorage implements Engine.Open {
         this.syncer = new Syncer(log, buckets.liveEntries(), settings.sync(), troubles);
         this.compaction = new Compaction(log, buckets.liveEntries());
         this.keeper = new Keeper(log, compaction, pins, troubles);
+        this.cleaner = new Cleaner(buckets.expired(), log.seenTime(), troubles);
         Commands commands = new Commands(buckets, settings.large().turn(), limits);
         this.turns = new Execution(commands, buckets, this::acknowledged, settings.large());
     }
@@ -118,7 +121,9 @@ public final class OpenStorage implements Engine.Open {
             replay.end();
             reserveRoom(log);
             Duration took = Duration.ofNanos(System.nanoTime() - from);
-            return new OpenStorage(log, buckets, settings, limits, troubles, figures, took);
+            OpenStorage opened = new OpenStorage(log, buckets, settings, limits, troubles, figures, took);
+            opened.cleaner.start();
+            return opened;
         } catch (IOException | RuntimeException e) {
             folder.close();
             throw e;
@@ -158,6 +163,11 @@ public final class OpenStorage implements Engine.Open {
     /** See {@link Compaction#run}. */
     public void compact(boolean isThorough) throws IOException {
         keeper.compact(isThorough);
+    }
+
+    /** See {@link Cleaner#clean}. */
+    public void clean(long nowMillis) {
+        cleaner.clean(nowMillis);
     }
 
     /** See {@link Keeper#giveBack}. */
@@ -277,7 +287,7 @@ public final class OpenStorage implements Engine.Open {
     /** The troubles now; {@code ok} if there are none. */
     private String state() {
         List<String> states = new ArrayList<>();
-        if (syncer.isDead() || keeper.isDead()) {
+        if (syncer.isDead() || keeper.isDead() || cleaner.isDead()) {
             states.add("a thread of the storage has ended: restart the node");
         }
         log.segments().live().stream()
@@ -300,6 +310,7 @@ public final class OpenStorage implements Engine.Open {
         log.supply().endWaits();
         log.tail().endWaits();
         turns.close(limit);
+        cleaner.end();
         keeper.end();
         syncer.end();
         try {

@@ -152,7 +152,7 @@ public record DataFolder(Path path) {
         Map<String, Map<String, String>> content = new TreeMap<>();
         storage.forEachBucket((name, _) -> {
             Map<String, String> values = content.computeIfAbsent(name.text(), _ -> new TreeMap<>());
-            try (Frozen bucket = storage.buckets().frozen(name)) {
+            try (Frozen bucket = storage.buckets().frozen(0, name)) {
                 bucket.view().forEach(0, (_, key, value) -> {
                     values.put(key.text(), value.text());
                     return true;

@@ -168,7 +168,7 @@ class StorageTest {
 
     @Test
     void aBucketThatIsNotKeptIsRemovedWithItsLastKey() throws Exception {
-        storage.buckets().edit(Bytes.of("b"), bucket -> {
+        storage.buckets().edit(0, Bytes.of("b"), bucket -> {
             bucket.set(Bytes.of("k"), Bytes.of("v"));
             return Reply.OK;
         });
@@ -186,7 +186,7 @@ class StorageTest {
         create("b");
         put("b", "k", "v");
 
-        assertThatThrownBy(() -> storage.buckets().edit(Bytes.of("b"), bucket -> {
+        assertThatThrownBy(() -> storage.buckets().edit(0, Bytes.of("b"), bucket -> {
                     bucket.set(Bytes.of("k"), Bytes.of("w"));
                     bucket.delete(Bytes.of("x"));
                     throw new IllegalStateException("no");

@@ -2,6 +2,8 @@ package dev.kv.storage.engine;
 
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
+import dev.kv.storage.log.SeenTime;
 import dev.kv.storage.log.StoredFields;
 
 /**
@@ -29,6 +31,9 @@ public final class Bucket {
 
     /** Bytes that its keys and values take in the log, as if each had a record of its own. */
     long bytes;
+
+    /** When it and its keys expire; null if nothing of it ever did. */
+    Lifetime lifetime;
 
     /** How it got its name; null if that is the name in its records. */
     Publication publication;
@@ -66,6 +71,7 @@ public final class Bucket {
         return index.size() <= 1
                 && publication == null
                 && hasOwnRecords
+                && !hasExpireRecord()
                 && Math.max(isValue ? 0 : bytes, Layout.recordCost(recordName.length)) <= StoredFields.SMALL_MAX_BYTES;
     }
 
@@ -111,7 +117,61 @@ public final class Bucket {
     long cost() {
         return bytes
                 + (isKept() ? Layout.recordCost(recordName.length) : 0)
+                + (hasExpireRecord() ? expireCost() : 0)
                 + (publication == null ? 0 : publication.cost());
+    }
+
+    /** Whether a record says when it expires. */
+    boolean hasExpireRecord() {
+        return lifetime != null && lifetime.by != Index.NONE;
+    }
+
+    /** Bytes of such a record. */
+    long expireCost() {
+        return Layout.fieldCost(recordName.length, 0, Layout.TIME_BYTES);
+    }
+
+    /** When it expires as a whole; 0 if it does not. */
+    long until() {
+        return lifetime == null ? 0 : lifetime.until;
+    }
+
+    /** Whether keys of it may have expired that are not removed yet. */
+    boolean mayHaveGoneKeys(long nowMillis) {
+        Lifetime all = lifetime;
+        return all != null && SeenTime.isPast(all.keys.next(), nowMillis);
+    }
+
+    /** What it holds of times of expiry. */
+    Lifetime lifetime() {
+        if (lifetime == null) {
+            lifetime = new Lifetime();
+        }
+        return lifetime;
+    }
+
+    /**
+     * A key, or the value, was set.
+     *
+     * @param until when it expires; 0 if it does not
+     * @param before when it expired before; 0 if it did not
+     */
+    void expires(int keyHash, long until, long before) {
+        if (isValue && (until != 0 || lifetime != null)) {
+            lifetime().until = until;
+        } else if (until != 0 && (before == 0 || until < before)) {
+            Expiries keys = lifetime().keys;
+            keys.add(until, keyHash);
+            if (keys.isCrowded(index.size())) {
+                keys.prune(hash -> {
+                    long at = index.next(hash, Index.NONE);
+                    while (at != Index.NONE && (at & Log.EXPIRES) == 0) {
+                        at = index.next(hash, at);
+                    }
+                    return at != Index.NONE;
+                });
+            }
+        }
     }
 
     /** The flags of its records. */

@@ -164,18 +164,19 @@ public final class BucketTable {
      * has seen enough.
      */
     public void forEachBucket(BucketVisitor visitor) {
-        forEachSoundBucket(bucket -> visitor.visit(Bytes.owning(bucket.name()), bucket.bytes()));
+        forEachSoundBucket(0, bucket -> visitor.visit(Bytes.owning(bucket.name()), bucket.bytes()));
     }
 
-    /** Does the same with more of each bucket. */
-    void forEachSoundBucket(Predicate<Seen> visitor) {
-        forEachBucket(0, (_, bucket) -> visitor.test(bucket), damage -> LOG.debug("a bucket is left out", damage));
+    /** Does the same with more of each bucket, as at a time. */
+    void forEachSoundBucket(long nowMillis, Predicate<Seen> visitor) {
+        forEachBucket(
+                nowMillis, 0, (_, bucket) -> visitor.test(bucket), damage -> LOG.debug("a bucket is left out", damage));
     }
 
     /**
      * A copy of what a visitor is shown of a bucket.
      *
-     * @param size number of keys; 1 for a value
+     * @param size number of keys; 1 for a value; 0 if all of it has expired
      * @param bytes what they take in the log
      */
     @SuppressWarnings("ArrayRecordComponent") // a name that nobody compares
@@ -192,19 +193,20 @@ public final class BucketTable {
      * Shows buckets from a position on, in the order of their positions, until the visitor has seen enough. The position of a
      * bucket is the hash of its name, as an unsigned number.
      *
+     * @param nowMillis the time as of which it is shown
      * @throws Damaged if the name of a bucket cannot be read
      */
-    void forEachBucket(long fromPosition, Visitor visitor) {
-        forEachBucket(fromPosition, visitor, damage -> {
+    void forEachBucket(long nowMillis, long fromPosition, Visitor visitor) {
+        forEachBucket(nowMillis, fromPosition, visitor, damage -> {
             throw damage;
         });
     }
 
-    private void forEachBucket(long fromPosition, Visitor visitor, Consumer<Damaged> onDamage) {
+    private void forEachBucket(long nowMillis, long fromPosition, Visitor visitor, Consumer<Damaged> onDamage) {
         int atOnce = SEEN_MIN;
         long at = fromPosition;
         while (at <= Index.POSITION_MAX) {
-            Part part = new Part(atOnce);
+            Part part = new Part(atOnce, nowMillis);
             List<Seen> seen;
             try (Pin _ = part.find(shard((int) at), (int) at)) {
                 seen = part.seen(onDamage);
@@ -227,14 +229,16 @@ public final class BucketTable {
     /** Some buckets of a shard, found under its lock. */
     private final class Part {
         private final int atOnce;
+        private final long nowMillis;
         private final List<Supplier<Seen>> found = new ArrayList<>();
         private int last;
 
         /** The position behind them. */
         private long next = Index.POSITION_MAX + 1;
 
-        Part(int atOnce) {
+        Part(int atOnce, long nowMillis) {
             this.atOnce = atOnce;
+            this.nowMillis = nowMillis;
         }
 
         /** Finds buckets; returns a pin of the segments that have their names. */
@@ -256,10 +260,12 @@ public final class BucketTable {
             }
             last = hash;
             if (!NameSlot.isObject(place)) {
-                return found.add(() -> fields.seen(NameSlot.record(place), hash));
+                return found.add(() -> fields.seen(NameSlot.record(place), hash, NameSlot.expires(place), nowMillis));
             }
             Bucket bucket = shard.names.object(place);
-            Seen seen = new Seen(bucket.name, hash, bucket.index.size(), bucket.isValue, bucket.bytes);
+            boolean isThere = !fields.isGone(bucket.until(), nowMillis) && fields.hasKeys(bucket, nowMillis);
+            long size = isThere ? bucket.index.size() : 0;
+            Seen seen = new Seen(bucket.name, hash, size, bucket.isValue, bucket.bytes);
             return found.add(() -> seen);
         }
 

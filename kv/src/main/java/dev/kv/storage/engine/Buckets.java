@@ -22,6 +22,7 @@ public final class Buckets {
     private final BucketTable table;
     private final Fields fields;
     private final Changes changes;
+    private final Expired expired;
     private final Publisher publisher;
     private final SeveralNames several;
     private final LiveEntries liveEntries;
@@ -35,6 +36,7 @@ public final class Buckets {
         this.table = new BucketTable(log, hash);
         this.fields = table.fields();
         this.changes = new Changes(table, maxBytes);
+        this.expired = new Expired(table, changes);
         this.publisher = new Publisher(table, changes);
         this.several = new SeveralNames(table, changes, turn);
         this.liveEntries = new LiveEntries(table, changes);
@@ -44,6 +46,16 @@ public final class Buckets {
     /** All buckets. */
     public BucketTable table() {
         return table;
+    }
+
+    /** The time as of which a command runs that the first node took at another one. */
+    long now(long takenMillis) {
+        return fields.now(takenMillis);
+    }
+
+    /** Removes what has expired. */
+    public Expired expired() {
+        return expired;
     }
 
     /** Makes hidden buckets visible, and renames buckets. */
@@ -64,26 +76,27 @@ public final class Buckets {
     /**
      * Reads a key.
      *
+     * @param takenMillis when the first node took the command, in milliseconds since 1970; so for all methods
      * @return {@link Reply.Value}, {@link Reply.LargeValue}, {@link Reply#ABSENT}, {@link Reply#NOT_FOUND} or
      *     {@link Commands#WRONG_TYPE}
      * @throws Turn.TooMuch if the value is more than a turn
      */
-    Reply get(Bytes name, Bytes key) {
-        return get(name, key, false);
+    Reply get(long takenMillis, Bytes name, Bytes key) {
+        return get(takenMillis, name, key, false);
     }
 
     /** Reads a value; as {@link #get} of a key. */
-    Reply get(Bytes name) {
-        return get(name, View.VALUE, true);
+    Reply get(long takenMillis, Bytes name) {
+        return get(takenMillis, name, View.VALUE, true);
     }
 
-    private Reply get(Bytes name, Bytes key, boolean isValue) {
+    private Reply get(long takenMillis, Bytes name, Bytes key, boolean isValue) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long optimistic = shard.lock.tryOptimisticRead();
         if (optimistic != 0 && !shard.hasLanes()) {
             try {
-                Reply reply = get(shard, hash, name, key, isValue);
+                Reply reply = get(takenMillis, shard, hash, name, key, isValue);
                 if (shard.lock.validate(optimistic)) {
                     return reply;
                 }
@@ -105,23 +118,29 @@ public final class Buckets {
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
-            return get(shard, hash, name, key, isValue);
+            return get(takenMillis, shard, hash, name, key, isValue);
         } finally {
             shard.lock.unlockRead(stamp);
         }
     }
 
-    private Reply get(Shard shard, int hash, Bytes name, Bytes key, boolean isValue) {
+    private Reply get(long takenMillis, Shard shard, int hash, Bytes name, Bytes key, boolean isValue) {
         long place = shard.names.place(hash, name.array());
         if (place == Index.NONE) {
             return isValue ? Reply.ABSENT : Reply.NOT_FOUND;
         }
         if (NameSlot.isObject(place)) {
             Bucket bucket = shard.names.object(place);
-            if (bucket.isValue == isValue) {
-                return fields.read(bucket.index, key, turn);
+            if (bucket.lifetime != null && fields.isGone(bucket, fields.now(takenMillis))) {
+                return isValue ? Reply.ABSENT : Reply.NOT_FOUND;
             }
-            return bucket.index.size() == 0 ? Reply.ABSENT : Commands.WRONG_TYPE;
+            if (bucket.isValue == isValue) {
+                return fields.read(bucket.index, key, takenMillis, turn);
+            }
+            return fields.hasKeys(bucket, fields.now(takenMillis)) ? Commands.WRONG_TYPE : Reply.ABSENT;
+        }
+        if (NameSlot.expires(place) && fields.isSmallGone(NameSlot.record(place), fields.now(takenMillis))) {
+            return isValue || NameSlot.isKept(place) ? Reply.ABSENT : Reply.NOT_FOUND;
         }
         if (NameSlot.isValue(place) == isValue) {
             return fields.readSmall(NameSlot.record(place), name.size(), key, turn);
@@ -137,12 +156,12 @@ public final class Buckets {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    boolean setAbsent(Map<Bytes, Bytes> values) throws Refused {
+    boolean setAbsent(long takenMillis, Map<Bytes, Bytes> values) throws Refused {
         Turn ofAll = new Turn(turn);
         values.forEach((name, value) -> ofAll.take((long) name.size() + value.size()));
         // First with one lock at a time: what is read under all of them is in memory then.
         for (Bytes name : values.keySet()) {
-            if (isTaken(name)) {
+            if (isTaken(takenMillis, name)) {
                 return false;
             }
         }
@@ -156,10 +175,13 @@ public final class Buckets {
                 Shard shard = table.shard(hash);
                 shard.check(name);
                 Bucket there = shard.names.find(hash, name.array());
-                if (isTaken(there)) {
+                if (isTaken(takenMillis, there)) {
                     return false;
                 }
-                all.add(new Change(fields).of(name.array(), hash, there).valueOf(each.getValue()));
+                all.add(new Change(fields)
+                        .of(name.array(), hash, there)
+                        .at(fields.now(takenMillis))
+                        .valueOf(each.getValue(), 0));
             }
             changes.commit(all);
             return true;
@@ -168,20 +190,21 @@ public final class Buckets {
         }
     }
 
-    private boolean isTaken(Bytes name) {
+    private boolean isTaken(long takenMillis, Bytes name) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
-            return isTaken(shard.names.find(hash, name.array()));
+            return isTaken(takenMillis, shard.names.find(hash, name.array()));
         } finally {
             shard.lock.unlockRead(stamp);
         }
     }
 
-    private static boolean isTaken(Bucket there) {
-        return there != null && there.index.size() > 0;
+    private boolean isTaken(long takenMillis, Bucket there) {
+        long now = fields.now(takenMillis);
+        return there != null && !fields.isGone(there, now) && fields.hasKeys(there, now);
     }
 
     /**
@@ -190,13 +213,14 @@ public final class Buckets {
      * @throws Turn.TooMuch if it reads more than a turn
      * @throws Lanes.Busy if a large change of the bucket is under way
      */
-    public Reply read(Bytes name, Function<View, Reply> command) {
+    public Reply read(long takenMillis, Bytes name, Function<View, Reply> command) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
-            return command.apply(Reading.of(fields, shard.names.find(hash, name.array()), new Turn(turn)));
+            Bucket bucket = shard.names.find(hash, name.array());
+            return command.apply(Reading.of(fields, bucket, fields.now(takenMillis), new Turn(turn)));
         } finally {
             shard.lock.unlockRead(stamp);
         }
@@ -209,14 +233,16 @@ public final class Buckets {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of the bucket is under way
      */
-    public Reply edit(Bytes name, Function<Edit, Reply> command) throws Refused {
+    public Reply edit(long takenMillis, Bytes name, Function<Edit, Reply> command) throws Refused {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
         Change change = shard.change;
         try {
             shard.check(name);
-            Reply reply = command.apply(change.of(name.array(), hash, shard.names.find(hash, name.array()), turn));
+            Bucket bucket = shard.names.find(hash, name.array());
+            Reply reply =
+                    command.apply(change.of(name.array(), hash, bucket, turn).at(fields.now(takenMillis)));
             if (change.isOfFieldsAlone()) {
                 changes.write(shard, change);
             } else {
@@ -237,8 +263,8 @@ public final class Buckets {
      *
      * @throws Lanes.Busy if a large change of it is under way
      */
-    public Frozen frozen(Bytes name) {
-        return frozen(name, (_, _) -> {});
+    public Frozen frozen(long takenMillis, Bytes name) {
+        return frozen(takenMillis, name, (_, _) -> {});
     }
 
     /**
@@ -246,9 +272,9 @@ public final class Buckets {
      *
      * @throws Lanes.Busy if another one is under way
      */
-    LargeChange beginLarge(Bytes name) {
+    LargeChange beginLarge(long takenMillis, Bytes name) {
         Lanes.Lane[] lane = new Lanes.Lane[1];
-        Frozen frozen = frozen(name, (shard, bucket) -> {
+        Frozen frozen = frozen(takenMillis, name, (shard, bucket) -> {
             lane[0] = shard.lane(name);
             if (bucket != null) {
                 // Compaction moves its entries meanwhile. If nothing comes of the change, it is given back.
@@ -262,14 +288,14 @@ public final class Buckets {
     /**
      * @param then runs under the lock of the shard, after all that can fail; its bucket is null if there is none of the name
      */
-    private Frozen frozen(Bytes name, BiConsumer<Shard, Bucket> then) {
+    private Frozen frozen(long takenMillis, Bytes name, BiConsumer<Shard, Bucket> then) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(name);
             Bucket bucket = shard.names.find(hash, name.array());
-            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, bucket);
+            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, bucket, fields.now(takenMillis));
             then.accept(shard, bucket);
             return frozen;
         } finally {

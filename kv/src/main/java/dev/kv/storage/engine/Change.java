@@ -28,6 +28,15 @@ final class Change implements Edit {
     private long generation;
     private boolean isKept;
     private boolean isValue;
+
+    /** When the bucket expires; 0 if it does not. Of a value, its key has that. */
+    private long until;
+
+    private boolean hasNewUntil;
+
+    /** Whether the bucket has keys, of which none is there for the command. */
+    private boolean areAllGone;
+
     private long size;
     private final ChangedKeys changed = new ChangedKeys();
 
@@ -71,6 +80,10 @@ final class Change implements Edit {
         generation = 0;
         isKept = ofBucket != null && ofBucket.isKept();
         isValue = ofBucket != null && ofBucket.isValue;
+        until = ofBucket == null || ofBucket.isValue ? 0 : ofBucket.until();
+        hasNewUntil = false;
+        areAllGone = false;
+        turn.at(0);
         size = ofBucket == null ? 0 : ofIndex.size();
         changed.clear();
         visible = null;
@@ -85,9 +98,32 @@ final class Change implements Edit {
     }
 
     /** This change, which gives the name a value. */
-    Change valueOf(Bytes value) {
-        setValue(value);
+    Change valueOf(Bytes value, long untilMillis) {
+        setValue(value, untilMillis);
         return this;
+    }
+
+    /**
+     * This change, as that of a command that runs as of a time.
+     *
+     * @param isGone whether what the name has is gone by then
+     * @param hasKeys whether the bucket has keys that are not
+     */
+    Change at(long nowMillis, boolean isGone, boolean hasKeys) {
+        turn.at(nowMillis);
+        if (isGone) {
+            drop();
+        } else if (!hasKeys && size > 0) {
+            areAllGone = true;
+            size = 0;
+        }
+        return this;
+    }
+
+    /** The same under the lock of the shard. */
+    Change at(long nowMillis) {
+        boolean isGone = fields.isGone(bucket, nowMillis);
+        return at(nowMillis, isGone, bucket != null && !isGone && fields.hasKeys(bucket, nowMillis));
     }
 
     /** Drops references to keys and values. */
@@ -110,9 +146,14 @@ final class Change implements Edit {
         return hash;
     }
 
-    /** Whether it neither keeps the bucket nor drops it. */
+    /** Whether it neither keeps the bucket nor drops it, nor changes when it expires. */
     boolean isOfFieldsAlone() {
-        return dropped == null && !keeps();
+        return dropped == null && !keeps() && !hasNewUntil;
+    }
+
+    /** Whether it needs a record that says when the bucket expires. */
+    boolean expires() {
+        return hasNewUntil && !isValue && exists();
     }
 
     /** Removes entries without effect. */
@@ -167,6 +208,30 @@ final class Change implements Edit {
     @Override
     public boolean isValue() {
         return isValue;
+    }
+
+    @Override
+    public long nowMillis() {
+        return turn.nowMillis();
+    }
+
+    @Override
+    public boolean mayHaveGoneKeys() {
+        return bucket != null && bucket.mayHaveGoneKeys(turn.nowMillis());
+    }
+
+    @Override
+    public long until() {
+        return isValue ? until(VALUE) : until;
+    }
+
+    @Override
+    public long until(Bytes key) {
+        ChangedKey change = taken(key);
+        if (change != null) {
+            return change.value == null ? 0 : change.until;
+        }
+        return bucket == null ? 0 : fields.until(index, key, turn);
     }
 
     @Override
@@ -277,23 +342,33 @@ final class Change implements Edit {
     }
 
     @Override
-    public void set(Bytes key, Bytes value) {
+    public boolean set(Bytes key, Bytes value, long untilMillis) {
+        if (fields.isGone(untilMillis, turn.nowMillis())) {
+            boolean _ = delete(key);
+            return false;
+        }
         turn.take((long) key.size() + value.size());
         ChangedKey change = changed.find(key);
         if (change == null) {
             change = added(key);
-            size += change.before == Index.NONE ? 1 : 0;
-        } else {
-            size += change.value == null ? 1 : 0;
         }
+        boolean isNew = !change.isThere;
+        size += isNew ? 1 : 0;
+        change.isThere = true;
         change.value = value;
+        change.until = untilMillis;
         if (visible != null) {
             visible.changed(change);
         }
+        return isNew;
     }
 
     @Override
-    public void setValue(Bytes value) {
+    public void setValue(Bytes value, long untilMillis) {
+        if (fields.isGone(untilMillis, turn.nowMillis())) {
+            drop();
+            return;
+        }
         boolean isRenamed = bucket != null && bucket.publication != null;
         if ((!isValue || isRenamed) && (exists() || changed.count() > 0)) {
             // Also a bucket of which this change has deleted all keys: no record has fields of both kinds. Also a
@@ -302,23 +377,44 @@ final class Change implements Edit {
             drop();
         }
         isValue = true;
-        set(VALUE, value);
+        boolean _ = set(VALUE, value, untilMillis);
     }
 
     @Override
-    public void delete(Bytes key) {
+    public void expire(long untilMillis) {
+        if (fields.isGone(untilMillis, turn.nowMillis())) {
+            drop();
+        } else if (isValue) {
+            boolean _ = set(VALUE, get(VALUE), untilMillis);
+        } else if (until != untilMillis) {
+            if (bucket != null) {
+                // The bucket is an object from now on: its key is found by the hash.
+                fields.checkKey(bucket);
+            }
+            until = untilMillis;
+            hasNewUntil = true;
+        }
+    }
+
+    @Override
+    public boolean delete(Bytes key) {
         turn.take(key.size());
         ChangedKey change = changed.find(key);
         if (change == null) {
             change = added(key);
-            size -= change.before == Index.NONE ? 0 : 1;
-        } else {
-            size -= change.value == null ? 0 : 1;
         }
+        boolean wasThere = change.isThere;
+        size -= wasThere ? 1 : 0;
+        change.isThere = false;
         changed.delete(change);
         if (visible != null) {
             visible.changed(change);
         }
+        if (wasThere && size == 0 && !isKept && until != 0) {
+            // What is set behind that is a new bucket, which does not expire.
+            drop();
+        }
+        return wasThere;
     }
 
     private ChangedKey added(Bytes key) {
@@ -329,6 +425,11 @@ final class Change implements Edit {
             fields.checkKey(bucket);
         }
         change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
+        change.untilBefore = change.before == Index.NONE ? 0 : fields.until(change.before);
+        change.isThere = change.before != Index.NONE && !fields.isGone(change.untilBefore, turn.nowMillis());
+        if (change.before != Index.NONE && !change.isThere && !areAllGone) {
+            size--;
+        }
         return change;
     }
 
@@ -347,6 +448,8 @@ final class Change implements Edit {
         bucket = null;
         isKept = false;
         isValue = false;
+        until = 0;
+        hasNewUntil = false;
         size = 0;
     }
 }

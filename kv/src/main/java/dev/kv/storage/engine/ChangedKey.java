@@ -17,6 +17,14 @@ final class ChangedKey {
     /** Null if the key is removed. */
     Bytes value;
 
+    /** When it expires, and when it did before; 0 if it does not. */
+    long until;
+
+    long untilBefore;
+
+    /** Whether it is there for the command. */
+    boolean isThere;
+
     /** Its place in {@link PresentKeys}; -1 if it is not there. */
     int place;
 

@@ -231,7 +231,7 @@ final class Changes {
 
     /** Adds the records of a change; returns by how many bytes the live bytes of the log grow. */
     private long draft(Change change, List<Draft> drafts) {
-        if (change.count() == 0 && !change.keeps() && change.dropped() == null) {
+        if (change.count() == 0 && !change.keeps() && !change.expires() && change.dropped() == null) {
             return 0;
         }
         long growth = change.dropped() == null ? 0 : -change.dropped().cost();
@@ -247,8 +247,14 @@ final class Changes {
             Draft record = new Draft();
             growth += draftFields(change, record);
             drafts.add(record);
-        } else if (!change.keeps()) {
+        } else if (!change.keeps() && !change.expires()) {
             drafts.add(new Draft().begin(Layout.DROP, 0, generation, change.name()));
+        }
+        if (change.expires()) {
+            Draft record = begin(new Draft(), Layout.EXPIRE, 0, change).expires(change.until());
+            boolean hasOne = change.bucket() != null && change.bucket().hasExpireRecord();
+            growth += record.cost() - (hasOne ? change.bucket().expireCost() : 0);
+            drafts.add(record);
         }
         return growth;
     }
@@ -262,7 +268,7 @@ final class Changes {
             if (pending.value == null) {
                 record.delete(pending.key);
             } else {
-                record.set(pending.key, pending.value);
+                record.set(pending.key, pending.value, pending.until);
                 growth += record.fieldCost(record.fields() - 1);
             }
             growth -= pending.costBefore;
@@ -283,7 +289,7 @@ final class Changes {
         if (change.dropped() != null) {
             table.forget(shard, change.dropped());
         }
-        if (change.count() == 0 && !change.keeps()) {
+        if (change.count() == 0 && !change.keeps() && !change.expires()) {
             return location + written.next().length() / Layout.ALIGNMENT;
         }
         Bucket bucket = bucket(change);
@@ -301,8 +307,21 @@ final class Changes {
             applyFields(bucket, change, record, next, slices);
             next += record.length() / Layout.ALIGNMENT;
         }
+        if (change.expires()) {
+            expire(bucket, change.until(), next);
+            next += written.next().length() / Layout.ALIGNMENT;
+        }
         settle(shard, bucket, costBefore);
         return next;
+    }
+
+    /** Notes the record that says when a bucket expires from now on. */
+    private void expire(Bucket bucket, long until, long location) {
+        if (bucket.hasExpireRecord()) {
+            log.segment(bucket.lifetime.by).space().died(bucket.expireCost());
+        }
+        bucket.lifetime().until = until;
+        bucket.lifetime().by = location;
     }
 
     /** The bucket of a change, made if there is none: {@link #settle} adds it to the table. */
@@ -350,11 +369,12 @@ final class Changes {
             forgetVain(shard, bucket);
         } else {
             shard.names.settle(bucket);
+            shard.expect(bucket);
         }
     }
 
     private void forgetVain(Shard shard, Bucket bucket) {
-        if (bucket.publication == null) {
+        if (bucket.publication == null && !bucket.hasExpireRecord()) {
             shard.remove(bucket);
         } else {
             table.forget(shard, bucket);
@@ -383,11 +403,17 @@ final class Changes {
             return;
         }
         long location = at + record.offset(field) / Layout.ALIGNMENT;
+        if (pending.until != 0) {
+            location |= Log.EXPIRES;
+        }
         if (pending.before == Index.NONE) {
             bucket.index.add(pending.hash, location);
         } else {
             bucket.index.replace(pending.hash, pending.before, location);
         }
         bucket.wrote(record.fields() == 1);
+        if (pending.until != 0 || bucket.lifetime != null) {
+            bucket.expires(pending.hash, pending.until, pending.before == Index.NONE ? 0 : pending.untilBefore);
+        }
     }
 }

@@ -81,25 +81,27 @@ public final class Commands {
     /**
      * Runs a command.
      *
+     * @param takenMillis when the first node took it, in milliseconds since 1970
      * @throws Turn.TooMuch if it touches more than a turn; it has changed nothing, and is to be run by {@link #large}
      * @throws Lanes.Busy if it has to wait for its bucket; it has changed nothing
      */
-    Reply run(Command command) {
+    Reply run(Command command, long takenMillis) {
         try {
             return switch (command) {
-                case Command.Get get -> buckets.get(get.bucket(), get.key());
-                case Command.GetValue get -> buckets.get(get.bucket());
-                case Command.Read read -> buckets.read(read.bucket(), look(read));
-                case Command.Write write -> buckets.edit(write.bucket(), edit -> change(edit, write, newRoom));
-                case Command.Batch batch when batch.isRead() -> buckets.read(batch.bucket(), look(batch));
-                case Command.Batch batch -> buckets.edit(batch.bucket(), change(batch));
-                case Command.Rename rename -> rename(rename);
-                case Command.RenameAbsent rename -> renameAbsent(rename);
-                case Command.Copy copy -> buckets.several().copy(copy);
-                case Command.SetAbsentValues set -> setAbsent(set);
-                case Command.Together together -> together(together);
-                case Command.Watch watch -> new Reply.Amount(buckets.several().watch(watch.bucket()));
-                case Command.Survey survey -> survey(survey, new Turn(turn));
+                case Command.Get get -> buckets.get(takenMillis, get.bucket(), get.key());
+                case Command.GetValue get -> buckets.get(takenMillis, get.bucket());
+                case Command.Read read -> buckets.read(takenMillis, read.bucket(), look(read));
+                case Command.Write write ->
+                    buckets.edit(takenMillis, write.bucket(), edit -> change(edit, write, newRoom));
+                case Command.Batch batch when batch.isRead() -> buckets.read(takenMillis, batch.bucket(), look(batch));
+                case Command.Batch batch -> buckets.edit(takenMillis, batch.bucket(), change(batch));
+                case Command.Rename rename -> rename(rename, takenMillis);
+                case Command.RenameAbsent rename -> renameAbsent(rename, takenMillis);
+                case Command.Copy copy -> buckets.several().copy(takenMillis, copy);
+                case Command.SetAbsentValues set -> setAbsent(set, takenMillis);
+                case Command.Together together -> together(together, takenMillis);
+                case Command.Watch watch -> new Reply.Amount(buckets.several().watch(takenMillis, watch.bucket()));
+                case Command.Survey survey -> survey(survey, takenMillis, new Turn(turn));
                 case Command.Route _ -> throw noRoute();
             };
         } catch (ReplyRoom.TooLarge e) {
@@ -114,18 +116,18 @@ public final class Commands {
      *
      * @throws Lanes.Busy if it has to wait for its bucket
      */
-    Large large(Command command) {
+    Large large(Command command, long takenMillis) {
         return switch (command) {
-            case Command.Read read -> reading(read.bucket(), look(read));
-            case Command.Batch batch when batch.isRead() -> reading(batch.bucket(), look(batch));
-            case Command.Write write -> changing(write.bucket(), edit -> change(edit, write, newRoom));
-            case Command.Batch batch -> changing(batch.bucket(), change(batch));
+            case Command.Read read -> reading(takenMillis, read.bucket(), look(read));
+            case Command.Batch batch when batch.isRead() -> reading(takenMillis, batch.bucket(), look(batch));
+            case Command.Write write -> changing(takenMillis, write.bucket(), edit -> change(edit, write, newRoom));
+            case Command.Batch batch -> changing(takenMillis, batch.bucket(), change(batch));
             case Command.Survey survey ->
                 new Large(
-                        isCancelled -> replied(() -> survey(survey, Turn.ofLarge(isCancelled))),
+                        isCancelled -> replied(() -> survey(survey, takenMillis, Turn.ofLarge(isCancelled))),
                         Optional.empty(),
                         () -> {});
-            case Command.Copy copy -> copying(copy);
+            case Command.Copy copy -> copying(copy, takenMillis);
             case Command.Rename _,
                     Command.RenameAbsent _,
                     Command.SetAbsentValues _,
@@ -139,16 +141,16 @@ public final class Commands {
         return new IllegalArgumentException("a bucket does not know the way: the router answers Route");
     }
 
-    private Large reading(Bytes bucket, Function<View, Reply> command) {
-        Frozen frozen = buckets.frozen(bucket);
+    private Large reading(long takenMillis, Bytes bucket, Function<View, Reply> command) {
+        Frozen frozen = buckets.frozen(takenMillis, bucket);
         return new Large(
                 isCancelled -> replied(() -> frozen.read(() -> command.apply(frozen.view(Turn.ofLarge(isCancelled))))),
                 Optional.empty(),
                 frozen::close);
     }
 
-    private Large changing(Bytes bucket, Function<Edit, Reply> command) {
-        LargeChange change = buckets.beginLarge(bucket);
+    private Large changing(long takenMillis, Bytes bucket, Function<Edit, Reply> command) {
+        LargeChange change = buckets.beginLarge(takenMillis, bucket);
         return new Large(
                 hadTurn -> replied(() -> change.run(command, hadTurn)), Optional.of(change.lane()), change::close);
     }
@@ -194,18 +196,19 @@ public final class Commands {
         };
     }
 
-    private Reply rename(Command.Rename rename) throws Refused {
+    private Reply rename(Command.Rename rename, long takenMillis) throws Refused {
         if (rename.bucket().equals(rename.to())) {
-            return buckets.read(rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
+            return buckets.read(
+                    takenMillis, rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
         }
-        return buckets.publisher().rename(rename.bucket(), rename.to(), (from, _) -> from.size() > 0)
+        return buckets.publisher().rename(takenMillis, rename.bucket(), rename.to(), (from, _) -> from.size() > 0)
                 ? Reply.OK
                 : Reply.NOT_FOUND;
     }
 
-    private Reply renameAbsent(Command.RenameAbsent rename) throws Refused {
+    private Reply renameAbsent(Command.RenameAbsent rename, long takenMillis) throws Refused {
         Reply[] otherwise = {Reply.NOT_FOUND};
-        boolean isRenamed = buckets.publisher().rename(rename.bucket(), rename.to(), (from, to) -> {
+        boolean isRenamed = buckets.publisher().rename(takenMillis, rename.bucket(), rename.to(), (from, to) -> {
             if (from.size() > 0) {
                 otherwise[0] = Writes.NOTHING;
             }
@@ -214,10 +217,10 @@ public final class Commands {
         return isRenamed ? Writes.ONE : otherwise[0];
     }
 
-    private Reply together(Command.Together together) throws Refused {
+    private Reply together(Command.Together together, long takenMillis) throws Refused {
         ReplyRoom room = room();
         try {
-            return buckets.several().run(together, (edit, command) -> {
+            return buckets.several().run(takenMillis, together, (edit, command) -> {
                 edit.work(COMMAND_BYTES);
                 return inBatch(edit, command, room);
             });
@@ -227,11 +230,11 @@ public final class Commands {
     }
 
     /** Freezes what is copied, and locks the name of the copy for other commands. */
-    private Large copying(Command.Copy copy) {
-        Frozen from = buckets.frozen(copy.bucket());
+    private Large copying(Command.Copy copy, long takenMillis) {
+        Frozen from = buckets.frozen(takenMillis, copy.bucket());
         LargeChange to;
         try {
-            to = buckets.beginLarge(copy.to());
+            to = buckets.beginLarge(takenMillis, copy.to());
         } catch (RuntimeException | Error e) {
             from.close();
             throw e;
@@ -267,33 +270,33 @@ public final class Commands {
         return values;
     }
 
-    private Reply setAbsent(Command.SetAbsentValues set) throws Refused {
+    private Reply setAbsent(Command.SetAbsentValues set, long takenMillis) throws Refused {
         if (set.pairs().size() / 2 > turn.keys()) {
             return TOO_MANY_VALUES;
         }
         try {
-            return buckets.setAbsent(valuesOf(set)) ? Writes.ONE : Writes.NOTHING;
+            return buckets.setAbsent(takenMillis, valuesOf(set)) ? Writes.ONE : Writes.NOTHING;
         } catch (Turn.TooMuch e) {
             return TOO_MANY_VALUES;
         }
     }
 
-    private Reply survey(Command.Survey survey, Turn ofSurvey) {
+    private Reply survey(Command.Survey survey, long takenMillis, Turn ofSurvey) {
         return switch (survey) {
-            case Command.Names names -> names(names, _ -> true, ofSurvey);
+            case Command.Names names -> names(names, _ -> true, takenMillis, ofSurvey);
             case Command.NamesOfKind names ->
-                names(names.of(), bucket -> bucket.isValue() == (names.kind() == Kind.VALUE), ofSurvey);
-            case Command.Count count -> count(count, ofSurvey);
+                names(names.of(), bucket -> bucket.isValue() == (names.kind() == Kind.VALUE), takenMillis, ofSurvey);
+            case Command.Count count -> count(count, takenMillis, ofSurvey);
         };
     }
 
-    private Reply names(Command.Names names, Predicate<BucketTable.Seen> isWanted, Turn ofSurvey) {
+    private Reply names(Command.Names names, Predicate<BucketTable.Seen> isWanted, long takenMillis, Turn ofSurvey) {
         Glob match = new Glob(names.match());
         ofSurvey.work(match.writtenBytes());
         ReplyRoom room = room();
         ReplyRoom.Page page = new ReplyRoom.Page(names.count(), room);
         List<Reply.Name> found = new ArrayList<>();
-        buckets.table().forEachBucket(names.position(), (position, bucket) -> {
+        buckets.table().forEachBucket(buckets.now(takenMillis), names.position(), (position, bucket) -> {
             if (page.endsBefore(position)) {
                 return false;
             }
@@ -308,12 +311,12 @@ public final class Commands {
         return new Reply.Names(List.of(), page.next(), found);
     }
 
-    private Reply count(Command.Count count, Turn ofSurvey) {
+    private Reply count(Command.Count count, long takenMillis, Turn ofSurvey) {
         if (count.names().equals(NameSpace.ALL)) {
             return new Reply.Amount(buckets.table().filled());
         }
         long[] sum = {0};
-        buckets.table().forEachSoundBucket(bucket -> {
+        buckets.table().forEachSoundBucket(buckets.now(takenMillis), bucket -> {
             ofSurvey.take(0);
             if (bucket.size() > 0 && count.names().contains(Bytes.owning(bucket.name()))) {
                 sum[0]++;

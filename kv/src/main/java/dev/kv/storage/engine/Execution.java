@@ -103,45 +103,45 @@ public final class Execution implements Store {
                 threads,
                 turns,
                 handover,
-                command -> isClosed ? refused(STOPS) : place(command));
+                (command, takenMillis) -> isClosed ? refused(STOPS) : place(command, takenMillis));
         this.deleteWait = limits.deleteWait();
     }
 
     @Override
     public CompletionStage<Reply> run(Command command, long takenMillis) {
-        return afterDisk.isDue(command) ? afterDisk.run(command) : place(command);
+        return afterDisk.isDue(command) ? afterDisk.run(command, takenMillis) : place(command, takenMillis);
     }
 
     /** Runs a command on this thread, or gives it its place among those that other threads run. */
-    private CompletionStage<Reply> place(Command command) {
+    private CompletionStage<Reply> place(Command command, long takenMillis) {
         while (true) {
             Lane busy;
             try {
-                return now(command);
+                return now(command, takenMillis);
             } catch (Turn.TooMuch more) {
                 try {
-                    return elsewhere(command);
+                    return elsewhere(command, takenMillis);
                 } catch (Lanes.Busy e) {
                     busy = e.lane();
                 } catch (RuntimeException | InternalError e) {
                     return failed(e);
                 }
             } catch (NoRoomYet e) {
-                return whenRoom(command);
+                return whenRoom(command, takenMillis);
             } catch (Lanes.Busy e) {
                 busy = e.lane();
             }
-            Optional<CompletionStage<Reply>> answer = parked(busy, command);
+            Optional<CompletionStage<Reply>> answer = parked(busy, command, takenMillis);
             if (answer.isPresent()) {
                 return answer.get();
             }
         }
     }
 
-    private CompletionStage<Reply> now(Command command) {
+    private CompletionStage<Reply> now(Command command, long takenMillis) {
         Reply reply;
         try {
-            reply = commands.run(command);
+            reply = commands.run(command, takenMillis);
         } catch (Turn.TooMuch | Lanes.Busy | NoRoomYet later) {
             throw later;
         } catch (RuntimeException | InternalError e) {
@@ -189,9 +189,10 @@ public final class Execution implements Store {
     }
 
     /** Prepares a large command, and has another thread run it. */
-    private CompletionStage<Reply> elsewhere(Command command) {
+    private CompletionStage<Reply> elsewhere(Command command, long takenMillis) {
         LongReply.UnderWay answer = answer();
-        return isElsewhere(new Parked(command, Lanes.bytes(command), answer, CommandThread.current()), large)
+        return isElsewhere(
+                        new Parked(command, takenMillis, Lanes.bytes(command), answer, CommandThread.current()), large)
                 ? answer
                 : tooManyLarge();
     }
@@ -213,7 +214,7 @@ public final class Execution implements Store {
         }
         Large prepared;
         try {
-            prepared = commands.large(command.command());
+            prepared = commands.large(command.command(), command.takenMillis());
         } catch (RuntimeException | Error e) {
             counted.give(command.bytes());
             throw e;
@@ -234,8 +235,7 @@ public final class Execution implements Store {
     private void runLarge(Parked parked, Large prepared) {
         prepared.lane().ifPresent(Lane::enter);
         if (!isUnawaited(parked)) {
-            CompletionStage<Reply> reply =
-                    reply(parked.command(), parked.answer(), () -> ran(parked.command(), prepared, parked.answer()));
+            CompletionStage<Reply> reply = reply(parked, () -> ran(parked.command(), prepared, parked.answer()));
             CompletableFuture<Void> taken = handover.give(parked.answer(), parked.caller(), reply);
             if (prepared.lane().isEmpty()) {
                 handover.awaitTaken(taken);
@@ -251,9 +251,9 @@ public final class Execution implements Store {
     }
 
     /** Has a delete for which a full disk has no room wait in the lane of its bucket. */
-    private CompletionStage<Reply> whenRoom(Command command) {
+    private CompletionStage<Reply> whenRoom(Command command, long takenMillis) {
         LongReply.UnderWay answer = answer();
-        Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
+        Parked parked = new Parked(command, takenMillis, Lanes.bytes(command), answer, CommandThread.current());
         Lanes.Opening opening = lanes.parkOrOpen(command.bucket(), parked);
         opening.opened()
                 .ifPresent(lane -> threads.runWithRoom(() -> {
@@ -264,8 +264,7 @@ public final class Execution implements Store {
     }
 
     /** The reply to a command on a bucket whose lane this thread has entered. Any failure becomes a reply. */
-    private CompletionStage<Reply> reply(
-            Command command, LongReply.UnderWay answer, Supplier<CompletionStage<Reply>> first) {
+    private CompletionStage<Reply> reply(Parked parked, Supplier<CompletionStage<Reply>> first) {
         long start = System.nanoTime();
         Supplier<CompletionStage<Reply>> attempt = first;
         while (true) {
@@ -278,7 +277,7 @@ public final class Execution implements Store {
                 if (System.nanoTime() - start > deleteWait.toNanos() || !e.awaitRoom(deleteWait)) {
                     return CompletableFuture.completedFuture(e.reply());
                 }
-                attempt = () -> runOwn(command, answer);
+                attempt = () -> runOwn(parked);
             } catch (RuntimeException | Error fault) {
                 return CompletableFuture.failedFuture(fault);
             }
@@ -323,10 +322,8 @@ public final class Execution implements Store {
         if (isUnawaited(parked)) {
             return;
         }
-        Command command = parked.command();
-        Optional<CompletionStage<Reply>> reply = command.isRead()
-                ? readParked(parked)
-                : Optional.of(reply(command, parked.answer(), () -> runOwn(command, parked.answer())));
+        Optional<CompletionStage<Reply>> reply =
+                parked.command().isRead() ? readParked(parked) : Optional.of(reply(parked, () -> runOwn(parked)));
         reply.ifPresent(ready -> {
             var _ = handover.give(parked.answer(), parked.caller(), ready);
         });
@@ -338,7 +335,7 @@ public final class Execution implements Store {
      */
     private Optional<CompletionStage<Reply>> readParked(Parked read) {
         try {
-            CompletionStage<Reply> reply = now(read.command());
+            CompletionStage<Reply> reply = now(read.command(), read.takenMillis());
             boolean isOneTurn = read.command() instanceof Command.Several;
             if (isOneTurn || !LongReply.mayFollow(read.command()) || takesLittle(reply)) {
                 return Optional.of(reply);
@@ -366,12 +363,13 @@ public final class Execution implements Store {
     }
 
     /** Runs a command on a bucket whose lane this thread has entered. */
-    private CompletionStage<Reply> runOwn(Command command, LongReply.UnderWay answer) {
+    private CompletionStage<Reply> runOwn(Parked parked) {
+        Command command = parked.command();
         try {
-            return now(command);
+            return now(command, parked.takenMillis());
         } catch (Turn.TooMuch more) {
             try {
-                return ran(command, commands.large(command), answer);
+                return ran(command, commands.large(command, parked.takenMillis()), parked.answer());
             } catch (Damaged | InternalError e) {
                 return failed(e);
             }
@@ -379,9 +377,9 @@ public final class Execution implements Store {
     }
 
     /** The answer to a command that waits in a lane; empty if the lane has ended. */
-    private Optional<CompletionStage<Reply>> parked(Lane lane, Command command) {
+    private Optional<CompletionStage<Reply>> parked(Lane lane, Command command, long takenMillis) {
         LongReply.UnderWay answer = answer();
-        Parked parked = new Parked(command, Lanes.bytes(command), answer, CommandThread.current());
+        Parked parked = new Parked(command, takenMillis, Lanes.bytes(command), answer, CommandThread.current());
         List<Bytes> names = Commands.namesOf(command);
         Lanes.Place place = names.size() == 1 ? lanes.park(lane, parked) : lanes.parkInAll(names, parked);
         return switch (place) {

@@ -7,6 +7,7 @@ import dev.kv.storage.format.Hash;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
+import dev.kv.storage.log.SeenTime;
 import dev.kv.storage.log.Segment;
 import dev.kv.storage.log.StoredFields;
 import java.util.random.RandomGenerator;
@@ -58,7 +59,7 @@ final class Fields {
      *
      * @throws Damaged if that is not a sound record about one bucket and at most one key
      */
-    Bucket small(long record, int nameHash, byte[] name) {
+    Bucket small(long record, int nameHash, byte[] name, boolean expires) {
         Segment segment = log.segment(record);
         Bucket bucket = new Bucket(name, nameHash, segment.fields().checkedGeneration(Log.offset(record), name.length));
         long field = segment.fields().onlyField(Log.offset(record));
@@ -69,10 +70,96 @@ final class Fields {
         long location = Log.location(segment, field);
         bucket.isValue = segment.fields().isValue(Log.offset(record));
         bucket.isOfRecord = !bucket.isValue;
-        bucket.index.add(
-                hash.of(bucket.isValue ? View.VALUE.array() : segment.fields().key(field)), location);
+        int keyHash =
+                hash.of(bucket.isValue ? View.VALUE.array() : segment.fields().key(field));
+        bucket.index.add(keyHash, expires ? location | Log.EXPIRES : location);
         bucket.bytes = cost(bucket, location);
+        if (expires) {
+            bucket.lifetime().lookAt = segment.fields().until(field);
+            bucket.expires(keyHash, bucket.lifetime.lookAt, 0);
+        }
         return bucket;
+    }
+
+    /** The name in the record of a small bucket. */
+    byte[] name(long record) {
+        return log.segment(record).fields().name(Log.offset(record));
+    }
+
+    /** The time as of which a command runs: when the first node took it, or the latest that anybody has seen pass. */
+    long now(long takenMillis) {
+        return Math.max(takenMillis, log.seenTime().millis());
+    }
+
+    /** Whether something is gone that expires at a time, which is noted then: it is gone for all others, too. */
+    boolean isGone(long until, long nowMillis) {
+        boolean isIt = until != 0 && SeenTime.isPast(until, nowMillis);
+        if (isIt) {
+            log.seenTime().saw(until);
+        }
+        return isIt;
+    }
+
+    /**
+     * Whether the key at a location is gone.
+     *
+     * @throws Damaged if its time is not what was written
+     */
+    boolean isKeyGone(long location, long nowMillis) {
+        return (location & Log.EXPIRES) != 0 && isGone(until(location), nowMillis);
+    }
+
+    /** Whether the only key, or the value, of the record of a small bucket is gone. */
+    boolean isSmallGone(long record, long nowMillis) {
+        StoredFields stored = log.segment(record).fields();
+        return isGone(stored.until(stored.onlyField(Log.offset(record))), nowMillis);
+    }
+
+    /** Whether a bucket has, for a command, neither keys nor a record that keeps it; or a value is gone. */
+    boolean isGone(Bucket bucket, long nowMillis) {
+        return bucket != null
+                && bucket.lifetime != null
+                && (isGone(bucket.until(), nowMillis) || (!bucket.isKept() && !hasKeys(bucket, nowMillis)));
+    }
+
+    /** How many keys {@link #hasKeys} looks at; behind them it takes it that there is one. */
+    private static final int LOOKED_AT_MAX = 1_000;
+
+    /** Whether a bucket has a key that is not gone; of a damaged one it takes it that it is not. */
+    boolean hasKeys(Bucket bucket, long nowMillis) {
+        if (bucket.lifetime == null || bucket.isValue || !SeenTime.isPast(bucket.lifetime.keys.next(), nowMillis)) {
+            return bucket.index.size() > 0;
+        }
+        int[] left = {LOOKED_AT_MAX};
+        boolean[] hasOne = {false};
+        bucket.index.forEach(0, (_, location) -> {
+            try {
+                hasOne[0] = left[0]-- == 0 || !isKeyGone(location, nowMillis);
+            } catch (Damaged | InternalError unreadable) {
+                hasOne[0] = true;
+            }
+            return !hasOne[0];
+        });
+        return hasOne[0];
+    }
+
+    /** When the key at a location expires; 0 if it does not. */
+    long until(long location) {
+        return (location & Log.EXPIRES) == 0
+                ? 0
+                : log.segment(location).fields().until(Log.offset(location));
+    }
+
+    /** The key at a location. */
+    Bytes key(long location) {
+        return Bytes.owning(log.segment(location).fields().key(Log.offset(location)));
+    }
+
+    /** When a key expires; 0 if it does not, or there is none. */
+    long until(Index index, Bytes key, Turn turn) {
+        turn.take(key.size());
+        long location = find(index, hash.of(key.array()), key, turn.nowMillis());
+        return location == Index.NONE ? 0 : until(location);
     }
 
     /**
@@ -80,12 +167,13 @@ final class Fields {
      *
      * @throws Damaged as {@link #small} does
      */
-    BucketTable.Seen seen(long record, int nameHash) {
+    BucketTable.Seen seen(long record, int nameHash, boolean expires, long nowMillis) {
         Segment segment = log.segment(record);
         try {
             byte[] name = segment.fields().name(Log.offset(record));
-            Bucket bucket = small(record, nameHash, name);
-            return new BucketTable.Seen(name, nameHash, bucket.index.size(), bucket.isValue, bucket.bytes);
+            Bucket bucket = small(record, nameHash, name, expires);
+            long size = expires && isGone(bucket.lifetime.lookAt, nowMillis) ? 0 : bucket.index.size();
+            return new BucketTable.Seen(name, nameHash, size, bucket.isValue, bucket.bytes);
         } catch (InternalError sigbus) {
             throw Damaged.unreadable(segment.path(), sigbus);
         }
@@ -148,6 +236,12 @@ final class Fields {
         return location;
     }
 
+    /** Does the same for a command; {@link Index#NONE} also if the key is gone. */
+    private long find(Index index, int keyHash, Bytes key, long nowMillis) {
+        long location = find(index, keyHash, key);
+        return location != Index.NONE && isKeyGone(location, nowMillis) ? Index.NONE : location;
+    }
+
     private boolean hasKey(long location, int keyHash, Bytes key) {
         StoredFields stored = log.segment(location).fields();
         if (stored.hasKey(Log.offset(location), key.array())) {
@@ -180,9 +274,9 @@ final class Fields {
      * @throws Damaged if its checksum is wrong, and it is not held
      * @throws Turn.TooMuch if the key and its value are more than a turn
      */
-    Reply read(Index index, Bytes key, Turn.Limits limits) {
+    Reply read(Index index, Bytes key, long takenMillis, Turn.Limits limits) {
         long location = find(index, hash.of(key.array()), key);
-        if (location == Index.NONE) {
+        if (location == Index.NONE || ((location & Log.EXPIRES) != 0 && isKeyGone(location, now(takenMillis)))) {
             return Reply.ABSENT;
         }
         Segment segment = log.segment(location);
@@ -195,7 +289,7 @@ final class Fields {
 
     /** Does the same as a part of a turn. */
     Reply read(Index index, Bytes key, Turn turn) {
-        long location = find(index, hash.of(key.array()), key);
+        long location = find(index, hash.of(key.array()), key, turn.nowMillis());
         if (location != Index.NONE && isLarge(log.segment(location), location)) {
             turn.take(key.size());
             return new Reply.LargeValue(log.segment(location).fields().held(Log.offset(location), key.array()));
@@ -206,7 +300,7 @@ final class Fields {
 
     /** Does the same, and verifies a large value too. */
     Reply readVerified(Index index, Bytes key, Turn turn) {
-        long location = find(index, hash.of(key.array()), key);
+        long location = find(index, hash.of(key.array()), key, turn.nowMillis());
         if (location != Index.NONE && isLarge(log.segment(location), location)) {
             StoredFields stored = log.segment(location).fields();
             turn.take((long) key.size() + stored.valueBytes(Log.offset(location)));
@@ -227,7 +321,7 @@ final class Fields {
      * @throws Damaged if its checksum is wrong
      */
     Bytes get(Index index, Bytes key, Turn turn) {
-        long location = find(index, hash.of(key.array()), key);
+        long location = find(index, hash.of(key.array()), key, turn.nowMillis());
         if (location == Index.NONE) {
             turn.take(key.size());
             return null;
@@ -248,7 +342,7 @@ final class Fields {
     /** See {@link View#valueBytes}. */
     long valueBytes(Index index, Bytes key, Turn turn) {
         turn.take(key.size());
-        long location = find(index, hash.of(key.array()), key);
+        long location = find(index, hash.of(key.array()), key, turn.nowMillis());
         return location == Index.NONE
                 ? View.ABSENT
                 : log.segment(location).fields().valueBytes(Log.offset(location), key.size());
@@ -264,10 +358,19 @@ final class Fields {
         if (fromPosition > Index.POSITION_MAX) {
             return;
         }
-        index.forEach((int) fromPosition, (keyHash, location) -> show(keyHash, location, turn, visitor));
+        index.forEach(
+                (int) fromPosition,
+                (keyHash, location) ->
+                        isKeyGone(location, turn.nowMillis()) ? isStep(turn) : show(keyHash, location, turn, visitor));
     }
 
-    /** Shows a pair as {@link View#draw} does. */
+    /** A key that is not shown is a step of a turn all the same. */
+    private static boolean isStep(Turn turn) {
+        turn.take(0);
+        return true;
+    }
+
+    /** Shows a pair as {@link View#draw} does; no key of the index is gone. */
     void draw(Index index, RandomGenerator random, Turn turn, View.Visitor visitor) {
         long location = index.draw(random);
         Segment segment = log.segment(location);

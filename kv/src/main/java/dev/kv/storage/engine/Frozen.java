@@ -14,25 +14,39 @@ public final class Frozen implements AutoCloseable {
     private final Index index;
     private final boolean isKept;
     private final boolean isValue;
+    private final boolean isGone;
+    private final boolean hasKeys;
+    private final boolean mayHaveGoneKeys;
+    private final long until;
+    private final boolean mayKeysExpire;
     private final long bytesMin;
+    private final long nowMillis;
     private final Pin pin;
 
     /**
      * Freezes a bucket, under the lock of its shard for writing.
      *
      * @param bucket null if there is none of the name
+     * @param nowMillis the time as of which it is seen
      * @throws Damaged if it is small, and its key is not what was written
      */
-    Frozen(Log log, Fields fields, byte[] name, int hash, Bucket bucket) {
+    Frozen(Log log, Fields fields, byte[] name, int hash, Bucket bucket, long nowMillis) {
         this.fields = fields;
         this.name = name;
         this.hash = hash;
         this.bucket = bucket;
-        this.index = bucket == null ? new Index() : bucket.index.frozen();
-        this.isKept = bucket != null && bucket.isKept();
-        this.isValue = bucket != null && bucket.isValue;
-        this.bytesMin = bucket == null ? 0 : bucket.contentBytesMin();
-        if (bucket != null) {
+        this.nowMillis = nowMillis;
+        this.isGone = fields.isGone(bucket, nowMillis);
+        boolean exists = bucket != null && !isGone;
+        this.hasKeys = exists && fields.hasKeys(bucket, nowMillis);
+        this.mayHaveGoneKeys = exists && bucket.mayHaveGoneKeys(nowMillis);
+        this.index = exists ? bucket.index.frozen() : Reading.NOTHING;
+        this.isKept = exists && bucket.isKept();
+        this.isValue = exists && bucket.isValue;
+        this.until = exists ? bucket.until() : 0;
+        this.mayKeysExpire = exists && bucket.lifetime != null;
+        this.bytesMin = exists ? bucket.contentBytesMin() : 0;
+        if (exists) {
             fields.checkKey(bucket);
         }
         this.pin = log.segments().pinKnown();
@@ -40,12 +54,14 @@ public final class Frozen implements AutoCloseable {
 
     /** A change of the bucket, for the only thread that changes it. */
     Change change(Turn turn) {
-        return new Change(fields, turn).of(name, hash, bucket, index, Turn.OF_LARGE);
+        return new Change(fields, turn)
+                .of(name, hash, bucket, index, Turn.OF_LARGE)
+                .at(nowMillis, isGone, hasKeys);
     }
 
     /** Whether the bucket existed. */
     public boolean exists() {
-        return bucket != null;
+        return bucket != null && !isGone;
     }
 
     public boolean isKept() {
@@ -57,13 +73,24 @@ public final class Frozen implements AutoCloseable {
         return isValue;
     }
 
+    /** When it expires, in milliseconds since 1970; 0 if it does not. Of a value not verified. */
+    public long until() {
+        return until;
+    }
+
+    /** Whether a value, or keys, may expire. */
+    public boolean mayKeysExpire() {
+        return mayKeysExpire;
+    }
+
     /** The content, without a limit of the turn. */
     public View view() {
         return view(new Turn(Turn.Limits.NONE));
     }
 
     View view(Turn turn) {
-        return new Reading(fields, index, isKept, isValue, bytesMin, turn);
+        Index read = hasKeys ? index : Reading.NOTHING;
+        return new Reading(fields, read, isKept, isValue, mayHaveGoneKeys, until, bytesMin, turn.at(nowMillis));
     }
 
     /** The pin ended before the reader did: reads fail from then on. */

@@ -91,6 +91,10 @@ final class GoneBuckets {
             if (segment != null) {
                 segment.space().died(Layout.recordCost(bucket.recordName.length));
             }
+            Segment expire = bucket.hasExpireRecord() ? log.segment(bucket.lifetime.by) : null;
+            if (expire != null) {
+                expire.space().died(bucket.expireCost());
+            }
             if (bucket.publication != null) {
                 bucket.publication.died(log);
                 published.accept(bucket);

@@ -29,9 +29,11 @@ public final class Lanes {
     /**
      * A command that waits.
      *
+     * @param takenMillis when the first node took it
      * @param caller the thread that is to get the answer; empty if any thread may
      */
-    record Parked(Command command, long bytes, LongReply.UnderWay answer, Optional<CommandThread> caller) {}
+    record Parked(
+            Command command, long takenMillis, long bytes, LongReply.UnderWay answer, Optional<CommandThread> caller) {}
 
     /** Another thread makes a large change of the bucket. The command has changed nothing, and is to wait in the lane. */
     static final class Busy extends RuntimeException {

@@ -3,6 +3,7 @@ package dev.kv.storage.engine;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.Scan;
 import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Rescue;
 import dev.kv.storage.log.Segment;
 import java.util.List;
@@ -89,10 +90,14 @@ public final class LiveEntries implements Rescue.Moves {
                         break;
                     }
                     visitor.accept(bucket.keptBy);
+                    if (bucket.lifetime != null) {
+                        visitor.accept(bucket.lifetime.by);
+                    }
                     if (bucket.publication != null) {
                         bucket.publication.forEachLocation(visitor);
                     }
-                    position = bucket.index.forEachLocation(position, visitor);
+                    position =
+                            bucket.index.forEachLocation(position, location -> visitor.accept(location & ~Log.EXPIRES));
                     if (position > Index.POSITION_MAX) {
                         position = 0;
                         next++;
@@ -130,7 +135,7 @@ public final class LiveEntries implements Rescue.Moves {
     /** Moves a record of a small bucket. No place is the location that is computed for a field which is not alone in its record. */
     private static boolean moveSmall(Shard shard, int hash, int nameBytes, Scan scan, long from, long to) {
         return switch (scan.kind()) {
-            case Layout.SET, Layout.VALUE ->
+            case Layout.SET, Layout.SET_UNTIL, Layout.VALUE, Layout.VALUE_UNTIL ->
                 scan.isAlone() && shard.names.move(hash, Fields.record(from, nameBytes), Fields.record(to, nameBytes));
             case Layout.BUCKET -> shard.names.moveKept(hash, from, to);
             default -> false;
@@ -153,9 +158,9 @@ public final class LiveEntries implements Rescue.Moves {
 
     private boolean move(Shard shard, Bucket bucket, Scan scan, Segment to, long fromLocation, long toLocation) {
         return switch (scan.kind()) {
-            case Layout.SET, Layout.VALUE -> {
+            case Layout.SET, Layout.SET_UNTIL, Layout.VALUE, Layout.VALUE_UNTIL -> {
                 int keyHash = table.fields().hash().of(to.fields().key(scan.entry()));
-                boolean isIt = bucket.index.replace(keyHash, fromLocation, toLocation);
+                boolean isIt = bucket.index.move(keyHash, fromLocation, toLocation, Log.EXPIRES);
                 if (isIt && scan.isAlone() && !bucket.hasOwnRecords) {
                     bucket.wrote(true);
                     shard.names.list(bucket);
@@ -165,6 +170,13 @@ public final class LiveEntries implements Rescue.Moves {
             case Layout.BUCKET -> {
                 boolean isIt = bucket.keptBy == fromLocation;
                 bucket.keptBy = isIt ? toLocation : bucket.keptBy;
+                yield isIt;
+            }
+            case Layout.EXPIRE -> {
+                boolean isIt = bucket.hasExpireRecord() && bucket.lifetime.by == fromLocation;
+                if (isIt) {
+                    bucket.lifetime.by = toLocation;
+                }
                 yield isIt;
             }
             case Layout.PUBLISH -> bucket.publication != null && bucket.publication.move(fromLocation, toLocation);

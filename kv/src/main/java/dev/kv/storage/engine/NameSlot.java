@@ -1,5 +1,7 @@
 package dev.kv.storage.engine;
 
+import dev.kv.storage.log.Log;
+
 /**
  * What a slot of a {@linkplain Names table of names} holds: where the record of a small bucket is, or the number of a {@link Bucket} object.
  *
@@ -8,7 +10,7 @@ package dev.kv.storage.engine;
  * bit  31      the bucket is kept, and has a key
  * bit  30      0
  * bit  29      the name has a value
- * bit  28      0
+ * bit  28      the value, or the only key, expires
  * bits 27..0   offset of the record divided by 8, as in every location of the log; of an object, its number in the shard
  * </pre>
  */
@@ -53,6 +55,11 @@ final class NameSlot {
      */
     static long ofValue(long record) {
         return record | VALUE;
+    }
+
+    /** Whether the value, or the only key, of a place that is not that of an object expires. */
+    static boolean expires(long place) {
+        return (place & Log.EXPIRES) != 0;
     }
 
     /** The location of the record of a small bucket. */

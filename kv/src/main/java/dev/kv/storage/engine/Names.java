@@ -2,6 +2,7 @@ package dev.kv.storage.engine;
 
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.index.Index;
+import dev.kv.storage.log.Log;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -107,7 +108,7 @@ final class Names {
     }
 
     private Bucket made(long place, int hash, byte[] name) {
-        Bucket bucket = fields.small(NameSlot.record(place), hash, name);
+        Bucket bucket = fields.small(NameSlot.record(place), hash, name, NameSlot.expires(place));
         bucket.place = place;
         bucket.countedKeys = bucket.index.size();
         if (NameSlot.isKept(place)) {
@@ -134,6 +135,41 @@ final class Names {
             record = kept.next(key, record);
         }
         throw damage == null ? new IllegalStateException("kept by no record") : damage;
+    }
+
+    /** Whether a name of this hash, or a key of it, may expire. */
+    boolean mayExpire(int hash) {
+        int key = key(hash);
+        long place = places.next(key, Index.NONE);
+        while (place != Index.NONE && !mayExpire(place)) {
+            place = places.next(key, place);
+        }
+        return place != Index.NONE;
+    }
+
+    private boolean mayExpire(long place) {
+        return NameSlot.isObject(place) ? object(place).lifetime != null : NameSlot.expires(place);
+    }
+
+    /**
+     * The buckets and values of this hash that may expire, or have keys that may; made as {@link #find} does.
+     *
+     * @throws Damaged if the record of one is damaged
+     */
+    List<Bucket> expiring(int hash) {
+        List<Bucket> found = new ArrayList<>(1);
+        int key = key(hash);
+        long place = places.next(key, Index.NONE);
+        while (place != Index.NONE) {
+            if (mayExpire(place)) {
+                found.add(
+                        NameSlot.isObject(place)
+                                ? object(place)
+                                : made(place, hash, fields.name(NameSlot.record(place))));
+            }
+            place = places.next(key, place);
+        }
+        return found;
     }
 
     /** The object of a name and generation; null if there is none, or the bucket is small. */
@@ -179,8 +215,10 @@ final class Names {
         if (bucket.index.size() == 0) {
             return bucket.keptBy;
         }
-        long record = Fields.record(bucket.index.only(), bucket.recordName.length);
-        return bucket.isValue ? NameSlot.ofValue(record) : NameSlot.of(record, bucket.isKept());
+        long field = bucket.index.only();
+        long record = Fields.record(field & ~Log.EXPIRES, bucket.recordName.length);
+        return (field & Log.EXPIRES)
+                | (bucket.isValue ? NameSlot.ofValue(record) : NameSlot.of(record, bucket.isKept()));
     }
 
     /** Makes a bucket an object of the table, if it is not one. */

@@ -62,17 +62,18 @@ public final class Publisher {
      * Makes a hidden bucket visible under its name, in the place of the bucket that has the name, which is dropped. A hidden bucket
      * without keys that is not kept is dropped, too.
      *
+     * @param takenMillis when the first node took the command
      * @param may looks at the bucket that has the name now, and decides
      * @return what {@code may} returned; if false, nothing is changed
      * @throws Refused if the record could not be written: nothing is changed then
      */
-    public boolean publish(Bucket hidden, Predicate<View> may) throws Refused {
+    public boolean publish(long takenMillis, Bucket hidden, Predicate<View> may) throws Refused {
         Shard shard = table.shard(hidden.hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(Bytes.owning(hidden.name));
             Bucket there = shard.names.find(hidden.hash, hidden.name);
-            if (!may.test(view(there))) {
+            if (!may.test(view(there, takenMillis))) {
                 return false;
             }
             if (hidden.isVain()) {
@@ -103,11 +104,12 @@ public final class Publisher {
     /**
      * Gives a bucket another name, in the place of the bucket that has that name, which is dropped.
      *
+     * @param takenMillis when the first node took the command
      * @param may looks at the two buckets as they are now, and decides
      * @return whether the bucket was renamed; if false, nothing is changed
      * @throws Refused if the record could not be written: nothing is changed then
      */
-    public boolean rename(Bytes from, Bytes to, BiPredicate<View, View> may) throws Refused {
+    public boolean rename(long takenMillis, Bytes from, Bytes to, BiPredicate<View, View> may) throws Refused {
         int hash = table.hash(from);
         int toHash = table.hash(to);
         BucketTable.Locks locks = table.lock(hash, toHash);
@@ -118,13 +120,15 @@ public final class Publisher {
             toShard.check(to);
             Bucket bucket = shard.names.find(hash, from.array());
             Bucket there = from.equals(to) ? bucket : toShard.names.find(toHash, to.array());
-            if (!may.test(view(bucket), view(there)) || bucket == null || bucket == there) {
+            if (!may.test(view(bucket, takenMillis), view(there, takenMillis)) || bucket == null || bucket == there) {
                 return false;
             }
             if (isCopied(bucket)) {
                 changes.commit(List.of(
                         new Change(table.fields()).dropOf(bucket),
-                        new Change(table.fields()).of(to.array(), toHash, there).valueOf(value(bucket))));
+                        new Change(table.fields())
+                                .of(to.array(), toHash, there)
+                                .valueOf(value(bucket), bucket.until())));
             } else {
                 publish(bucket, to.array(), toHash, there);
             }
@@ -143,8 +147,9 @@ public final class Publisher {
         return table.fields().get(bucket.index, View.VALUE, new Turn(Turn.Limits.NONE));
     }
 
-    private View view(Bucket bucket) {
-        return Reading.of(table.fields(), bucket, new Turn(Turn.Limits.NONE));
+    private View view(Bucket bucket, long takenMillis) {
+        Fields fields = table.fields();
+        return Reading.of(fields, bucket, fields.now(takenMillis), new Turn(Turn.Limits.NONE));
     }
 
     /** Writes the record that gives a bucket a name, and puts it into force. */
@@ -185,6 +190,10 @@ public final class Publisher {
         shard.changed(hash);
         shard.names.settle(bucket);
         shard.countKeys(bucket);
+        if (bucket.lifetime != null) {
+            bucket.lifetime.lookAt = Expiries.NEVER;
+            shard.expect(bucket);
+        }
         long costBefore = bucket.publication.cost();
         if (leaves) {
             bucket.publication.left(location, cost);

@@ -8,20 +8,32 @@ import java.util.concurrent.ThreadLocalRandom;
 
 /** A bucket that a command only reads: under the lock of its shard, or by a frozen index. */
 final class Reading implements View {
-    private static final Index NOTHING = new Index();
+    static final Index NOTHING = new Index();
 
     private final Fields fields;
     private final Index index;
     private final boolean isKept;
     private final boolean isValue;
+    private final boolean mayHaveGoneKeys;
+    private final long until;
     private final long bytesMin;
     private final Turn turn;
 
-    Reading(Fields fields, Index index, boolean isKept, boolean isValue, long bytesMin, Turn turn) {
+    Reading(
+            Fields fields,
+            Index index,
+            boolean isKept,
+            boolean isValue,
+            boolean mayHaveGoneKeys,
+            long until,
+            long bytesMin,
+            Turn turn) {
         this.fields = fields;
         this.index = index;
         this.isKept = isKept;
         this.isValue = isValue;
+        this.mayHaveGoneKeys = mayHaveGoneKeys;
+        this.until = until;
         this.bytesMin = bytesMin;
         this.turn = turn;
     }
@@ -30,19 +42,44 @@ final class Reading implements View {
      * A bucket as it is now, under the lock of its shard.
      *
      * @param bucket null if there is none of the name
+     * @param nowMillis the time as of which it is seen
      * @throws Damaged if it is small, and its key is not what was written
      */
-    static Reading of(Fields fields, Bucket bucket, Turn turn) {
-        if (bucket == null) {
-            return new Reading(fields, NOTHING, false, false, 0, turn);
+    static Reading of(Fields fields, Bucket bucket, long nowMillis, Turn turn) {
+        turn.at(nowMillis);
+        if (bucket == null || fields.isGone(bucket, nowMillis)) {
+            return new Reading(fields, NOTHING, false, false, false, 0, 0, turn);
         }
         fields.checkKey(bucket);
-        return new Reading(fields, bucket.index, bucket.isKept(), bucket.isValue, bucket.contentBytesMin(), turn);
+        return new Reading(
+                fields,
+                fields.hasKeys(bucket, nowMillis) ? bucket.index : NOTHING,
+                bucket.isKept(),
+                bucket.isValue,
+                bucket.mayHaveGoneKeys(nowMillis),
+                bucket.until(),
+                bucket.contentBytesMin(),
+                turn);
     }
 
     @Override
     public boolean exists() {
         return isKept || size() > 0;
+    }
+
+    @Override
+    public boolean mayHaveGoneKeys() {
+        return mayHaveGoneKeys;
+    }
+
+    @Override
+    public long until() {
+        return isValue ? until(VALUE) : until;
+    }
+
+    @Override
+    public long until(Bytes key) {
+        return fields.until(index, key, turn);
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.kv.router.Held;
 import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -35,11 +36,12 @@ final class Reads {
             case Command.GetRange range -> Values.range(bucket, range, room);
             case Command.MeasureValue _ -> Values.measure(bucket);
             case Command.KindOf _ -> Values.kind(bucket);
-            case Command.ExpiryOf _, Command.ExpiriesOfKeys _ -> throw new UnsupportedOperationException("expiry");
             case Command.Weigh _ ->
                 bucket.size() == 0
                         ? Reply.ABSENT
                         : new Reply.Amount(NAME_BYTES + KEY_BYTES * bucket.size() + bucket.bytesMin());
+            case Command.ExpiryOf _ -> ExpiryCommands.tell(bucket);
+            case Command.ExpiriesOfKeys tell -> ExpiryCommands.tell(bucket, tell.keys());
             case Command.Size _ -> new Reply.Amount(bucket.size());
             case Command.Content content -> content(bucket, content.part(), room);
             case Command.Sample sample -> sample(bucket, sample, room);
@@ -78,7 +80,7 @@ final class Reads {
 
     private static Reply content(View bucket, Command.Part part, ReplyRoom room) {
         long values = part == Command.Part.PAIRS ? 2 * bucket.size() : bucket.size();
-        if (!room.holds(values, part == Command.Part.PAIRS ? bucket.bytesMin() : 0)) {
+        if (!bucket.mayHaveGoneKeys() && !room.holds(values, part == Command.Part.PAIRS ? bucket.bytesMin() : 0)) {
             throw new ReplyRoom.TooLarge();
         }
         bucket.checkAll();
@@ -125,6 +127,9 @@ final class Reads {
         if (bucket.size() == 0 || sample.count() == 0) {
             return gathered.values();
         }
+        if (bucket.mayHaveGoneKeys()) {
+            return sampleOfAll(bucket, sample, gathered);
+        }
         if (sample.count() >= bucket.size()) {
             return content(bucket, sample.part(), room);
         }
@@ -139,6 +144,21 @@ final class Reads {
             for (long i = sample.count(); i < 0; i++) {
                 bucket.draw((_, key, value) -> gathered.add(key, value));
             }
+        }
+        return gathered.values();
+    }
+
+    /** Draws from a list of all keys that are there: the number of them is not known before. */
+    private static Reply sampleOfAll(View bucket, Command.Sample sample, Gathered gathered) {
+        List<Bytes> keys = new ArrayList<>();
+        bucket.forEach(0, (_, key, _) -> keys.add(key));
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        if (sample.count() > 0) {
+            Collections.shuffle(keys, random);
+            keys.stream().limit(sample.count()).forEach(key -> gathered.add(bucket, key));
+        }
+        for (long i = keys.isEmpty() ? 0 : sample.count(); i < 0; i++) {
+            boolean _ = gathered.add(bucket, keys.get(random.nextInt(keys.size())));
         }
         return gathered.values();
     }

@@ -92,11 +92,13 @@ public final class Replay {
     /**
      * Sets a key.
      *
+     * @param until when it expires; 0 if it does not
      * @param isFirst whether the field is the first one of its record
      */
-    void set(Bucket bucket, int keyHash, Segment segment, long field, long cost, boolean isFirst) {
-        long location = Log.location(segment, field);
+    void set(Bucket bucket, int keyHash, Segment segment, long field, long cost, long until, boolean isFirst) {
+        long location = Log.location(segment, field) | (until == 0 ? 0 : Log.EXPIRES);
         long before = find(bucket, keyHash, segment, field);
+        long untilBefore = before == Index.NONE ? 0 : fields.until(before);
         bucket.bytes += cost;
         log.liveBytes().addAndGet(cost);
         if (before == Index.NONE) {
@@ -106,6 +108,7 @@ public final class Replay {
             bucket.index.replace(keyHash, before, location);
         }
         bucket.wrote(isFirst);
+        bucket.expires(keyHash, until, before == Index.NONE ? 0 : untilBefore);
         settle(bucket);
     }
 
@@ -126,7 +129,8 @@ public final class Replay {
         }
         bucket.hasOwnRecords &= isFirst;
         bucket.removed();
-        if (bucket.isVain() && bucket.publication == null) {
+        // One with a record that says when it expires may have keys in later records, and needs it then.
+        if (bucket.isVain() && bucket.publication == null && !bucket.hasExpireRecord()) {
             shard(bucket.hash).remove(bucket);
         } else {
             settle(bucket);
@@ -138,6 +142,7 @@ public final class Replay {
             Shard shard = shard(bucket.hash);
             shard.countKeys(bucket);
             shard.names.settle(bucket);
+            shard.expect(bucket);
         }
     }
 
@@ -155,6 +160,20 @@ public final class Replay {
             log.liveBytes().addAndGet(cost);
         }
         shard(bucket.hash).names.keep(bucket, location);
+        settle(bucket);
+    }
+
+    /** Says when a bucket expires; it may have no keys yet. */
+    void expire(Bucket bucket, long location, long cost, long until) {
+        if (bucket.hasExpireRecord()) {
+            log.segment(bucket.lifetime.by).space().died(cost);
+        } else {
+            // It is an object from now on: its key is found by the hash.
+            fields.checkKey(bucket);
+            log.liveBytes().addAndGet(cost);
+        }
+        bucket.lifetime().until = until;
+        bucket.lifetime().by = location;
         settle(bucket);
     }
 
@@ -200,13 +219,20 @@ public final class Replay {
         }
     }
 
-    /** Drops the buckets that have no name: those that were never published were not complete when the process ended. */
+    /** Drops the buckets that have no name, or neither keys nor a record that keeps them: those that were never published were not complete when the process ended. */
     public void end() {
         long incomplete = 0;
         for (Bucket bucket : byGeneration.values()) {
             if (bucket.isHidden() || bucket.isVain()) {
                 incomplete += bucket.publication.wasPublished() ? 0 : 1;
                 table.forget(shard(bucket.hash), bucket);
+            }
+        }
+        for (Shard shard : table.shards()) {
+            for (Bucket bucket : shard.names.objects()) {
+                if (bucket.publication == null && bucket.isVain()) {
+                    table.forget(shard, bucket);
+                }
             }
         }
         table.countGone();

@@ -56,12 +56,8 @@ final class ReplayedSegment implements Recovery.Reader {
         }
         while (scan.nextEntry()) {
             int kind = scan.kind();
-            int third = switch (kind) {
-                case Layout.SET, Layout.DELETE, Layout.VALUE -> hash.of(scan.key());
-                case Layout.PUBLISH -> 1;
-                default -> 0;
-            };
-            entry(0, kind, third, scan.entry(), scan.cost());
+            int third = Layout.isField(kind) ? hash.of(scan.key()) : kind == Layout.PUBLISH ? 1 : 0;
+            entry(0, kind, third, scan.entry(), scan.cost(), scan.until());
         }
     }
 
@@ -71,7 +67,7 @@ final class ReplayedSegment implements Recovery.Reader {
     }
 
     @Override
-    public void entry(int number, int kind, int keyHash, long offset, long cost) {
+    public void entry(int number, int kind, int keyHash, long offset, long cost, long until) {
         segment.space().count(kind, cost);
         Named of = named.get(number);
         boolean isFirst = offset - end == Layout.recordCost(of.name.length);
@@ -97,11 +93,12 @@ final class ReplayedSegment implements Recovery.Reader {
             return;
         }
         switch (kind) {
-            case Layout.VALUE -> {
+            case Layout.VALUE, Layout.VALUE_UNTIL -> {
                 bucket.isValue = true;
-                replay.set(bucket, keyHash, segment, offset, cost, isFirst);
+                replay.set(bucket, keyHash, segment, offset, cost, until, isFirst);
             }
-            case Layout.SET -> replay.set(bucket, keyHash, segment, offset, cost, isFirst);
+            case Layout.SET, Layout.SET_UNTIL -> replay.set(bucket, keyHash, segment, offset, cost, until, isFirst);
+            case Layout.EXPIRE -> replay.expire(bucket, Log.location(segment, offset), cost, until);
             case Layout.BUCKET -> replay.keep(bucket, Log.location(segment, offset), cost);
             default -> replay.delete(bucket, keyHash, segment, offset, isFirst);
         }

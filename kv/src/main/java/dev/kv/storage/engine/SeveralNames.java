@@ -31,14 +31,18 @@ final class SeveralNames {
      *
      * @throws Lanes.Busy if a large change of it is under way
      */
-    long watch(Bytes name) {
+    long watch(long takenMillis, Bytes name) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(name);
             Bucket there = shard.names.find(hash, name.array());
-            return shard.watches().watch(hash, there != null && there.index.size() > 0);
+            long now = table.fields().now(takenMillis);
+            boolean isThere = there != null
+                    && !table.fields().isGone(there, now)
+                    && table.fields().hasKeys(there, now);
+            return shard.watches().watch(hash, isThere);
         } finally {
             shard.lock.unlockWrite(stamp);
         }
@@ -52,7 +56,7 @@ final class SeveralNames {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    Reply run(Command.Together together, BiFunction<Edit, Command, Reply> command) throws Refused {
+    Reply run(long takenMillis, Command.Together together, BiFunction<Edit, Command, Reply> command) throws Refused {
         List<Bytes> names = together.names();
         Turn turn = new Turn(limits);
         turn.check(names.size(), 0);
@@ -60,7 +64,7 @@ final class SeveralNames {
         BucketTable.Locks locks = locked(names);
         try {
             for (Bytes name : names) {
-                all.put(name, begin(name, turn));
+                all.put(name, begin(takenMillis, name, turn));
             }
             for (Command.Watched watched : together.watched()) {
                 Change name = all.get(watched.name());
@@ -89,12 +93,12 @@ final class SeveralNames {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    Reply copy(Command.Copy copy) throws Refused {
+    Reply copy(long takenMillis, Command.Copy copy) throws Refused {
         Turn turn = new Turn(limits);
         BucketTable.Locks locks = locked(copy.names());
         try {
-            Change from = begin(copy.bucket(), turn);
-            Change to = begin(copy.to(), turn);
+            Change from = begin(takenMillis, copy.bucket(), turn);
+            Change to = begin(takenMillis, copy.to(), turn);
             Reply reply = copy(from, to, copy.replaces(), new ReplyRoom(Long.MAX_VALUE));
             changes.commit(to);
             return reply;
@@ -112,12 +116,13 @@ final class SeveralNames {
         if (from.size() == 0 || (to.size() > 0 && !replaces)) {
             return Writes.NOTHING;
         }
+        long until = from.until();
         if (from.isValue()) {
-            to.setValue(from.get(View.VALUE));
+            to.setValue(from.get(View.VALUE), until);
             return Writes.ONE;
         }
         from.checkAll();
-        if (!room.holds(2 * from.size(), from.bytesMin())) {
+        if (!from.mayHaveGoneKeys() && !room.holds(2 * from.size(), from.bytesMin())) {
             throw new ReplyRoom.TooLarge();
         }
         to.drop();
@@ -127,9 +132,12 @@ final class SeveralNames {
         from.forEach(0, (_, key, value) -> {
             room.take(key);
             room.take(value);
-            to.set(key, value);
+            boolean _ = to.set(key, value, from.until(key));
             return true;
         });
+        if (until != 0) {
+            to.expire(until);
+        }
         return Writes.ONE;
     }
 
@@ -138,11 +146,13 @@ final class SeveralNames {
     }
 
     /** Begins the change of a name under the lock of its shard. All changes of a command take from one turn. */
-    private Change begin(Bytes name, Turn turn) {
+    private Change begin(long takenMillis, Bytes name, Turn turn) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         shard.check(name);
         Bucket there = shard.names.find(hash, name.array());
-        return new Change(table.fields(), turn).of(name.array(), hash, there, limits);
+        return new Change(table.fields(), turn)
+                .of(name.array(), hash, there, limits)
+                .at(table.fields().now(takenMillis));
     }
 }

@@ -27,6 +27,12 @@ final class Shard {
     /** Null until a client watches a name. */
     private Watches watches;
 
+    /** Names of which something may expire, by their hashes: for each, an entry of the time of the next, or of one before it. */
+    final Expiries expiries = new Expiries();
+
+    /** The time of the first of them, or an earlier one: read without the lock. */
+    private volatile long nextExpiry = Expiries.NEVER;
+
     private int filled;
     private long keys;
 
@@ -92,6 +98,36 @@ final class Shard {
         if (watches != null) {
             watches.changed(hash);
         }
+    }
+
+    /** Sees to it that a bucket of the table is looked at when the next of what it holds expires. */
+    void expect(Bucket bucket) {
+        if (bucket.lifetime == null || bucket.lifetime.next() >= bucket.lifetime.lookAt) {
+            return;
+        }
+        bucket.lifetime.lookAt = bucket.lifetime.next();
+        expect(bucket.lifetime.lookAt, bucket.hash);
+    }
+
+    /** Has the names of a hash looked at. */
+    void expect(long time, int hash) {
+        expiries.add(time, hash);
+        if (expiries.isCrowded(names.count())) {
+            expiries.prune(names::mayExpire);
+        }
+        setNextExpiry();
+    }
+
+    /** Notes what {@link #nextExpiry} is. */
+    void setNextExpiry() {
+        if (nextExpiry != expiries.next()) {
+            nextExpiry = expiries.next();
+        }
+    }
+
+    /** The time before which nothing expires. Without the lock. */
+    long nextExpiry() {
+        return nextExpiry;
     }
 
     /** Number of names that have keys or a value. */

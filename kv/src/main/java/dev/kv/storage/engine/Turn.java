@@ -15,6 +15,7 @@ public final class Turn {
     private final Optional<BooleanSupplier> isCancelled;
     private long keys;
     private long bytes;
+    private long nowMillis;
 
     /**
      * The bounds of a turn.
@@ -60,6 +61,17 @@ public final class Turn {
      */
     static Turn ofLarge(BooleanSupplier isCancelled) {
         return new Turn(OF_LARGE, Optional.of(isCancelled));
+    }
+
+    /** Has the command run as of a time, in milliseconds since 1970; 0: nothing has expired for it. */
+    Turn at(long millis) {
+        nowMillis = millis;
+        return this;
+    }
+
+    /** The time as of which the command runs. */
+    long nowMillis() {
+        return nowMillis;
     }
 
     /** Begins a turn. */

@@ -3,6 +3,7 @@ package dev.kv.storage.engine;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Condition;
+import dev.kv.router.Expiry;
 import dev.kv.router.Kind;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
@@ -61,12 +62,21 @@ final class Values {
         return new Reply.Value(from == to ? Bytes.EMPTY : name.part(View.VALUE, from, to));
     }
 
+    static Reply set(Edit name, Command.SetValueUntil set, Supplier<ReplyRoom> room) {
+        long before = set.expiry() instanceof Expiry.Kept && name.size() > 0 ? name.until() : 0;
+        return set(name, set.set(), ExpiryCommands.until(name, set.expiry(), before), room);
+    }
+
     static Reply set(Edit name, Command.SetValue set, Supplier<ReplyRoom> room) {
+        return set(name, set, 0, room);
+    }
+
+    private static Reply set(Edit name, Command.SetValue set, long until, Supplier<ReplyRoom> room) {
         Reply old = set.returnsOld() ? Reads.read(name, View.VALUE, room.get()) : Reply.OK;
         if (!holds(name, set.condition())) {
             return set.returnsOld() ? old : Reply.ABSENT;
         }
-        name.setValue(set.value());
+        name.setValue(set.value(), until);
         return old;
     }
 
@@ -101,14 +111,19 @@ final class Values {
     }
 
     static Reply add(Edit name, long amount) {
-        return Sums.add(old(name), amount, Reason.VALUE_NOT_AN_INTEGER, name::setValue);
+        return Sums.add(old(name), amount, Reason.VALUE_NOT_AN_INTEGER, sum -> keepingTime(name, sum));
     }
 
     static Reply addDecimal(Edit name, Command.AddDecimalToValue add, ReplyRoom room) {
         return Sums.addDecimal(old(name), add.amount(), Reason.VALUE_NOT_A_NUMBER, sum -> {
             room.take(sum);
-            name.setValue(sum);
+            keepingTime(name, sum);
         });
+    }
+
+    /** Sets a value that expires when the one before it does. */
+    private static void keepingTime(Edit name, Bytes value) {
+        name.setValue(value, name.isValue() ? name.until() : 0);
     }
 
     /** The value; null if there is none. */
@@ -134,7 +149,7 @@ final class Values {
         byte[] value = Arrays.copyOf(old, (int) Math.max(before, end));
         System.arraycopy(
                 write.bytes().array(), 0, value, (int) from, write.bytes().size());
-        name.setValue(Bytes.owning(value));
+        keepingTime(name, Bytes.owning(value));
         return new Reply.Amount(value.length);
     }
 }

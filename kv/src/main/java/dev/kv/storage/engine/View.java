@@ -20,8 +20,17 @@ public interface View {
     /** Whether the name has a value: then its only key is {@link #VALUE}, and it is neither read nor changed as a bucket. */
     boolean isValue();
 
+    /** When the bucket or value expires, in milliseconds since 1970; 0 if it does not. */
+    long until();
+
+    /** When a key expires; 0 if it does not, or does not exist. */
+    long until(Bytes key);
+
     /** Whether the bucket stays when its last key is removed. */
     boolean isKept();
+
+    /** Whether {@link #size} may count keys that have expired; no other method tells of them. */
+    boolean mayHaveGoneKeys();
 
     /** The number of keys. */
     long size();
@@ -54,7 +63,7 @@ public interface View {
     void forEach(long fromPosition, Visitor visitor);
 
     /**
-     * Shows a random pair; each has the same probability. The bucket must have keys. The time does not depend on the size of the bucket,
+     * Shows a random pair; each has the same probability. The bucket must have keys, and none that has expired. The time does not depend on the size of the bucket,
      * unless the command itself has deleted most of it.
      */
     void draw(Visitor visitor);

@@ -36,22 +36,28 @@ final class Writes {
                 if (!bucket.exists()) {
                     yield Reply.NOT_FOUND;
                 }
-                bucket.delete(delete.key());
+                boolean _ = bucket.delete(delete.key());
                 yield Reply.OK;
             }
             case Command.SetAll set -> setAll(bucket, set);
             case Command.DeleteAll delete -> {
-                long before = bucket.size();
-                delete.keys().forEach(bucket::delete);
-                yield new Reply.Amount(before - bucket.size());
+                long deleted = 0;
+                for (Bytes key : delete.keys()) {
+                    deleted += bucket.delete(key) ? 1 : 0;
+                }
+                yield new Reply.Amount(deleted);
             }
             case Command.Add add ->
-                Sums.add(bucket.get(add.key()), add.amount(), Reason.NOT_AN_INTEGER, sum -> bucket.set(add.key(), sum));
+                Sums.add(
+                        bucket.get(add.key()),
+                        add.amount(),
+                        Reason.NOT_AN_INTEGER,
+                        sum -> keepingTime(bucket, add.key(), sum));
             case Command.AddDecimal add -> {
                 ReplyRoom ofSum = room.get();
                 yield Sums.addDecimal(bucket.get(add.key()), add.amount(), Reason.NOT_A_NUMBER, sum -> {
                     ofSum.take(sum);
-                    bucket.set(add.key(), sum);
+                    keepingTime(bucket, add.key(), sum);
                 });
             }
             case Command.SetValue set -> Values.set(bucket, set, room);
@@ -60,13 +66,13 @@ final class Writes {
             case Command.AddToValue add -> Values.add(bucket, add.amount());
             case Command.AddDecimalToValue add -> Values.addDecimal(bucket, add, room.get());
             case Command.WriteRange write -> Values.write(bucket, write, limits);
-            case Command.SetValueUntil _,
-                    Command.GetValueAndExpire _,
-                    Command.Expire _,
-                    Command.ExpireKeys _,
-                    Command.GetAllAndExpire _,
-                    Command.SetAllUntil _,
-                    Command.TakeAll _ -> throw new UnsupportedOperationException("expiry");
+            case Command.SetValueUntil set -> Values.set(bucket, set, room);
+            case Command.GetValueAndExpire get -> ExpiryCommands.getAndExpire(bucket, get, room.get());
+            case Command.Expire expire -> ExpiryCommands.expire(bucket, expire);
+            case Command.ExpireKeys expire -> ExpiryCommands.expire(bucket, expire);
+            case Command.GetAllAndExpire get -> ExpiryCommands.getAndExpire(bucket, get, room.get());
+            case Command.SetAllUntil set -> ExpiryCommands.setAll(bucket, set);
+            case Command.TakeAll take -> ExpiryCommands.takeAll(bucket, take.keys(), room.get());
             case Command.Drop _ -> {
                 boolean counts = bucket.size() > 0;
                 bucket.drop();
@@ -75,14 +81,19 @@ final class Writes {
         };
     }
 
+    /** Sets a key that expires when the one before it did. */
+    private static void keepingTime(Edit bucket, Bytes key, Bytes value) {
+        boolean _ = bucket.set(key, value, bucket.until(key));
+    }
+
     private static Reply setAll(Edit bucket, Command.SetAll set) {
-        long before = bucket.size();
+        long added = 0;
         for (int i = 0; i < set.pairs().size(); i += 2) {
             Bytes key = set.pairs().get(i);
             if (!set.onlyAbsent() || bucket.get(key) == null) {
-                bucket.set(key, set.pairs().get(i + 1));
+                added += bucket.set(key, set.pairs().get(i + 1), 0) ? 1 : 0;
             }
         }
-        return new Reply.Amount(bucket.size() - before);
+        return new Reply.Amount(added);
     }
 }

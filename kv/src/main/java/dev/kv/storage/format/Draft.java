@@ -27,6 +27,13 @@ public final class Draft {
     private byte[] headers = new byte[Layout.FIELD_KEY];
     private byte[][] keys = new byte[1][];
     private byte[][] values = new byte[1][];
+
+    /** When each field expires; 0 if it does not. */
+    private long[] times = new long[1];
+
+    /** The bytes of one of them. */
+    private final byte[] time = new byte[Layout.TIME_BYTES];
+
     private long[] offsets = new long[1];
     private long length;
     private int sets;
@@ -53,47 +60,81 @@ public final class Draft {
         return this;
     }
 
-    public Draft set(Bytes key, Bytes value) {
-        field(Layout.SET, key.array(), value.array());
+    /**
+     * Adds a key.
+     *
+     * @param until when it expires; 0 if it does not
+     */
+    public Draft set(Bytes key, Bytes value, long until) {
+        field(until == 0 ? Layout.SET : Layout.SET_UNTIL, key.array(), value.array(), until);
         sets++;
         return this;
     }
 
     public Draft delete(Bytes key) {
-        field(Layout.DELETE, key.array(), NOTHING);
+        field(Layout.DELETE, key.array(), NOTHING, 0);
         tombstoneBytes += fieldCost(fields - 1);
         return this;
     }
 
     /** Adds the name that the records of a published bucket carry. */
     public Draft recordName(byte[] name) {
-        field(Layout.RECORD_NAMES, name, NOTHING);
+        field(Layout.RECORD_NAMES, name, NOTHING, 0);
         cost = length;
         return this;
     }
 
-    private void field(int kind, byte[] key, byte[] value) {
+    /** Adds the time of an {@link Layout#EXPIRE}. */
+    public Draft expires(long until) {
+        field(Layout.SET_UNTIL, NOTHING, NOTHING, until);
+        cost = length;
+        sets++;
+        return this;
+    }
+
+    private static int timeBytes(int kind) {
+        return kind == Layout.SET_UNTIL ? Layout.TIME_BYTES : 0;
+    }
+
+    private boolean hasTime(int field) {
+        return (int) Layout.ARRAY_INT.get(headers, field * Layout.FIELD_KEY + Layout.FIELD_KIND) == Layout.SET_UNTIL;
+    }
+
+    /** Bytes of the value of a field, with the time before it. */
+    private int valueBytes(int field) {
+        return (int) Layout.ARRAY_INT.get(headers, field * Layout.FIELD_KEY + Layout.FIELD_VALUE_BYTES);
+    }
+
+    private void field(int kind, byte[] key, byte[] value, long until) {
         if (fields == keys.length) {
             int size = 2 * fields;
             keys = Arrays.copyOf(keys, size);
             values = Arrays.copyOf(values, size);
+            times = Arrays.copyOf(times, size);
             offsets = Arrays.copyOf(offsets, size);
             headers = Arrays.copyOf(headers, size * Layout.FIELD_KEY);
         }
         int at = fields * Layout.FIELD_KEY;
         Layout.ARRAY_INT.set(headers, at + Layout.FIELD_KEY_BYTES, key.length);
-        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_VALUE_BYTES, value.length);
+        int valueBytes = value.length + timeBytes(kind);
+        Layout.ARRAY_INT.set(headers, at + Layout.FIELD_VALUE_BYTES, valueBytes);
         Layout.ARRAY_INT.set(headers, at + Layout.FIELD_KIND, kind);
         crc.reset();
         crc.update(headers, at + Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
         crc.update(key, 0, key.length);
+        if (valueBytes > value.length) {
+            Layout.ARRAY_LONG.set(time, 0, until);
+            Layout.ARRAY_INT.set(time, Long.BYTES, Layout.timeChecksum(until));
+            crc.update(time, 0, time.length);
+        }
         crc.update(value, 0, value.length);
         Layout.ARRAY_INT.set(headers, at + Layout.FIELD_CHECKSUM, (int) crc.getValue());
         keys[fields] = key;
         values[fields] = value;
+        times[fields] = until;
         offsets[fields] = length;
-        length += Layout.fieldLength(key.length, value.length);
-        cost += Layout.fieldCost(nameBytes, key.length, value.length);
+        length += Layout.fieldLength(key.length, valueBytes);
+        cost += Layout.fieldCost(nameBytes, key.length, valueBytes);
         fields++;
     }
 
@@ -138,7 +179,7 @@ public final class Draft {
 
     /** Bytes that a field would take in a record of its own. */
     public long fieldCost(int field) {
-        return Layout.fieldCost(nameBytes, keys[field].length, values[field].length);
+        return Layout.fieldCost(nameBytes, keys[field].length, valueBytes(field));
     }
 
     /** Bytes that the record would take with each field in a record of its own. */
@@ -160,7 +201,13 @@ public final class Draft {
             MemorySegment.copy(headers, i * Layout.FIELD_KEY, memory, ValueLayout.JAVA_BYTE, field, Layout.FIELD_KEY);
             long content = field + Layout.FIELD_KEY;
             MemorySegment.copy(key, 0, memory, ValueLayout.JAVA_BYTE, content, key.length);
-            MemorySegment.copy(value, 0, memory, ValueLayout.JAVA_BYTE, content + key.length, value.length);
+            long valueAt = content + key.length;
+            if (hasTime(i)) {
+                memory.set(Layout.LONG, valueAt, times[i]);
+                memory.set(Layout.INT, valueAt + Long.BYTES, Layout.timeChecksum(times[i]));
+                valueAt += Layout.TIME_BYTES;
+            }
+            MemorySegment.copy(value, 0, memory, ValueLayout.JAVA_BYTE, valueAt, value.length);
         }
     }
 
@@ -183,9 +230,12 @@ public final class Draft {
         for (int i = 0; stands && i < fields; i++) {
             long field = at + offsets[i];
             long content = field + Layout.FIELD_KEY;
+            long timeAt = content + keys[i].length;
+            long valueAt = timeAt + (hasTime(i) ? Layout.TIME_BYTES : 0);
             stands = Mapped.isAt(memory, field, headers, i * Layout.FIELD_KEY, Layout.FIELD_KEY)
                     && Mapped.isAt(memory, content, keys[i], 0, keys[i].length)
-                    && Mapped.isAt(memory, content + keys[i].length, values[i], 0, values[i].length);
+                    && (valueAt == timeAt || Layout.until(memory, field) == times[i])
+                    && Mapped.isAt(memory, valueAt, values[i], 0, values[i].length);
         }
         return stands;
     }
@@ -195,6 +245,7 @@ public final class Draft {
         if (keys.length > FIELDS_KEPT_MAX) {
             keys = new byte[1][];
             values = new byte[1][];
+            times = new long[1];
             offsets = new long[1];
             headers = new byte[Layout.FIELD_KEY];
         } else {

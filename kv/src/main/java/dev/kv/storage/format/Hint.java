@@ -34,6 +34,9 @@ public record Hint(SegmentHeader of, long end) {
     /** The version of a hint with values. Older releases ignore it, and refuse the segment: some would take its entries for deletes. */
     private static final int VERSION_OF_VALUES = 3;
 
+    /** The version of a hint with an entry that has a time, which follows it. */
+    private static final int VERSION_OF_TIMES = 4;
+
     private static final int BUFFER_BYTES = 1 << 16;
 
     /** Kind of an entry that gives the next number to a bucket. */
@@ -57,8 +60,9 @@ public record Hint(SegmentHeader of, long end) {
          * @param keyHash of the key of a field; of a {@link Layout#PUBLISH} the number that stands for the name in the
          *     bucket's records
          * @param offset where in the segment it begins
+         * @param until when what it is about expires, in milliseconds since 1970; 0 if it does not
          */
-        void entry(int number, int kind, int keyHash, long offset, long cost);
+        void entry(int number, int kind, int keyHash, long offset, long cost, long until);
     }
 
     /** A bucket as hints name it. */
@@ -96,7 +100,7 @@ public record Hint(SegmentHeader of, long end) {
         private final CRC32C crc = new CRC32C();
         private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
         private final Map<Named, Integer> numbers = new HashMap<>();
-        private boolean hasValues;
+        private int version = Layout.VERSION;
 
         Writer(FileChannel channel, Folder folder, Scan scan) {
             this.channel = channel;
@@ -112,12 +116,13 @@ public record Hint(SegmentHeader of, long end) {
                 int number = number(scan.name(), scan.generation(), scan.isHidden());
                 while (scan.nextEntry()) {
                     int kind = scan.kind();
-                    hasValues |= kind == Layout.VALUE;
-                    int third = switch (kind) {
-                        case Layout.SET, Layout.DELETE, Layout.VALUE -> hash.of(scan.key());
-                        case Layout.PUBLISH -> number(scan.recordName(), scan.generation(), scan.isHidden());
-                        default -> 0;
-                    };
+                    version = Math.max(version, versionOf(kind));
+                    int third = 0;
+                    if (Layout.isField(kind)) {
+                        third = hash.of(scan.key());
+                    } else if (kind == Layout.PUBLISH) {
+                        third = number(scan.recordName(), scan.generation(), scan.isHidden());
+                    }
                     if (numbers.size() > BUCKETS_MAX) {
                         return false;
                     }
@@ -126,13 +131,20 @@ public record Hint(SegmentHeader of, long end) {
                     buffer.putInt(third);
                     buffer.putInt((int) (scan.entry() / Layout.ALIGNMENT));
                     buffer.putInt((int) (scan.cost() / Layout.ALIGNMENT));
+                    if (Layout.hasTime(kind)) {
+                        room(Long.BYTES);
+                        buffer.putLong(scan.until());
+                    }
                 }
             }
             flush();
             int checksum = (int) crc.getValue();
-            int version = hasValues ? VERSION_OF_VALUES : Layout.VERSION;
             channel.write(header(version, folder.format().id(), channel.position(), checksum), 0);
             return true;
+        }
+
+        private static int versionOf(int kind) {
+            return Layout.hasTime(kind) ? VERSION_OF_TIMES : kind == Layout.VALUE ? VERSION_OF_VALUES : Layout.VERSION;
         }
 
         private int number(byte[] name, long generation, boolean isHidden) throws IOException {
@@ -189,7 +201,7 @@ public record Hint(SegmentHeader of, long end) {
         int version = header.getInt(VERSION);
         long folder = header.getLong(FOLDER);
         ByteBuffer expected = header(version, folder, bytes, header.getInt(CHECKSUM));
-        boolean isVersion = version >= of.version() && version <= VERSION_OF_VALUES;
+        boolean isVersion = version >= of.version() && version <= VERSION_OF_TIMES;
         return isVersion && header.equals(expected) && (version == 1 || format.isOwn(folder));
     }
 
@@ -220,7 +232,7 @@ public record Hint(SegmentHeader of, long end) {
             if ((int) crc.getValue() != header.getInt(CHECKSUM)) {
                 return false;
             }
-            tell(file, body, reader);
+            tell(file, header.getInt(VERSION), body, reader);
             return true;
         }
     }
@@ -253,7 +265,7 @@ public record Hint(SegmentHeader of, long end) {
         }
     }
 
-    private static void tell(Path file, ByteBuffer body, Reader reader) {
+    private static void tell(Path file, int version, ByteBuffer body, Reader reader) {
         while (body.hasRemaining()) {
             int word = body.getInt();
             int kind = word >>> KIND_SHIFT;
@@ -263,21 +275,25 @@ public record Hint(SegmentHeader of, long end) {
                 reader.bucket(Bytes.read(body, length).array(), generation, (word & Layout.HIDDEN) != 0);
                 body.position(body.position() + (int) Layout.padded(length) - length);
             } else {
-                checkKnown(file, kind);
+                checkKnown(file, version, kind);
                 int keyHash = body.getInt();
                 long offset = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
                 long cost = Integer.toUnsignedLong(body.getInt()) * Layout.ALIGNMENT;
-                reader.entry(word & NUMBER_MASK, kind, keyHash, offset, cost);
+                long until = Layout.hasTime(kind) ? body.getLong() : 0;
+                reader.entry(word & NUMBER_MASK, kind, keyHash, offset, cost, until);
             }
         }
     }
 
-    private static void checkKnown(Path file, int kind) {
-        switch (kind) {
-            case Layout.SET, Layout.DELETE, Layout.BUCKET, Layout.DROP, Layout.PUBLISH, Layout.VALUE -> {}
-            default ->
-                throw new BadStart(file + " holds an entry of kind " + kind
-                        + " that this release does not know: a newer one wrote it, use that one");
+    private static void checkKnown(Path file, int version, int kind) {
+        boolean isKnown = switch (kind) {
+            case Layout.SET, Layout.DELETE, Layout.BUCKET, Layout.DROP, Layout.PUBLISH, Layout.VALUE -> true;
+            case Layout.SET_UNTIL, Layout.VALUE_UNTIL, Layout.EXPIRE -> version >= VERSION_OF_TIMES;
+            default -> false;
+        };
+        if (!isKnown) {
+            throw new BadStart(file + " holds an entry of kind " + kind
+                    + " that this release does not know: a newer one wrote it, use that one");
         }
     }
 }

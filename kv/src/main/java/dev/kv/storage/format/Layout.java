@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.zip.CRC32C;
 
 /**
  * Records and fields on the disk: where each part of them stands, and what the numbers mean. {@code docs/format.md} describes
@@ -62,6 +63,11 @@ public final class Layout {
     public static final int PUBLISH = 4;
     /** The name has a value in place of a bucket: one field that sets an empty key. */
     public static final int VALUE = 5;
+    /** Says when the bucket expires: one field that holds nothing but the time, 0 for never. */
+    public static final int EXPIRE = 6;
+
+    /** No type of a record: the kind of the entry of a {@link #VALUE} that expires. */
+    public static final int VALUE_UNTIL = 7;
 
     /** Flag of {@link #BUCKET}: the bucket stays when its last key is removed. */
     public static final int KEPT = 1;
@@ -72,13 +78,19 @@ public final class Layout {
     /** Flag of any record: the next one belongs to the same change, which happened as a whole or not at all. */
     static final int MORE = 0x80;
 
-    /** Kinds of a field, none of them a type of record. */
+    /** Kinds of a field. */
     public static final int SET = 0;
+
+    /** Sets the key until a time: the value begins with that. */
+    public static final int SET_UNTIL = 1;
 
     public static final int DELETE = 16;
 
     /** In a {@link #PUBLISH}: the key is the name that the records of the bucket carry. */
     static final int RECORD_NAMES = 32;
+
+    /** The time of a {@link #SET_UNTIL}, in milliseconds since 1970, and the checksum of that. */
+    public static final int TIME_BYTES = Long.BYTES + Integer.BYTES;
 
     private static final int FLAGS_SHIFT = 8;
     private static final int TYPE_MASK = (1 << FLAGS_SHIFT) - 1;
@@ -92,7 +104,22 @@ public final class Layout {
 
     /** Whether an entry of this kind is a field of a record. */
     public static boolean isField(int kind) {
-        return kind == SET || kind == DELETE || kind == VALUE;
+        return setsKey(kind) || kind == DELETE;
+    }
+
+    /** Whether an entry of this kind sets a key, or is a value. */
+    public static boolean setsKey(int kind) {
+        return kind == SET || kind == SET_UNTIL || isValue(kind);
+    }
+
+    /** Whether an entry of this kind is a value. */
+    public static boolean isValue(int kind) {
+        return kind == VALUE || kind == VALUE_UNTIL;
+    }
+
+    /** Whether an entry of this kind has a time. */
+    public static boolean hasTime(int kind) {
+        return kind == SET_UNTIL || kind == VALUE_UNTIL || kind == EXPIRE;
     }
 
     /** Whether an entry of this kind is a tombstone. */
@@ -195,8 +222,30 @@ public final class Layout {
         return upper(memory, field + FIELD_KEY_BYTES);
     }
 
+    /** Bytes of the value, with the time before it if the field expires. */
     public static int valueBytes(MemorySegment memory, long field) {
         return (int) memory.get(LONG, field + FIELD_VALUE_BYTES);
+    }
+
+    /** Bytes of the time before the value: 0 if the field does not expire. */
+    public static int timeBytes(MemorySegment memory, long field) {
+        return kind(memory, field) == SET_UNTIL ? TIME_BYTES : 0;
+    }
+
+    /** When the field, which is a {@link #SET_UNTIL}, expires; -1 if that is not what was written. */
+    public static long until(MemorySegment memory, long field) {
+        long at = field + FIELD_KEY + Integer.toUnsignedLong(keyBytes(memory, field));
+        long until = memory.get(LONG, at);
+        return until >= 0 && timeChecksum(until) == memory.get(INT, at + Long.BYTES) ? until : -1;
+    }
+
+    /** The checksum of a time: it is read, and has to be known to be right, without the value. */
+    static int timeChecksum(long until) {
+        byte[] bytes = new byte[Long.BYTES];
+        ARRAY_LONG.set(bytes, 0, until);
+        CRC32C crc = new CRC32C();
+        crc.update(bytes);
+        return (int) crc.getValue();
     }
 
     public static int kind(MemorySegment memory, long field) {

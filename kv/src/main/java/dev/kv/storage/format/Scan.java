@@ -193,7 +193,8 @@ public final class Scan {
 
     private void checkKnown() {
         boolean isKnown = switch (type) {
-            case Layout.WRITE, Layout.PUBLISH, Layout.VALUE -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == 0;
+            case Layout.WRITE, Layout.PUBLISH, Layout.VALUE, Layout.EXPIRE ->
+                (flags & ~Layout.MORE & ~Layout.HIDDEN) == 0;
             case Layout.BUCKET -> (flags & ~Layout.MORE & ~Layout.HIDDEN) == Layout.KEPT;
             case Layout.DROP -> (flags & ~Layout.MORE) == 0;
             default -> false;
@@ -202,18 +203,32 @@ public final class Scan {
         for (long offset = fields(); isKnown && offset < end; offset += sizeOf(offset)) {
             int kind = Layout.kind(memory, offset);
             isKnown = switch (type) {
-                case Layout.WRITE -> kind == Layout.SET || kind == Layout.DELETE;
+                case Layout.WRITE -> isSetting(offset) || kind == Layout.DELETE;
                 case Layout.PUBLISH -> kind == Layout.RECORD_NAMES;
-                case Layout.VALUE -> kind == Layout.SET && Layout.keyBytes(memory, offset) == 0;
+                case Layout.VALUE -> isSetting(offset) && Layout.keyBytes(memory, offset) == 0;
+                case Layout.EXPIRE ->
+                    kind == Layout.SET_UNTIL
+                            && Layout.keyBytes(memory, offset) == 0
+                            && Layout.valueBytes(memory, offset) == Layout.TIME_BYTES
+                            && Layout.until(memory, offset) >= 0;
                 default -> false;
             };
             fields++;
         }
-        boolean hasOne = type == Layout.PUBLISH || type == Layout.VALUE;
+        boolean hasOne = type == Layout.PUBLISH || type == Layout.VALUE || type == Layout.EXPIRE;
         if (!isKnown || (hasOne && fields != 1)) {
             throw new BadStart(path + " holds a record at byte " + at
                     + " that this release does not know: a newer one wrote it, use that one");
         }
+    }
+
+    private boolean isSetting(long field) {
+        int kind = Layout.kind(memory, field);
+        return kind == Layout.SET || (kind == Layout.SET_UNTIL && hasTime(field) && Layout.until(memory, field) > 0);
+    }
+
+    private boolean hasTime(long field) {
+        return Layout.valueBytes(memory, field) >= Layout.TIME_BYTES;
     }
 
     private long fields() {
@@ -305,9 +320,18 @@ public final class Scan {
         return hasFields() && entry == fields() && nextEntry == end;
     }
 
-    /** The kind of a field of a {@link Layout#WRITE}; else the type of the record. */
+    /** The kind of a field of a {@link Layout#WRITE}; else the type of the record, or {@link Layout#VALUE_UNTIL}. */
     public int kind() {
-        return type == Layout.WRITE ? Layout.kind(memory, entry) : type;
+        return switch (type) {
+            case Layout.WRITE -> Layout.kind(memory, entry);
+            case Layout.VALUE -> Layout.timeBytes(memory, entry) == 0 ? Layout.VALUE : Layout.VALUE_UNTIL;
+            default -> type;
+        };
+    }
+
+    /** When what the entry is about expires; 0 if it does not. */
+    public long until() {
+        return Layout.hasTime(kind()) ? Layout.until(memory, hasFields() ? entry : fields()) : 0;
     }
 
     /** Bytes that the entry would take in a record of its own. */

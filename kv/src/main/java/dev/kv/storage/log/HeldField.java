@@ -14,7 +14,10 @@ final class HeldField implements Held {
     private final Segment segment;
     private final StoredFields fields;
     private final long field;
+
+    /** Bytes between its header and the value: the key, and the time if it expires. */
     private final int keyBytes;
+
     private final int valueBytes;
     private final CRC32C crc = new CRC32C();
     private int checkedBytes;

@@ -61,6 +61,7 @@ public final class Log {
     private final Supply supply;
     private final Tail tail;
     private final Listing listing;
+    private final SeenTime seenTime;
 
     /**
      * @param isSyncedAlways whether a sync follows each write
@@ -75,19 +76,28 @@ public final class Log {
         this.supply = new Supply(folder, reserves, sizes, isSyncedAlways);
         this.tail = new Tail(folder, mark, segments, supply, limits.unsyncedMax());
         this.listing = new Listing(folder, reserves, tail::listed);
+        this.seenTime = new SeenTime(folder.path());
     }
 
     public static long location(Segment segment, long offset) {
         return (long) segment.id() << Integer.SIZE | offset / Layout.ALIGNMENT;
     }
 
+    /** Flag of a location that an index holds: the field there expires. No offset reaches this bit. */
+    public static final long EXPIRES = 1L << 28;
+
     public static long offset(long location) {
-        return (location & 0xFFFF_FFFFL) * Layout.ALIGNMENT;
+        return (location & (EXPIRES - 1)) * Layout.ALIGNMENT;
     }
 
     /** The segment of a location; null if it is gone. */
     public Segment segment(long location) {
         return segments.at(location);
+    }
+
+    /** What has been seen of the time. */
+    public SeenTime seenTime() {
+        return seenTime;
     }
 
     /** What the buckets need of the log, in bytes, each field as if it stood alone. */
@@ -302,6 +312,7 @@ public final class Log {
     /** Ends all mappings; no reads follow. */
     public void closeSegments() throws IOException {
         segments.close();
+        seenTime.close();
         mark.close();
         folder.close();
     }

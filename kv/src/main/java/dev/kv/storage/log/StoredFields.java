@@ -38,13 +38,31 @@ public final class StoredFields {
         return Layout.keyBytes(memory, field);
     }
 
+    /** The length of the value, without the time before it. */
     public int valueBytes(long field) {
-        return Layout.valueBytes(memory, field);
+        return Layout.valueBytes(memory, field) - Layout.timeBytes(memory, field);
     }
 
     /** Whether the field at the offset sets its key, and does not delete it. */
     public boolean isSet(long field) {
-        return Layout.kind(memory, field) == Layout.SET;
+        return Layout.setsKey(Layout.kind(memory, field));
+    }
+
+    /**
+     * When the field at the offset expires, in milliseconds since 1970; 0 if it does not.
+     *
+     * @throws Damaged if the time is not what was written
+     */
+    public long until(long field) {
+        if (Layout.timeBytes(memory, field) == 0) {
+            return 0;
+        }
+        long end = field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)) + Layout.TIME_BYTES;
+        long until = segment.isBehindEnd(end) ? -1 : Layout.until(memory, field);
+        if (until < 0) {
+            throw damaged(field);
+        }
+        return until;
     }
 
     /** Whether the record at the offset, which is sound, is a value. */
@@ -147,11 +165,16 @@ public final class StoredFields {
      */
     public byte[] value(long field, byte[] key) {
         int length = valueBytes(field, key.length);
+        int timeBytes = Layout.timeBytes(memory, field);
         byte[] header = bytes(field, Layout.FIELD_KEY);
-        byte[] value = bytes(field + Layout.FIELD_KEY + key.length, length);
+        long at = field + Layout.FIELD_KEY + key.length;
+        byte[] value = bytes(at + timeBytes, length);
         CRC32C crc = new CRC32C();
         crc.update(header, Integer.BYTES, Layout.FIELD_KEY - Integer.BYTES);
         crc.update(key, 0, key.length);
+        if (timeBytes > 0) {
+            crc.update(bytes(at, timeBytes), 0, timeBytes);
+        }
         crc.update(value, 0, length);
         if ((int) Layout.ARRAY_INT.get(header, Layout.FIELD_CHECKSUM) != (int) crc.getValue()) {
             throw damaged(field);
@@ -166,7 +189,7 @@ public final class StoredFields {
      */
     public byte[] value(long field) {
         check(field);
-        return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)), valueBytes(field));
+        return bytes(valueAt(field), valueBytes(field));
     }
 
     /**
@@ -176,7 +199,11 @@ public final class StoredFields {
      */
     public byte[] part(long field, int from, int to) {
         check(field);
-        return bytes(field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)) + from, to - from);
+        return bytes(valueAt(field) + from, to - from);
+    }
+
+    private long valueAt(long field) {
+        return field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)) + Layout.timeBytes(memory, field);
     }
 
     /**
@@ -190,7 +217,7 @@ public final class StoredFields {
         if (!segment.mapping().pin()) {
             throw new IllegalStateException("closed meanwhile: " + segment);
         }
-        return new HeldField(segment, field, key.length, length);
+        return new HeldField(segment, field, key.length + Layout.timeBytes(memory, field), length);
     }
 
     /**
@@ -200,7 +227,11 @@ public final class StoredFields {
      */
     public int valueBytes(long field, int keyBytes) {
         int length = valueBytes(field);
-        if (length < 0 || segment.isBehindEnd(field + Layout.FIELD_KEY + keyBytes + length)) {
+        if (length < 0
+                || segment.isBehindEnd(field
+                        + Layout.FIELD_KEY
+                        + keyBytes
+                        + Integer.toUnsignedLong(Layout.valueBytes(memory, field)))) {
             throw damaged(field);
         }
         return length;
@@ -227,7 +258,7 @@ public final class StoredFields {
             throw damaged(field);
         }
         int key = keyBytes(field);
-        int value = valueBytes(field);
+        int value = Layout.valueBytes(memory, field);
         if (key < 0
                 || value < 0
                 || segment.isBehindEnd(field + Layout.FIELD_KEY + key + value)
@@ -264,7 +295,11 @@ public final class StoredFields {
         return Optional.ofNullable(damageMet);
     }
 
-    /** Whether the field at the offset, with these lengths of key and value, has the checksum that it carries. */
+    /**
+     * Whether the field at the offset has the checksum that it carries.
+     *
+     * @param value the length of its value, with the time before it
+     */
     public boolean isSound(long field, int key, int value) {
         return Mapped.isSoundField(memory, field, key, value);
     }

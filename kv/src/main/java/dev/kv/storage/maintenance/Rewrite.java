@@ -133,12 +133,15 @@ final class Rewrite {
         draft.begin(scan.type(), scan.flags(), scan.generation(), scan.name());
         if (scan.type() == Layout.PUBLISH) {
             draft.recordName(scan.recordName());
+        } else if (scan.type() == Layout.EXPIRE) {
+            draft.expires(segment.fields().until(scan.at() + Layout.recordCost(segment.memory(), scan.at())));
         }
         for (int i = first; scan.hasFields() && i < count; i++) {
             long field = Log.offset(from[i]);
             Bytes key = Bytes.owning(segment.fields().key(field));
             if (segment.fields().isSet(field)) {
-                draft.set(key, Bytes.owning(segment.fields().value(field, key.array())));
+                Bytes value = Bytes.owning(segment.fields().value(field, key.array()));
+                draft.set(key, value, segment.fields().until(field));
             } else {
                 draft.delete(key);
             }

@@ -22,14 +22,21 @@ import java.util.zip.CRC32C;
 final class BucketStream {
     private static final byte[] MAGIC = "kv-bkt\r\n".getBytes(US_ASCII);
     /** The newest version that is read; what every version can say is written in the first. */
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
-    /** Flag of version 2: a value, the only pair, with an empty key. */
+    /** Flag of version 3: 8 bytes behind the name say when the bucket expires. */
+    private static final int EXPIRES = 2;
+
+    /** Flag from version 2 on: a value, the only pair, with an empty key. */
     private static final int VALUE = 4;
 
     private static final int HEADER_BYTES = 24;
     private static final int PAIR_HEADER_BYTES = 20;
     private static final int PAIR = 0;
+
+    /** Kind of version 3: 8 bytes before the key say when the pair expires. */
+    private static final int PAIR_UNTIL = 1;
+
     private static final int END = 255;
     private static final int BUFFER_BYTES = 1 << 16;
 
@@ -62,17 +69,32 @@ final class BucketStream {
         private final OutputStream stream;
         private long pairs;
 
-        Writer(OutputStream stream, Bytes name, boolean isKept, boolean isValue) throws IOException {
+        /**
+         * @param until when the bucket expires; 0 if it does not, or is a value
+         * @param mayExpire whether pairs may
+         */
+        Writer(OutputStream stream, Bytes name, boolean isKept, boolean isValue, long until, boolean mayExpire)
+                throws IOException {
             this.stream = new BufferedOutputStream(stream, BUFFER_BYTES);
             byte[] rest = new byte[HEADER_BYTES - 12];
             wrap(rest)
-                    .putInt(isValue ? VERSION : 1)
-                    .putInt((isKept ? Layout.KEPT : 0) | (isValue ? VALUE : 0))
+                    .putInt(mayExpire || until != 0 ? VERSION : isValue ? 2 : 1)
+                    .putInt((isKept ? Layout.KEPT : 0) | (until != 0 ? EXPIRES : 0) | (isValue ? VALUE : 0))
                     .putInt(name.size());
             this.stream.write(MAGIC);
-            writeInt(checksum(rest, name.array()));
+            byte[] time = time(until);
+            writeInt(checksum(rest, name.array(), time));
             this.stream.write(rest);
             this.stream.write(name.array());
+            this.stream.write(time);
+        }
+
+        private static byte[] time(long until) {
+            byte[] time = new byte[until == 0 ? 0 : Long.BYTES];
+            if (until != 0) {
+                wrap(time).putLong(until);
+            }
+            return time;
         }
 
         private void writeInt(int number) throws IOException {
@@ -81,21 +103,26 @@ final class BucketStream {
             stream.write(bytes);
         }
 
-        /** Writes a pair. An {@link IOException} of the stream is thrown as an {@link UncheckedIOException}. */
-        void write(Bytes key, Bytes value) {
+        /**
+         * Writes a pair. An {@link IOException} of the stream is thrown as an {@link UncheckedIOException}.
+         *
+         * @param until when it expires; 0 if it does not
+         */
+        void write(Bytes key, Bytes value, long until) {
             try {
-                write(PAIR, key.array(), value.array());
+                write(until == 0 ? PAIR : PAIR_UNTIL, time(until), key.array(), value.array());
                 pairs++;
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
         }
 
-        private void write(int kind, byte[] key, byte[] value) throws IOException {
+        private void write(int kind, byte[] time, byte[] key, byte[] value) throws IOException {
             byte[] rest = new byte[PAIR_HEADER_BYTES - 4];
-            wrap(rest).putInt(kind).putInt(key.length).putInt(value.length).putInt(checksum(key, value));
+            wrap(rest).putInt(kind).putInt(key.length).putInt(value.length).putInt(checksum(time, key, value));
             writeInt(checksum(rest));
             stream.write(rest);
+            stream.write(time);
             stream.write(key);
             stream.write(value);
         }
@@ -104,14 +131,18 @@ final class BucketStream {
         long end() throws IOException {
             byte[] count = new byte[Long.BYTES];
             wrap(count).putLong(pairs);
-            write(END, new byte[0], count);
+            write(END, new byte[0], new byte[0], count);
             stream.flush();
             return pairs;
         }
     }
 
-    /** A key and its value. */
-    record Pair(Bytes key, Bytes value) {}
+    /**
+     * A key and its value.
+     *
+     * @param until when it expires; 0 if it does not
+     */
+    record Pair(Bytes key, Bytes value, long until) {}
 
     /**
      * Reads a stream.
@@ -121,7 +152,9 @@ final class BucketStream {
     static final class Reader {
         private final InputStream stream;
         private final Bytes name;
+        private final int version;
         private final int flags;
+        private final long until;
         private final Limits limits;
         private long pairs;
         private boolean isEnded;
@@ -145,20 +178,28 @@ final class BucketStream {
             int checksum = buffer(Integer.BYTES).getInt();
             byte[] rest = read(HEADER_BYTES - 12);
             ByteBuffer header = wrap(rest);
-            int version = header.getInt();
+            this.version = header.getInt();
             if (version > VERSION) {
                 throw newer();
             }
             this.flags = header.getInt();
             int length = header.getInt();
             byte[] bucket = read(length < 0 ? 0 : Math.min(length, NAME_MAX_BYTES));
-            if (checksum(rest, bucket) != checksum) {
+            byte[] time = read(version >= VERSION && (flags & EXPIRES) != 0 ? Long.BYTES : 0);
+            if (checksum(rest, bucket, time) != checksum) {
                 throw damaged();
             }
             this.name = Bytes.owning(bucket);
-            if (flags != 0 && flags != Layout.KEPT && (flags != VALUE || version < 2)) {
+            this.until = time.length == 0 ? 0 : wrap(time).getLong();
+            int known = version == 1 ? Layout.KEPT : version == 2 ? Layout.KEPT | VALUE : Layout.KEPT | VALUE | EXPIRES;
+            if ((flags & ~known) != 0 || (isValue() && flags != VALUE)) {
                 throw newer();
             }
+        }
+
+        /** When the bucket expires; 0 if it does not, or is a value. */
+        long until() {
+            return until;
         }
 
         /** The name that the bucket had. */
@@ -167,12 +208,12 @@ final class BucketStream {
         }
 
         boolean isKept() {
-            return flags == Layout.KEPT;
+            return (flags & Layout.KEPT) != 0;
         }
 
         /** Whether there is a value in place of a bucket. */
         boolean isValue() {
-            return flags == VALUE;
+            return (flags & VALUE) != 0;
         }
 
         /** Number of pairs that were read. */
@@ -192,7 +233,7 @@ final class BucketStream {
             }
             ByteBuffer header = wrap(rest);
             int kind = header.getInt();
-            if (kind != PAIR && kind != END) {
+            if (kind != PAIR && kind != END && (kind != PAIR_UNTIL || version < VERSION)) {
                 throw newer();
             }
             int keyBytes = header.getInt();
@@ -200,21 +241,23 @@ final class BucketStream {
             if (keyBytes < 0 || valueBytes < 0 || (kind == END && (keyBytes > 0 || valueBytes != Long.BYTES))) {
                 throw damaged();
             }
-            if (isValue() && (keyBytes > 0 || pairs != (kind == PAIR ? 0 : 1))) {
+            if (isValue() && (keyBytes > 0 || pairs != (kind == END ? 1 : 0))) {
                 throw damaged();
             }
             refuse("behind " + pairs + " keys: ", limits.excessOfKey(keyBytes));
+            byte[] time = read(kind == PAIR_UNTIL ? Long.BYTES : 0);
             byte[] key = read(keyBytes);
-            if (kind == PAIR) {
+            if (kind != END) {
                 refuse("key " + Bytes.owning(key) + ": ", limits.excessOfValue(valueBytes));
             }
             byte[] value = read(valueBytes);
-            if (checksum(key, value) != header.getInt()) {
+            if (checksum(time, key, value) != header.getInt()) {
                 throw damaged();
             }
-            if (kind == PAIR) {
+            if (kind != END) {
                 pairs++;
-                return Optional.of(new Pair(Bytes.owning(key), Bytes.owning(value)));
+                long untilMillis = time.length == 0 ? 0 : wrap(time).getLong();
+                return Optional.of(new Pair(Bytes.owning(key), Bytes.owning(value), untilMillis));
             }
             isEnded = wrap(value).getLong() == pairs && stream.read() < 0;
             if (!isEnded) {

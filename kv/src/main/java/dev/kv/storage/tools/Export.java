@@ -5,6 +5,7 @@ import dev.kv.router.spi.EngineFailed;
 import dev.kv.storage.engine.Buckets;
 import dev.kv.storage.engine.Frozen;
 import dev.kv.storage.engine.Lanes;
+import dev.kv.storage.engine.View;
 import dev.kv.storage.format.Damaged;
 import dev.kv.storage.log.PinLimits;
 import java.io.IOException;
@@ -29,12 +30,20 @@ public final class Export {
      * @throws EngineFailed if there is no such bucket, it is damaged, or the stream took it too slowly
      */
     public long run(OutputStream stream) throws IOException {
-        try (Frozen bucket = Lanes.patiently(() -> buckets.frozen(name))) {
+        try (Frozen bucket = Lanes.patiently(() -> buckets.frozen(System.currentTimeMillis(), name))) {
             if (!bucket.exists()) {
                 throw new EngineFailed(
                         "there is no bucket " + name + " on this node: `kv route` tells where it would be");
             }
-            return write(bucket, new BucketStream.Writer(stream, name, bucket.isKept(), bucket.isValue()));
+            return write(
+                    bucket,
+                    new BucketStream.Writer(
+                            stream,
+                            name,
+                            bucket.isKept(),
+                            bucket.isValue(),
+                            bucket.isValue() ? 0 : bucket.until(),
+                            bucket.mayKeysExpire()));
         } catch (UncheckedIOException e) {
             throw e.getCause();
         } catch (Damaged e) {
@@ -45,8 +54,9 @@ public final class Export {
     private long write(Frozen bucket, BucketStream.Writer writer) throws IOException {
         try {
             return bucket.read(() -> {
-                bucket.view().forEach(0, (_, key, value) -> {
-                    writer.write(key, value);
+                View view = bucket.view();
+                view.forEach(0, (_, key, value) -> {
+                    writer.write(key, value, bucket.mayKeysExpire() ? view.until(key) : 0);
                     return true;
                 });
                 return writer.end();

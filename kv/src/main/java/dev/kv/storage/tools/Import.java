@@ -65,13 +65,16 @@ public final class Import {
         BucketStream.refuse("", limits.excessOfName(name.size()));
         try {
             return importFrom(stream);
+        } catch (Refused | NoRoomYet e) {
+            throw new EngineFailed(e.getMessage() + ". Nothing was imported", e);
         } catch (Damaged e) {
             throw new EngineFailed(e.getMessage() + "; `kv verify` tells more. Nothing was imported", e);
         }
     }
 
-    private long importFrom(InputStream stream) throws IOException {
-        Reply there = Lanes.patiently(() -> buckets.read(name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND));
+    private long importFrom(InputStream stream) throws IOException, Refused {
+        Reply there = Lanes.patiently(() ->
+                buckets.read(System.currentTimeMillis(), name, bucket -> bucket.exists() ? Reply.OK : Reply.NOT_FOUND));
         if (there.equals(Reply.OK) && !replaces) {
             throw exists();
         }
@@ -130,7 +133,7 @@ public final class Import {
     }
 
     /** Fills a hidden bucket in many small changes and publishes it in one. */
-    private void apply(BucketStream.Reader reader) throws IOException {
+    private void apply(BucketStream.Reader reader) throws IOException, Refused {
         Bucket hidden = publisher.hidden(name);
         boolean isPublished = false;
         try {
@@ -140,9 +143,11 @@ public final class Import {
             for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
                 set(hidden, batch, reader.isValue());
             }
-            isPublished = Lanes.patiently(() -> publisher.publish(hidden, there -> replaces || !there.exists()));
-        } catch (Refused | NoRoomYet e) {
-            throw new EngineFailed(e.getMessage() + ". Nothing was imported", e);
+            if (reader.until() != 0) {
+                publisher.fill(hidden, bucket -> expire(bucket, reader.until()));
+            }
+            isPublished = Lanes.patiently(
+                    () -> publisher.publish(System.currentTimeMillis(), hidden, there -> replaces || !there.exists()));
         } finally {
             if (!isPublished) {
                 publisher.abandon(hidden);
@@ -153,14 +158,20 @@ public final class Import {
         }
     }
 
+    private static void expire(Edit bucket, long until) {
+        if (bucket.exists()) {
+            bucket.expire(until);
+        }
+    }
+
     private void set(Bucket hidden, List<BucketStream.Pair> batch, boolean isValue) throws Refused {
         publisher.fill(
                 hidden,
                 bucket -> batch.forEach(pair -> {
                     if (isValue) {
-                        bucket.setValue(pair.value());
+                        bucket.setValue(pair.value(), pair.until());
                     } else {
-                        bucket.set(pair.key(), pair.value());
+                        bucket.set(pair.key(), pair.value(), pair.until());
                     }
                 }));
     }

@@ -33,8 +33,9 @@ final class Loss {
             if ((isLikeA(Layout.WRITE) || isLikeA(Layout.VALUE)) && areFieldsTold()) {
                 return;
             }
-            // With a publish record all goes that the bucket holds, or comes back under another name.
-            bucket = isLikeA(Layout.PUBLISH) ? Optional.of(bucket()) : Optional.empty();
+            // With a publish record all goes that the bucket holds, or comes back under another name; without an expire
+            // record it stays.
+            bucket = isLikeA(Layout.PUBLISH) || isLikeA(Layout.EXPIRE) ? Optional.of(bucket()) : Optional.empty();
             Mapped.throwFault();
         } catch (InternalError sigbus) {
             bucket = Optional.empty();
@@ -81,8 +82,7 @@ final class Loss {
         boolean isAnyTold = false;
         for (long at = range.from() + head(); at < end; at += sizeOf(at)) {
             int keyBytes = segment.fields().keyBytes(at);
-            boolean isSound =
-                    segment.fields().isSound(at, keyBytes, segment.fields().valueBytes(at));
+            boolean isSound = segment.fields().isSound(at, keyBytes, Layout.valueBytes(segment.memory(), at));
             if ((isHeaderSound || isSound) && keyBytes <= KEY_TOLD_MAX_BYTES) {
                 found.accept(new Damage(
                         segment.path(),
@@ -112,7 +112,7 @@ final class Loss {
 
     private boolean isFieldLength(long at) {
         return segment.fields().keyBytes(at) >= 0
-                && segment.fields().valueBytes(at) >= 0
+                && Layout.valueBytes(segment.memory(), at) >= 0
                 && sizeOf(at) <= range.to() - at;
     }
 

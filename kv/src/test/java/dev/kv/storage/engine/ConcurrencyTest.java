@@ -246,7 +246,7 @@ class ConcurrencyTest {
     /** The same in the bucket as it was at one moment, while it may change. */
     private long readFrozen(OpenStorage storage, int buckets, int key) {
         return read(key, () -> {
-            try (Frozen frozen = storage.buckets().frozen(areValues ? key(key) : bucket(key, buckets))) {
+            try (Frozen frozen = storage.buckets().frozen(0, areValues ? key(key) : bucket(key, buckets))) {
                 return Held.flat(frozen.view().read(areValues ? View.VALUE : key(key)));
             }
         });

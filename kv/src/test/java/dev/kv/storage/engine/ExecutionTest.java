@@ -53,10 +53,10 @@ class ExecutionTest extends WithShortTurns {
         Bytes bucket = Bytes.of("a".repeat(1_000));
         join(storage, new Command.SetAll(bucket, List.of(bucket, bucket), false));
         for (Command cheap : scans(bucket, Bytes.of("*b"))) {
-            assertThat(commands.run(cheap)).isNotInstanceOf(Reply.Failed.class);
+            assertThat(commands.run(cheap, 0)).isNotInstanceOf(Reply.Failed.class);
         }
         for (Command costly : scans(bucket, Bytes.of("*" + "b".repeat(1_000)))) {
-            assertThatThrownBy(() -> commands.run(costly)).isInstanceOf(Turn.TooMuch.class);
+            assertThatThrownBy(() -> commands.run(costly, 0)).isInstanceOf(Turn.TooMuch.class);
         }
     }
 
@@ -287,7 +287,7 @@ class ExecutionTest extends WithShortTurns {
         Bytes busy = Bytes.of("busy");
         Bytes free = Bytes.of("free");
         join(storage, new Command.SetAll(free, List.of(Bytes.of("k"), Bytes.of("v")), false));
-        LargeChange change = storage.buckets().beginLarge(busy);
+        LargeChange change = storage.buckets().beginLarge(0, busy);
 
         // Another owns the lane of the bucket, and runs no command of it.
         List<CompletableFuture<Reply>> waiting = List.of(

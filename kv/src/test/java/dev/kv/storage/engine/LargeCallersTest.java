@@ -75,7 +75,7 @@ class LargeCallersTest extends WithShortTurns {
                 new Command.Batch(bucket, List.of(new Command.Size(bucket), new Command.GetAll(bucket, pairs))),
                 new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), 10_000))) {
             AtomicInteger asked = new AtomicInteger();
-            try (Large large = Lanes.patiently(() -> commands.large(command))) {
+            try (Large large = Lanes.patiently(() -> commands.large(command, 0))) {
                 assertThatThrownBy(() -> large.run().apply(() -> asked.incrementAndGet() == 3))
                         .as(command.getClass().getSimpleName())
                         .isInstanceOf(Turn.Cancelled.class);

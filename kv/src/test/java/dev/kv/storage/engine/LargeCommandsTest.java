@@ -35,8 +35,8 @@ class LargeCommandsTest extends WithLargeCommands {
     void theSizeOfALargeValueIsToldAtOnce() {
         runLarge(set(B, value(2 * MIB)));
 
-        assertThat(commands.run(new Command.Measure(B, K))).isEqualTo(new Reply.Amount(2 * MIB));
-        assertThat(commands.run(new Command.Measure(B, Bytes.of("x")))).isEqualTo(Reply.ABSENT);
+        assertThat(commands.run(new Command.Measure(B, K), 0)).isEqualTo(new Reply.Amount(2 * MIB));
+        assertThat(commands.run(new Command.Measure(B, Bytes.of("x")), 0)).isEqualTo(Reply.ABSENT);
     }
 
     /** A node that asked is told from time to time, so that it does not take this one for dead. */
@@ -66,13 +66,13 @@ class LargeCommandsTest extends WithLargeCommands {
     @Test
     void aLargeChangeWhoseBucketIsCutOffIsAnsweredWithTheReason() {
         Bytes dead = Bytes.of("dead");
-        commands.run(set(B, value(16)));
-        commands.run(set(dead, value(1_000)));
+        commands.run(set(B, value(16)), 0);
+        commands.run(set(dead, value(1_000)), 0);
         storage.log().tail().rollOver();
         Segment replaced = storage.log().segments().live().getFirst();
         Large large = commands.large(
-                new Command.Batch(B, List.of(new Command.Delete(B, Bytes.of("x")), new Command.Get(B, K))));
-        commands.run(new Command.Drop(dead));
+                new Command.Batch(B, List.of(new Command.Delete(B, Bytes.of("x")), new Command.Get(B, K))), 0);
+        commands.run(new Command.Drop(dead), 0);
         storage.log().tail().rollOver();
         DataFolder.await(() -> {
             compact();

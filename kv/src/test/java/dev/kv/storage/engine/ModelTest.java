@@ -250,10 +250,10 @@ class ModelTest {
         }
     }
 
-    private static Bytes getValue(OpenStorage storage, Bytes name) {
+    private static Bytes getValue(OpenStorage storage, Bytes name) throws Refused {
         Reply reply;
         try {
-            reply = storage.buckets().get(name);
+            reply = storage.buckets().get(0, name);
         } catch (Turn.TooMuch large) {
             reply = read(storage, name, value -> new Reply.Value(value.get(View.VALUE)));
         }
@@ -262,7 +262,7 @@ class ModelTest {
 
     private void rename(OpenStorage storage, Bytes name, Bytes other) throws Refused {
         Expected expected = model.get(name);
-        boolean isRenamed = storage.buckets().publisher().rename(name, other, (from, to) -> {
+        boolean isRenamed = storage.buckets().publisher().rename(0, name, other, (from, to) -> {
             assertThat(from.size()).isEqualTo(expected.values.size());
             assertThat(to.exists())
                     .isEqualTo(model.getOrDefault(other, new Expected()).exists());
@@ -293,12 +293,12 @@ class ModelTest {
         switch (random.nextInt(4)) {
             case 0 -> storage.buckets().publisher().abandon(hidden);
             case 1 -> {
-                assertThat(storage.buckets().publisher().publish(hidden, _ -> false))
+                assertThat(storage.buckets().publisher().publish(0, hidden, _ -> false))
                         .isFalse();
                 storage.buckets().publisher().abandon(hidden);
             }
             default -> {
-                assertThat(storage.buckets().publisher().publish(hidden, _ -> true))
+                assertThat(storage.buckets().publisher().publish(0, hidden, _ -> true))
                         .isTrue();
                 if (filled.exists()) {
                     filled.published(name, name, false);
@@ -330,9 +330,9 @@ class ModelTest {
             return Reply.OK;
         };
         try {
-            storage.buckets().edit(name, command);
+            storage.buckets().edit(0, name, command);
         } catch (Turn.TooMuch large) {
-            try (LargeChange largeChange = storage.buckets().beginLarge(name)) {
+            try (LargeChange largeChange = storage.buckets().beginLarge(0, name)) {
                 largeChange.lane().enter();
                 largeChange.run(command, () -> false);
                 assertThat(new Lanes(storage.buckets().table(), new WaitLimits(0).queue(0)).end(largeChange.lane()))
@@ -341,19 +341,19 @@ class ModelTest {
         }
     }
 
-    private static Reply read(OpenStorage storage, Bytes name, Function<View, Reply> command) {
+    private static Reply read(OpenStorage storage, Bytes name, Function<View, Reply> command) throws Refused {
         try {
-            return storage.buckets().read(name, command);
+            return storage.buckets().read(0, name, command);
         } catch (Turn.TooMuch large) {
-            try (Frozen frozen = storage.buckets().frozen(name)) {
+            try (Frozen frozen = storage.buckets().frozen(0, name)) {
                 return command.apply(frozen.view());
             }
         }
     }
 
-    private static Reply get(OpenStorage storage, Bytes name, Bytes key) {
+    private static Reply get(OpenStorage storage, Bytes name, Bytes key) throws Refused {
         try {
-            return storage.buckets().get(name, key);
+            return storage.buckets().get(0, name, key);
         } catch (Turn.TooMuch large) {
             return read(storage, name, bucket -> new Reply.Value(bucket.get(key)));
         }
@@ -370,7 +370,7 @@ class ModelTest {
         return Bytes.owning(value);
     }
 
-    private void check(OpenStorage storage) {
+    private void check(OpenStorage storage) throws Refused {
         // A renamed bucket that went with its last key needs no publish record any more.
         model.values().removeIf(expected -> !expected.exists());
         long bytes = 0;

@@ -6,6 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Condition;
 import dev.kv.router.Command.Watched;
+import dev.kv.router.Expiry;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.storage.DataFolder;
@@ -20,8 +21,11 @@ class SeveralNamesTest extends WithLargeCommands {
     private static final Bytes A = Bytes.of("a");
     private static final Bytes VALUE = Bytes.of("1");
 
+    /** In the year 3015: the cleaner goes by the clock, and finds nothing that has expired. */
+    private static final long TAKEN = 33_000_000_000_000L;
+
     private Reply run(Command command) {
-        return commands.run(command);
+        return commands.run(command, TAKEN);
     }
 
     private static Command.SetValue value(Bytes name, Bytes value) {
@@ -120,10 +124,13 @@ class SeveralNamesTest extends WithLargeCommands {
         List<Command> changes = List.of(
                 value(A, VALUE),
                 new Command.AddToValue(A, 1),
+                new Command.Expire(A, new Expiry.In(60_000), Expiry.Condition.ALWAYS),
                 new Command.Rename(A, Bytes.of("other")),
                 new Command.Copy(Bytes.of("other"), A, false),
                 new Command.Drop(A),
                 set(A, VALUE),
+                new Command.Expire(A, new Expiry.In(60_000), Expiry.Condition.ALWAYS),
+                new Command.ExpireKeys(A, List.of(K), new Expiry.In(60_000), Expiry.Condition.ALWAYS),
                 new Command.DeleteAll(A, List.of(K)),
                 new Command.SetAbsentValues(List.of(A, VALUE)),
                 new Command.RenameAbsent(Bytes.of("other"), Bytes.of("third")),
@@ -148,6 +155,16 @@ class SeveralNamesTest extends WithLargeCommands {
     }
 
     @Test
+    void whatExpiresHasChanged() {
+        run(value(A, VALUE));
+        run(new Command.Expire(A, new Expiry.At(TAKEN + 10), Expiry.Condition.ALWAYS));
+        long number = watch(A);
+        Command exec = new Command.Together(List.of(new Watched(A, number)), List.of(new Command.KindOf(A)));
+        assertThat(commands.run(exec, TAKEN + 9)).isInstanceOf(Reply.Many.class);
+        assertThat(commands.run(exec, TAKEN + 10)).isEqualTo(Reply.ABSENT);
+    }
+
+    @Test
     void anotherProcessKnowsNoNumberOfThisOne() throws Exception {
         long number = watch(A);
         reopen();
@@ -167,13 +184,13 @@ class SeveralNamesTest extends WithLargeCommands {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 3, 2_000})
-    void aCopyHasAllKeys(int keys) throws Exception {
+    void aCopyHasAllKeysAndTheTimesAtWhichTheyExpire(int keys) throws Exception {
         List<Bytes> pairs = new ArrayList<>();
         for (int i = 0; i < keys; i++) {
             pairs.add(Bytes.of("k" + i));
             pairs.add(Bytes.of("v" + i));
         }
-        run(new Command.Create(A));
+        commands.run(new Command.Create(A), TAKEN);
         Command set = new Command.SetAll(A, pairs, false);
         if (keys > TURN.keys()) {
             runLarge(set);
@@ -181,6 +198,8 @@ class SeveralNamesTest extends WithLargeCommands {
             run(set);
         }
         Bytes first = pairs.getFirst();
+        run(new Command.Expire(A, new Expiry.At(TAKEN + 90_000), Expiry.Condition.ALWAYS));
+        run(new Command.ExpireKeys(A, List.of(first), new Expiry.At(TAKEN + 50_000), Expiry.Condition.ALWAYS));
         run(value(B, VALUE));
 
         assertThat(run(new Command.Copy(A, B, false))).isEqualTo(new Reply.Amount(0));
@@ -189,6 +208,9 @@ class SeveralNamesTest extends WithLargeCommands {
         run(new Command.DeleteAll(A, List.of(first)));
         reopen();
         assertThat(run(new Command.Size(B))).isEqualTo(new Reply.Amount(keys));
+        assertThat(run(new Command.ExpiryOf(B))).isEqualTo(new Reply.Amount(TAKEN + 90_000));
+        assertThat(run(new Command.ExpiriesOfKeys(B, List.of(first))))
+                .isEqualTo(new Reply.Many(List.of(new Reply.Amount(TAKEN + 50_000))));
         Bytes last = pairs.get(2 * keys - 2);
         assertThat(run(new Command.Get(B, last))).isEqualTo(new Reply.Value(pairs.getLast()));
     }

@@ -287,7 +287,7 @@ class SmallBucketsTest extends WithStorage {
         assertValue(sound, "key", "2");
         set(sound, "key", "3");
         assertValue(sound, "key", "3");
-        assertThatThrownBy(() -> storage.buckets().get(Bytes.of(damaged), Bytes.of("key")))
+        assertThatThrownBy(() -> storage.buckets().get(0, Bytes.of(damaged), Bytes.of("key")))
                 .isInstanceOf(Damaged.class)
                 .hasMessageContaining(segment.path() + " is damaged at byte 64");
         assertThat(run(new Command.Size(Bytes.of(damaged)))).isInstanceOf(Reply.Failed.class);
@@ -327,7 +327,7 @@ class SmallBucketsTest extends WithStorage {
                 .isInstanceOfSatisfying(
                         Reply.Failed.class,
                         failed -> assertThat(failed.message()).contains("is damaged at byte"));
-        try (LargeChange change = storage.buckets().beginLarge(Bytes.of("other"))) {
+        try (LargeChange change = storage.buckets().beginLarge(0, Bytes.of("other"))) {
             assertThat(change.lane()).isNotNull();
         }
     }
@@ -384,7 +384,7 @@ class SmallBucketsTest extends WithStorage {
     @Test
     void aLargeChangeThatIsRefusedLeavesNoObject() throws Exception {
         set("session", "user", "foo");
-        try (LargeChange change = storage.buckets().beginLarge(Bytes.of("session"))) {
+        try (LargeChange change = storage.buckets().beginLarge(0, Bytes.of("session"))) {
             change.lane().enter();
             change.run(edit -> new Reply.Amount(edit.size()), () -> false);
             assertThat(objects()).isOne();
@@ -400,7 +400,7 @@ class SmallBucketsTest extends WithStorage {
     @Test
     void aFrozenOneStaysAsItWasWhileItIsWrittenAndCompacted() throws Exception {
         set("session", "user", "foo");
-        try (Frozen frozen = storage.buckets().frozen(Bytes.of("session"))) {
+        try (Frozen frozen = storage.buckets().frozen(0, Bytes.of("session"))) {
             set("session", "user", "bar");
             compact();
             set("session", "cart", "milk");
@@ -414,7 +414,7 @@ class SmallBucketsTest extends WithStorage {
     @Test
     void aLargeChangeOfOneThatCompactionMovesMeanwhileIsApplied() throws Exception {
         set("session", "user", "foo");
-        try (LargeChange change = storage.buckets().beginLarge(Bytes.of("session"))) {
+        try (LargeChange change = storage.buckets().beginLarge(0, Bytes.of("session"))) {
             change.lane().enter();
             compact();
             storage.giveBack();

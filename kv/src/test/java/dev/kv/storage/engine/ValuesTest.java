@@ -270,7 +270,7 @@ class ValuesTest extends WithStorage {
         Turn.Limits turn = new Turn.Limits(10, 1_000);
         Commands commands = new Commands(storage.buckets(), turn, DataFolder.limits(Integer.MAX_VALUE));
         Command write = new Command.WriteRange(NAME, Integer.MAX_VALUE - 100, Bytes.of("x"));
-        assertThatThrownBy(() -> commands.run(write)).isInstanceOf(Turn.TooMuch.class);
+        assertThatThrownBy(() -> commands.run(write, 0)).isInstanceOf(Turn.TooMuch.class);
     }
 
     @Test

@@ -50,11 +50,11 @@ abstract class WithLargeCommands {
     }
 
     void assertIsLarge(Command command) {
-        assertThatThrownBy(() -> commands.run(command)).isInstanceOf(Turn.TooMuch.class);
+        assertThatThrownBy(() -> commands.run(command, 0)).isInstanceOf(Turn.TooMuch.class);
     }
 
     Reply runLarge(Command command) {
-        try (Large large = commands.large(command)) {
+        try (Large large = commands.large(command, 0)) {
             large.lane().ifPresent(Lanes.Lane::enter);
             return large.run().apply(() -> false);
         }

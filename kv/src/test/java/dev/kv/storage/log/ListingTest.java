@@ -79,7 +79,7 @@ class ListingTest {
     }
 
     private void edit(String bucket, Consumer<Edit> change) throws Refused {
-        buckets.edit(Bytes.of(bucket), edit -> {
+        buckets.edit(0, Bytes.of(bucket), edit -> {
             change.accept(edit);
             return Reply.OK;
         });

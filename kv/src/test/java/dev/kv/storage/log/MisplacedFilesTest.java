@@ -135,7 +135,7 @@ class MisplacedFilesTest {
                 segment.begin(Format.read(data.path()).id(), 0, 0);
                 segment.append(new Draft()
                         .begin(Layout.WRITE, 0, 1, Bytes.of("a").array())
-                        .set(Bytes.of("key-1"), Bytes.of("old"))
+                        .set(Bytes.of("key-1"), Bytes.of("old"), 0)
                         .end());
             }
         }

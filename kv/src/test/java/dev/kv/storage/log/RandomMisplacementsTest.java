@@ -103,10 +103,10 @@ class RandomMisplacementsTest {
             int what = random.nextInt(100);
             if (what < 2) {
                 Bytes to = Bytes.of("bucket-" + random.nextInt(BUCKETS));
-                storage.buckets().publisher().rename(bucket, to, (from, _) -> from.exists());
+                storage.buckets().publisher().rename(0, bucket, to, (from, _) -> from.exists());
                 return;
             }
-            storage.buckets().edit(bucket, edit -> {
+            storage.buckets().edit(0, bucket, edit -> {
                 if (what < 4) {
                     edit.drop();
                 } else if (what < 35) {

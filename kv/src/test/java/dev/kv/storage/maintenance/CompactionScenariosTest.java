@@ -44,7 +44,7 @@ class CompactionScenariosTest extends WithModel {
         Segment first = seal();
         renew("bucket-0", "key-0", "9");
         rename("bucket-0", "bucket-1");
-        storage.buckets().edit(Bytes.of("bucket-1"), edit -> {
+        storage.buckets().edit(0, Bytes.of("bucket-1"), edit -> {
             edit.set(Bytes.of("key-0"), Bytes.of("10"));
             return Reply.OK;
         });

@@ -99,7 +99,7 @@ abstract class WithModel {
     }
 
     void drop(String bucket) throws Refused {
-        storage.buckets().edit(Bytes.of(bucket), edit -> {
+        storage.buckets().edit(0, Bytes.of(bucket), edit -> {
             edit.drop();
             return Reply.OK;
         });
@@ -109,7 +109,7 @@ abstract class WithModel {
 
     /** Drops a bucket and makes it anew in one change. */
     void renew(String bucket, String key, String value) throws Refused {
-        storage.buckets().edit(Bytes.of(bucket), edit -> {
+        storage.buckets().edit(0, Bytes.of(bucket), edit -> {
             edit.drop();
             edit.set(Bytes.of(key), Bytes.of(value));
             return Reply.OK;
@@ -120,7 +120,7 @@ abstract class WithModel {
 
     void rename(String bucket, String to) throws Refused {
         boolean isRenamed =
-                storage.buckets().publisher().rename(Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
+                storage.buckets().publisher().rename(0, Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
         assertThat(isRenamed).isEqualTo(model.containsKey(bucket) && !bucket.equals(to));
         if (isRenamed) {
             model.put(to, model.remove(bucket));
@@ -146,7 +146,7 @@ abstract class WithModel {
             storage.buckets().publisher().abandon(hidden);
             return;
         }
-        assertThat(storage.buckets().publisher().publish(hidden, _ -> true)).isTrue();
+        assertThat(storage.buckets().publisher().publish(0, hidden, _ -> true)).isTrue();
         model.put(bucket, values);
         unkept.remove(bucket);
     }

@@ -312,7 +312,7 @@ class BackupTest {
     @Test
     void damagedDataIsNotTakenForABackup() throws Exception {
         data.backup(backup);
-        data.open(storage -> storage.buckets().edit(Bytes.of("b"), bucket -> {
+        data.open(storage -> storage.buckets().edit(0, Bytes.of("b"), bucket -> {
             bucket.set(Bytes.of("k"), Bytes.of("the value"));
             return Reply.OK;
         }));

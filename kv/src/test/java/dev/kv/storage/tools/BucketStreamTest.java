@@ -10,6 +10,7 @@ import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.OpenStorage;
+import dev.kv.storage.log.Refused;
 import dev.kv.storage.log.Sync;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -67,8 +68,8 @@ class BucketStreamTest {
         return storage.importFrom(Bytes.of(bucket), replaces, LIMITS, new ByteArrayInputStream(stream));
     }
 
-    private boolean isKept(String bucket) {
-        return storage.buckets().frozen(Bytes.of(bucket)).isKept();
+    private boolean isKept(String bucket) throws Refused {
+        return storage.buckets().frozen(0, Bytes.of(bucket)).isKept();
     }
 
     @Test
@@ -93,7 +94,7 @@ class BucketStreamTest {
     @Test
     void anImportedBucketIsKeptIfTheExportedOneWas() throws Exception {
         DataFolder.create(storage, "kept and empty");
-        storage.buckets().edit(Bytes.of("not kept"), bucket -> {
+        storage.buckets().edit(0, Bytes.of("not kept"), bucket -> {
             bucket.set(Bytes.of("k"), Bytes.of("v"));
             return Reply.OK;
         });
@@ -190,7 +191,6 @@ class BucketStreamTest {
                 .hasMessage("this is no bucket that `kv export` wrote");
     }
 
-    /** Such as the expiry of a bucket or a key. */
     @Test
     void streamsOfANewerReleaseAreRefused() throws Exception {
         DataFolder.create(storage, "a");
@@ -198,9 +198,9 @@ class BucketStreamTest {
         byte[] stream = exported("a");
 
         byte[] withVersion = stream.clone();
-        withVersion[12] = 3;
+        withVersion[12] = 4;
         byte[] withFlag = stream.clone();
-        withFlag[16] |= 2;
+        withFlag[16] |= 8;
         byte[] withKind = stream.clone();
         withKind[25 + 4] = 1;
         for (byte[] newer : List.of(seal(withVersion, 8, 25), seal(withFlag, 8, 25), seal(withKind, 25, 45))) {

@@ -153,7 +153,7 @@ class DamageTest {
     }
 
     private void edit(Bytes name, Consumer<Edit> change) throws Refused {
-        storage.buckets().edit(name, bucket -> {
+        storage.buckets().edit(0, name, bucket -> {
             change.accept(bucket);
             return Reply.OK;
         });

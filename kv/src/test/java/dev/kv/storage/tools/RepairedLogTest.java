@@ -45,7 +45,7 @@ class RepairedLogTest extends WithSmallFolder {
             following.begin(Format.read(crashed.path()).id(), next.number() - 1, end + 64);
             following.append(new Draft()
                     .begin(Layout.WRITE, 0, 1, "a".getBytes(UTF_8))
-                    .set(Bytes.of("seven"), Bytes.of("7"))
+                    .set(Bytes.of("seven"), Bytes.of("7"), 0)
                     .end());
         }
         assertThat(crashed.damages()).as("nobody was promised what is torn").isEmpty();
@@ -69,7 +69,7 @@ class RepairedLogTest extends WithSmallFolder {
     @Test
     void aBucketWhoseRenameIsDamagedGetsItsOldNameBack() throws Exception {
         data.open(storage -> {
-            storage.buckets().publisher().rename(Bytes.of("a"), Bytes.of("renamed"), (_, _) -> true);
+            storage.buckets().publisher().rename(0, Bytes.of("a"), Bytes.of("renamed"), (_, _) -> true);
             DataFolder.put(storage, "renamed", "six", "6");
         });
         Path last = data.files(".log").getLast();
@@ -89,7 +89,7 @@ class RepairedLogTest extends WithSmallFolder {
         data.open(storage -> {
             Bucket hidden = storage.buckets().publisher().hidden(Bytes.of("imported"));
             storage.buckets().publisher().fill(hidden, bucket -> bucket.set(Bytes.of("k"), Bytes.of("v")));
-            storage.buckets().publisher().publish(hidden, _ -> true);
+            storage.buckets().publisher().publish(0, hidden, _ -> true);
         });
         assertThat(data.content()).containsKey("imported");
         Path segment = data.files(".log").get(1);

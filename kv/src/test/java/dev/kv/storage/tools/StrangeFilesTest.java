@@ -154,7 +154,7 @@ class StrangeFilesTest {
         assertThat(data.content()).isEqualTo(content);
     }
 
-    /** As a later release of format 2 writes it, for a field of the reserved kind 1. */
+    /** A field that expires, in a hint of a version that has no times. */
     @Test
     void aHintWithAnEntryOfAnUnknownKindIsRefused() throws Exception {
         Path hint = data.files(".hint").getLast();
@@ -183,10 +183,10 @@ class StrangeFilesTest {
         return Stream.of(
                 Arguments.of(6, record(0)),
                 Arguments.of(Layout.VALUE, record(0)),
-                Arguments.of(Layout.VALUE, record(0).set(Bytes.of("key"), one)),
+                Arguments.of(Layout.VALUE, record(0).set(Bytes.of("key"), one, 0)),
                 Arguments.of(Layout.VALUE, record(0).delete(Bytes.EMPTY)),
-                Arguments.of(Layout.VALUE, record(0).set(Bytes.EMPTY, one).set(Bytes.EMPTY, one)),
-                Arguments.of(Layout.VALUE, record(64).set(Bytes.EMPTY, one)));
+                Arguments.of(Layout.VALUE, record(0).set(Bytes.EMPTY, one, 0).set(Bytes.EMPTY, one, 0)),
+                Arguments.of(Layout.VALUE, record(64).set(Bytes.EMPTY, one, 0)));
     }
 
     /** Gives a record at the beginning of a segment, whose name has one byte, another type. */

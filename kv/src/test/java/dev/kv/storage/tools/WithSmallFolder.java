@@ -25,7 +25,7 @@ abstract class WithSmallFolder {
             DataFolder.create(storage, "a");
             DataFolder.put(storage, "a", "one", "1");
             DataFolder.put(storage, "a", "two", "2");
-            storage.buckets().edit(Bytes.of("b"), bucket -> {
+            storage.buckets().edit(0, Bytes.of("b"), bucket -> {
                 bucket.set(Bytes.of("three"), Bytes.of("3"));
                 bucket.set(Bytes.of("four"), Bytes.of("the fourth"));
                 return Reply.OK;
