@@ -301,8 +301,10 @@ final class AllBucketsTest extends ThreeMembers {
                 client.say("SET melon 1");
                 client.say("HSET melons a 1");
                 client.say("INCR melon");
+                client.say("EXPIRE melons 100");
                 client.say("MGET melon mango");
-                assertThat(client.say("EXEC")).isEqualTo("[OK :1 :2 [\"2\" nil]]");
+                assertThat(client.say("EXEC")).isEqualTo("[OK :1 :2 :1 [\"2\" nil]]");
+                assertThat(client.say("TTL melons")).isEqualTo(":100");
                 assertThat(client.say("DEL melon melons")).isEqualTo(":2");
             }
         }

@@ -99,6 +99,15 @@ final class RedisCliTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"foo", "front"})
+    void redisCliSetsWhatExpires(String node) throws Exception {
+        assertThat(run(node, "redis-cli", "set", "session:1", "x", "ex", "60")).isEqualTo("OK\n");
+        assertThat(run(node, "redis-cli", "ttl", "session:1")).isIn("60\n", "59\n");
+        assertThat(run(node, "redis-cli", "flushall")).isEqualTo("OK\n");
+        assertThat(run(node, "redis-cli", "ttl", "session:1")).isEqualTo("-2\n");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
     void theBenchmarksOfRedisForValuesRun(String node) throws Exception {
         String output =
                 run(node, "redis-benchmark", "--csv", "-t", "set,get,incr,mset", "-n", "5000", "-P", "16", "-r", "100");

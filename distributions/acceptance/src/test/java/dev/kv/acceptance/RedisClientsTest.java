@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.acceptance.harness.Cluster;
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.GetExArgs;
 import io.lettuce.core.LettuceFutures;
 import io.lettuce.core.MapScanCursor;
 import io.lettuce.core.RedisClient;
@@ -12,6 +13,7 @@ import io.lettuce.core.RedisFuture;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
+import io.lettuce.core.SetArgs;
 import io.lettuce.core.TransactionResult;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
@@ -42,7 +44,9 @@ import redis.clients.jedis.Pipeline;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.Transaction;
+import redis.clients.jedis.args.ExpiryOption;
 import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.params.GetExParams;
 import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.params.SetParams;
 import redis.clients.jedis.resps.ScanResult;
@@ -167,6 +171,36 @@ final class RedisClientsTest {
             assertThat(client.mset("jedis-here", "a", "remote-jedis", "b")).isEqualTo("OK");
             assertThat(client.mget("remote-jedis", "jedis-here")).containsExactly("b", "a");
             assertThat(client.del("jedis-here", "remote-jedis")).isEqualTo(2);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("jedis")
+    void jedisHasKeysAndFieldsExpire(String node, RedisProtocol protocol) {
+        long far = 33_000_000_000L;
+        try (Jedis client = connect(node, protocol)) {
+            for (String name : List.of("jedis-here", "remote-jedis")) {
+                assertThat(client.set(name, "1", SetParams.setParams().nx().ex(60)))
+                        .isEqualTo("OK");
+                assertThat(client.ttl(name)).isEqualTo(60);
+                assertThat(client.set(name, "2", SetParams.setParams().ex(100))).isEqualTo("OK");
+                assertThat(client.pttl(name)).isBetween(50_000L, 100_000L);
+                assertThat(client.getEx(name, GetExParams.getExParams().exAt(far)))
+                        .isEqualTo("2");
+                assertThat(client.expireTime(name)).isEqualTo(far);
+                assertThat(client.expire(name, 10, ExpiryOption.GT)).isZero();
+                assertThat(client.persist(name)).isEqualTo(1);
+                assertThat(client.ttl(name)).isEqualTo(-1);
+                assertThat(client.expireAt(name, 1)).isEqualTo(1);
+                assertThat(client.exists(name)).isFalse();
+
+                client.hset(name, Map.of("a", "1", "b", "2"));
+                assertThat(client.hexpireAt(name, far, "a", "none")).containsExactly(1L, -2L);
+                assertThat(client.hexpireTime(name, "a", "b")).containsExactly(far, -1L);
+                assertThat(client.hpersist(name, "a")).containsExactly(1L);
+                assertThat(client.httl(name, "a")).containsExactly(-1L);
+                assertThat(client.del(name)).isEqualTo(1);
+            }
         }
     }
 
@@ -299,6 +333,37 @@ final class RedisClientsTest {
                 TransactionResult result = sync.exec();
                 assertThat(result.stream().toList()).isEqualTo(List.of(true, 3L));
                 assertThat(sync.del(bucket)).isEqualTo(1);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("lettuce")
+    void lettuceFindsValuesThatExpire(String node, ProtocolVersion protocol) {
+        try (RedisClient client = lettuce(node, protocol);
+                StatefulRedisConnection<String, String> connection = client.connect()) {
+            RedisCommands<String, String> sync = connection.sync();
+            for (String name : List.of("lettuce", "with-lettuce")) {
+                assertThat(sync.set(name, "1", SetArgs.Builder.ex(60).nx())).isEqualTo("OK");
+                assertThat(sync.ttl(name)).isEqualTo(60);
+                assertThat(sync.setGet(name, "2", SetArgs.Builder.keepttl())).isEqualTo("1");
+                assertThat(sync.getex(name, GetExArgs.Builder.persist())).isEqualTo("2");
+                assertThat(sync.pttl(name)).isEqualTo(-1);
+                assertThat(sync.expire(name, Duration.ofSeconds(100))).isTrue();
+                assertThat(sync.incr(name)).isEqualTo(3);
+                assertThat(sync.mget(name, "none").stream().map(pair -> pair.getValueOrElse("nothing")))
+                        .containsExactly("3", "nothing");
+                assertThat(sync.watch(name)).isEqualTo("OK");
+                assertThat(sync.multi()).isEqualTo("OK");
+                sync.ttl(name);
+                sync.expireat(name, 1);
+                sync.exists(name);
+                assertThat(sync.exec().stream().toList()).isEqualTo(List.of(100L, true, 0L));
+                sync.hset(name, Map.of("a", "1"));
+                assertThat(sync.hexpire(name, 100, "a")).isEqualTo(List.of(1L));
+                assertThat(sync.httl(name, "a")).isEqualTo(List.of(100L));
+                assertThat(sync.flushall()).isEqualTo("OK");
+                assertThat(sync.exists(name)).isZero();
             }
         }
     }

@@ -127,7 +127,7 @@ final class RedisDifferenceTest {
 
     private String[] request() {
         String bucket = one("a", "b", "c", "d");
-        return switch (random.nextInt(41)) {
+        return switch (random.nextInt(46)) {
             case 0, 1, 2 -> words("HSET", bucket, pairs());
             case 3 -> new String[] {"HSETNX", bucket, field(), value()};
             case 4 -> words("HMSET", bucket, pairs());
@@ -148,7 +148,7 @@ final class RedisDifferenceTest {
                 };
             case 21 -> words("DEL", one("a", "b"), List.of(one("b", "c")));
             case 22 -> words(one("EXISTS", "TOUCH"), bucket, List.of("a", "b", "c"));
-            case 23 -> new String[] {one("TYPE", "TTL", "PTTL"), bucket};
+            case 23 -> new String[] {one("TYPE", "EXPIRETIME", "PEXPIRETIME"), bucket};
             case 24 -> new String[] {one("RENAME", "RENAMENX", "COPY"), bucket, one("a", "b", "c", "d")};
             case 25, 26 -> words("SET", bucket, options());
             case 27 -> new String[] {one("GET", "GETDEL", "STRLEN", "INCR", "DECR"), bucket};
@@ -161,6 +161,10 @@ final class RedisDifferenceTest {
             case 36 -> new String[] {one("GETRANGE", "SUBSTR"), bucket, index(), index()};
             case 37 -> new String[] {"SETRANGE", bucket, offset(), part()};
             case 38 -> new String[] {"DEL", bucket};
+            case 39, 40 -> words(one("EXPIREAT", "PEXPIREAT"), bucket, times());
+            case 41 -> new String[] {"PERSIST", bucket};
+            case 42 -> words("GETEX", bucket, expiry("PERSIST"));
+            case 43, 44 -> new String[] {one("EXPIRETIME", "PEXPIRETIME"), bucket};
             default -> new String[] {one("HSET", "HGET", "HINCRBY", "NOSUCH", "HDEL"), bucket};
         };
     }
@@ -189,7 +193,33 @@ final class RedisDifferenceTest {
         while (random.nextInt(3) == 0) {
             words.add(one("NX", "XX", "GET", "KEEPTTL", "get", "FOO"));
         }
+        if (random.nextInt(3) == 0) {
+            words.addAll(expiry("KEEPTTL"));
+        }
         return words;
+    }
+
+    /** An option that says when something expires, mostly: the replies do not depend on when they are made. */
+    private List<String> expiry(String plain) {
+        return switch (random.nextInt(6)) {
+            case 0 -> List.of();
+            case 1 -> List.of(plain);
+            default -> List.of(one("EXAT", "PXAT"), time());
+        };
+    }
+
+    /** A time, and options of {@code EXPIREAT}. */
+    private List<String> times() {
+        List<String> words = new ArrayList<>(List.of(time()));
+        while (random.nextInt(3) == 0) {
+            words.add(one("NX", "XX", "GT", "LT", "FOO"));
+        }
+        return words;
+    }
+
+    /** Behind the end of all tests, or long past, as seconds and as milliseconds. */
+    private String time() {
+        return random.nextInt(6) == 0 ? one(NUMBERS) : Long.toString(33_000_000_000_000L + random.nextInt(5) * 250L);
     }
 
     /** A value, and more names with values. */

@@ -212,6 +212,38 @@ final class RedisSameBytesTest {
                 "HSET h f 1 ; WATCH h w ; RENAME h w ; MULTI ; PING ; EXEC ; WATCH w ; DEL none ; MULTI ; TTL none ; EXEC ; DEL w",
                 "SET v abc ; COPY v w ; GET w ; COPY v w ; COPY v w REPLACE ; COPY none w ; COPY none w REPLACE ; GET w ; DEL v w",
                 "HSET h a 1 b 2 ; COPY h g ; HLEN g ; HMGET g a b ; HSET g c 3 ; HLEN h ; SET v x ; COPY h v ; COPY h v replace ; TYPE v ; DEL g h v",
+                "SET v abc EX 100 ; TTL v ; PERSIST v ; PERSIST v ; TTL v ; PTTL v ; PERSIST none ; TTL none ; PTTL none ; DEL v",
+                "SET v abc ; EXPIRETIME v ; PEXPIRETIME v ; EXPIRETIME none ; PEXPIRETIME none ; TTL ; PERSIST v x ; DEL v",
+                "SET v abc EXAT 33000000000 ; EXPIRETIME v ; PEXPIRETIME v ; SET v x ; EXPIRETIME v ; SET v x PXAT 33000000000500 ; DEL v",
+                "SET v x PXAT 33000000000500 ; PEXPIRETIME v ; EXPIRETIME v ; SET v y KEEPTTL ; PEXPIRETIME v ; GET v ; DEL v",
+                "SET v a EX 0 ; SET v a EX x ; SET v a PX 1 EX 1 ; SET v a EX 1 KEEPTTL ; SET v a KEEPTTL EX 1 ; SET v a EX ; GET v",
+                "SET v a PX 9223372036854775807 ; SET v a EX 9223372036854775807 ; SET v a PXAT 9223372036854775807 ; PEXPIRETIME v ; DEL v",
+                "SET v a ; SET v x EXAT 1 ; GET v ; EXISTS v ; TTL v ; SET v x PXAT -1 ; SET v x EX 1.5 ; GET v ; SETNX v b ; DEL v",
+                "SET v a EX 100 EX 200 ; TTL v ; SET v b EX 100 NX ; TTL v ; SET v c XX EX 100 GET ; TTL v ; SET v d GET EX ; DEL v",
+                "SETEX v 100 abc ; TTL v ; GET v ; SETEX v 0 x ; SETEX v abc x ; PSETEX v -1 x ; SETEX v 9223372036854775807 x ; SETEX v ; DEL v",
+                "PSETEX v 100000 y ; TTL v ; HSET h f 1 ; SETEX h 100 x ; GET h ; TTL h ; PSETEX h x x ; DEL v h",
+                "SET v abc ; GETEX v EX 100 ; TTL v ; GETEX v ; TTL v ; GETEX v PERSIST ; TTL v ; GETEX v PX 200000 PX 100000 ; TTL v ; DEL v",
+                "SET v abc ; GETEX v EX 0 ; GETEX v EX x ; GETEX v FOO ; GETEX v EX ; GETEX v EX 1 PERSIST ; GETEX v KEEPTTL ; GETEX ; TTL v ; DEL v",
+                "GETEX none EX 0 ; GETEX none EX x ; GETEX none EX 100 ; GETEX none ; SET v abc ; GETEX v EXAT 1 ; GET v ; EXISTS v",
+                "HSET h f 1 ; GETEX h ; GETEX h EX 0 ; GETEX h EX 100 ; GETEX h FOO ; TTL h ; DEL h",
+                "SET v abc ; EXPIRE v 100 ; TTL v ; EXPIRE v 200 NX ; EXPIRE v 200 XX ; TTL v ; EXPIRE v 100 GT ; EXPIRE v 300 GT ; TTL v ; DEL v",
+                "SET v abc EX 300 ; EXPIRE v 400 LT ; EXPIRE v 200 LT ; TTL v ; EXPIRE v 200 LT ; EXPIRE v 100 XX LT ; EXPIRE v 400 XX GT ; TTL v ; DEL v",
+                "SET v abc ; EXPIRE v 100 XX ; EXPIRE v 100 GT ; EXPIRE v 100 XX GT ; EXPIRE v 100 XX LT ; TTL v ; EXPIRE v 100 LT ; TTL v ; DEL v",
+                "SET v abc ; EXPIRE v x ; EXPIRE v 10 NX XX ; EXPIRE v 10 NX GT ; EXPIRE v 10 GT LT ; EXPIRE v 10 FOO ; EXPIRE v x FOO ; EXPIRE v ; DEL v",
+                "EXPIRE none 10 ; EXPIRE none x ; EXPIRE none 10 FOO ; EXPIRE none 10 XX ; PEXPIREAT none 1 ; SET v a ; EXPIRE v 100 nx NX ; TTL v ; DEL v",
+                "SET v abc ; EXPIRE v 9223372036854775807 ; EXPIRE v -9223372036854775808 ; PEXPIRE v 9223372036854775807 ; EXPIREAT v -9223372036854775808 ; DEL v",
+                "SET v abc ; PEXPIREAT v 9223372036854775807 ; PEXPIRETIME v ; EXPIRE v -1 ; EXISTS v ; GET v ; EXPIRE v -1 ; SET v a ; PEXPIRE v 0 ; GET v",
+                "SET v abc ; PEXPIREAT v -1 ; GET v ; SET v abc EX 100 ; EXPIREAT v 1 GT ; GET v ; EXPIREAT v 1 NX ; GET v ; EXPIREAT v 1 LT ; GET v",
+                "HSET h f 1 ; EXPIRE h 100 ; TTL h ; HSET h g 2 ; TTL h ; HDEL h f ; TTL h ; HINCRBY h g 1 ; TTL h ; DEL h ; HSET h f 1 ; TTL h ; DEL h",
+                "HSET h f 1 g 2 ; EXPIREAT h 1 ; HGET h f ; HLEN h ; EXISTS h ; TYPE h ; HSET h f 2 ; HGETALL h ; TTL h ; EXPIREAT h 33000000000 ; SET h x ; TTL h ; DEL h",
+                "SET v 1 EX 100 ; INCR v ; TTL v ; APPEND v 5 ; TTL v ; SETRANGE v 0 9 ; TTL v ; INCRBYFLOAT v 0.5 ; TTL v ; GETSET v y ; TTL v ; DEL v",
+                "SET v 1 EX 100 ; MSET v z ; TTL v ; EXPIRE v 100 ; GETDEL v ; SET v 1 ; TTL v ; EXPIRE v 100 ; DEL v ; MSETNX v 1 ; TTL v ; DEL v",
+                "SET v abc EX 100 ; RENAME v w ; TTL w ; SET x 1 ; RENAME x w ; TTL w ; SET v a EX 100 ; SETNX v b ; TTL v ; HSET h f 1 ; RENAME h v ; TTL v ; DEL v w",
+                "MULTI ; SET v a EX 100 ; TTL v ; EXPIRE v 200 ; TTL v ; PERSIST v ; TTL v ; EXPIRE v x ; EXPIRE v -1 ; GET v ; EXEC ; GET v",
+                "SET v a EX 100 ; SCAN 0 ; KEYS * ; DBSIZE ; RANDOMKEY ; OBJECT ENCODING v ; TYPE v ; STRLEN v ; GETRANGE v 0 -1 ; TOUCH v ; DEL v",
+                "HSET h f 1 ; WATCH h ; EXPIRE h 100 ; MULTI ; PING ; EXEC ; WATCH h ; EXPIRE h 1 NX ; MULTI ; TTL h ; EXEC ; DEL h",
+                "SET v abc EX 100 ; COPY v w ; TTL w ; COPY v w ; SET w x ; COPY v w REPLACE ; TTL w ; PERSIST v ; TTL w ; DEL v w",
+                "HSET h a 1 b 2 ; EXPIRE h 100 ; COPY h g ; TTL g ; SET v x EX 50 ; COPY h v REPLACE ; TTL v ; DEL g h v",
                 "LATENCY RESET ; LATENCY HISTORY x ; LATENCY LATEST ; LATENCY ; LATENCY FOO",
                 "INFO nosuch ; HELLO 4 ; HELLO x ; HELLO 2 FOO ; HELLO 2 SETNAME ; SELECT x ; SELECT 99",
             })
@@ -269,9 +301,10 @@ final class RedisSameBytesTest {
                         "DOCS command|getkeys",
                         // NOVALUES is of Redis 7.4.
                         "DOCS hscan",
-                        // No key expires; IFEQ is of Redis 8.4.
+                        // IFEQ is of Redis 8.4.
                         "DOCS set",
                         // Redis has a note at the key.
+                        "INFO getex",
                         "INFO set");
     }
 

@@ -82,16 +82,6 @@ final class KeyCommands {
                                 (out, reply) ->
                                         out.simple(reply instanceof Reply.OfKind(Kind kind) ? typeOf(kind) : "none"))),
                 row(
-                        "ttl key<RO,access>",
-                        "readonly fast ~nondeterministic_output",
-                        "Shows the time to live of a key: none expires",
-                        ofPresence((out, there) -> out.number(there ? -1 : -2))),
-                row(
-                        "pttl key<RO,access>",
-                        "readonly fast ~nondeterministic_output",
-                        "Shows the time to live of a key: none expires",
-                        ofPresence((out, there) -> out.number(there ? -1 : -2))),
-                row(
                         "dbsize",
                         "readonly fast ~request_policy:all_shards ~response_policy:agg_sum",
                         "Counts all keys",
@@ -138,15 +128,6 @@ final class KeyCommands {
 
     private static boolean isThere(Reply reply) {
         return reply instanceof Reply.OfKind || (reply instanceof Reply.Amount(long dropped) && dropped > 0);
-    }
-
-    private interface Presence {
-        void write(RespWriter out, boolean there);
-    }
-
-    private static Handler ofPresence(Presence presence) {
-        return (request, session) -> new Question.One(
-                new Command.KindOf(request.at(1)), (out, reply) -> presence.write(out, isThere(reply)));
     }
 
     private static String typeOf(Kind kind) {

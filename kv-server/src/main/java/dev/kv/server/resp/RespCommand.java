@@ -42,7 +42,9 @@ public final class RespCommand {
     private static final List<RespCommand> TABLE = Stream.of(
                     ValueCommands.rows(),
                     HashCommands.rows(),
+                    FieldExpiryCommands.rows(),
                     KeyCommands.rows(),
+                    KeyExpiryCommands.rows(),
                     ConnectionCommands.rows(),
                     TransactionCommands.rows(),
                     ServerCommands.rows())

@@ -2,22 +2,22 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command.Condition;
+import dev.kv.router.Expiry;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /**
- * The options of {@code SET}. {@code KEEPTTL} changes nothing, as no name expires; an option that sets an expiry is refused.
+ * The options of {@code SET}.
  *
  * @param condition when the value is set
  * @param returnsOld whether the reply is the value before
+ * @param expiry when the value expires; empty: it does not
  */
-record SetOptions(Condition condition, boolean returnsOld) {
+record SetOptions(Condition condition, boolean returnsOld, Optional<Expiry> expiry) {
     /** Those of {@code SET key value}. */
     static SetOptions of(RespRequest request) {
         Condition condition = Condition.ALWAYS;
         boolean returnsOld = false;
-        boolean keepsExpiry = false;
-        boolean expires = false;
+        ExpiryOption expiry = new ExpiryOption("keepttl", Expiry.KEPT);
         for (int i = 3; i < request.count(); i++) {
             Bytes option = request.at(i);
             Optional<Bytes> next = i + 1 < request.count() ? Optional.of(request.at(i + 1)) : Optional.empty();
@@ -30,28 +30,19 @@ record SetOptions(Condition condition, boolean returnsOld) {
                 i++;
             } else if (Keyword.is(option, "get")) {
                 returnsOld = true;
-            } else if (Keyword.is(option, "keepttl") && !expires) {
-                keepsExpiry = true;
-            } else if (next.isPresent() && !keepsExpiry && isExpiry(option)) {
-                expires = true;
-                i++;
             } else {
-                throw RespError.syntax();
+                int taken = expiry.take(option, next);
+                if (taken == 0) {
+                    throw RespError.syntax();
+                }
+                i += taken - 1;
             }
         }
-        if (expires) {
-            throw new RespError(
-                    "ERR SET with EX, PX, EXAT or PXAT is not supported: no key expires yet, nothing was set");
-        }
-        return new SetOptions(condition, returnsOld);
+        return new SetOptions(condition, returnsOld, expiry.expiry("set"));
     }
 
     /** As in Redis, the same option may be there twice, and another one of its kind may not. */
     private static boolean isFree(Condition condition, Condition wanted) {
         return condition.equals(Condition.ALWAYS) || condition.equals(wanted);
-    }
-
-    private static boolean isExpiry(Bytes option) {
-        return Stream.of("ex", "px", "exat", "pxat").anyMatch(word -> Keyword.is(option, word));
     }
 }

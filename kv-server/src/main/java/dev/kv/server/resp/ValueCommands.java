@@ -3,6 +3,7 @@ package dev.kv.server.resp;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Command.Condition;
+import dev.kv.router.Expiry;
 import dev.kv.router.Held;
 import dev.kv.router.LongDouble;
 import dev.kv.router.Reply;
@@ -14,6 +15,9 @@ import java.util.Optional;
 /** The commands on values, which are strings of Redis. */
 final class ValueCommands {
     private static final String NUMBER = "write denyoom fast";
+    private static final String TIMES =
+            "EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time"
+                    + " | PXAT unix-time-milliseconds:unix-time";
 
     private ValueCommands() {}
 
@@ -21,7 +25,7 @@ final class ValueCommands {
         return List.of(
                 row(
                         "set key<RW,access,update,variable_flags> value [condition:(NX | XX | IFEQ comparison-value)] [GET]"
-                                + " [KEEPTTL]",
+                                + " [expiration:(" + TIMES + " | KEEPTTL)]",
                         "write denyoom",
                         "Sets a value",
                         (request, session) -> set(request)),
@@ -30,6 +34,11 @@ final class ValueCommands {
                         "readonly fast",
                         "Reads a value",
                         (request, session) -> new Question.One(new Command.GetValue(request.at(1)), Answers::value)),
+                row(
+                        "getex key<RW,access,update> [expiration:(" + TIMES + " | PERSIST)]",
+                        "write fast",
+                        "Reads a value and sets when it expires",
+                        (request, session) -> getAndExpire(request)),
                 row(
                         "getdel key<RW,access,delete>",
                         "write fast",
@@ -49,6 +58,16 @@ final class ValueCommands {
                         (request, session) -> new Question.One(
                                 new Command.SetValue(request.at(1), request.at(2), Condition.ABSENT, false),
                                 (out, reply) -> out.number(reply instanceof Reply.Ok ? 1 : 0))),
+                row(
+                        "setex key<OW,update> seconds:integer value",
+                        "write denyoom",
+                        "Sets a value and its time to live in seconds",
+                        (request, session) -> setUntil(request, TimeForm.EX, "setex")),
+                row(
+                        "psetex key<OW,update> milliseconds:integer value",
+                        "write denyoom",
+                        "Sets a value and its time to live in milliseconds",
+                        (request, session) -> setUntil(request, TimeForm.PX, "psetex")),
                 row(
                         "mget key<RO,access> ...",
                         "readonly fast ~request_policy:multi_shard",
@@ -128,9 +147,50 @@ final class ValueCommands {
 
     private static Question set(RespRequest request) {
         SetOptions options = SetOptions.of(request);
+        Command.SetValue set =
+                new Command.SetValue(request.at(1), request.at(2), options.condition(), options.returnsOld());
         return new Question.One(
-                new Command.SetValue(request.at(1), request.at(2), options.condition(), options.returnsOld()),
+                options.expiry()
+                        .<Command>map(expiry -> new Command.SetValueUntil(set, expiry))
+                        .orElse(set),
                 ValueCommands::stored);
+    }
+
+    private static Question setUntil(RespRequest request, TimeForm form, String name) {
+        return new Question.One(
+                new Command.SetValueUntil(
+                        new Command.SetValue(request.at(1), request.at(3), Condition.ALWAYS, false),
+                        form.ofValue(request.at(2), name)),
+                ValueCommands::stored);
+    }
+
+    /** As in Redis, the time is looked at only if the key holds a value. */
+    private static Question getAndExpire(RespRequest request) {
+        ExpiryOption option = new ExpiryOption("persist", Expiry.NONE);
+        for (int i = 2; i < request.count(); ) {
+            int taken = option.take(
+                    request.at(i), i + 1 < request.count() ? Optional.of(request.at(i + 1)) : Optional.empty());
+            if (taken == 0) {
+                throw RespError.syntax();
+            }
+            i += taken;
+        }
+        Bytes name = request.at(1);
+        try {
+            return new Question.One(
+                    option.expiry("getex")
+                            .<Command>map(expiry -> new Command.GetValueAndExpire(name, expiry))
+                            .orElseGet(() -> new Command.GetValue(name)),
+                    Answers::value);
+        } catch (RespError e) {
+            return new Question.One(new Command.MeasureValue(name), (out, reply) -> {
+                if (reply instanceof Reply.Absent) {
+                    out.nil();
+                } else {
+                    out.error(e.getMessage());
+                }
+            });
+        }
     }
 
     /** The reply of {@code SET}: nil if the condition did not hold, or the value before. */

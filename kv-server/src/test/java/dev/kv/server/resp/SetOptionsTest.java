@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command.Condition;
+import dev.kv.router.Expiry;
 import dev.kv.server.testing.RespClient;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class SetOptionsTest {
@@ -22,16 +25,39 @@ final class SetOptionsTest {
     }
 
     @Test
-    void withoutOptionsAValueIsAlwaysSet() throws Exception {
-        assertThat(of("")).isEqualTo(new SetOptions(Condition.ALWAYS, false));
+    void withoutOptionsAValueIsAlwaysSetAndDoesNotExpire() throws Exception {
+        assertThat(of("")).isEqualTo(new SetOptions(Condition.ALWAYS, false, Optional.empty()));
     }
 
     @Test
     void conditionsAndGetStandInAnyOrderAndCase() throws Exception {
-        assertThat(of("nx GET")).isEqualTo(new SetOptions(Condition.ABSENT, true));
-        assertThat(of("get KeepTTL XX")).isEqualTo(new SetOptions(Condition.PRESENT, true));
-        assertThat(of("IFEQ nx")).isEqualTo(new SetOptions(new Condition.IfEqual(Bytes.of("nx")), false));
-        assertThat(of("NX NX GET GET")).isEqualTo(new SetOptions(Condition.ABSENT, true));
+        assertThat(of("nx GET")).isEqualTo(new SetOptions(Condition.ABSENT, true, Optional.empty()));
+        assertThat(of("get KeepTTL XX")).isEqualTo(new SetOptions(Condition.PRESENT, true, Optional.of(Expiry.KEPT)));
+        assertThat(of("IFEQ nx"))
+                .isEqualTo(new SetOptions(new Condition.IfEqual(Bytes.of("nx")), false, Optional.empty()));
+        assertThat(of("NX NX GET GET").condition()).isEqualTo(Condition.ABSENT);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "EX 60, 60000",
+        "ex 1, 1000",
+        "PX 60, 60",
+        "EX 1 EX 2, 2000",
+        "EX 9000000000000000, 9000000000000000000",
+    })
+    void aTimeToLiveIsInMilliseconds(String options, long millis) throws Exception {
+        assertThat(of(options).expiry()).contains(new Expiry.In(millis));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "EXAT 60, 60000",
+        "PXAT 60, 60",
+        "PXAT 9223372036854775807, 9223372036854775807",
+    })
+    void aTimeIsInMilliseconds(String options, long millis) throws Exception {
+        assertThat(of(options).expiry()).contains(new Expiry.At(millis));
     }
 
     @ParameterizedTest
@@ -44,6 +70,8 @@ final class SetOptionsTest {
                 "IFEQ a IFEQ b",
                 "IFEQ",
                 "EX",
+                "EX 1 PX 1",
+                "PXAT 1 EXAT 1",
                 "KEEPTTL EX 1",
                 "EX 1 KEEPTTL",
                 "PERSIST",
@@ -56,10 +84,17 @@ final class SetOptionsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"EX 10", "px 10", "EXAT 10", "NX PXAT 10", "EX x"})
-    void anExpiryIsRefused(String options) {
-        assertThatThrownBy(() -> of(options))
-                .isInstanceOf(RespError.class)
-                .hasMessageStartingWith("ERR SET with EX, PX, EXAT or PXAT is not supported: no key expires yet");
+    @CsvSource({
+        "EX x, ERR value is not an integer or out of range",
+        "PX 1.5, ERR value is not an integer or out of range",
+        "PX 9223372036854775808, ERR value is not an integer or out of range",
+        "EX 0, ERR invalid expire time in 'set' command",
+        "PX -1, ERR invalid expire time in 'set' command",
+        "EX 9223372036854776, ERR invalid expire time in 'set' command",
+        "PX 9223372036854775807, ERR invalid expire time in 'set' command",
+        "EXAT -5, ERR invalid expire time in 'set' command",
+    })
+    void aTimeThatIsNoneIsNamedAsInRedis(String options, String error) {
+        assertThatThrownBy(() -> of(options)).isInstanceOf(RespError.class).hasMessage(error);
     }
 }
