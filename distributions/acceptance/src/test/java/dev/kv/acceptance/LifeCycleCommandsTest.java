@@ -238,7 +238,16 @@ class LifeCycleCommandsTest extends TwoNodes {
         ProcessBuilder shell = foo.command("start");
         // The signals that a terminal sends to its processes at ctrl-C and when it closes.
         shell.command()
-                .addAll(0, List.of("setsid", "sh", "-c", "trap '' INT; \"$0\" \"$@\"; kill -s INT 0; kill -s HUP 0"));
+                .addAll(
+                        0,
+                        List.of(
+                                // The caller of the tests may ignore SIGHUP, as nohup does.
+                                "env",
+                                "--default-signal=HUP",
+                                "setsid",
+                                "sh",
+                                "-c",
+                                "trap '' INT; \"$0\" \"$@\"; kill -s INT 0; kill -s HUP 0"));
         Ended ended = Ended.of(shell);
         assertThat(ended.status()).as("ended by the signal").isEqualTo(128 + 1);
         assertThat(started(new Ended(0, ended.out(), ended.err()))).startsWith("foo@h runs, process ");

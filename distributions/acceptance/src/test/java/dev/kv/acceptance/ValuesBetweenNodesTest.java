@@ -137,22 +137,6 @@ final class ValuesBetweenNodesTest {
     }
 
     @Test
-    void anExpiryIsRefusedAndNothingIsSet() throws Exception {
-        start();
-        try (RespClient client = client("front")) {
-            for (String option : new String[] {"EX 10", "px 10", "EXAT 4000000000", "NX PXAT 4000000000000 GET"}) {
-                assertThat(client.say("SET v x " + option))
-                        .isEqualTo(
-                                "ERR SET with EX, PX, EXAT or PXAT is not supported: no key expires yet, nothing was set");
-            }
-            for (String request : new String[] {"SETEX v 10 x", "PSETEX v 10 x", "EXPIRE v 10", "GETEX v EX 10"}) {
-                assertThat(client.say(request)).startsWith("ERR unknown command");
-            }
-            assertThat(client.say("EXISTS v")).isEqualTo(":0");
-        }
-    }
-
-    @Test
     void aClientOfLinesIsToldOfAValue() throws Exception {
         start();
         try (RespClient client = client("front");

@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-final class ExpiryTest {
+final class ExpiryMillisTest {
     private static final long TAKEN = 1_800_000_000_000L;
     private static final long BEFORE = TAKEN + 5;
 
