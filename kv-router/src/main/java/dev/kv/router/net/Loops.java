@@ -2,6 +2,7 @@ package dev.kv.router.net;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.channels.ClosedSelectorException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -37,8 +38,9 @@ public final class Loops implements AutoCloseable {
         ExceptionMonitor.setInstance(new ExceptionMonitor() {
             @Override
             public void exceptionCaught(Throwable cause) {
-                // An IOException is mostly a socket that was reset before it was set up.
-                if (!(cause instanceof IOException)) {
+                // An IOException is mostly a socket that was reset before it was set up. A selector is closed when its
+                // loop ends: a thread that MINA starts for the loop at that moment ends at once.
+                if (!(cause instanceof IOException || cause instanceof ClosedSelectorException)) {
                     Faults.report("MINA", cause);
                 }
             }
