@@ -102,8 +102,15 @@ public final class Bucket {
         }
     }
 
-    /** A key was removed. */
-    void removed() {
+    /**
+     * A key was removed.
+     *
+     * @param location where it was
+     */
+    void removed(long location) {
+        if ((location & Log.EXPIRES) != 0 && !isValue) {
+            lifetime.keysThatExpire--;
+        }
         setOwnRecords(hasOwnRecords || index.size() == 0);
     }
 
@@ -159,7 +166,13 @@ public final class Bucket {
     void expires(int keyHash, long until, long before) {
         if (isValue && (until != 0 || lifetime != null)) {
             lifetime().until = until;
-        } else if (until != 0 && (before == 0 || until < before)) {
+            return;
+        }
+        if (until != 0 || before != 0) {
+            lifetime().keysThatExpire += Long.signum(until) - Long.signum(before);
+            lifetime.latest = Math.max(lifetime.latest, until);
+        }
+        if (until != 0 && (before == 0 || until < before)) {
             Expiries keys = lifetime().keys;
             keys.add(until, keyHash);
             if (keys.isCrowded(index.size())) {

@@ -399,7 +399,7 @@ final class Changes {
         }
         if (pending.value == null) {
             bucket.index.remove(pending.hash, pending.before);
-            bucket.removed();
+            bucket.removed(pending.before);
             return;
         }
         long location = at + record.offset(field) / Layout.ALIGNMENT;

@@ -122,13 +122,22 @@ final class Fields {
                 && (isGone(bucket.until(), nowMillis) || (!bucket.isKept() && !hasKeys(bucket, nowMillis)));
     }
 
-    /** How many keys {@link #hasKeys} looks at; behind them it takes it that there is one. */
+    /**
+     * How many keys {@link #hasKeys} looks at; behind them it takes it that there is one. It looks at keys only if all of them expire, and
+     * the one that expired last was removed or expires sooner now.
+     */
     private static final int LOOKED_AT_MAX = 1_000;
 
     /** Whether a bucket has a key that is not gone; of a damaged one it takes it that it is not. */
     boolean hasKeys(Bucket bucket, long nowMillis) {
         if (bucket.lifetime == null || bucket.isValue || !SeenTime.isPast(bucket.lifetime.keys.next(), nowMillis)) {
             return bucket.index.size() > 0;
+        }
+        if (bucket.index.size() > bucket.lifetime.keysThatExpire) {
+            return true;
+        }
+        if (isGone(bucket.lifetime.latest, nowMillis)) {
+            return false;
         }
         int[] left = {LOOKED_AT_MAX};
         boolean[] hasOne = {false};

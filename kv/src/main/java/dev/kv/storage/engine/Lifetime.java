@@ -13,6 +13,11 @@ final class Lifetime {
     /** Keys of a bucket, by their hashes: for each that expires there is an entry of that time, or of one before it. */
     final Expiries keys = new Expiries();
 
+    /** How many keys of a bucket expire, and the latest time that any of them ever had. */
+    long keysThatExpire;
+
+    long latest;
+
     /** The time by which the shard looks at the bucket: it has an entry of that time, or of one before it. */
     long lookAt = Expiries.NEVER;
 

@@ -128,7 +128,7 @@ public final class Replay {
             bucket.index.remove(keyHash, before);
         }
         bucket.hasOwnRecords &= isFirst;
-        bucket.removed();
+        bucket.removed(before);
         // One with a record that says when it expires may have keys in later records, and needs it then.
         if (bucket.isVain() && bucket.publication == null && !bucket.hasExpireRecord()) {
             shard(bucket.hash).remove(bucket);

@@ -348,6 +348,22 @@ class ExpiryStorageTest extends WithStorage {
     }
 
     @Test
+    void aLargeBucketIsGoneWithTheLastOfItsKeys() throws Exception {
+        for (int i = 0; i < 5_000; i++) {
+            runAt(NOW, setKey(B, Bytes.of("key-" + i), ONE, NOW + 1 + i % 10));
+        }
+        runAt(NOW, set(V, ONE, 0));
+        reopen();
+        assertThat(namesAt(NOW + 9)).containsExactlyInAnyOrder(B, V);
+        assertThat(runAt(NOW + 10, new Command.Rename(B, V))).isEqualTo(Reply.NOT_FOUND);
+        assertThat(namesAt(NOW + 10)).containsExactly(V);
+        assertThat(runAt(NOW + 10, new Command.KindOf(B))).isEqualTo(Reply.ABSENT);
+        assertThat(runAt(NOW + 10, set(B, ONE, 0))).isEqualTo(Reply.OK);
+        storage.clean(NOW + 20);
+        assertThat(namesAt(NOW + 20)).containsExactlyInAnyOrder(B, V);
+    }
+
+    @Test
     void aBucketThatLosesItsLastKeyWithinAChangeLosesItsTime() {
         runAt(NOW, setKey(B, K, ONE, 0));
         runAt(NOW, expire(B, NOW + 10));
