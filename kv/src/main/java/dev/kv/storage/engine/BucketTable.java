@@ -263,7 +263,8 @@ public final class BucketTable {
                 return found.add(() -> fields.seen(NameSlot.record(place), hash, NameSlot.expires(place), nowMillis));
             }
             Bucket bucket = shard.names.object(place);
-            boolean isThere = !fields.isGone(bucket.until(), nowMillis) && fields.hasKeys(bucket, nowMillis);
+            boolean isThere = !fields.live().isGone(bucket.until(), nowMillis)
+                    && fields.live().hasKeys(bucket, nowMillis);
             long size = isThere ? bucket.index.size() : 0;
             Seen seen = new Seen(bucket.name, hash, size, bucket.isValue, bucket.bytes);
             return found.add(() -> seen);

@@ -48,9 +48,13 @@ public final class Buckets {
         return table;
     }
 
-    /** The time as of which a command runs that the first node took at another one. */
-    long now(long takenMillis) {
-        return fields.now(takenMillis);
+    /**
+     * The time as of which a command runs: each takes it once, and has it for all that it reads and changes.
+     *
+     * @param takenMillis when the first node took the command, in milliseconds since 1970
+     */
+    public long now(long takenMillis) {
+        return fields.live().now(takenMillis);
     }
 
     /** Removes what has expired. */
@@ -74,9 +78,9 @@ public final class Buckets {
     }
 
     /**
-     * Reads a key.
+     * Reads a key. It takes the {@linkplain #now time} itself, and only if something of the bucket expires.
      *
-     * @param takenMillis when the first node took the command, in milliseconds since 1970; so for all methods
+     * @param takenMillis when the first node took the command, in milliseconds since 1970
      * @return {@link Reply.Value}, {@link Reply.LargeValue}, {@link Reply#ABSENT}, {@link Reply#NOT_FOUND} or
      *     {@link Commands#WRONG_TYPE}
      * @throws Turn.TooMuch if the value is more than a turn
@@ -131,15 +135,18 @@ public final class Buckets {
         }
         if (NameSlot.isObject(place)) {
             Bucket bucket = shard.names.object(place);
-            if (bucket.lifetime != null && fields.isGone(bucket, fields.now(takenMillis))) {
+            long now = bucket.lifetime == null ? 0 : fields.live().now(takenMillis);
+            if (fields.live().isGone(bucket, now)) {
                 return isValue ? Reply.ABSENT : Reply.NOT_FOUND;
             }
             if (bucket.isValue == isValue) {
-                return fields.read(bucket.index, key, takenMillis, turn);
+                return fields.read(bucket.index, key, now, turn);
             }
-            return fields.hasKeys(bucket, fields.now(takenMillis)) ? Commands.WRONG_TYPE : Reply.ABSENT;
+            return fields.live().hasKeys(bucket, now) ? Commands.WRONG_TYPE : Reply.ABSENT;
         }
-        if (NameSlot.expires(place) && fields.isSmallGone(NameSlot.record(place), fields.now(takenMillis))) {
+        if (NameSlot.expires(place)
+                && fields.live()
+                        .isSmallGone(NameSlot.record(place), fields.live().now(takenMillis))) {
             return isValue || NameSlot.isKept(place) ? Reply.ABSENT : Reply.NOT_FOUND;
         }
         if (NameSlot.isValue(place) == isValue) {
@@ -151,17 +158,18 @@ public final class Buckets {
     /**
      * Sets values of several names in one change, unless one of them has a value or a bucket with keys.
      *
+     * @param nowMillis the time as of which the command runs; so for all methods below
      * @return whether they were set
      * @throws Refused if the change could not be written: nothing is changed then
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    boolean setAbsent(long takenMillis, Map<Bytes, Bytes> values) throws Refused {
-        Turn ofAll = new Turn(turn);
+    boolean setAbsent(long nowMillis, Map<Bytes, Bytes> values) throws Refused {
+        Turn ofAll = new Turn(turn, nowMillis);
         values.forEach((name, value) -> ofAll.take((long) name.size() + value.size()));
         // First with one lock at a time: what is read under all of them is in memory then.
         for (Bytes name : values.keySet()) {
-            if (isTaken(takenMillis, name)) {
+            if (isTaken(nowMillis, name)) {
                 return false;
             }
         }
@@ -175,12 +183,11 @@ public final class Buckets {
                 Shard shard = table.shard(hash);
                 shard.check(name);
                 Bucket there = shard.names.find(hash, name.array());
-                if (isTaken(takenMillis, there)) {
+                if (fields.live().isTaken(there, nowMillis)) {
                     return false;
                 }
-                all.add(new Change(fields)
+                all.add(new Change(fields, new Turn(Turn.Limits.NONE, nowMillis))
                         .of(name.array(), hash, there)
-                        .at(fields.now(takenMillis))
                         .valueOf(each.getValue(), 0));
             }
             changes.commit(all);
@@ -190,21 +197,16 @@ public final class Buckets {
         }
     }
 
-    private boolean isTaken(long takenMillis, Bytes name) {
+    private boolean isTaken(long nowMillis, Bytes name) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
-            return isTaken(takenMillis, shard.names.find(hash, name.array()));
+            return fields.live().isTaken(shard.names.find(hash, name.array()), nowMillis);
         } finally {
             shard.lock.unlockRead(stamp);
         }
-    }
-
-    private boolean isTaken(long takenMillis, Bucket there) {
-        long now = fields.now(takenMillis);
-        return there != null && !fields.isGone(there, now) && fields.hasKeys(there, now);
     }
 
     /**
@@ -213,14 +215,14 @@ public final class Buckets {
      * @throws Turn.TooMuch if it reads more than a turn
      * @throws Lanes.Busy if a large change of the bucket is under way
      */
-    public Reply read(long takenMillis, Bytes name, Function<View, Reply> command) {
+    public Reply read(long nowMillis, Bytes name, Function<View, Reply> command) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
             Bucket bucket = shard.names.find(hash, name.array());
-            return command.apply(Reading.of(fields, bucket, fields.now(takenMillis), new Turn(turn)));
+            return command.apply(Reading.of(fields, bucket, new Turn(turn, nowMillis)));
         } finally {
             shard.lock.unlockRead(stamp);
         }
@@ -233,7 +235,7 @@ public final class Buckets {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of the bucket is under way
      */
-    public Reply edit(long takenMillis, Bytes name, Function<Edit, Reply> command) throws Refused {
+    public Reply edit(long nowMillis, Bytes name, Function<Edit, Reply> command) throws Refused {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
@@ -241,8 +243,7 @@ public final class Buckets {
         try {
             shard.check(name);
             Bucket bucket = shard.names.find(hash, name.array());
-            Reply reply =
-                    command.apply(change.of(name.array(), hash, bucket, turn).at(fields.now(takenMillis)));
+            Reply reply = command.apply(change.begin(turn, nowMillis).of(name.array(), hash, bucket));
             if (change.isOfFieldsAlone()) {
                 changes.write(shard, change);
             } else {
@@ -263,8 +264,8 @@ public final class Buckets {
      *
      * @throws Lanes.Busy if a large change of it is under way
      */
-    public Frozen frozen(long takenMillis, Bytes name) {
-        return frozen(takenMillis, name, (_, _) -> {});
+    public Frozen frozen(long nowMillis, Bytes name) {
+        return frozen(nowMillis, name, (_, _) -> {});
     }
 
     /**
@@ -272,9 +273,9 @@ public final class Buckets {
      *
      * @throws Lanes.Busy if another one is under way
      */
-    LargeChange beginLarge(long takenMillis, Bytes name) {
+    LargeChange beginLarge(long nowMillis, Bytes name) {
         Lanes.Lane[] lane = new Lanes.Lane[1];
-        Frozen frozen = frozen(takenMillis, name, (shard, bucket) -> {
+        Frozen frozen = frozen(nowMillis, name, (shard, bucket) -> {
             lane[0] = shard.lane(name);
             if (bucket != null) {
                 // Compaction moves its entries meanwhile. If nothing comes of the change, it is given back.
@@ -288,14 +289,14 @@ public final class Buckets {
     /**
      * @param then runs under the lock of the shard, after all that can fail; its bucket is null if there is none of the name
      */
-    private Frozen frozen(long takenMillis, Bytes name, BiConsumer<Shard, Bucket> then) {
+    private Frozen frozen(long nowMillis, Bytes name, BiConsumer<Shard, Bucket> then) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(name);
             Bucket bucket = shard.names.find(hash, name.array());
-            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, bucket, fields.now(takenMillis));
+            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, bucket, nowMillis);
             then.accept(shard, bucket);
             return frozen;
         } finally {

@@ -18,11 +18,8 @@ final class Change implements Edit {
     private byte[] name;
     private int hash;
 
-    /** The bucket; null if there is none of the name, or this change drops it. */
-    private Bucket bucket;
-
-    /** The index that is read: that of the bucket, or a frozen one. */
-    private Index index;
+    /** What it has; nothing also if this change drops it. */
+    private final StoredKeys stored;
 
     private Bucket dropped;
     private long generation;
@@ -34,10 +31,11 @@ final class Change implements Edit {
 
     private boolean hasNewUntil;
 
-    /** Whether the bucket has keys, of which none is there for the command. */
-    private boolean areAllGone;
-
     private long size;
+
+    /** Whether the size counts no key that has expired. */
+    private boolean isSizeExact;
+
     private final ChangedKeys changed = new ChangedKeys();
 
     /** What walks and draws read; null until the first of these. */
@@ -47,53 +45,65 @@ final class Change implements Edit {
     private final List<Held> held = new ArrayList<>(0);
 
     Change(Fields fields) {
-        this(fields, new Turn(Turn.Limits.NONE));
-    }
-
-    Change(Fields fields, Turn turn) {
-        this.fields = fields;
-        this.turn = turn;
-    }
-
-    /** Begins a change without a limit of the turn. */
-    Change of(byte[] ofName, int ofHash, Bucket ofBucket) {
-        return of(ofName, ofHash, ofBucket, Turn.Limits.NONE);
+        this(fields, new Turn(Turn.Limits.NONE, 0));
     }
 
     /**
-     * Begins a change under the lock of the shard.
+     * @param turn that of the command, of which this may be one of several changes
+     */
+    Change(Fields fields, Turn turn) {
+        this.fields = fields;
+        this.turn = turn;
+        this.stored = new StoredKeys(fields, turn);
+    }
+
+    /** Begins the turn of the next command, before {@link #of}. */
+    Change begin(Turn.Limits limits, long nowMillis) {
+        turn.begin(limits, nowMillis);
+        return this;
+    }
+
+    /**
+     * Begins a change under the lock of the shard, as of the time of the turn.
      *
      * @param ofBucket the bucket of that name; null if there is none
      */
-    Change of(byte[] ofName, int ofHash, Bucket ofBucket, Turn.Limits limits) {
-        return of(ofName, ofHash, ofBucket, ofBucket == null ? null : ofBucket.index, limits);
+    Change of(byte[] ofName, int ofHash, Bucket ofBucket) {
+        boolean isGone = turn.nowMillis() != 0 && fields.live().isGone(ofBucket, turn.nowMillis());
+        boolean hasKeys = ofBucket != null && !isGone && fields.live().hasKeys(ofBucket, turn.nowMillis());
+        return ofFrozen(ofName, ofHash, ofBucket, ofBucket == null ? null : ofBucket.index, isGone, hasKeys);
     }
 
-    /** Begins a change that reads a frozen index. No other thread changes the bucket until it is applied. */
-    Change of(byte[] ofName, int ofHash, Bucket ofBucket, Index ofIndex, Turn.Limits limits) {
-        turn.begin(limits);
+    /**
+     * Begins a change that reads a frozen index. No other thread changes the bucket until it is applied.
+     *
+     * @param isGone whether what the name has is gone by the time of the turn
+     * @param hasKeys whether the bucket has keys that are not
+     */
+    Change ofFrozen(byte[] ofName, int ofHash, Bucket ofBucket, Index index, boolean isGone, boolean hasKeys) {
         name = ofName;
         hash = ofHash;
-        bucket = ofBucket;
-        index = ofIndex;
+        stored.begin(ofBucket, index);
         dropped = null;
         generation = 0;
         isKept = ofBucket != null && ofBucket.isKept();
         isValue = ofBucket != null && ofBucket.isValue;
         until = ofBucket == null || ofBucket.isValue ? 0 : ofBucket.until();
         hasNewUntil = false;
-        areAllGone = false;
-        turn.at(0);
-        size = ofBucket == null ? 0 : ofIndex.size();
+        size = hasKeys ? index.size() : 0;
+        isSizeExact = !hasKeys || !stored.mayHaveGoneKeys();
         changed.clear();
         visible = null;
         held.clear();
+        if (isGone) {
+            drop();
+        }
         return this;
     }
 
     /** The change that drops a bucket. */
     Change dropOf(Bucket whole) {
-        of(whole.name, whole.hash, whole).drop();
+        begin(Turn.Limits.NONE, 0).of(whole.name, whole.hash, whole).drop();
         return this;
     }
 
@@ -103,35 +113,11 @@ final class Change implements Edit {
         return this;
     }
 
-    /**
-     * This change, as that of a command that runs as of a time.
-     *
-     * @param isGone whether what the name has is gone by then
-     * @param hasKeys whether the bucket has keys that are not
-     */
-    Change at(long nowMillis, boolean isGone, boolean hasKeys) {
-        turn.at(nowMillis);
-        if (isGone) {
-            drop();
-        } else if (!hasKeys && size > 0) {
-            areAllGone = true;
-            size = 0;
-        }
-        return this;
-    }
-
-    /** The same under the lock of the shard. */
-    Change at(long nowMillis) {
-        boolean isGone = fields.isGone(bucket, nowMillis);
-        return at(nowMillis, isGone, bucket != null && !isGone && fields.hasKeys(bucket, nowMillis));
-    }
-
     /** Drops references to keys and values. */
     void forget() {
         visible = null;
         held.clear();
-        bucket = null;
-        index = null;
+        stored.begin(null, null);
         dropped = null;
         changed.forget();
     }
@@ -163,7 +149,7 @@ final class Change implements Edit {
 
     /** Whether this change makes the bucket one that stays without keys. */
     boolean keeps() {
-        return isKept && (bucket == null || !bucket.isKept());
+        return isKept && (bucket() == null || !bucket().isKept());
     }
 
     /** The generation of the bucket after this change. */
@@ -177,7 +163,7 @@ final class Change implements Edit {
 
     /** The bucket that is changed; null if it is to be made. */
     Bucket bucket() {
-        return bucket;
+        return stored.bucket();
     }
 
     /** The bucket that is dropped; null if there is none. */
@@ -217,7 +203,7 @@ final class Change implements Edit {
 
     @Override
     public boolean mayHaveGoneKeys() {
-        return bucket != null && bucket.mayHaveGoneKeys(turn.nowMillis());
+        return stored.mayHaveGoneKeys();
     }
 
     @Override
@@ -231,7 +217,7 @@ final class Change implements Edit {
         if (change != null) {
             return change.value == null ? 0 : change.until;
         }
-        return bucket == null ? 0 : fields.until(index, key, turn);
+        return stored.until(key);
     }
 
     @Override
@@ -261,16 +247,7 @@ final class Change implements Edit {
         if (change != null) {
             return change.value;
         }
-        return stored(key);
-    }
-
-    /** The value of a key before this change; null if the key does not exist. */
-    private Bytes stored(Bytes key) {
-        Bytes value = bucket == null ? null : fields.get(index, key, turn);
-        if (value == null && bucket != null) {
-            fields.checkKey(bucket);
-        }
-        return value;
+        return stored.get(key);
     }
 
     @Override
@@ -279,13 +256,11 @@ final class Change implements Edit {
         if (change != null) {
             return change.value == null ? Reply.ABSENT : new Reply.Value(change.value);
         }
-        Reply stored = bucket == null ? Reply.ABSENT : fields.readVerified(index, key, turn);
-        if (stored instanceof Reply.LargeValue(Held value)) {
+        Reply reply = stored.read(key);
+        if (reply instanceof Reply.LargeValue(Held value)) {
             held.add(value);
-        } else if (stored instanceof Reply.Absent && bucket != null) {
-            fields.checkKey(bucket);
         }
-        return stored;
+        return reply;
     }
 
     /** The command has failed: lets go of the values that were held for its reply. */
@@ -299,7 +274,7 @@ final class Change implements Edit {
         if (change != null) {
             return Bytes.owning(Arrays.copyOfRange(change.value.array(), from, to));
         }
-        return fields.part(index, key, from, to, turn);
+        return stored.part(key, from, to);
     }
 
     @Override
@@ -308,11 +283,7 @@ final class Change implements Edit {
         if (change != null) {
             return change.value == null ? ABSENT : change.value.size();
         }
-        long bytes = bucket == null ? ABSENT : fields.valueBytes(index, key, turn);
-        if (bytes == ABSENT && bucket != null) {
-            fields.checkKey(bucket);
-        }
-        return bytes;
+        return stored.valueBytes(key);
     }
 
     /** The change of a key that the command reads; null if it has not changed it. */
@@ -330,20 +301,20 @@ final class Change implements Edit {
     }
 
     @Override
-    public void draw(Visitor visitor) {
-        visible().draw(size, visitor);
+    public boolean draw(Visitor visitor) {
+        return visible().draw(size, visitor);
     }
 
     private VisibleKeys visible() {
         if (visible == null) {
-            visible = new VisibleKeys(fields, bucket == null ? null : index, changed, turn);
+            visible = new VisibleKeys(fields, stored.index(), stored.mayHaveGoneKeys(), changed, turn);
         }
         return visible;
     }
 
     @Override
     public boolean set(Bytes key, Bytes value, long untilMillis) {
-        if (fields.isGone(untilMillis, turn.nowMillis())) {
+        if (fields.live().isGone(untilMillis, turn.nowMillis())) {
             boolean _ = delete(key);
             return false;
         }
@@ -365,15 +336,15 @@ final class Change implements Edit {
 
     @Override
     public void setValue(Bytes value, long untilMillis) {
-        if (fields.isGone(untilMillis, turn.nowMillis())) {
+        if (fields.live().isGone(untilMillis, turn.nowMillis())) {
             drop();
             return;
         }
-        boolean isRenamed = bucket != null && bucket.publication != null;
+        boolean isRenamed = bucket() != null && bucket().publication != null;
         if ((!isValue || isRenamed) && (exists() || changed.count() > 0)) {
             // Also a bucket of which this change has deleted all keys: no record has fields of both kinds. Also a
-            // renamed value,
-            // since the new one needs no object.
+            // renamed
+            // value, since the new one needs no object.
             drop();
         }
         isValue = true;
@@ -382,15 +353,13 @@ final class Change implements Edit {
 
     @Override
     public void expire(long untilMillis) {
-        if (fields.isGone(untilMillis, turn.nowMillis())) {
+        if (fields.live().isGone(untilMillis, turn.nowMillis())) {
             drop();
         } else if (isValue) {
             boolean _ = set(VALUE, get(VALUE), untilMillis);
         } else if (until != untilMillis) {
-            if (bucket != null) {
-                // The bucket is an object from now on: its key is found by the hash.
-                fields.checkKey(bucket);
-            }
+            // The bucket is an object from now on: its key is found by the hash.
+            stored.checkKey();
             until = untilMillis;
             hasNewUntil = true;
         }
@@ -410,24 +379,27 @@ final class Change implements Edit {
         if (visible != null) {
             visible.changed(change);
         }
-        if (wasThere && size == 0 && !isKept && until != 0) {
+        if (wasThere && until != 0 && !isKept && !hasKeys()) {
             // What is set behind that is a new bucket, which does not expire.
             drop();
         }
         return wasThere;
     }
 
+    /** Whether a key is left that has not expired. */
+    private boolean hasKeys() {
+        if (!isSizeExact && size <= bucket().lifetime.keysThatExpire) {
+            size = stored.countThere() + changed.growth(turn.nowMillis());
+            isSizeExact = true;
+        }
+        return size > 0;
+    }
+
     private ChangedKey added(Bytes key) {
         ChangedKey change = changed.add(key);
-        change.hash = fields.hash().of(key.array());
-        change.before = bucket == null ? Index.NONE : fields.find(index, change.hash, key);
-        if (change.before == Index.NONE && bucket != null) {
-            fields.checkKey(bucket);
-        }
-        change.costBefore = change.before == Index.NONE ? 0 : fields.cost(bucket, change.before);
-        change.untilBefore = change.before == Index.NONE ? 0 : fields.until(change.before);
-        change.isThere = change.before != Index.NONE && !fields.isGone(change.untilBefore, turn.nowMillis());
-        if (change.before != Index.NONE && !change.isThere && !areAllGone) {
+        stored.find(change);
+        change.isThere = change.before != Index.NONE && !fields.live().isGone(change.untilBefore, turn.nowMillis());
+        if (change.before != Index.NONE && !change.isThere && !isSizeExact) {
             size--;
         }
         return change;
@@ -442,10 +414,11 @@ final class Change implements Edit {
     public void drop() {
         visible = null;
         changed.clear();
-        if (bucket != null) {
-            dropped = bucket;
+        if (bucket() != null) {
+            dropped = bucket();
         }
-        bucket = null;
+        stored.begin(null, null);
+        isSizeExact = true;
         isKept = false;
         isValue = false;
         until = 0;

@@ -2,6 +2,7 @@ package dev.kv.storage.engine;
 
 import dev.kv.router.Bytes;
 import dev.kv.storage.index.Index;
+import dev.kv.storage.log.SeenTime;
 
 /** The new state of a key in a {@link Change}. */
 final class ChangedKey {
@@ -30,6 +31,11 @@ final class ChangedKey {
 
     /** Its position and number in {@link PresentKeys}. */
     long order;
+
+    /** Whether it was there before this change, at a time. */
+    boolean wasThere(long nowMillis) {
+        return before != Index.NONE && !(untilBefore != 0 && SeenTime.isPast(untilBefore, nowMillis));
+    }
 
     /** Whether it has no effect: a key that did not exist is removed. */
     boolean isVain() {

@@ -41,6 +41,15 @@ final class ChangedKeys {
         return null;
     }
 
+    /** By how many the keys grow that are there at a time. */
+    long growth(long nowMillis) {
+        long growth = 0;
+        for (int i = 0; i < count; i++) {
+            growth += (keys.get(i).isThere ? 1 : 0) - (keys.get(i).wasThere(nowMillis) ? 1 : 0);
+        }
+        return growth;
+    }
+
     boolean isChanged(Bytes key) {
         return find(key) != null;
     }

@@ -9,27 +9,13 @@ import dev.kv.storage.log.Refused;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.concurrent.locks.StampedLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Writes changes of buckets to the log, then applies them to the indexes of the buckets. */
 final class Changes {
     private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
-
-    /**
-     * How long a large change holds the lock of a shard, and then leaves it to others. No key: it is as long as a turn of a command with
-     * the usual {@code kv.storage.large.keys}.
-     */
-    private static final long SLICE_NANOS = 1_000_000;
-
-    /** How long it leaves the lock to others: time for a thread that waits to wake up. */
-    private static final long PAUSE_NANOS = 100_000;
-
-    /** After how many fields it looks at the clock. */
-    private static final int FIELDS_AT_ONCE = 16;
 
     private final Log log;
     private final Fields fields;
@@ -139,47 +125,6 @@ final class Changes {
             LOG.trace("no large change is under way");
         } finally {
             underWay.writeLock().unlock();
-        }
-    }
-
-    /** Holds a lock, and leaves it to others at intervals. */
-    private static final class Slices implements AutoCloseable {
-        /** The caller holds the lock throughout. */
-        static final Slices NONE = new Slices(null);
-
-        private final StampedLock lock;
-        private long stamp;
-        private long until;
-
-        Slices(StampedLock lock) {
-            this.lock = lock;
-            begin();
-        }
-
-        private void begin() {
-            if (lock != null) {
-                stamp = lock.writeLock();
-                until = System.nanoTime() + SLICE_NANOS;
-            }
-        }
-
-        /** Whether others may have had the lock since the change was made. */
-        boolean areUsed() {
-            return lock != null;
-        }
-
-        void next(int fieldsDone) {
-            if (lock != null && fieldsDone % FIELDS_AT_ONCE == 0 && System.nanoTime() - until > 0) {
-                lock.unlockWrite(stamp);
-                // Without a pause this thread would take the lock again before a waiting one wakes up.
-                LockSupport.parkNanos(PAUSE_NANOS);
-                begin();
-            }
-        }
-
-        @Override
-        public void close() {
-            lock.unlockWrite(stamp);
         }
     }
 
@@ -363,7 +308,7 @@ final class Changes {
         if (bucket.isHidden()) {
             return;
         }
-        shard.changed(bucket.hash);
+        shard.changed(bucket);
         shard.countKeys(bucket);
         if (bucket.isVain()) {
             forgetVain(shard, bucket);

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 public final class Expired {
     private static final Logger LOG = LoggerFactory.getLogger(Expired.class);
 
-    /** How many keys of a bucket go by one change: some 100 us. No key. */
+    /** How many keys of a bucket go by one record: some 100 us. No key. */
     private static final int KEYS_AT_ONCE = 128;
 
     /** How long the lock of a shard is held: less than a turn of a command. No key. */
@@ -50,7 +50,7 @@ public final class Expired {
      * @throws Refused if the log takes no record: the rest stays until a later call
      */
     public void clean(long nowMillis, BooleanSupplier isEnding) throws Refused {
-        long now = fields.now(nowMillis);
+        long now = fields.live().now(nowMillis);
         for (Shard shard : table.shards()) {
             while (shard.nextExpiry() <= now && !isEnding.getAsBoolean()) {
                 table.log().tail().awaitDisk();
@@ -71,7 +71,7 @@ public final class Expired {
                 long next = shard.expiries.next();
                 int hash = shard.expiries.poll();
                 try {
-                    next = clean(shard, hash, now);
+                    next = clean(shard, hash, now, until);
                 } catch (Damaged | InternalError unreadable) {
                     LOG.debug("not looked at for expiry now", unreadable);
                     next = now + RETRY_MILLIS;
@@ -88,8 +88,13 @@ public final class Expired {
         }
     }
 
-    /** Removes what has expired of the names of a hash; returns when to look at them again. */
-    private long clean(Shard shard, int hash, long now) throws Refused {
+    /**
+     * Removes what has expired of the names of a hash.
+     *
+     * @param untilNanos when to leave the rest to a later call
+     * @return when to look at them again
+     */
+    private long clean(Shard shard, int hash, long now, long untilNanos) throws Refused {
         long next = Expiries.NEVER;
         for (Bucket bucket : shard.names.expiring(hash)) {
             if (shard.openLane(Bytes.owning(bucket.name)).isPresent()) {
@@ -97,11 +102,13 @@ public final class Expired {
                 next = Math.min(next, now + LANE_MILLIS);
                 continue;
             }
-            if (fields.isGone(bucket.until(), now)) {
+            if (fields.live().isGone(bucket, now)) {
                 changes.commit(shard.change.dropOf(bucket));
                 shard.change.forget();
             } else if (bucket.mayHaveGoneKeys(now)) {
-                removeKeys(shard, bucket, now);
+                do {
+                    removeKeys(shard, bucket, now);
+                } while (!bucket.isGone() && bucket.mayHaveGoneKeys(now) && System.nanoTime() - untilNanos < 0);
             }
             if (!bucket.isGone()) {
                 bucket.lifetime.lookAt = bucket.lifetime.next();
@@ -144,10 +151,10 @@ public final class Expired {
     /** Has a change delete the keys of a hash that have expired. */
     private void removeKeys(Bucket bucket, int keyHash, long now, Change change, List<Entry> later) {
         for (long at = next(bucket, keyHash, Index.NONE); at != Index.NONE; at = next(bucket, keyHash, at)) {
-            if (fields.isKeyGone(at, now)) {
+            if (fields.live().isKeyGone(at, now)) {
                 boolean _ = change.delete(fields.key(at));
             } else {
-                later.add(new Entry(fields.until(at), keyHash));
+                later.add(new Entry(fields.live().until(at), keyHash));
             }
         }
     }

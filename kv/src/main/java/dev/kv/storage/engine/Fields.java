@@ -7,7 +7,6 @@ import dev.kv.storage.format.Hash;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
-import dev.kv.storage.log.SeenTime;
 import dev.kv.storage.log.Segment;
 import dev.kv.storage.log.StoredFields;
 import java.util.random.RandomGenerator;
@@ -22,14 +21,21 @@ final class Fields {
 
     private final Log log;
     private final Hash hash;
+    private final Liveness live;
 
     Fields(Log log, Hash hash) {
         this.log = log;
         this.hash = hash;
+        this.live = new Liveness(log);
     }
 
     Hash hash() {
         return hash;
+    }
+
+    /** Tells what has expired. */
+    Liveness live() {
+        return live;
     }
 
     /** The location of the record about a key that is alone in it, from the location of its field. */
@@ -86,79 +92,6 @@ final class Fields {
         return log.segment(record).fields().name(Log.offset(record));
     }
 
-    /** The time as of which a command runs: when the first node took it, or the latest that anybody has seen pass. */
-    long now(long takenMillis) {
-        return Math.max(takenMillis, log.seenTime().millis());
-    }
-
-    /** Whether something is gone that expires at a time, which is noted then: it is gone for all others, too. */
-    boolean isGone(long until, long nowMillis) {
-        boolean isIt = until != 0 && SeenTime.isPast(until, nowMillis);
-        if (isIt) {
-            log.seenTime().saw(until);
-        }
-        return isIt;
-    }
-
-    /**
-     * Whether the key at a location is gone.
-     *
-     * @throws Damaged if its time is not what was written
-     */
-    boolean isKeyGone(long location, long nowMillis) {
-        return (location & Log.EXPIRES) != 0 && isGone(until(location), nowMillis);
-    }
-
-    /** Whether the only key, or the value, of the record of a small bucket is gone. */
-    boolean isSmallGone(long record, long nowMillis) {
-        StoredFields stored = log.segment(record).fields();
-        return isGone(stored.until(stored.onlyField(Log.offset(record))), nowMillis);
-    }
-
-    /** Whether a bucket has, for a command, neither keys nor a record that keeps it; or a value is gone. */
-    boolean isGone(Bucket bucket, long nowMillis) {
-        return bucket != null
-                && bucket.lifetime != null
-                && (isGone(bucket.until(), nowMillis) || (!bucket.isKept() && !hasKeys(bucket, nowMillis)));
-    }
-
-    /**
-     * How many keys {@link #hasKeys} looks at; behind them it takes it that there is one. It looks at keys only if all of them expire, and
-     * the one that expired last was removed or expires sooner now.
-     */
-    private static final int LOOKED_AT_MAX = 1_000;
-
-    /** Whether a bucket has a key that is not gone; of a damaged one it takes it that it is not. */
-    boolean hasKeys(Bucket bucket, long nowMillis) {
-        if (bucket.lifetime == null || bucket.isValue || !SeenTime.isPast(bucket.lifetime.keys.next(), nowMillis)) {
-            return bucket.index.size() > 0;
-        }
-        if (bucket.index.size() > bucket.lifetime.keysThatExpire) {
-            return true;
-        }
-        if (isGone(bucket.lifetime.latest, nowMillis)) {
-            return false;
-        }
-        int[] left = {LOOKED_AT_MAX};
-        boolean[] hasOne = {false};
-        bucket.index.forEach(0, (_, location) -> {
-            try {
-                hasOne[0] = left[0]-- == 0 || !isKeyGone(location, nowMillis);
-            } catch (Damaged | InternalError unreadable) {
-                hasOne[0] = true;
-            }
-            return !hasOne[0];
-        });
-        return hasOne[0];
-    }
-
-    /** When the key at a location expires; 0 if it does not. */
-    long until(long location) {
-        return (location & Log.EXPIRES) == 0
-                ? 0
-                : log.segment(location).fields().until(Log.offset(location));
-    }
-
     /** The key at a location. */
     Bytes key(long location) {
         return Bytes.owning(log.segment(location).fields().key(Log.offset(location)));
@@ -168,7 +101,7 @@ final class Fields {
     long until(Index index, Bytes key, Turn turn) {
         turn.take(key.size());
         long location = find(index, hash.of(key.array()), key, turn.nowMillis());
-        return location == Index.NONE ? 0 : until(location);
+        return location == Index.NONE ? 0 : live.until(location);
     }
 
     /**
@@ -181,7 +114,7 @@ final class Fields {
         try {
             byte[] name = segment.fields().name(Log.offset(record));
             Bucket bucket = small(record, nameHash, name, expires);
-            long size = expires && isGone(bucket.lifetime.lookAt, nowMillis) ? 0 : bucket.index.size();
+            long size = expires && live.isGone(bucket.lifetime.lookAt, nowMillis) ? 0 : bucket.index.size();
             return new BucketTable.Seen(name, nameHash, size, bucket.isValue, bucket.bytes);
         } catch (InternalError sigbus) {
             throw Damaged.unreadable(segment.path(), sigbus);
@@ -248,7 +181,7 @@ final class Fields {
     /** Does the same for a command; {@link Index#NONE} also if the key is gone. */
     private long find(Index index, int keyHash, Bytes key, long nowMillis) {
         long location = find(index, keyHash, key);
-        return location != Index.NONE && isKeyGone(location, nowMillis) ? Index.NONE : location;
+        return location != Index.NONE && live.isKeyGone(location, nowMillis) ? Index.NONE : location;
     }
 
     private boolean hasKey(long location, int keyHash, Bytes key) {
@@ -280,12 +213,13 @@ final class Fields {
     /**
      * The value of a key as a reply: held in the log if it is large; {@link Reply#ABSENT} if the key does not exist.
      *
+     * @param nowMillis the time as of which it is read
      * @throws Damaged if its checksum is wrong, and it is not held
      * @throws Turn.TooMuch if the key and its value are more than a turn
      */
-    Reply read(Index index, Bytes key, long takenMillis, Turn.Limits limits) {
-        long location = find(index, hash.of(key.array()), key);
-        if (location == Index.NONE || ((location & Log.EXPIRES) != 0 && isKeyGone(location, now(takenMillis)))) {
+    Reply read(Index index, Bytes key, long nowMillis, Turn.Limits limits) {
+        long location = find(index, hash.of(key.array()), key, nowMillis);
+        if (location == Index.NONE) {
             return Reply.ABSENT;
         }
         Segment segment = log.segment(location);
@@ -369,8 +303,9 @@ final class Fields {
         }
         index.forEach(
                 (int) fromPosition,
-                (keyHash, location) ->
-                        isKeyGone(location, turn.nowMillis()) ? isStep(turn) : show(keyHash, location, turn, visitor));
+                (keyHash, location) -> live.isKeyGone(location, turn.nowMillis())
+                        ? isStep(turn)
+                        : show(keyHash, location, turn, visitor));
     }
 
     /** A key that is not shown is a step of a turn all the same. */
@@ -379,11 +314,16 @@ final class Fields {
         return true;
     }
 
-    /** Shows a pair as {@link View#draw} does; no key of the index is gone. */
-    void draw(Index index, RandomGenerator random, Turn turn, View.Visitor visitor) {
+    /** Shows a random pair; returns false if its key is gone, and is not shown. */
+    boolean draw(Index index, RandomGenerator random, Turn turn, View.Visitor visitor) {
         long location = index.draw(random);
+        if (live.isKeyGone(location, turn.nowMillis())) {
+            turn.take(0);
+            return false;
+        }
         Segment segment = log.segment(location);
         boolean _ = show(hash.of(segment.fields().key(Log.offset(location))), location, turn, visitor);
+        return true;
     }
 
     private boolean show(int keyHash, long location, Turn turn, View.Visitor visitor) {
@@ -392,9 +332,11 @@ final class Fields {
         turn.take((long) segment.fields().keyBytes(field) + segment.fields().valueBytes(field));
         // The value first: its checksum covers the key.
         Bytes value = Bytes.owning(segment.fields().value(field));
-        checkHash(keyHash, segment.fields(), field);
-        return visitor.visit(
-                Integer.toUnsignedLong(keyHash), Bytes.owning(segment.fields().key(field)), value);
+        byte[] key = segment.fields().key(field);
+        if (hash.of(key) != keyHash) {
+            throw segment.fields().damaged(field);
+        }
+        return visitor.visit(Integer.toUnsignedLong(keyHash), Bytes.owning(key), value);
     }
 
     /** Counts a field as dead in its segment. */

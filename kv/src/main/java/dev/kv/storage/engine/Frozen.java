@@ -4,6 +4,7 @@ import dev.kv.storage.format.Damaged;
 import dev.kv.storage.index.Index;
 import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Pin;
+import java.util.function.BooleanSupplier;
 
 /** A bucket as it was at one moment. The segments that hold it stay until it is closed, or for as long as pins may last. */
 public final class Frozen implements AutoCloseable {
@@ -36,9 +37,9 @@ public final class Frozen implements AutoCloseable {
         this.hash = hash;
         this.bucket = bucket;
         this.nowMillis = nowMillis;
-        this.isGone = fields.isGone(bucket, nowMillis);
+        this.isGone = fields.live().isGone(bucket, nowMillis);
         boolean exists = bucket != null && !isGone;
-        this.hasKeys = exists && fields.hasKeys(bucket, nowMillis);
+        this.hasKeys = exists && fields.live().hasKeys(bucket, nowMillis);
         this.mayHaveGoneKeys = exists && bucket.mayHaveGoneKeys(nowMillis);
         this.index = exists ? bucket.index.frozen() : Reading.NOTHING;
         this.isKept = exists && bucket.isKept();
@@ -52,11 +53,14 @@ public final class Frozen implements AutoCloseable {
         this.pin = log.segments().pinKnown();
     }
 
-    /** A change of the bucket, for the only thread that changes it. */
-    Change change(Turn turn) {
-        return new Change(fields, turn)
-                .of(name, hash, bucket, index, Turn.OF_LARGE)
-                .at(nowMillis, isGone, hasKeys);
+    /**
+     * A change of the bucket, for the only thread that changes it.
+     *
+     * @param isCancelled as for {@link Turn#ofLarge}
+     */
+    Change change(BooleanSupplier isCancelled) {
+        return new Change(fields, Turn.ofLarge(nowMillis, isCancelled))
+                .ofFrozen(name, hash, bucket, index, isGone, hasKeys);
     }
 
     /** Whether the bucket existed. */
@@ -85,12 +89,21 @@ public final class Frozen implements AutoCloseable {
 
     /** The content, without a limit of the turn. */
     public View view() {
-        return view(new Turn(Turn.Limits.NONE));
+        return view(new Turn(Turn.Limits.NONE, nowMillis));
     }
 
-    View view(Turn turn) {
+    /**
+     * The content, read in turns.
+     *
+     * @param isCancelled as for {@link Turn#ofLarge}
+     */
+    View view(BooleanSupplier isCancelled) {
+        return view(Turn.ofLarge(nowMillis, isCancelled));
+    }
+
+    private View view(Turn turn) {
         Index read = hasKeys ? index : Reading.NOTHING;
-        return new Reading(fields, read, isKept, isValue, mayHaveGoneKeys, until, bytesMin, turn.at(nowMillis));
+        return new Reading(fields, read, isKept, isValue, mayHaveGoneKeys, until, bytesMin, turn);
     }
 
     /** The pin ended before the reader did: reads fail from then on. */

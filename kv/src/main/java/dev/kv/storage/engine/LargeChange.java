@@ -30,11 +30,11 @@ final class LargeChange implements AutoCloseable {
      * @throws Frozen.CutOff if the command reads for longer than pins may last: nothing is changed then
      */
     Reply run(Function<Edit, Reply> command, BooleanSupplier hadTurn) throws Refused {
-        Change change = bucket.change(Turn.ofLarge(() -> {
+        Change change = bucket.change(() -> {
             // A change runs whether its client is there or not.
             var _ = hadTurn.getAsBoolean();
             return false;
-        }));
+        });
         try {
             Reply reply = bucket.read(() -> command.apply(change));
             changes.commitLarge(change);

@@ -50,7 +50,8 @@ public final class Publisher {
         long stamp = shard.lock.writeLock();
         Change change = shard.change;
         try {
-            command.accept(change.of(hidden.name, hidden.hash, hidden));
+            // Nothing has expired: nobody reads the bucket before it is published.
+            command.accept(change.begin(Turn.Limits.NONE, 0).of(hidden.name, hidden.hash, hidden));
             changes.commit(change);
         } finally {
             change.forget();
@@ -62,18 +63,18 @@ public final class Publisher {
      * Makes a hidden bucket visible under its name, in the place of the bucket that has the name, which is dropped. A hidden bucket
      * without keys that is not kept is dropped, too.
      *
-     * @param takenMillis when the first node took the command
+     * @param nowMillis the time as of which the command runs
      * @param may looks at the bucket that has the name now, and decides
      * @return what {@code may} returned; if false, nothing is changed
      * @throws Refused if the record could not be written: nothing is changed then
      */
-    public boolean publish(long takenMillis, Bucket hidden, Predicate<View> may) throws Refused {
+    public boolean publish(long nowMillis, Bucket hidden, Predicate<View> may) throws Refused {
         Shard shard = table.shard(hidden.hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(Bytes.owning(hidden.name));
             Bucket there = shard.names.find(hidden.hash, hidden.name);
-            if (!may.test(view(there, takenMillis))) {
+            if (!may.test(view(there, nowMillis))) {
                 return false;
             }
             if (hidden.isVain()) {
@@ -104,12 +105,12 @@ public final class Publisher {
     /**
      * Gives a bucket another name, in the place of the bucket that has that name, which is dropped.
      *
-     * @param takenMillis when the first node took the command
+     * @param nowMillis the time as of which the command runs
      * @param may looks at the two buckets as they are now, and decides
      * @return whether the bucket was renamed; if false, nothing is changed
      * @throws Refused if the record could not be written: nothing is changed then
      */
-    public boolean rename(long takenMillis, Bytes from, Bytes to, BiPredicate<View, View> may) throws Refused {
+    public boolean rename(long nowMillis, Bytes from, Bytes to, BiPredicate<View, View> may) throws Refused {
         int hash = table.hash(from);
         int toHash = table.hash(to);
         BucketTable.Locks locks = table.lock(hash, toHash);
@@ -120,7 +121,7 @@ public final class Publisher {
             toShard.check(to);
             Bucket bucket = shard.names.find(hash, from.array());
             Bucket there = from.equals(to) ? bucket : toShard.names.find(toHash, to.array());
-            if (!may.test(view(bucket, takenMillis), view(there, takenMillis)) || bucket == null || bucket == there) {
+            if (!may.test(view(bucket, nowMillis), view(there, nowMillis)) || bucket == null || bucket == there) {
                 return false;
             }
             if (isCopied(bucket)) {
@@ -144,12 +145,11 @@ public final class Publisher {
     }
 
     private Bytes value(Bucket bucket) {
-        return table.fields().get(bucket.index, View.VALUE, new Turn(Turn.Limits.NONE));
+        return table.fields().get(bucket.index, View.VALUE, new Turn(Turn.Limits.NONE, 0));
     }
 
-    private View view(Bucket bucket, long takenMillis) {
-        Fields fields = table.fields();
-        return Reading.of(fields, bucket, fields.now(takenMillis), new Turn(Turn.Limits.NONE));
+    private View view(Bucket bucket, long nowMillis) {
+        return Reading.of(table.fields(), bucket, new Turn(Turn.Limits.NONE, nowMillis));
     }
 
     /** Writes the record that gives a bucket a name, and puts it into force. */
@@ -187,7 +187,7 @@ public final class Publisher {
         bucket.hash = hash;
         bucket.publication.isVisible = true;
         Shard shard = table.shard(hash);
-        shard.changed(hash);
+        shard.changed(bucket);
         shard.names.settle(bucket);
         shard.countKeys(bucket);
         if (bucket.lifetime != null) {

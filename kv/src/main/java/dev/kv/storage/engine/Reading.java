@@ -42,18 +42,17 @@ final class Reading implements View {
      * A bucket as it is now, under the lock of its shard.
      *
      * @param bucket null if there is none of the name
-     * @param nowMillis the time as of which it is seen
      * @throws Damaged if it is small, and its key is not what was written
      */
-    static Reading of(Fields fields, Bucket bucket, long nowMillis, Turn turn) {
-        turn.at(nowMillis);
-        if (bucket == null || fields.isGone(bucket, nowMillis)) {
+    static Reading of(Fields fields, Bucket bucket, Turn turn) {
+        long nowMillis = turn.nowMillis();
+        if (bucket == null || fields.live().isGone(bucket, nowMillis)) {
             return new Reading(fields, NOTHING, false, false, false, 0, 0, turn);
         }
         fields.checkKey(bucket);
         return new Reading(
                 fields,
-                fields.hasKeys(bucket, nowMillis) ? bucket.index : NOTHING,
+                fields.live().hasKeys(bucket, nowMillis) ? bucket.index : NOTHING,
                 bucket.isKept(),
                 bucket.isValue,
                 bucket.mayHaveGoneKeys(nowMillis),
@@ -138,7 +137,7 @@ final class Reading implements View {
     }
 
     @Override
-    public void draw(Visitor visitor) {
-        fields.draw(index, ThreadLocalRandom.current(), turn, visitor);
+    public boolean draw(Visitor visitor) {
+        return fields.draw(index, ThreadLocalRandom.current(), turn, visitor);
     }
 }

@@ -127,13 +127,11 @@ final class Reads {
         if (bucket.size() == 0 || sample.count() == 0) {
             return gathered.values();
         }
-        if (bucket.mayHaveGoneKeys()) {
-            return sampleOfAll(bucket, sample, gathered);
-        }
         if (sample.count() >= bucket.size()) {
             return content(bucket, sample.part(), room);
         }
-        if (!room.holds(Math.abs(sample.count()), 0)) {
+        boolean isExact = sample.count() < 0 || !bucket.mayHaveGoneKeys();
+        if (isExact && !room.holds(Math.abs(sample.count()), 0)) {
             throw new ReplyRoom.TooLarge();
         }
         if (sample.count() > bucket.size() / 2) {
@@ -141,34 +139,54 @@ final class Reads {
         } else if (sample.count() > 0) {
             drawDifferent(bucket, sample.count(), gathered);
         } else {
-            for (long i = sample.count(); i < 0; i++) {
-                bucket.draw((_, key, value) -> gathered.add(key, value));
-            }
+            drawAny(bucket, -sample.count(), gathered);
         }
         return gathered.values();
     }
 
-    /** Draws from a list of all keys that are there: the number of them is not known before. */
-    private static Reply sampleOfAll(View bucket, Command.Sample sample, Gathered gathered) {
-        List<Bytes> keys = new ArrayList<>();
-        bucket.forEach(0, (_, key, _) -> keys.add(key));
-        ThreadLocalRandom random = ThreadLocalRandom.current();
-        if (sample.count() > 0) {
-            Collections.shuffle(keys, random);
-            keys.stream().limit(sample.count()).forEach(key -> gathered.add(bucket, key));
-        }
-        for (long i = keys.isEmpty() ? 0 : sample.count(); i < 0; i++) {
-            boolean _ = gathered.add(bucket, keys.get(random.nextInt(keys.size())));
-        }
-        return gathered.values();
-    }
+    /**
+     * How many draws may come to no key before a walk finds the keys that are there: most have expired, and are not removed yet. Draws that
+     * came to a key add to it.
+     */
+    private static final int MISSES_MAX = 100;
 
     /** Draws until so many different keys were drawn; they are at most half of all. */
     private static void drawDifferent(View bucket, long count, Gathered gathered) {
         Set<Bytes> drawn = new HashSet<>();
-        while (drawn.size() < count) {
-            bucket.draw((_, key, value) -> !drawn.add(key) || gathered.add(key, value));
+        int misses = 0;
+        while (drawn.size() < count && misses <= MISSES_MAX + drawn.size()) {
+            misses += bucket.draw((_, key, value) -> !drawn.add(key) || gathered.add(key, value)) ? 0 : 1;
         }
+        if (drawn.size() < count) {
+            List<Bytes> others = keys(bucket, drawn);
+            Collections.shuffle(others, ThreadLocalRandom.current());
+            others.stream().limit(count - drawn.size()).forEach(key -> gathered.add(bucket, key));
+        }
+    }
+
+    /** Draws so many keys, one perhaps several times. */
+    private static void drawAny(View bucket, long count, Gathered gathered) {
+        long drawn = 0;
+        int misses = 0;
+        while (drawn < count && misses <= MISSES_MAX + drawn) {
+            boolean isShown = bucket.draw((_, key, value) -> gathered.add(key, value));
+            drawn += isShown ? 1 : 0;
+            misses += isShown ? 0 : 1;
+        }
+        if (drawn < count) {
+            List<Bytes> all = keys(bucket, Set.of());
+            for (long i = all.isEmpty() ? count : drawn; i < count; i++) {
+                boolean _ =
+                        gathered.add(bucket, all.get(ThreadLocalRandom.current().nextInt(all.size())));
+            }
+        }
+    }
+
+    /** The keys of a bucket but for some. */
+    private static List<Bytes> keys(View bucket, Set<Bytes> but) {
+        List<Bytes> keys = new ArrayList<>();
+        bucket.forEach(0, (_, key, _) -> but.contains(key) || keys.add(key));
+        return keys;
     }
 
     /** Draws so many different keys in one pass; each choice has the same probability (Vitter's algorithm R). */

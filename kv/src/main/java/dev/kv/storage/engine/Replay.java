@@ -98,7 +98,7 @@ public final class Replay {
     void set(Bucket bucket, int keyHash, Segment segment, long field, long cost, long until, boolean isFirst) {
         long location = Log.location(segment, field) | (until == 0 ? 0 : Log.EXPIRES);
         long before = find(bucket, keyHash, segment, field);
-        long untilBefore = before == Index.NONE ? 0 : fields.until(before);
+        long untilBefore = before == Index.NONE ? 0 : fields.live().until(before);
         bucket.bytes += cost;
         log.liveBytes().addAndGet(cost);
         if (before == Index.NONE) {

@@ -29,20 +29,18 @@ final class SeveralNames {
     /**
      * The number by which {@link #run} tells whether the name has changed since.
      *
+     * @param nowMillis the time as of which the command runs, for all of its names; as for the other methods
      * @throws Lanes.Busy if a large change of it is under way
      */
-    long watch(long takenMillis, Bytes name) {
+    long watch(long nowMillis, Bytes name) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(name);
             Bucket there = shard.names.find(hash, name.array());
-            long now = table.fields().now(takenMillis);
-            boolean isThere = there != null
-                    && !table.fields().isGone(there, now)
-                    && table.fields().hasKeys(there, now);
-            return shard.watches().watch(hash, isThere);
+            return shard.watches()
+                    .watch(hash, name.array(), table.fields().live().isTaken(there, nowMillis));
         } finally {
             shard.lock.unlockWrite(stamp);
         }
@@ -56,19 +54,20 @@ final class SeveralNames {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    Reply run(long takenMillis, Command.Together together, BiFunction<Edit, Command, Reply> command) throws Refused {
+    Reply run(long nowMillis, Command.Together together, BiFunction<Edit, Command, Reply> command) throws Refused {
         List<Bytes> names = together.names();
-        Turn turn = new Turn(limits);
+        Turn turn = new Turn(limits, nowMillis);
         turn.check(names.size(), 0);
         Map<Bytes, Change> all = HashMap.newHashMap(names.size());
         BucketTable.Locks locks = locked(names);
         try {
             for (Bytes name : names) {
-                all.put(name, begin(takenMillis, name, turn));
+                all.put(name, begin(name, turn));
             }
             for (Command.Watched watched : together.watched()) {
                 Change name = all.get(watched.name());
-                if (!table.shard(name.hash()).watches().isSame(name.hash(), watched.number(), name.size() > 0)) {
+                Watches watches = table.shard(name.hash()).watches();
+                if (!watches.isSame(name.hash(), name.name(), watched.number(), name.size() > 0)) {
                     return Reply.ABSENT;
                 }
             }
@@ -93,12 +92,12 @@ final class SeveralNames {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    Reply copy(long takenMillis, Command.Copy copy) throws Refused {
-        Turn turn = new Turn(limits);
+    Reply copy(long nowMillis, Command.Copy copy) throws Refused {
+        Turn turn = new Turn(limits, nowMillis);
         BucketTable.Locks locks = locked(copy.names());
         try {
-            Change from = begin(takenMillis, copy.bucket(), turn);
-            Change to = begin(takenMillis, copy.to(), turn);
+            Change from = begin(copy.bucket(), turn);
+            Change to = begin(copy.to(), turn);
             Reply reply = copy(from, to, copy.replaces(), new ReplyRoom(Long.MAX_VALUE));
             changes.commit(to);
             return reply;
@@ -146,13 +145,11 @@ final class SeveralNames {
     }
 
     /** Begins the change of a name under the lock of its shard. All changes of a command take from one turn. */
-    private Change begin(long takenMillis, Bytes name, Turn turn) {
+    private Change begin(Bytes name, Turn turn) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         shard.check(name);
         Bucket there = shard.names.find(hash, name.array());
-        return new Change(table.fields(), turn)
-                .of(name.array(), hash, there, limits)
-                .at(table.fields().now(takenMillis));
+        return new Change(table.fields(), turn).of(name.array(), hash, there);
     }
 }

@@ -93,10 +93,10 @@ final class Shard {
         return watches;
     }
 
-    /** What a name of this hash has is another now, or will be before the lock is given back. */
-    void changed(int hash) {
+    /** What a name has is another now, or will be before the lock is given back. */
+    void changed(Bucket named) {
         if (watches != null) {
-            watches.changed(hash);
+            watches.changed(named.hash, named.name);
         }
     }
 
@@ -164,7 +164,7 @@ final class Shard {
 
     /** Removes a bucket from the table of names. */
     void take(Bucket bucket) {
-        changed(bucket.hash);
+        changed(bucket);
         names.remove(bucket);
         countKeys(bucket, 0);
     }

@@ -15,6 +15,8 @@ public final class Turn {
     private final Optional<BooleanSupplier> isCancelled;
     private long keys;
     private long bytes;
+
+    /** The time as of which the command runs, in milliseconds since 1970; 0: nothing has expired for it. */
     private long nowMillis;
 
     /**
@@ -45,28 +47,28 @@ public final class Turn {
         }
     }
 
-    Turn(Limits limits) {
-        this(limits, Optional.empty());
+    /**
+     * The turn of a command.
+     *
+     * @param nowMillis the time as of which it runs, of {@link Buckets#now}; 0: nothing has expired for it
+     */
+    Turn(Limits limits, long nowMillis) {
+        this(limits, nowMillis, Optional.empty());
     }
 
-    private Turn(Limits limits, Optional<BooleanSupplier> isCancelled) {
+    private Turn(Limits limits, long nowMillis, Optional<BooleanSupplier> isCancelled) {
         this.isCancelled = isCancelled;
-        begin(limits);
+        begin(limits, nowMillis);
     }
 
     /**
      * The turns of a large read, any number of them.
      *
+     * @param nowMillis as for {@link #Turn(Limits, long)}
      * @param isCancelled asked after each turn: if true, the read ends with {@link Cancelled}
      */
-    static Turn ofLarge(BooleanSupplier isCancelled) {
-        return new Turn(OF_LARGE, Optional.of(isCancelled));
-    }
-
-    /** Has the command run as of a time, in milliseconds since 1970; 0: nothing has expired for it. */
-    Turn at(long millis) {
-        nowMillis = millis;
-        return this;
+    static Turn ofLarge(long nowMillis, BooleanSupplier isCancelled) {
+        return new Turn(OF_LARGE, nowMillis, Optional.of(isCancelled));
     }
 
     /** The time as of which the command runs. */
@@ -74,8 +76,13 @@ public final class Turn {
         return nowMillis;
     }
 
-    /** Begins a turn. */
-    void begin(Limits limits) {
+    /** Begins the turn of another command. */
+    void begin(Limits limits, long ofNowMillis) {
+        nowMillis = ofNowMillis;
+        begin(limits);
+    }
+
+    private void begin(Limits limits) {
         keys = limits.keys == Integer.MAX_VALUE ? Long.MAX_VALUE : limits.keys;
         bytes = limits.bytes;
     }

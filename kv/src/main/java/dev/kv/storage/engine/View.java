@@ -63,10 +63,13 @@ public interface View {
     void forEach(long fromPosition, Visitor visitor);
 
     /**
-     * Shows a random pair; each has the same probability. The bucket must have keys, and none that has expired. The time does not depend on the size of the bucket,
-     * unless the command itself has deleted most of it.
+     * Shows a random pair; each has the same probability. The bucket must have keys. The time does not depend on the size of the bucket, unless
+     * the command itself has deleted most of it.
+     *
+     * @return false if it has shown none, since it came to a key that has expired or is changed; never if no key {@linkplain #mayHaveGoneKeys
+     *     may have expired}
      */
-    void draw(Visitor visitor);
+    boolean draw(Visitor visitor);
 
     /** Is shown pairs. */
     @FunctionalInterface

@@ -14,6 +14,7 @@ import java.util.random.RandomGenerator;
 final class VisibleKeys {
     private final Fields fields;
     private final Index index;
+    private final boolean mayHaveGone;
     private final ChangedKeys changed;
     private final Turn turn;
     private final PresentKeys present = new PresentKeys();
@@ -23,10 +24,12 @@ final class VisibleKeys {
 
     /**
      * @param index finds the stored keys; null if there are none
+     * @param mayHaveGone whether stored keys may have expired
      */
-    VisibleKeys(Fields fields, Index index, ChangedKeys changed, Turn turn) {
+    VisibleKeys(Fields fields, Index index, boolean mayHaveGone, ChangedKeys changed, Turn turn) {
         this.fields = fields;
         this.index = index;
+        this.mayHaveGone = mayHaveGone;
         this.changed = changed;
         this.turn = turn;
         for (int i = 0; i < changed.count(); i++) {
@@ -66,30 +69,41 @@ final class VisibleKeys {
      *
      * @param size the number of visible keys, at least 1
      */
-    void draw(long size, View.Visitor visitor) {
+    boolean draw(long size, View.Visitor visitor) {
         RandomGenerator random = ThreadLocalRandom.current();
-        long place = random.nextLong(size);
+        // With keys that have expired nobody knows how many are visible: each stored one has its place, and not all are
+        // shown.
+        long place = random.nextLong(mayHaveGone ? present.size() + index.size() : size);
         if (place < present.size()) {
             ChangedKey change = present.get((int) place);
             turn.take(change.bytes());
             boolean _ = visitor.visit(change.position(), change.key, change.value);
-        } else if (areFewUnchanged(size)) {
+            return true;
+        }
+        if (mayHaveGone) {
+            return drawStored(random, visitor);
+        }
+        if (areFewUnchanged(size)) {
             Bytes key = unchanged(size).draw(random);
             boolean _ = visitor.visit(position(key), key, fields.get(index, key, turn));
-        } else {
-            drawUnchanged(random, visitor);
+            return true;
         }
+        boolean isShown = false;
+        while (!isShown) {
+            // At least half of them are unchanged.
+            isShown = drawStored(random, visitor);
+        }
+        return true;
     }
 
-    /** Draws a stored key until it is an unchanged one: at least half of them are. */
-    private void drawUnchanged(RandomGenerator random, View.Visitor visitor) {
-        boolean[] isShown = {false};
-        while (!isShown[0]) {
-            fields.draw(index, random, turn, (position, key, value) -> {
-                isShown[0] = !changed.isChanged(key);
-                return isShown[0] && visitor.visit(position, key, value);
-            });
-        }
+    /** Draws a stored key; returns false if it is changed, or has expired, and is not shown. */
+    private boolean drawStored(RandomGenerator random, View.Visitor visitor) {
+        boolean[] isChanged = {false};
+        boolean isThere = fields.draw(index, random, turn, (position, key, value) -> {
+            isChanged[0] = changed.isChanged(key);
+            return isChanged[0] || visitor.visit(position, key, value);
+        });
+        return isThere && !isChanged[0];
     }
 
     /** Whether most stored keys are changed. */

@@ -1,13 +1,14 @@
 package dev.kv.storage.engine;
 
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The names of a shard that clients watch, by their hashes: each has a number until it changes. A client that has the number needs no
+ * The names of a shard that clients watch, each by two hashes of it, so that it takes the same memory for any name: each has a number until it changes. A client that has the number needs no
  * connection to the node, and nothing is kept for the client. Guarded by the lock of the shard.
  */
 final class Watches {
@@ -20,21 +21,25 @@ final class Watches {
     /** Begins at random: the numbers of an earlier process are those of no name. */
     private static final AtomicLong NUMBERS = new AtomicLong(new SecureRandom().nextLong());
 
-    private final Map<Integer, Watched> byHash = new LinkedHashMap<>();
+    private final Map<Long, Watched> byHashes = new LinkedHashMap<>();
 
     /**
      * @param isThere whether the name had keys or a value: if that has expired, it has changed
      */
     private record Watched(long number, boolean isThere) {}
 
-    /** The number of a name as it is now. */
-    long watch(int hash, boolean isThere) {
-        Watched watched = byHash.get(hash);
+    /**
+     * The number of a name as it is now.
+     *
+     * @param hash that of the name
+     */
+    long watch(int hash, byte[] name, boolean isThere) {
+        Watched watched = byHashes.get(hashes(hash, name));
         if (watched == null || watched.isThere != isThere) {
             watched = new Watched(NUMBERS.incrementAndGet(), isThere);
-            byHash.put(hash, watched);
-            if (byHash.size() > NAMES_MAX) {
-                Iterator<Integer> first = byHash.keySet().iterator();
+            byHashes.put(hashes(hash, name), watched);
+            if (byHashes.size() > NAMES_MAX) {
+                Iterator<Long> first = byHashes.keySet().iterator();
                 first.next();
                 first.remove();
             }
@@ -43,12 +48,16 @@ final class Watches {
     }
 
     /** Whether a name is as it was when it got the number. */
-    boolean isSame(int hash, long number, boolean isThere) {
-        Watched watched = byHash.get(hash);
+    boolean isSame(int hash, byte[] name, long number, boolean isThere) {
+        Watched watched = byHashes.get(hashes(hash, name));
         return watched != null && watched.number == number && watched.isThere == isThere;
     }
 
-    void changed(int hash) {
-        byHash.remove(hash);
+    void changed(int hash, byte[] name) {
+        byHashes.remove(hashes(hash, name));
+    }
+
+    private static long hashes(int hash, byte[] name) {
+        return (long) hash << Integer.SIZE | Integer.toUnsignedLong(Arrays.hashCode(name));
     }
 }

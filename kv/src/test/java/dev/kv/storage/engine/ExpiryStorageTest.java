@@ -20,7 +20,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -283,6 +285,7 @@ class ExpiryStorageTest extends WithStorage {
         for (int i = 0; i < 100; i++) {
             runAt(NOW, setKey(B, Bytes.of("key-" + i), ONE, NOW + 10));
         }
+        runAt(NOW, setKey(B, K, ONE, 0));
         runAt(NOW, set(V, ONE, NOW + 10));
         close();
         // The time of the first key; the segment is not read at a start that has its hint.
@@ -302,7 +305,8 @@ class ExpiryStorageTest extends WithStorage {
                     .isEqualTo(Reply.ABSENT);
         }
         assertThat(runAt(NOW + 300, new Command.Get(B, Bytes.of("key-0")))).isInstanceOf(Reply.Failed.class);
-        assertThat(storage.buckets().table().keys()).isOne();
+        assertThat(runAt(NOW + 300, new Command.Get(B, K))).isEqualTo(new Reply.Value(ONE));
+        assertThat(storage.buckets().table().keys()).isEqualTo(2);
         assertThat(storage.buckets().table().buckets()).isOne();
     }
 
@@ -361,6 +365,95 @@ class ExpiryStorageTest extends WithStorage {
         assertThat(runAt(NOW + 10, set(B, ONE, 0))).isEqualTo(Reply.OK);
         storage.clean(NOW + 20);
         assertThat(namesAt(NOW + 20)).containsExactlyInAnyOrder(B, V);
+    }
+
+    @Test
+    void aLargeBucketOfWhichAllKeysHaveExpiredIsRemovedByOneRecord() {
+        for (int i = 0; i < 5_000; i++) {
+            runAt(NOW, setKey(B, Bytes.of("key-" + i), ONE, NOW + 1 + i % 10));
+        }
+        long appended = storage.log().tail().appended();
+        storage.clean(NOW + 10);
+        assertThat(storage.log().tail().appended() - appended).isEqualTo(Layout.recordCost(B.size()));
+        assertThat(storage.buckets().table().buckets()).isZero();
+        assertThat(storage.log().liveBytes().get()).isZero();
+    }
+
+    @Test
+    void randomKeysAreDrawnWithinATurnWhileSomeHaveExpired() {
+        Set<Bytes> left = new HashSet<>();
+        for (int i = 0; i < 10_000; i++) {
+            Bytes key = Bytes.of("key-" + i);
+            runAt(NOW, setKey(B, key, ONE, i % 2 == 0 ? NOW + 10 : 0));
+            if (i % 2 == 1) {
+                left.add(key);
+            }
+        }
+        for (long count : List.of(100L, -100L)) {
+            assertThat(drawn(NOW + 10, count)).hasSize(100).isSubsetOf(left);
+        }
+        assertThat(new HashSet<>(drawn(NOW + 10, 100))).hasSize(100);
+        assertThat(keys(runAt(NOW + 10, new Command.Sample(B, 6_000, Command.Part.KEYS))))
+                .containsExactlyInAnyOrderElementsOf(left);
+        Command.Sample most = new Command.Sample(B, 4_999, Command.Part.KEYS);
+        assertThat(new HashSet<>(keys(runAt(NOW + 10, most)))).hasSize(4_999).isSubsetOf(left);
+    }
+
+    /** Random keys, read in one turn. */
+    private List<Bytes> drawn(long now, long count) {
+        Command.Sample sample = new Command.Sample(B, count, Command.Part.KEYS);
+        return keys(storage.buckets().read(now, B, view -> Reads.look(view, sample, new ReplyRoom(1 << 20))));
+    }
+
+    private static List<Bytes> keys(Reply reply) {
+        return ((Reply.Values) reply).values();
+    }
+
+    @Test
+    void randomKeysAreFoundByAWalkWhereMostHaveExpired() {
+        for (int i = 0; i < 3_000; i++) {
+            runAt(NOW, setKey(B, Bytes.of("key-" + i), ONE, i < 3 ? 0 : NOW + 10));
+        }
+        List<Bytes> left = List.of(Bytes.of("key-0"), Bytes.of("key-1"), Bytes.of("key-2"));
+        assertThat(keys(runAt(NOW + 10, new Command.Sample(B, 10, Command.Part.KEYS))))
+                .containsExactlyInAnyOrderElementsOf(left);
+        assertThat(keys(runAt(NOW + 10, new Command.Sample(B, -100, Command.Part.KEYS))))
+                .hasSize(100)
+                .isSubsetOf(left);
+        Command.Batch inChange = new Command.Batch(
+                B,
+                List.of(
+                        setKey(B, K, ONE, 0),
+                        new Command.DeleteAll(B, List.of(Bytes.of("key-2"))),
+                        new Command.Sample(B, -100, Command.Part.KEYS),
+                        new Command.Sample(B, 10, Command.Part.KEYS)));
+        List<Reply> replies = ((Reply.Many) runAt(NOW + 10, inChange)).replies();
+        assertThat(keys(replies.get(2))).hasSize(100).containsOnly(left.get(0), left.get(1), K);
+        assertThat(keys(replies.get(3))).containsExactlyInAnyOrder(left.get(0), left.get(1), K);
+    }
+
+    @Test
+    void aBucketThatLosesItsLastLiveKeyWithinAChangeLosesItsTime() {
+        Command change =
+                new Command.Batch(B, List.of(new Command.DeleteAll(B, List.of(K)), setKey(B, Bytes.of("new"), ONE, 0)));
+        for (int expired = 1; expired < 3; expired++) {
+            runAt(NOW, new Command.Drop(B));
+            runAt(NOW, setKey(B, K, ONE, NOW + 90));
+            for (int i = 0; i < expired; i++) {
+                runAt(NOW, setKey(B, Bytes.of("expired-" + i), ONE, NOW + 5));
+            }
+            runAt(NOW, expire(B, NOW + 100));
+            runAt(NOW + 6, change);
+            assertThat(runAt(NOW + 6, new Command.ExpiryOf(B))).isEqualTo(amount(Expiry.NEVER));
+            assertThat(runAt(NOW + 6, new Command.Size(B))).isEqualTo(amount(1));
+        }
+        runAt(NOW + 6, setKey(B, K, ONE, NOW + 90));
+        runAt(NOW + 6, setKey(B, V, ONE, NOW + 7));
+        runAt(NOW + 6, expire(B, NOW + 100));
+        runAt(NOW + 7, change);
+        assertThat(runAt(NOW + 7, new Command.ExpiryOf(B)))
+                .as("it has a key left")
+                .isEqualTo(amount(NOW + 100));
     }
 
     @Test

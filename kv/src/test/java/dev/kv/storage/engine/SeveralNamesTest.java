@@ -11,7 +11,9 @@ import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.storage.DataFolder;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -117,6 +119,23 @@ class SeveralNamesTest extends WithLargeCommands {
         run(new Command.Drop(Bytes.of("another")));
         assertThat(exec(A, number)).isInstanceOf(Reply.Many.class);
         assertThat(exec(A, number + 1)).isEqualTo(Reply.ABSENT);
+    }
+
+    @Test
+    void aWatchedNameIsTheSameWhenAnotherOneOfTheSameHashChanges() {
+        Map<Integer, Bytes> byHash = new HashMap<>();
+        Bytes name = Bytes.of("0");
+        for (int i = 1; byHash.putIfAbsent(storage.buckets().table().hash(name), name) == null; i++) {
+            name = Bytes.of(Integer.toString(i));
+        }
+        Bytes other = byHash.get(storage.buckets().table().hash(name));
+        run(value(name, VALUE));
+        long number = watch(name);
+        assertThat(watch(other)).isNotEqualTo(number);
+        run(value(other, VALUE));
+        assertThat(exec(name, number)).isInstanceOf(Reply.Many.class);
+        run(value(name, VALUE));
+        assertThat(exec(name, number)).isEqualTo(Reply.ABSENT);
     }
 
     @Test
