@@ -49,11 +49,12 @@ public final class Buckets {
     }
 
     /**
-     * The time as of which a command runs: each takes it once, and has it for all that it reads and changes.
+     * The time as of which a command runs. Each takes it once, for all that it reads and changes, and when it has all its locks: what a command
+     * before it was told to be gone is gone for it, too.
      *
      * @param takenMillis when the first node took the command, in milliseconds since 1970
      */
-    public long now(long takenMillis) {
+    long now(long takenMillis) {
         return fields.live().now(takenMillis);
     }
 
@@ -78,9 +79,9 @@ public final class Buckets {
     }
 
     /**
-     * Reads a key. It takes the {@linkplain #now time} itself, and only if something of the bucket expires.
+     * Reads a key.
      *
-     * @param takenMillis when the first node took the command, in milliseconds since 1970
+     * @param takenMillis when the first node took the command, in milliseconds since 1970; so for all methods
      * @return {@link Reply.Value}, {@link Reply.LargeValue}, {@link Reply#ABSENT}, {@link Reply#NOT_FOUND} or
      *     {@link Commands#WRONG_TYPE}
      * @throws Turn.TooMuch if the value is more than a turn
@@ -158,24 +159,24 @@ public final class Buckets {
     /**
      * Sets values of several names in one change, unless one of them has a value or a bucket with keys.
      *
-     * @param nowMillis the time as of which the command runs; so for all methods below
      * @return whether they were set
      * @throws Refused if the change could not be written: nothing is changed then
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    boolean setAbsent(long nowMillis, Map<Bytes, Bytes> values) throws Refused {
-        Turn ofAll = new Turn(turn, nowMillis);
+    boolean setAbsent(long takenMillis, Map<Bytes, Bytes> values) throws Refused {
+        Turn ofAll = new Turn(turn, 0);
         values.forEach((name, value) -> ofAll.take((long) name.size() + value.size()));
         // First with one lock at a time: what is read under all of them is in memory then.
         for (Bytes name : values.keySet()) {
-            if (isTaken(nowMillis, name)) {
+            if (isTaken(takenMillis, name)) {
                 return false;
             }
         }
         BucketTable.Locks locks =
                 table.lock(values.keySet().stream().mapToInt(table::hash).toArray());
         try {
+            long now = now(takenMillis);
             List<Change> all = new ArrayList<>(values.size());
             for (Map.Entry<Bytes, Bytes> each : values.entrySet()) {
                 Bytes name = each.getKey();
@@ -183,10 +184,10 @@ public final class Buckets {
                 Shard shard = table.shard(hash);
                 shard.check(name);
                 Bucket there = shard.names.find(hash, name.array());
-                if (fields.live().isTaken(there, nowMillis)) {
+                if (fields.live().isTaken(there, now)) {
                     return false;
                 }
-                all.add(new Change(fields, new Turn(Turn.Limits.NONE, nowMillis))
+                all.add(new Change(fields, new Turn(Turn.Limits.NONE, now))
                         .of(name.array(), hash, there)
                         .valueOf(each.getValue(), 0));
             }
@@ -197,13 +198,13 @@ public final class Buckets {
         }
     }
 
-    private boolean isTaken(long nowMillis, Bytes name) {
+    private boolean isTaken(long takenMillis, Bytes name) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
-            return fields.live().isTaken(shard.names.find(hash, name.array()), nowMillis);
+            return fields.live().isTaken(shard.names.find(hash, name.array()), now(takenMillis));
         } finally {
             shard.lock.unlockRead(stamp);
         }
@@ -215,14 +216,14 @@ public final class Buckets {
      * @throws Turn.TooMuch if it reads more than a turn
      * @throws Lanes.Busy if a large change of the bucket is under way
      */
-    public Reply read(long nowMillis, Bytes name, Function<View, Reply> command) {
+    public Reply read(long takenMillis, Bytes name, Function<View, Reply> command) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.readLock();
         try {
             shard.check(name);
             Bucket bucket = shard.names.find(hash, name.array());
-            return command.apply(Reading.of(fields, bucket, new Turn(turn, nowMillis)));
+            return command.apply(Reading.of(fields, bucket, new Turn(turn, now(takenMillis))));
         } finally {
             shard.lock.unlockRead(stamp);
         }
@@ -235,7 +236,7 @@ public final class Buckets {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of the bucket is under way
      */
-    public Reply edit(long nowMillis, Bytes name, Function<Edit, Reply> command) throws Refused {
+    public Reply edit(long takenMillis, Bytes name, Function<Edit, Reply> command) throws Refused {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
@@ -243,7 +244,7 @@ public final class Buckets {
         try {
             shard.check(name);
             Bucket bucket = shard.names.find(hash, name.array());
-            Reply reply = command.apply(change.begin(turn, nowMillis).of(name.array(), hash, bucket));
+            Reply reply = command.apply(change.begin(turn, now(takenMillis)).of(name.array(), hash, bucket));
             if (change.isOfFieldsAlone()) {
                 changes.write(shard, change);
             } else {
@@ -264,8 +265,8 @@ public final class Buckets {
      *
      * @throws Lanes.Busy if a large change of it is under way
      */
-    public Frozen frozen(long nowMillis, Bytes name) {
-        return frozen(nowMillis, name, (_, _) -> {});
+    public Frozen frozen(long takenMillis, Bytes name) {
+        return frozen(takenMillis, name, (_, _) -> {});
     }
 
     /**
@@ -273,9 +274,9 @@ public final class Buckets {
      *
      * @throws Lanes.Busy if another one is under way
      */
-    LargeChange beginLarge(long nowMillis, Bytes name) {
+    LargeChange beginLarge(long takenMillis, Bytes name) {
         Lanes.Lane[] lane = new Lanes.Lane[1];
-        Frozen frozen = frozen(nowMillis, name, (shard, bucket) -> {
+        Frozen frozen = frozen(takenMillis, name, (shard, bucket) -> {
             lane[0] = shard.lane(name);
             if (bucket != null) {
                 // Compaction moves its entries meanwhile. If nothing comes of the change, it is given back.
@@ -289,14 +290,14 @@ public final class Buckets {
     /**
      * @param then runs under the lock of the shard, after all that can fail; its bucket is null if there is none of the name
      */
-    private Frozen frozen(long nowMillis, Bytes name, BiConsumer<Shard, Bucket> then) {
+    private Frozen frozen(long takenMillis, Bytes name, BiConsumer<Shard, Bucket> then) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(name);
             Bucket bucket = shard.names.find(hash, name.array());
-            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, bucket, nowMillis);
+            Frozen frozen = new Frozen(table.log(), fields, name.array(), hash, bucket, now(takenMillis));
             then.accept(shard, bucket);
             return frozen;
         } finally {

@@ -90,13 +90,19 @@ public final class Commands {
             return switch (command) {
                 case Command.Get get -> buckets.get(takenMillis, get.bucket(), get.key());
                 case Command.GetValue get -> buckets.get(takenMillis, get.bucket());
-                case Command.Read _,
-                        Command.Write _,
-                        Command.Batch _,
-                        Command.Several _,
-                        Command.Watch _,
-                        Command.Survey _,
-                        Command.Route _ -> runAt(buckets.now(takenMillis), command);
+                case Command.Read read -> buckets.read(takenMillis, read.bucket(), look(read));
+                case Command.Write write ->
+                    buckets.edit(takenMillis, write.bucket(), edit -> change(edit, write, newRoom));
+                case Command.Batch batch when batch.isRead() -> buckets.read(takenMillis, batch.bucket(), look(batch));
+                case Command.Batch batch -> buckets.edit(takenMillis, batch.bucket(), change(batch));
+                case Command.Rename rename -> rename(takenMillis, rename);
+                case Command.RenameAbsent rename -> renameAbsent(takenMillis, rename);
+                case Command.Copy copy -> buckets.several().copy(takenMillis, copy);
+                case Command.SetAbsentValues set -> setAbsent(takenMillis, set);
+                case Command.Together together -> together(takenMillis, together);
+                case Command.Watch watch -> new Reply.Amount(buckets.several().watch(takenMillis, watch.bucket()));
+                case Command.Survey survey -> survey(survey, new Turn(turn, buckets.now(takenMillis)));
+                case Command.Route _ -> throw noRoute();
             };
         } catch (ReplyRoom.TooLarge e) {
             return TOO_LARGE;
@@ -105,41 +111,24 @@ public final class Commands {
         }
     }
 
-    private Reply runAt(long now, Command command) throws Refused {
-        return switch (command) {
-            case Command.Read read -> buckets.read(now, read.bucket(), look(read));
-            case Command.Write write -> buckets.edit(now, write.bucket(), edit -> change(edit, write, newRoom));
-            case Command.Batch batch when batch.isRead() -> buckets.read(now, batch.bucket(), look(batch));
-            case Command.Batch batch -> buckets.edit(now, batch.bucket(), change(batch));
-            case Command.Rename rename -> rename(now, rename);
-            case Command.RenameAbsent rename -> renameAbsent(now, rename);
-            case Command.Copy copy -> buckets.several().copy(now, copy);
-            case Command.SetAbsentValues set -> setAbsent(now, set);
-            case Command.Together together -> together(now, together);
-            case Command.Watch watch -> new Reply.Amount(buckets.several().watch(now, watch.bucket()));
-            case Command.Survey survey -> survey(survey, new Turn(turn, now));
-            case Command.Route _ -> throw noRoute();
-        };
-    }
-
     /**
      * Prepares a command that touches more than a turn: freezes what it reads, and locks what it changes for other commands.
      *
      * @throws Lanes.Busy if it has to wait for its bucket
      */
     Large large(Command command, long takenMillis) {
-        long now = buckets.now(takenMillis);
         return switch (command) {
-            case Command.Read read -> reading(now, read.bucket(), look(read));
-            case Command.Batch batch when batch.isRead() -> reading(now, batch.bucket(), look(batch));
-            case Command.Write write -> changing(now, write.bucket(), edit -> change(edit, write, newRoom));
-            case Command.Batch batch -> changing(now, batch.bucket(), change(batch));
+            case Command.Read read -> reading(takenMillis, read.bucket(), look(read));
+            case Command.Batch batch when batch.isRead() -> reading(takenMillis, batch.bucket(), look(batch));
+            case Command.Write write -> changing(takenMillis, write.bucket(), edit -> change(edit, write, newRoom));
+            case Command.Batch batch -> changing(takenMillis, batch.bucket(), change(batch));
             case Command.Survey survey ->
                 new Large(
-                        isCancelled -> replied(() -> survey(survey, Turn.ofLarge(now, isCancelled))),
+                        isCancelled ->
+                                replied(() -> survey(survey, Turn.ofLarge(buckets.now(takenMillis), isCancelled))),
                         Optional.empty(),
                         () -> {});
-            case Command.Copy copy -> copying(now, copy);
+            case Command.Copy copy -> copying(takenMillis, copy);
             case Command.Rename _,
                     Command.RenameAbsent _,
                     Command.SetAbsentValues _,
@@ -153,16 +142,16 @@ public final class Commands {
         return new IllegalArgumentException("a bucket does not know the way: the router answers Route");
     }
 
-    private Large reading(long now, Bytes bucket, Function<View, Reply> command) {
-        Frozen frozen = buckets.frozen(now, bucket);
+    private Large reading(long takenMillis, Bytes bucket, Function<View, Reply> command) {
+        Frozen frozen = buckets.frozen(takenMillis, bucket);
         return new Large(
                 isCancelled -> replied(() -> frozen.read(() -> command.apply(frozen.view(isCancelled)))),
                 Optional.empty(),
                 frozen::close);
     }
 
-    private Large changing(long now, Bytes bucket, Function<Edit, Reply> command) {
-        LargeChange change = buckets.beginLarge(now, bucket);
+    private Large changing(long takenMillis, Bytes bucket, Function<Edit, Reply> command) {
+        LargeChange change = buckets.beginLarge(takenMillis, bucket);
         return new Large(
                 hadTurn -> replied(() -> change.run(command, hadTurn)), Optional.of(change.lane()), change::close);
     }
@@ -208,18 +197,19 @@ public final class Commands {
         };
     }
 
-    private Reply rename(long now, Command.Rename rename) throws Refused {
+    private Reply rename(long takenMillis, Command.Rename rename) throws Refused {
         if (rename.bucket().equals(rename.to())) {
-            return buckets.read(now, rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
+            return buckets.read(
+                    takenMillis, rename.bucket(), bucket -> bucket.size() == 0 ? Reply.NOT_FOUND : Reply.OK);
         }
-        return buckets.publisher().rename(now, rename.bucket(), rename.to(), (from, _) -> from.size() > 0)
+        return buckets.publisher().rename(takenMillis, rename.bucket(), rename.to(), (from, _) -> from.size() > 0)
                 ? Reply.OK
                 : Reply.NOT_FOUND;
     }
 
-    private Reply renameAbsent(long now, Command.RenameAbsent rename) throws Refused {
+    private Reply renameAbsent(long takenMillis, Command.RenameAbsent rename) throws Refused {
         Reply[] otherwise = {Reply.NOT_FOUND};
-        boolean isRenamed = buckets.publisher().rename(now, rename.bucket(), rename.to(), (from, to) -> {
+        boolean isRenamed = buckets.publisher().rename(takenMillis, rename.bucket(), rename.to(), (from, to) -> {
             if (from.size() > 0) {
                 otherwise[0] = Writes.NOTHING;
             }
@@ -228,10 +218,10 @@ public final class Commands {
         return isRenamed ? Writes.ONE : otherwise[0];
     }
 
-    private Reply together(long now, Command.Together together) throws Refused {
+    private Reply together(long takenMillis, Command.Together together) throws Refused {
         ReplyRoom room = room();
         try {
-            return buckets.several().run(now, together, (edit, command) -> {
+            return buckets.several().run(takenMillis, together, (edit, command) -> {
                 edit.work(COMMAND_BYTES);
                 return inBatch(edit, command, room);
             });
@@ -241,11 +231,11 @@ public final class Commands {
     }
 
     /** Freezes what is copied, and locks the name of the copy for other commands. */
-    private Large copying(long now, Command.Copy copy) {
-        Frozen from = buckets.frozen(now, copy.bucket());
+    private Large copying(long takenMillis, Command.Copy copy) {
+        Frozen from = buckets.frozen(takenMillis, copy.bucket());
         LargeChange to;
         try {
-            to = buckets.beginLarge(now, copy.to());
+            to = buckets.beginLarge(takenMillis, copy.to());
         } catch (RuntimeException | Error e) {
             from.close();
             throw e;
@@ -280,12 +270,12 @@ public final class Commands {
         return values;
     }
 
-    private Reply setAbsent(long now, Command.SetAbsentValues set) throws Refused {
+    private Reply setAbsent(long takenMillis, Command.SetAbsentValues set) throws Refused {
         if (set.pairs().size() / 2 > turn.keys()) {
             return TOO_MANY_VALUES;
         }
         try {
-            return buckets.setAbsent(now, valuesOf(set)) ? Writes.ONE : Writes.NOTHING;
+            return buckets.setAbsent(takenMillis, valuesOf(set)) ? Writes.ONE : Writes.NOTHING;
         } catch (Turn.TooMuch e) {
             return TOO_MANY_VALUES;
         }

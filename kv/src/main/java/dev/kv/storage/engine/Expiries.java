@@ -63,14 +63,14 @@ final class Expiries {
 
     /** Whether so many entries of so many things are more than are needed. */
     boolean isCrowded(long things) {
-        return count > CROWDED_MIN && count > 2 * things && addedMin <= 0;
+        return count > CROWDED_MIN && count > 2 * things && addedMin == 0;
     }
 
     void add(long time, int hash) {
         if (halves == null && count == HEAP_MAX) {
             split();
         }
-        addedMin--;
+        addedMin -= addedMin > 0 ? 1 : 0;
         if (halves == null) {
             push(time, hash);
             next = times[0];

@@ -63,18 +63,18 @@ public final class Publisher {
      * Makes a hidden bucket visible under its name, in the place of the bucket that has the name, which is dropped. A hidden bucket
      * without keys that is not kept is dropped, too.
      *
-     * @param nowMillis the time as of which the command runs
+     * @param takenMillis when the first node took the command
      * @param may looks at the bucket that has the name now, and decides
      * @return what {@code may} returned; if false, nothing is changed
      * @throws Refused if the record could not be written: nothing is changed then
      */
-    public boolean publish(long nowMillis, Bucket hidden, Predicate<View> may) throws Refused {
+    public boolean publish(long takenMillis, Bucket hidden, Predicate<View> may) throws Refused {
         Shard shard = table.shard(hidden.hash);
         long stamp = shard.lock.writeLock();
         try {
             shard.check(Bytes.owning(hidden.name));
             Bucket there = shard.names.find(hidden.hash, hidden.name);
-            if (!may.test(view(there, nowMillis))) {
+            if (!may.test(view(there, now(takenMillis)))) {
                 return false;
             }
             if (hidden.isVain()) {
@@ -105,12 +105,12 @@ public final class Publisher {
     /**
      * Gives a bucket another name, in the place of the bucket that has that name, which is dropped.
      *
-     * @param nowMillis the time as of which the command runs
+     * @param takenMillis when the first node took the command
      * @param may looks at the two buckets as they are now, and decides
      * @return whether the bucket was renamed; if false, nothing is changed
      * @throws Refused if the record could not be written: nothing is changed then
      */
-    public boolean rename(long nowMillis, Bytes from, Bytes to, BiPredicate<View, View> may) throws Refused {
+    public boolean rename(long takenMillis, Bytes from, Bytes to, BiPredicate<View, View> may) throws Refused {
         int hash = table.hash(from);
         int toHash = table.hash(to);
         BucketTable.Locks locks = table.lock(hash, toHash);
@@ -121,7 +121,8 @@ public final class Publisher {
             toShard.check(to);
             Bucket bucket = shard.names.find(hash, from.array());
             Bucket there = from.equals(to) ? bucket : toShard.names.find(toHash, to.array());
-            if (!may.test(view(bucket, nowMillis), view(there, nowMillis)) || bucket == null || bucket == there) {
+            long now = now(takenMillis);
+            if (!may.test(view(bucket, now), view(there, now)) || bucket == null || bucket == there) {
                 return false;
             }
             if (isCopied(bucket)) {
@@ -146,6 +147,11 @@ public final class Publisher {
 
     private Bytes value(Bucket bucket) {
         return table.fields().get(bucket.index, View.VALUE, new Turn(Turn.Limits.NONE, 0));
+    }
+
+    /** See {@link Buckets#now}. */
+    private long now(long takenMillis) {
+        return table.fields().live().now(takenMillis);
     }
 
     private View view(Bucket bucket, long nowMillis) {

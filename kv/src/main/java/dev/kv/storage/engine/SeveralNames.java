@@ -29,10 +29,10 @@ final class SeveralNames {
     /**
      * The number by which {@link #run} tells whether the name has changed since.
      *
-     * @param nowMillis the time as of which the command runs, for all of its names; as for the other methods
+     * @param takenMillis when the first node took the command, in milliseconds since 1970; so for all methods
      * @throws Lanes.Busy if a large change of it is under way
      */
-    long watch(long nowMillis, Bytes name) {
+    long watch(long takenMillis, Bytes name) {
         int hash = table.hash(name);
         Shard shard = table.shard(hash);
         long stamp = shard.lock.writeLock();
@@ -40,7 +40,7 @@ final class SeveralNames {
             shard.check(name);
             Bucket there = shard.names.find(hash, name.array());
             return shard.watches()
-                    .watch(hash, name.array(), table.fields().live().isTaken(there, nowMillis));
+                    .watch(hash, name.array(), table.fields().live().isTaken(there, now(takenMillis)));
         } finally {
             shard.lock.unlockWrite(stamp);
         }
@@ -54,13 +54,13 @@ final class SeveralNames {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    Reply run(long nowMillis, Command.Together together, BiFunction<Edit, Command, Reply> command) throws Refused {
+    Reply run(long takenMillis, Command.Together together, BiFunction<Edit, Command, Reply> command) throws Refused {
         List<Bytes> names = together.names();
-        Turn turn = new Turn(limits, nowMillis);
-        turn.check(names.size(), 0);
+        new Turn(limits, 0).check(names.size(), 0);
         Map<Bytes, Change> all = HashMap.newHashMap(names.size());
         BucketTable.Locks locks = locked(names);
         try {
+            Turn turn = new Turn(limits, now(takenMillis));
             for (Bytes name : names) {
                 all.put(name, begin(name, turn));
             }
@@ -92,10 +92,10 @@ final class SeveralNames {
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
-    Reply copy(long nowMillis, Command.Copy copy) throws Refused {
-        Turn turn = new Turn(limits, nowMillis);
+    Reply copy(long takenMillis, Command.Copy copy) throws Refused {
         BucketTable.Locks locks = locked(copy.names());
         try {
+            Turn turn = new Turn(limits, now(takenMillis));
             Change from = begin(copy.bucket(), turn);
             Change to = begin(copy.to(), turn);
             Reply reply = copy(from, to, copy.replaces(), new ReplyRoom(Long.MAX_VALUE));
@@ -138,6 +138,11 @@ final class SeveralNames {
             to.expire(until);
         }
         return Writes.ONE;
+    }
+
+    /** See {@link Buckets#now}. */
+    private long now(long takenMillis) {
+        return table.fields().live().now(takenMillis);
     }
 
     private BucketTable.Locks locked(List<Bytes> names) {

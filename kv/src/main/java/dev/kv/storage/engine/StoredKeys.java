@@ -61,9 +61,17 @@ final class StoredKeys {
         }
     }
 
+    /** Whether there is no bucket: a key that is asked for takes from the turn all the same. */
+    private boolean isNone(Bytes key) {
+        if (bucket == null) {
+            turn.take(key.size());
+        }
+        return bucket == null;
+    }
+
     /** The value of a key; null if the key does not exist. */
     Bytes get(Bytes key) {
-        Bytes value = bucket == null ? null : fields.get(index, key, turn);
+        Bytes value = isNone(key) ? null : fields.get(index, key, turn);
         if (value == null) {
             checkKey();
         }
@@ -72,7 +80,7 @@ final class StoredKeys {
 
     /** The value of a key as a reply, verified also if it is held in the log; {@link Reply#ABSENT} if the key does not exist. */
     Reply read(Bytes key) {
-        Reply reply = bucket == null ? Reply.ABSENT : fields.readVerified(index, key, turn);
+        Reply reply = isNone(key) ? Reply.ABSENT : fields.readVerified(index, key, turn);
         if (reply instanceof Reply.Absent) {
             checkKey();
         }
@@ -86,7 +94,7 @@ final class StoredKeys {
 
     /** See {@link View#valueBytes}. */
     long valueBytes(Bytes key) {
-        long bytes = bucket == null ? View.ABSENT : fields.valueBytes(index, key, turn);
+        long bytes = isNone(key) ? View.ABSENT : fields.valueBytes(index, key, turn);
         if (bytes == View.ABSENT) {
             checkKey();
         }
@@ -95,7 +103,7 @@ final class StoredKeys {
 
     /** When a key expires; 0 if it does not, or does not exist. */
     long until(Bytes key) {
-        return bucket == null ? 0 : fields.until(index, key, turn);
+        return isNone(key) ? 0 : fields.until(index, key, turn);
     }
 
     /** Notes where a key is that is to be changed, whether it has expired or not, and when it expires. */

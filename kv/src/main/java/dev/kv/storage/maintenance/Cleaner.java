@@ -31,7 +31,7 @@ public final class Cleaner {
     private volatile boolean isEnding;
     private long forcedNanos = System.nanoTime();
 
-    /** The time ahead of the clock that was reported; 0 if none is. */
+    /** The time that was reported last. */
     private long toldMillis;
 
     public Cleaner(Expired expired, SeenTime seen, Troubles troubles) {
@@ -61,13 +61,12 @@ public final class Cleaner {
     private void tellAhead(long seenMillis, long now) {
         if (seenMillis - now > AHEAD.toMillis()) {
             // Later ones are no further trouble: each would be logged.
-            toldMillis = toldMillis == 0 ? seenMillis : toldMillis;
+            toldMillis = toldMillis - now > AHEAD.toMillis() ? toldMillis : seenMillis;
             troubles.warn(
                     "expiry",
                     "this node was told of " + Instant.ofEpochMilli(toldMillis) + ", which is ahead of its clock: what"
                             + " expires by then is gone; set the clocks, and see docs/storage.md");
         } else {
-            toldMillis = 0;
             troubles.over("expiry");
         }
     }

@@ -30,7 +30,7 @@ public final class Export {
      * @throws EngineFailed if there is no such bucket, it is damaged, or the stream took it too slowly
      */
     public long run(OutputStream stream) throws IOException {
-        try (Frozen bucket = Lanes.patiently(() -> buckets.frozen(buckets.now(System.currentTimeMillis()), name))) {
+        try (Frozen bucket = Lanes.patiently(() -> buckets.frozen(System.currentTimeMillis(), name))) {
             if (!bucket.exists()) {
                 throw new EngineFailed(
                         "there is no bucket " + name + " on this node: `kv route` tells where it would be");

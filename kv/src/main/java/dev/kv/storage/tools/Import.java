@@ -146,8 +146,8 @@ public final class Import {
             if (reader.until() != 0) {
                 publisher.fill(hidden, bucket -> expire(bucket, reader.until()));
             }
-            isPublished = Lanes.patiently(() -> publisher.publish(
-                    buckets.now(System.currentTimeMillis()), hidden, there -> replaces || !there.exists()));
+            isPublished = Lanes.patiently(
+                    () -> publisher.publish(System.currentTimeMillis(), hidden, there -> replaces || !there.exists()));
         } finally {
             if (!isPublished) {
                 publisher.abandon(hidden);
