@@ -72,6 +72,9 @@ public record Request(
 
     /** The same request, forwarded by one more node. */
     public Request via(Visit visit) {
+        if (path.isEmpty()) {
+            return new Request(command, stream, List.of(visit), timeLeft, takenMillis, holder, id, progress);
+        }
         List<Visit> longer = new ArrayList<>(path.size() + 1);
         longer.addAll(path);
         longer.add(visit);

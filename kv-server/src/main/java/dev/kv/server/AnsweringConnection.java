@@ -108,7 +108,7 @@ abstract class AnsweringConnection extends Connection {
     private void settle(
             Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
         long charged = LongReply.is(reply) ? LongReply.bytes(reply) : 0;
-        if (!budget().take(charged)) {
+        if (charged > 0 && !budget().take(charged)) {
             Held.releaseIn(reply);
             settled(protocol, number, noMemory(protocol));
         } else if (Held.isIn(reply)) {
@@ -189,7 +189,12 @@ abstract class AnsweringConnection extends Connection {
     }
 
     private void settled(Protocol protocol, long number, List<Piece> reply) {
-        hold(protocol, number, reply);
+        if (pending.isOldest(number) && Piece.bytes(reply) <= COPIED_MAX_BYTES) {
+            pending.removeOldest();
+            sendAll(reply);
+        } else {
+            hold(protocol, number, reply);
+        }
         sendSettled();
         readOn();
         closeIfFinished();

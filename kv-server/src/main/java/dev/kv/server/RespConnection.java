@@ -154,9 +154,10 @@ abstract class RespConnection extends AnsweringConnection {
         return List.of();
     }
 
-    /** A reply to a request, whose errors are counted. */
+    /** A reply to a request, whose errors are counted. A thread other than the loop's writes long ones. */
     private List<Piece> written(RespCommand command, boolean version3, Consumer<RespWriter> writer) {
-        RespWriter reply = new RespWriter(version3);
+        RespWriter reply = loop().isCurrent() ? out : new RespWriter(version3);
+        reply.speak(version3);
         writer.accept(reply);
         door.statistics().wrote(command, reply);
         return reply.toPieces();

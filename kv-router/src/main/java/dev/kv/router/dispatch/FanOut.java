@@ -80,7 +80,7 @@ final class FanOut {
                 here.isEmpty() ? Optional.empty() : Optional.of(survey.within(NameSpace.of(here)));
         Optional<CompletableFuture<Reply>> replyHere = partHere.map(part -> askHere(part, request.takenMillis()));
         if (!there.isEmpty()) {
-            Visit visit = new Visit(self, now.inForce().version());
+            Visit visit = now.visit();
             Optional<Failed> circle = Router.circle(request, visit, limits.hopsMax());
             if (circle.isPresent()) {
                 answers.await(CompletableFuture.completedFuture(circle.get()));

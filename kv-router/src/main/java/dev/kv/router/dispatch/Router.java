@@ -44,8 +44,8 @@ public final class Router {
     private final AtomicInteger streams = new AtomicInteger();
     private volatile Routing routing;
 
-    /** The table in force, and the places of buckets by it. */
-    record Routing(TableInForce inForce, Placement placement) {}
+    /** The table in force, the places of buckets by it, and what a request that goes by it bears when it has passed this node. */
+    record Routing(TableInForce inForce, Placement placement, Visit visit) {}
 
     /** The other nodes. */
     @FunctionalInterface
@@ -99,7 +99,7 @@ public final class Router {
 
     /** Puts a table into force; requests in flight keep the table with which they started. Any thread. */
     public void use(TableInForce table) {
-        routing = new Routing(table, new Placement(self, table.table()));
+        routing = new Routing(table, new Placement(self, table.table()), new Visit(self, table.version()));
     }
 
     /** A store for one client: its commands on one bucket run in order, also on other nodes. */
@@ -126,12 +126,11 @@ public final class Router {
     }
 
     private CompletionStage<Reply> runThere(Request request, Routing now, There there) {
-        Visit visit = new Visit(self, now.inForce().version());
-        Optional<Failed> circle = circle(request, visit, limits.hopsMax());
+        Optional<Failed> circle = circle(request, now.visit(), limits.hopsMax());
         if (circle.isPresent()) {
             return ends(request, now, there, circle.get());
         }
-        CompletionStage<Reply> answer = others.run(there.node(), request.via(visit));
+        CompletionStage<Reply> answer = others.run(there.node(), request.via(now.visit()));
         return request.command() instanceof Command.Route
                 ? answer.thenApply(further -> Way.of(further).after(hop(now, there)))
                 : answer;

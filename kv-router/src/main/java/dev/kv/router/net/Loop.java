@@ -51,6 +51,11 @@ public final class Loop extends SocketProcessor implements CommandThread {
     private boolean flushing;
     private boolean selectAgain;
 
+    /** The time of this iteration, if it was asked for. */
+    private long nanos;
+
+    private boolean isTimed;
+
     /** One permit for each accepted socket that may be handed to this loop before it has made the connections of others. */
     private final Semaphore accepted = new Semaphore(ACCEPTED_MAX);
 
@@ -133,6 +138,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         if (drainSubmitted.compareAndSet(false, true)) {
             executor.execute(() -> {
                 drainSubmitted.set(false);
+                isTimed = false;
                 runTasks();
                 endIteration();
             });
@@ -172,6 +178,18 @@ public final class Loop extends SocketProcessor implements CommandThread {
      */
     public void inTurns(Turns work) {
         inTurns.add(work);
+    }
+
+    /**
+     * The time by {@link System#nanoTime} at which an iteration asked for it first: reading the clock takes 25 ns, and a request that another
+     * node runs is timed at several places. On this loop's thread only.
+     */
+    public long nanos() {
+        if (!isTimed) {
+            isTimed = true;
+            nanos = System.nanoTime();
+        }
+        return nanos;
     }
 
     /** The time of all turns of an iteration together; a connection has as much for what it reads. */
@@ -215,6 +233,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
                 && inTurns.isEmpty();
         selectAgain = false;
         int selected = mayWait ? super.select(timeout) : selectNow();
+        isTimed = false;
         beginReads(selected);
         runTasks();
         if (selected == 0) {

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * Watches the deadlines of requests, which move with each progress, with one timer for all. The time that a check takes is bounded by the
@@ -13,16 +14,16 @@ import java.util.function.Consumer;
  */
 final class Deadlines {
     private final Loop loop;
-    private final Collection<Pending> requests;
+    private final Supplier<? extends Collection<Pending>> requests;
     private final Consumer<Pending> expired;
     private boolean armed;
     private long armedForNanos;
 
     /**
-     * @param requests the requests to watch; read when the timer ends
+     * @param requests the requests to watch; asked when the timer ends
      * @param expired is given each request that was not answered by its deadline; may remove it
      */
-    Deadlines(Loop loop, Collection<Pending> requests, Consumer<Pending> expired) {
+    Deadlines(Loop loop, Supplier<? extends Collection<Pending>> requests, Consumer<Pending> expired) {
         this.loop = loop;
         this.requests = requests;
         this.expired = expired;
@@ -49,7 +50,7 @@ final class Deadlines {
         }
         armed = false;
         List<Pending> late = new ArrayList<>();
-        for (Pending request : requests) {
+        for (Pending request : requests.get()) {
             if (!request.isAnswered()) {
                 if (now - request.deadlineNanos() >= 0) {
                     late.add(request);

@@ -11,13 +11,10 @@ import dev.kv.router.net.OpenSocket;
 import dev.kv.router.net.Report;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.Received;
-import dev.kv.router.peer.codec.ReplyCodec;
 import dev.kv.router.peer.codec.RequestCodec;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -37,7 +34,7 @@ final class InLink extends Link {
     private final CalledHandshake handshake;
 
     /** The replies that are not ready, by number. */
-    private final Map<Integer, CompletableFuture<Reply>> underWay = new HashMap<>();
+    private final IntMap<CompletableFuture<Reply>> underWay = new IntMap<>();
 
     /** Requests that wait to be run. */
     private final Admission admission;
@@ -82,7 +79,7 @@ final class InLink extends Link {
         admission.close();
         replies.close();
         preparation.close();
-        List<CompletableFuture<Reply>> abandoned = List.copyOf(underWay.values());
+        List<CompletableFuture<Reply>> abandoned = underWay.values();
         underWay.clear();
         abandoned.forEach(reply -> reply.cancel(false));
     }
@@ -157,14 +154,14 @@ final class InLink extends Link {
     }
 
     private void refuseIfUnderWay(int number) throws MalformedMessage {
-        if (underWay.containsKey(number) || admission.has(number) || replies.has(number) || preparation.has(number)) {
+        if (underWay.has(number) || admission.has(number) || replies.has(number) || preparation.has(number)) {
             throw new MalformedMessage("the number of a request that is under way");
         }
     }
 
     private void take(int number, RequestCodec.Asked asked) {
         switch (asked) {
-            case RequestCodec.Asked.Unknown(int command) -> replies.send(number, ReplyCodec.unsupported(command));
+            case RequestCodec.Asked.Unknown(int command) -> replies.sendUnsupported(number, command);
             case RequestCodec.Asked.Known(Request request) -> {
                 if (inFlight() >= settings.inFlightMax()) {
                     send(
@@ -285,7 +282,7 @@ final class InLink extends Link {
     }
 
     private void send(int number, Reply.Failed failure) {
-        replies.send(number, ReplyCodec.encode(failure));
+        replies.send(number, failure, Optional.empty());
     }
 
     private void progress(int number) {
@@ -352,11 +349,11 @@ final class InLink extends Link {
     /** The same for those that wait for a thread or run on one, if it has done something for them since; whether there are any. */
     private boolean tellUnderWay() {
         boolean areAny = false;
-        for (Map.Entry<Integer, CompletableFuture<Reply>> one : underWay.entrySet()) {
-            if (one.getValue() instanceof LongReply.UnderWay command) {
+        for (int number : underWay.keys()) {
+            if (underWay.get(number) instanceof LongReply.UnderWay command) {
                 areAny = true;
                 if (command.hasMoved()) {
-                    progress(one.getKey());
+                    progress(number);
                 }
             }
         }

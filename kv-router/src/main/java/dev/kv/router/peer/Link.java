@@ -5,6 +5,7 @@ import dev.kv.router.net.Connection;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.MessageWriter;
 import dev.kv.router.peer.codec.Received;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -71,6 +72,13 @@ abstract class Link extends Connection {
     private static final Duration TOLD_EVERY_MIN = Duration.ofMillis(50);
 
     private final byte incoming;
+
+    /** Writes short messages. */
+    private final MessageWriter writer = new MessageWriter();
+
+    /** The head of a frame that carries a message: it is copied when it is sent. */
+    private final ByteBuffer header = ByteBuffer.allocate(Integer.BYTES + CHUNK_HEADER_BYTES);
+
     private final Outbox outbox = new Outbox(this);
     private final Inbox inbox;
 
@@ -207,12 +215,15 @@ abstract class Link extends Connection {
             return false;
         }
         byte kind = input.get(start + Integer.BYTES);
-        ByteBuffer content = input.slice(start + Integer.BYTES + 1, length - 1);
-        input.position(start + Integer.BYTES + length);
+        int end = start + Integer.BYTES + length;
+        int limit = input.limit();
+        input.limit(end).position(start + Integer.BYTES + 1);
         try {
-            frame(kind, content);
+            frame(kind, input);
         } catch (MalformedMessage e) {
             malformed(e.getMessage());
+        } finally {
+            input.limit(limit).position(end);
         }
         return true;
     }
@@ -362,13 +373,32 @@ abstract class Link extends Connection {
             from = 0;
             part.get(offset, array);
         }
-        send(ByteBuffer.allocate(Integer.BYTES + CHUNK_HEADER_BYTES)
+        sendChunk(kind, number, last, array, from, length);
+    }
+
+    private void sendChunk(byte kind, int number, boolean last, byte[] array, int from, int length) {
+        send(header.clear()
                 .putInt(CHUNK_HEADER_BYTES + length)
                 .put(kind)
                 .put((byte) (last ? 0 : 1))
                 .putInt(number)
                 .array());
         send(array, from, length);
+    }
+
+    /** Begins a message that {@link #isShort} decides about; it is sent or encoded before the next one begins. */
+    final MessageWriter begin() {
+        return writer.begin();
+    }
+
+    /** Whether the message that was begun can be sent as one chunk. */
+    final boolean isShort() {
+        return writer.isOneArray() && writer.length() <= Outbox.CHUNK_MAX_BYTES;
+    }
+
+    /** Sends the short message that was begun, at once: past all long ones, also of its stream. */
+    final void sendShort(byte kind, int number) {
+        sendChunk(kind, number, true, writer.array(), 0, writer.length());
     }
 
     /** Closes the connection unless the other side has proved itself by then. */

@@ -6,15 +6,14 @@ import dev.kv.router.Reply;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.router.peer.codec.Encoded;
 import dev.kv.router.peer.codec.MalformedMessage;
+import dev.kv.router.peer.codec.MessageWriter;
 import dev.kv.router.peer.codec.Received;
 import dev.kv.router.peer.codec.ReplyCodec;
 import dev.kv.router.peer.codec.RequestCodec;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -34,10 +33,10 @@ final class OutLink extends Link {
     private final CallingHandshake handshake;
 
     /** The requests in flight, by number. A cancelled one stays until its reply or a CANCEL has come. */
-    private final Map<Integer, Pending> pending = new HashMap<>();
+    private final IntMap<Pending> pending = new IntMap<>();
 
-    private final Consumer<Pending> whenAbandoned = this::abandoned;
-    private final Deadlines deadlines = new Deadlines(loop(), pending.values(), this::expired);
+    private final Optional<Consumer<Pending>> whenAbandoned = Optional.of(this::abandoned);
+    private final Deadlines deadlines = new Deadlines(loop(), pending::values, this::expired);
 
     /** Requests that are put into bytes by another thread, and those behind them. */
     private final Preparation preparation = new Preparation(this);
@@ -84,7 +83,7 @@ final class OutLink extends Link {
         super.closed();
         preparation.close();
         peer.closed(this);
-        List<Pending> left = new ArrayList<>(pending.values());
+        List<Pending> left = pending.values();
         pending.clear();
         for (Pending request : left) {
             if (request.isSent()) {
@@ -128,11 +127,11 @@ final class OutLink extends Link {
             request.unreachable(peer.name() + " takes requests too slowly (kv.router.unsent-max)");
             return;
         }
-        while (pending.containsKey(++lastNumber)) {
+        while (pending.has(++lastNumber)) {
             // A number that has come round while its request still waits.
         }
         if (pending.isEmpty()) {
-            activeNanos = System.nanoTime();
+            activeNanos = loop().nanos();
         }
         request.sentAs(lastNumber, whenAbandoned);
         pending.put(lastNumber, request);
@@ -162,12 +161,12 @@ final class OutLink extends Link {
                 request.request().command() instanceof Command.Unbounded && request.sizeBytes() > Encoded.LARGE_BYTES;
         if (isLong) {
             long bytes = request.sizeBytes();
-            Duration timeLeft = request.timeLeft();
+            long timeLeftMillis = request.timeLeftMillis(loop().nanos());
             encodedBytes += bytes;
             preparation.elsewhere(
                     stream,
                     number,
-                    () -> RequestCodec.encode(request.request(), version(), timeLeft),
+                    () -> RequestCodec.encode(request.request(), version(), timeLeftMillis),
                     body -> send(request, body),
                     () -> encodedBytes -= bytes);
         } else if (preparation.isBusy(stream)) {
@@ -178,7 +177,14 @@ final class OutLink extends Link {
     }
 
     private void sendNow(Pending request) {
-        send(request, RequestCodec.encode(request.request(), version(), request.timeLeft()));
+        MessageWriter message =
+                RequestCodec.write(begin(), request.request(), version(), request.timeLeftMillis(loop().nanos()));
+        if (isShort() && !outbox().has(request.request().stream())) {
+            sendShort(REQUEST, request.number());
+            request.sent();
+        } else {
+            send(request, message.encoded());
+        }
     }
 
     private void send(Pending request, Encoded body) {
@@ -235,7 +241,7 @@ final class OutLink extends Link {
         if (isClosed() || pending.isEmpty()) {
             return;
         }
-        if (pending.keySet().stream().allMatch(number -> inbox().isWaiting(number) || preparation.has(number))) {
+        if (pending.keys().stream().allMatch(number -> inbox().isWaiting(number) || preparation.has(number))) {
             // It is this node that has no room for what the other one has to say, or no thread for what it is to be
             // sent.
             activeNanos = System.nanoTime();
@@ -275,7 +281,7 @@ final class OutLink extends Link {
 
     @Override
     void message(int number, Received body, Room.Place memory) throws MalformedMessage {
-        activeNanos = System.nanoTime();
+        activeNanos = loop().nanos();
         if (body.isLong()) {
             moved(number);
             loop().elsewhere(
@@ -292,7 +298,7 @@ final class OutLink extends Link {
             memory.release();
             return;
         }
-        if (!pending.containsKey(number)) {
+        if (!pending.has(number)) {
             undecoded(new MalformedMessage(UNASKED), memory);
             return;
         }
@@ -316,10 +322,10 @@ final class OutLink extends Link {
         Pending request = answered(number);
         if (reply instanceof Reply.Value(Bytes value) && !body.tail().isEmpty()) {
             request.answer(new Reply.LargeValue(new ReceivedValue(value, memory)));
-        } else if (givesCredit()) {
+        } else if (givesCredit() && body.isLasting()) {
             request.answer(reply, memory::release);
         } else {
-            // Its memory was taken as it came: who keeps it while others wait for memory could wait for those.
+            // It takes none, or its memory was taken as it came: who keeps that while others wait could wait for those.
             memory.release();
             request.answer(reply);
         }
@@ -341,7 +347,7 @@ final class OutLink extends Link {
 
     @Override
     void announced(int number) throws MalformedMessage {
-        if (!pending.containsKey(number) || preparation.has(number)) {
+        if (!pending.has(number) || preparation.has(number)) {
             throw new MalformedMessage(UNASKED);
         }
     }

@@ -73,7 +73,7 @@ final class Outbox {
         }
 
         private boolean isShort() {
-            return Outbox.isShort(body);
+            return body.size() <= CHUNK_MAX_BYTES;
         }
 
         private long leftBytes() {
@@ -97,11 +97,6 @@ final class Outbox {
     /** Whether a message of the stream would wait behind a long one. */
     boolean has(long stream) {
         return !streams.isEmpty() && streams.containsKey(stream);
-    }
-
-    /** Whether a message is sent as one chunk. */
-    static boolean isShort(Encoded body) {
-        return body.size() <= CHUNK_MAX_BYTES;
     }
 
     void send(Message message) {
@@ -244,13 +239,6 @@ final class Outbox {
     private void sendShort(Message message) {
         sendChunk(message);
         message.done.run();
-    }
-
-    /** Sends a short message that has no stream, at once. */
-    void sendShort(byte frame, int number, Encoded body) {
-        // Large values alone are parts of their own.
-        ByteBuffer part = body.parts().getFirst();
-        link.sendChunk(frame, number, true, part, 0, part.limit());
     }
 
     /** Sends as much as one chunk may hold, from one part of the message. */

@@ -4,6 +4,7 @@ import dev.kv.router.Held;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.peer.codec.Encoded;
+import dev.kv.router.peer.codec.MessageWriter;
 import dev.kv.router.peer.codec.ReplyCodec;
 import java.util.HashMap;
 import java.util.List;
@@ -47,16 +48,22 @@ final class OutgoingReplies {
             sendCharged(number, link.givesCredit() ? reply : Held.flat(reply), memory);
         } else {
             memory.ifPresent(Runnable::run);
-            send(number, ReplyCodec.encode(reply));
+            sendWritten(number, ReplyCodec.write(link.begin(), reply));
         }
     }
 
+    /** Sends the reply to a command that this node does not know. */
+    void sendUnsupported(int number, int command) {
+        sendWritten(number, ReplyCodec.writeUnsupported(link.begin(), command));
+    }
+
     /** Every reply is a stream of its own: a long one holds up no other. */
-    void send(int number, Encoded reply) {
-        if (Outbox.isShort(reply)) {
-            link.outbox().sendShort(Link.REPLY, number, reply);
+    private void sendWritten(int number, MessageWriter reply) {
+        if (link.isShort()) {
+            link.sendShort(Link.REPLY, number);
         } else {
-            post(number, reply, charge.apply(reply.size()));
+            Encoded encoded = reply.encoded();
+            post(number, encoded, charge.apply(encoded.size()));
         }
     }
 

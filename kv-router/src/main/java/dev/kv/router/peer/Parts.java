@@ -23,7 +23,6 @@ final class Parts extends Unanswered.Place {
     private final Unanswered unanswered;
     private final PeerSettings settings;
     private final Loop loop;
-    private final long sinceNanos = System.nanoTime();
 
     /** The requests that are not answered. */
     private final Set<Pending> awaited = new HashSet<>();
@@ -62,11 +61,6 @@ final class Parts extends Unanswered.Place {
     @Override
     int nodesToClient() {
         return first.path().size() - 1;
-    }
-
-    @Override
-    long sinceNanos() {
-        return sinceNanos;
     }
 
     /** The request is sent now. */
@@ -148,7 +142,7 @@ final class Parts extends Unanswered.Place {
         }
 
         void claimAlone() {
-            Room.Claimant claimant = new Room.Claimant(nodesToClient(), client(), sinceNanos, false);
+            Room.Claimant claimant = new Room.Claimant(nodesToClient(), client(), sinceNanos(), false);
             memory = Optional.of(settings.room().claim(bytes, claimant, loop, () -> {
                 if (!isTogether) {
                     granted();

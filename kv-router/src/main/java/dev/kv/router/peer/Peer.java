@@ -103,7 +103,7 @@ final class Peer {
         private final Duration pauseBefore;
 
         private final Set<Pending> waiting = new LinkedHashSet<>();
-        private final Deadlines deadlines = new Deadlines(loop, waiting, this::expired);
+        private final Deadlines deadlines = new Deadlines(loop, () -> waiting, this::expired);
         private long waitingBytes;
 
         Attempt(Duration pauseBefore) {
@@ -173,7 +173,7 @@ final class Peer {
      * @param parts the question that it is a part of
      */
     CompletableFuture<Reply> run(Request request, Optional<Parts> parts) {
-        Pending pending = new Pending(request, settings.timeout(), unanswered, parts);
+        Pending pending = new Pending(request, settings.timeout(), unanswered, parts, loop.nanos());
         Optional<Reply> excess = excess(pending);
         if (excess.isPresent()) {
             return CompletableFuture.completedFuture(excess.get());

@@ -133,12 +133,17 @@ public final class Peers implements Router.Nodes, AutoCloseable {
             Unanswered unanswered,
             Map<RoutingTable.Node, Peer> peers) {
         OfLoop(Loop loop, Connector connector, PeerSettings settings, ThreadFactory lookUps, AtomicInteger links) {
-            this(loop, connector, settings, lookUps, links, new Unanswered(), new HashMap<>());
+            this(loop, connector, settings, lookUps, links, new Unanswered(loop), new HashMap<>());
         }
 
         Peer peer(RoutingTable.Node node) {
-            return peers.computeIfAbsent(
-                    node, unknown -> new Peer(unknown, settings, loop, connector, lookUps, links, unanswered));
+            Peer known = peers.get(node);
+            if (known != null) {
+                return known;
+            }
+            Peer peer = new Peer(node, settings, loop, connector, lookUps, links, unanswered);
+            peers.put(node, peer);
+            return peer;
         }
 
         List<CompletableFuture<Reply>> runParts(Map<RoutingTable.Node, Request> requests) {

@@ -20,9 +20,10 @@ final class Pending extends Unanswered.Place {
 
     private static final long UNKNOWN = -1;
 
+    private static final long NANOS_PER_MILLI = 1_000_000;
+
     private final Request request;
     private final Duration timeout;
-    private final long sinceNanos = System.nanoTime();
     private final Unanswered unanswered;
 
     /** The question that it is a part of; empty if it is answered by itself. */
@@ -32,8 +33,10 @@ final class Pending extends Unanswered.Place {
     private long deadlineNanos;
     private long sizeBytes = UNKNOWN;
 
-    /** What a link sends it as; null until it was put into bytes. */
+    /** What a link sends it as; null until it was put into bytes, and if it was sent at once. */
     private Outbox.Message message;
+
+    private boolean isSent;
 
     private int number;
 
@@ -56,13 +59,14 @@ final class Pending extends Unanswered.Place {
     /**
      * @param unanswered the requests of this loop: this one is among them until it is answered
      * @param parts the question that it is a part of, and that is among them in its place
+     * @param nowNanos the time by {@link System#nanoTime}
      */
-    Pending(Request request, Duration timeout, Unanswered unanswered, Optional<Parts> parts) {
+    Pending(Request request, Duration timeout, Unanswered unanswered, Optional<Parts> parts, long nowNanos) {
         this.request = request;
         this.unanswered = unanswered;
         this.parts = parts;
         this.timeout = timeout(request.timeLeft(), timeout);
-        this.deadlineNanos = sinceNanos + this.timeout.toNanos();
+        this.deadlineNanos = nowNanos + this.timeout.toNanos();
     }
 
     private static Duration timeout(Duration timeLeft, Duration timeout) {
@@ -119,14 +123,9 @@ final class Pending extends Unanswered.Place {
         return timeout;
     }
 
-    @Override
-    long sinceNanos() {
-        return sinceNanos;
-    }
-
-    /** How much of that is left. */
-    Duration timeLeft() {
-        return Duration.ofNanos(Math.max(0, deadlineNanos - System.nanoTime()));
+    /** How much of that is left, in milliseconds. */
+    long timeLeftMillis(long nowNanos) {
+        return Math.max(0, deadlineNanos - nowNanos) / NANOS_PER_MILLI;
     }
 
     /** When it has waited long enough, by {@link System#nanoTime}. */
@@ -145,9 +144,9 @@ final class Pending extends Unanswered.Place {
      *
      * @param whenAbandoned is told when nobody awaits the reply any more
      */
-    void sentAs(int number, Consumer<Pending> whenAbandoned) {
+    void sentAs(int number, Optional<Consumer<Pending>> whenAbandoned) {
         this.number = number;
-        this.whenAbandoned = Optional.of(whenAbandoned);
+        this.whenAbandoned = whenAbandoned;
     }
 
     /** It was put into bytes. */
@@ -155,9 +154,14 @@ final class Pending extends Unanswered.Place {
         this.message = message;
     }
 
+    /** It was handed to the socket at once. */
+    void sent() {
+        isSent = true;
+    }
+
     /** Whether all of it was handed to the socket. */
     boolean isSent() {
-        return message != null && message.isSent();
+        return isSent || (message != null && message.isSent());
     }
 
     int number() {

@@ -1,8 +1,6 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.net.Loop;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -11,7 +9,14 @@ import java.util.Optional;
  */
 final class Unanswered {
     /** By client; the others are linked from there. */
-    private final Map<Integer, Place> newest = new HashMap<>();
+    private final IntMap<Place> newest = new IntMap<>();
+
+    private final Loop loop;
+    private long lastNanos = System.nanoTime();
+
+    Unanswered(Loop loop) {
+        this.loop = loop;
+    }
 
     /** The place of a request among those of its client. */
     abstract static class Place {
@@ -20,6 +25,7 @@ final class Unanswered {
 
         private Place newer;
         private boolean isListed;
+        private long sinceNanos;
         private Optional<Runnable> whenOldest = Optional.empty();
 
         /** Equal for all requests of a client. */
@@ -28,11 +34,16 @@ final class Unanswered {
         /** The number of nodes between this one and the client. */
         abstract int nodesToClient();
 
-        /** When it began, by {@link System#nanoTime}. */
-        abstract long sinceNanos();
+        /** When it began, by {@link System#nanoTime}; later than all that began before. */
+        final long sinceNanos() {
+            return sinceNanos;
+        }
     }
 
     void add(Place request) {
+        long now = loop.nanos();
+        lastNanos = now - lastNanos > 0 ? now : lastNanos + 1;
+        request.sinceNanos = lastNanos;
         request.isListed = true;
         request.older = newest.put(request.client(), request);
         if (request.older != null) {

@@ -70,6 +70,17 @@ public final class PendingReplies {
         return number;
     }
 
+    /** Whether the reply of that number waits for none. */
+    public boolean isOldest(long number) {
+        return number == oldest;
+    }
+
+    /** Removes the place of the oldest reply, which is sent without being put there. */
+    public void removeOldest() {
+        awaited.set(slot(oldest++), null);
+        letGoIfEmpty();
+    }
+
     /** Puts a reply into the place of that number. */
     public void put(long number, List<Piece> pieces) {
         ring.set(slot(number), pieces);
@@ -87,11 +98,15 @@ public final class PendingReplies {
         ring.set(slot(oldest++), null);
         heldBytes -= Piece.bytes(pieces);
         bytesInMemory -= Piece.bytesInMemory(pieces);
+        letGoIfEmpty();
+        return Optional.of(pieces);
+    }
+
+    private void letGoIfEmpty() {
         if (isEmpty() && ring.size() > KEPT_CAPACITY) {
             ring = empty(FIRST_CAPACITY);
             awaited = empty(FIRST_CAPACITY);
         }
-        return Optional.of(pieces);
     }
 
     /** Releases the replies that are ready, cancels the others, and lets go of all: a closed connection may be reachable for a while. */

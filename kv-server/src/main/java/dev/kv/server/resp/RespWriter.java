@@ -58,6 +58,11 @@ public final class RespWriter {
 
     /** The reply as pieces, to be sent one after another. */
     public List<Piece> toPieces() {
+        if (pieces.isEmpty() && size > 0 && size <= KEPT_MAX_BYTES) {
+            Piece whole = new Piece.Array(Bytes.owning(Arrays.copyOf(buffer, size)));
+            forget();
+            return List.of(whole);
+        }
         endPiece();
         List<Piece> all = List.copyOf(pieces);
         forget();

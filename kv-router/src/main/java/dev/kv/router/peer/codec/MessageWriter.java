@@ -7,10 +7,13 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A message while it is written. Numbers are big-endian. */
+/** A message while it is written. Numbers are big-endian. One instance can write many messages, one after another. */
 public final class MessageWriter {
     /** The first memory: most messages fit into it. The marks and the path of a request take about 60 bytes of it. */
     private static final int FIRST_BYTES = 256;
+
+    /** Longer memory is not used for the next message: a connection copies what it sends only up to some length. */
+    private static final int KEPT_MAX_BYTES = 4 * 1024;
 
     /** The longest array of a JVM. */
     private static final int ARRAY_MAX_BYTES = Integer.MAX_VALUE - 8;
@@ -27,6 +30,19 @@ public final class MessageWriter {
     private int tailBytes;
 
     private ByteBuffer bytes = ByteBuffer.allocate(FIRST_BYTES);
+
+    /** Begins a message. What {@link #array} returned before may be written to; what {@link #encoded} returned is not. */
+    public MessageWriter begin() {
+        parts = List.of();
+        writtenBefore = 0;
+        tailBytes = 0;
+        if (bytes.capacity() == 0 || bytes.capacity() > KEPT_MAX_BYTES) {
+            bytes = ByteBuffer.allocate(FIRST_BYTES);
+        } else {
+            bytes.clear();
+        }
+        return this;
+    }
 
     public void u8(int value) {
         room(1).put((byte) value);
@@ -49,10 +65,28 @@ public final class MessageWriter {
     }
 
     public void text(String value) {
+        if (isAscii(value) && value.length() <= TEXT_MAX_BYTES) {
+            u16(value.length());
+            ByteBuffer to = room(value.length());
+            for (int i = 0; i < value.length(); i++) {
+                to.put((byte) value.charAt(i));
+            }
+            return;
+        }
         byte[] utf8 = value.getBytes(UTF_8);
         int length = Math.min(utf8.length, TEXT_MAX_BYTES);
         u16(length);
         room(length).put(utf8, 0, length);
+    }
+
+    /** Names of nodes are. */
+    private static boolean isAscii(String value) {
+        for (int i = 0; i < value.length(); i++) {
+            if (value.charAt(i) >= 0x80) {
+                return false;
+            }
+        }
+        return true;
     }
 
     public void bytes(Bytes value) {
@@ -105,20 +139,33 @@ public final class MessageWriter {
         return bytes;
     }
 
-    /** How many bytes {@link #text} writes, counted without encoding it where it is ASCII, as names of nodes are. */
+    /** How many bytes {@link #text} writes. */
     static int textSize(String value) {
-        for (int i = 0; i < value.length(); i++) {
-            if (value.charAt(i) >= 0x80) {
-                return Short.BYTES + Math.min(value.getBytes(UTF_8).length, TEXT_MAX_BYTES);
-            }
-        }
-        return Short.BYTES + Math.min(value.length(), TEXT_MAX_BYTES);
+        int bytes = isAscii(value) ? value.length() : value.getBytes(UTF_8).length;
+        return Short.BYTES + Math.min(bytes, TEXT_MAX_BYTES);
     }
 
-    /** The message, all of which has been written. */
+    /** Whether all that was written is in {@link #array}. */
+    public boolean isOneArray() {
+        return parts.isEmpty();
+    }
+
+    /** How many bytes of the array were written. */
+    public int length() {
+        return bytes.position();
+    }
+
+    /** What was written, from 0 to {@link #length}. The next message is written to the same array unless it is longer than 4 KiB. */
+    public byte[] array() {
+        return bytes.array();
+    }
+
+    /** The message, all of which has been written; its memory is not used for others. */
     public Encoded encoded() {
         if (parts.isEmpty()) {
-            return new Encoded(List.of(bytes.flip()), bytes.limit(), 0);
+            ByteBuffer whole = bytes.flip();
+            bytes = ByteBuffer.allocate(0);
+            return new Encoded(List.of(whole), whole.limit(), 0);
         }
         endPart();
         return new Encoded(parts, writtenBefore, tailBytes);

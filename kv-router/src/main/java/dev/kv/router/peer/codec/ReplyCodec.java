@@ -145,17 +145,20 @@ public final class ReplyCodec {
 
     /** The message of a reply. What is held for it must be checked before, and stay until the message was sent. */
     public static Encoded encode(Reply reply) {
-        MessageWriter out = new MessageWriter();
-        ROWS.write(out, reply);
-        return out.encoded();
+        return write(new MessageWriter(), reply).encoded();
     }
 
-    /** The reply to a command that this node does not know. */
-    public static Encoded unsupported(int command) {
-        MessageWriter out = new MessageWriter();
+    /** Writes the same message. */
+    public static MessageWriter write(MessageWriter out, Reply reply) {
+        ROWS.write(out, reply);
+        return out;
+    }
+
+    /** Writes the reply to a command that this node does not know. */
+    public static MessageWriter writeUnsupported(MessageWriter out, int command) {
         out.u8(UNSUPPORTED);
         out.u8(command);
-        return out.encoded();
+        return out;
     }
 
     /**

@@ -45,21 +45,25 @@ public final class RequestCodec {
      * The message of a request.
      *
      * @param version of the protocol; the first one has no marks
-     * @param timeLeft how long the sender waits for progress
+     * @param timeLeftMillis how long the sender waits for progress
      */
-    public static Encoded encode(Request request, int version, Duration timeLeft) {
+    public static Encoded encode(Request request, int version, long timeLeftMillis) {
+        return write(new MessageWriter(), request, version, timeLeftMillis).encoded();
+    }
+
+    /** Writes the same message. */
+    public static MessageWriter write(MessageWriter out, Request request, int version, long timeLeftMillis) {
         Command command = request.command();
         Variants.Row<? extends Command> row = CommandCodec.rowOf(command);
-        MessageWriter out = new MessageWriter();
         out.u8(row.code());
         out.u32(request.stream());
-        out.u32((int) timeLeft.toMillis());
+        out.u32((int) timeLeftMillis);
         writePath(out, request.path());
         if (version > 1) {
             writeMarks(out, request);
         }
         row.writeFields(out, command);
-        return out.encoded();
+        return out;
     }
 
     /** By hand, as each request has one. */

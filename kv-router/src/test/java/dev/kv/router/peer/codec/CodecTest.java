@@ -113,7 +113,7 @@ final class CodecTest {
     }
 
     private static byte[] encoded(Command command) {
-        return bytes(RequestCodec.encode(request(command), 2, Duration.ofSeconds(1)));
+        return bytes(RequestCodec.encode(request(command), 2, 1000));
     }
 
     private static byte[] bytes(Encoded message) {
