@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** RESP at the door: framing, order and the commands on the connection. */
 @Timeout(60)
@@ -334,6 +335,31 @@ final class RespTest {
             held.next().answer();
 
             assertThat(client.rest()).isEqualTo("$4\r\nlate\r\n+OK\r\n");
+        }
+    }
+
+    /** Libraries choose the database when they connect, and some go on whatever the reply is. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aClientThatAsksForAnotherDatabaseIsToldAndDisconnected(boolean inTransaction) throws Exception {
+        List<Command> ran = Collections.synchronizedList(new ArrayList<>());
+        Store store = (command, _) -> {
+            ran.add(command);
+            return CompletableFuture.completedFuture(Reply.OK);
+        };
+        try (TestDoor door = new TestDoor(store);
+                RespClient client = door.respClient()) {
+            assertThat(client.ask("SELECT", "0")).isEqualTo("OK");
+            if (inTransaction) {
+                assertThat(client.ask("MULTI")).isEqualTo("OK");
+            }
+            client.send(RespClient.request("SELECT", "1")
+                    + RespClient.request("SET", "name", "value")
+                    + RespClient.request("EXEC"));
+            assertThat(client.rest())
+                    .startsWith("-ERR DB index is out of range: kv has database 0 alone; the connection is closed")
+                    .endsWith("\r\n");
+            assertThat(ran).isEmpty();
         }
     }
 

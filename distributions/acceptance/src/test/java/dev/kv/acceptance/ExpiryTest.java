@@ -128,6 +128,7 @@ final class ExpiryTest {
             assertThat(client.say("HPEXPIRETIME h FIELDS 1 a")).isEqualTo("[:" + FAR + "]");
             assertThat(client.say("HGETEX h PERSIST FIELDS 1 a")).isEqualTo("[\"1\"]");
             assertThat(client.say("HTTL h FIELDS 1 a")).isEqualTo("[:-1]");
+            assertThat(client.say("HGETEX h PERSIST\0x FIELDS 1 a")).startsWith("ERR unknown argument: PERSIST");
             assertThat(client.say("HGETEX h EX 100 FIELDS 1 a")).isEqualTo("[\"1\"]");
             assertThat(client.say("HTTL h FIELDS 1 a")).isEqualTo("[:100]");
             assertThat(client.say("HGETEX h EXAT 1 FIELDS 2 a b")).isEqualTo("[\"1\" \"2\"]");

@@ -245,7 +245,7 @@ final class RedisSameBytesTest {
                 "SET v abc EX 100 ; COPY v w ; TTL w ; COPY v w ; SET w x ; COPY v w REPLACE ; TTL w ; PERSIST v ; TTL w ; DEL v w",
                 "HSET h a 1 b 2 ; EXPIRE h 100 ; COPY h g ; TTL g ; SET v x EX 50 ; COPY h v REPLACE ; TTL v ; DEL g h v",
                 "LATENCY RESET ; LATENCY HISTORY x ; LATENCY LATEST ; LATENCY ; LATENCY FOO",
-                "INFO nosuch ; HELLO 4 ; HELLO x ; HELLO 2 FOO ; HELLO 2 SETNAME ; SELECT x ; SELECT 99",
+                "INFO nosuch ; HELLO 4 ; HELLO x ; HELLO 2 FOO ; HELLO 2 SETNAME ; SELECT x ; SELECT 0",
             })
     void requestsAreAnsweredAlike(String requests) throws Exception {
         StringBuilder sent = new StringBuilder();

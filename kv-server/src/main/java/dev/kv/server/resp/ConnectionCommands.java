@@ -84,14 +84,17 @@ final class ConnectionCommands {
         return here(out -> out.bulk(said));
     }
 
+    /** A client that asks for another database may go on without looking at the reply: it would write into this one. */
     private static Question select(RespRequest request, RespSession session) {
         OptionalLong number = request.at(1).wholeNumber();
+        if (number.isPresent() && number.getAsLong() != 0) {
+            session.quit();
+            throw new RespError("ERR DB index is out of range: kv has database 0 alone; the connection is closed, so"
+                    + " that nothing meant for another database is done there");
+        }
         return here(out -> {
             if (number.isEmpty()) {
                 throw RespError.notAnInteger();
-            }
-            if (number.getAsLong() != 0) {
-                throw new RespError("ERR DB index is out of range");
             }
             out.ok();
         });

@@ -8,6 +8,7 @@ import dev.kv.router.net.Budget;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Future;
 import java.util.function.Consumer;
 
 /**
@@ -22,8 +23,15 @@ public final class EachRun {
     /** What a command of a request takes until it is answered, beside its words: itself, its future and its reply, roughly. */
     private static final int COMMAND_BYTES = 100;
 
+    /** Replies that are ready at once are charged when they take this much, or when others are not ready. */
+    private static final int CHARGED_MIN_BYTES = 64 * 1024;
+
     private final Store store;
     private final List<? extends Command> commands;
+
+    /** All commands of a request have one time. */
+    private final long takenMillis = System.currentTimeMillis();
+
     private final int unansweredMax;
     private final Budget budget;
     private final Reply.Failed noMemory;
@@ -80,6 +88,10 @@ public final class EachRun {
         while (begun < Math.min(count, turnEnd) && !isHeldBack && begun - answered < unansweredMax) {
             run(begun++);
         }
+        if (!end.isDone()) {
+            charge();
+            endIfAnswered();
+        }
         isWaiting = !isBegun() && (isHeldBack || begun - answered >= unansweredMax);
         return !isBegun() && !isWaiting;
     }
@@ -100,8 +112,8 @@ public final class EachRun {
     }
 
     private void run(int number) {
-        CompletionStage<Reply> answered = store.run(commands.get(number));
-        if (answered instanceof LongReply.UnderWay command && command.holdsBack()) {
+        CompletionStage<Reply> reply = store.run(commands.get(number), takenMillis);
+        if (reply instanceof LongReply.UnderWay command && command.holdsBack()) {
             isHeldBack = true;
             command.whenPlaced(() -> {
                 isHeldBack = false;
@@ -109,10 +121,19 @@ public final class EachRun {
                 isWaiting = false;
                 goOn.accept(this);
             });
+        } else if (reply instanceof CompletableFuture<Reply> ready && ready.state() == Future.State.SUCCESS) {
+            answer.add(number, ready.resultNow());
+            if (answer.bytes() - charged >= CHARGED_MIN_BYTES) {
+                charge();
+            }
+            answered();
+            return;
         }
-        var _ = answered.whenComplete((reply, fault) -> {
+        var _ = reply.whenComplete((ready, fault) -> {
             if (fault == null) {
-                answered(number, reply);
+                answer.add(number, ready);
+                charge();
+                answered();
             } else {
                 abandon();
                 end.completeExceptionally(fault);
@@ -120,22 +141,24 @@ public final class EachRun {
         });
     }
 
-    private void answered(int number, Reply reply) {
-        answer.add(number, reply);
+    private void answered() {
         answered++;
-        charge();
+        endIfAnswered();
+        boolean goesOn = isWaiting && !isHeldBack && (isBegun() || begun - answered <= unansweredMax / 2);
+        isWaiting &= !goesOn;
+        if (goesOn) {
+            goOn.accept(this);
+        }
+    }
+
+    private void endIfAnswered() {
         if (answer.isStopped()) {
             count = begun;
         }
-        boolean goesOn = isWaiting && !isHeldBack && (isBegun() || begun - answered <= unansweredMax / 2);
-        isWaiting &= !goesOn;
         if (answered == count) {
             budget.give(charged);
             charged = 0;
             end.complete(answer.reply());
-        }
-        if (goesOn) {
-            goOn.accept(this);
         }
     }
 

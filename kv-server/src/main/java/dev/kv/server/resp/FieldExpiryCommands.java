@@ -7,6 +7,7 @@ import dev.kv.router.Expiry;
 import dev.kv.router.Reply;
 import dev.kv.server.resp.RespCommand.Handler;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.LongUnaryOperator;
@@ -170,7 +171,7 @@ final class FieldExpiryCommands {
     }
 
     private static Question getAndExpire(RespRequest request) {
-        Options options = Options.of(request, 1, "PERSIST", Expiry.NONE);
+        Options options = Options.of(request, 1, "persist", Expiry.NONE);
         Command command = options.expiry
                 .<Command>map(expiry -> new Command.GetAllAndExpire(request.at(1), options.fields, expiry))
                 .orElseGet(() -> new Command.GetAll(request.at(1), options.fields));
@@ -178,7 +179,7 @@ final class FieldExpiryCommands {
     }
 
     private static Question setUntil(RespRequest request) {
-        Options options = Options.of(request, 2, "KEEPTTL", Expiry.KEPT);
+        Options options = Options.of(request, 2, "keepttl", Expiry.KEPT);
         return new Question.One(
                 new Command.SetAllUntil(
                         request.at(1), options.fields, options.condition, options.expiry.orElse(Expiry.NONE)),
@@ -193,7 +194,7 @@ final class FieldExpiryCommands {
 
         /**
          * @param step 2 if a value stands behind each field; then there can be a condition
-         * @param plainWord the option without a time
+         * @param plainWord the option without a time, in lower case
          * @param plain what that one says
          */
         static Options of(RespRequest request, int step, String plainWord, Expiry plain) {
@@ -206,10 +207,10 @@ final class FieldExpiryCommands {
                     options.fields = numbered(request, i, step, command);
                     return options;
                 }
-                if (form.isPresent() || plainWord.equalsIgnoreCase(RespError.shown(word))) {
+                if (form.isPresent() || Keyword.is(word, plainWord)) {
                     if (options.expiry.isPresent()) {
-                        throw new RespError(
-                                "ERR Only one of EX, PX, EXAT, PXAT or " + plainWord + " arguments can be specified");
+                        throw new RespError("ERR Only one of EX, PX, EXAT, PXAT or "
+                                + plainWord.toUpperCase(Locale.ROOT) + " arguments can be specified");
                     }
                     if (form.isPresent() && ++i == request.count()) {
                         throw new RespError("ERR missing expire time");

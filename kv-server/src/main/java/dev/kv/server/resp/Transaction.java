@@ -102,6 +102,9 @@ final class Transaction {
         try {
             question = row.handler().ask(request, session);
         } catch (RespError e) {
+            if (session.isQuitting()) {
+                throw e;
+            }
             // As in Redis, wrong arguments are an error in the reply of EXEC.
             question = (Question.Here) out -> out.error(e.getMessage());
         }

@@ -72,6 +72,61 @@ final class EachRunTest {
     }
 
     @Test
+    void repliesThatAreReadyAtOnceAreChargedBetweenTurns() {
+        int names = 2_000;
+        Budget budget = new Budget(100_000);
+        AtomicInteger begun = new AtomicInteger();
+        EachRun run = new EachRun(
+                (_, _) -> {
+                    begun.incrementAndGet();
+                    return CompletableFuture.completedFuture(new Reply.Value(Bytes.of("v".repeat(60))));
+                },
+                new Question.Each(
+                        new LazyCommands(names, i -> new Command.GetValue(Bytes.of("n" + i))),
+                        () -> new EachAnswer.Values(names, 1 << 20),
+                        Answers::each),
+                names,
+                budget,
+                NO_MEMORY,
+                _ -> goesOn.incrementAndGet());
+        assertThat(run.next()).isTrue();
+        assertThat(budget.take(100_000)).isFalse();
+        while (run.next()) {
+            assertThat(run.end()).isNotDone();
+        }
+
+        assertThat(run.letsOthersFollow()).isTrue();
+        assertThat(begun.get()).isLessThan(names);
+        assertThat(run.end().join()).isEqualTo(NO_MEMORY);
+        assertThat(budget.take(100_000)).isTrue();
+    }
+
+    @Test
+    void allCommandsOfARunHaveOneTime() {
+        List<Long> times = new ArrayList<>();
+        EachRun run = new EachRun(
+                (_, takenMillis) -> {
+                    times.add(takenMillis);
+                    long now = System.currentTimeMillis();
+                    while (System.currentTimeMillis() == now) {
+                        Thread.onSpinWait();
+                    }
+                    return CompletableFuture.completedFuture(Reply.OK);
+                },
+                new Question.Each(
+                        new LazyCommands(3, i -> new Command.Drop(Bytes.of("n" + i))),
+                        () -> new EachAnswer.Count(_ -> true),
+                        Answers::each),
+                10,
+                new Budget(1 << 20),
+                NO_MEMORY,
+                _ -> goesOn.incrementAndGet());
+        assertThat(run.next()).isFalse();
+        assertThat(run.end().join()).isEqualTo(new Reply.Amount(3));
+        assertThat(times).hasSize(3).containsOnly(times.getFirst());
+    }
+
+    @Test
     void aRunThatNobodyAwaitsGivesItsMemoryBack() {
         Budget budget = new Budget(1000);
         EachRun run = run(4, budget, 1 << 20);
