@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NumberedChanges;
+import dev.kv.acceptance.harness.NumberedFieldTimes;
 import dev.kv.acceptance.harness.NumberedFields;
+import dev.kv.acceptance.harness.NumberedTimes;
 import dev.kv.acceptance.harness.NumberedValues;
 import dev.kv.acceptance.harness.NumberedWrites;
 import dev.kv.acceptance.harness.UnpackedRelease;
@@ -26,8 +28,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A node that is killed repeatedly while clients write: after each restart every acknowledged write is there, and no change is
- * there in part.
+ * A node that is killed repeatedly while clients write: after each restart every acknowledged write is there until it expires, and no
+ * change is there in part.
  */
 @Timeout(900)
 class CrashTest {
@@ -59,7 +61,11 @@ class CrashTest {
         List<NumberedWrites> writers = IntStream.range(0, WRITERS)
                 .mapToObj(i -> new NumberedWrites("bucket-" + i))
                 .toList();
-        List<NumberedChanges> changers = List.of(new NumberedFields("changed"), new NumberedValues("value"));
+        List<NumberedChanges> changers = List.of(
+                new NumberedFields("changed"),
+                new NumberedValues("value"),
+                new NumberedTimes("expires"),
+                new NumberedFieldTimes("keys-expire"));
         try (NodeProcess node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo")) {
             node.setJavaOptions("");
             node.set("kv.storage.sync", sync);

@@ -1,0 +1,81 @@
+package dev.kv.acceptance.harness;
+
+import dev.kv.server.testing.RespClient;
+import java.util.List;
+
+/**
+ * Changes of the time at which a value expires. Each time is far away and no other change has it, or has passed before the next
+ * {@link #check}.
+ */
+public final class NumberedTimes extends NumberedChanges {
+    /** The replies to {@code PEXPIRETIME} of a value that does not expire, and of a name that holds nothing. */
+    private static final String NEVER = ":-1";
+
+    private static final String NOTHING = ":-2";
+
+    /** Milliseconds since 1970 of the first time: the year 2100. */
+    private static final long FIRST_MILLIS = 4_102_444_800_000L;
+
+    private long lastMillis = FIRST_MILLIS;
+    private String now = NOTHING;
+
+    public NumberedTimes(String name) {
+        super(name, NOTHING);
+    }
+
+    @Override
+    protected List<String> change() {
+        String time = String.valueOf(++lastMillis);
+        String value = nextValue();
+        // What has 1 ms to live may be there or gone for the next change: only a change that asks for nothing follows
+        // it.
+        switch (random.nextInt(now.equals(NOTHING) ? 5 : 8)) {
+            case 0 -> {
+                now = NOTHING;
+                return List.of(RespClient.request("SET", name, value, "PX", "1"));
+            }
+            case 1 -> {
+                now = NOTHING;
+                return List.of(RespClient.request("DEL", name));
+            }
+            case 2 -> {
+                now = NEVER;
+                return List.of(RespClient.request("SET", name, value));
+            }
+            case 3 -> {
+                now = ':' + time;
+                return transaction(RespClient.request("SET", name, value), RespClient.request("PEXPIREAT", name, time));
+            }
+            case 4 -> {
+                now = ':' + time;
+                return List.of(RespClient.request("SET", name, value, "PXAT", time));
+            }
+            case 5 -> {
+                now = NEVER;
+                return List.of(RespClient.request("PERSIST", name));
+            }
+            case 6 -> {
+                return List.of(RespClient.request("APPEND", name, "+"));
+            }
+            default -> {
+                now = ':' + time;
+                return List.of(RespClient.request("PEXPIREAT", name, time));
+            }
+        }
+    }
+
+    @Override
+    protected String[] question() {
+        return new String[] {"PEXPIRETIME", name};
+    }
+
+    @Override
+    protected String expected() {
+        return now;
+    }
+
+    @Override
+    protected void goOnFrom(String reply) {
+        now = reply;
+    }
+}
