@@ -318,7 +318,7 @@ public sealed interface Command {
     /** Read keys. Answered with {@link Reply.Many}: a {@link Reply.Value}, {@link Reply.LargeValue} or {@link Reply.Absent} for each. */
     record GetAll(Bytes bucket, List<Bytes> keys) implements Read, Unbounded {
         public GetAll {
-            keys = List.copyOf(keys);
+            keys = PackedList.copyOf(keys);
         }
     }
 

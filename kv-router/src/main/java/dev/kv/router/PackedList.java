@@ -151,6 +151,20 @@ public final class PackedList extends AbstractList<Bytes> {
         return size;
     }
 
+    /** The length of the longest value. */
+    public int longest() {
+        int longest = 0;
+        for (ByteBuffer array : arrays) {
+            int position = 0;
+            while (position < array.limit()) {
+                int length = array.getInt(position);
+                longest = Math.max(longest, length);
+                position += Integer.BYTES + length;
+            }
+        }
+        return longest;
+    }
+
     /** What the values take here: 4 bytes more than each of them has. */
     public long bytes() {
         return bytes;

@@ -3,6 +3,7 @@ package dev.kv.router.dispatch;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
+import dev.kv.router.PackedList;
 import dev.kv.router.Reply.Failed;
 import java.util.List;
 import java.util.Optional;
@@ -98,6 +99,9 @@ final class SizeCheck {
     }
 
     private Optional<Failed> excessKeys(List<Bytes> keys) {
+        if (keys instanceof PackedList packed) {
+            return limits.excessOfKey(packed.longest());
+        }
         return first(keys, this::excessKey);
     }
 

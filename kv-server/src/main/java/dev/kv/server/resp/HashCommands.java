@@ -59,7 +59,7 @@ final class HashCommands {
                                 new Question.One(new Command.Get(request.at(1), request.at(2)), Answers::value)),
                 row(
                         "hmget key<RO,access> field ...",
-                        "readonly fast",
+                        "readonly fast +2",
                         "Reads fields",
                         (request, session) ->
                                 new Question.One(new Command.GetAll(request.at(1), request.from(2)), Answers::each)),

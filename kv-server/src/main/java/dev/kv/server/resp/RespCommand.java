@@ -66,6 +66,7 @@ public final class RespCommand {
     private final List<RespCommand> subcommands;
     private final int arity;
     private final boolean hasKeys;
+    private final int listFrom;
 
     /** Makes a question of a request whose number of words is right. */
     @FunctionalInterface
@@ -111,6 +112,11 @@ public final class RespCommand {
                 .map(Integer::valueOf)
                 .orElse(ofSyntax);
         this.hasKeys = !this.syntax.keys().isEmpty();
+        this.listFrom = words.stream()
+                .filter(word -> word.startsWith("+"))
+                .findFirst()
+                .map(Integer::valueOf)
+                .orElse(Integer.MAX_VALUE);
     }
 
     /**
@@ -119,12 +125,18 @@ public final class RespCommand {
      * @param group as in Redis's manual
      * @param syntax see {@link Syntax}
      * @param traits its flags, categories of access lists with {@code @} that do not follow from the flags and the group, tips for
-     *     clients with {@code ~}, all as Redis names them, and its arity if it does not follow from the syntax
+     *     clients with {@code ~}, all as Redis names them, its arity if it does not follow from the syntax, and with {@code +} its {@link
+     *     #listFrom}
      * @param summary shown by {@code COMMAND DOCS}
      * @param handler makes a question of the words
      */
     static RespCommand of(String group, String syntax, String traits, String summary, Handler handler) {
         return new RespCommand(group, syntax, traits, summary, Optional.of(handler), List.of());
+    }
+
+    /** The word from which on the handler takes all as one list ({@link RespRequest#from}); above all words if it takes them one by one. */
+    int listFrom() {
+        return listFrom;
     }
 
     /** A command with subcommands, which does nothing without one. */

@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.LongReply;
+import dev.kv.router.PackedList;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.List;
@@ -294,6 +295,9 @@ public final class Lanes {
     }
 
     private static long bytes(Collection<Bytes> parts) {
+        if (parts instanceof PackedList packed) {
+            return OBJECT_BYTES + packed.bytes();
+        }
         long bytes = OBJECT_BYTES;
         for (Bytes part : parts) {
             bytes += OBJECT_BYTES + part.size();

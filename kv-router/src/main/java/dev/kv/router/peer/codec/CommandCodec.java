@@ -7,6 +7,7 @@ import static dev.kv.router.peer.codec.Encoding.BYTES;
 import static dev.kv.router.peer.codec.Encoding.FLAG;
 import static dev.kv.router.peer.codec.Encoding.KIND;
 import static dev.kv.router.peer.codec.Encoding.LONG;
+import static dev.kv.router.peer.codec.Encoding.VALUES;
 import static dev.kv.router.peer.codec.Encoding.choice;
 import static dev.kv.router.peer.codec.Encoding.list;
 import static dev.kv.router.peer.codec.Encoding.nested;
@@ -153,10 +154,11 @@ public final class CommandCodec {
                                     bytes(Command.AddDecimal::key),
                                     field(Command.AddDecimal::amount, DECIMAL))),
                     row(10, Command.Drop.class, fields(Command.Drop::new, BUCKET)),
+                    // A door packs the keys of this one alone (HMGET): the other lists are of objects.
                     row(
                             11,
                             Command.GetAll.class,
-                            fields(Command.GetAll::new, BUCKET, field(Command.GetAll::keys, BYTES_LIST))),
+                            fields(Command.GetAll::new, BUCKET, field(Command.GetAll::keys, VALUES))),
                     row(12, Command.Measure.class, fields(Command.Measure::new, BUCKET, bytes(Command.Measure::key))),
                     row(13, Command.Size.class, fields(Command.Size::new, BUCKET)),
                     row(
