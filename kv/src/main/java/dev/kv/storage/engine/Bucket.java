@@ -44,7 +44,7 @@ public final class Bucket {
     /** Whether each of its keys is known to be alone in its record. */
     boolean hasOwnRecords = true;
 
-    /** Where in the list of its shard the object stands that may be {@linkplain Names#giveBack given back}; {@link #NOT_LISTED} if it does not. */
+    /** Where in the list of its shard the object stands that may be {@linkplain SmallObjects given back}; {@link #NOT_LISTED} if it does not. */
     int listedAt = NOT_LISTED;
 
     static final int NOT_LISTED = -1;
@@ -72,7 +72,13 @@ public final class Bucket {
                 && publication == null
                 && hasOwnRecords
                 && !hasExpireRecord()
-                && Math.max(isValue ? 0 : bytes, Layout.recordCost(recordName.length)) <= StoredFields.SMALL_MAX_BYTES;
+                && (isValue || bytes <= StoredFields.SMALL_MAX_BYTES)
+                && isSmallName(recordName);
+    }
+
+    /** Whether the head of a record with this name is small enough for that. */
+    static boolean isSmallName(byte[] name) {
+        return Layout.recordCost(name.length) <= StoredFields.SMALL_MAX_BYTES;
     }
 
     /** Whether the object was made of a record: the hash of its key is that of what is there, and not of what was written. */

@@ -66,6 +66,12 @@ final class Expiries {
         return count > CROWDED_MIN && count > 2 * things && addedMin == 0;
     }
 
+    /** Reads what the next {@link #add} of a late time reads: see {@link dev.kv.storage.index.Index#touch}. */
+    int touch() {
+        int last = count - 1;
+        return halves != null || count == 0 ? 0 : hashes[last] + (int) times[last] + (int) times[last / 2];
+    }
+
     void add(long time, int hash) {
         if (halves == null && count == HEAP_MAX) {
             split();

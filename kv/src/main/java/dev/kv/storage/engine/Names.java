@@ -33,8 +33,8 @@ final class Names {
     private Bucket[] objects = new Bucket[OBJECTS_MIN];
     private int objectCount;
 
-    /** Objects that were small after a change. */
-    private List<Bucket> listed = new ArrayList<>(0);
+    /** Those of them that may be given back. */
+    private final SmallObjects small = new SmallObjects();
 
     /**
      * @param bits how many of the first bits of the hashes are the same
@@ -80,6 +80,11 @@ final class Names {
             throw damage;
         }
         return Index.NONE;
+    }
+
+    /** See {@link Index#touch}. */
+    int touch(int hash) {
+        return places.touch(key(hash));
     }
 
     private boolean isOf(long place, byte[] name, int hash) {
@@ -221,6 +226,11 @@ final class Names {
                 | (bucket.isValue ? NameSlot.ofValue(record) : NameSlot.of(record, bucket.isKept()));
     }
 
+    /** Adds a name that is not there, with the location of the record of its value. */
+    void addValue(int hash, long record, boolean expires) {
+        places.add(key(hash), NameSlot.ofValue(expires ? record | Log.EXPIRES : record));
+    }
+
     /** Makes a bucket an object of the table, if it is not one. */
     void own(Bucket bucket) {
         if (NameSlot.isObject(bucket.place)) {
@@ -267,7 +277,7 @@ final class Names {
             kept.remove(key, bucket.keptBy);
         }
         bucket.place = Index.NONE;
-        unlist(bucket);
+        small.remove(bucket);
     }
 
     /** Gives the number of an object, which has no slot any more, to the last one. */
@@ -284,66 +294,23 @@ final class Names {
         }
     }
 
-    /** Lists an object that is small now, so that it may be {@linkplain #giveBack given back}. */
+    /** See {@link SmallObjects#list}. */
     void list(Bucket bucket) {
-        if (bucket.index.size() > 1) {
-            if (bucket.wasSmall) {
-                bucket.wasSmall = false;
-            }
-        } else if (bucket.listedAt == Bucket.NOT_LISTED && bucket.isSmall()) {
-            bucket.listedAt = listed.size();
-            listed.add(bucket);
-        }
+        small.list(bucket);
     }
 
-    private void unlist(Bucket bucket) {
-        if (bucket.listedAt == Bucket.NOT_LISTED) {
-            return;
-        }
-        Bucket last = listed.removeLast();
-        if (last != bucket) {
-            listed.set(bucket.listedAt, last);
-            last.listedAt = bucket.listedAt;
-        }
-        bucket.listedAt = Bucket.NOT_LISTED;
-        bucket.wasSmall = false;
-    }
-
-    /**
-     * Makes places of objects that have been small since the call before. A bucket that changes between one and two keys stays an object
-     * for the time between two calls at least, so that it is not made again and again.
-     *
-     * <p>Not while compaction looks for what is live, nor while a large change of a bucket of this shard is under way.
-     *
-     * @param left how many of the listed objects to look at: from the last one down
-     * @return how many are left to look at
-     */
+    /** Makes places of objects that have been small since the call before: see {@link SmallObjects#giveBack}. */
     int giveBack(int left, int max) {
-        int at = Math.min(left, listed.size());
-        int until = Math.max(0, at - max);
-        while (at > until) {
-            at--;
-            Bucket bucket = listed.get(at);
-            if (bucket.isSmall() && !bucket.wasSmall) {
-                bucket.wasSmall = true;
-                continue;
-            }
-            if (bucket.isSmall()) {
-                int number = NameSlot.number(bucket.place);
-                put(bucket, smallPlace(bucket));
-                free(number);
-            }
-            unlist(bucket);
-        }
-        if (listed.isEmpty()) {
-            listed = new ArrayList<>(0);
-        }
-        return at;
+        return small.giveBack(left, max, bucket -> {
+            int number = NameSlot.number(bucket.place);
+            put(bucket, smallPlace(bucket));
+            free(number);
+        });
     }
 
     /** Number of objects that {@link #giveBack} has to look at. */
     int listed() {
-        return listed.size();
+        return small.count();
     }
 
     /**

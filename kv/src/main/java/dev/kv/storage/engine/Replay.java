@@ -24,6 +24,7 @@ public final class Replay {
     private final Fields fields;
     private final Log log;
     private final Map<Long, Bucket> byGeneration;
+    private final ReplayedSegment reader;
 
     public Replay(Buckets buckets) {
         this.table = buckets.table();
@@ -31,11 +32,12 @@ public final class Replay {
         this.fields = table.fields();
         this.log = table.log();
         this.byGeneration = table.byGeneration();
+        this.reader = new ReplayedSegment(this, fields.hash());
     }
 
-    /** Reads the entries of a segment. */
+    /** Reads the entries of a segment, before the next one is begun. */
     public Recovery.Reader of(Segment segment) {
-        return new ReplayedSegment(this, fields.hash(), segment);
+        return reader.begin(segment);
     }
 
     private Shard shard(int hash) {
@@ -83,10 +85,32 @@ public final class Replay {
         return bucket;
     }
 
+    /** See {@link Index#touch}. */
+    int touch(int nameHash, boolean expires) {
+        return shard(nameHash).touch(nameHash, expires);
+    }
+
     /** Whether a bucket is as the last entry about it has left it. */
     boolean isCurrent(Bucket bucket) {
         return !bucket.isGone()
                 && (!bucket.isOfPlace() || shard(bucket.hash).names.holds(bucket));
+    }
+
+    /**
+     * Gives a value to a name that has nothing, without an object: of millions of names that is most of the time of a start.
+     *
+     * @param until when it expires; 0 if it does not
+     * @return false if the name may have something, or the value needs an object: nothing is done then
+     */
+    boolean setNew(byte[] name, int hash, long generation, Segment segment, long field, long cost, long until) {
+        Shard shard = shard(hash);
+        if (!Bucket.isSmallName(name) || shard.names.place(hash, name) != Index.NONE) {
+            return false;
+        }
+        log.sawGeneration(generation);
+        log.liveBytes().addAndGet(cost);
+        shard.addValue(hash, Fields.record(Log.location(segment, field), name.length), until);
+        return true;
     }
 
     /**

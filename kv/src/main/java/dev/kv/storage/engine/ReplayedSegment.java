@@ -9,19 +9,43 @@ import dev.kv.storage.log.Recovery;
 import dev.kv.storage.log.Segment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
-/** Passes the entries of a segment on to {@link Replay}, from its records or its hint. */
+/** Passes the entries of a segment on to {@link Replay}, from its records or its hint. An object is reused for the next segment. */
 final class ReplayedSegment implements Recovery.Reader {
+    /**
+     * So many entries of a hint are read ahead, and the slots of their names or keys touched, before they are replayed: most of the time of a
+     * start is a wait for the memory of these slots.
+     */
+    private static final int AHEAD = 32;
+
     private final List<Named> named = new ArrayList<>();
+    private final Entry[] ahead = Stream.generate(Entry::new).limit(AHEAD).toArray(Entry[]::new);
+    private int count;
+
+    /** Takes what was read of the slots: without it the compiler would leave out the reads. */
+    @SuppressWarnings("UnusedVariable")
+    private int touched;
+
+    /** An entry of a hint that was read ahead: see {@link #entry}. Reused. */
+    private static final class Entry {
+        private Named of;
+        private int kind;
+        private int third;
+        private long offset;
+        private long cost;
+        private long until;
+    }
+
     private final Replay replay;
     private final Hash hash;
-    private final Segment segment;
+    private Segment segment;
 
     /** What the entry before was about; null before the first. */
     private Named last;
 
     /** Where the entry before ends, and with it perhaps its record. */
-    private long end = SegmentHeader.BYTES;
+    private long end;
 
     /** A bucket that the segment names. */
     private static final class Named {
@@ -41,10 +65,19 @@ final class ReplayedSegment implements Recovery.Reader {
         }
     }
 
-    ReplayedSegment(Replay replay, Hash hash, Segment segment) {
+    ReplayedSegment(Replay replay, Hash hash) {
         this.replay = replay;
         this.hash = hash;
-        this.segment = segment;
+    }
+
+    /** Begins with a segment. */
+    ReplayedSegment begin(Segment ofSegment) {
+        named.clear();
+        count = 0;
+        segment = ofSegment;
+        last = null;
+        end = SegmentHeader.BYTES;
+        return this;
     }
 
     @Override
@@ -57,7 +90,7 @@ final class ReplayedSegment implements Recovery.Reader {
         while (scan.nextEntry()) {
             int kind = scan.kind();
             int third = Layout.isField(kind) ? hash.of(scan.key()) : kind == Layout.PUBLISH ? 1 : 0;
-            entry(0, kind, third, scan.entry(), scan.cost(), scan.until());
+            replay(named.getFirst(), kind, third, scan.entry(), scan.cost(), scan.until());
         }
     }
 
@@ -67,9 +100,40 @@ final class ReplayedSegment implements Recovery.Reader {
     }
 
     @Override
-    public void entry(int number, int kind, int keyHash, long offset, long cost, long until) {
+    public void entry(int number, int kind, int third, long offset, long cost, long until) {
+        Entry entry = ahead[count++];
+        entry.of = named.get(number);
+        entry.kind = kind;
+        entry.third = third;
+        entry.offset = offset;
+        entry.cost = cost;
+        entry.until = until;
+        if (count == AHEAD) {
+            end();
+        }
+    }
+
+    @Override
+    public void end() {
+        for (int i = 0; i < count; i++) {
+            Entry entry = ahead[i];
+            Bucket known = entry.of.bucket;
+            touched += known == null ? replay.touch(entry.of.hash, entry.until != 0) : known.index.touch(entry.third);
+        }
+        for (int i = 0; i < count; i++) {
+            Entry entry = ahead[i];
+            replay(entry.of, entry.kind, entry.third, entry.offset, entry.cost, entry.until);
+        }
+        count = 0;
+    }
+
+    /**
+     * Replays an entry.
+     *
+     * @param third see {@link Recovery.Reader#entry}
+     */
+    private void replay(Named of, int kind, int third, long offset, long cost, long until) {
         segment.space().count(kind, cost);
-        Named of = named.get(number);
         boolean isFirst = offset - end == Layout.recordCost(of.name.length);
         end = offset + cost - (Layout.isField(kind) ? Layout.recordCost(of.name.length) : 0);
         if (kind == Layout.DROP) {
@@ -78,8 +142,12 @@ final class ReplayedSegment implements Recovery.Reader {
         }
         if (kind == Layout.PUBLISH) {
             long location = Log.location(segment, offset);
-            byte[] recordName = named.get(keyHash).name;
+            byte[] recordName = named.get(third).name;
             replay.publish(of.name, of.hash, of.generation, recordName, !of.isHidden, location, cost);
+            return;
+        }
+        boolean mayBeNew = Layout.isValue(kind) && !of.isHidden;
+        if (mayBeNew && replay.setNew(of.name, of.hash, of.generation, segment, offset, cost, until)) {
             return;
         }
         Bucket bucket = of.bucket;
@@ -95,12 +163,12 @@ final class ReplayedSegment implements Recovery.Reader {
         switch (kind) {
             case Layout.VALUE, Layout.VALUE_UNTIL -> {
                 bucket.isValue = true;
-                replay.set(bucket, keyHash, segment, offset, cost, until, isFirst);
+                replay.set(bucket, third, segment, offset, cost, until, isFirst);
             }
-            case Layout.SET, Layout.SET_UNTIL -> replay.set(bucket, keyHash, segment, offset, cost, until, isFirst);
+            case Layout.SET, Layout.SET_UNTIL -> replay.set(bucket, third, segment, offset, cost, until, isFirst);
             case Layout.EXPIRE -> replay.expire(bucket, Log.location(segment, offset), cost, until);
             case Layout.BUCKET -> replay.keep(bucket, Log.location(segment, offset), cost);
-            default -> replay.delete(bucket, keyHash, segment, offset, isFirst);
+            default -> replay.delete(bucket, third, segment, offset, isFirst);
         }
         of.bucket = bucket;
         if (last != null && last != of && last.bucket != null && (last.bucket.isOfPlace() || last.bucket.isGone())) {

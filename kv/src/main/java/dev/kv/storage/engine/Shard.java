@@ -154,6 +154,25 @@ final class Shard {
         }
     }
 
+    /** Reads what the next command on a name of this hash reads: see {@link dev.kv.storage.index.Index#touch}. */
+    int touch(int hash, boolean expires) {
+        return names.touch(hash) + (expires ? expiries.touch() : 0);
+    }
+
+    /**
+     * Adds a name that this shard does not have, with a value.
+     *
+     * @param record the location of the record of the value
+     * @param until when the value expires; 0 if it does not
+     */
+    void addValue(int hash, long record, long until) {
+        names.addValue(hash, record, until != 0);
+        filled++;
+        if (until != 0) {
+            expect(until, hash);
+        }
+    }
+
     /** Removes a bucket of this shard that is dropped. */
     void remove(Bucket bucket) {
         bucket.goes();

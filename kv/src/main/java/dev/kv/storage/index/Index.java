@@ -57,6 +57,16 @@ public final class Index extends Slots {
         return table(hash).nextIn(hash, after);
     }
 
+    /**
+     * Reads a slot at which the search for a hash begins. Calls for several hashes, one after the other, wait for the memory at the same time; each
+     * search by itself would wait for its own.
+     *
+     * @return a number without a meaning: whoever uses it keeps the read from being left out
+     */
+    public int touch(int hash) {
+        return table(hash).touchIn(hash);
+    }
+
     public boolean contains(int hash, long location) {
         return table(hash).slot(hash, location) >= 0;
     }

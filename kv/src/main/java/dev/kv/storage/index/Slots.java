@@ -145,6 +145,12 @@ class Slots {
         return (long) slots[at + 1] << Integer.SIZE | Integer.toUnsignedLong(slots[at + 2]);
     }
 
+    /** See {@link Index#touch}. */
+    final int touchIn(int hash) {
+        int[] now = slots;
+        return now[WIDTH * home(hash, now.length / WIDTH)];
+    }
+
     /** See {@link Index#next}. */
     final long nextIn(int hash, long after) {
         int[] now = slots;

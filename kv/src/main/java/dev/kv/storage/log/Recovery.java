@@ -53,8 +53,11 @@ public final class Recovery {
         this.doing = doing;
     }
 
-    /** Takes in what a segment holds: by its hint, or record by record. */
+    /** Takes in what a segment holds: by its hint, and {@link #end} behind that, or record by record. */
     public interface Reader extends Hint.Reader {
+        /** All of the hint was read. */
+        void end();
+
         /** Reads the record at the position of the scan. */
         void record(Scan scan);
     }
@@ -140,6 +143,7 @@ public final class Recovery {
         Reader reader = replay.apply(segment);
         boolean mayBeHinted = segment.capacity() == part.end() && part.end() >= chain.known(part);
         if (mayBeHinted && segment.hint().read(folder, reader)) {
+            reader.end();
             hintedBytes += part.end();
             segment.gotHint();
             return true;

@@ -338,17 +338,25 @@ class ExpiryStorageTest extends WithStorage {
 
     @Test
     void readsOfABucketWithKeysThatHaveExpiredWriteNothing() {
-        for (int i = 0; i < 10_000; i++) {
-            runAt(NOW, setKey(B, Bytes.of("key-" + i), ONE, NOW + 10));
+        boolean hasWritten = true;
+        // The cleaner writes as soon as somebody was told that something is gone: it seldom comes in between.
+        for (int round = 1; hasWritten && round <= 20; round++) {
+            Bytes bucket = Bytes.of("bucket-" + round);
+            long until = NOW + 10 * round;
+            for (int i = 0; i < 2_000; i++) {
+                runAt(NOW, setKey(bucket, Bytes.of("key-" + i), ONE, until));
+            }
+            runAt(NOW, setKey(bucket, K, ONE, 0));
+            long appended = storage.log().tail().appended();
+            assertThat(runAt(until, new Command.Get(bucket, Bytes.of("key-1")))).isEqualTo(Reply.ABSENT);
+            assertThat(runAt(until, new Command.Get(bucket, K))).isEqualTo(new Reply.Value(ONE));
+            assertThat(keys(runAt(until, new Command.Content(bucket, Command.Part.KEYS))))
+                    .containsExactly(K);
+            assertThat(keys(runAt(until, new Command.Sample(bucket, -3, Command.Part.KEYS))))
+                    .containsExactly(K, K, K);
+            hasWritten = storage.log().tail().appended() != appended;
         }
-        runAt(NOW, setKey(B, K, ONE, 0));
-        long appended = storage.log().tail().appended();
-        assertThat(runAt(NOW + 10, new Command.Get(B, Bytes.of("key-1")))).isEqualTo(Reply.ABSENT);
-        assertThat(runAt(NOW + 10, new Command.Get(B, K))).isEqualTo(new Reply.Value(ONE));
-        assertThat(runAt(NOW + 10, new Command.Content(B, Command.Part.KEYS))).isEqualTo(new Reply.Values(List.of(K)));
-        assertThat(runAt(NOW + 10, new Command.Sample(B, -3, Command.Part.KEYS)))
-                .isEqualTo(new Reply.Values(List.of(K, K, K)));
-        assertThat(storage.log().tail().appended()).isEqualTo(appended);
+        assertThat(hasWritten).isFalse();
     }
 
     @Test
