@@ -22,7 +22,7 @@ public final class Expired {
     /** How long the lock of a shard is held: less than a turn of a command. No key. */
     private static final long HOLD_NANOS = 500_000;
 
-    /** How long it is left to others between two holds: time for a thread that waits to wake up. */
+    /** How long it is left to others before the next hold of the same one: time for a thread that waits to wake up. */
     private static final long PAUSE_NANOS = 100_000;
 
     /** After this many milliseconds what could not be read is tried again. No key. */
@@ -55,7 +55,9 @@ public final class Expired {
             while (shard.nextExpiry() <= now && !isEnding.getAsBoolean()) {
                 table.log().tail().awaitDisk();
                 clean(shard, now);
-                LockSupport.parkNanos(PAUSE_NANOS);
+                if (shard.nextExpiry() <= now) {
+                    LockSupport.parkNanos(PAUSE_NANOS);
+                }
             }
         }
         table.countGone();

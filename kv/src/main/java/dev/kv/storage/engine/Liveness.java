@@ -12,10 +12,11 @@ import dev.kv.storage.log.StoredFields;
  */
 final class Liveness {
     /**
-     * How many keys {@link #hasKeys} looks at; behind them it takes it that there is one. It looks at keys only if all of them expire, and
-     * the one that expired last was removed or expires sooner now.
+     * How many keys {@link #hasKeys} looks at, some milliseconds; behind them it takes it that there is one. It looks at keys only if all of them
+     * expire, and the one that expired last was removed or expires sooner now. Most looks end at the first key. No key: the cleaner is there
+     * soon.
      */
-    private static final int LOOKED_AT_MAX = 1_000;
+    private static final int LOOKED_AT_MAX = 20_000;
 
     private final Log log;
 

@@ -342,7 +342,7 @@ class ExpiryStorageTest extends WithStorage {
         // The cleaner writes as soon as somebody was told that something is gone: it seldom comes in between.
         for (int round = 1; hasWritten && round <= 20; round++) {
             Bytes bucket = Bytes.of("bucket-" + round);
-            long until = NOW + 10 * round;
+            long until = NOW + 10L * round;
             for (int i = 0; i < 2_000; i++) {
                 runAt(NOW, setKey(bucket, Bytes.of("key-" + i), ONE, until));
             }
@@ -462,6 +462,21 @@ class ExpiryStorageTest extends WithStorage {
         assertThat(runAt(NOW + 7, new Command.ExpiryOf(B)))
                 .as("it has a key left")
                 .isEqualTo(amount(NOW + 100));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aLargeBucketIsGoneWithTheLastOfItsKeysAlsoIfOneOfThemHadMoreTime(boolean isDeleted) {
+        for (int i = 0; i < 5_000; i++) {
+            runAt(NOW, setKey(B, Bytes.of("key-" + i), ONE, NOW + 10));
+        }
+        runAt(NOW, setKey(B, K, ONE, NOW + 1_000_000));
+        runAt(NOW, isDeleted ? new Command.DeleteAll(B, List.of(K)) : setKey(B, K, ONE, NOW + 10));
+        runAt(NOW, set(V, ONE, 0));
+        assertThat(namesAt(NOW + 9)).containsExactlyInAnyOrder(B, V);
+        assertThat(runAt(NOW + 10, new Command.Rename(B, V))).isEqualTo(Reply.NOT_FOUND);
+        assertThat(namesAt(NOW + 10)).containsExactly(V);
+        assertThat(runAt(NOW + 10, set(B, ONE, 0))).isEqualTo(Reply.OK);
     }
 
     @Test
