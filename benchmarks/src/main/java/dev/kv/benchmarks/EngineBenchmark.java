@@ -2,7 +2,6 @@ package dev.kv.benchmarks;
 
 import dev.kv.router.Bytes;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,18 +37,18 @@ public final class EngineBenchmark {
         Path folder = Files.createDirectories(Path.of(arguments[0])).toAbsolutePath();
         List<String> wanted = Arrays.asList(arguments).subList(1, arguments.length);
         EngineBenchmark benchmark = new EngineBenchmark(folder);
-        for (String name : wanted.isEmpty() ? List.of("speed", "memory", "sync", "compaction", "restart") : wanted) {
+        for (String name :
+                wanted.isEmpty() ? List.of("speed", "memory", "sync", "compaction", "restart", "expiry") : wanted) {
             switch (name) {
                 case "speed" -> benchmark.speed();
                 case "memory" -> benchmark.memory();
                 case "sync" -> benchmark.sync();
                 case "compaction" -> benchmark.compaction();
-                case "restart" -> benchmark.restart();
-                case "fill" -> benchmark.fill();
+                case "restart" -> new Restart(folder).run();
+                case "expiry" -> new ExpiringNames(folder).run();
                 default -> throw new IllegalArgumentException("no benchmark is called " + name);
             }
         }
-        // Threads of the storage are daemons; what fill left to be killed ends here otherwise.
         System.exit(0);
     }
 
@@ -272,62 +271,6 @@ public final class EngineBenchmark {
     private static long fileBytes(Path data) throws IOException {
         try (Stream<Path> files = Files.list(data)) {
             return files.mapToLong(file -> file.toFile().length()).sum();
-        }
-    }
-
-    /** Ten million entries in a thousand buckets: by a process that ends in order, and by one that is killed. */
-    private void restart() throws Exception {
-        Path data = EngineClient.fresh(folder, "restart");
-        Process filler = new ProcessBuilder(self(folder, "fill"))
-                .redirectErrorStream(true)
-                .start();
-        try (Stream<String> lines = filler.inputReader().lines()) {
-            String _ = lines.filter("filled"::equals).findFirst().orElseThrow();
-        }
-        filler.destroyForcibly().waitFor();
-        double killed = open(data);
-        Figures.tell("start after SIGKILL, 10 000 000 entries", "<= 30", killed, "s");
-        Figures.tell("start after a stop in order, 10 000 000 entries", "<= 5", open(data), "s");
-        EngineClient.remove(data);
-    }
-
-    private double open(Path data) {
-        long from = System.nanoTime();
-        try (EngineClient engine = new EngineClient(data)) {
-            double seconds = (System.nanoTime() - from) / 1e9;
-            if (engine.number("keys") != 10_000_000) {
-                throw new IllegalStateException(engine.number("keys") + " keys are there");
-            }
-            return seconds;
-        }
-    }
-
-    private static List<String> self(Path folder, String name) {
-        List<String> command = new ArrayList<>();
-        command.add(ProcessHandle.current().info().command().orElseThrow());
-        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
-        command.addAll(List.of(
-                "-cp",
-                System.getProperty("java.class.path"),
-                EngineBenchmark.class.getName(),
-                folder.toString(),
-                name));
-        return command;
-    }
-
-    /** Writes what {@link #restart} reads, and waits to be killed. */
-    private void fill() throws Exception {
-        Bytes value = EngineClient.value();
-        try (EngineClient engine = new EngineClient(folder.resolve("restart"))) {
-            for (int i = 0; i < 10_000_000; i++) {
-                Bytes bucket = EngineClient.bucket(i % 1000);
-                if (i < 1000) {
-                    engine.create(bucket);
-                }
-                engine.put(bucket, EngineClient.key(i), value);
-            }
-            System.out.println("filled");
-            new CountDownLatch(1).await();
         }
     }
 }

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Expiry;
 import dev.kv.router.Held;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
@@ -89,6 +90,20 @@ final class EngineClient implements AutoCloseable {
     void setValue(Bytes name, Bytes value) {
         expect(
                 storage.run(new Command.SetValue(name, value, Command.Condition.ALWAYS, false))
+                        .toCompletableFuture()
+                        .join(),
+                Reply.OK);
+    }
+
+    /**
+     * Sets a value that expires.
+     *
+     * @param until when, in milliseconds since 1970
+     */
+    void setValue(Bytes name, Bytes value, long until) {
+        Command.SetValue set = new Command.SetValue(name, value, Command.Condition.ALWAYS, false);
+        expect(
+                storage.run(new Command.SetValueUntil(set, new Expiry.At(until)))
                         .toCompletableFuture()
                         .join(),
                 Reply.OK);

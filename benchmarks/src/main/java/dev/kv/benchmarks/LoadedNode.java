@@ -31,37 +31,63 @@ final class LoadedNode {
         this.servers = servers;
     }
 
-    /** At rest, and with a million entries in a thousand buckets. */
-    void memory() throws Exception {
-        try (Side kv = servers.kv("kv-memory")) {
-            Thread.sleep(AT_REST.toMillis());
-            System.out.printf(
-                    Locale.ROOT,
-                    "%-62s %-9s %6.1f MB%n",
-                    "resident at rest",
-                    "<= 100",
-                    kv.servers().getFirst().megabytes("VmRSS"));
-            fill(kv);
-            Thread.sleep(AT_REST.toMillis());
-            System.out.printf(
-                    Locale.ROOT,
-                    "%-62s %-9s %6.1f MB%n",
-                    "anonymous resident, 1 000 000 entries",
-                    "<= Redis",
-                    kv.servers().getFirst().megabytes("RssAnon"));
+    /** What a million of are written, each with a value of 64 bytes: one request, without the value. */
+    private enum Kind {
+        ENTRIES(
+                "entries",
+                "*4\r\n$4\r\nHSET\r\n$10\r\nbucket-%2$03d\r\n$16\r\nkey-%1$012d\r\n$64\r\n%3$s\r\n",
+                ":1\r\n"),
+        VALUES("values", "*3\r\n$3\r\nSET\r\n$16\r\nkey-%1$012d\r\n$64\r\n%3$s\r\n", "+OK\r\n"),
+        EXPIRING(
+                "values that expire",
+                "*5\r\n$3\r\nSET\r\n$16\r\nkey-%1$012d\r\n$64\r\n%3$s\r\n$2\r\nEX\r\n$5\r\n86400\r\n",
+                "+OK\r\n");
+
+        private final String text;
+        private final String request;
+        private final String reply;
+
+        Kind(String text, String request, String reply) {
+            this.text = text;
+            this.request = request;
+            this.reply = reply;
         }
-        Optional<Side> theirs = servers.redis("redis-memory", "everysec");
-        if (theirs.isPresent()) {
-            try (Side redis = theirs.get()) {
-                fill(redis);
-                System.out.printf(
-                        Locale.ROOT,
-                        "%-62s %-9s %6.1f MB%n",
-                        "resident of Redis, 1 000 000 entries",
-                        "",
-                        redis.servers().getFirst().megabytes("VmRSS"));
+
+        byte[] request(int number) {
+            return request.formatted(number, number % 1000, RedisBenchmark.VALUE)
+                    .getBytes(UTF_8);
+        }
+    }
+
+    /** At rest, and with a million entries in a thousand buckets, or a million values. */
+    void memory() throws Exception {
+        for (Kind kind : Kind.values()) {
+            try (Side kv = servers.kv("kv-memory-" + kind)) {
+                if (kind == Kind.ENTRIES) {
+                    Thread.sleep(AT_REST.toMillis());
+                    tell("resident at rest", "<= 100", kv, "VmRSS");
+                }
+                fill(kv, kind);
+                Thread.sleep(AT_REST.toMillis());
+                tell("anonymous resident, 1 000 000 " + kind.text, "<= Redis", kv, "RssAnon");
+            }
+            Optional<Side> theirs = servers.redis("redis-memory-" + kind, "everysec");
+            if (theirs.isPresent()) {
+                try (Side redis = theirs.get()) {
+                    fill(redis, kind);
+                    tell("resident of Redis, 1 000 000 " + kind.text, "", redis, "VmRSS");
+                }
             }
         }
+    }
+
+    private static void tell(String what, String aim, Side side, String figure) throws IOException {
+        System.out.printf(
+                Locale.ROOT,
+                "%-62s %-9s %6.1f MB%n",
+                what,
+                aim,
+                side.servers().getFirst().megabytes(figure));
     }
 
     private static double millis(Duration duration) {
@@ -116,24 +142,21 @@ final class LoadedNode {
                 kv.servers().getLast().megabytes("RssAnon"));
     }
 
-    /** A million entries of 16-byte keys and 64-byte values in a thousand buckets, sent ahead on one connection. */
-    private static void fill(Side side) throws IOException {
+    /** A million of a kind, sent ahead on one connection. */
+    private static void fill(Side side, Kind kind) throws IOException {
         int entries = 1_000_000;
         try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), side.port())) {
             OutputStream output = new BufferedOutputStream(socket.getOutputStream(), 1 << 16);
             InputStream input = new BufferedInputStream(socket.getInputStream(), 1 << 16);
             int answered = 0;
             for (int sent = 0; sent < entries; sent++) {
-                String bucket = "bucket-%03d".formatted(sent % 1000);
-                String key = "key-%012d".formatted(sent);
-                output.write("*4\r\n$4\r\nHSET\r\n$10\r\n%s\r\n$16\r\n%s\r\n$64\r\n%s\r\n"
-                        .formatted(bucket, key, RedisBenchmark.VALUE)
-                        .getBytes(UTF_8));
+                output.write(kind.request(sent));
                 if (sent % 100 == 99) {
                     output.flush();
                     for (; answered <= sent; answered++) {
-                        if (!new String(input.readNBytes(4), UTF_8).equals(":1\r\n")) {
-                            throw new IOException("HSET was not answered with 1");
+                        String reply = new String(input.readNBytes(kind.reply.length()), UTF_8);
+                        if (!reply.equals(kind.reply)) {
+                            throw new IOException("answered " + reply);
                         }
                     }
                 }

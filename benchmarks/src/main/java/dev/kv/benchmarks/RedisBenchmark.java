@@ -49,10 +49,21 @@ public final class RedisBenchmark {
         List<String> wanted = Arrays.asList(arguments).subList(3, arguments.length);
         for (String name : wanted.isEmpty()
                 ? List.of(
-                        "one", "always", "large", "many", "routed", "half", "lines", "memory", "bystanders", "replies")
+                        "one",
+                        "expiry",
+                        "always",
+                        "large",
+                        "many",
+                        "routed",
+                        "half",
+                        "lines",
+                        "memory",
+                        "bystanders",
+                        "replies")
                 : wanted) {
             switch (name) {
                 case "one" -> benchmark.one();
+                case "expiry" -> benchmark.expiry();
                 case "always" -> benchmark.always();
                 case "large" -> benchmark.large();
                 case "many" -> benchmark.many();
@@ -77,6 +88,10 @@ public final class RedisBenchmark {
 
     private RedisLoad set(int requests, String... more) {
         return load("SET", requests, List.of("SET", "value:__rand_int__", VALUE), more);
+    }
+
+    private RedisLoad setExpiring(int requests, String... more) {
+        return load("SET EX", requests, List.of("SET", "value:__rand_int__", VALUE, "EX", "3600"), more);
     }
 
     private RedisLoad get(int requests, String... more) {
@@ -138,6 +153,23 @@ public final class RedisBenchmark {
             compare("GET, 1 in flight", ">= 1.00", kv, redis, get(300_000), false, true);
             compare("SET, 16 in flight", ">= 1.50", kv, redis, set(2_000_000, "-P", "16"), true, false);
             compare("GET, 16 in flight", ">= 1.20", kv, redis, get(2_000_000, "-P", "16"), true, false);
+        }
+    }
+
+    /** Values that expire, beside those that do not. */
+    private void expiry() throws Exception {
+        if (Servers.isMissing("redis-benchmark")) {
+            return;
+        }
+        try (Side kv = servers.kv("kv-expiry")) {
+            for (String inFlight : List.of("1", "16")) {
+                int requests = inFlight.equals("1") ? 300_000 : 2_000_000;
+                List<List<RedisLoad.Sample>> samples =
+                        RedisLoad.inTurns(kv, setExpiring(requests, "-P", inFlight), set(requests, "-P", inFlight));
+                double expiring = RedisLoad.medianRate(samples.get(0));
+                double others = RedisLoad.medianRate(samples.get(1));
+                tell("SET EX against SET, " + inFlight + " in flight", ">= 0.90", expiring, others, expiring / others);
+            }
         }
     }
 

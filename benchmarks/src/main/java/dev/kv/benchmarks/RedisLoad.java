@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -73,6 +74,22 @@ record RedisLoad(String name, int requests, List<String> arguments) {
         for (int round = 0; round <= ROUNDS; round++) {
             for (int i = 0; i < sides.size(); i++) {
                 Sample sample = run(sides.get(i), input);
+                if (round > 0) {
+                    samples.get(i).add(sample);
+                }
+            }
+        }
+        return samples;
+    }
+
+    /** Several loads on one side in turns; the first round warms up and is not counted. */
+    static List<List<Sample>> inTurns(Side side, RedisLoad... loads) throws Exception {
+        List<List<Sample>> samples = Arrays.stream(loads)
+                .map(_ -> (List<Sample>) new ArrayList<Sample>())
+                .toList();
+        for (int round = 0; round <= ROUNDS; round++) {
+            for (int i = 0; i < loads.length; i++) {
+                Sample sample = loads[i].run(side, Optional.empty());
                 if (round > 0) {
                     samples.get(i).add(sample);
                 }
