@@ -126,21 +126,24 @@ class FullDiskTest {
         }
     }
 
-    /** Deletes the oldest keys, and puts one after each delete. */
+    /** Deletes the oldest keys. With each of the first half it puts another, which may take its room; that of the second half stays. */
     private void delete(LineClient client, int count) throws IOException {
         for (int done = 0; done < count; done += WRITES_AHEAD) {
+            boolean putsAnother = done < count / 2;
             List<String> keys =
                     acknowledged.keySet().stream().limit(WRITES_AHEAD).toList();
             int next = number + 1;
             client.send(keys.stream()
-                    .map(key -> "DELETE b " + key + "\r\nGET b " + key + "\r\n" + another())
+                    .map(key -> "DELETE b " + key + "\r\nGET b " + key + "\r\n" + (putsAnother ? another() : ""))
                     .collect(joining()));
             for (String key : keys) {
                 assertThat(client.line()).isEqualTo("OK");
                 acknowledged.remove(key);
                 assertThat(client.line()).isEmpty();
                 assertThat(client.line()).isEqualTo("OK");
-                assertThat(putReply(client, next++)).matches("OK|ERROR NOSPACE .*");
+                if (putsAnother) {
+                    assertThat(putReply(client, next++)).matches("OK|ERROR NOSPACE .*");
+                }
             }
         }
     }
