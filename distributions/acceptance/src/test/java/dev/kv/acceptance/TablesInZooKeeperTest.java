@@ -16,71 +16,119 @@ import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A real ZooKeeper server, its own command line and three nodes, each a process of the combined release. */
+/**
+ * A real ZooKeeper server, its own command line and three nodes, each a process of the combined release. All tests share them: whoever
+ * needs a table begins with {@link #use}.
+ */
 @Timeout(180)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class TablesInZooKeeperTest {
+    private static final String HALVES = "a..m=foo@h,n..z=bar@h";
     private static final Duration IN_FORCE_MAX = Duration.ofSeconds(1);
 
     @TempDir
-    private Path site;
+    private static Path site;
 
-    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-    private final List<AutoCloseable> running = new ArrayList<>();
-    private ZooKeeperProcess zookeeper;
+    private static final Deque<AutoCloseable> OPENED = new ArrayDeque<>();
+    private static ZooKeeperProcess zookeeper;
+    private static NodeProcess foo;
+    private static NodeProcess bar;
+    private static NodeProcess baz;
 
-    @BeforeEach
-    void startZooKeeper() throws Exception {
+    private final List<LineClient> clients = new ArrayList<>();
+
+    @BeforeAll
+    static void start() throws Exception {
+        UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
         zookeeper = new ZooKeeperProcess(release, site);
+        OPENED.push(zookeeper);
         zookeeper.start();
+        foo = node(release, "foo");
+        bar = node(release, "bar");
+        baz = node(release, "baz");
     }
 
-    @AfterEach
-    void stop() throws Exception {
-        for (AutoCloseable one : running.reversed()) {
-            one.close();
-        }
-        zookeeper.close();
-    }
-
-    private NodeProcess node(String name) throws Exception {
+    private static NodeProcess node(UnpackedRelease release, String name) throws Exception {
         NodeProcess node = new NodeProcess(release, site, name);
+        OPENED.push(node);
         node.set("kv.router.zookeeper.connect", zookeeper.address());
         node.set("kv.router.zookeeper.session-timeout", "4s");
-        running.add(node);
         node.start();
         return node;
     }
 
+    @AfterAll
+    static void stop() throws Exception {
+        for (AutoCloseable one : OPENED) {
+            one.close();
+        }
+    }
+
+    @AfterEach
+    void closeClients() throws Exception {
+        for (LineClient client : clients) {
+            client.close();
+        }
+    }
+
+    private LineClient connect(NodeProcess node) throws Exception {
+        LineClient client = node.connect();
+        clients.add(client);
+        return client;
+    }
+
+    /** Writes the table for all nodes and waits until all have applied it. */
+    private static void use(String table) throws Exception {
+        if (zookeeper.stat("/kv/table").isPresent()) {
+            zookeeper.set("/kv/table", table);
+        } else {
+            zookeeper.create("/kv/table", table);
+        }
+        assertThat(foo.kv("table", "wait").succeeded().status()).isZero();
+    }
+
+    private static void useHalves() throws Exception {
+        use(HALVES);
+        try (LineClient client = foo.connect()) {
+            awaitAnswer(client, "CREATE nuts", "OK");
+        }
+    }
+
+    /** The first, since its nodes have no table yet. */
     @Test
+    @Order(1)
     void aTableSetWithZkCliIsAppliedByAllNodesUnderLoad() throws Exception {
-        NodeProcess foo = node("foo");
-        NodeProcess bar = node("bar");
-        NodeProcess baz = node("baz");
         try (LineClient early = baz.connect()) {
             assertThat(early.ask("CREATE apples"))
                     .startsWith("ERROR NOROUTE no routing table yet: ")
                     .contains("/kv/table");
-            zookeeper.ask("create", "/kv/table", "a..m=foo@h,n..z=bar@h");
+            zookeeper.ask("create", "/kv/table", HALVES);
             awaitAnswer(early, "CREATE apples", "OK");
         }
         List<Load> loads = new ArrayList<>();
         for (NodeProcess node : List.of(foo, bar, baz)) {
             for (String bucket : List.of("apples", "zebras")) {
-                LineClient client = node.connect();
-                running.add(client);
+                LineClient client = connect(node);
                 awaitAnswer(client, "CREATE " + bucket + node.name().charAt(2), "OK");
                 loads.add(Load.on(client, bucket + node.name().charAt(2)));
             }
@@ -103,7 +151,7 @@ class TablesInZooKeeperTest {
 
     @Test
     void aTableCutAtABlankIsRejectedByTheNodes() throws Exception {
-        setUpTwoNodes();
+        useHalves();
         Ended set = Ended.of(
                 "sh",
                 "-c",
@@ -115,16 +163,16 @@ class TablesInZooKeeperTest {
         assertThat(zookeeper.get("/kv/nodes/foo@h"))
                 .contains("line 1, column 11: expected an entry after this comma, found the end")
                 .contains("was the table cut at a blank?");
-        try (LineClient client = running(0).connect()) {
+        try (LineClient client = foo.connect()) {
             assertThat(client.ask("CREATE nuts")).isEqualTo("OK");
         }
-        assertThat(running(0).kv("status").out()).contains("rejected");
-        assertThat(running(0).kv("table", "wait", "--timeout", "5s").status()).isNotZero();
+        assertThat(foo.kv("status").out()).contains("rejected");
+        assertThat(foo.kv("table", "wait", "--timeout", "5s").status()).isNotZero();
     }
 
     @Test
     void malformedTablesAreRejectedWithTheReasonAndTheLastGoodOneStays() throws Exception {
-        setUpTwoNodes();
+        useHalves();
         Map<String, String> reasons = new LinkedHashMap<>();
         reasons.put("a..m=foo@h1, n..z=bar@h2", "was the table cut at a blank?");
         reasons.put(",a..m=foo@h", "expected an entry, found a comma");
@@ -139,8 +187,12 @@ class TablesInZooKeeperTest {
         reasons.put("'# nothing'", "found an empty table");
         reasons.put("''", "found an empty table");
 
-        NodeProcess foo = running(0);
+        List<NodeProcess> nodes = List.of(foo, bar, baz);
         String good = foo.kv("table", "history").out();
+        Map<NodeProcess, Integer> before = new HashMap<>();
+        for (NodeProcess node : nodes) {
+            before.put(node, refusals(node).size());
+        }
         List<String> told = new ArrayList<>();
         Process terminal = terminal();
         try (Writer keys = terminal.outputWriter()) {
@@ -148,21 +200,22 @@ class TablesInZooKeeperTest {
                 keys.write("set /kv/table " + bad + "\n");
                 keys.flush();
                 told.add(reasons.get(bad));
-                for (NodeProcess node : List.of(foo, running(1))) {
+                for (NodeProcess node : nodes) {
                     Await.until(
                             node.name() + " refuses " + bad,
-                            () -> refusals(node).size() == told.size());
+                            () -> refusals(node).size() == before.get(node) + told.size());
                 }
             }
         }
         assertThat(terminal.waitFor()).isZero();
-        for (NodeProcess node : List.of(foo, running(1))) {
-            assertThat(refusals(node))
+        for (NodeProcess node : nodes) {
+            List<String> refusals = refusals(node);
+            assertThat(refusals.subList(before.get(node), refusals.size()))
                     .zipSatisfy(told, (refusal, reason) -> assertThat(refusal).contains(": line 1, column ", reason));
         }
         Ended wait = foo.kv("table", "wait", "--timeout", "5s");
         assertThat(wait.status()).isEqualTo(3);
-        assertThat(wait.out().lines()).hasSize(2);
+        assertThat(wait.out().lines()).hasSameSizeAs(nodes);
         assertThat(zookeeper.get("/kv/nodes/foo@h"))
                 .contains("\"state\":\"rejected\"", "\"reason\":\"line 1, column ", told.getLast());
         assertThat(foo.kv("table", "history").out()).isEqualTo(good);
@@ -180,8 +233,7 @@ class TablesInZooKeeperTest {
 
     @Test
     void ofTwoConcurrentWritesOfTheTableOneFails() throws Exception {
-        setUpTwoNodes();
-        NodeProcess foo = running(0);
+        useHalves();
         String shown = foo.kv("table", "show").err();
         String expected = shown.replaceAll("(?s).*written by (0x[0-9a-f]+) .*", "$1");
 
@@ -206,10 +258,6 @@ class TablesInZooKeeperTest {
         }
     }
 
-    private NodeProcess running(int index) {
-        return (NodeProcess) running.get(index);
-    }
-
     private Process terminal() throws Exception {
         return zookeeper
                 .commandLine()
@@ -218,43 +266,30 @@ class TablesInZooKeeperTest {
                 .start();
     }
 
-    private void setUpTwoNodes() throws Exception {
-        node("foo");
-        node("bar");
-        zookeeper.create("/kv/table", "a..m=foo@h,n..z=bar@h");
-        try (LineClient client = running(0).connect()) {
-            awaitAnswer(client, "CREATE nuts", "OK");
-        }
-    }
-
     @Test
     void zkCliWorksInteractively() throws Exception {
-        setUpTwoNodes();
+        useHalves();
         Process terminal = terminal();
         try (Writer keys = terminal.outputWriter()) {
             keys.write("set /kv/table a..z=bar@h\nget /kv/table\nquit\n");
         }
         assertThat(terminal.waitFor()).isZero();
         assertThat(Files.readString(site.resolve("terminal.out"))).contains("a..z=bar@h");
-        try (LineClient client = running(0).connect()) {
-            Await.until("foo follows", () -> running(0).route("apples").contains("a..z=bar@h"));
+        try (LineClient client = foo.connect()) {
+            Await.until("foo follows", () -> foo.route("apples").contains("a..z=bar@h"));
             assertThat(client.ask("CREATE apples")).isEqualTo("OK");
         }
     }
 
     @Test
     void withoutZooKeeperRequestsAreServedAndANodeStartsWithTheTableOnItsDisk() throws Exception {
-        setUpTwoNodes();
-        LineClient client = running(0).connect();
-        running.add(client);
-        Load load = Load.on(client, "nuts");
+        useHalves();
+        Load load = Load.on(connect(foo), "nuts");
         zookeeper.kill();
 
-        NodeProcess bar = running(1);
         try (LineClient other = bar.connect()) {
             assertThat(other.ask("CREATE apples")).isEqualTo("OK");
         }
-        NodeProcess foo = running(0);
         assertThat(load.stop()).isEmpty();
         foo.signal(Signal.TERM);
         assertThat(foo.awaitEnd()).isZero();
@@ -275,23 +310,24 @@ class TablesInZooKeeperTest {
 
     @Test
     void nodesWithTablesOfTheirOwnMakeAPathOfSeveralHops() throws Exception {
-        node("foo");
-        node("bar");
-        node("baz");
-        zookeeper.create("/kv/table", "*=baz@h");
+        use("*=baz@h");
         zookeeper.create("/kv/tables/foo@h", "*=bar@h");
-        NodeProcess foo = running(0);
+        try {
+            Await.until("foo has its own table", () -> foo.route("x").contains("*=bar@h"));
+            assertThat(foo.kv("route", "x").out().lines())
+                    .satisfiesExactly(
+                            hop -> assertThat(hop).startsWith("foo@h: table 0x").endsWith("*=bar@h"),
+                            hop -> assertThat(hop).startsWith("bar@h: table 0x").endsWith("*=baz@h"),
+                            hop -> assertThat(hop).startsWith("baz@h: table 0x").endsWith("*=baz@h"));
 
-        Await.until("foo has its own table", () -> foo.route("x").contains("baz@h"));
-        assertThat(foo.kv("route", "x").out().lines())
-                .satisfiesExactly(
-                        hop -> assertThat(hop).startsWith("foo@h: table 0x").endsWith("*=bar@h"),
-                        hop -> assertThat(hop).startsWith("bar@h: table 0x").endsWith("*=baz@h"),
-                        hop -> assertThat(hop).startsWith("baz@h: table 0x").endsWith("*=baz@h"));
-
-        zookeeper.create("/kv/tables/baz@h", "*=foo@h");
-        try (LineClient client = foo.connect()) {
-            awaitAnswer(client, "CREATE x", "ERROR CIRCLE foo@h -> bar@h -> baz@h -> foo@h");
+            zookeeper.create("/kv/tables/baz@h", "*=foo@h");
+            awaitAnswer(connect(foo), "CREATE x", "ERROR CIRCLE foo@h -> bar@h -> baz@h -> foo@h");
+        } finally {
+            for (String node : List.of("foo@h", "baz@h")) {
+                if (zookeeper.stat("/kv/tables/" + node).isPresent()) {
+                    zookeeper.delete("/kv/tables/" + node);
+                }
+            }
         }
     }
 }

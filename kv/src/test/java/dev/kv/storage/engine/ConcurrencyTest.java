@@ -46,7 +46,7 @@ class ConcurrencyTest {
     /** As {@code kv.router.reply-max} has it. */
     private static final long REPLY_MAX_BYTES = 256L << 20;
 
-    private static final Duration SHORT = Duration.ofSeconds(2);
+    private static final Duration SHORT = Duration.ofSeconds(1);
 
     @TempDir
     private Path folder;

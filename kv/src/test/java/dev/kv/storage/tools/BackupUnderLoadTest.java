@@ -14,6 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLongArray;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,7 +31,16 @@ class BackupUnderLoadTest {
     /** Each writer writes numbered keys; a backup holds those of each up to some number, without a gap. */
     @Test
     void aBackupUnderLoadHoldsAPrefixOfWhatEachWriterWrote() throws Exception {
-        int rounds = 4;
+        backUp(2);
+    }
+
+    @Test
+    @Tag("soak")
+    void manyBackupsUnderLoadHoldAPrefixOfWhatEachWriterWrote() throws Exception {
+        backUp(8);
+    }
+
+    private void backUp(int rounds) throws Exception {
         AtomicBoolean isOver = new AtomicBoolean();
         AtomicLongArray acknowledged = new AtomicLongArray(WRITERS);
         long[][] before = new long[rounds][WRITERS];
