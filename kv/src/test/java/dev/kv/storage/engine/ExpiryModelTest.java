@@ -8,38 +8,23 @@ import dev.kv.router.Expiry;
 import dev.kv.router.Kind;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
-import dev.kv.storage.DataFolder;
-import dev.kv.storage.OpenStorage;
 import dev.kv.storage.format.Layout;
-import dev.kv.storage.log.Sync;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Random commands at times that the test chooses, against the storage and against plain maps, across restarts, compactions and crashes. The
- * clock goes on, and is sometimes set back.
+ * Names and keys that expire, at times that the test chooses: the clock goes on, and is sometimes set back. It is over 400 lines, as each
+ * command stands here with what it does to the plain maps.
  */
-class ExpiryModelTest {
-    private static final long MIB = 1L << 20;
+class ExpiryModelTest extends RandomCommands {
     private static final int NAMES = 24;
 
     /** Of the first half of the names; the others have two at most. */
     private static final int KEYS = 100;
-
-    private static final Turn.Limits SHORT = new Turn.Limits(10, 300);
 
     /** Far behind the clock of the machine, by which the storage cleans. */
     private static final long START_MILLIS = 4_000_000_000_000L;
@@ -83,101 +68,32 @@ class ExpiryModelTest {
         }
     }
 
-    @TempDir
-    private Path folder;
-
     private final Map<Bytes, Expected> model = new TreeMap<>();
-    private Turn.Limits turn = DataFolder.LARGE.turn();
-    private OpenStorage storage;
-    private Random random;
     private long clock;
 
     /** The time by which the command runs that is run now. */
     private long now;
 
-    @Test
-    void agreesWithPlainMaps() throws Exception {
-        run(folder, System.nanoTime(), 20_000);
-    }
-
-    @Test
-    void agreesWithPlainMapsInLargeCommands() throws Exception {
-        turn = SHORT;
-        run(folder, System.nanoTime(), 20_000);
-    }
-
-    @Test
-    @Tag("soak")
-    void agreesWithPlainMapsForMinutes() throws Exception {
-        long deadline = System.nanoTime() + Duration.ofMinutes(5).toNanos();
-        for (long seed = System.nanoTime(); System.nanoTime() - deadline < 0; seed++) {
-            turn = seed % 2 == 0 ? SHORT : DataFolder.LARGE.turn();
-            run(Files.createTempDirectory(folder, "run"), seed, 100_000);
-        }
-    }
-
-    private void run(Path site, long seed, int steps) throws Exception {
-        random = new Random(seed);
-        clock = START_MILLIS;
+    @Override
+    void forget() {
         model.clear();
-        Path data = site.resolve("data-0");
-        storage = open(data);
-        try {
-            for (int step = 0; step < steps; step++) {
-                clock += random.nextInt(20) == 0 ? random.nextInt(100) : 0;
-                change();
-                if (random.nextInt(steps / 40) == 0) {
-                    data = disturb(site, data, step);
-                    check();
-                }
-            }
-            check();
-        } catch (AssertionError | RuntimeException e) {
-            throw new AssertionError("with seed " + seed, e);
-        } finally {
-            storage.stop(Duration.ZERO);
-        }
+        clock = START_MILLIS;
     }
 
-    private Path disturb(Path site, Path data, int step) throws IOException {
-        Path now = data;
+    @Override
+    void disturb() throws Exception {
         long seen = storage.log().seenTime().millis();
         switch (random.nextInt(8)) {
-            case 0 -> {
-                storage.stop(Duration.ZERO);
-                storage = open(data);
-            }
+            case 0 -> storage.clean(clock);
             case 1 -> {
-                // As a process leaves it that is killed now: mapped memory is written by the system.
-                now = site.resolve("data-" + (step + 1));
-                DataFolder.image(data, now);
-                storage.stop(Duration.ZERO);
-                storage = open(now);
-            }
-            case 2 -> removeHints(data);
-            case 3 -> storage.compact();
-            case 4 -> storage.giveBack();
-            case 5 -> storage.clean(clock);
-            case 6 -> {
                 // All that is gone is told as gone. What nobody was told of may be there again.
                 check();
                 clock -= random.nextInt(10_000);
             }
-            default -> clock += random.nextInt(5_000);
+            case 2 -> clock += random.nextInt(5_000);
+            default -> super.disturb();
         }
         assertThat(storage.log().seenTime().millis()).isGreaterThanOrEqualTo(seen);
-        return now;
-    }
-
-    /** With turns so short that many changes and reads are large ones, or with the usual turns. */
-    private OpenStorage open(Path data) throws IOException {
-        Execution.Limits large =
-                new Execution.Limits(turn, 1, 10, 10, MIB, Duration.ofSeconds(10), Duration.ofSeconds(10));
-        return OpenStorage.open(
-                DataFolder.settings(
-                        data, new Sync(false, Optional.of(Duration.ofMillis(100))), 0, MIB, DataFolder.PINS, large),
-                DataFolder.limits(1 << 20),
-                _ -> {});
     }
 
     private Reply run(Command command) {
@@ -203,7 +119,9 @@ class ExpiryModelTest {
         return until != 0 && until <= now;
     }
 
-    private void change() {
+    @Override
+    void change() {
+        clock += random.nextInt(20) == 0 ? random.nextInt(100) : 0;
         model.values().removeIf(Expected::isVain);
         Bytes name = Bytes.of("name-" + random.nextInt(NAMES));
         Expected expected = touch(name);
@@ -486,13 +404,8 @@ class ExpiryModelTest {
         return Bytes.of("key-" + random.nextInt(hasMany ? KEYS : 2));
     }
 
-    private Bytes value() {
-        byte[] value = new byte[random.nextInt(10) == 0 ? random.nextInt(10_000) : random.nextInt(200)];
-        random.nextBytes(value);
-        return Bytes.owning(value);
-    }
-
-    private void check() {
+    @Override
+    void check() {
         List<Bytes> filled = new ArrayList<>();
         for (int i = 0; i < NAMES; i++) {
             Bytes name = Bytes.of("name-" + i);
@@ -554,16 +467,5 @@ class ExpiryModelTest {
                         .filter(expected -> !expected.isValue)
                         .mapToLong(expected -> expected.keys.size())
                         .sum());
-    }
-
-    private void removeHints(Path data) throws IOException {
-        try (Stream<Path> files = Files.list(data)) {
-            for (Path file :
-                    files.filter(file -> file.toString().endsWith(".hint")).toList()) {
-                if (random.nextBoolean()) {
-                    Files.deleteIfExists(file);
-                }
-            }
-        }
     }
 }
