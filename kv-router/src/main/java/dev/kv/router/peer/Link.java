@@ -28,6 +28,8 @@ import java.util.function.Supplier;
  * one when it gives up a reply half-way.
  *
  * <p>A link of version 1 gives no credit: the sender sends, and what the receiver has no room for is dropped.
+ *
+ * <p>It is over 400 lines, as it alone knows how each frame is read and written, and what both sides have to decide about it.
  */
 abstract class Link extends Connection {
     static final byte HELLO = 1;
