@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The bounds for clients that speak RESP. */
+/** The bounds for clients that speak RESP. Longer than other files: all of them are shown at one kind of door. */
 @Timeout(60)
 final class RespLimitsTest {
     private static final int MIB = 1024 * 1024;

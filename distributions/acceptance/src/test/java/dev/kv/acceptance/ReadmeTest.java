@@ -78,9 +78,12 @@ final class ReadmeTest {
                 // As at a terminal: with the types of the replies.
                 String atNode = command.group(1)
                         .replace("redis-cli -p 4040 ", "redis-cli --no-raw -p " + node().getPort() + " ");
+                // A time to live is rounded, and shorter on a busy machine.
+                String shorter =
+                        command.group(1).contains(" ttl ") ? command.group(2).replace("60", "59") : command.group(2);
                 assertThat(Ended.of("sh", "-c", atNode).succeeded().out())
                         .as(command.group(1))
-                        .isEqualTo(command.group(2));
+                        .isIn(command.group(2), shorter);
             }
         }
     }
