@@ -11,6 +11,9 @@ import java.util.List;
 /**
  * A change of one bucket, collected while a command runs; {@link Changes} writes and applies it. An object is reused for the next
  * change. One thread at a time.
+ *
+ * <p>It is long because it is the whole of {@link Edit}, mostly methods of a few lines: what a key was is with {@link StoredKeys}, what it will
+ * be with {@link ChangedKeys}, and what walks and draws see with {@link VisibleKeys}.
  */
 final class Change implements Edit {
     private final Fields fields;
