@@ -3,6 +3,7 @@ package dev.kv.router;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
@@ -41,6 +42,7 @@ public final class LongReply {
         private volatile long turns;
         private long seen;
         private boolean hasBegun;
+        private long replyBytes;
         private Consumer<Runnable> admission = Runnable::run;
 
         /** A reply for which nothing else is waited. */
@@ -65,6 +67,30 @@ public final class LongReply {
             this.ahead = ahead;
             this.placed = placed;
             this.seen = ahead.getAsLong();
+        }
+
+        /**
+         * A reply that is there, and is handed on when it may be: when a write is on the disk.
+         *
+         * @param bytes the memory that it takes meanwhile
+         */
+        public static UnderWay ready(CompletionStage<Reply> later, long bytes) {
+            UnderWay ready = new UnderWay();
+            ready.hasBegun = true;
+            ready.replyBytes = bytes;
+            var _ = later.whenComplete((reply, fault) -> {
+                if (fault != null) {
+                    ready.completeExceptionally(fault);
+                } else if (!ready.complete(reply)) {
+                    Held.releaseIn(reply);
+                }
+            });
+            return ready;
+        }
+
+        /** The memory that the reply takes, if it is there; 0 if it is not. */
+        public long replyBytes() {
+            return replyBytes;
         }
 
         /** Whether the caller has to run no further command of the same client until {@link #whenPlaced}: it would overtake this one. */

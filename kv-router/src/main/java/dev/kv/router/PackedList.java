@@ -21,9 +21,9 @@ public final class PackedList extends AbstractList<Bytes> {
 
     static final int OBJECTS_MAX_BYTES = 1 << 20;
 
-    private static final int FIRST_ARRAY_BYTES = 64 * 1024;
+    /** Less than this and its doubles, since an array has a header: from half a region of the heap on it takes whole ones. */
+    private static final int FIRST_ARRAY_BYTES = (64 << 10) - 64;
 
-    /** A little less than a multiple of a region of the heap, since an array has a header. */
     private static final int ARRAY_MAX_BYTES = (4 << 20) - 64;
 
     /** Each from 0 to its limit; no value stands in two of them. */
@@ -136,12 +136,19 @@ public final class PackedList extends AbstractList<Bytes> {
             return last;
         }
 
+        /** The last array may be far from full. */
+        private static ByteBuffer trimmed(ByteBuffer array) {
+            return array.capacity() - array.limit() > array.limit() / 8
+                    ? ByteBuffer.allocate(array.limit()).put(array).flip()
+                    : array;
+        }
+
         /** The values that were added. The builder must not be used any more. */
         public List<Bytes> build() {
             if (packed == 0) {
                 return List.copyOf(objects);
             }
-            full.add(last.flip());
+            full.add(trimmed(last.flip()));
             return new PackedList(full.stream().filter(ByteBuffer::hasRemaining).toList(), packed);
         }
     }

@@ -50,6 +50,7 @@ abstract class AnsweringConnection extends Connection {
 
     final OpenDoor door;
     final ServerSettings settings;
+    final RequestCharges charges = new RequestCharges(budget());
     private final PendingReplies pending = new PendingReplies();
 
     /** The bytes of large values that are being checked. */
@@ -67,7 +68,8 @@ abstract class AnsweringConnection extends Connection {
     @Override
     protected boolean mayRead() {
         return unsentBytes() + pending.heldBytes() + checkedBytes < unsentMaxBytes()
-                && pending.size() < settings.repliesMax();
+                && pending.size() < settings.repliesMax()
+                && charges.mayTakeMore(settings.requestsMaxBytes());
     }
 
     /** Whether all requests that were run are answered. */
@@ -76,22 +78,29 @@ abstract class AnsweringConnection extends Connection {
     }
 
     /**
-     * Answers now, or in its turn when the reply is ready and its held values were checked.
+     * Answers now, or in its turn when the reply is ready and its held values were checked. Until it is handed
+     * on, the request is charged, and the reply if it is there.
      *
      * @param isRead whether the reply is cancelled when the connection is closed
+     * @param heldBytes what the words of the request take
      */
     final void settle(
             boolean isRead,
             Protocol protocol,
             Supplier<String> what,
             CompletableFuture<Reply> reply,
+            long heldBytes,
             Function<Reply, List<Piece>> written) {
         if (reply.isDone() && !Held.isIn(reply.join())) {
             answer(protocol, written.apply(reply.join()));
             return;
         }
         long number = isRead ? pending.reserve(reply) : pending.reserve();
+        long charged = RequestCharges.ofWaiting(heldBytes)
+                + (reply instanceof LongReply.UnderWay underWay ? underWay.replyBytes() : 0);
+        charges.chargeWaiting(charged);
         var _ = reply.whenComplete((answer, fault) -> {
+            charges.giveWaiting(charged);
             if (isClosed()) {
                 Optional.ofNullable(answer).ifPresent(Held::releaseIn);
                 return;

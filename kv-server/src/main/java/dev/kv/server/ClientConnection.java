@@ -176,8 +176,14 @@ final class ClientConnection extends RespConnection {
         try {
             CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
             Protocol protocol = protocolOfLines();
-            settle(command.isRead(), protocol, () -> text(command), reply, one -> writtenLine(protocol, one));
-            await(command instanceof Command.Put put ? put.value().size() : 0, reply);
+            settle(
+                    command.isRead(),
+                    protocol,
+                    () -> text(command),
+                    reply,
+                    command instanceof Command.Put put ? put.value().size() : 0,
+                    one -> writtenLine(protocol, one));
+            holdBack(reply);
         } catch (Throwable fault) {
             fault(text(command), fault);
         }

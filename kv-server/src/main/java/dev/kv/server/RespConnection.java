@@ -28,21 +28,20 @@ abstract class RespConnection extends AnsweringConnection {
     static final String NO_MEMORY_TO_READ =
             "this node has no memory left for unfinished requests (kv.server.buffer-max); try again later";
 
-    /** A shorter request is not charged while it waits for its reply: {@code kv.server.replies-max} bounds their number. */
-    private static final int CHARGED_MIN_BYTES = 16 * 1024;
-
     final Store store;
     final RespSession session;
     private final RespRequest request;
     private final RespWriter out = new RespWriter(false);
     private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
-    private final RequestCharges charges = new RequestCharges(budget());
 
     /** Whether no further request may be run yet: commands of the last one wait for their turn, or {@linkplain LongReply.UnderWay hold back}. */
     private boolean isHeldBack;
 
     /** The commands of requests for several buckets that are not answered. */
     private int commandsUnderWay;
+
+    /** The requests that wait for a thread for large ones or for their bucket, or run there. */
+    private int largeUnderWay;
 
     RespConnection(OpenSocket socket, OpenDoor door, Store store, RespSession session) {
         super(socket, door);
@@ -55,7 +54,7 @@ abstract class RespConnection extends AnsweringConnection {
     protected boolean mayRead() {
         return !isHeldBack
                 && commandsUnderWay < settings.repliesMax()
-                && charges.waitingBytes() < settings.requestsMaxBytes()
+                && largeUnderWay < settings.largeMax()
                 && super.mayRead();
     }
 
@@ -169,10 +168,11 @@ abstract class RespConnection extends AnsweringConnection {
             boolean version3,
             Supplier<String> what,
             CompletableFuture<Reply> reply,
+            long heldBytes,
             BiConsumer<RespWriter, Reply> writer) {
         Protocol protocol = protocolOfRequests();
         RespCommand command = session.command();
-        settle(isRead, protocol, what, reply, ready -> {
+        settle(isRead, protocol, what, reply, heldBytes, ready -> {
             List<Piece> pieces = written(command, version3, written -> writer.accept(written, ready));
             return protocol == Protocol.MUTE ? unsent(pieces) : pieces;
         });
@@ -207,8 +207,9 @@ abstract class RespConnection extends AnsweringConnection {
                         version3,
                         () -> text(command),
                         reply,
+                        request.heldBytes() + one.queuedBytes(),
                         (written, ready) -> Answers.write(written, one, ready));
-                await(request.heldBytes() + one.queuedBytes(), reply);
+                holdBack(reply);
             }
         } catch (Throwable fault) {
             fault(text(command), fault);
@@ -240,6 +241,7 @@ abstract class RespConnection extends AnsweringConnection {
                     version3,
                     what,
                     run.end().whenComplete((_, _) -> charges.giveWaiting(bytes)),
+                    0,
                     (written, ready) -> Answers.write(written, each, ready));
         } catch (Throwable fault) {
             fault(what.get(), fault);
@@ -284,7 +286,13 @@ abstract class RespConnection extends AnsweringConnection {
     private void runInTurns(Question.InTurns work, boolean version3) {
         CompletableFuture<Reply> end = new CompletableFuture<>();
         isHeldBack = true;
-        settle(false, version3, () -> "a request", end, (written, _) -> Answers.write(written, work, List.of()));
+        settle(
+                false,
+                version3,
+                () -> "a request",
+                end,
+                request.heldBytes(),
+                (written, _) -> Answers.write(written, work, List.of()));
         loop().inTurns(() -> guardedTurn("a request", () -> {
             if (work.next()) {
                 return true;
@@ -306,30 +314,35 @@ abstract class RespConnection extends AnsweringConnection {
         Supplier<String> what = () -> "a request for all buckets";
         try {
             CompletableFuture<Reply> reply = steps.steps().apply(store).toCompletableFuture();
-            settle(false, version3, what, reply, (written, ready) -> Answers.write(written, steps, List.of(ready)));
-            await(request.heldBytes() + steps.queuedBytes(), reply);
+            settle(
+                    false,
+                    version3,
+                    what,
+                    reply,
+                    request.heldBytes() + steps.queuedBytes(),
+                    (written, ready) -> Answers.write(written, steps, List.of(ready)));
+            holdBack(reply);
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
     }
 
-    /**
-     * Has a request wait for its reply, if that takes a while. It is charged until then; while much is charged, or the request {@linkplain
-     * LongReply.UnderWay#holdsBack holds back}, the client is not read.
-     */
-    final void await(long bytes, CompletableFuture<Reply> reply) {
-        if (reply instanceof LongReply.UnderWay command && command.holdsBack()) {
+    /** Does not read the client while the request {@linkplain LongReply.UnderWay#holdsBack holds back}, or too many are not run at once. */
+    final void holdBack(CompletableFuture<Reply> reply) {
+        if (!(reply instanceof LongReply.UnderWay command)) {
+            return;
+        }
+        if (command.holdsBack()) {
             isHeldBack = true;
             command.whenPlaced(this::letOthersFollow);
         }
-        if (bytes < CHARGED_MIN_BYTES || reply.isDone()) {
-            return;
+        if (command.replyBytes() == 0) {
+            largeUnderWay++;
+            var _ = command.whenComplete((_, _) -> {
+                largeUnderWay--;
+                readOn();
+            });
         }
-        charges.chargeWaiting(bytes);
-        var _ = reply.whenComplete((_, _) -> {
-            charges.giveWaiting(bytes);
-            readOn();
-        });
     }
 
     /** An error that belongs to no command. */

@@ -14,6 +14,7 @@ import java.time.Duration;
  * @param connectionsMax 0 for as many as the file descriptors allow
  * @param loginsMax the largest number of clients that have not logged in, with a password
  * @param loginTimeout the time in which one of these must log in
+ * @param largeMax the most requests of one client that wait for a thread for large ones or for their bucket
  * @param bufferMaxBytes 0 for a part of the heap
  * @param heldMaxBytes the most bytes of large values that are held for clients
  * @param heldTime the longest time for which a value is held
@@ -28,6 +29,7 @@ record ServerSettings(
         Duration loginTimeout,
         int repliesMax,
         long requestsMaxBytes,
+        int largeMax,
         long unsentMaxBytes,
         long bufferMaxBytes,
         long heldMaxBytes,
@@ -60,6 +62,7 @@ record ServerSettings(
                 settings.duration("kv.server.login-timeout", Duration.ofMillis(50), Duration.ofHours(1)),
                 settings.count("kv.server.replies-max", 1, 1024 * 1024),
                 settings.size("kv.server.requests-max", KIB, GIB),
+                settings.count("kv.server.large-max", 1, 1024 * 1024),
                 settings.size("kv.server.unsent-max", KIB, GIB),
                 bufferMaxBytes,
                 settings.size("kv.server.held-max", GIB, 1024 * GIB),

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.CommandThread;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Loop;
@@ -108,7 +110,8 @@ final class RespLimitsTest {
 
     @Test
     void queuedCommandsOfTransactionsAreChargedToTheMemoryForClients() throws Exception {
-        String large = "v".repeat(MIB);
+        // With the header of its array it takes one megabyte of any heap.
+        String large = "v".repeat(MIB - 64);
         try (TestDoor door = new TestDoor(TestDoor.ECHO, knobs -> {
                     knobs.bufferMaxBytes = 8L * MIB;
                     return knobs;
@@ -398,6 +401,36 @@ final class RespLimitsTest {
     }
 
     @Test
+    void aClientThatSendsRequestsAheadThatAreNotRunAtOnceTakesABoundedNumberOfPlaces() throws Exception {
+        BlockingQueue<LongReply.UnderWay> underWay = new LinkedBlockingQueue<>();
+        BlockingQueue<CommandThread> loop = new LinkedBlockingQueue<>();
+        try (TestDoor door = new TestDoor(
+                        (_, _) -> {
+                            loop.add(CommandThread.current().orElseThrow());
+                            LongReply.UnderWay reply = new LongReply.UnderWay();
+                            underWay.add(reply);
+                            return reply;
+                        },
+                        knobs -> {
+                            knobs.largeMax = 3;
+                            return knobs;
+                        });
+                RespClient client = door.respClient();
+                RespClient other = door.respClient()) {
+            client.send(RespClient.request("GETRANGE", "k", "0", "5").repeat(20));
+            for (int i = 0; i < 20; i++) {
+                LongReply.UnderWay next = underWay.take();
+                for (int turn = 0; turn < 20; turn++) {
+                    assertThat(other.say("PING")).isEqualTo("PONG");
+                }
+                assertThat(underWay).hasSizeLessThanOrEqualTo(2);
+                loop.take().execute(() -> next.complete(new Reply.Value(Bytes.of("v"))));
+                assertThat(client.reply()).isEqualTo("\"v\"");
+            }
+        }
+    }
+
+    @Test
     void aTransactionHasABoundedNumberOfCommands() throws Exception {
         try (TestDoor door = new TestDoor(TestDoor.ECHO);
                 RespClient client = door.respClient()) {
@@ -417,7 +450,7 @@ final class RespLimitsTest {
         HeldStore store = new HeldStore();
         try (TestDoor door = new TestDoor(store, knobs -> {
                     knobs.requestsMaxBytes = 17_000;
-                    knobs.bufferMaxBytes = 30_000;
+                    knobs.bufferMaxBytes = 55_000;
                     return knobs;
                 });
                 RespClient client = door.respClient()) {

@@ -41,6 +41,7 @@ final class ServerSettingsTest {
                         "kv.server.held-time",
                         "kv.server.host",
                         "kv.server.idle",
+                        "kv.server.large-max",
                         "kv.server.line-max",
                         "kv.server.login-timeout",
                         "kv.server.logins-max",
@@ -60,6 +61,7 @@ final class ServerSettingsTest {
                         Duration.ofMinutes(1),
                         1024,
                         1L << 24,
+                        64,
                         1_048_576,
                         0,
                         1L << 34,
@@ -101,6 +103,7 @@ final class ServerSettingsTest {
         "connections-max, many",
         "replies-max, 0",
         "requests-max, 0",
+        "large-max, 0",
         "unsent-max, 0",
         "buffer-max, 4095KiB",
     })

@@ -69,6 +69,7 @@ final class TestDoor implements AutoCloseable {
         Duration loginTimeout = Duration.ofMinutes(1);
         int repliesMax = 1024;
         long requestsMaxBytes = 16 * 1024 * 1024;
+        int largeMax = 64;
         long unsentMaxBytes = 1024 * 1024;
         long bufferMaxBytes = 256 * 1024 * 1024;
         long heldMaxBytes = 1L << 30;
@@ -87,6 +88,7 @@ final class TestDoor implements AutoCloseable {
                     loginTimeout,
                     repliesMax,
                     requestsMaxBytes,
+                    largeMax,
                     unsentMaxBytes,
                     bufferMaxBytes,
                     heldMaxBytes,

@@ -96,7 +96,7 @@ class GreedyClientsTest extends WithBystander {
         });
     }
 
-    /** Writes the bytes to all channels until none of them takes any for a second; returns how many bytes were taken. */
+    /** Writes the bytes again and again to all channels until none of them takes any for a second; returns how many bytes were taken. */
     private long push(List<SocketChannel> channels, byte[] bytes, long bytesMaxEach) throws IOException {
         long[] sent = new long[channels.size()];
         long all = 0;
@@ -104,10 +104,11 @@ class GreedyClientsTest extends WithBystander {
         while (System.nanoTime() - progressNanos < Duration.ofSeconds(1).toNanos()) {
             long before = all;
             for (int i = 0; i < sent.length; i++) {
-                int length = (int) Math.min(bytes.length, bytesMaxEach - sent[i]);
+                int from = (int) (sent[i] % bytes.length);
+                int length = (int) Math.min(bytes.length - from, bytesMaxEach - sent[i]);
                 if (length > 0 && channels.get(i).isOpen()) {
                     try {
-                        int taken = channels.get(i).write(ByteBuffer.wrap(bytes, 0, length));
+                        int taken = channels.get(i).write(ByteBuffer.wrap(bytes, from, length));
                         sent[i] += taken;
                         all += taken;
                         progressNanos = taken > 0 ? System.nanoTime() : progressNanos;
@@ -217,6 +218,48 @@ class GreedyClientsTest extends WithBystander {
         }
         others.during(() -> null);
         assertThat(others.longestWait()).isLessThan(waitMax);
+    }
+
+    /** Requests of 50 KB that write and have replies of 900 KB: queued, on the way to the other node, there, and on the way back. */
+    @Test
+    void transactionsOfClientsThatNeverReadEndNoNodeWithASmallHeap(@TempDir Path site) throws Exception {
+        NodeProcess far = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "far");
+        NodeProcess near = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "near");
+        open.addAll(List.of(near, far));
+        far.setJavaOptions("-Xmx256m");
+        near.setJavaOptions("-Xmx256m");
+        NodeProcess.introduce(near, far);
+        NodeProcess.start("*=far@h", far, near);
+        String value = "v".repeat(50_000);
+        StringBuilder reads = new StringBuilder(RespClient.request("MULTI"));
+        try (RespClient client = new RespClient(near.clients())) {
+            for (int i = 0; i < 18; i++) {
+                assertThat(client.ask("HSET", "hash", "f" + i, value)).isEqualTo(":1");
+                assertThat(client.ask("SET", "n" + i, value)).isEqualTo("OK");
+                reads.append(RespClient.request("GET", "n" + i));
+            }
+        }
+        byte[] ofOne = (RespClient.request("MULTI")
+                        + RespClient.request("HSET", "hash", "f0", value)
+                        + RespClient.request("HGETALL", "hash")
+                        + RespClient.request("EXEC"))
+                .getBytes(US_ASCII);
+        byte[] ofSeveral = reads.append(RespClient.request("SET", "n0", value))
+                .append(RespClient.request("EXEC"))
+                .toString()
+                .getBytes(US_ASCII);
+        List<SocketChannel> ofNear = connect(near, 60);
+        push(ofNear, ofOne, 4 * MIB);
+        List<SocketChannel> ofFar = connect(far, 30);
+        push(ofFar, ofSeveral, 4 * MIB);
+        try (LineClient witness = near.connect()) {
+            assertThat(witness.ask("CREATE witness")).isEqualTo("OK");
+            for (int round = 0; round < 50; round++) {
+                Bystander.assertServed(witness, round);
+            }
+        }
+        assertThat(near.isAlive()).isTrue();
+        assertThat(far.isAlive()).isTrue();
     }
 
     @Test

@@ -4,12 +4,27 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** An amount of memory that many connections share. Any thread. */
 public final class Budget {
+    /** The regions of the heap, as the collector (G1) divides it: 2048 or fewer, of a power of two of 1 to 32 MiB. */
+    private static final long REGION_BYTES =
+            Math.clamp(2 * Long.highestOneBit(Runtime.getRuntime().maxMemory() / 2048 - 1), 1 << 20, 32 << 20);
+
+    private static final int ARRAY_HEADER_BYTES = 16;
+
     private final long bytes;
     private final AtomicLong leftBytes;
 
     public Budget(long bytes) {
         this.bytes = bytes;
         leftBytes = new AtomicLong(bytes);
+    }
+
+    /**
+     * What an array of this length takes of the heap: from half a region on it has whole regions for itself, up to twice its length. No
+     * budget may count less for it: many arrays of half a megabyte would fill a small heap.
+     */
+    public static long ofArray(long lengthBytes) {
+        long bytes = lengthBytes + ARRAY_HEADER_BYTES;
+        return bytes < REGION_BYTES / 2 ? lengthBytes : (bytes + REGION_BYTES - 1) / REGION_BYTES * REGION_BYTES;
     }
 
     /** Takes the bytes if they are free; returns whether they were. */
@@ -37,7 +52,7 @@ public final class Budget {
     }
 
     /** Whether less than a quarter is free. */
-    boolean isScarce() {
+    public boolean isScarce() {
         return leftBytes.get() < bytes / 4;
     }
 

@@ -3,6 +3,7 @@ package dev.kv.router.peer;
 import dev.kv.router.Command;
 import dev.kv.router.LongReply;
 import dev.kv.router.Request;
+import dev.kv.router.peer.codec.CommandCodec;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,6 +27,10 @@ final class Admission {
     /** The waiting requests by stream, then by number. The first stream has the next turn. No queue is empty. */
     private final LinkedHashMap<Integer, SequencedMap<Integer, Request>> waiting = new LinkedHashMap<>();
 
+    /** What these take, in bytes. */
+    private long waitingBytes;
+
+    private final long waitingMaxBytes;
     private final HeldStreams held;
 
     /** The stream of each waiting request, by number. */
@@ -42,20 +47,21 @@ final class Admission {
     /**
      * @param replies the memory for long replies that were built whole, shared with other links
      * @param largestBytes what is charged for a reply of unknown length
-     * @param heldMaxBytes the bound of {@link HeldStreams}
+     * @param waitingMaxBytes what the requests take that wait for memory, and those of {@link HeldStreams}
      * @param run runs the request of a number
      */
-    Admission(Link link, Room replies, long largestBytes, long heldMaxBytes, ObjIntConsumer<Request> run) {
+    Admission(Link link, Room replies, long largestBytes, long waitingMaxBytes, ObjIntConsumer<Request> run) {
         this.link = link;
         this.replies = replies;
         this.largestBytes = largestBytes;
-        this.held = new HeldStreams(heldMaxBytes);
+        this.waitingMaxBytes = waitingMaxBytes;
+        this.held = new HeldStreams(waitingMaxBytes);
         this.run = run;
     }
 
-    /** Whether there is memory for a request, should it have to wait for a slow disk. */
+    /** Whether there is memory for a request, should it have to wait: for the memory of its reply, or for a slow disk. */
     boolean mayTake(Request request) {
-        return held.mayTake(request);
+        return held.mayTake(request) && (waitingBytes < waitingMaxBytes || !(isBehind(request) || isToWait(request)));
     }
 
     /** Whether there is memory for a further long request, should it have to wait for a slow disk. */
@@ -70,19 +76,35 @@ final class Admission {
             streams.put(number, request.stream());
             return false;
         }
-        boolean isBehind = !waiting.isEmpty() && waiting.containsKey(request.stream());
-        if (!isBehind
-                && !(LongReply.mayFollow(request.command())
-                        && (isTurnOver || !waiting.isEmpty() || replies.isFull()))) {
+        boolean isBehind = isBehind(request);
+        if (!isBehind && !isToWait(request)) {
             run.accept(request, number);
             return true;
         }
         waiting.computeIfAbsent(request.stream(), _ -> new LinkedHashMap<>()).put(number, request);
+        waitingBytes += bytes(request);
         streams.put(number, request.stream());
         if (!isBehind) {
             advance();
         }
         return false;
+    }
+
+    private boolean isBehind(Request request) {
+        return !waiting.isEmpty() && waiting.containsKey(request.stream());
+    }
+
+    /** Whether it may have a long reply, for which there is no memory now. */
+    private boolean isToWait(Request request) {
+        return LongReply.mayFollow(request.command()) && (isTurnOver || !waiting.isEmpty() || replies.isFull());
+    }
+
+    private static long bytes(Request request) {
+        return CommandCodec.sizeOf(request.command());
+    }
+
+    private static long bytes(SequencedMap<Integer, Request> requests) {
+        return requests.values().stream().mapToLong(Admission::bytes).sum();
     }
 
     /**
@@ -93,6 +115,7 @@ final class Admission {
     void holdBack(Request request, LongReply.UnderWay write, Runnable released) {
         int stream = request.stream();
         SequencedMap<Integer, Request> behind = waiting.remove(stream);
+        waitingBytes -= behind == null ? 0 : bytes(behind);
         held.hold(request, write, behind == null ? new LinkedHashMap<>() : behind);
         write.whenPlaced(() -> link.guard("a request", () -> {
             if (held.has(stream)) {
@@ -106,6 +129,7 @@ final class Admission {
         SequencedMap<Integer, Request> behind = held.release(stream);
         if (!behind.isEmpty()) {
             waiting.put(stream, behind);
+            waitingBytes += bytes(behind);
             runShort(stream);
             advance();
         }
@@ -126,10 +150,14 @@ final class Admission {
     }
 
     /**
-     * Charges a reply that is not there, if it may be long, at the largest size: that of a read, or of a write which waits for the disk, from
+     * Charges a reply that is not handed on yet: one that is there at its size, one that may be long at the largest size: that of a read, or of a write which waits for the disk, from
      * when it begins; that of another write at once. The caller runs the result when the reply is there, or was cancelled.
      */
     Runnable expect(int number, Command command, LongReply.UnderWay reply) {
+        if (reply.replyBytes() > 0) {
+            replies.charge(reply.replyBytes());
+            return () -> replies.give(reply.replyBytes());
+        }
         if (!LongReply.mayFollow(command)) {
             return () -> {};
         }
@@ -251,7 +279,7 @@ final class Admission {
             return true;
         }
         SequencedMap<Integer, Request> queue = waiting.get(stream);
-        queue.remove(number);
+        waitingBytes -= bytes(queue.remove(number));
         if (queue.isEmpty()) {
             waiting.remove(stream);
         }
@@ -299,6 +327,7 @@ final class Admission {
     /** The link is closed: no request runs any more. */
     void close() {
         waiting.clear();
+        waitingBytes = 0;
         held.clear();
         streams.clear();
         leavePlace();

@@ -65,7 +65,7 @@ final class InLink extends Link {
                 this,
                 settings.replies(),
                 Math.min(settings.messageMaxBytes(), settings.replies().bytes()),
-                settings.unsentMaxBytes(),
+                settings.waitingMaxBytes(),
                 (request, number) -> run(number, request));
         this.lateClaims = new LateClaims(
                 admission::mayTakeLong,
@@ -175,9 +175,9 @@ final class InLink extends Link {
                             number,
                             new Reply.Failed(
                                     Word.UNREACHABLE,
-                                    settings.self() + " has a slow disk, for which too many writes of "
-                                            + handshake.caller()
-                                            + " wait (kv.router.unsent-max); the request was not run"));
+                                    settings.self() + " has too many requests of " + handshake.caller()
+                                            + " that wait for a slow disk, or for memory for their replies"
+                                            + " (kv.router.unsent-max, replies-max); the request was not run"));
                 } else if (!admission.admit(number, request)) {
                     tellWhileWaiting(request.timeLeft());
                 }
@@ -213,7 +213,7 @@ final class InLink extends Link {
         CompletableFuture<Reply> reply =
                 router.run(request.onStream(streamOf(request))).toCompletableFuture();
         if (reply.isDone()) {
-            answer(number, request, resultOf(reply), Optional.empty());
+            answer(number, request.timeLeft(), resultOf(reply), Optional.empty());
             return;
         }
         underWay.put(number, reply);
@@ -226,9 +226,11 @@ final class InLink extends Link {
             tellWhileWaiting(request.timeLeft());
         }
         Runnable release = charged;
+        // The request itself is not kept: while a write waits for the disk, nobody else needs it.
+        Duration timeLeft = request.timeLeft();
         var _ = reply.whenComplete((result, _) -> {
             if (underWay.remove(number, reply)) {
-                guarded("a reply", () -> answerPassedOn(number, request, reply));
+                guarded("a reply", () -> answerPassedOn(number, timeLeft, reply));
                 readOn();
             } else if (result != null) {
                 Held.releaseIn(result);
@@ -252,12 +254,12 @@ final class InLink extends Link {
         return 31 * System.identityHashCode(this) + request.stream();
     }
 
-    private void answerPassedOn(int number, Request request, CompletableFuture<Reply> reply) {
+    private void answerPassedOn(int number, Duration timeLeft, CompletableFuture<Reply> reply) {
         Optional<Runnable> memory =
                 reply instanceof LongReply.Charged passedOn ? passedOn.takeMemory() : Optional.empty();
         boolean isTaken = false;
         try {
-            answer(number, request, resultOf(reply), memory);
+            answer(number, timeLeft, resultOf(reply), memory);
             isTaken = true;
         } finally {
             if (!isTaken) {
@@ -269,7 +271,7 @@ final class InLink extends Link {
     /**
      * @param memory gives back the memory of a reply that another node sent: it stays charged until the reply has been passed on
      */
-    private void answer(int number, Request request, Reply reply, Optional<Runnable> memory) {
+    private void answer(int number, Duration timeLeft, Reply reply, Optional<Runnable> memory) {
         if (isClosed()) {
             Held.releaseIn(reply);
             memory.ifPresent(Runnable::run);
@@ -277,7 +279,7 @@ final class InLink extends Link {
         }
         replies.send(number, reply, memory);
         if (replies.has(number)) {
-            tellWhileWaiting(request.timeLeft());
+            tellWhileWaiting(timeLeft);
         }
     }
 
@@ -321,7 +323,7 @@ final class InLink extends Link {
     }
 
     @Override
-    boolean fits(int number, long bytes) {
+    boolean takes(int number, long length) {
         return true;
     }
 

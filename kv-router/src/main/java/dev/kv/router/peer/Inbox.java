@@ -1,6 +1,7 @@
 package dev.kv.router.peer;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.net.Budget;
 import dev.kv.router.peer.codec.MalformedMessage;
 import dev.kv.router.peer.codec.Received;
 import java.nio.ByteBuffer;
@@ -75,6 +76,14 @@ final class Inbox {
             remaining = headBytes + tailBytes;
         }
 
+        /** What it takes of the heap. */
+        static long bytes(int headBytes, int tailBytes) {
+            int whole = headBytes / PART_BYTES;
+            return whole * Budget.ofArray(PART_BYTES)
+                    + Budget.ofArray(headBytes % PART_BYTES)
+                    + Budget.ofArray(tailBytes);
+        }
+
         int remaining() {
             return remaining;
         }
@@ -111,7 +120,9 @@ final class Inbox {
             this.tailBytes = tailBytes;
             waiting++;
             claim = link.claim(
-                    number, (long) headBytes + tailBytes, () -> link.guard("a long message", () -> granted(number)));
+                    number,
+                    Memory.bytes(headBytes, tailBytes),
+                    () -> link.guard("a long message", () -> granted(number)));
         }
 
         private void granted(int number) {
@@ -234,7 +245,7 @@ final class Inbox {
         }
         link.announced(number);
         long bytes = (long) headBytes + tailBytes;
-        if (bytes > messageMaxBytes || bytes > room.bytes() || !link.fits(number, bytes)) {
+        if (bytes > messageMaxBytes || bytes > room.bytes() || !link.takes(number, bytes)) {
             link.tooLong(number);
             return;
         }

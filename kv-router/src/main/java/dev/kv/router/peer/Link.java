@@ -132,8 +132,8 @@ abstract class Link extends Connection {
     /** Restarts the timeouts of all requests that wait here, and sends PROGRESS for them; returns whether there are any. */
     abstract boolean tellWaiting();
 
-    /** Whether a message of this number and length fits with what came before it; asked when it is offered. */
-    abstract boolean fits(int number, long bytes);
+    /** Counts in a message of this number and length that is offered; returns whether it fits with what came before it. */
+    abstract boolean takes(int number, long length);
 
     /** Claims memory for the message of this number, which was offered. */
     abstract Room.Place claim(int number, long bytes, Runnable whenGranted);
@@ -400,7 +400,8 @@ abstract class Link extends Connection {
 
     /** Sends the short message that was begun, at once: past all long ones, also of its stream. */
     final void sendShort(byte kind, int number) {
-        sendChunk(kind, number, true, writer.array(), 0, writer.length());
+        boolean isCopied = writer.length() <= COPIED_MAX_BYTES;
+        sendChunk(kind, number, true, isCopied ? writer.array() : writer.cutArray(), 0, writer.length());
     }
 
     /** Closes the connection unless the other side has proved itself by then. */

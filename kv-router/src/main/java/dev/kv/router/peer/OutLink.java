@@ -383,8 +383,8 @@ final class OutLink extends Link {
     }
 
     @Override
-    boolean fits(int number, long bytes) {
-        return pending.get(number).fits(bytes);
+    boolean takes(int number, long length) {
+        return pending.get(number).takes(length);
     }
 
     @Override

@@ -44,9 +44,13 @@ final class Outbox {
         private final byte frame;
         private final int number;
         private final long stream;
-        private final Encoded body;
+        private final long size;
         private final Runnable moved;
         private final Runnable done;
+
+        /** Null when all of it was handed to the socket: the request that it belongs to may wait long. */
+        private Encoded body;
+
         private int part;
         private int positionInPart;
         private long sentBytes;
@@ -62,6 +66,7 @@ final class Outbox {
             this.frame = frame;
             this.number = number;
             this.stream = stream;
+            this.size = body.size();
             this.body = body;
             this.moved = moved;
             this.done = done;
@@ -69,15 +74,15 @@ final class Outbox {
 
         /** Whether all of it was handed to the socket. */
         boolean isSent() {
-            return sentBytes == body.size();
+            return sentBytes == size;
         }
 
         private boolean isShort() {
-            return body.size() <= CHUNK_MAX_BYTES;
+            return size <= CHUNK_MAX_BYTES;
         }
 
         private long leftBytes() {
-            return body.size() - sentBytes;
+            return size - sentBytes;
         }
 
         private ByteBuffer part() {
@@ -87,7 +92,9 @@ final class Outbox {
         private void advance(int bytes) {
             sentBytes += bytes;
             positionInPart += bytes;
-            if (positionInPart == part().limit() && !isSent()) {
+            if (isSent()) {
+                body = null;
+            } else if (positionInPart == part().limit()) {
                 part++;
                 positionInPart = 0;
             }

@@ -90,9 +90,11 @@ final class Parts extends Unanswered.Place {
         }
     }
 
-    /** Whether the answer may hold as much more beside what was offered before: what it cannot hold is not received. */
-    boolean fits(long bytes) {
-        return offeredBytes + bytes <= settings.messageMaxBytes();
+    /** Counts in a reply of this length that is offered, if the answer may hold it beside those before: what it cannot hold is not received. */
+    boolean takes(long length) {
+        boolean fits = offeredBytes + length <= settings.messageMaxBytes();
+        offeredBytes += fits ? length : 0;
+        return fits;
     }
 
     /**
@@ -102,7 +104,6 @@ final class Parts extends Unanswered.Place {
      */
     Room.Place claim(Pending request, long bytes, Runnable whenGranted) {
         Part part = new Part(MEMORY_OF_LENGTH * bytes, whenGranted);
-        offeredBytes += bytes;
         missing.remove(request);
         offered.add(part);
         claimIfComplete();

@@ -38,8 +38,15 @@ public record PeerSettings(
         long messageMaxBytes,
         Room room,
         Room replies) {
+    private static final long WAITING_LEAST_BYTES = 1 << 20;
+
     /** The default port for other nodes. */
     public static final int DEFAULT_PORT = 4041;
+
+    /** The most bytes of requests of one link that wait for a slow disk, or for memory for their replies: a part of the heap, if that is small. */
+    long waitingMaxBytes() {
+        return Math.min(unsentMaxBytes, Math.max(WAITING_LEAST_BYTES, replies.bytes() / 4));
+    }
 
     /** The address of the node, unresolved: with the port in the table, else its known address, else the host of its name. */
     InetSocketAddress addressOf(RoutingTable.Node node) {

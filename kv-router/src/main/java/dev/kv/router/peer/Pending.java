@@ -211,9 +211,9 @@ final class Pending extends Unanswered.Place {
                 : unanswered.claim(this, room, bytes, loop, whenGranted);
     }
 
-    /** Whether a reply of this length fits into the answer that it is a part of. */
-    boolean fits(long bytes) {
-        return parts.isEmpty() || parts.get().fits(bytes);
+    /** Counts in a reply of this length that is offered; returns whether it fits into the answer that it is a part of. */
+    boolean takes(long length) {
+        return parts.isEmpty() || parts.get().takes(length);
     }
 
     /** The reply does not fit, or the answer that it is a part of. */

@@ -99,6 +99,25 @@ class AdmissionTest {
         Await.until(() -> back.repliesTaken() == 0);
     }
 
+    /** As with kv.storage.sync = always: the write has run. */
+    @Test
+    void aReplyThatWaitsForTheDiskTakesItsMemoryMeanwhile() throws Exception {
+        CompletableFuture<Reply> onDisk = new CompletableFuture<>();
+        Store plain = back.store;
+        back.store = (command, takenMillis) -> {
+            if (!command.equals(WRITE)) {
+                return plain.run(command, takenMillis);
+            }
+            loop.set(CommandThread.current().orElseThrow());
+            return LongReply.UnderWay.ready(onDisk, 100_000);
+        };
+        ask(WRITE);
+        Await.until(() -> back.repliesTaken() == COMMANDS * 100_000L);
+        assertOthersAreServed();
+        loop.get().execute(() -> onDisk.complete(ANSWER));
+        assertAllAreAnswered();
+    }
+
     /** Once it has its place behind the change, nothing can keep the write from being run. */
     @Test
     void aWriteThatReturnsValuesTakesMemoryWhileItWaits() throws Exception {

@@ -2,6 +2,7 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.PackedList;
+import dev.kv.router.net.Budget;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -222,7 +223,7 @@ public final class RespRequest {
     private void added(ByteBuffer input) {
         input.position(input.position() + 2);
         // The first ones of a packed list are objects, too, until it is long enough.
-        heldBytes += ARGUMENT_OVERHEAD_BYTES + bulkBytes;
+        heldBytes += ARGUMENT_OVERHEAD_BYTES + Budget.ofArray(bulkBytes);
         bulkBytes = NO_BULK;
         partialBytes = 0;
     }
@@ -244,7 +245,7 @@ public final class RespRequest {
         Bytes argument = isName
                 ? Bytes.EMPTY
                 : Bytes.owning(partial.length == bulkBytes ? partial : Arrays.copyOf(partial, bulkBytes));
-        heldBytes -= partial.length;
+        heldBytes -= Budget.ofArray(partial.length);
         partial = new byte[0];
         if (isListed()) {
             list.add(argument);
@@ -260,7 +261,7 @@ public final class RespRequest {
         if (bytes > partial.length) {
             long size = Math.max(Math.max(PARTIAL_FIRST_BYTES, 2L * partial.length), bytes);
             byte[] larger = Arrays.copyOf(partial, (int) Math.min(size, bulkBytes));
-            heldBytes += larger.length - partial.length;
+            heldBytes += Budget.ofArray(larger.length) - Budget.ofArray(partial.length);
             partial = larger;
         }
     }

@@ -12,11 +12,17 @@ public final class MessageWriter {
     /** The first memory: most messages fit into it. The marks and the path of a request take about 60 bytes of it. */
     private static final int FIRST_BYTES = 256;
 
-    /** Longer memory is not used for the next message: a connection copies what it sends only up to some length. */
+    /**
+     * Longer memory is not used for the next message: a connection copies what it sends only up to some length. It is cut to what was
+     * written: a message may wait long.
+     */
     private static final int KEPT_MAX_BYTES = 4 * 1024;
 
-    /** The longest array of a JVM. */
-    private static final int ARRAY_MAX_BYTES = Integer.MAX_VALUE - 8;
+    /**
+     * The longest part that is made of several values: more than a short message has, and less than half a region of the smallest heap. The
+     * garbage collector gives a longer array whole regions, up to twice of what it takes.
+     */
+    private static final int PART_MAX_BYTES = 256 * 1024 - 64;
 
     /** The length of a text has 16 bits. */
     private static final int TEXT_MAX_BYTES = 0xFFFF;
@@ -124,7 +130,7 @@ public final class MessageWriter {
         }
         writtenBefore += bytes.position();
         if (bytes.position() > 0) {
-            parts.add(bytes.flip());
+            parts.add(cut().flip());
         }
         bytes = ByteBuffer.allocate(0);
     }
@@ -132,9 +138,21 @@ public final class MessageWriter {
     private ByteBuffer room(int length) {
         tailBytes = 0;
         if (bytes.remaining() < length) {
-            int needed = Math.addExact(bytes.position(), length);
-            int size = Math.max(needed, Math.clamp(2L * bytes.capacity(), FIRST_BYTES, ARRAY_MAX_BYTES));
+            if (bytes.position() > 0 && bytes.position() + (long) length > PART_MAX_BYTES) {
+                endPart();
+            }
+            int needed = bytes.position() + length;
+            int size = Math.max(needed, Math.clamp(2L * bytes.capacity(), FIRST_BYTES, PART_MAX_BYTES));
             bytes = ByteBuffer.allocate(size).put(bytes.flip());
+        }
+        return bytes;
+    }
+
+    /** What was written last, in memory of about its length. */
+    private ByteBuffer cut() {
+        int length = bytes.position();
+        if (bytes.capacity() > KEPT_MAX_BYTES && bytes.capacity() - length > length / 8) {
+            bytes = ByteBuffer.allocate(length).put(bytes.flip());
         }
         return bytes;
     }
@@ -160,10 +178,15 @@ public final class MessageWriter {
         return bytes.array();
     }
 
+    /** The same in memory of about its length, for who keeps it. */
+    public byte[] cutArray() {
+        return cut().array();
+    }
+
     /** The message, all of which has been written; its memory is not used for others. */
     public Encoded encoded() {
         if (parts.isEmpty()) {
-            ByteBuffer whole = bytes.flip();
+            ByteBuffer whole = cut().flip();
             bytes = ByteBuffer.allocate(0);
             return new Encoded(List.of(whole), whole.limit(), 0);
         }
