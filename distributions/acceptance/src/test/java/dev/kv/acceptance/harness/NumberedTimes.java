@@ -29,39 +29,25 @@ public final class NumberedTimes extends NumberedChanges {
         String value = nextValue();
         // What has 1 ms to live may be there or gone for the next change: only a change that asks for nothing follows
         // it.
-        switch (random.nextInt(now.equals(NOTHING) ? 5 : 8)) {
-            case 0 -> {
-                now = NOTHING;
-                return List.of(RespClient.request("SET", name, value, "PX", "1"));
-            }
-            case 1 -> {
-                now = NOTHING;
-                return List.of(RespClient.request("DEL", name));
-            }
-            case 2 -> {
-                now = NEVER;
-                return List.of(RespClient.request("SET", name, value));
-            }
+        return switch (random.nextInt(now.equals(NOTHING) ? 5 : 8)) {
+            case 0 -> ends(NOTHING, RespClient.request("SET", name, value, "PX", "1"));
+            case 1 -> ends(NOTHING, RespClient.request("DEL", name));
+            case 2 -> ends(NEVER, RespClient.request("SET", name, value));
             case 3 -> {
                 now = ':' + time;
-                return transaction(RespClient.request("SET", name, value), RespClient.request("PEXPIREAT", name, time));
+                yield transaction(RespClient.request("SET", name, value), RespClient.request("PEXPIREAT", name, time));
             }
-            case 4 -> {
-                now = ':' + time;
-                return List.of(RespClient.request("SET", name, value, "PXAT", time));
-            }
-            case 5 -> {
-                now = NEVER;
-                return List.of(RespClient.request("PERSIST", name));
-            }
-            case 6 -> {
-                return List.of(RespClient.request("APPEND", name, "+"));
-            }
-            default -> {
-                now = ':' + time;
-                return List.of(RespClient.request("PEXPIREAT", name, time));
-            }
-        }
+            case 4 -> ends(':' + time, RespClient.request("SET", name, value, "PXAT", time));
+            case 5 -> ends(NEVER, RespClient.request("PERSIST", name));
+            case 6 -> ends(now, RespClient.request("APPEND", name, "+"));
+            default -> ends(':' + time, RespClient.request("PEXPIREAT", name, time));
+        };
+    }
+
+    /** A change by one request, and the reply to the {@link #question} after it. */
+    private List<String> ends(String reply, String request) {
+        now = reply;
+        return List.of(request);
     }
 
     @Override
