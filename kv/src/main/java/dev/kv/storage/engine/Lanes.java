@@ -34,7 +34,12 @@ public final class Lanes {
      * @param caller the thread that is to get the answer; empty if any thread may
      */
     record Parked(
-            Command command, long takenMillis, long bytes, LongReply.UnderWay answer, Optional<CommandThread> caller) {}
+            Command command, long takenMillis, long bytes, LongReply.UnderWay answer, Optional<CommandThread> caller) {
+        /** Whether it is a read whose client is gone: it is not run. */
+        boolean isUnawaited() {
+            return command.isRead() && answer.isDone();
+        }
+    }
 
     /** Another thread makes a large change of the bucket. The command has changed nothing, and is to wait in the lane. */
     static final class Busy extends RuntimeException {

@@ -268,6 +268,37 @@ class LargeCallersTest extends WithShortTurns {
         execution.close(Duration.ofSeconds(20));
     }
 
+    /** As with kv.storage.sync = always. */
+    @Test
+    void aReplyThatIsThereAndWaitsForTheDiskCountsAtItsSize() throws Exception {
+        Turn.Limits turn = new Turn.Limits(100, 100_000);
+        OpenStorage storage = open(turn);
+        CompletableFuture<Void> onDisk = new CompletableFuture<>();
+        Execution execution = new Execution(
+                new Commands(storage.buckets(), turn, DataFolder.limits(REPLY_MAX_BYTES)),
+                storage.buckets(),
+                (_, reply) -> onDisk.thenApply(_ -> reply),
+                new Execution.Limits(turn, 1, 10, 100, 1L << 20, Duration.ofSeconds(10), Duration.ofSeconds(10)));
+        Bytes bucket = Bytes.of("b");
+        Bytes key = Bytes.of("k");
+        Bytes value = Bytes.owning(new byte[5000]);
+        Command write = new Command.Batch(
+                bucket, List.of(new Command.SetAll(bucket, List.of(key, value), false), new Command.Get(bucket, key)));
+
+        CompletableFuture<Reply> reply = execution.run(write).toCompletableFuture();
+        CompletableFuture<Reply> cancelled = execution.run(write).toCompletableFuture();
+        cancelled.cancel(false);
+
+        assertThat(reply).isInstanceOfSatisfying(LongReply.UnderWay.class, waiting -> {
+            assertThat(waiting.replyBytes()).isBetween(5000L, 6000L);
+            assertThat(waiting.holdsBack()).isFalse();
+            assertThat(waiting).isNotDone();
+        });
+        onDisk.complete(null);
+        assertThat(reply.get(10, TimeUnit.SECONDS)).isInstanceOf(Reply.Many.class);
+        execution.close(Duration.ofSeconds(10));
+    }
+
     /** Clients that keep changing one large value keep nobody else from the threads for large commands. */
     @Test
     void largeCommandsOnOneBucketTakeTurnsWithThoseOnOthers() throws Exception {
