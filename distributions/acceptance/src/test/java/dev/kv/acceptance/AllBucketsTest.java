@@ -18,8 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * RESP commands on several buckets and on all buckets of a cluster. It is over 400 lines, as each of them is asked of every node, and while one
- * does not answer.
+ * RESP commands on several buckets and on all buckets of a cluster. It is over 400 lines, as each of them is asked of every node, and while
+ * one does not answer.
  */
 @Timeout(60)
 final class AllBucketsTest extends ThreeMembers {

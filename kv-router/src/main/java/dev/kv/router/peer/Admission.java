@@ -150,8 +150,9 @@ final class Admission {
     }
 
     /**
-     * Charges a reply that is not handed on yet: one that is there at its size, one that may be long at the largest size: that of a read, or of a write which waits for the disk, from
-     * when it begins; that of another write at once. The caller runs the result when the reply is there, or was cancelled.
+     * Charges a reply that is not handed on yet. One that is there counts at its size. One that may be long counts at the largest size: that of
+     * a read, or of a write which waits for the disk, from when it begins; that of another write at once. The caller runs the result when the
+     * reply is handed on, or was cancelled.
      */
     Runnable expect(int number, Command command, LongReply.UnderWay reply) {
         if (reply.replyBytes() > 0) {

@@ -15,9 +15,6 @@ import java.util.function.LongUnaryOperator;
 /** The commands on the time at which fields of a hash, keys of a bucket, expire, and those that read and delete fields at once. */
 final class FieldExpiryCommands {
     private static final String FIELDS = " FIELDS numfields:integer field ...";
-    private static final String TIMES =
-            "EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time"
-                    + " | PXAT unix-time-milliseconds:unix-time";
 
     private FieldExpiryCommands() {}
 
@@ -60,12 +57,12 @@ final class FieldExpiryCommands {
                         "Reads fields and deletes them",
                         onFields((name, fields) -> new Question.One(new Command.TakeAll(name, fields), Answers::each))),
                 row(
-                        "hgetex key<RW,access,update> [expiration:(" + TIMES + " | PERSIST)]" + FIELDS,
+                        "hgetex key<RW,access,update> [expiration:(" + TimeForm.SYNTAX + " | PERSIST)]" + FIELDS,
                         "write fast",
                         "Reads fields and sets when they expire",
                         (request, session) -> getAndExpire(request)),
                 row(
-                        "hsetex key<RW,update> [condition:(FNX | FXX)] [expiration:(" + TIMES + " | KEEPTTL)]"
+                        "hsetex key<RW,update> [condition:(FNX | FXX)] [expiration:(" + TimeForm.SYNTAX + " | KEEPTTL)]"
                                 + " FIELDS numfields:integer field_value:(field value) ...",
                         "write denyoom fast",
                         "Sets fields and when they expire",

@@ -15,6 +15,10 @@ enum TimeForm {
     EXAT(1000, false),
     PXAT(1, false);
 
+    /** All of them, in the syntax of a row: see {@link Syntax}. */
+    static final String SYNTAX = "EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time"
+            + " | PXAT unix-time-milliseconds:unix-time";
+
     /** The last millisecond at which a field expires at the latest, as in Redis. */
     private static final long FIELD_MAX_MILLIS = (1L << 46) - 1;
 

@@ -15,9 +15,6 @@ import java.util.Optional;
 /** The commands on values, which are strings of Redis. */
 final class ValueCommands {
     private static final String NUMBER = "write denyoom fast";
-    private static final String TIMES =
-            "EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time"
-                    + " | PXAT unix-time-milliseconds:unix-time";
 
     private ValueCommands() {}
 
@@ -25,7 +22,7 @@ final class ValueCommands {
         return List.of(
                 row(
                         "set key<RW,access,update,variable_flags> value [condition:(NX | XX | IFEQ comparison-value)] [GET]"
-                                + " [expiration:(" + TIMES + " | KEEPTTL)]",
+                                + " [expiration:(" + TimeForm.SYNTAX + " | KEEPTTL)]",
                         "write denyoom",
                         "Sets a value",
                         (request, session) -> set(request)),
@@ -35,7 +32,7 @@ final class ValueCommands {
                         "Reads a value",
                         (request, session) -> new Question.One(new Command.GetValue(request.at(1)), Answers::value)),
                 row(
-                        "getex key<RW,access,update> [expiration:(" + TIMES + " | PERSIST)]",
+                        "getex key<RW,access,update> [expiration:(" + TimeForm.SYNTAX + " | PERSIST)]",
                         "write fast",
                         "Reads a value and sets when it expires",
                         (request, session) -> getAndExpire(request)),

@@ -168,7 +168,8 @@ final class ReplayedSegment implements Recovery.Reader {
             case Layout.SET, Layout.SET_UNTIL -> replay.set(bucket, third, segment, offset, cost, until, isFirst);
             case Layout.EXPIRE -> replay.expire(bucket, Log.location(segment, offset), cost, until);
             case Layout.BUCKET -> replay.keep(bucket, Log.location(segment, offset), cost);
-            default -> replay.delete(bucket, third, segment, offset, isFirst);
+            case Layout.DELETE -> replay.delete(bucket, third, segment, offset, isFirst);
+            default -> throw new IllegalStateException("an entry of kind " + kind);
         }
         of.bucket = bucket;
         if (last != null && last != of && last.bucket != null && (last.bucket.isOfPlace() || last.bucket.isGone())) {

@@ -8,8 +8,9 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The names of a shard that clients watch, each by two hashes of it, so that it takes the same memory for any name: each has a number until it changes. A client that has the number needs no
- * connection to the node, and nothing is kept for the client. Guarded by the lock of the shard.
+ * The names of a shard that clients watch, each by two hashes of it, so that it takes the same memory for any name. Each has a number until
+ * it changes. A client that has the number needs no connection to the node, and nothing is kept for the client. Guarded by the lock of the
+ * shard.
  */
 final class Watches {
     /**
