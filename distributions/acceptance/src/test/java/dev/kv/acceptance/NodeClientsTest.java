@@ -41,9 +41,7 @@ final class NodeClientsTest {
         }
         Ended install = run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund");
         Assumptions.assumeTrue(install.code() == 0, "npm cannot fetch ioredis and node-redis: " + install.output());
-        cluster = new Cluster(folder.resolve("nodes"), "foo", "bar", "front");
-        cluster.node("front").keepNoData();
-        cluster.start("a..m=foo@h,n..z=bar@h");
+        cluster = Cluster.withFront(folder.resolve("nodes"));
     }
 
     @AfterAll

@@ -32,9 +32,7 @@ final class RedisCliTest {
             Assumptions.assumeTrue(
                     RedisServer.isInstalled(program), "no " + program + " is installed (Debian's package redis-tools)");
         }
-        cluster = new Cluster(folder.resolve("nodes"), "foo", "bar", "front");
-        cluster.node("front").keepNoData();
-        cluster.start("a..m=foo@h,n..z=bar@h");
+        cluster = Cluster.withFront(folder.resolve("nodes"));
     }
 
     @AfterAll

@@ -33,9 +33,7 @@ final class RedissonTest {
 
     @BeforeAll
     static void start(@TempDir Path folder) throws IOException {
-        cluster = new Cluster(folder, "foo", "bar", "front");
-        cluster.node("front").keepNoData();
-        cluster.start("a..m=foo@h,n..z=bar@h");
+        cluster = Cluster.withFront(folder);
     }
 
     @AfterAll

@@ -50,9 +50,7 @@ final class SpringDataRedisTest {
 
     @BeforeAll
     static void start(@TempDir Path folder) throws IOException {
-        cluster = new Cluster(folder, "foo", "bar", "front");
-        cluster.node("front").keepNoData();
-        cluster.start("a..m=foo@h,n..z=bar@h");
+        cluster = Cluster.withFront(folder);
     }
 
     @AfterAll

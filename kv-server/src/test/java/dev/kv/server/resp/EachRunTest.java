@@ -6,6 +6,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
+import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +36,20 @@ final class EachRunTest {
                 each,
                 unansweredMax,
                 budget,
+                NO_MEMORY,
+                _ -> goesOn.incrementAndGet());
+    }
+
+    /** So many commands, each on another name, that a store runs. */
+    private EachRun drops(Store store, int count) {
+        return new EachRun(
+                store,
+                new Question.Each(
+                        new LazyCommands(count, i -> new Command.Drop(Bytes.of("n" + i))),
+                        () -> new EachAnswer.Count(_ -> true),
+                        Answers::each),
+                10,
+                new Budget(1 << 20),
                 NO_MEMORY,
                 _ -> goesOn.incrementAndGet());
     }
@@ -104,7 +119,7 @@ final class EachRunTest {
     @Test
     void allCommandsOfARunHaveOneTime() {
         List<Long> times = new ArrayList<>();
-        EachRun run = new EachRun(
+        EachRun run = drops(
                 (_, takenMillis) -> {
                     times.add(takenMillis);
                     long now = System.currentTimeMillis();
@@ -113,14 +128,7 @@ final class EachRunTest {
                     }
                     return CompletableFuture.completedFuture(Reply.OK);
                 },
-                new Question.Each(
-                        new LazyCommands(3, i -> new Command.Drop(Bytes.of("n" + i))),
-                        () -> new EachAnswer.Count(_ -> true),
-                        Answers::each),
-                10,
-                new Budget(1 << 20),
-                NO_MEMORY,
-                _ -> goesOn.incrementAndGet());
+                3);
         assertThat(run.next()).isFalse();
         assertThat(run.end().join()).isEqualTo(new Reply.Amount(3));
         assertThat(times).hasSize(3).containsOnly(times.getFirst());
@@ -147,20 +155,13 @@ final class EachRunTest {
     void noCommandBeginsBehindOneThatHoldsBack() {
         List<CompletableFuture<Void>> placed = new ArrayList<>();
         List<LongReply.UnderWay> begun = new ArrayList<>();
-        EachRun run = new EachRun(
+        EachRun run = drops(
                 (_, _) -> {
                     placed.add(new CompletableFuture<>());
                     begun.add(new LongReply.UnderWay(() -> 0, placed.getLast()));
                     return begun.getLast();
                 },
-                new Question.Each(
-                        new LazyCommands(2, i -> new Command.Drop(Bytes.of("n" + i))),
-                        () -> new EachAnswer.Count(_ -> true),
-                        Answers::each),
-                10,
-                new Budget(1 << 20),
-                NO_MEMORY,
-                _ -> goesOn.incrementAndGet());
+                2);
         for (int i = 0; i < 2; i++) {
             assertThat(run.next()).isFalse();
             assertThat(begun).hasSize(i + 1);

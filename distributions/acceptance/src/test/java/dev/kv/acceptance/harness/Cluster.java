@@ -54,6 +54,14 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
+    /** Starts {@code foo} and {@code bar}, which keep half of the names each, and {@code front}, which keeps none. */
+    public static Cluster withFront(Path folder) throws IOException {
+        Cluster cluster = new Cluster(folder, "foo", "bar", "front");
+        cluster.node("front").keepNoData();
+        cluster.start(TwoNodes.HALVES);
+        return cluster;
+    }
+
     public Member node(String name) {
         return members.get(name);
     }

@@ -7,7 +7,7 @@ import java.util.List;
  * Changes of the time at which a value expires. Each time is far away and no other change has it, or has passed before the next
  * {@link #check}.
  */
-public final class NumberedTimes extends NumberedChanges {
+public final class NumberedTimes extends NumberedReplies {
     /** The replies to {@code PEXPIRETIME} of a value that does not expire, and of a name that holds nothing. */
     private static final String NEVER = ":-1";
 
@@ -17,10 +17,9 @@ public final class NumberedTimes extends NumberedChanges {
     private static final long FIRST_MILLIS = 4_102_444_800_000L;
 
     private long lastMillis = FIRST_MILLIS;
-    private String now = NOTHING;
 
     public NumberedTimes(String name) {
-        super(name, NOTHING);
+        super(name, "PEXPIRETIME", NOTHING);
     }
 
     @Override
@@ -42,26 +41,5 @@ public final class NumberedTimes extends NumberedChanges {
             case 6 -> ends(now, RespClient.request("APPEND", name, "+"));
             default -> ends(':' + time, RespClient.request("PEXPIREAT", name, time));
         };
-    }
-
-    /** A change by one request, and the reply to the {@link #question} after it. */
-    private List<String> ends(String reply, String request) {
-        now = reply;
-        return List.of(request);
-    }
-
-    @Override
-    protected String[] question() {
-        return new String[] {"PEXPIRETIME", name};
-    }
-
-    @Override
-    protected String expected() {
-        return now;
-    }
-
-    @Override
-    protected void goOnFrom(String reply) {
-        now = reply;
     }
 }
