@@ -51,6 +51,7 @@ public final class Execution implements Store {
      * @param parkedMaxBytes bytes of memory that all of these commands take at most
      * @param deleteWait how long a delete waits on a full disk until compaction has made room
      * @param replyWait how long a thread that ran a large read waits until the caller's thread has taken the reply
+     * @param laneTurn how long a thread runs the commands of a lane before it takes other large commands that wait
      */
     public record Limits(
             Turn.Limits turn,
@@ -59,7 +60,23 @@ public final class Execution implements Store {
             int parkedMax,
             long parkedMaxBytes,
             Duration deleteWait,
-            Duration replyWait) {}
+            Duration replyWait,
+            Duration laneTurn) {
+        /** No key: some of the largest turns. */
+        private static final Duration LANE_TURN = Duration.ofMillis(10);
+
+        /** With the usual turn of a lane. */
+        public Limits(
+                Turn.Limits turn,
+                int threads,
+                int waitingMax,
+                int parkedMax,
+                long parkedMaxBytes,
+                Duration deleteWait,
+                Duration replyWait) {
+            this(turn, threads, waitingMax, parkedMax, parkedMaxBytes, deleteWait, replyWait, LANE_TURN);
+        }
+    }
 
     /**
      * @param acknowledging completes with the reply when it may be sent
@@ -83,8 +100,7 @@ public final class Execution implements Store {
                 turns,
                 handover,
                 (command, takenMillis) -> runs.isClosed() ? Runs.stopped() : place(command, takenMillis));
-        this.laneRuns = new LaneRuns(
-                runs, lanes, threads, handover, turns, limits.deleteWait(), read -> isElsewhere(read, parked));
+        this.laneRuns = new LaneRuns(runs, lanes, threads, handover, turns, limits, read -> isElsewhere(read, parked));
     }
 
     @Override

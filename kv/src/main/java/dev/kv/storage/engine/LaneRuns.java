@@ -24,9 +24,6 @@ import org.slf4j.LoggerFactory;
 final class LaneRuns {
     private static final Logger LOG = LoggerFactory.getLogger(LaneRuns.class);
 
-    /** So long a thread runs the commands of a lane before it takes other large commands that wait. No key: some of the largest turns. */
-    private static final long LANE_TURN_NANOS = 10_000_000;
-
     /** A shorter reply to a command from another node is not counted (kv.router.replies-max). */
     private static final int UNCOUNTED_BYTES = 64 * 1024;
 
@@ -36,11 +33,11 @@ final class LaneRuns {
     private final Handover handover;
     private final LongAdder turns;
     private final Duration deleteWait;
+    private final long turnNanos;
     private final Predicate<Parked> elsewhere;
 
     /**
      * @param turns counts the commands that were run
-     * @param deleteWait how long a delete waits on a full disk until compaction has made room
      * @param elsewhere freezes a large read now, and has another thread run it; returns false if too many are under way
      */
     LaneRuns(
@@ -49,14 +46,15 @@ final class LaneRuns {
             LargeThreads threads,
             Handover handover,
             LongAdder turns,
-            Duration deleteWait,
+            Execution.Limits limits,
             Predicate<Parked> elsewhere) {
         this.runs = runs;
         this.lanes = lanes;
         this.threads = threads;
         this.handover = handover;
         this.turns = turns;
-        this.deleteWait = deleteWait;
+        this.deleteWait = limits.deleteWait();
+        this.turnNanos = limits.laneTurn().toNanos();
         this.elsewhere = elsewhere;
     }
 
@@ -101,10 +99,7 @@ final class LaneRuns {
                 own.remove();
                 continue;
             }
-            if (yields
-                    && !runs.isClosed()
-                    && threads.areAwaited()
-                    && System.nanoTime() - beganNanos > LANE_TURN_NANOS) {
+            if (yields && !runs.isClosed() && threads.areAwaited() && System.nanoTime() - beganNanos > turnNanos) {
                 own.forEach(Lane::leave);
                 threads.run(() -> {
                     own.forEach(Lane::enter);

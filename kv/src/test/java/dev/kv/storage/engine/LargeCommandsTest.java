@@ -180,7 +180,16 @@ class LargeCommandsTest extends WithLargeCommands {
                     }
                     return CompletableFuture.completedFuture(reply);
                 },
-                new Execution.Limits(TURN, 1, 256, 100, 64 * MIB, Duration.ofSeconds(10), Duration.ofSeconds(30)));
+                // All in one turn of the lane: else the rest of it would wait behind the first large read.
+                new Execution.Limits(
+                        TURN,
+                        1,
+                        256,
+                        100,
+                        64 * MIB,
+                        Duration.ofSeconds(10),
+                        Duration.ofSeconds(30),
+                        Duration.ofMinutes(1)));
         CompletableFuture<Reply> change = run(execution, set(B, value(2 * MIB)));
         SlowCaller caller = new SlowCaller(() -> {
             for (int i = 0; i < 5; i++) {
