@@ -100,6 +100,38 @@ class LongRepliesBetweenNodesTest {
         }
     }
 
+    /** The reply behind the one that it does not read takes all memory for replies at the other node, and has no room at this one. */
+    @Test
+    void aClientThatNeverReadsKeepsTheMemoryOfAnotherNodeFromOthersForSeconds() throws Exception {
+        try (NodeProcess far = new NodeProcess(UnpackedRelease.of(Role.STORAGE), site, "far");
+                NodeProcess near = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "near")) {
+            far.setJavaOptions("");
+            far.set("kv.router.replies-max", "32MiB");
+            near.setJavaOptions("");
+            near.set("kv.router.assembly-max", "80MiB");
+            NodeProcess.introduce(far, near);
+            NodeProcess.start("*=far@h", far, near);
+            fill(near);
+            try (RespClient client = new RespClient(near.clients());
+                    Socket silent = new Socket(
+                            near.clients().getAddress(), near.clients().getPort())) {
+                assertThat(client.ask("HSET", "one", "v", "v".repeat(60 << 20))).isEqualTo(":1");
+                silent.getOutputStream()
+                        .write((RespClient.request("HGET", "one", "v") + RespClient.request("HGETALL", "long"))
+                                .getBytes(ISO_8859_1));
+                silent.setSoTimeout(60_000);
+                assertThat(silent.getInputStream().read()).isEqualTo('$');
+
+                long start = System.nanoTime();
+                assertThat(replyBytes(near)).isEqualTo(expectedBytes());
+                Duration wait = Duration.ofNanos(System.nanoTime() - start);
+                System.out.println(
+                        "LongRepliesBetweenNodesTest: a reader behind one waited for " + wait.toMillis() + " ms");
+                assertThat(wait).isLessThan(Duration.ofSeconds(20));
+            }
+        }
+    }
+
     private static void fill(NodeProcess near) throws IOException {
         String value = "v".repeat(VALUE_BYTES);
         try (RespClient client = new RespClient(near.clients())) {

@@ -371,7 +371,8 @@ final class OutLink extends Link {
     void notice(byte kind, int number) throws MalformedMessage {
         activeNanos = System.nanoTime();
         switch (kind) {
-            case PROGRESS -> moved(number);
+            case PROGRESS ->
+                Optional.ofNullable(pending.get(number)).ifPresent(request -> request.waitsElsewhere(settings.room()));
             case GOAWAY -> leave();
             case CANCEL -> {
                 inbox().forget(number);

@@ -40,6 +40,9 @@ final class Pending extends Unanswered.Place {
 
     private int number;
 
+    /** Its place among those that wait at other nodes, once its node has told so; empty before. */
+    private Optional<Room.Place> elsewhere = Optional.empty();
+
     /** Is told when nobody awaits the reply any more; empty until a link sends the request. */
     private Optional<Consumer<Pending>> whenAbandoned = Optional.empty();
 
@@ -88,6 +91,7 @@ final class Pending extends Unanswered.Place {
 
     /** It is answered, or nobody awaits the reply any more. Has no effect the second time. */
     void ended() {
+        elsewhere.ifPresent(Room.Place::release);
         if (parts.isPresent()) {
             parts.get().ended(this);
         } else {
@@ -137,6 +141,14 @@ final class Pending extends Unanswered.Place {
     void moved() {
         deadlineNanos = System.nanoTime() + timeout.toNanos();
         request.progress().run();
+    }
+
+    /** Its node tells that it works on it, or has no memory for its reply. */
+    void waitsElsewhere(Room room) {
+        if (elsewhere.isEmpty() && !isAnswered()) {
+            elsewhere = Optional.of(room.elsewhere(nodesToClient(), client()));
+        }
+        moved();
     }
 
     /**
@@ -206,6 +218,7 @@ final class Pending extends Unanswered.Place {
      * @param whenGranted is run on the loop
      */
     Room.Place claim(Room room, long bytes, Loop loop, Runnable whenGranted) {
+        elsewhere.ifPresent(Room.Place::release);
         return parts.isPresent()
                 ? parts.get().claim(this, bytes, whenGranted)
                 : unanswered.claim(this, room, bytes, loop, whenGranted);

@@ -40,6 +40,10 @@ public final class Room {
     private final long bytes;
     private final List<Line> lines = new ArrayList<>();
     private int waiting;
+
+    /** The requests that wait at other nodes. */
+    private int elsewhere;
+
     private long claims;
 
     /** Read without the lock by requests. */
@@ -58,6 +62,12 @@ public final class Room {
 
         /** The part of it that was granted to replies that were not the oldest of their clients. */
         private long takenByYounger;
+
+        void forgetIdle(Client client) {
+            if (client.isIdle()) {
+                clients.remove(client.key, client);
+            }
+        }
     }
 
     /** What one client has and waits for. Several clients if they have one number. */
@@ -72,6 +82,9 @@ public final class Room {
         private final Set<Claim> granted = new HashSet<>();
         private long takenBytes;
 
+        /** Its requests that wait at other nodes. */
+        private int elsewhere;
+
         /** The part of the line that it stands in; empty if it waits for nothing, or has to give something back first. */
         private Optional<Set<Client>> place = Optional.empty();
 
@@ -80,7 +93,7 @@ public final class Room {
         }
 
         boolean isIdle() {
-            return granted.isEmpty() && waiting.isEmpty();
+            return granted.isEmpty() && waiting.isEmpty() && elsewhere == 0;
         }
 
         void leave() {
@@ -140,7 +153,10 @@ public final class Room {
 
         boolean isGranted();
 
-        /** For how long another client has stood in the line for memory, in nanoseconds; below 0 if none does. Any thread. */
+        /**
+         * For how long another client has stood in the line for memory, in nanoseconds; below 0 if none does. It is 0 if another client waits at
+         * another node while a reply for the one that has this memory waits here: that reply takes memory there. Any thread.
+         */
         long waitedForNanos();
 
         /** Gives the memory back, or leaves the line. Has no effect the second time. */
@@ -228,7 +244,7 @@ public final class Room {
         add(charged, lines.getFirst());
     }
 
-    /** By those who stand first in each part of a line. */
+    /** By those who stand first in each part of a line, or those who wait elsewhere. */
     private long waitedForNanos(Client except) {
         long now = System.nanoTime();
         return lines.stream()
@@ -236,7 +252,7 @@ public final class Room {
                 .flatMap(part -> part.stream().filter(other -> other != except).limit(1))
                 .mapToLong(other -> now - other.waiting.first().claimedNanos)
                 .max()
-                .orElse(-1);
+                .orElse(!except.waiting.isEmpty() && elsewhere > except.elsewhere ? 0 : -1);
     }
 
     private void add(long more, Line line) {
@@ -294,6 +310,19 @@ public final class Room {
         return claim(largestBytes, 1, Claimant.alone(), loop, whenGranted);
     }
 
+    /**
+     * A request of the client waits at another node, perhaps for memory: those who hold up the replies of that node are waited for.
+     *
+     * @return is released when the request has its reply, or waits for it here
+     */
+    synchronized Place elsewhere(int nodes, Object key) {
+        Line line = lines.get(Math.min(nodes, DEPTHS - 1));
+        Client client = line.clients.computeIfAbsent(key, Client::new);
+        client.elsewhere++;
+        elsewhere++;
+        return new Elsewhere(line, client);
+    }
+
     private Claim claim(long wanted, long neededBytes, Claimant claimant, Loop loop, Runnable whenGranted) {
         int depth = Math.min(claimant.nodes(), DEPTHS - 1);
         Line line = lines.get(depth);
@@ -304,6 +333,40 @@ public final class Room {
         client.stand(line);
         grantAll();
         return claim;
+    }
+
+    /** The place of a request that waits at another node: it takes no memory here. */
+    private final class Elsewhere implements Place {
+        private final Line line;
+        private final Client client;
+        private boolean isReleased;
+
+        Elsewhere(Line line, Client client) {
+            this.line = line;
+            this.client = client;
+        }
+
+        @Override
+        public boolean isGranted() {
+            return true;
+        }
+
+        @Override
+        public long waitedForNanos() {
+            return -1;
+        }
+
+        @Override
+        public void release() {
+            synchronized (Room.this) {
+                if (!isReleased) {
+                    isReleased = true;
+                    client.elsewhere--;
+                    elsewhere--;
+                    line.forgetIdle(client);
+                }
+            }
+        }
     }
 
     /** A part of the memory, or a place in the line for it. */
@@ -401,9 +464,7 @@ public final class Room {
                     client.waiting.remove(this);
                 }
                 client.stand(line);
-                if (client.isIdle()) {
-                    line.clients.remove(client.key, client);
-                }
+                line.forgetIdle(client);
                 grantAll();
             }
         }

@@ -199,6 +199,26 @@ class RoomTest {
         assertThat(first.waitedForNanos()).isNegative();
     }
 
+    /** It takes memory of its node, for which those who wait there may wait. */
+    @Test
+    void whoHasAReplyWaitingHereIsWaitedForByClientsThatWaitElsewhere() {
+        Room.Claim first = oldest(80, "a");
+        Room.Place other = room.elsewhere(0, "b");
+        assertThat(first.waitedForNanos()).isNegative();
+        Room.Claim own = younger(40, "a", 1);
+        assertThat(first.waitedForNanos()).isZero();
+        other.release();
+        other.release();
+        assertThat(first.waitedForNanos()).isNegative();
+        Room.Place itself = room.elsewhere(0, "a");
+        assertThat(first.waitedForNanos()).isNegative();
+        room.elsewhere(1, "b");
+        assertThat(first.waitedForNanos()).isZero();
+        itself.release();
+        own.release();
+        assertThat(first.waitedForNanos()).isNegative();
+    }
+
     @Test
     void oneMessageIsAlwaysServed() {
         assertThat(claim(90, 3).isGranted()).isTrue();
