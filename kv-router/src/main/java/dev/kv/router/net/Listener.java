@@ -106,7 +106,7 @@ public final class Listener<C extends Connection> {
         acceptor.setReuseAddress(true);
         Sessions.configure(acceptor.getSessionConfig());
         acceptor.setCloseOnDeactivation(false);
-        acceptor.setHandler(new Sessions(session -> admit(new OpenSocket(session), protocol)));
+        acceptor.setHandler(new Sessions(session -> admit(new OpenSocket(session), protocol), this::forget));
         try {
             acceptor.bind(address);
         } catch (IOException e) {
@@ -161,7 +161,7 @@ public final class Listener<C extends Connection> {
         return connectionsMax;
     }
 
-    /** The number of open connections. */
+    /** The number of connections that are open or have not given back yet what they held. */
     public int connections() {
         return connections.size();
     }
@@ -215,16 +215,17 @@ public final class Listener<C extends Connection> {
         }
         C connection = protocol.connect(socket);
         connections.add(connection);
-        socket.whenClosed(() -> {
-            connections.remove(connection);
-            synchronized (connections) {
-                connections.notifyAll();
-            }
-        });
         // It was accepted before the port was closed, after the others were asked to finish.
         stopping.ifPresent(finish ->
                 connection.loop().execute(() -> connection.guarded("its end", () -> finish.accept(connection))));
         return connection;
+    }
+
+    private void forget(Connection connection) {
+        connections.remove(connection);
+        synchronized (connections) {
+            connections.notifyAll();
+        }
     }
 
     private boolean reportFull(OpenSocket socket) {

@@ -21,9 +21,18 @@ final class Sessions implements IoHandler {
     private static final int WRITE_BYTES = 256 * 1024;
 
     private final Function<IoSession, Connection> protocol;
+    private final Consumer<Connection> left;
 
     Sessions(Function<IoSession, Connection> protocol) {
+        this(protocol, _ -> {});
+    }
+
+    /**
+     * @param left gets each connection when it has ended and has given back what it held
+     */
+    Sessions(Function<IoSession, Connection> protocol, Consumer<Connection> left) {
         this.protocol = protocol;
+        this.left = left;
     }
 
     static void configure(SocketSessionConfig config) {
@@ -94,6 +103,10 @@ final class Sessions implements IoHandler {
     @Override
     public void sessionClosed(IoSession session) {
         guarded(session, Connection::ended);
+        Connection connection = of(session);
+        if (connection != null) {
+            left.accept(connection);
+        }
     }
 
     @Override
