@@ -57,7 +57,7 @@ final class ClientConnection extends RespConnection {
         boolean isComplete;
         try {
             isComplete = takeRequest(input);
-        } catch (RespRequest.Malformed e) {
+        } catch (RespRequest.ProtocolError e) {
             forgetRequest();
             refuseProtocol(e, input);
             return true;
@@ -72,7 +72,7 @@ final class ClientConnection extends RespConnection {
     }
 
     /** The input is of no protocol: what follows it cannot be read. */
-    private void refuseProtocol(RespRequest.Malformed why, ByteBuffer input) {
+    private void refuseProtocol(RespRequest.ProtocolError why, ByteBuffer input) {
         answerInResp(refusal(why.getMessage()));
         endDeaf(input);
     }
@@ -113,7 +113,7 @@ final class ClientConnection extends RespConnection {
                         Reply.Word.TOOLARGE,
                         "the line is longer than " + settings.lineMaxBytes() + " bytes (kv.server.line-max)");
             }
-            case MALFORMED -> refuseProtocol(RespRequest.Malformed.tooBigLine(), input);
+            case MALFORMED -> refuseProtocol(RespRequest.ProtocolError.tooBigLine(), input);
             case OTHER_PROTOCOL -> {
                 answer(Protocol.LINE, List.of(new Piece.Array(door.refuse(this, lines.otherProtocol()))));
                 endDeaf(input);

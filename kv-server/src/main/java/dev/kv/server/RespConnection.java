@@ -70,9 +70,9 @@ abstract class RespConnection extends AnsweringConnection {
      * Takes a request, or a part of one, and runs it when it is complete.
      *
      * @return whether a request is complete
-     * @throws RespRequest.Malformed if the input is not RESP
+     * @throws RespRequest.ProtocolError if the input is not RESP
      */
-    final boolean takeRequest(ByteBuffer input) throws RespRequest.Malformed {
+    final boolean takeRequest(ByteBuffer input) throws RespRequest.ProtocolError {
         if (!request.take(input, !session.login().isDone())) {
             return false;
         }

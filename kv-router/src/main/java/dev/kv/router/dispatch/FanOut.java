@@ -74,8 +74,8 @@ final class FanOut {
                 case Placement.Nowhere _ -> nobodys.add(new Owner(share.span().from(), ""));
             }
         }
-        Answers answers =
-                new Answers(survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
+        PartAnswers answers = new PartAnswers(
+                survey instanceof Command.Count ? new Reply.Amount(0) : new Names(nobodys, 0, List.of()));
         Optional<Command.Survey> partHere =
                 here.isEmpty() ? Optional.empty() : Optional.of(survey.within(NameSpace.of(here)));
         Optional<CompletableFuture<Reply>> replyHere = partHere.map(part -> askHere(part, request.takenMillis()));
@@ -96,7 +96,7 @@ final class FanOut {
     }
 
     /** The answers to the parts of one question, as they come. On one thread at a time. */
-    private final class Answers {
+    private final class PartAnswers {
         private final List<CompletableFuture<Reply>> asked = new ArrayList<>();
         private final List<CompletableFuture<Reply>> parts = new ArrayList<>();
         private final CompletableFuture<Reply> sum = new CompletableFuture<>();
@@ -107,7 +107,7 @@ final class FanOut {
         /**
          * @param first what this node answers without asking
          */
-        Answers(Reply first) {
+        PartAnswers(Reply first) {
             parts.add(CompletableFuture.completedFuture(first));
         }
 

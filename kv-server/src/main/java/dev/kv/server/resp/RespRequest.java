@@ -69,16 +69,16 @@ public final class RespRequest {
     }
 
     /** The input is not RESP; the connection has to be closed. */
-    public static final class Malformed extends Exception {
+    public static final class ProtocolError extends Exception {
         private static final long serialVersionUID = 1L;
 
-        Malformed(String message) {
+        ProtocolError(String message) {
             super("Protocol error: " + message, null, false, false);
         }
 
         /** Much input without a request. */
-        public static Malformed tooBigLine() {
-            return new Malformed("too big inline request");
+        public static ProtocolError tooBigLine() {
+            return new ProtocolError("too big inline request");
         }
     }
 
@@ -159,7 +159,7 @@ public final class RespRequest {
      * @param stranger whether the client has not logged in
      * @return whether the request is complete; a request without arguments gets no answer
      */
-    public boolean take(ByteBuffer input, boolean stranger) throws Malformed {
+    public boolean take(ByteBuffer input, boolean stranger) throws ProtocolError {
         if (!begun) {
             long announced = number(input, "mbulk", "multibulk", stranger);
             if (announced == Long.MIN_VALUE) {
@@ -176,14 +176,14 @@ public final class RespRequest {
         return true;
     }
 
-    private boolean takeArgument(ByteBuffer input, boolean stranger) throws Malformed {
+    private boolean takeArgument(ByteBuffer input, boolean stranger) throws ProtocolError {
         if (bulkBytes == NO_BULK) {
             if (!input.hasRemaining()) {
                 return false;
             }
             byte mark = input.get(input.position());
             if (mark != '$') {
-                throw new Malformed("expected '$', got '" + (char) (mark & 0xFF) + "'");
+                throw new ProtocolError("expected '$', got '" + (char) (mark & 0xFF) + "'");
             }
             long announced = number(input, "bulk", "bulk", stranger);
             if (announced == Long.MIN_VALUE) {
@@ -271,7 +271,7 @@ public final class RespRequest {
      *
      * @return {@link Long#MIN_VALUE} if the line is incomplete
      */
-    private long number(ByteBuffer input, String counted, String what, boolean stranger) throws Malformed {
+    private long number(ByteBuffer input, String counted, String what, boolean stranger) throws ProtocolError {
         byte[] array = input.array();
         int start = input.arrayOffset() + input.position();
         int limit = input.arrayOffset() + input.limit();
@@ -279,7 +279,7 @@ public final class RespRequest {
         while (end < limit && array[end] != '\r') {
             end++;
             if (end - start > NUMBER_MAX_BYTES) {
-                throw new Malformed("too big " + counted + " count string");
+                throw new ProtocolError("too big " + counted + " count string");
             }
         }
         // The line ends with the LF after the CR.
@@ -289,14 +289,14 @@ public final class RespRequest {
         long number = number(array, start + 1, end);
         boolean isBulk = array[start] == '$';
         if (number == Long.MIN_VALUE || (isBulk ? number < 0 : number > ARGUMENTS_MAX)) {
-            throw new Malformed("invalid " + what + " length");
+            throw new ProtocolError("invalid " + what + " length");
         }
         if (isBulk && number > bulkMaxBytes) {
-            throw new Malformed("invalid bulk length: %d bytes, at most %d are allowed (%s)"
+            throw new ProtocolError("invalid bulk length: %d bytes, at most %d are allowed (%s)"
                     .formatted(number, bulkMaxBytes, bulkMaxKey));
         }
         if (stranger && number > (isBulk ? STRANGERS_BULK_MAX_BYTES : STRANGERS_ARGUMENTS_MAX)) {
-            throw new Malformed("unauthenticated " + what + " length");
+            throw new ProtocolError("unauthenticated " + what + " length");
         }
         input.position(input.position() + end + 2 - start);
         return number;

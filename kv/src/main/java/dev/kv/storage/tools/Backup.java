@@ -118,11 +118,11 @@ public final class Backup implements AutoCloseable {
                     backup.take(part.name(), part.end());
                     continue;
                 }
-                Survey survey = survey(chain, part);
-                if (survey.end() > SegmentHeader.BYTES) {
-                    backup.take(part.name(), survey.end());
+                Inspection inspection = inspect(chain, part);
+                if (inspection.end() > SegmentHeader.BYTES) {
+                    backup.take(part.name(), inspection.end());
                 }
-                if (survey.isTorn()) {
+                if (inspection.isTorn()) {
                     break;
                 }
             }
@@ -130,9 +130,9 @@ public final class Backup implements AutoCloseable {
         }
     }
 
-    private static Survey survey(Chain chain, Chain.Part part) throws IOException {
+    private static Inspection inspect(Chain chain, Chain.Part part) throws IOException {
         try (Segment segment = chain.open(part)) {
-            return Survey.of(chain, part, segment, damage -> {
+            return Inspection.of(chain, part, segment, damage -> {
                 throw Recovery.refusal(new Damaged(damage.file(), damage.offset(), damage.what()));
             });
         }

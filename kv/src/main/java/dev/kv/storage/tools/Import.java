@@ -96,7 +96,7 @@ public final class Import {
 
     private long store(InputStream stream, Path file) throws IOException {
         try (OutputStream copy = new BufferedOutputStream(Files.newOutputStream(file, CREATE_NEW, WRITE))) {
-            BucketStream.Reader reader = new BucketStream.Reader(new Copied(stream, copy), limits);
+            BucketStream.Reader reader = new BucketStream.Reader(new CopyingStream(stream, copy), limits);
             while (reader.next().isPresent()) {
                 // All of it is looked at, and copied.
             }
@@ -105,10 +105,10 @@ public final class Import {
     }
 
     /** A stream that copies all that is read from it. */
-    private static final class Copied extends FilterInputStream {
+    private static final class CopyingStream extends FilterInputStream {
         private final OutputStream copy;
 
-        Copied(InputStream stream, OutputStream copy) {
+        CopyingStream(InputStream stream, OutputStream copy) {
             super(stream);
             this.copy = copy;
         }

@@ -15,12 +15,12 @@ final class Loss {
     private static final int KEY_TOLD_MAX_BYTES = 1 << 20;
 
     private final Segment segment;
-    private final Survey.Range range;
+    private final Inspection.Range range;
     private final String what;
     private final Consumer<Damage> found;
     private final CRC32C crc = new CRC32C();
 
-    Loss(Segment segment, Survey.Range range, String what, Consumer<Damage> found) {
+    Loss(Segment segment, Inspection.Range range, String what, Consumer<Damage> found) {
         this.segment = segment;
         this.range = range;
         this.what = what;

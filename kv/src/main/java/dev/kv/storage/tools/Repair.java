@@ -141,19 +141,19 @@ public final class Repair {
     /** Repairs a segment; returns whether the log ends in it. */
     private boolean repair(Chain.Part part) throws IOException {
         try (Segment segment = chain.open(part)) {
-            Survey survey = Verification.survey(chain, part, segment, found);
-            found.records(survey.records());
-            generation = Math.max(generation, survey.generation());
-            if (part.damage().isPresent() || !survey.damaged().isEmpty()) {
-                writeInAnyCase(() -> rewrite(part, segment, survey));
+            Inspection inspection = Verification.inspect(chain, part, segment, found);
+            found.records(inspection.records());
+            generation = Math.max(generation, inspection.generation());
+            if (part.damage().isPresent() || !inspection.damaged().isEmpty()) {
+                writeInAnyCase(() -> rewrite(part, segment, inspection));
             } else {
                 repairHint(part, segment);
-                segment.endAt(survey.end());
+                segment.endAt(inspection.end());
                 segment.header();
                 sound.add(segment.entry());
             }
             found.bytes(sound.getLast().bytes());
-            return survey.isTorn();
+            return inspection.isTorn();
         }
     }
 
@@ -162,21 +162,22 @@ public final class Repair {
     }
 
     /** Replaces a segment by one with its sound records alone. If that fails, it can be called again. */
-    private void rewrite(Chain.Part part, Segment segment, Survey survey) throws IOException {
+    private void rewrite(Chain.Part part, Segment segment, Inspection inspection) throws IOException {
         if (part.damage().isPresent()) {
-            setAside(part, new Survey.Range(0, SegmentHeader.BYTES));
+            setAside(part, new Inspection.Range(0, SegmentHeader.BYTES));
         }
-        for (Survey.Range range : survey.damaged()) {
+        for (Inspection.Range range : inspection.damaged()) {
             setAside(part, range);
         }
-        long soundBytes = survey.sound().stream().mapToLong(Survey.Range::bytes).sum();
+        long soundBytes =
+                inspection.sound().stream().mapToLong(Inspection.Range::bytes).sum();
         SegmentName name = new SegmentName(part.name().number(), part.name().rewrite() + 1);
         Path unfinished = folder.unfinished(name.toString());
         Files.deleteIfExists(unfinished);
         Files.deleteIfExists(folder.hint(name));
         try (Segment rewritten = Segment.create(unfinished, name, SegmentHeader.BYTES + soundBytes)) {
             rewritten.begin(folder.format().id(), 0, 0);
-            for (Survey.Range range : survey.sound()) {
+            for (Inspection.Range range : inspection.sound()) {
                 rewritten.append(segment, range.from(), range.to());
             }
             rewritten.seal();
@@ -186,7 +187,7 @@ public final class Repair {
         dropped.add(part.name());
     }
 
-    private void setAside(Chain.Part part, Survey.Range range) throws IOException {
+    private void setAside(Chain.Part part, Inspection.Range range) throws IOException {
         long there = Math.min(range.to(), Files.size(chain.log(part))) - range.from();
         if (there > 0) {
             Path damaged = folder.path().resolve(ASIDE);
@@ -215,7 +216,7 @@ public final class Repair {
                 chain.parts().subList((int) found.files(), chain.parts().size())) {
             String what = "it follows an incomplete record";
             found.accept(new Damage(chain.log(part), 0, part.end(), what));
-            writeInAnyCase(() -> setAside(part, new Survey.Range(0, part.end())));
+            writeInAnyCase(() -> setAside(part, new Inspection.Range(0, part.end())));
             dropped.add(part.name());
         }
         for (SegmentList.Entry entry : sound) {

@@ -41,11 +41,11 @@ public final class Verification {
         for (Chain.Part part : chain.parts()) {
             doing.accept("segment " + found.file() + " of " + chain.parts().size());
             try (Segment segment = chain.open(part)) {
-                Survey survey = survey(chain, part, segment, found);
-                found.records(survey.records());
-                found.bytes(survey.end());
+                Inspection inspection = inspect(chain, part, segment, found);
+                found.records(inspection.records());
+                found.bytes(inspection.end());
                 damageOfHint(chain, part, segment).ifPresent(found);
-                if (survey.isTorn()) {
+                if (inspection.isTorn()) {
                     break;
                 }
             }
@@ -56,17 +56,17 @@ public final class Verification {
     /** Checks one segment; returns the number of its sound records. */
     static long verify(Chain chain, Chain.Part part, Consumer<Damage> found) throws IOException {
         try (Segment segment = chain.open(part)) {
-            return survey(chain, part, segment, found).records();
+            return inspect(chain, part, segment, found).records();
         }
     }
 
-    /** Surveys a segment and its header. */
-    static Survey survey(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
+    /** Inspects a segment and its header. */
+    static Inspection inspect(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
         part.damage().ifPresent(damage -> {
             long bytes = Math.min(SegmentHeader.BYTES, part.end());
             found.accept(new Damage(damage.file(), 0, bytes, damage.what()));
         });
-        return Survey.of(chain, part, segment, found);
+        return Inspection.of(chain, part, segment, found);
     }
 
     /** The damage of the hint of a segment; nothing is lost with a hint. */

@@ -17,7 +17,7 @@ import java.util.function.Consumer;
  * @param end the end of the log in this segment
  * @param isTorn whether there is an incomplete change behind the end
  */
-record Survey(List<Range> sound, List<Range> damaged, long records, long generation, long end, boolean isTorn) {
+record Inspection(List<Range> sound, List<Range> damaged, long records, long generation, long end, boolean isTorn) {
     /** Bytes of a segment. */
     record Range(long from, long to) {
         long bytes() {
@@ -26,16 +26,16 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
     }
 
     /**
-     * Surveys a part of a chain.
+     * Inspects a part of a chain.
      *
      * @param segment the part, mapped
      * @param found receives what is lost, by key where keys are known
      */
-    static Survey of(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
-        return new Surveyor(new Walk(chain, part, segment), segment, found).run();
+    static Inspection of(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
+        return new Inspector(new Walk(chain, part, segment), segment, found).run();
     }
 
-    private static final class Surveyor {
+    private static final class Inspector {
         private final Walk walk;
         private final Segment segment;
         private final Consumer<Damage> found;
@@ -44,13 +44,13 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
         private long records;
         private long generation;
 
-        Surveyor(Walk walk, Segment segment, Consumer<Damage> found) {
+        Inspector(Walk walk, Segment segment, Consumer<Damage> found) {
             this.walk = walk;
             this.segment = segment;
             this.found = found;
         }
 
-        Survey run() {
+        Inspection run() {
             Walk.Step step = walk.next();
             while (step == Walk.Step.CHANGE || step == Walk.Step.DAMAGE) {
                 if (step == Walk.Step.CHANGE) {
@@ -60,7 +60,7 @@ record Survey(List<Range> sound, List<Range> damaged, long records, long generat
                 }
                 step = walk.next();
             }
-            return new Survey(sound, damaged, records, generation, walk.at(), step == Walk.Step.TORN);
+            return new Inspection(sound, damaged, records, generation, walk.at(), step == Walk.Step.TORN);
         }
 
         private void tookSound() {
