@@ -19,12 +19,13 @@ import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Mark;
 import dev.kv.storage.log.Chain;
 import dev.kv.storage.log.Log;
-import dev.kv.storage.log.Pin;
 import dev.kv.storage.log.PinLimits;
 import dev.kv.storage.log.Recovery;
 import dev.kv.storage.log.Reserves;
 import dev.kv.storage.log.Segment;
+import dev.kv.storage.log.Segments;
 import dev.kv.storage.log.Syncer;
+import dev.kv.storage.log.Tail;
 import dev.kv.storage.log.Troubles;
 import dev.kv.storage.maintenance.Cleaner;
 import dev.kv.storage.maintenance.Compaction;
@@ -196,14 +197,12 @@ public final class OpenStorage implements Engine.Open {
     public Engine.Copied backup(Path to) {
         // Pinned before the wait: compaction may drop a value meanwhile that a later segment replaces.
         try (Backup backup = Backup.begin(log.folder().path(), to);
-                Pin pin = log.tail().endAndPin()) {
-            long before = bytes(pin.segments());
+                Tail.Ended ended = log.tail().endAndPin()) {
             awaitSync();
-            if (bytes(pin.segments()) != before) {
-                // A rescue has moved the rest of them into segments that are not pinned.
+            if (!ended.isWhole()) {
                 throw new EngineFailed("the disk failed while the backup waited for it: begin the backup again");
             }
-            for (Segment segment : pin.segments()) {
+            for (Segment segment : ended.pin().segments()) {
                 backup.take(segment);
             }
             return backup.complete();
@@ -277,11 +276,7 @@ public final class OpenStorage implements Engine.Open {
     }
 
     private long logBytes() {
-        return bytes(log.segments().live());
-    }
-
-    private static long bytes(List<Segment> segments) {
-        return segments.stream().mapToLong(Segment::end).sum();
+        return Segments.bytes(log.segments().live());
     }
 
     /** The troubles now; {@code ok} if there are none. */

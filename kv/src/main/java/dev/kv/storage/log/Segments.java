@@ -70,6 +70,11 @@ public final class Segments {
         return live;
     }
 
+    /** The length of segments together, up to their ends. */
+    public static long bytes(List<Segment> segments) {
+        return segments.stream().mapToLong(Segment::end).sum();
+    }
+
     /** Replaces the list of live segments. */
     private void live(List<Segment> segments) {
         live = List.copyOf(segments);

@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.zip.CRC32C;
 
 /**
@@ -27,7 +28,7 @@ public final class StoredFields {
 
     private final Segment segment;
     private final MemorySegment memory;
-    private volatile Damaged damageMet;
+    private final AtomicReference<Damaged> damageMet = new AtomicReference<>();
 
     StoredFields(Segment segment, MemorySegment memory) {
         this.segment = segment;
@@ -279,20 +280,18 @@ public final class StoredFields {
 
     private Damaged met(long offset, String what) {
         Damaged met = new Damaged(segment.path(), offset, what);
-        damageMet = met;
+        damageMet.compareAndSet(null, met);
         return met;
     }
 
     /** Takes back a damage: it was met where nothing had been written, at a location that was never in an index. */
     public void forget(Damaged met) {
-        if (damageMet == met) {
-            damageMet = null;
-        }
+        damageMet.compareAndSet(met, null);
     }
 
-    /** The last damage that a reader met since the start; empty if there was none. */
+    /** The first damage that a reader met since the start; empty if there was none. */
     public Optional<Damaged> damageMet() {
-        return Optional.ofNullable(damageMet);
+        return Optional.ofNullable(damageMet.get());
     }
 
     /**

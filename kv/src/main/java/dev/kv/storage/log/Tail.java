@@ -266,9 +266,23 @@ public final class Tail {
      * Ends the active segment, and pins all others: together they hold all that was written by now, whatever compaction leaves out later.
      * They are sealed when all that is {@link #appended} by now is on the disk.
      */
-    public synchronized Pin endAndPin() {
+    public synchronized Ended endAndPin() {
         rollOver();
-        return segments.pinLiveBut(active);
+        Pin pin = segments.pinLiveBut(active);
+        return new Ended(pin, Segments.bytes(pin.segments()));
+    }
+
+    /** Segments that {@link #endAndPin} has pinned, with their length then. */
+    public record Ended(Pin pin, long bytes) implements AutoCloseable {
+        /** Whether none has become shorter: a {@link Rescue} moves the rest of one into segments that are not pinned. */
+        public boolean isWhole() {
+            return Segments.bytes(pin.segments()) == bytes;
+        }
+
+        @Override
+        public void close() {
+            pin.close();
+        }
     }
 
     /** The list of {@link #sealed}. */

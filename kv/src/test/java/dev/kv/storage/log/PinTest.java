@@ -225,13 +225,13 @@ class PinTest {
         seal();
         Path to = folder.resolve("backup");
         try (Backup backup = Backup.begin(folder.resolve("data"), to);
-                Pin pin = storage.log().tail().endAndPin()) {
+                Tail.Ended ended = storage.log().tail().endAndPin()) {
             fill("second");
             storage.compact();
-            assertThat(pin.segments())
+            assertThat(ended.pin().segments())
                     .allSatisfy(segment -> assertThat(segment.path()).doesNotExist());
 
-            for (Segment segment : pin.segments()) {
+            for (Segment segment : ended.pin().segments()) {
                 backup.take(segment);
             }
             backup.complete();
