@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
-import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Loop;
@@ -14,140 +13,20 @@ import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.EOFException;
 import java.io.IOException;
-import java.net.Socket;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Values that are sent from where they are held. */
 @Timeout(60)
-final class HeldValuesTest {
-    private static final int MIB = 1024 * 1024;
-    private static final String DAMAGED = "the value is damaged";
-
-    /** What is held now, for all clients. */
-    private final AtomicInteger held = new AtomicInteger();
-
-    /** The threads that have asked for the size of a value. */
-    private final Set<String> users = ConcurrentHashMap.newKeySet();
-
-    /** Whether others wait for what the values take. */
-    private final AtomicLong waitedForNanos = new AtomicLong(-1);
-
-    /** How often something was held. */
-    private final AtomicInteger given = new AtomicInteger();
-
-    /** A value in memory outside the heap, which nobody may read once it is released. */
-    private final class Value implements Held {
-        private final byte[] value;
-        private final ByteBuffer bytes;
-        private final boolean isOwn;
-        private int checkedBytes;
-        private boolean isReleased;
-
-        Value(byte[] value) {
-            this(value, ByteBuffer.allocateDirect(value.length).put(value).flip(), true);
-        }
-
-        Value(byte[] value, ByteBuffer bytes, boolean isOwn) {
-            this.value = value;
-            this.bytes = bytes;
-            this.isOwn = isOwn;
-            held.incrementAndGet();
-            given.incrementAndGet();
-        }
-
-        @Override
-        public int size() {
-            users.add(Thread.currentThread().getName());
-            return value.length;
-        }
-
-        @Override
-        public Optional<Reply> check(int maxBytes, Seen seen) {
-            int count = Math.min(maxBytes, value.length - checkedBytes);
-            seen.part(Arrays.copyOfRange(value, checkedBytes, checkedBytes + count), count);
-            checkedBytes += count;
-            if (checkedBytes < value.length) {
-                return Optional.empty();
-            }
-            return Optional.of(value[0] == '!' ? new Reply.Failed(Reply.Word.ERR, DAMAGED) : Reply.OK);
-        }
-
-        @Override
-        public ByteBuffer bytes() {
-            assertThat(checkedBytes).isEqualTo(value.length);
-            return bytes.asReadOnlyBuffer();
-        }
-
-        @Override
-        public long waitedForNanos() {
-            return waitedForNanos.get();
-        }
-
-        @Override
-        public void release() {
-            if (!isReleased) {
-                isReleased = true;
-                held.decrementAndGet();
-                for (int i = 0; isOwn && i < bytes.capacity(); i += 1000) {
-                    bytes.put(i, (byte) '?');
-                }
-            }
-        }
-    }
-
-    /** GET answers with a value that the key describes: a letter and a number of MiB; everything else with what was sent. */
-    private final Store store = (command, _) -> run(command);
-
-    private CompletionStage<Reply> run(Command command) {
-        return CompletableFuture.completedFuture(
-                switch (command) {
-                    case Command.Get get -> large(get.key());
-                    case Command.GetAll get ->
-                        new Reply.Many(get.keys().stream().map(this::large).toList());
-                    default -> Reply.OK;
-                });
-    }
-
-    private Reply large(Bytes key) {
-        String text = key.text();
-        return Character.isLowerCase(text.charAt(0))
-                ? new Reply.Value(key)
-                : new Reply.LargeValue(new Value(value(text).getBytes(ISO_8859_1)));
-    }
-
-    private static String value(String key) {
-        return String.valueOf(key.charAt(0)).repeat(Integer.parseInt(key.substring(1)) * MIB + 7);
-    }
-
-    private static String request(String... keys) {
-        StringBuilder requests = new StringBuilder();
-        for (String key : keys) {
-            requests.append(RespClient.request("HGET", "b", key));
-        }
-        return requests.toString();
-    }
-
-    private void awaitReleased() throws Exception {
-        Await.until("every value is released", () -> held.get() == 0);
-    }
-
+final class HeldValuesTest extends WithHeldValues {
     @Test
     void largeAndSmallRepliesAreSentWholeAndInOrder() throws Exception {
         try (TestDoor door = new TestDoor(store);
@@ -231,7 +110,7 @@ final class HeldValuesTest {
                 client.reset();
             }
             Await.until("the command is cancelled", () -> question.reply().isCancelled());
-            assertThat(door.connections()).isZero();
+            Await.until("the client is gone", () -> door.connections() == 0);
         }
     }
 
@@ -400,85 +279,5 @@ final class HeldValuesTest {
             stopped.join();
         }
         awaitReleased();
-    }
-
-    private TestDoor door(Store of, Duration stalledTime) {
-        return new TestDoor(of, knobs -> {
-            knobs.stalledTime = stalledTime;
-            knobs.bufferMaxBytes = 62 * MIB;
-            return knobs;
-        });
-    }
-
-    @Test
-    void aClientThatTakesNothingIsClosedWhenOthersWaitForTheMemory() throws Exception {
-        Duration stalledTime = Duration.ofMillis(200);
-        try (TestDoor door = door(store, stalledTime);
-                RespClient silent = door.respClient();
-                RespClient other = door.respClient()) {
-            silent.send(request("A16"));
-            Await.until(() -> held.get() == 1);
-            long start = System.nanoTime();
-            while (System.nanoTime() - start < 3 * stalledTime.toNanos()) {
-                assertThat(other.ask("HGET", "b", "a")).isEqualTo("\"a\"");
-            }
-            assertThat(held).as("nobody waits").hasValue(1);
-
-            waitedForNanos.set(0);
-            awaitReleased();
-            Await.until(() -> door.connections() == 1);
-        }
-    }
-
-    /** One that never reads would else keep others waiting for as long as each one before it has done. */
-    @Test
-    void aClientThatHasTakenNothingIsClosedSoonerWhenOthersHaveWaitedForLong() throws Exception {
-        Duration stalledTime = Duration.ofSeconds(8);
-        waitedForNanos.set(stalledTime.toNanos());
-        try (TestDoor door = door(store, stalledTime);
-                RespClient silent = door.respClient();
-                Socket pausing =
-                        new Socket(door.address().getAddress(), door.address().getPort())) {
-            pausing.getOutputStream().write(request("A16").getBytes(ISO_8859_1));
-            long start = System.nanoTime();
-            while (System.nanoTime() - start < stalledTime.toNanos() * 2 / 8) {
-                assertThat(pausing.getInputStream().readNBytes(64 * 1024)).hasSize(64 * 1024);
-                LockSupport.parkNanos(20_000_000);
-            }
-            start = System.nanoTime();
-            silent.send(request("A16"));
-            Await.until(() -> door.connections() == 1);
-            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(stalledTime);
-            assertThat(held).as("the one that has read").hasValue(1);
-        }
-        awaitReleased();
-    }
-
-    @Test
-    void aClientThatReadsSlowlyIsServedWhileOthersWait() throws Exception {
-        waitedForNanos.set(0);
-        try (TestDoor door = door(store, Duration.ofSeconds(1));
-                Socket slow =
-                        new Socket(door.address().getAddress(), door.address().getPort())) {
-            slow.getOutputStream().write(request("A16").getBytes(ISO_8859_1));
-            int left = 16 * MIB;
-            while (left > 0) {
-                left -= slow.getInputStream().readNBytes(128 * 1024).length;
-                LockSupport.parkNanos(20_000_000);
-            }
-            awaitReleased();
-        }
-    }
-
-    /** A reply in memory takes most of the budget of all clients. */
-    @Test
-    void aClientThatTakesNothingIsClosedWhenLittleMemoryIsLeft() throws Exception {
-        Reply large = new Reply.Value(Bytes.owning(new byte[60 * MIB]));
-        try (TestDoor door = door((_, _) -> CompletableFuture.completedFuture(large), Duration.ofMillis(200));
-                RespClient silent = door.respClient()) {
-            silent.send(request("a"));
-            Await.until(() -> door.connections() == 1);
-            Await.until(() -> door.connections() == 0);
-        }
     }
 }

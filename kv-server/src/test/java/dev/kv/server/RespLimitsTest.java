@@ -325,30 +325,41 @@ final class RespLimitsTest {
         }
     }
 
+    private static TestDoor.Knobs fewUnanswered(TestDoor.Knobs knobs) {
+        knobs.requestsMaxBytes = 4 * MIB;
+        knobs.bufferMaxBytes = 32L * MIB;
+        return knobs;
+    }
+
+    /** Sends while the test goes on: the client is held back. */
+    private static Thread sender(RespClient client, String requests) {
+        return Thread.ofVirtual().start(() -> {
+            try {
+                client.send(requests);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
+    private static void assertServed(RespClient other) throws IOException {
+        for (int turn = 0; turn < 20; turn++) {
+            assertThat(other.say("PING")).isEqualTo("PONG");
+        }
+    }
+
     @Test
     void aClientThatSendsLargeRequestsAheadIsHeldBackUntilTheyAreAnswered() throws Exception {
         HeldStore store = new HeldStore();
         String key = "k".repeat(MIB);
         int requests = 20;
-        try (TestDoor door = new TestDoor(store, knobs -> {
-                    knobs.requestsMaxBytes = 4 * MIB;
-                    knobs.bufferMaxBytes = 32L * MIB;
-                    return knobs;
-                });
+        try (TestDoor door = new TestDoor(store, RespLimitsTest::fewUnanswered);
                 RespClient client = door.respClient();
                 RespClient other = door.respClient()) {
-            Thread sender = Thread.ofVirtual().start(() -> {
-                try {
-                    client.send(RespClient.request("HGET", "b", key).repeat(requests));
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
+            Thread sender = sender(client, RespClient.request("HGET", "b", key).repeat(requests));
             for (int i = 0; i < requests; i++) {
                 HeldStore.Held next = store.next();
-                for (int turn = 0; turn < 20; turn++) {
-                    assertThat(other.say("PING")).isEqualTo("PONG");
-                }
+                assertServed(other);
                 // Four wait at a time: the one that is answered now, and three that have come since.
                 assertThat(store.waiting()).isLessThanOrEqualTo(3);
                 next.answer();
@@ -368,28 +379,17 @@ final class RespLimitsTest {
     void aClientThatSendsLargeTransactionsAheadIsHeldBackUntilTheyAreAnswered() throws Exception {
         BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
         int transactions = 20;
-        try (TestDoor door = new TestDoor(holding(held, new Reply.Many(List.of(Reply.OK))), knobs -> {
-                    knobs.requestsMaxBytes = 4 * MIB;
-                    knobs.bufferMaxBytes = 32L * MIB;
-                    return knobs;
-                });
+        try (TestDoor door =
+                        new TestDoor(holding(held, new Reply.Many(List.of(Reply.OK))), RespLimitsTest::fewUnanswered);
                 RespClient client = door.respClient();
                 RespClient other = door.respClient()) {
             String transaction = RespClient.request("MULTI")
                     + RespClient.request("HSET", "b", "k", "v".repeat(MIB))
                     + RespClient.request("EXEC");
-            Thread sender = Thread.ofVirtual().start(() -> {
-                try {
-                    client.send(transaction.repeat(transactions));
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
+            Thread sender = sender(client, transaction.repeat(transactions));
             for (int i = 0; i < transactions; i++) {
                 Runnable next = held.take();
-                for (int turn = 0; turn < 20; turn++) {
-                    assertThat(other.say("PING")).isEqualTo("PONG");
-                }
+                assertServed(other);
                 assertThat(held).hasSizeLessThanOrEqualTo(3);
                 next.run();
                 assertThat(client.reply()).isEqualTo("OK");
@@ -420,9 +420,7 @@ final class RespLimitsTest {
             client.send(RespClient.request("GETRANGE", "k", "0", "5").repeat(20));
             for (int i = 0; i < 20; i++) {
                 LongReply.UnderWay next = underWay.take();
-                for (int turn = 0; turn < 20; turn++) {
-                    assertThat(other.say("PING")).isEqualTo("PONG");
-                }
+                assertServed(other);
                 assertThat(underWay).hasSizeLessThanOrEqualTo(2);
                 loop.take().execute(() -> next.complete(new Reply.Value(Bytes.of("v"))));
                 assertThat(client.reply()).isEqualTo("\"v\"");

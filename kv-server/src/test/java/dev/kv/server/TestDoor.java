@@ -1,5 +1,7 @@
 package dev.kv.server;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Limits;
@@ -127,6 +129,15 @@ final class TestDoor implements AutoCloseable {
 
     RespClient respClient() throws IOException {
         return new RespClient(address());
+    }
+
+    /** Has ten clients be answered, on each loop: what came before has been read. */
+    void roundTrips() throws Exception {
+        for (int i = 0; i < 10; i++) {
+            try (LineClient other = client()) {
+                assertThat(other.ask("WHAT")).isEqualTo("UNKNOWN COMMAND");
+            }
+        }
     }
 
     int connections() {

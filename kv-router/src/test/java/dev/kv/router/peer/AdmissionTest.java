@@ -9,7 +9,6 @@ import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -17,24 +16,20 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Commands with long replies, of the clients of another node, that wait behind a change of their bucket or for the disk. */
 @Timeout(60)
-class AdmissionTest {
+class AdmissionTest extends WithBackHost {
     private static final int COMMANDS = 20;
-    private static final Bytes NUTS = Bytes.of("nuts");
     private static final Bytes KEY = Bytes.of("key");
     private static final Reply ANSWER = new Reply.Many(List.of(new Reply.Value(KEY)));
     private static final Command READ = new Command.Content(NUTS, Command.Part.VALUES);
     private static final Command WRITE =
             new Command.Batch(NUTS, List.of(new Command.Put(NUTS, KEY, KEY), new Command.Get(NUTS, KEY)));
 
-    private final Host front = new Host("front@h");
-    private final Host back = new Host("back@h");
     private final AtomicReference<CommandThread> loop = new AtomicReference<>();
 
     /** The replies to commands that the node puts off. */
@@ -52,7 +47,7 @@ class AdmissionTest {
     private final List<CompletableFuture<Reply>> replies = new ArrayList<>();
 
     @BeforeEach
-    void start() {
+    void prepare() {
         front.timeout = Duration.ofSeconds(1);
         back.timeout = front.timeout;
         // For two of the largest replies, and one that exceeds it.
@@ -68,16 +63,7 @@ class AdmissionTest {
             putOff.add(new LongReply.UnderWay(() -> isStill.get() ? 0 : System.nanoTime(), placed));
             return putOff.getLast();
         };
-        back.start("*=back@h");
-        front.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
-        front.start("*=back@h");
-        front.ask(new Command.Create(NUTS));
-    }
-
-    @AfterEach
-    void stop() {
-        front.close();
-        back.close();
+        startHosts();
     }
 
     private void ask(Command command) {

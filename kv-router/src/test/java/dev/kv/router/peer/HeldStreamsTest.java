@@ -9,7 +9,6 @@ import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,20 +17,15 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Clients of one link to a node of which each write waits for its disk, and holds back what its client sends behind it. */
 @Timeout(60)
-class HeldStreamsTest {
-    private static final Bytes NUTS = Bytes.of("nuts");
+class HeldStreamsTest extends WithBackHost {
     private static final Bytes KEY = Bytes.of("key");
     private static final int VALUE_BYTES = 60_000;
-
-    private final Host front = new Host("front@h");
-    private final Host back = new Host("back@h");
 
     /** Each runs the next write. */
     private final BlockingQueue<Runnable> writes = new LinkedBlockingQueue<>();
@@ -40,7 +34,7 @@ class HeldStreamsTest {
     private final AtomicLong moves = new AtomicLong();
 
     @BeforeEach
-    void start() {
+    void prepare() {
         Store plain = back.store;
         back.store = (command, _) -> {
             if (!(command instanceof Command.Put)) {
@@ -55,19 +49,6 @@ class HeldStreamsTest {
             }));
             return answer;
         };
-    }
-
-    private void startHosts() {
-        back.start("*=back@h");
-        front.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
-        front.start("*=back@h");
-        front.ask(new Command.Create(NUTS));
-    }
-
-    @AfterEach
-    void stop() {
-        front.close();
-        back.close();
     }
 
     private static CompletableFuture<Reply> write(Store client, int number) {

@@ -93,6 +93,11 @@ final class Host implements AutoCloseable {
         }
     }
 
+    /** Finds the other one, which has been started, at its address. */
+    void knows(Host other) {
+        addresses.put(other.name, InetSocketAddress.createUnresolved("127.0.0.1", other.port));
+    }
+
     /** Routes by another table from now on. */
     void use(String table) {
         try {

@@ -12,7 +12,6 @@ import dev.kv.router.PackedList;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -235,10 +234,10 @@ class ManyValuesTest extends WithBackHost {
             }
             return plain.run(command);
         };
-        middle.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
+        middle.knows(back);
         middle.start("*=back@h");
         front.close();
-        front.addresses.put("middle@h", InetSocketAddress.createUnresolved("127.0.0.1", middle.port));
+        front.knows(middle);
         front.start("*=middle@h");
         var _ = front.client().run(new Command.Content(NUTS, Command.Part.VALUES));
         Await.until(isAsked::get);

@@ -53,7 +53,7 @@ class UnreachableNodesTest extends ThreeHosts {
     @Test
     void requestsToANodeThatIsDownFailAtOnceUntilItIsBack() throws Exception {
         startAll(HALVES, HALVES, HALVES);
-        foo.addresses.put("bar@h", InetSocketAddress.createUnresolved("127.0.0.1", bar.port));
+        foo.knows(bar);
         foo.close();
         foo.start(HALVES);
         assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
-import java.net.InetSocketAddress;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 
@@ -25,12 +24,17 @@ abstract class WithBackHost {
         back.close();
     }
 
-    /** Starts the two, and writes a small value. */
-    void start() {
+    /** Starts the two, and creates the bucket. */
+    final void startHosts() {
         back.start("*=back@h");
-        front.addresses.put("back@h", InetSocketAddress.createUnresolved("127.0.0.1", back.port));
+        front.knows(back);
         front.start("*=back@h");
         front.ask(new Command.Create(NUTS));
+    }
+
+    /** Starts the two, and writes a small value. */
+    void start() {
+        startHosts();
         front.ask(new Command.Put(NUTS, SMALL, Bytes.of("1")));
     }
 
