@@ -146,7 +146,7 @@ class GreedyClientsTest extends WithBystander {
             assertThat(push(strangers, line, MIB - 1)).isGreaterThan(Bystander.HEAP_MIB / 4 * (long) MIB);
             return null;
         });
-        assertThat(node.err()).contains("kv.server.buffer-max");
+        Await.until("the lack of memory is logged", () -> node.err().contains("kv.server.buffer-max"));
     }
 
     @Test
@@ -269,10 +269,12 @@ class GreedyClientsTest extends WithBystander {
         open.addAll(List.of(near, far));
         far.set("kv.router.table", "*=far@h");
         near.set("kv.router.table", "*=far@h");
-        // The witness comes by another loop, and so by another link: on the same one it waits for a gigabyte.
+        // The witness comes by another loop, and so by another link: on the same one it waits for all of it.
         near.set("kv.router.io-threads", "2");
         far.set("kv.router.io-threads", "2");
         near.setJavaOptions("-Xmx" + Bystander.HEAP_MIB + "m");
+        // Twice the heap.
+        int requests = 2 * Bystander.HEAP_MIB;
         NodeProcess.introduce(near, far);
         far.start();
         near.start();
@@ -280,14 +282,14 @@ class GreedyClientsTest extends WithBystander {
                 LineClient witness = near.connect()) {
             assertThat(greedy.ask("CREATE large")).isEqualTo("OK");
             assertThat(greedy.ask("PUT large k " + "v".repeat(1_000_000))).isEqualTo("OK");
-            greedy.send("GET large k\n".repeat(1024));
+            greedy.send("GET large k\n".repeat(requests));
 
             assertThat(witness.ask("CREATE witness")).isEqualTo("OK");
             for (int round = 0; round < 200; round++) {
                 Bystander.assertServed(witness, round);
             }
             int served = 0;
-            for (int reply = 0; reply < 1024; reply++) {
+            for (int reply = 0; reply < requests; reply++) {
                 String line = greedy.line();
                 if (line.startsWith("ERROR ")) {
                     assertThat(line)

@@ -107,9 +107,7 @@ class HeldFieldTest {
     }
 
     private void awaitUnpinned() {
-        while (storage.log().segments().pinnedBytes() > 0) {
-            Thread.onSpinWait();
-        }
+        DataFolder.await(() -> storage.log().segments().pinnedBytes() == 0);
     }
 
     @Test

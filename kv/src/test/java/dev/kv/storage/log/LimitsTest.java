@@ -233,9 +233,8 @@ class LimitsTest {
                         }
                     }));
                 }
-                while (written.get() < 50 + 300 * round) {
-                    Thread.onSpinWait();
-                }
+                int enough = 50 + 300 * round;
+                DataFolder.await(() -> written.get() >= enough);
                 close();
                 for (Future<Void> end : ends) {
                     end.get();

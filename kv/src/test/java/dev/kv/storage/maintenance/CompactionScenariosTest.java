@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -124,7 +125,7 @@ class CompactionScenariosTest extends WithModel {
                 < storage.log().segments().live().size()) {
             assertThat(System.nanoTime() - syncedFrom)
                     .isLessThan(Duration.ofSeconds(20).toNanos());
-            Thread.onSpinWait();
+            LockSupport.parkNanos(1_000_000);
         }
         storage.compact();
         check();
@@ -180,7 +181,7 @@ class CompactionScenariosTest extends WithModel {
             assertThat(System.nanoTime() - start)
                     .as("%d bytes for %d", bytes(), live)
                     .isLessThan(Duration.ofSeconds(20).toNanos());
-            Thread.onSpinWait();
+            LockSupport.parkNanos(1_000_000);
         }
     }
 
