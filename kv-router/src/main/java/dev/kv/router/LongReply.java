@@ -28,6 +28,15 @@ public final class LongReply {
 
     private LongReply() {}
 
+    /** A reply whose caller may have to run no further command of the same client for a while. */
+    public interface HoldingBack {
+        /** Whether the caller has to run no further command of the same client until {@link #whenPlaced}. */
+        boolean holdsBack();
+
+        /** Runs the task when the caller may run further commands of the client. */
+        void whenPlaced(Runnable task);
+    }
+
     /**
      * The reply to a command that is not run at once: it waits for its bucket or for a thread, and then takes several turns of that thread.
      * A read that is to begin asks who awaits its reply for the memory first ({@link #begin}). A write cannot be put off once it has its
@@ -36,7 +45,7 @@ public final class LongReply {
      * <p>A write that waits for the disk {@linkplain #holdsBack holds back} its client, since nothing waits behind it on its bucket: others
      * go on reading there.
      */
-    public static final class UnderWay extends CompletableFuture<Reply> {
+    public static final class UnderWay extends CompletableFuture<Reply> implements HoldingBack {
         private final LongSupplier ahead;
         private final CompletableFuture<Void> placed;
         private volatile long turns;
@@ -93,12 +102,13 @@ public final class LongReply {
             return replyBytes;
         }
 
-        /** Whether the caller has to run no further command of the same client until {@link #whenPlaced}: it would overtake this one. */
+        /** Whether a further command of the same client would overtake this one. */
+        @Override
         public boolean holdsBack() {
             return !placed.isDone();
         }
 
-        /** Runs the task when the caller may run further commands of the client. */
+        @Override
         public void whenPlaced(Runnable task) {
             var _ = placed.thenRun(task);
         }
@@ -148,11 +158,27 @@ public final class LongReply {
     }
 
     /**
-     * The reply of another node. Its memory is charged while it is handed on, and as long as somebody keeps it who has taken over the charge. On
-     * one loop only.
+     * The reply of another node. Its memory is charged while it is handed on, and as long as somebody keeps it who has taken over the charge.
+     * While many requests are in flight to that node, it holds back its client until it has come. On one loop only.
      */
-    public static class Charged extends CompletableFuture<Reply> {
+    public static class Charged extends CompletableFuture<Reply> implements HoldingBack {
         private Optional<Runnable> memory = Optional.empty();
+        private boolean isCrowded;
+
+        /** Many requests are in flight to the node; to be said before the caller gets this. */
+        public final void crowded() {
+            isCrowded = true;
+        }
+
+        @Override
+        public final boolean holdsBack() {
+            return isCrowded && !isDone();
+        }
+
+        @Override
+        public final void whenPlaced(Runnable task) {
+            var _ = whenComplete((_, _) -> task.run());
+        }
 
         /**
          * Hands on the reply, unless that was done before.

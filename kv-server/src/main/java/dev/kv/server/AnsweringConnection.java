@@ -10,6 +10,7 @@ import dev.kv.router.net.OpenSocket;
 import dev.kv.server.line.LineReply;
 import dev.kv.server.reply.PendingReplies;
 import dev.kv.server.reply.Piece;
+import dev.kv.server.reply.ReplyWindow;
 import dev.kv.server.resp.RespWriter;
 import java.util.List;
 import java.util.Optional;
@@ -52,6 +53,7 @@ abstract class AnsweringConnection extends Connection {
     final ServerSettings settings;
     final RequestCharges charges = new RequestCharges(budget());
     private final PendingReplies pending = new PendingReplies();
+    private final ReplyWindow window;
 
     /** The bytes of large values that are being checked. */
     private long checkedBytes;
@@ -63,12 +65,17 @@ abstract class AnsweringConnection extends Connection {
         super(socket, door.settings().unsentMaxBytes(), door.buffers());
         this.door = door;
         this.settings = door.settings();
+        this.window = newWindow();
+    }
+
+    final ReplyWindow newWindow() {
+        return new ReplyWindow(settings.repliesMax(), settings.unsentMaxBytes());
     }
 
     @Override
     protected boolean mayRead() {
         return unsentBytes() + pending.heldBytes() + checkedBytes < unsentMaxBytes()
-                && pending.size() < settings.repliesMax()
+                && pending.size() < window.size()
                 && charges.mayTakeMore(settings.requestsMaxBytes());
     }
 
@@ -116,6 +123,7 @@ abstract class AnsweringConnection extends Connection {
     /** Has the held values of a reply checked, and then writes it. The memory of a long one is charged until it is written. */
     private void settle(
             Protocol protocol, Supplier<String> what, long number, Reply reply, Function<Reply, List<Piece>> written) {
+        window.came(reply);
         long charged = LongReply.is(reply) ? LongReply.bytes(reply) : 0;
         if (charged > 0 && !budget().take(charged)) {
             Held.releaseIn(reply);

@@ -7,6 +7,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.OpenSocket;
 import dev.kv.server.reply.Piece;
+import dev.kv.server.reply.ReplyWindow;
 import dev.kv.server.resp.Answers;
 import dev.kv.server.resp.EachRun;
 import dev.kv.server.resp.LoopCounts;
@@ -34,11 +35,14 @@ abstract class RespConnection extends AnsweringConnection {
     private final RespWriter out = new RespWriter(false);
     private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
 
-    /** Whether no further request may be run yet: commands of the last one wait for their turn, or {@linkplain LongReply.UnderWay hold back}. */
+    /** Whether no further request may be run yet: commands of the last one wait for their turn, or {@linkplain LongReply.HoldingBack hold back}. */
     private boolean isHeldBack;
 
     /** The commands of requests for several buckets that are not answered. */
     private int commandsUnderWay;
+
+    /** How many of these may run at once. */
+    private final ReplyWindow commandWindow = newWindow();
 
     /** The requests that wait for a thread for large ones or for their bucket, or run there. */
     private int largeUnderWay;
@@ -53,7 +57,7 @@ abstract class RespConnection extends AnsweringConnection {
     @Override
     protected boolean mayRead() {
         return !isHeldBack
-                && commandsUnderWay < settings.repliesMax()
+                && commandsUnderWay < commandWindow.size()
                 && largeUnderWay < settings.largeMax()
                 && super.mayRead();
     }
@@ -227,7 +231,7 @@ abstract class RespConnection extends AnsweringConnection {
             EachRun run = new EachRun(
                     store,
                     each,
-                    settings.repliesMax(),
+                    commandWindow,
                     budget(),
                     NO_MEMORY,
                     paused -> loop().inTurns(() -> runNext(paused, what)));
@@ -327,16 +331,13 @@ abstract class RespConnection extends AnsweringConnection {
         }
     }
 
-    /** Does not read the client while the request {@linkplain LongReply.UnderWay#holdsBack holds back}, or too many are not run at once. */
+    /** Does not read the client while the request {@linkplain LongReply.HoldingBack#holdsBack holds back}, or too many are not run at once. */
     final void holdBack(CompletableFuture<Reply> reply) {
-        if (!(reply instanceof LongReply.UnderWay command)) {
-            return;
-        }
-        if (command.holdsBack()) {
+        if (reply instanceof LongReply.HoldingBack command && command.holdsBack()) {
             isHeldBack = true;
             command.whenPlaced(this::letOthersFollow);
         }
-        if (command.replyBytes() == 0) {
+        if (reply instanceof LongReply.UnderWay command && command.replyBytes() == 0) {
             largeUnderWay++;
             var _ = command.whenComplete((_, _) -> {
                 largeUnderWay--;

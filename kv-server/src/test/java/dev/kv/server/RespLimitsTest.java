@@ -261,6 +261,65 @@ final class RespLimitsTest {
         };
     }
 
+    /** All replies of another node come on one link: others would wait for the megabytes that come for those who send many requests ahead. */
+    @ParameterizedTest
+    @CsvSource({"5, 1024", "4000, 256", "50000, 20"})
+    void aClientHasNoMoreRepliesOnTheWayThanItMayLeaveUnread(int replyBytes, int most) throws Exception {
+        BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
+        Reply reply = new Reply.Value(Bytes.of("v".repeat(replyBytes)));
+        int all = 1024;
+        int answered = all + 200;
+        try (TestDoor door = new TestDoor(holding(held, reply), knobs -> {
+                    knobs.loops = 1;
+                    return knobs;
+                });
+                RespClient client = door.respClient();
+                RespClient other = door.respClient()) {
+            client.send(RespClient.request("HGET", "b", "k").repeat(answered + 2 * all));
+            Await.until(all + " requests run", () -> held.size() == all);
+            for (int i = 0; i < answered; i++) {
+                held.take().run();
+                assertThat(client.reply()).hasSize(replyBytes + 2);
+            }
+            Await.until(most + " requests run", () -> held.size() == most);
+            for (int i = 0; i < 20; i++) {
+                assertThat(other.say("PING")).isEqualTo("PONG");
+            }
+            assertThat(held).hasSize(most);
+        }
+    }
+
+    @Test
+    void aClientIsNotReadWhileAReplyOfABusyNodeHoldsItBack() throws Exception {
+        BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
+        Store busy = (_, _) -> {
+            LongReply.Charged reply = new LongReply.Charged();
+            reply.crowded();
+            Loop loop = Loop.current().orElseThrow();
+            held.add(() -> loop.execute(() -> reply.complete(new Reply.Amount(1))));
+            return reply;
+        };
+        try (TestDoor door = new TestDoor(busy, knobs -> {
+                    knobs.loops = 1;
+                    return knobs;
+                });
+                RespClient client = door.respClient();
+                RespClient other = door.respClient()) {
+            client.send(RespClient.request("HLEN", "b").repeat(3) + RespClient.request("EXISTS", "a", "b", "c"));
+            for (int i = 0; i < 6; i++) {
+                Runnable next = held.take();
+                for (int round = 0; round < 10; round++) {
+                    assertThat(other.say("PING")).isEqualTo("PONG");
+                }
+                assertThat(held).isEmpty();
+                next.run();
+            }
+            for (String expected : List.of(":1", ":1", ":1", ":3")) {
+                assertThat(client.reply()).isEqualTo(expected);
+            }
+        }
+    }
+
     /** One request must not take a link to another node for itself, nor fail there because it is long. */
     @Test
     void aRequestForManyBucketsHasNoMoreCommandsUnderWayThanAClientThatPipelines() throws Exception {
@@ -297,6 +356,7 @@ final class RespLimitsTest {
         try (TestDoor door = new TestDoor(holding(held, new Reply.Amount(1)), knobs -> {
                     knobs.bufferMaxBytes = 5_400_000;
                     knobs.repliesMax = names;
+                    knobs.unsentMaxBytes = 2L << 30;
                     return knobs;
                 });
                 RespClient first = door.respClient()) {

@@ -127,6 +127,9 @@ final class OutLink extends Link {
             request.unreachable(peer.name() + " takes requests too slowly (kv.router.unsent-max)");
             return;
         }
+        if (pending.size() >= settings.inFlightMax() / 2) {
+            request.crowded();
+        }
         while (pending.has(++lastNumber)) {
             // A number that has come round while its request still waits.
         }

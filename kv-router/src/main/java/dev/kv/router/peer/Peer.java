@@ -116,6 +116,9 @@ final class Peer {
                         + " (kv.router.in-flight-max, kv.router.unsent-max)");
                 return;
             }
+            if (waiting.size() >= settings.inFlightMax() / 2) {
+                request.crowded();
+            }
             waiting.add(request);
             waitingBytes += request.sizeBytes();
             deadlines.watch(request);

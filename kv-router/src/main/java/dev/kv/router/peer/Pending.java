@@ -161,6 +161,11 @@ final class Pending extends Unanswered.Place {
         this.whenAbandoned = whenAbandoned;
     }
 
+    /** So many requests are in flight or wait that each client adds one at a time. */
+    void crowded() {
+        reply.crowded();
+    }
+
     /** It was put into bytes. */
     void sendAs(Outbox.Message message) {
         this.message = message;

@@ -24,6 +24,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /** A node without its client door: a router, its way to others, and a map for buckets. */
 final class Host implements AutoCloseable {
@@ -137,6 +138,14 @@ final class Host implements AutoCloseable {
     /** A client of this node. */
     Store client() {
         return router.store();
+    }
+
+    /** Lets a client run commands on an I/O loop, as one with a connection does. */
+    <T> T onLoop(Function<Store, T> task) {
+        Store client = client();
+        CompletableFuture<T> done = new CompletableFuture<>();
+        loops.all().getFirst().execute(() -> done.complete(task.apply(client)));
+        return done.orTimeout(20, TimeUnit.SECONDS).join();
     }
 
     /** The same, which runs its commands on an I/O loop as one with a connection does. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Failed;
 import dev.kv.router.Reply.Word;
@@ -192,6 +193,29 @@ class UnreachableNodesTest extends ThreeHosts {
                         .contains("bar@h", "kv.router.in-flight-max"));
         firewalls.get("bar@h").open();
         assertThat(replies.subList(0, 10).stream().map(Host::await)).containsOnly(Reply.ABSENT);
+    }
+
+    /** Else one client that sends thousands of requests ahead would have those of all others refused. */
+    @Test
+    void beyondHalfOfTheLimitInFlightARequestHoldsBackItsClient() {
+        foo.inFlightMax = 10;
+        startAll(HALVES, HALVES, HALVES);
+        assertThat(foo.ask(create("nuts"))).isEqualTo(Reply.OK);
+        firewalls.get("bar@h").silence();
+
+        List<CompletableFuture<Reply>> replies = new ArrayList<>();
+        List<Boolean> holdBack = new ArrayList<>();
+        foo.onLoop(client -> {
+            for (int i = 0; i < 7; i++) {
+                replies.add(client.run(get("nuts", "a")).toCompletableFuture());
+                holdBack.add(((LongReply.HoldingBack) replies.getLast()).holdsBack());
+            }
+            return null;
+        });
+        assertThat(holdBack).containsExactly(false, false, false, false, false, true, true);
+        firewalls.get("bar@h").open();
+        assertThat(replies.stream().map(Host::await)).containsOnly(Reply.ABSENT);
+        assertThat(((LongReply.HoldingBack) replies.getLast()).holdsBack()).isFalse();
     }
 
     @Test

@@ -5,6 +5,7 @@ import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
+import dev.kv.server.reply.ReplyWindow;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -32,7 +33,7 @@ public final class EachRun {
     /** All commands of a request have one time. */
     private final long takenMillis = System.currentTimeMillis();
 
-    private final int unansweredMax;
+    private final ReplyWindow window;
     private final Budget budget;
     private final Reply.Failed noMemory;
     private final Consumer<EachRun> goOn;
@@ -47,11 +48,11 @@ public final class EachRun {
     private long charged;
     private boolean isWaiting;
 
-    /** Whether the last command that was begun {@linkplain LongReply.UnderWay#holdsBack holds back}. */
+    /** Whether the last command that was begun {@linkplain LongReply.HoldingBack#holdsBack holds back}. */
     private boolean isHeldBack;
 
     /**
-     * @param unansweredMax the largest number of commands that are not answered
+     * @param window bounds the number of commands that are not answered; all requests of the client share it
      * @param budget the memory for replies that are kept
      * @param noMemory the reply if that is spent
      * @param goOn is run when {@link #next} has returned false, and more may run, or {@link #letsOthersFollow} has become true
@@ -59,14 +60,14 @@ public final class EachRun {
     public EachRun(
             Store store,
             Question.Each each,
-            int unansweredMax,
+            ReplyWindow window,
             Budget budget,
             Reply.Failed noMemory,
             Consumer<EachRun> goOn) {
         this.store = store;
         this.commands = each.commands();
         this.count = commands.size();
-        this.unansweredMax = unansweredMax;
+        this.window = window;
         this.budget = budget;
         this.noMemory = noMemory;
         this.goOn = goOn;
@@ -85,14 +86,14 @@ public final class EachRun {
     /** Runs the next commands; returns whether more may run in the next turn. */
     public boolean next() {
         int turnEnd = begun + COMMANDS_IN_TURN;
-        while (begun < Math.min(count, turnEnd) && !isHeldBack && begun - answered < unansweredMax) {
+        while (begun < Math.min(count, turnEnd) && !isHeldBack && begun - answered < window.size()) {
             run(begun++);
         }
         if (!end.isDone()) {
             charge();
             endIfAnswered();
         }
-        isWaiting = !isBegun() && (isHeldBack || begun - answered >= unansweredMax);
+        isWaiting = !isBegun() && (isHeldBack || begun - answered >= window.size());
         return !isBegun() && !isWaiting;
     }
 
@@ -113,7 +114,7 @@ public final class EachRun {
 
     private void run(int number) {
         CompletionStage<Reply> reply = store.run(commands.get(number), takenMillis);
-        if (reply instanceof LongReply.UnderWay command && command.holdsBack()) {
+        if (reply instanceof LongReply.HoldingBack command && command.holdsBack()) {
             isHeldBack = true;
             command.whenPlaced(() -> {
                 isHeldBack = false;
@@ -131,6 +132,7 @@ public final class EachRun {
         }
         var _ = reply.whenComplete((ready, fault) -> {
             if (fault == null) {
+                window.came(ready);
                 answer.add(number, ready);
                 charge();
                 answered();
@@ -144,7 +146,7 @@ public final class EachRun {
     private void answered() {
         answered++;
         endIfAnswered();
-        boolean goesOn = isWaiting && !isHeldBack && (isBegun() || begun - answered <= unansweredMax / 2);
+        boolean goesOn = isWaiting && !isHeldBack && (isBegun() || begun - answered <= window.size() / 2);
         isWaiting &= !goesOn;
         if (goesOn) {
             goOn.accept(this);

@@ -8,6 +8,7 @@ import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
+import dev.kv.server.reply.ReplyWindow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -34,7 +35,7 @@ final class EachRunTest {
                     return asked.getLast();
                 },
                 each,
-                unansweredMax,
+                window(unansweredMax),
                 budget,
                 NO_MEMORY,
                 _ -> goesOn.incrementAndGet());
@@ -48,10 +49,14 @@ final class EachRunTest {
                         new LazyCommands(count, i -> new Command.Drop(Bytes.of("n" + i))),
                         () -> new EachAnswer.Count(_ -> true),
                         Answers::each),
-                10,
+                window(10),
                 new Budget(1 << 20),
                 NO_MEMORY,
                 _ -> goesOn.incrementAndGet());
+    }
+
+    private static ReplyWindow window(int unansweredMax) {
+        return new ReplyWindow(unansweredMax, 1 << 30);
     }
 
     @ParameterizedTest
@@ -100,7 +105,7 @@ final class EachRunTest {
                         new LazyCommands(names, i -> new Command.GetValue(Bytes.of("n" + i))),
                         () -> new EachAnswer.Values(names, 1 << 20),
                         Answers::each),
-                names,
+                window(names),
                 budget,
                 NO_MEMORY,
                 _ -> goesOn.incrementAndGet());
