@@ -24,7 +24,10 @@ import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The called side of a link: another node asks, this node answers. */
+/**
+ * The called side of a link: another node asks, this node answers. It is over 400 lines, as each event of a link decides about the same
+ * requests.
+ */
 final class InLink extends Link {
     private static final Logger LOG = LoggerFactory.getLogger(InLink.class);
 
@@ -35,6 +38,9 @@ final class InLink extends Link {
 
     /** The replies that are not ready, by number. */
     private final IntMap<CompletableFuture<Reply>> underWay = new IntMap<>();
+
+    /** Requests that wait until more of the output is sent. */
+    private final StreamTurns turns = new StreamTurns(this, (request, number) -> admit(number, request), this::readOn);
 
     /** Requests that wait to be run. */
     private final Admission admission;
@@ -76,6 +82,7 @@ final class InLink extends Link {
     @Override
     protected void closed() {
         super.closed();
+        turns.close();
         admission.close();
         replies.close();
         preparation.close();
@@ -123,7 +130,20 @@ final class InLink extends Link {
     protected boolean mayRead() {
         // What waits for credit must not keep the credit from being read.
         long unsent = unsent() + (givesCredit() ? 0 : outbox().waitingBytes());
-        return underWay.size() + replies.beingEncoded() < settings.inFlightMax() && unsent < settings.unsentMaxBytes();
+        return underWay.size() + replies.beingEncoded() < settings.inFlightMax()
+                && unsent < settings.unsentMaxBytes()
+                && turns.bytes() < settings.waitingMaxBytes();
+    }
+
+    @Override
+    protected void sent() {
+        super.sent();
+        turns.goOn();
+    }
+
+    @Override
+    protected boolean hasMoreToSend() {
+        return super.hasMoreToSend() || turns.areReady();
     }
 
     @Override
@@ -154,7 +174,11 @@ final class InLink extends Link {
     }
 
     private void refuseIfUnderWay(int number) throws MalformedMessage {
-        if (underWay.has(number) || admission.has(number) || replies.has(number) || preparation.has(number)) {
+        if (underWay.has(number)
+                || turns.has(number)
+                || admission.has(number)
+                || replies.has(number)
+                || preparation.has(number)) {
             throw new MalformedMessage("the number of a request that is under way");
         }
     }
@@ -170,24 +194,33 @@ final class InLink extends Link {
                                     Word.UNREACHABLE,
                                     settings.self() + " has " + inFlight() + " requests of " + handshake.caller()
                                             + " to answer (kv.router.in-flight-max); the request was not run"));
-                } else if (!admission.mayTake(request)) {
-                    send(
-                            number,
-                            new Reply.Failed(
-                                    Word.UNREACHABLE,
-                                    settings.self() + " has too many requests of " + handshake.caller()
-                                            + " that wait for a slow disk, or for memory for their replies"
-                                            + " (kv.router.unsent-max, replies-max); the request was not run"));
-                } else if (!admission.admit(number, request)) {
+                } else if (turns.areBusy()) {
+                    turns.add(number, request);
                     tellWhileWaiting(request.timeLeft());
+                } else {
+                    admit(number, request);
                 }
             }
         }
     }
 
+    private void admit(int number, Request request) {
+        if (!admission.mayTake(request)) {
+            send(
+                    number,
+                    new Reply.Failed(
+                            Word.UNREACHABLE,
+                            settings.self() + " has too many requests of " + handshake.caller()
+                                    + " that wait for a slow disk, or for memory for their replies"
+                                    + " (kv.router.unsent-max, replies-max); the request was not run"));
+        } else if (!admission.admit(number, request)) {
+            tellWhileWaiting(request.timeLeft());
+        }
+    }
+
     /** The requests that are not answered, and the long replies that are not sent. */
     private int inFlight() {
-        return preparation.size() + admission.size() + underWay.size() + replies.size();
+        return preparation.size() + turns.size() + admission.size() + underWay.size() + replies.size();
     }
 
     /** A caller has at most as many requests in flight, and so offers no more. */
@@ -304,6 +337,7 @@ final class InLink extends Link {
         }
         if (isDropped
                 || preparation.forget(number)
+                || turns.forget(number)
                 || admission.cancel(number)
                 || abandon(number)
                 || replies.forget(number)) {
@@ -341,11 +375,11 @@ final class InLink extends Link {
     @Override
     boolean tellWaiting() {
         List<Integer> waiting = Stream.of(
-                        inbox().waiting(), preparation.waiting(), admission.waiting(), replies.waiting())
+                        inbox().waiting(), preparation.waiting(), turns.moved(), admission.waiting(), replies.waiting())
                 .flatMap(List::stream)
                 .toList();
         waiting.forEach(this::progress);
-        return tellUnderWay() || !waiting.isEmpty() || admission.size() > 0;
+        return tellUnderWay() || !waiting.isEmpty() || turns.size() + admission.size() > 0;
     }
 
     /** The same for those that wait for a thread or run on one, if it has done something for them since; whether there are any. */
