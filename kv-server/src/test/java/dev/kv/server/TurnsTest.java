@@ -14,6 +14,7 @@ import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
@@ -60,6 +61,58 @@ class TurnsTest {
             assertThat(greedy.getInputStream().readNBytes(REQUESTS * replyBytes))
                     .hasSize(REQUESTS * replyBytes);
             assertThat(slow).hasValue(REQUESTS);
+        }
+    }
+
+    /** The requests of all of them are there when the loop goes on: what it runs before it serves another one does not grow with their number. */
+    @Test
+    void manyClientsThatSendMuchAtOnceLeaveTurnsToOthers() throws Exception {
+        AtomicInteger slow = new AtomicInteger();
+        CountDownLatch isHeld = new CountDownLatch(1);
+        CompletableFuture<Void> goesOn = new CompletableFuture<>();
+        // Longer than the answers between two looks at the clock.
+        Bytes value = Bytes.owning(new byte[33 * 1024]);
+        Store store = (command, _) -> {
+            Bytes key = ((Command.Get) command).key();
+            if (key.equals(Bytes.of("slow"))) {
+                slow.incrementAndGet();
+                LockSupport.parkNanos(200_000);
+                return CompletableFuture.completedFuture(new Reply.Value(value));
+            } else if (key.equals(Bytes.of("hold"))) {
+                isHeld.countDown();
+                goesOn.join();
+            }
+            return CompletableFuture.completedFuture(new Reply.Value(Bytes.of("v")));
+        };
+        List<Socket> greedy = new ArrayList<>();
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.loops = 1;
+                    return knobs;
+                });
+                RespClient holding = door.respClient();
+                RespClient other = door.respClient()) {
+            for (int i = 0; i < 40; i++) {
+                greedy.add(
+                        new Socket(door.address().getAddress(), door.address().getPort()));
+            }
+            assertThat(other.ask("HGET", "b", "quick")).isEqualTo("\"v\"");
+            holding.send(RespClient.request("HGET", "b", "hold"));
+            isHeld.await();
+            for (Socket one : greedy) {
+                one.getOutputStream()
+                        .write(RespClient.request("HGET", "b", "slow")
+                                .repeat(25)
+                                .getBytes(US_ASCII));
+            }
+            goesOn.complete(null);
+            for (int i = 0; i < 3; i++) {
+                assertThat(other.ask("HGET", "b", "quick")).isEqualTo("\"v\"");
+            }
+            assertThat(slow.get()).isLessThan(200);
+        } finally {
+            for (Socket one : greedy) {
+                one.close();
+            }
         }
     }
 

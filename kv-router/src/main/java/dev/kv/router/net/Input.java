@@ -8,15 +8,12 @@ import org.apache.mina.transport.socket.nio.NioSession;
  * and take longer than a turn are taken in several, in turns with those of other connections. On the loop's thread only.
  */
 final class Input {
-    /** What is taken of one connection in one of the turns that it has with others. No key: kv.router.io-turn-max bounds all turns together. */
-    private static final long TURN_NANOS = 100_000;
-
     private final Connection connection;
     private final NioSession session;
     private final Loop loop;
     private final Output output;
     private final UnreadInput unread;
-    private final InputTurn turn = new InputTurn();
+    private final InputTurn turn;
     private final Runnable goOn = this::goOn;
     private boolean isPaused;
 
@@ -31,6 +28,7 @@ final class Input {
         this.loop = loop;
         this.output = output;
         this.unread = new UnreadInput(budget);
+        this.turn = new InputTurn(loop);
     }
 
     /** Bytes have come. */
@@ -38,11 +36,11 @@ final class Input {
         if (isPaused) {
             keep(bytes);
         } else if (unread.isEmpty()) {
-            consume(bytes, loop.turnsMaxNanos());
+            consume(bytes, true);
             keep(bytes);
         } else {
             keep(bytes);
-            consumeUnread(loop.turnsMaxNanos());
+            consumeUnread(true);
         }
     }
 
@@ -68,7 +66,7 @@ final class Input {
         connection.guarded("what it sent", () -> {
             if (isPaused && connection.isOpen() && connection.mayRead()) {
                 isPaused = false;
-                consumeUnread(TURN_NANOS);
+                consumeUnread(false);
             }
         });
     }
@@ -88,8 +86,8 @@ final class Input {
         session.suspendRead();
     }
 
-    private void consumeUnread(long maxNanos) {
-        consume(unread.beginReading(), maxNanos);
+    private void consumeUnread(boolean isRead) {
+        consume(unread.beginReading(), isRead);
         unread.endReading();
         if (isPaused || !connection.isOpen()) {
             return;
@@ -101,8 +99,8 @@ final class Input {
         }
     }
 
-    private void consume(ByteBuffer bytes, long maxNanos) {
-        turn.begin(maxNanos);
+    private void consume(ByteBuffer bytes, boolean isRead) {
+        turn.begin(isRead);
         while (bytes.hasRemaining() && connection.isOpen()) {
             if (!connection.mayRead()) {
                 if (output.isWritable()) {

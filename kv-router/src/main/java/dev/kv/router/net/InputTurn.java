@@ -10,14 +10,27 @@ final class InputTurn {
 
     private static final int MESSAGE_BYTES = 1024;
 
-    private long maxNanos;
+    /** What is taken of one connection in one of the turns that it has with others. No key: kv.router.io-turn-max bounds all turns together. */
+    private static final long TURN_NANOS = 100_000;
+
+    private final Loop loop;
+    private boolean isShared;
     private long untilNanos;
     private boolean isTimed;
     private long untimedBytes;
 
-    /** Begins a turn: it is over at the first look at the clock that is so long after the first one. */
-    void begin(long longestNanos) {
-        maxNanos = longestNanos;
+    InputTurn(Loop loop) {
+        this.loop = loop;
+    }
+
+    /**
+     * Begins a turn, which is over at a look at the clock.
+     *
+     * @param isOfReads whether it shares the time of kv.router.io-turn-max with all connections that were read in this iteration of the
+     *     loop; else it has a time of its own
+     */
+    void begin(boolean isOfReads) {
+        isShared = isOfReads;
         isTimed = false;
         untimedBytes = 0;
     }
@@ -37,11 +50,10 @@ final class InputTurn {
         }
         untimedBytes = 0;
         long now = System.nanoTime();
-        if (isTimed) {
-            return now - untilNanos >= 0;
+        if (!isTimed) {
+            isTimed = true;
+            untilNanos = isShared ? loop.nanos() + loop.turnsMaxNanos() : now + TURN_NANOS;
         }
-        isTimed = true;
-        untilNanos = now + maxNanos;
-        return false;
+        return now - untilNanos >= 0;
     }
 }

@@ -192,7 +192,7 @@ public final class Loop extends SocketProcessor implements CommandThread {
         return nanos;
     }
 
-    /** The time of all turns of an iteration together; a connection has as much for what it reads. */
+    /** The time of all turns of an iteration together; all connections together have as much for what they read in it. */
     long turnsMaxNanos() {
         return turnsMaxNanos;
     }
