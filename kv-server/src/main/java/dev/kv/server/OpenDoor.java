@@ -199,7 +199,8 @@ final class OpenDoor implements Door.Open, RespDoor {
     void stalled(Connection client) {
         stalled.report(
                 () -> ("closed the connection of %s: it took nothing of its replies for %d ms (kv.server.stalled-time)"
-                                + " while others waited for the memory, or little of kv.server.buffer-max was left")
+                                + " while others waited for the memory, little of kv.server.buffer-max was left, or the"
+                                + " node stopped")
                         .formatted(client.remote(), settings.stalledTime().toMillis()));
     }
 

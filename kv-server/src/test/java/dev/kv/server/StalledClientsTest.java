@@ -46,6 +46,20 @@ final class StalledClientsTest extends WithHeldValues {
         }
     }
 
+    @Test
+    void aStopDoesNotWaitForAClientThatTakesNothing() throws Exception {
+        Duration limit = Duration.ofSeconds(20);
+        try (TestDoor door = door(store, Duration.ofMillis(200));
+                RespClient silent = door.respClient()) {
+            silent.send(request("A16").repeat(4));
+            Await.until("the first value was asked for", () -> given.get() >= 1);
+            long start = System.nanoTime();
+            door.open().stop(limit);
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(limit.dividedBy(2));
+        }
+        awaitReleased();
+    }
+
     /** One that never reads would else keep others waiting for as long as each one before it has done. */
     @Test
     void aClientThatHasTakenNothingIsClosedSoonerWhenOthersHaveWaitedForLong() throws Exception {

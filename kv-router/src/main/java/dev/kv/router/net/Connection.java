@@ -123,7 +123,10 @@ public abstract class Connection {
         session.getConfig().setBothIdleTime((int) time.toSeconds());
     }
 
-    /** Calls {@link #stalled} when the other side takes nothing of what it is sent for this time while others wait for the memory. */
+    /**
+     * Calls {@link #stalled} when the other side takes nothing of what it is sent for this time while others wait for the memory, or for the
+     * {@linkplain #endInput end} of the connection.
+     */
     protected final void stalledAfter(Duration time) {
         output.stalls().after(time);
     }
@@ -272,12 +275,12 @@ public abstract class Connection {
         session.closeNow();
     }
 
-    /** Ignores further input, as if the other side had ended it here. */
+    /** Ignores further input, as if the other side had ended it here. From now on the end of the connection is waited for. */
     protected final void endInput() {
-        if (state != State.OPEN) {
-            return;
+        output.stalls().awaitEnd();
+        if (state == State.OPEN) {
+            input.end();
         }
-        input.end();
     }
 
     /**

@@ -29,10 +29,14 @@ final class StallWatch {
     /** Whether it has taken something since the first look, by which it has filled its buffers. */
     private boolean isRead;
 
+    /** Whether the end of the connection is waited for. */
+    private boolean isLast;
+
     private boolean isEnded;
 
     /**
-     * @param whenStalled is run when nothing is taken for the time of {@link #after} while others wait for the memory of the output
+     * @param whenStalled is run when nothing is taken for the time of {@link #after} while others wait for the memory of the output, or for
+     *     the end of the connection
      */
     StallWatch(Loop loop, Output output, Runnable whenStalled) {
         this.loop = loop;
@@ -45,9 +49,19 @@ final class StallWatch {
         max = time;
     }
 
+    /** The end of the connection is waited for from now on. */
+    void awaitEnd() {
+        isLast = true;
+        written();
+    }
+
+    private boolean isWatched() {
+        return output.unsentBytes() >= (isLast ? 1 : WATCHED_MIN_BYTES);
+    }
+
     /** Output was written; some may be left. */
     void written() {
-        if (output.unsentBytes() >= WATCHED_MIN_BYTES && next.isEmpty() && !max.isZero()) {
+        if (isWatched() && next.isEmpty() && !max.isZero()) {
             looks = 0;
             inVain = 0;
             isRead = false;
@@ -59,7 +73,7 @@ final class StallWatch {
         takenBefore = output.takenBytes();
         next = Optional.of(loop.after(max.dividedBy(LOOKS), () -> {
             next = Optional.empty();
-            if (isEnded || output.unsentBytes() < WATCHED_MIN_BYTES) {
+            if (isEnded || !isWatched()) {
                 return;
             }
             if (isStalled(output.takenBytes() > takenBefore, output.waitedForNanos())) {
@@ -79,7 +93,7 @@ final class StallWatch {
         inVain = hasTaken ? 0 : inVain + 1;
         isRead |= hasTaken && looks > 1;
         boolean isNeverRead = !isRead && inVain >= LOOKS / 2 && waitedForNanos >= max.toNanos();
-        return isNeverRead || (inVain >= LOOKS && waitedForNanos >= 0);
+        return isNeverRead || (inVain >= LOOKS && (isLast || waitedForNanos >= 0));
     }
 
     /** The connection is closed. */
