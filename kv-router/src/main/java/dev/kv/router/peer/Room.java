@@ -154,8 +154,9 @@ public final class Room {
         boolean isGranted();
 
         /**
-         * For how long another client has stood in the line for memory, in nanoseconds; below 0 if none does. It is 0 if another client waits at
-         * another node while a reply for the one that has this memory waits here: that reply takes memory there. Any thread.
+         * For how long another client has waited for a reply that stands in the line for memory, in nanoseconds; below 0 if none does. The reply
+         * may have stood in those of the nodes behind before. It is 0 if another client waits at another node while a reply for the one that
+         * has this memory waits here: that reply takes memory there. Any thread.
          */
         long waitedForNanos();
 
@@ -174,7 +175,7 @@ public final class Room {
     record Claimant(int nodes, Object client, long sinceNanos, boolean isOldest) {
         /** One that waits for no other. */
         static Claimant alone() {
-            return new Claimant(0, new Object(), 0, true);
+            return new Claimant(0, new Object(), System.nanoTime(), true);
         }
     }
 
@@ -250,7 +251,7 @@ public final class Room {
         return lines.stream()
                 .flatMap(line -> Stream.of(line.oldest, line.younger))
                 .flatMap(part -> part.stream().filter(other -> other != except).limit(1))
-                .mapToLong(other -> now - other.waiting.first().claimedNanos)
+                .mapToLong(other -> now - other.waiting.first().sinceNanos)
                 .max()
                 .orElse(!except.waiting.isEmpty() && elsewhere > except.elsewhere ? 0 : -1);
     }
@@ -379,7 +380,6 @@ public final class Room {
         private final Line line;
         private final Client client;
         private final long sinceNanos;
-        private final long claimedNanos = System.nanoTime();
         private final long number = claims++;
         private final Loop loop;
         private final Runnable whenGranted;
