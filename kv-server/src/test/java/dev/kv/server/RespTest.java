@@ -294,8 +294,8 @@ final class RespTest {
                 RespClient client = door.respClient()) {
             assertThat(client.say("INFO persistence"))
                     .isEqualTo("\"# Persistence\r\nloading:0\r\nkv_storage_state:ok\r\n"
-                            + "kv_storage_buckets:7\r\nkv_storage_log_bytes:4096\r\n\"");
-            assertThat(client.say("INFO keyspace")).isEqualTo("\"# Keyspace\r\ndb0:keys=7,expires=0,avg_ttl=0\r\n\"");
+                            + "kv_storage_buckets:7\r\nkv_storage_expiring:3\r\nkv_storage_log_bytes:4096\r\n\"");
+            assertThat(client.say("INFO keyspace")).isEqualTo("\"# Keyspace\r\ndb0:keys=7,expires=3,avg_ttl=0\r\n\"");
             assertThat(client.say("INFO clients")).contains("connected_clients:1\r\n");
             assertThat(client.say("INFO stats"))
                     .contains("total_connections_received:1\r\n", "total_commands_processed:4\r\n");

@@ -56,6 +56,7 @@ final class TestDoor implements AutoCloseable {
                         new State("state", "What is wrong.", () -> Optional.of("ok")),
                         new State("trouble", "What is odd.", Optional::empty),
                         new Gauge(Engine.BUCKETS, Unit.COUNT, "Buckets here.", () -> 7),
+                        new Gauge(Engine.EXPIRING, Unit.COUNT, "Those that expire.", () -> 3),
                         new Gauge("log bytes", Unit.BYTES, "Size of the log.", () -> 4096)));
         return metrics;
     }

@@ -251,6 +251,7 @@ public final class OpenStorage implements Engine.Open {
                 new State("state", "What is wrong with the storage; ok if nothing is.", () -> Optional.of(state())),
                 new Gauge(Engine.BUCKETS, Unit.COUNT, "Buckets on this node.", buckets.table()::buckets),
                 new Gauge("keys", Unit.COUNT, "Keys in them.", buckets.table()::keys),
+                new Gauge(Engine.EXPIRING, Unit.COUNT, "Buckets and values that expire.", buckets.table()::expiring),
                 new Gauge("bytes", Unit.BYTES, "Live bytes in the log.", log.liveBytes()::get),
                 new Gauge("log bytes", Unit.BYTES, "Bytes of all segments.", this::logBytes),
                 new Gauge(

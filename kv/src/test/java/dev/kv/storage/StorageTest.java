@@ -143,6 +143,7 @@ class StorageTest {
                         "state",
                         "buckets",
                         "keys",
+                        "expiring",
                         "bytes",
                         "log bytes",
                         "segments",

@@ -22,6 +22,9 @@ public interface Engine {
     /** The gauge that an engine has among its metrics: the number of buckets here. */
     String BUCKETS = "buckets";
 
+    /** Another one: how many of them expire. */
+    String EXPIRING = "expiring";
+
     /** Reads and checks the configuration; opens nothing yet. */
     Ready configure(Settings settings);
 

@@ -198,7 +198,8 @@ final class Info {
     /** What this node keeps; {@code DBSIZE} counts what all nodes keep. */
     private Map<String, Object> keyspace() {
         long buckets = node.metrics().number(Engine.PART, Engine.BUCKETS).orElse(0);
-        return buckets == 0 ? Map.of() : Map.of("db0", "keys=" + buckets + ",expires=0,avg_ttl=0");
+        long expiring = node.metrics().number(Engine.PART, Engine.EXPIRING).orElse(0);
+        return buckets == 0 ? Map.of() : Map.of("db0", "keys=" + buckets + ",expires=" + expiring + ",avg_ttl=0");
     }
 
     private Map<String, Object> routing() {

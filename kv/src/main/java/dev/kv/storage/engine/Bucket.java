@@ -152,7 +152,7 @@ public final class Bucket {
     /** Whether keys of it may have expired that are not removed yet. */
     boolean mayHaveGoneKeys(long nowMillis) {
         Lifetime all = lifetime;
-        return all != null && SeenTime.isPast(all.keys.next(), nowMillis);
+        return all != null && SeenTime.isPast(all.nextKey(), nowMillis);
     }
 
     /** What it holds of times of expiry. */
@@ -179,7 +179,7 @@ public final class Bucket {
             lifetime.latest = Math.max(lifetime.latest, until);
         }
         if (until != 0 && (before == 0 || until < before)) {
-            Expiries keys = lifetime().keys;
+            Expiries keys = lifetime().keys();
             keys.add(until, keyHash);
             if (keys.isCrowded(index.size())) {
                 keys.prune(hash -> {
@@ -205,6 +205,9 @@ public final class Bucket {
 
     /** Number of its keys that its shard counts; 0 while it is hidden. */
     long countedKeys;
+
+    /** Whether its shard counts it among those that expire. */
+    boolean isCountedAsExpiring;
 
     private boolean isGone;
 

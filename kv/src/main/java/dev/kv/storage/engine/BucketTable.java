@@ -284,7 +284,7 @@ public final class BucketTable {
         }
     }
 
-    /** Number of buckets. As the next two, it takes the same time for any number of buckets. */
+    /** Number of buckets. As the next three, it takes the same time for any number of buckets. */
     public long buckets() {
         return sum(shard -> shard.names.count());
     }
@@ -292,6 +292,11 @@ public final class BucketTable {
     /** Number of buckets that have keys. */
     public long filled() {
         return sum(Shard::filled);
+    }
+
+    /** Number of buckets and values that expire as a whole. */
+    public long expiring() {
+        return sum(Shard::expiring);
     }
 
     /** Number of keys in all buckets. */

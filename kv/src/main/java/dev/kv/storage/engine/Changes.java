@@ -66,6 +66,17 @@ final class Changes {
         settle(shard, bucket, costBefore);
     }
 
+    /** Writes that a bucket is dropped, without a change of it. Under the lock of the shard. */
+    void drop(Shard shard, Bucket bucket) throws Refused {
+        boolean frees = true;
+        log.append(
+                frees,
+                shard.draft
+                        .begin(Layout.DROP, 0, log.nextGeneration(), bucket.name)
+                        .end());
+        table.forget(shard, bucket);
+    }
+
     /** Writes any change, under the lock of its shard. */
     void commit(Change change) throws Refused {
         Records records = records(change);
@@ -309,7 +320,7 @@ final class Changes {
             return;
         }
         shard.changed(bucket);
-        shard.countKeys(bucket);
+        shard.count(bucket);
         if (bucket.isVain()) {
             forgetVain(shard, bucket);
         } else {

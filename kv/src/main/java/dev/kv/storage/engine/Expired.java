@@ -22,7 +22,7 @@ public final class Expired {
     /** How long the lock of a shard is held: less than a turn of a command. No key. */
     private static final long HOLD_NANOS = 500_000;
 
-    /** How long it is left to others before the next hold of the same one: time for a thread that waits to wake up. */
+    /** How long all are left to others before the next hold of the same one: time for a thread that waits to wake up. */
     private static final long PAUSE_NANOS = 100_000;
 
     /** After this many milliseconds what could not be read is tried again. No key. */
@@ -51,16 +51,23 @@ public final class Expired {
      */
     public void clean(long nowMillis, BooleanSupplier isEnding) throws Refused {
         long now = fields.live().now(nowMillis);
-        for (Shard shard : table.shards()) {
-            while (shard.nextExpiry() <= now && !isEnding.getAsBoolean()) {
-                table.log().tail().awaitDisk();
-                clean(shard, now);
-                if (shard.nextExpiry() <= now) {
-                    LockSupport.parkNanos(PAUSE_NANOS);
-                }
-            }
+        while (cleanOnce(now, isEnding) && !isEnding.getAsBoolean()) {
+            LockSupport.parkNanos(PAUSE_NANOS);
         }
         table.countGone();
+    }
+
+    /** Holds the lock of each shard once; returns whether one has more. */
+    private boolean cleanOnce(long now, BooleanSupplier isEnding) throws Refused {
+        boolean hasMore = false;
+        for (Shard shard : table.shards()) {
+            if (shard.nextExpiry() <= now && !isEnding.getAsBoolean()) {
+                table.log().tail().awaitDisk();
+                clean(shard, now);
+                hasMore |= shard.nextExpiry() <= now;
+            }
+        }
+        return hasMore;
     }
 
     /** Goes on with a shard. */
@@ -105,8 +112,7 @@ public final class Expired {
                 continue;
             }
             if (fields.live().isGone(bucket, now)) {
-                changes.commit(shard.change.dropOf(bucket));
-                shard.change.forget();
+                changes.drop(shard, bucket);
             } else if (bucket.mayHaveGoneKeys(now)) {
                 do {
                     removeKeys(shard, bucket, now);
@@ -122,7 +128,7 @@ public final class Expired {
 
     /** Removes some keys of a bucket that have expired. What cannot be read is tried again later, and holds up no other key. */
     private void removeKeys(Shard shard, Bucket bucket, long now) throws Refused {
-        Expiries queue = bucket.lifetime.keys;
+        Expiries queue = bucket.lifetime.keys();
         List<Entry> taken = new ArrayList<>();
         List<Entry> later = new ArrayList<>();
         boolean isDone = false;

@@ -7,6 +7,9 @@ import java.util.function.IntPredicate;
  * A queue of hashes by the time at which what they stand for may expire: a binary heap without an object per entry. An entry stays when its
  * thing goes or expires later; whoever takes it looks the thing up. One thread at a time.
  *
+ * <p>What is added stands behind the heap until the next entry is taken: an addition writes to one place in memory, and what is replaced
+ * before it expires is not sorted in.
+ *
  * <p>A heap that is full becomes two, by the next bit of the hashes: so that no call copies or sorts more than one of them.
  */
 final class Expiries {
@@ -22,15 +25,19 @@ final class Expiries {
     /** After a call of {@link #prune} this part of what it has looked at is added before the next. */
     private static final int PRUNED_TO_ADDED = 16;
 
-    private static final long[] NO_TIMES = {};
-    private static final int[] NO_HASHES = {};
+    /** An entry is three numbers: the two halves of the time, and the hash. */
+    private static final int WIDTH = 3;
+
+    private static final int[] NONE = {};
 
     /** By which bit of the hashes its halves differ. */
     private final int bit;
 
-    private long[] times = NO_TIMES;
-    private int[] hashes = NO_HASHES;
+    private int[] entries = NONE;
     private int count;
+
+    /** How many of the entries, from the first on, are a heap. */
+    private int heaped;
 
     /** The queues of the hashes in which the bit is 0, and 1; null while this is one heap. */
     private Expiries[] halves;
@@ -66,10 +73,10 @@ final class Expiries {
         return count > CROWDED_MIN && count > 2 * things && addedMin == 0;
     }
 
-    /** Reads what the next {@link #add} of a late time reads: see {@link dev.kv.storage.index.Index#touch}. */
+    /** Reads what the next {@link #add} writes to: see {@link dev.kv.storage.index.Index#touch}. */
     int touch() {
-        int last = count - 1;
-        return halves != null || count == 0 ? 0 : hashes[last] + (int) times[last] + (int) times[last / 2];
+        int at = WIDTH * count;
+        return at < entries.length ? entries[at] : 0;
     }
 
     void add(long time, int hash) {
@@ -78,8 +85,7 @@ final class Expiries {
         }
         addedMin -= addedMin > 0 ? 1 : 0;
         if (halves == null) {
-            push(time, hash);
-            next = times[0];
+            append(time, hash);
         } else {
             half(hash).add(time, hash);
             join();
@@ -98,21 +104,58 @@ final class Expiries {
         }
         halves = new Expiries[] {new Expiries(bit + 1), new Expiries(bit + 1)};
         for (int i = 0; i < count; i++) {
-            half(hashes[i]).add(times[i], hashes[i]);
+            half(hash(i)).add(time(i), hash(i));
         }
-        times = NO_TIMES;
-        hashes = NO_HASHES;
+        entries = NONE;
+        heaped = 0;
     }
 
-    private void push(long time, int hash) {
-        if (count == times.length) {
-            int size = count + count / 2 + 1;
-            times = Arrays.copyOf(times, size);
-            hashes = Arrays.copyOf(hashes, size);
+    private long time(int at) {
+        return (long) entries[WIDTH * at] << Integer.SIZE | Integer.toUnsignedLong(entries[WIDTH * at + 1]);
+    }
+
+    private int hash(int at) {
+        return entries[WIDTH * at + 2];
+    }
+
+    private void put(int at, long time, int hash) {
+        entries[WIDTH * at] = (int) (time >> Integer.SIZE);
+        entries[WIDTH * at + 1] = (int) time;
+        entries[WIDTH * at + 2] = hash;
+    }
+
+    private void append(long time, int hash) {
+        if (WIDTH * count == entries.length) {
+            entries = Arrays.copyOf(entries, WIDTH * (count + count / 2 + 1));
         }
-        int at = count++;
-        while (at > 0 && times[(at - 1) / 2] > time) {
-            put(at, times[(at - 1) / 2], hashes[(at - 1) / 2]);
+        put(count, time, hash);
+        count++;
+        next = Math.min(next, time);
+    }
+
+    /** Makes all entries a heap. */
+    private void heap() {
+        if (heaped < count / 2) {
+            heapAll();
+        }
+        while (heaped < count) {
+            rise(heaped++);
+        }
+    }
+
+    private void heapAll() {
+        for (int at = count / 2 - 1; at >= 0; at--) {
+            sink(at, time(at), hash(at));
+        }
+        heaped = count;
+    }
+
+    private void rise(int from) {
+        long time = time(from);
+        int hash = hash(from);
+        int at = from;
+        while (at > 0 && time((at - 1) / 2) > time) {
+            put(at, time((at - 1) / 2), hash((at - 1) / 2));
             at = (at - 1) / 2;
         }
         put(at, time, hash);
@@ -123,7 +166,7 @@ final class Expiries {
         int hash;
         if (halves == null) {
             hash = pop();
-            next = count == 0 ? NEVER : times[0];
+            next = count == 0 ? NEVER : time(0);
         } else {
             hash = halves[halves[0].next <= halves[1].next ? 0 : 1].poll();
             join();
@@ -141,34 +184,30 @@ final class Expiries {
     }
 
     private int pop() {
-        int hash = hashes[0];
+        heap();
+        int hash = hash(0);
         count--;
+        heaped = count;
         if (count > 0) {
-            sink(0, times[count], hashes[count]);
+            sink(0, time(count), hash(count));
         }
-        if (times.length > CROWDED_MIN && count < times.length / 4) {
-            times = Arrays.copyOf(times, times.length / 2);
-            hashes = Arrays.copyOf(hashes, hashes.length / 2);
+        if (entries.length > WIDTH * CROWDED_MIN && WIDTH * count < entries.length / 4) {
+            entries = Arrays.copyOf(entries, entries.length / 2 / WIDTH * WIDTH);
         }
         return hash;
-    }
-
-    private void put(int at, long time, int hash) {
-        times[at] = time;
-        hashes[at] = hash;
     }
 
     private void sink(int from, long time, int hash) {
         int at = from;
         int child = 2 * at + 1;
         while (child < count) {
-            if (child + 1 < count && times[child + 1] < times[child]) {
+            if (child + 1 < count && time(child + 1) < time(child)) {
                 child++;
             }
-            if (times[child] >= time) {
+            if (time(child) >= time) {
                 break;
             }
-            put(at, times[child], hashes[child]);
+            put(at, time(child), hash(child));
             at = child;
             child = 2 * at + 1;
         }
@@ -198,31 +237,24 @@ final class Expiries {
         int lookedAt = count;
         long[] byHash = new long[count];
         for (int i = 0; i < count; i++) {
-            byHash[i] = (long) hashes[i] << Integer.SIZE | i;
+            byHash[i] = (long) hash(i) << Integer.SIZE | i;
         }
         Arrays.sort(byHash);
-        long[] keptTimes = new long[count];
-        int[] keptHashes = new int[count];
-        int kept = 0;
+        Expiries kept = new Expiries();
         for (int i = 0; i < byHash.length; ) {
             int hash = (int) (byHash[i] >> Integer.SIZE);
             long first = NEVER;
             for (; i < byHash.length && (int) (byHash[i] >> Integer.SIZE) == hash; i++) {
-                first = Math.min(first, times[(int) byHash[i]]);
+                first = Math.min(first, time((int) byHash[i]));
             }
             if (isLive.test(hash)) {
-                keptTimes[kept] = first;
-                keptHashes[kept] = hash;
-                kept++;
+                kept.append(first, hash);
             }
         }
-        times = Arrays.copyOf(keptTimes, kept);
-        hashes = Arrays.copyOf(keptHashes, kept);
-        count = kept;
-        for (int at = count / 2 - 1; at >= 0; at--) {
-            sink(at, times[at], hashes[at]);
-        }
-        next = count == 0 ? NEVER : times[0];
+        entries = Arrays.copyOf(kept.entries, WIDTH * kept.count);
+        count = kept.count;
+        heaped = 0;
+        next = kept.next;
         return lookedAt;
     }
 }

@@ -26,8 +26,18 @@ final class GoneBuckets {
         this.published = published;
     }
 
+    /** Under the lock of its shard. What a small bucket takes is known: it is counted at once, and a million of them need no memory. */
     void add(Bucket bucket) {
-        gone.add(bucket);
+        if (!bucket.isSmall()) {
+            gone.add(bucket);
+            return;
+        }
+        if (bucket.index.size() == 1) {
+            log.segment(bucket.index.only()).space().died(bucket.bytes);
+        }
+        if (bucket.isKept()) {
+            log.segment(bucket.keptBy).space().died(Layout.recordCost(bucket.recordName.length));
+        }
     }
 
     /** Counts their entries as dead. A segment in which an entry cannot be read is set aside; the others are counted. */

@@ -67,7 +67,7 @@ final class Liveness {
 
     /** Whether a bucket has a key that is not gone; of a damaged one it takes it that it is not. */
     boolean hasKeys(Bucket bucket, long nowMillis) {
-        if (bucket.lifetime == null || bucket.isValue || !SeenTime.isPast(bucket.lifetime.keys.next(), nowMillis)) {
+        if (bucket.lifetime == null || bucket.isValue || !SeenTime.isPast(bucket.lifetime.nextKey(), nowMillis)) {
             return bucket.index.size() > 0;
         }
         if (bucket.index.size() > bucket.lifetime.keysThatExpire) {

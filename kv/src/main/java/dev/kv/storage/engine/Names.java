@@ -116,6 +116,7 @@ final class Names {
         Bucket bucket = fields.small(NameSlot.record(place), hash, name, NameSlot.expires(place));
         bucket.place = place;
         bucket.countedKeys = bucket.index.size();
+        bucket.isCountedAsExpiring = bucket.until() != 0;
         if (NameSlot.isKept(place)) {
             bucket.keptBy = keptBy(hash, name);
         }

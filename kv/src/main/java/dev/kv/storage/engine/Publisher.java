@@ -195,7 +195,7 @@ public final class Publisher {
         Shard shard = table.shard(hash);
         shard.changed(bucket);
         shard.names.settle(bucket);
-        shard.countKeys(bucket);
+        shard.count(bucket);
         if (bucket.lifetime != null) {
             bucket.lifetime.lookAt = Expiries.NEVER;
             shard.expect(bucket);

@@ -164,7 +164,7 @@ public final class Replay {
     private void settle(Bucket bucket) {
         if (!bucket.isHidden()) {
             Shard shard = shard(bucket.hash);
-            shard.countKeys(bucket);
+            shard.count(bucket);
             shard.names.settle(bucket);
             shard.expect(bucket);
         }

@@ -35,6 +35,7 @@ final class Shard {
 
     private int filled;
     private long keys;
+    private int expiring;
 
     /** Lanes by bucket; null if no large change is under way. */
     private Map<Bytes, Lanes.Lane> lanes;
@@ -140,12 +141,21 @@ final class Shard {
         return keys;
     }
 
-    /** Counts the keys of a bucket of this shard after they have changed. */
-    void countKeys(Bucket bucket) {
-        countKeys(bucket, bucket.index.size());
+    /** Number of names that expire as a whole. */
+    int expiring() {
+        return expiring;
     }
 
-    private void countKeys(Bucket bucket, long now) {
+    /** Counts a bucket of this shard after it has changed: its keys, and whether it expires. */
+    void count(Bucket bucket) {
+        count(bucket, bucket.index.size(), bucket.until() != 0);
+    }
+
+    private void count(Bucket bucket, long now, boolean expires) {
+        if (expires != bucket.isCountedAsExpiring) {
+            bucket.isCountedAsExpiring = expires;
+            expiring += expires ? 1 : -1;
+        }
         long before = bucket.countedKeys;
         if (now != before) {
             bucket.countedKeys = now;
@@ -169,6 +179,7 @@ final class Shard {
         names.addValue(hash, record, until != 0);
         filled++;
         if (until != 0) {
+            expiring++;
             expect(until, hash);
         }
     }
@@ -185,6 +196,6 @@ final class Shard {
     void take(Bucket bucket) {
         changed(bucket);
         names.remove(bucket);
-        countKeys(bucket, 0);
+        count(bucket, 0, false);
     }
 }

@@ -115,6 +115,8 @@ final class StoredKeys {
             checkKey();
         }
         change.costBefore = isThere ? fields.cost(bucket, change.before) : 0;
-        change.untilBefore = isThere ? fields.live().until(change.before) : 0;
+        // That of a value was read when its bucket was made.
+        change.untilBefore =
+                !isThere ? 0 : bucket.isValue ? bucket.until() : fields.live().until(change.before);
     }
 }

@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.util.zip.CRC32C;
+import java.util.stream.IntStream;
 
 /**
  * Records and fields on the disk: where each part of them stands, and what the numbers mean. {@code docs/format.md} describes
@@ -239,13 +239,26 @@ public final class Layout {
         return until >= 0 && timeChecksum(until) == memory.get(INT, at + Long.BYTES) ? until : -1;
     }
 
-    /** The checksum of a time: it is read, and has to be known to be right, without the value. */
+    /** The CRC-32C of a time, without an object for it: a time is read, and has to be known to be right, without the value. */
     static int timeChecksum(long until) {
-        byte[] bytes = new byte[Long.BYTES];
-        ARRAY_LONG.set(bytes, 0, until);
-        CRC32C crc = new CRC32C();
-        crc.update(bytes);
-        return (int) crc.getValue();
+        int crc = -1;
+        for (int shift = 0; shift < Long.SIZE; shift += Byte.SIZE) {
+            crc = crc >>> Byte.SIZE ^ CRC_OF_BYTE[(crc ^ (int) (until >>> shift)) & 0xFF];
+        }
+        return ~crc;
+    }
+
+    private static final int CRC32C_POLYNOMIAL = 0x82F6_3B78;
+
+    private static final int[] CRC_OF_BYTE =
+            IntStream.range(0, 1 << Byte.SIZE).map(Layout::crcOfByte).toArray();
+
+    private static int crcOfByte(int value) {
+        int crc = value;
+        for (int bit = 0; bit < Byte.SIZE; bit++) {
+            crc = crc >>> 1 ^ ((crc & 1) == 0 ? 0 : CRC32C_POLYNOMIAL);
+        }
+        return crc;
     }
 
     public static int kind(MemorySegment memory, long field) {

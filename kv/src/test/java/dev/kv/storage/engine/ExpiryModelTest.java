@@ -462,6 +462,10 @@ class ExpiryModelTest extends RandomCommands {
         }
         assertThat(storage.log().liveBytes().get()).isEqualTo(bytes);
         assertThat(run(new Command.Count(NameSpace.ALL))).isEqualTo(amount(filled));
+        assertThat(storage.buckets().table().expiring())
+                .isEqualTo(model.values().stream()
+                        .filter(expected -> expected.until() != 0)
+                        .count());
         assertThat(storage.buckets().table().keys())
                 .isEqualTo(model.values().stream()
                         .filter(expected -> !expected.isValue)
