@@ -7,6 +7,7 @@ import dev.kv.router.OperatorError;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
+import dev.kv.storage.ExpiringContent;
 import dev.kv.storage.tools.StoredBackup;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -22,8 +23,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Folders of format 1, which the last release before format 2 wrote: with deletes, drops, buckets that took the place of others,
- * rewritten segments, hints and a mark; one was stopped in order, the other one killed.
+ * Folders that earlier releases wrote. Those of format 1 are of the last release before format 2: with deletes, drops, buckets that took the
+ * place of others, rewritten segments, hints and a mark; one was stopped in order, the other one killed. That of format 2 has values, buckets
+ * and keys that expire.
  */
 class FormatTest {
     @TempDir
@@ -31,21 +33,21 @@ class FormatTest {
 
     private static Path resource(String name) {
         try {
-            return Path.of(FormatTest.class.getResource("/format-1/" + name).toURI());
+            return Path.of(FormatTest.class.getResource("/" + name).toURI());
         } catch (URISyntaxException e) {
             throw new AssertionError(e);
         }
     }
 
     private DataFolder copy(String name) throws IOException {
-        return new DataFolder(DataFolder.copy(resource(name), site.resolve(name)));
+        return new DataFolder(DataFolder.copy(resource("format-1/" + name), site.resolve(name)));
     }
 
     /** The content of the folder as its release read it: a line for each bucket, and one that begins with a tab for each pair. */
     private static Map<String, Map<String, String>> expected(String name) throws IOException {
         Map<String, Map<String, String>> content = new TreeMap<>();
         Map<String, String> values = new TreeMap<>();
-        for (String line : Files.readAllLines(resource(name + ".tsv"))) {
+        for (String line : Files.readAllLines(resource("format-1/" + name + ".tsv"))) {
             int value = line.lastIndexOf('\t');
             if (value < 0) {
                 values = new TreeMap<>();
@@ -158,12 +160,26 @@ class FormatTest {
     void aSegmentOfFormat1IsNotTakenBehindTheListOfFormat2() throws Exception {
         DataFolder folder = copy("stopped");
         folder.open(_ -> {});
-        Path first = resource("killed").resolve("0000000000000008-0.log");
+        Path first = resource("format-1/killed").resolve("0000000000000008-0.log");
         Files.copy(first, folder.path().resolve(first.getFileName()));
 
         assertThatThrownBy(folder::open)
                 .isInstanceOf(OperatorError.class)
                 .hasMessageContaining("0000000000000008-0.log")
                 .hasMessageContaining("it is of another data folder");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void timesThatAnEarlierReleaseWroteAreReadAsTheyWereWritten(boolean hasHints) throws Exception {
+        DataFolder folder = new DataFolder(DataFolder.copy(resource("format-2/expiring"), site.resolve("expiring")));
+        if (!hasHints) {
+            for (Path hint : folder.files(".hint")) {
+                Files.delete(hint);
+            }
+        }
+        assertThat(folder.damages()).isEmpty();
+        folder.open(storage -> storage.compact());
+        folder.open(storage -> assertThat(ExpiringContent.differences(storage)).isEmpty());
     }
 }
