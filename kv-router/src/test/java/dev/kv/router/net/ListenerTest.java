@@ -45,7 +45,8 @@ final class ListenerTest {
     /** A stop unmaps what a connection may still read. */
     @Test
     void aConnectionIsGoneWhenItHasGivenBackWhatItHeld() throws Exception {
-        try (Loops loops = new Loops(1, Duration.ofMillis(2), 1)) {
+        try (Loops loops = new Loops(1, Duration.ofMillis(2), 1);
+                AutoCloseable _ = goOn::countDown) {
             Listener<Holding> listener = loops.listen(
                     new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                     new Listener.Options("the test", 10, "no key", 1, _ -> Bytes.EMPTY, Optional.empty()),
@@ -60,8 +61,6 @@ final class ListenerTest {
             goOn.countDown();
             assertThat(left.join()).isZero();
             Await.until(() -> listener.connections() == 0);
-        } finally {
-            goOn.countDown();
         }
     }
 }
