@@ -183,7 +183,7 @@ final class ClientConnection extends RespConnection {
                     reply,
                     command instanceof Command.Put put ? put.value().size() : 0,
                     one -> writtenLine(protocol, one));
-            holdBack(reply);
+            holdBack(reply, 1);
         } catch (Throwable fault) {
             fault(text(command), fault);
         }

@@ -213,7 +213,7 @@ abstract class RespConnection extends AnsweringConnection {
                         reply,
                         request.heldBytes() + one.queuedBytes(),
                         (written, ready) -> Answers.write(written, one, ready));
-                holdBack(reply);
+                holdBack(reply, command instanceof Command.Survey ? settings.largeMax() : 1);
             }
         } catch (Throwable fault) {
             fault(text(command), fault);
@@ -325,22 +325,26 @@ abstract class RespConnection extends AnsweringConnection {
                     reply,
                     request.heldBytes() + steps.queuedBytes(),
                     (written, ready) -> Answers.write(written, steps, List.of(ready)));
-            holdBack(reply);
+            holdBack(reply, 1);
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }
     }
 
-    /** Does not read the client while the request {@linkplain LongReply.HoldingBack#holdsBack holds back}, or too many are not run at once. */
-    final void holdBack(CompletableFuture<Reply> reply) {
+    /**
+     * Does not read the client while the request {@linkplain LongReply.HoldingBack#holdsBack holds back}, or too many are not run at once.
+     *
+     * @param places as how many it counts if it is not run at once
+     */
+    final void holdBack(CompletableFuture<Reply> reply, int places) {
         if (reply instanceof LongReply.HoldingBack command && command.holdsBack()) {
             isHeldBack = true;
             command.whenPlaced(this::letOthersFollow);
         }
         if (reply instanceof LongReply.UnderWay command && command.replyBytes() == 0) {
-            largeUnderWay++;
+            largeUnderWay += places;
             var _ = command.whenComplete((_, _) -> {
-                largeUnderWay--;
+                largeUnderWay -= places;
                 readOn();
             });
         }
