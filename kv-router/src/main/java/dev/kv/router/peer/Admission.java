@@ -6,17 +6,20 @@ import dev.kv.router.Request;
 import dev.kv.router.peer.codec.CommandCodec;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.SequencedSet;
 import java.util.function.ObjIntConsumer;
 
 /**
  * When the requests of one link run. A request whose reply may be long and is built in memory waits while such replies take all
  * memory for them; all other requests run at once. At most one such request starts in a turn of the loop. A request waits behind
  * an older one of its stream that waits, or that {@linkplain #holdBack holds the stream back}. The streams take turns. One that the node
- * puts off, such as a read behind a large change of its bucket, waits for the memory when it is to begin. On the link's loop only.
+ * puts off, such as a read behind a large change of its bucket, waits for the memory when it is to begin. What has waited runs only while
+ * little of the link's output is unsent: its replies would take the memory together. On the link's loop only.
  */
 final class Admission {
     private final Link link;
@@ -38,6 +41,9 @@ final class Admission {
 
     /** By number, the replies that may be long and are not there. */
     private final Map<Integer, Building> underWay = new HashMap<>();
+
+    /** The streams whose next requests wait until more of the link's output is sent. */
+    private final SequencedSet<Integer> postponed = new LinkedHashSet<>();
 
     /** The claim for memory that has not been granted yet; empty if there is none. */
     private Optional<Room.Claim> place = Optional.empty();
@@ -135,6 +141,24 @@ final class Admission {
         }
     }
 
+    /** Whether {@link #goOn()} would run something. */
+    boolean isReady() {
+        return !postponed.isEmpty() && !link.isCrowded();
+    }
+
+    /** Runs what waited for the output of the link; to be called whenever that has sent something. */
+    void goOn() {
+        if (!isReady()) {
+            return;
+        }
+        for (int n = postponed.size(); n > 0 && isReady(); n--) {
+            runShort(postponed.removeFirst());
+        }
+        if (postponed.isEmpty()) {
+            advance();
+        }
+    }
+
     /** Charges a long reply that waits to be sent. The caller runs the result when it was sent or dropped. */
     Runnable hold(long bytes) {
         replies.charge(bytes);
@@ -227,7 +251,7 @@ final class Admission {
 
     /** Runs what may run. A stream runs one request with a long reply, and what is behind it up to the next one; then the next has its turn. */
     private void advance() {
-        while (!waiting.isEmpty()) {
+        while (!waiting.isEmpty() && postponed.isEmpty()) {
             int stream = waiting.firstEntry().getKey();
             if (isNextLong(stream)) {
                 if (!takesTurn()) {
@@ -297,8 +321,13 @@ final class Admission {
         return true;
     }
 
+    /** Runs the short requests of a stream up to the next long one, or postpones the rest while much of the link's output is unsent. */
     private void runShort(int stream) {
         while (waiting.containsKey(stream) && !isNextLong(stream)) {
+            if (link.isCrowded()) {
+                postponed.add(stream);
+                return;
+            }
             runNext(stream);
         }
     }
@@ -328,6 +357,7 @@ final class Admission {
     /** The link is closed: no request runs any more. */
     void close() {
         waiting.clear();
+        postponed.clear();
         waitingBytes = 0;
         held.clear();
         streams.clear();

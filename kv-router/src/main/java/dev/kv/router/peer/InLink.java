@@ -138,12 +138,13 @@ final class InLink extends Link {
     @Override
     protected void sent() {
         super.sent();
+        admission.goOn();
         turns.goOn();
     }
 
     @Override
     protected boolean hasMoreToSend() {
-        return super.hasMoreToSend() || turns.areReady();
+        return super.hasMoreToSend() || admission.isReady() || turns.areReady();
     }
 
     @Override

@@ -15,9 +15,6 @@ import java.util.function.ObjIntConsumer;
  * On the link's loop only.
  */
 final class StreamTurns {
-    /** Requests wait while so much is unsent: enough to keep the socket busy, and 8 ms at a gigabit per second for what comes behind it. */
-    private static final int UNSENT_MAX_BYTES = 1 << 20;
-
     /** So many requests run in a turn of the loop. No key: kv.router.io-turn-max bounds all turns together. */
     private static final int REQUESTS_IN_TURN = 16;
 
@@ -47,11 +44,7 @@ final class StreamTurns {
 
     /** Whether a request has to wait. */
     boolean areBusy() {
-        return !waiting.isEmpty() || isCrowded();
-    }
-
-    private boolean isCrowded() {
-        return link.unsent() >= UNSENT_MAX_BYTES;
+        return !waiting.isEmpty() || link.isCrowded();
     }
 
     /** Has a request wait. */
@@ -64,7 +57,7 @@ final class StreamTurns {
 
     /** Whether {@link #goOn} would run something. */
     boolean areReady() {
-        return !waiting.isEmpty() && !isCrowded();
+        return !waiting.isEmpty() && !link.isCrowded();
     }
 
     /** Runs what may run, in turns of the loop; to be called whenever the link has sent something. */
