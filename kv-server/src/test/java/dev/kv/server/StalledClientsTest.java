@@ -104,6 +104,26 @@ final class StalledClientsTest extends WithHeldValues {
         }
     }
 
+    /** The kernel reports room in its send buffer only when a third is free: here every 1.6 s. */
+    @Test
+    void aClientThatTakesLessInTheTimeThanTheKernelReportsIsServedWhileOthersWait() throws Exception {
+        Duration stalledTime = Duration.ofSeconds(1);
+        waitedForNanos.set(0);
+        try (TestDoor door = door(store, stalledTime);
+                Socket slow =
+                        new Socket(door.address().getAddress(), door.address().getPort())) {
+            slow.getOutputStream().write(request("A16").getBytes(ISO_8859_1));
+            int left = 16 * MIB;
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < 5 * stalledTime.toNanos()) {
+                left -= slow.getInputStream().readNBytes(64 * 1024).length;
+                LockSupport.parkNanos(80_000_000);
+            }
+            assertThat(slow.getInputStream().readNBytes(left).length).isEqualTo(left);
+            awaitReleased();
+        }
+    }
+
     /** A reply in memory takes most of the budget of all clients. */
     @Test
     void aClientThatTakesNothingIsClosedWhenLittleMemoryIsLeft() throws Exception {

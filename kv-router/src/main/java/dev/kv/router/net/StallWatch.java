@@ -26,7 +26,7 @@ final class StallWatch {
     /** How many looks have found no progress since it took something. */
     private int inVain;
 
-    /** Whether it has taken something since the first look, by which it has filled its buffers. */
+    /** Whether it has taken something since the second look, by which the buffers of the kernel are full. */
     private boolean isRead;
 
     /** Whether the end of the connection is waited for. */
@@ -80,6 +80,7 @@ final class StallWatch {
                 whenStalled.run();
             } else {
                 lookLater();
+                output.pushUnsent();
             }
         }));
     }
@@ -91,7 +92,7 @@ final class StallWatch {
     private boolean isStalled(boolean hasTaken, long waitedForNanos) {
         looks++;
         inVain = hasTaken ? 0 : inVain + 1;
-        isRead |= hasTaken && looks > 1;
+        isRead |= hasTaken && looks > 2;
         boolean isNeverRead = !isRead && inVain >= LOOKS / 2 && waitedForNanos >= max.toNanos();
         return isNeverRead || (inVain >= LOOKS && (isLast || waitedForNanos >= 0));
     }
