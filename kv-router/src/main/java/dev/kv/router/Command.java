@@ -443,6 +443,47 @@ public sealed interface Command {
     }
 
     /**
+     * Run commands on several names, each by itself: other commands may come between, and nodes split it by their tables. Answered with
+     * {@link Reply.Many}, one for each, or with a {@link Reply.Failed} that stands for each of them.
+     *
+     * @param commands each of them a {@link Read} or a {@link Write} whose reply is short or {@linkplain Reply.LargeValue held}
+     */
+    record Each(List<Command> commands) implements Unbounded {
+        public Each {
+            commands = List.copyOf(commands);
+            if (commands.isEmpty()) {
+                throw new IllegalArgumentException("commands on no name");
+            }
+            for (Command command : commands) {
+                if (!(command instanceof Read || command instanceof Write) || LongReply.mayFollow(command)) {
+                    throw new IllegalArgumentException("not with others on several names: "
+                            + command.getClass().getSimpleName());
+                }
+            }
+        }
+
+        /** One command, or several as one. */
+        public static Command of(List<Command> commands) {
+            return commands.size() == 1 ? commands.getFirst() : new Each(commands);
+        }
+
+        @Override
+        public Bytes bucket() {
+            return commands.getFirst().bucket();
+        }
+
+        @Override
+        public boolean isRead() {
+            for (Command command : commands) {
+                if (!(command instanceof Read)) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+
+    /**
      * Run commands on one bucket without any other in between. Answered with {@link Reply.Many}, one for each.
      *
      * @param commands each of them a {@link Read} or a {@link Write} on the same bucket

@@ -51,7 +51,7 @@ public final class LongReply {
         private volatile long turns;
         private long seen;
         private boolean hasBegun;
-        private long replyBytes;
+        private final long replyBytes;
         private Consumer<Runnable> admission = Runnable::run;
 
         /** A reply for which nothing else is waited. */
@@ -73,8 +73,19 @@ public final class LongReply {
          *     {@link CommandThread}
          */
         public UnderWay(LongSupplier ahead, CompletableFuture<Void> placed) {
+            this(ahead, placed, 0);
+        }
+
+        /**
+         * A reply made of several, some of which are there.
+         *
+         * @param replyBytes the memory that it takes at most; 0 if that is not known
+         */
+        public UnderWay(LongSupplier ahead, CompletableFuture<Void> placed, long replyBytes) {
             this.ahead = ahead;
             this.placed = placed;
+            this.replyBytes = replyBytes;
+            this.hasBegun = replyBytes > 0;
             this.seen = ahead.getAsLong();
         }
 
@@ -84,9 +95,7 @@ public final class LongReply {
          * @param bytes the memory that it takes meanwhile
          */
         public static UnderWay ready(CompletionStage<Reply> later, long bytes) {
-            UnderWay ready = new UnderWay();
-            ready.hasBegun = true;
-            ready.replyBytes = bytes;
+            UnderWay ready = new UnderWay(() -> 0, CompletableFuture.completedFuture(null), bytes);
             var _ = later.whenComplete((reply, fault) -> {
                 if (fault != null) {
                     ready.completeExceptionally(fault);
@@ -97,7 +106,7 @@ public final class LongReply {
             return ready;
         }
 
-        /** The memory that the reply takes, if it is there; 0 if it is not. */
+        /** The memory that the reply takes at most, if it or a part of it is there; else 0. */
         public long replyBytes() {
             return replyBytes;
         }
@@ -226,6 +235,7 @@ public final class LongReply {
                     Command.Names _,
                     Command.NamesOfKind _ -> true;
             case Command.Batch batch -> mayFollow(batch.commands());
+            case Command.Each each -> mayFollow(each.commands());
             case Command.Together together -> mayFollow(together.commands());
             // A value that is not held has less than 64 KiB.
             case Command.Create _,

@@ -1,6 +1,7 @@
 package dev.kv.router;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
@@ -42,6 +43,19 @@ public sealed interface Reply {
     record Many(List<Reply> replies) implements Reply {
         public Many {
             replies = List.copyOf(replies);
+        }
+
+        /** The replies to so many commands of a {@link Command.Each}, of the one to the whole; what is held for it passes to the caller. */
+        public static List<Reply> ofEach(int commands, Reply whole) {
+            if (whole instanceof Many(List<Reply> replies) && replies.size() == commands) {
+                return replies;
+            }
+            Held.releaseIn(whole);
+            return Collections.nCopies(
+                    commands,
+                    whole instanceof Failed
+                            ? whole
+                            : new Failed(Word.ERR, "a node gave no reply for each name: it may have run"));
         }
     }
 

@@ -13,6 +13,7 @@ import dev.kv.router.net.Loop;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.testing.Await;
+import dev.kv.router.testing.Replies;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.time.Duration;
@@ -40,9 +41,8 @@ final class RespTest {
         List<String> ran = Collections.synchronizedList(new ArrayList<>());
         List<RespClient> others = new ArrayList<>();
         Store store = (command, _) -> {
-            String name = command.bucket().text();
-            ran.add(name);
-            if (name.equals("n0")) {
+            Replies.commandsOf(command).forEach(one -> ran.add(one.bucket().text()));
+            if (command.bucket().text().equals("n0")) {
                 try {
                     for (RespClient other : others) {
                         other.send(RespClient.request("HLEN", "other"));
@@ -51,7 +51,7 @@ final class RespTest {
                     return CompletableFuture.failedFuture(e);
                 }
             }
-            return CompletableFuture.completedFuture(new Reply.Amount(1));
+            return CompletableFuture.completedFuture(Replies.toEach(command, new Reply.Amount(1)));
         };
         String[] exists = new String[names + 1];
         exists[0] = "EXISTS";

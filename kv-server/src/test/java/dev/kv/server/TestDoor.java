@@ -15,6 +15,7 @@ import dev.kv.router.net.Loops;
 import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.table.TableInForce;
+import dev.kv.router.testing.Replies;
 import dev.kv.server.auth.Password;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
@@ -42,7 +43,7 @@ final class TestDoor implements AutoCloseable {
     static final Store ECHO = (command, _) -> CompletableFuture.completedFuture(
             command instanceof Command.Get get
                     ? new Reply.Value(get.key())
-                    : new Reply.Amount(command.bucket().size()));
+                    : Replies.toEach(command, new Reply.Amount(command.bucket().size())));
 
     private final Loops loops;
     private final OpenDoor door;

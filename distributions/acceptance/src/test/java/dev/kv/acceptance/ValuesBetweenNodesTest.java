@@ -3,10 +3,15 @@ package dev.kv.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Cluster;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -60,6 +65,75 @@ final class ValuesBetweenNodesTest {
                     .endsWith("(2 of 3 done)");
             assertThat(client.say("MSET apple 5 pear 5")).startsWith("UN").endsWith("(1 of 2 done)");
             assertThat(client.say("MGET apple melon")).isEqualTo("[\"5\" \"3\"]");
+        }
+    }
+
+    private static String request(String command, Stream<String> words) {
+        return RespClient.request(Stream.concat(Stream.of(command), words).toArray(String[]::new));
+    }
+
+    /** In one pipeline: each request sees what those before it have changed. */
+    @Test
+    void tenThousandNamesOfSeveralNodesAreAnsweredInTheirOrder() throws Exception {
+        start();
+        int count = 10_000;
+        List<String> names = IntStream.range(0, count)
+                .mapToObj(i -> (i % 3 == 0 ? "apple" : "pear") + i)
+                .toList();
+        String large = "v".repeat(200_000);
+        for (String node : new String[] {"foo", "bar", "front"}) {
+            try (RespClient client = client(node)) {
+                client.send(request("MSET", names.stream().flatMap(name -> Stream.of(name, "of " + name)))
+                        + RespClient.request("SET", names.get(5_000), large)
+                        + RespClient.request("DEL", names.get(6_000), names.get(6_001))
+                        + RespClient.request("HSET", names.get(6_001), "k", "v")
+                        + request("MGET", names.stream())
+                        + RespClient.request("SET", names.get(0), "later")
+                        + request("EXISTS", names.stream())
+                        + request("TOUCH", names.stream())
+                        + request("DEL", names.stream())
+                        + RespClient.request("MGET", names.get(0), names.get(1)));
+                assertThat(client.reply()).isEqualTo("OK");
+                assertThat(client.reply()).isEqualTo("OK");
+                assertThat(client.reply()).isEqualTo(":2");
+                assertThat(client.reply()).isEqualTo(":1");
+                assertThat(client.reply())
+                        .isEqualTo(IntStream.range(0, count)
+                                .mapToObj(i -> switch (i) {
+                                    case 5_000 -> '"' + large + '"';
+                                    case 6_000, 6_001 -> "nil";
+                                    default -> "\"of " + names.get(i) + '"';
+                                })
+                                .collect(Collectors.joining(" ", "[", "]")));
+                assertThat(client.reply()).isEqualTo("OK");
+                for (int i = 0; i < 3; i++) {
+                    assertThat(client.reply()).isEqualTo(":" + (count - 1));
+                }
+                assertThat(client.reply()).isEqualTo("[nil nil]");
+            }
+        }
+    }
+
+    @Test
+    void whatANodeThatIsDownKeepsIsTheOnlyPartThatIsNotDone() throws Exception {
+        start();
+        try (RespClient client = client("front")) {
+            String names = "apple pear berry plum cherry quince";
+            assertThat(client.say("MSET apple 1 pear 2 berry 3 plum 4 cherry 5 quince 6"))
+                    .isEqualTo("OK");
+            cluster.node("bar").kill();
+            assertThat(client.say("MSET apple 7 pear 7 berry 7 plum 7 cherry 7"))
+                    .startsWith("UN")
+                    .endsWith("(3 of 5 done)");
+            for (String command : new String[] {"MGET", "EXISTS", "TOUCH", "DEL"}) {
+                assertThat(client.say(command + " " + names))
+                        .as(command)
+                        .startsWith("UN")
+                        .endsWith("(3 of 6 done)");
+            }
+            assertThat(client.say("EXISTS apple berry cherry")).isEqualTo(":0");
+            cluster.node("bar").start("*=bar@h");
+            Await.until(() -> client.say("MGET pear plum").equals("[\"2\" \"4\"]"));
         }
     }
 

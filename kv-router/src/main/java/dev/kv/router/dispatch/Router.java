@@ -69,6 +69,14 @@ public final class Router {
         }
 
         /**
+         * Whether the node is known to take a {@link Command.Each}. If not, it gets a request for each command: it may run an older release. On
+         * an I/O loop.
+         */
+        default boolean takesEach(RoutingTable.Node node) {
+            return true;
+        }
+
+        /**
          * Charges a part of an answer that waits for parts of other nodes, if there is memory for it now. On an I/O loop.
          *
          * @param nodes the number of nodes between this one and the client
@@ -110,18 +118,21 @@ public final class Router {
 
     /** Runs a request by this node's table. */
     public CompletionStage<Reply> run(Request request) {
+        Routing now = routing;
+        if (request.command() instanceof Command.Each each) {
+            return new EachByNode(self, local, others, limits, sizes, now).run(request, each);
+        }
         Optional<Failed> excess = sizes.excess(request.command());
         if (excess.isPresent()) {
             return reply(excess.get());
         }
-        Routing now = routing;
         if (request.command() instanceof Command.Survey survey) {
             return new FanOut(self, local, others, limits, now).run(request, survey);
         }
         return switch (now.placement().of(request.command().bucket())) {
             case Here here -> runHere(request, now, here);
             case There there -> runThere(request, now, there);
-            case Nowhere nowhere -> ends(request, now, nowhere, noRoute(request, now.inForce()));
+            case Nowhere nowhere -> ends(request, now, nowhere, noRoute(self, request, now.inForce()));
         };
     }
 
@@ -214,7 +225,7 @@ public final class Router {
                 : Optional.of(new Failed(Word.NOROUTE, "no routing table yet: " + now.absence()));
     }
 
-    private Failed noRoute(Request request, TableInForce now) {
+    static Failed noRoute(String self, Request request, TableInForce now) {
         Optional<Failed> noTable = noTable(now);
         if (noTable.isPresent()) {
             return noTable.get();

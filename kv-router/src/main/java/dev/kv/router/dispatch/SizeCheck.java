@@ -38,6 +38,7 @@ final class SizeCheck {
             case Command.Copy copy -> excessName(copy.to());
             case Command.Together together ->
                 first(together.commands(), this::excess).or(() -> first(together.names(), this::excessName));
+            case Command.Each each -> first(each.commands(), this::excess);
             case Command.Batch batch -> first(batch.commands(), this::excess);
             case Command.Scan scan -> limits.excessOfPattern(scan.match().size());
             case Command.Names names -> limits.excessOfPattern(names.match().size());

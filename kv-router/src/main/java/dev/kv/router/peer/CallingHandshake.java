@@ -21,6 +21,7 @@ final class CallingHandshake {
     private final byte[] hello;
     private byte[] challenge = new byte[0];
     private int commonVersion;
+    private long capabilities;
 
     CallingHandshake(OutLink link, Peer peer, PeerSettings settings) {
         this.link = link;
@@ -62,6 +63,7 @@ final class CallingHandshake {
             fail("is not there: at this address is " + Handshake.shown(said.called()));
             return;
         }
+        capabilities = said.capabilities();
         commonVersion = Handshake.commonVersion(said.versionMin(), said.versionMax());
         if (commonVersion == 0) {
             fail("speaks other versions of the protocol between nodes: " + said.versionMin() + " to "
@@ -69,6 +71,11 @@ final class CallingHandshake {
         } else {
             link.sendFrame(Link.PROOF, Handshake.proof(cookie, Handshake.Side.CALLER, hello, challenge));
         }
+    }
+
+    /** Whether the other node has this capability. */
+    boolean has(long capability) {
+        return (capabilities & capability) != 0;
     }
 
     private void welcome(ByteBuffer content) throws MalformedMessage {

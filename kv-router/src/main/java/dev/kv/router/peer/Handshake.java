@@ -35,8 +35,11 @@ final class Handshake {
 
     static final int VERSION_MAX = 2;
 
+    /** The node runs commands on several names that come in one request ({@link dev.kv.router.Command.Each}). */
+    static final long EACH = 1 << 2;
+
     /** The capabilities of this node beyond its version, a bit each; unknown bits of the other side are ignored. */
-    static final long CAPABILITIES = 0;
+    static final long CAPABILITIES = EACH;
 
     private static final byte[] MAGIC = Greeting.NODE_MAGIC.getBytes(US_ASCII);
     private static final int NONCE_BYTES = 32;

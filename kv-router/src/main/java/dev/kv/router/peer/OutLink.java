@@ -109,6 +109,11 @@ final class OutLink extends Link {
         close();
     }
 
+    /** Whether the other node knows {@link Command.Each}. */
+    boolean takesEach() {
+        return handshake.has(Handshake.EACH);
+    }
+
     /** Sends the request, unless more waits on this link than may. */
     void request(Pending request) {
         if (request.isAnswered()) {

@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.Command;
 import dev.kv.router.Request;
 import dev.kv.router.net.Loop;
 import java.util.ArrayList;
@@ -17,7 +18,7 @@ import java.util.Set;
  */
 final class Parts extends Unanswered.Place {
     /** What names take as objects, in times of their length on a link, about: a name of 20 bytes has 32 there, and takes 104. */
-    private static final int MEMORY_OF_LENGTH = 4;
+    private static final int MEMORY_OF_NAMES = 4;
 
     private final Request first;
     private final Unanswered unanswered;
@@ -103,7 +104,7 @@ final class Parts extends Unanswered.Place {
      * @param whenGranted is run on the loop
      */
     Room.Place claim(Pending request, long bytes, Runnable whenGranted) {
-        Part part = new Part(MEMORY_OF_LENGTH * bytes, whenGranted);
+        Part part = new Part(memoryOf(bytes), whenGranted);
         missing.remove(request);
         offered.add(part);
         claimIfComplete();
@@ -111,6 +112,10 @@ final class Parts extends Unanswered.Place {
             part.claimAlone();
         }
         return part;
+    }
+
+    private long memoryOf(long length) {
+        return first.command() instanceof Command.Survey ? MEMORY_OF_NAMES * length : length;
     }
 
     /** Claims memory for the offered ones that have none, once it is known of all requests whether they have a long reply. */

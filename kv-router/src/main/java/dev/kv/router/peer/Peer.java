@@ -170,6 +170,11 @@ final class Peer {
         return node.name();
     }
 
+    /** Whether the node is known to take {@link Command.Each}: only while a link to it takes requests. */
+    boolean takesEach() {
+        return state instanceof State.Ready(OutLink link) && link.takesEach();
+    }
+
     /**
      * Sends the request to the node.
      *

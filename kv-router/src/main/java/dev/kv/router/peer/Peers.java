@@ -60,6 +60,13 @@ public final class Peers implements Router.Nodes, AutoCloseable {
     }
 
     @Override
+    public boolean takesEach(RoutingTable.Node node) {
+        return Loop.current()
+                .map(here -> ofLoops.get(here).peer(node).takesEach())
+                .orElse(false);
+    }
+
+    @Override
     public Optional<Runnable> keep(long bytes, int nodes) {
         Loop here = Loop.current().orElseThrow();
         Room.Claim claim = ofLoops.get(here)

@@ -1,5 +1,6 @@
 package dev.kv.router.peer;
 
+import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
@@ -37,6 +38,9 @@ final class Pending extends Unanswered.Place {
     private Outbox.Message message;
 
     private boolean isSent;
+
+    /** Whether its reply does not fit into the answer that it is a part of, beside the others. */
+    private boolean isMoreThanAllHold;
 
     private int number;
 
@@ -231,12 +235,18 @@ final class Pending extends Unanswered.Place {
 
     /** Counts in a reply of this length that is offered; returns whether it fits into the answer that it is a part of. */
     boolean takes(long length) {
-        return parts.isEmpty() || parts.get().takes(length);
+        isMoreThanAllHold = parts.isPresent() && !parts.get().takes(length);
+        return !isMoreThanAllHold;
     }
 
     /** The reply does not fit, or the answer that it is a part of. */
     void tooLong(String why) {
-        answer(parts.isPresent() ? new Failed(Reply.Reason.NAMES_TOO_LARGE) : new Failed(Word.TOOLARGE, why));
+        answer(
+                switch (request.command()) {
+                    case Command.Survey _ -> new Failed(Reply.Reason.NAMES_TOO_LARGE);
+                    case Command _ when isMoreThanAllHold -> new Failed(Reply.Reason.CONTENT_TOO_LARGE);
+                    case Command _ -> new Failed(Word.TOOLARGE, why);
+                });
     }
 
     /** The other node did not get the request. */

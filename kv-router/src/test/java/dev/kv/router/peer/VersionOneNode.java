@@ -52,8 +52,8 @@ final class VersionOneNode implements AutoCloseable {
             DataOutputStream out = new DataOutputStream(socket.getOutputStream());
             byte[] hello = frame(in, 1);
             byte[] challenge = Handshake.challenge(name);
-            // Its versions are 1 to 1.
-            ByteBuffer.wrap(challenge).putShort(2, (short) 1);
+            // Its versions are 1 to 1, and it has no capabilities.
+            ByteBuffer.wrap(challenge).putShort(2, (short) 1).putLong(4, 0);
             send(out, 2, challenge);
             if (!Arrays.equals(frame(in, 3), Handshake.proof(cookie, Handshake.Side.CALLER, hello, challenge))) {
                 return;

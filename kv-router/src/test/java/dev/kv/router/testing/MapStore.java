@@ -4,6 +4,7 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
 import dev.kv.router.Store;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -20,6 +21,9 @@ public final class MapStore implements Store {
     }
 
     private Reply answer(Command command) {
+        if (command instanceof Command.Each(List<Command> commands)) {
+            return new Reply.Many(commands.stream().map(this::answer).toList());
+        }
         if (command instanceof Command.Create(Bytes bucket)) {
             buckets.putIfAbsent(bucket, new ConcurrentHashMap<>());
             return Reply.OK;

@@ -13,6 +13,9 @@ import java.util.function.Predicate;
  * makes of them. One thread at a time.
  */
 abstract sealed class EachAnswer {
+    private static final Reply.Failed TOO_LARGE =
+            new Reply.Failed(Reply.Word.ERR, "reply too large (kv.router.reply-max), ask for fewer keys at once");
+
     private int added;
     private int failed;
     private Optional<Reply.Failed> first = Optional.empty();
@@ -92,8 +95,7 @@ abstract sealed class EachAnswer {
             bytes += LongReply.bytes(Reply.ABSENT) + size;
             replies[number] = reply;
             if (valueBytes > maxBytes) {
-                stop(new Reply.Failed(
-                        Reply.Word.ERR, "reply too large (kv.router.reply-max), ask for fewer keys at once"));
+                stop(TOO_LARGE);
             }
         }
 
@@ -122,6 +124,9 @@ abstract sealed class EachAnswer {
         added++;
         if (reply instanceof Reply.Failed failure && isFailure(failure)) {
             failed++;
+            if (failure.reason() == Reply.Reason.CONTENT_TOO_LARGE) {
+                stop(TOO_LARGE);
+            }
             if (first.isEmpty() || number < firstNumber) {
                 first = Optional.of(failure);
                 firstNumber = number;

@@ -6,6 +6,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.net.Budget;
 import dev.kv.server.reply.ReplyWindow;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -13,13 +14,19 @@ import java.util.concurrent.Future;
 import java.util.function.Consumer;
 
 /**
- * The commands of a {@link Question.Each} while they are run: a bounded number in a turn, and a bounded number that are not answered, as for
- * a client that pipelines them. So one request neither holds up other clients nor fills the link to another node. Replies that are kept
- * until the last one is there are charged. On the loop of the client.
+ * The commands of a {@link Question.Each} while they are run, some of them as one {@link Command.Each}: a bounded number in a turn, and a
+ * bounded number that are not answered, as for a client that pipelines them. So one request neither holds up other clients nor fills the
+ * link to another node. Replies that are kept until the last one is there are charged. On the loop of the client.
  */
 public final class EachRun {
     /** Commands of one request that run in one turn. No key: kv.router.io-turn-max bounds all turns together. */
     private static final int COMMANDS_IN_TURN = 512;
+
+    /** Commands that run as one: the storage runs them without a pause, and returns at most 64 KiB for each that is not held. */
+    private static final int COMMANDS_AT_ONCE = 128;
+
+    /** Names and values of commands that run as one, so that these are a short message to another node; a longer command runs alone. */
+    private static final int WORD_BYTES_AT_ONCE = 32 * 1024;
 
     /** What a command of a request takes until it is answered, beside its words: itself, its future and its reply, roughly. */
     private static final int COMMAND_BYTES = 100;
@@ -87,7 +94,7 @@ public final class EachRun {
     public boolean next() {
         int turnEnd = begun + COMMANDS_IN_TURN;
         while (begun < Math.min(count, turnEnd) && !isHeldBack && begun - answered < window.size()) {
-            run(begun++);
+            runSome(Math.min(count, turnEnd));
         }
         if (!end.isDone()) {
             charge();
@@ -112,8 +119,19 @@ public final class EachRun {
         return isBegun() && !isHeldBack;
     }
 
-    private void run(int number) {
-        CompletionStage<Reply> reply = store.run(commands.get(number), takenMillis);
+    private void runSome(int before) {
+        int first = begun;
+        Command some = Command.Each.of(some(before));
+        if (LongReply.mayFollow(some) && budget.isSpent()) {
+            answer.stop(noMemory);
+            begun = first;
+            count = first;
+            return;
+        }
+        int size = begun - first;
+        CompletionStage<Reply> reply = store.run(some, takenMillis);
+        long waiting = reply instanceof LongReply.UnderWay command ? command.replyBytes() : 0;
+        budget.charge(waiting);
         if (reply instanceof LongReply.HoldingBack command && command.holdsBack()) {
             isHeldBack = true;
             command.whenPlaced(() -> {
@@ -123,19 +141,19 @@ public final class EachRun {
                 goOn.accept(this);
             });
         } else if (reply instanceof CompletableFuture<Reply> ready && ready.state() == Future.State.SUCCESS) {
-            answer.add(number, ready.resultNow());
+            add(first, size, ready.resultNow(), _ -> {});
             if (answer.bytes() - charged >= CHARGED_MIN_BYTES) {
                 charge();
             }
-            answered();
+            answered(size);
             return;
         }
         var _ = reply.whenComplete((ready, fault) -> {
+            budget.give(waiting);
             if (fault == null) {
-                window.came(ready);
-                answer.add(number, ready);
+                add(first, size, ready, window::came);
                 charge();
-                answered();
+                answered(size);
             } else {
                 abandon();
                 end.completeExceptionally(fault);
@@ -143,8 +161,43 @@ public final class EachRun {
         });
     }
 
-    private void answered() {
-        answered++;
+    /** The next commands, which run as one, up to the one before this number. */
+    private List<Command> some(int before) {
+        int end = Math.min(before, begun + Math.min(COMMANDS_AT_ONCE, window.size() - (begun - answered)));
+        List<Command> some = new ArrayList<>(end - begun);
+        long bytes = 0;
+        while (begun < end) {
+            Command command = commands.get(begun);
+            bytes += wordBytes(command);
+            if (bytes > WORD_BYTES_AT_ONCE && !some.isEmpty()) {
+                break;
+            }
+            some.add(command);
+            begun++;
+        }
+        return some;
+    }
+
+    private static int wordBytes(Command command) {
+        return command.bucket().size()
+                + (command instanceof Command.SetValue set ? set.value().size() : 0);
+    }
+
+    /**
+     * Adds the reply to commands that ran as one.
+     *
+     * @param came is told of the reply to each
+     */
+    private void add(int first, int size, Reply reply, Consumer<Reply> came) {
+        List<Reply> replies = size == 1 ? List.of(reply) : Reply.Many.ofEach(size, reply);
+        for (int i = 0; i < size; i++) {
+            came.accept(replies.get(i));
+            answer.add(first + i, replies.get(i));
+        }
+    }
+
+    private void answered(int commands) {
+        answered += commands;
         endIfAnswered();
         boolean goesOn = isWaiting && !isHeldBack && (isBegun() || begun - answered <= window.size() / 2);
         isWaiting &= !goesOn;

@@ -48,6 +48,18 @@ final class EachAnswerTest {
     }
 
     @Test
+    void aPartThatDoesNotFitBesideTheOthersIsTheReply() {
+        EachAnswer answer = new EachAnswer.Values(3, 100);
+        answer.add(0, large(10, false));
+        answer.add(1, new Reply.Failed(Reply.Reason.CONTENT_TOO_LARGE));
+        answer.add(2, large(10, false));
+
+        assertThat(answer.isStopped()).isTrue();
+        assertThat(((Reply.Failed) answer.reply()).message()).startsWith("reply too large (kv.router.reply-max)");
+        assertThat(held).isZero();
+    }
+
+    @Test
     void valuesComeInTheOrderOfTheCommandsAndWhatIsNoneIsAbsent() {
         EachAnswer answer = new EachAnswer.Values(4, 100);
         Reply file = large(10, false);

@@ -102,6 +102,7 @@ public final class Commands {
                 case Command.Together together -> together(takenMillis, together);
                 case Command.Watch watch -> new Reply.Amount(buckets.several().watch(takenMillis, watch.bucket()));
                 case Command.Survey survey -> survey(survey, new Turn(turn, buckets.now(takenMillis)));
+                case Command.Each _ -> throw apart(command);
                 case Command.Route _ -> throw noRoute();
             };
         } catch (ReplyRoom.TooLarge e) {
@@ -134,8 +135,13 @@ public final class Commands {
                     Command.SetAbsentValues _,
                     Command.Together _,
                     Command.Watch _ -> throw new IllegalStateException("it is run in one turn: " + command);
+            case Command.Each _ -> throw apart(command);
             case Command.Route _ -> throw noRoute();
         };
+    }
+
+    private static IllegalArgumentException apart(Command each) {
+        return new IllegalArgumentException("its commands are run one by one: " + each);
     }
 
     private static IllegalArgumentException noRoute() {
@@ -192,8 +198,12 @@ public final class Commands {
         return switch (command) {
             case Command.Read read -> look(edit, read, room);
             case Command.Write write -> change(edit, write, () -> room);
-            case Command.Batch _, Command.Several _, Command.Watch _, Command.Survey _, Command.Route _ ->
-                throw new IllegalArgumentException("no command of a batch: " + command);
+            case Command.Batch _,
+                    Command.Several _,
+                    Command.Each _,
+                    Command.Watch _,
+                    Command.Survey _,
+                    Command.Route _ -> throw new IllegalArgumentException("no command of a batch: " + command);
         };
     }
 

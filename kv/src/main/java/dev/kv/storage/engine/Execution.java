@@ -38,6 +38,7 @@ public final class Execution implements Store {
     private final LargeThreads threads;
     private final Handover handover;
     private final AfterDisk afterDisk;
+    private final EachCommands eachCommands;
 
     /** Counts the turns of commands on these threads, and the ends of commands: a node that asks is told that this one goes on. */
     private final LongAdder turns = new LongAdder();
@@ -100,6 +101,7 @@ public final class Execution implements Store {
                 turns,
                 handover,
                 (command, takenMillis) -> runs.isClosed() ? Runs.stopped() : place(command, takenMillis));
+        this.eachCommands = new EachCommands(commands, runs, turns, this::placeOne);
         this.laneRuns = new LaneRuns(runs, lanes, threads, handover, turns, limits, read -> isElsewhere(read, parked));
     }
 
@@ -110,6 +112,12 @@ public final class Execution implements Store {
 
     /** Runs a command on this thread, or gives it its place among those that other threads run. */
     private CompletionStage<Reply> place(Command command, long takenMillis) {
+        return command instanceof Command.Each each
+                ? eachCommands.run(each, takenMillis)
+                : placeOne(command, takenMillis);
+    }
+
+    private CompletionStage<Reply> placeOne(Command command, long takenMillis) {
         while (true) {
             Lane busy;
             try {

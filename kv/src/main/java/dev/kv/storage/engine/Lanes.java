@@ -259,6 +259,8 @@ public final class Lanes {
             case Command.Together together ->
                 bytes(together.names())
                         + together.commands().stream().mapToLong(Lanes::bytes).sum();
+            case Command.Each each ->
+                each.commands().stream().mapToLong(Lanes::bytes).sum();
             case Command.Get get -> bytes(List.of(get.bucket(), get.key()));
             case Command.Delete delete -> bytes(List.of(delete.bucket(), delete.key()));
             case Command.Measure measure -> bytes(List.of(measure.bucket(), measure.key()));

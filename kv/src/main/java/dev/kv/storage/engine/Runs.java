@@ -48,6 +48,11 @@ final class Runs {
         } catch (RuntimeException | InternalError e) {
             return failed(e);
         }
+        return acknowledged(command, reply);
+    }
+
+    /** The reply to a command that was run, when it may be sent. */
+    CompletionStage<Reply> acknowledged(Command command, Reply reply) {
         CompletionStage<Reply> acknowledged = acknowledging.apply(command, reply);
         return acknowledged.toCompletableFuture().isDone()
                 ? acknowledged

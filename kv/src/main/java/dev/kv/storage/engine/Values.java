@@ -33,8 +33,12 @@ final class Values {
             case Command.SetValueUntil set -> isWrongType(name, set.set());
             case Command.KindOf _, Command.Weigh _, Command.Drop _, Command.Expire _, Command.ExpiryOf _ -> false;
             case Command.Read _, Command.Write _ -> name.isValue();
-            case Command.Batch _, Command.Several _, Command.Watch _, Command.Survey _, Command.Route _ ->
-                throw new IllegalArgumentException("no command on one name: " + command);
+            case Command.Batch _,
+                    Command.Several _,
+                    Command.Each _,
+                    Command.Watch _,
+                    Command.Survey _,
+                    Command.Route _ -> throw new IllegalArgumentException("no command on one name: " + command);
         };
     }
 

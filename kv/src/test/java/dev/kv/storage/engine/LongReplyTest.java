@@ -81,6 +81,7 @@ class LongReplyTest {
                 new Command.Sample(B, -MANY, Command.Part.PAIRS),
                 new Command.Scan(B, 0, Bytes.of("*"), MANY, Command.Part.PAIRS),
                 new Command.Batch(B, gets),
+                new Command.Each(gets),
                 new Command.Watch(B),
                 new Command.Weigh(B),
                 new Command.Copy(number, Bytes.of("copy"), true),

@@ -320,7 +320,13 @@ public final class CommandCodec {
                             fields(
                                     Command.Together::new,
                                     field(Command.Together::watched, list(WATCHED)),
-                                    field(Command.Together::commands, list(nested(() -> CommandCodec.ROWS)))))));
+                                    field(Command.Together::commands, list(nested(() -> CommandCodec.ROWS))))),
+                    row(
+                            47,
+                            Command.Each.class,
+                            fields(
+                                    Command.Each::new,
+                                    field(Command.Each::commands, list(nested(() -> CommandCodec.ROWS)))))));
 
     private CommandCodec() {}
 

@@ -81,7 +81,8 @@ final class CodecTest {
             new Command.Watch(B),
             new Command.Weigh(B),
             new Command.Together(
-                    List.of(new Command.Watched(K, -5)), List.of(new Command.Get(B, K), new Command.Drop(K))));
+                    List.of(new Command.Watched(K, -5)), List.of(new Command.Get(B, K), new Command.Drop(K))),
+            new Command.Each(List.of(new Command.GetValue(B), new Command.Drop(K))));
 
     private static final List<Reply> REPLIES = List.of(
             Reply.OK,
