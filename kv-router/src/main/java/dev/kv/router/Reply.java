@@ -140,6 +140,12 @@ public sealed interface Reply {
         NAMES_TOO_LARGE("these are more names than one reply may hold (kv.router.reply-max): ask for them in parts"),
         /** The name holds a bucket and the command is on a value, or the other way round. */
         WRONG_TYPE(Word.WRONGTYPE, "Operation against a key holding the wrong kind of value"),
+        /** Commands that run together touch more than they may. */
+        TOO_MUCH_TOGETHER(
+                Word.TOOLARGE,
+                "commands that run together take at most one turn (kv.storage.large.keys and bytes): send fewer"),
+        /** Several nodes keep the names of commands that run together; the message says which node does not keep which. */
+        NAMES_APART(Word.EXECABORT, "one node has to keep all names of commands that run together"),
         /** What is to be added to is a value, and no whole number. */
         VALUE_NOT_AN_INTEGER("the value is not a whole number of 64 bits"),
         /** What is to be added to is a value, and no number. */

@@ -177,8 +177,7 @@ public final class Router {
                 new Failed(Word.ERR, missing + ": a bucket is copied within its node, export and import it instead");
             case Command.SetAbsentValues _ ->
                 new Failed(Word.ERR, missing + ": one node has to keep all names that are set together");
-            case Command.Together _ ->
-                new Failed(Word.EXECABORT, "Transaction discarded because its keys are on several nodes: " + missing);
+            case Command.Together _ -> new Failed(Word.EXECABORT, Reply.Reason.NAMES_APART, missing);
         };
     }
 

@@ -71,6 +71,10 @@ public final class RespError extends RuntimeException {
             case IN_MESSAGE, WRONG_TYPE -> failed.message();
             case CONTENT_TOO_LARGE -> "reply too large, use HSCAN";
             case NAMES_TOO_LARGE -> "reply too large, use SCAN";
+            case TOO_MUCH_TOGETHER ->
+                "a transaction on several keys, or after WATCH, takes at most one turn (kv.storage.large.keys and bytes):"
+                        + " send several";
+            case NAMES_APART -> "Transaction discarded because its keys are on several nodes: " + failed.message();
             case VALUE_NOT_AN_INTEGER -> NOT_AN_INTEGER;
             case VALUE_NOT_A_NUMBER -> NOT_A_FLOAT;
             case NOT_AN_INTEGER -> "hash value is not an integer";

@@ -32,11 +32,6 @@ public final class Commands {
             Word.TOOLARGE,
             "values that are set together take at most one turn (kv.storage.large.keys and bytes): set them one by one");
 
-    private static final Reply TOO_MUCH_TOGETHER = new Reply.Failed(
-            Word.TOOLARGE,
-            "a transaction on several keys, or after WATCH, takes at most one turn (kv.storage.large.keys and bytes):"
-                    + " send several");
-
     private static final Reply TOO_LARGE_TO_COPY = new Reply.Failed(
             Word.TOOLARGE,
             "a copy is made in one change of at most kv.router.reply-max bytes: export the bucket and import it instead");
@@ -236,7 +231,7 @@ public final class Commands {
                 return inBatch(edit, command, room);
             });
         } catch (Turn.TooMuch e) {
-            return TOO_MUCH_TOGETHER;
+            return new Reply.Failed(Reply.Reason.TOO_MUCH_TOGETHER);
         }
     }
 
