@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Bystander;
 import dev.kv.acceptance.harness.HandmadePeer;
+import dev.kv.acceptance.harness.MeasuresTime;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
@@ -267,6 +268,7 @@ class GreedyClientsTest extends WithBystander {
 
     /** All replies of the other node come on one link: 60 x 1024 of 50 KB would take it for 5 s, and then as many again. */
     @Test
+    @MeasuresTime
     void clientsThatSendManyReadsOfAnotherNodeAheadAndNeverReadDelayNobody(@TempDir Path site) throws Exception {
         NodeProcess far = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "far");
         NodeProcess near = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "near");
