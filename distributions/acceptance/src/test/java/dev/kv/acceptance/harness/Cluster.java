@@ -6,9 +6,11 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.filter.ThresholdFilter;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.kv.router.Store;
 import dev.kv.router.config.Layers;
 import dev.kv.router.node.Node;
 import dev.kv.router.node.Release;
+import dev.kv.router.spi.Door;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.testing.Firewall;
 import dev.kv.server.ClientDoor;
@@ -27,6 +29,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.LongSupplier;
+import java.util.function.UnaryOperator;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -115,6 +119,7 @@ public final class Cluster implements AutoCloseable {
         private final Map<Member, Firewall> links = new LinkedHashMap<>();
         private Optional<Node> running = Optional.empty();
         private boolean keepsData = true;
+        private UnaryOperator<Door> door = UnaryOperator.identity();
         private InetSocketAddress nodes = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
 
         private Member(String name) {
@@ -148,6 +153,21 @@ public final class Cluster implements AutoCloseable {
             keepsData = false;
         }
 
+        /**
+         * Has its door stamp requests with the time of a clock that the test moves, in milliseconds since 1970, from the next start on. The
+         * threads of the node ask it.
+         */
+        public void stampBy(LongSupplier clock) {
+            door = clients -> settings -> {
+                Door.Ready ready = clients.configure(settings);
+                return (stores, loops, facts) -> ready.start(() -> stamped(stores.get(), clock), loops, facts);
+            };
+        }
+
+        private static Store stamped(Store store, LongSupplier clock) {
+            return (command, _) -> store.run(command, clock.getAsLong());
+        }
+
         public void start(String table) {
             Map<String, String> all = new HashMap<>();
             links.forEach((other, firewall) -> all.put(
@@ -156,7 +176,7 @@ public final class Cluster implements AutoCloseable {
             all.put("kv.router.table", table);
             all.putAll(settings);
             Optional<Engine> storage = keepsData ? Optional.of(new LogStorage()) : Optional.empty();
-            Release release = new Release(storage, Optional.of(new ClientDoor()), "test", "none");
+            Release release = new Release(storage, Optional.of(door.apply(new ClientDoor())), "test", "none");
             Node node = Node.configure(Layers.of(folder.resolve("home"), all).load(), release)
                     .start(() -> {});
             running = Optional.of(node);
