@@ -105,7 +105,7 @@ public final class LogStorage implements Engine {
             try {
                 return StoredBackup.restore(from, storage.dir());
             } catch (IOException e) {
-                throw failure("the restore", e);
+                throw failure("the restore into " + storage.dir(), e);
             }
         }
 

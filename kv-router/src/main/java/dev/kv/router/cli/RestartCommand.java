@@ -10,8 +10,9 @@ import picocli.CommandLine.Mixin;
         name = "restart",
         description = {
             "Stops the node if it runs, and starts it in the background.",
-            "Checks the configuration first: if the node could not start with it, the",
-            "command fails and the node keeps running."
+            "Checks the keys and values of the configuration first: if one is wrong,",
+            "the command fails and the node keeps running. A port in use, the cookie or",
+            "a folder that cannot be used is found when the node has been stopped."
         },
         footer = {"", "Example:", "  bin/kv restart"})
 final class RestartCommand implements Callable<Integer> {

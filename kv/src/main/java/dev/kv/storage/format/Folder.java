@@ -1,6 +1,5 @@
 package dev.kv.storage.format;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.READ;
 import static java.nio.file.StandardOpenOption.WRITE;
@@ -160,7 +159,7 @@ public final class Folder implements AutoCloseable {
 
     /** Marks a folder as half restored: no node opens it until {@link Format#write}. */
     public static void beginRestored(Path path) throws IOException {
-        DurableFiles.replace(path.resolve(Format.FILE), "not restored to the end\n".getBytes(US_ASCII));
+        Format.beginRestored(path);
     }
 
     /** The segments in the folder by number, then by rewrite. */

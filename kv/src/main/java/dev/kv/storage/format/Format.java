@@ -23,6 +23,9 @@ import java.util.regex.Pattern;
 public record Format(int version, long seed, long id, List<Long> ancestors) {
     public static final String FILE = "format";
 
+    /** What the file says while a backup is restored into its folder. */
+    private static final String NOT_RESTORED = "not restored to the end\n";
+
     private static final String TITLE = "kv storage format ";
     private static final Pattern ANY = Pattern.compile(TITLE + "([0-9]{1,9})\n(?s:.*)");
     private static final Pattern FIRST =
@@ -37,6 +40,11 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
 
     public Format {
         ancestors = List.copyOf(ancestors);
+    }
+
+    /** Marks a folder as half restored: no node opens it until {@link #write}. */
+    static void beginRestored(Path folder) throws IOException {
+        DurableFiles.replace(folder.resolve(FILE), NOT_RESTORED.getBytes(US_ASCII));
     }
 
     /** The format of a new folder. */
@@ -72,7 +80,10 @@ public record Format(int version, long seed, long id, List<Long> ancestors) {
             long id = first.group(5) == null ? Long.reverse(seed) : number(first.group(5));
             return new Format(1, seed, id, List.of());
         }
-        throw new BadStart(file + " is damaged: restore it from a backup");
+        throw new BadStart(
+                text.equals(NOT_RESTORED)
+                        ? folder + ": a restore did not end: remove what is in the folder, and run kv restore again"
+                        : file + " is damaged: restore it from a backup");
     }
 
     private static long number(String hex) {

@@ -264,7 +264,8 @@ class BackupTest {
 
         assertThatThrownBy(restored::open)
                 .isInstanceOf(OperatorError.class)
-                .hasMessage(restored.path().resolve("format") + " is damaged: restore it from a backup");
+                .hasMessage(restored.path()
+                        + ": a restore did not end: remove what is in the folder, and run kv restore again");
     }
 
     @Test
