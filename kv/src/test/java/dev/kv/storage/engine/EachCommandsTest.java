@@ -175,6 +175,26 @@ class EachCommandsTest extends WithShortTurns {
                 .containsExactly(value("1"), value("v".repeat(3_000) + 2));
     }
 
+    /** The lane of the name ends while the commands are placed: the first of them stands in it, or has run, before the second is tried. */
+    @Test
+    void commandsOnOneNameKeepTheirOrderWhileALargeChangeOfItEnds() throws Exception {
+        OpenStorage storage = open(SHORT);
+        int rounds = 300;
+        for (int i = 0; i < rounds; i++) {
+            CompletableFuture<Reply> change = storage.run(new Command.SetAll(BUSY, pairs(new Random(i), 60), false))
+                    .toCompletableFuture();
+            CompletableFuture<Reply> writes = storage.run(
+                            each(set("busy", "1"), set("a", "1"), set("busy", "2"), set("a", "2")))
+                    .toCompletableFuture();
+            CompletableFuture<Reply> reads =
+                    storage.run(each(get("busy"), get("a"))).toCompletableFuture();
+            assertThat(change.get(20, TimeUnit.SECONDS)).isInstanceOf(Reply.Amount.class);
+            assertThat(replies(writes)).containsOnly(Reply.OK);
+            assertThat(replies(reads)).containsExactly(value("2"), value("2"));
+            assertThat(join(storage, new Command.Drop(BUSY))).isEqualTo(new Reply.Amount(1));
+        }
+    }
+
     @Test
     void aFailureOfTheDiskFailsAllOfThem() throws Exception {
         OpenStorage storage = open(LIMITS);
