@@ -44,8 +44,8 @@ final class Pending extends Unanswered.Place {
 
     private int number;
 
-    /** Its place among those that wait at other nodes, once its node has told so; empty before. */
-    private Optional<Room.Place> elsewhere = Optional.empty();
+    /** Has it counted no longer among those that wait at other nodes; empty until its node has told that it waits. */
+    private Optional<Runnable> elsewhere = Optional.empty();
 
     /** Is told when nobody awaits the reply any more; empty until a link sends the request. */
     private Optional<Consumer<Pending>> whenAbandoned = Optional.empty();
@@ -95,7 +95,7 @@ final class Pending extends Unanswered.Place {
 
     /** It is answered, or nobody awaits the reply any more. Has no effect the second time. */
     void ended() {
-        elsewhere.ifPresent(Room.Place::release);
+        elsewhere.ifPresent(Runnable::run);
         if (parts.isPresent()) {
             parts.get().ended(this);
         } else {
@@ -227,7 +227,7 @@ final class Pending extends Unanswered.Place {
      * @param whenGranted is run on the loop
      */
     Room.Place claim(Room room, long bytes, Loop loop, Runnable whenGranted) {
-        elsewhere.ifPresent(Room.Place::release);
+        elsewhere.ifPresent(Runnable::run);
         return parts.isPresent()
                 ? parts.get().claim(this, bytes, whenGranted)
                 : unanswered.claim(this, room, bytes, loop, whenGranted);

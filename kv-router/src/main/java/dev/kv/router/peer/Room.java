@@ -314,9 +314,9 @@ public final class Room {
     /**
      * A request of the client waits at another node, perhaps for memory: those who hold up the replies of that node are waited for.
      *
-     * @return is released when the request has its reply, or waits for it here
+     * @return is run when the request has its reply, or waits for it here; has no effect the second time
      */
-    synchronized Place elsewhere(int nodes, Object key) {
+    synchronized Runnable elsewhere(int nodes, Object key) {
         Line line = lines.get(Math.min(nodes, DEPTHS - 1));
         Client client = line.clients.computeIfAbsent(key, Client::new);
         client.elsewhere++;
@@ -336,11 +336,11 @@ public final class Room {
         return claim;
     }
 
-    /** The place of a request that waits at another node: it takes no memory here. */
-    private final class Elsewhere implements Place {
+    /** Ends the wait of a request at another node. */
+    private final class Elsewhere implements Runnable {
         private final Line line;
         private final Client client;
-        private boolean isReleased;
+        private boolean isOver;
 
         Elsewhere(Line line, Client client) {
             this.line = line;
@@ -348,20 +348,10 @@ public final class Room {
         }
 
         @Override
-        public boolean isGranted() {
-            return true;
-        }
-
-        @Override
-        public long waitedForNanos() {
-            return -1;
-        }
-
-        @Override
-        public void release() {
+        public void run() {
             synchronized (Room.this) {
-                if (!isReleased) {
-                    isReleased = true;
+                if (!isOver) {
+                    isOver = true;
                     client.elsewhere--;
                     elsewhere--;
                     line.forgetIdle(client);

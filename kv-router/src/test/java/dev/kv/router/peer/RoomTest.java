@@ -205,18 +205,18 @@ class RoomTest {
     @Test
     void whoHasAReplyWaitingHereIsWaitedForByClientsThatWaitElsewhere() {
         Room.Claim first = oldest(80, "a");
-        Room.Place other = room.elsewhere(0, "b");
+        Runnable other = room.elsewhere(0, "b");
         assertThat(first.waitedForNanos()).isNegative();
         Room.Claim own = younger(40, "a", 1);
         assertThat(first.waitedForNanos()).isZero();
-        other.release();
-        other.release();
+        other.run();
+        other.run();
         assertThat(first.waitedForNanos()).isNegative();
-        Room.Place itself = room.elsewhere(0, "a");
+        Runnable itself = room.elsewhere(0, "a");
         assertThat(first.waitedForNanos()).isNegative();
         room.elsewhere(1, "b");
         assertThat(first.waitedForNanos()).isZero();
-        itself.release();
+        itself.run();
         own.release();
         assertThat(first.waitedForNanos()).isNegative();
     }
