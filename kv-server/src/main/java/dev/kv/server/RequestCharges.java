@@ -36,7 +36,7 @@ final class RequestCharges {
 
     /** Charges the request that arrives, of which so many bytes are held by now; returns false if too little is left. */
     boolean takeArriving(long heldBytes) {
-        long more = heldBytes - arrivingBytes;
+        long more = Budget.ofInput(heldBytes) - arrivingBytes;
         if (more > 0 && !budget.take(more)) {
             return false;
         }

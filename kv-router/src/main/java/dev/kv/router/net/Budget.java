@@ -10,6 +10,9 @@ public final class Budget {
 
     private static final int ARRAY_HEADER_BYTES = 16;
 
+    /** The input of a connection that is not charged. No key: it is as much as a connection takes beside it. */
+    private static final int SHORT_INPUT_BYTES = 4 * 1024;
+
     private final long bytes;
     private final AtomicLong leftBytes;
 
@@ -27,9 +30,17 @@ public final class Budget {
         return bytes < REGION_BYTES / 2 ? lengthBytes : (bytes + REGION_BYTES - 1) / REGION_BYTES * REGION_BYTES;
     }
 
+    /**
+     * What the input that one connection keeps counts as. Short input counts as nothing: a client that sends short requests is not closed for
+     * what others take.
+     */
+    public static long ofInput(long lengthBytes) {
+        return Math.max(0, lengthBytes - SHORT_INPUT_BYTES);
+    }
+
     /** Takes the bytes if they are free; returns whether they were. */
     public boolean take(long bytes) {
-        if (leftBytes.addAndGet(-bytes) >= 0) {
+        if (bytes == 0 || leftBytes.addAndGet(-bytes) >= 0) {
             return true;
         }
         leftBytes.addAndGet(bytes);

@@ -8,7 +8,7 @@ final class UnreadInput {
 
     private final Budget budget;
 
-    /** The bytes from 0 to the position; its capacity is charged. */
+    /** The bytes from 0 to the position; its capacity is charged, as {@link Budget#ofInput} counts it. */
     private ByteBuffer bytes = NOTHING;
 
     UnreadInput(Budget budget) {
@@ -23,11 +23,11 @@ final class UnreadInput {
     boolean add(ByteBuffer input) {
         if (bytes.remaining() < input.remaining()) {
             int size = Math.max(bytes.position() + input.remaining(), 2 * bytes.capacity());
-            if (!budget.take(size)) {
+            if (!budget.take(Budget.ofInput(size))) {
                 drop();
                 return false;
             }
-            budget.give(bytes.capacity());
+            budget.give(Budget.ofInput(bytes.capacity()));
             bytes = ByteBuffer.allocate(size).put(bytes.flip());
         }
         bytes.put(input);
@@ -52,7 +52,7 @@ final class UnreadInput {
     }
 
     void drop() {
-        budget.give(bytes.capacity());
+        budget.give(Budget.ofInput(bytes.capacity()));
         bytes = NOTHING;
     }
 }
