@@ -49,17 +49,19 @@ public final class StoredFields {
         return Layout.setsKey(Layout.kind(memory, field));
     }
 
+    /** Whether the field at the offset, which is sound, expires. */
+    public boolean expires(long field) {
+        return Layout.timeBytes(memory, field) > 0;
+    }
+
     /**
-     * When the field at the offset expires, in milliseconds since 1970; 0 if it does not.
+     * When the field at the offset, which was written with a time, expires: in milliseconds since 1970.
      *
-     * @throws Damaged if the time is not what was written
+     * @throws Damaged if the time, or that there is one, is not what was written
      */
     public long until(long field) {
-        if (Layout.timeBytes(memory, field) == 0) {
-            return 0;
-        }
         long end = field + Layout.FIELD_KEY + Integer.toUnsignedLong(keyBytes(field)) + Layout.TIME_BYTES;
-        long until = segment.isBehindEnd(end) ? -1 : Layout.until(memory, field);
+        long until = !expires(field) || segment.isBehindEnd(end) ? -1 : Layout.until(memory, field);
         if (until < 0) {
             throw damaged(field);
         }

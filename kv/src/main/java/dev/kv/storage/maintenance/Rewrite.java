@@ -141,7 +141,8 @@ final class Rewrite {
             Bytes key = Bytes.owning(segment.fields().key(field));
             if (segment.fields().isSet(field)) {
                 Bytes value = Bytes.owning(segment.fields().value(field, key.array()));
-                draft.set(key, value, segment.fields().until(field));
+                draft.set(
+                        key, value, segment.fields().expires(field) ? segment.fields().until(field) : 0);
             } else {
                 draft.delete(key);
             }

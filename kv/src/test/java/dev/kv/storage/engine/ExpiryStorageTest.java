@@ -317,6 +317,28 @@ class ExpiryStorageTest extends WithExpiry {
         assertThat(runAt(NOW, set(K, ONE, 0))).isEqualTo(Reply.OK);
     }
 
+    @Test
+    void aKeyIsDamagedIfItsFieldNoLongerSaysThatItExpires() throws Exception {
+        runAt(NOW, setKey(B, K, ONE, NOW + 1_000_000));
+        runAt(NOW, setKey(B, ONE, ONE, NOW + 1_000_000));
+        close();
+        Path log = DataFolder.files(folder.resolve("data"), ".log").getFirst();
+        byte[] bytes = Files.readAllBytes(log);
+        int kind = (int) (64 + Layout.recordCost(B.size())) + 12;
+        assertThat(bytes[kind]).isEqualTo((byte) Layout.SET_UNTIL);
+        bytes[kind] = Layout.SET;
+        Files.write(log, bytes);
+        open();
+        for (Command command : List.of(new Command.Get(B, K), new Command.ExpiriesOfKeys(B, List.of(K)))) {
+            assertThat(runAt(NOW, command))
+                    .isInstanceOfSatisfying(
+                            Reply.Failed.class,
+                            failed -> assertThat(failed.message()).contains("is damaged"));
+        }
+        assertThat(runAt(NOW, new Command.ExpiriesOfKeys(B, List.of(ONE))))
+                .isEqualTo(new Reply.Many(List.of(amount(NOW + 1_000_000))));
+    }
+
     /** A million names that expire in one second: what others wait for, and how long their memory takes. */
     @Test
     @Tag("soak")
