@@ -92,6 +92,7 @@ public final class Bystanders {
                 read("PING, for comparison", "PING"),
                 read("HGETALL", "HGETALL", "huge"),
                 read("HKEYS", "HKEYS", "huge"),
+                read("HVALS", "HVALS", "huge"),
                 read("HSCAN COUNT " + keys, "HSCAN", "huge", "0", "COUNT", "" + keys),
                 read("SCAN COUNT " + keys, "SCAN", "0", "COUNT", "" + keys),
                 read("KEYS *", "KEYS", "*"),
@@ -105,8 +106,22 @@ public final class Bystanders {
                         false,
                         words("HSET", 2 * named, i -> i % 2 == 0 ? "key" + i / 2 * 3 : "changed" + i)),
                 new Scenario("HDEL of " + named + " keys", false, false, words("HDEL", named, i -> "key" + i * 3)),
+                new Scenario("HEXPIRE of " + named + " keys", false, false, expiring(named)),
+                new Scenario("COPY", true, true, List.of("COPY", "huge", "copy")),
+                new Scenario("COPY in the place of the copy", true, true, List.of("COPY", "huge", "copy", "REPLACE")),
+                new Scenario("DEL", true, true, List.of("DEL", "copy")),
                 new Scenario("RENAME", false, true, List.of("RENAME", "huge", "renamed")),
-                new Scenario("DEL", false, true, List.of("DEL", "renamed")));
+                new Scenario("COPY of what was renamed", false, true, List.of("COPY", "renamed", "copy")),
+                new Scenario("RENAME in the place of the copy", false, true, List.of("RENAME", "renamed", "copy")),
+                new Scenario("FLUSHALL", false, true, List.of("FLUSHALL")));
+    }
+
+    private static List<String> expiring(int count) {
+        List<String> request = new ArrayList<>(List.of("HEXPIRE", "huge", "1000", "FIELDS", "" + count));
+        for (int i = 0; i < count; i++) {
+            request.add("key" + (3 * i + 1));
+        }
+        return request;
     }
 
     private static Scenario read(String name, String... request) {

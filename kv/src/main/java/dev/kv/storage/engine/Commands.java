@@ -32,10 +32,6 @@ public final class Commands {
             Word.TOOLARGE,
             "values that are set together take at most one turn (kv.storage.large.keys and bytes): set them one by one");
 
-    private static final Reply TOO_LARGE_TO_COPY = new Reply.Failed(
-            Word.TOOLARGE,
-            "a copy is made in one change of at most kv.router.reply-max bytes: export the bucket and import it instead");
-
     private static final Reply CUT_OFF = new Reply.Failed(
             Word.ERR, "cut off: compaction has replaced what this reads (kv.storage.pin-max): try again");
 
@@ -238,28 +234,15 @@ public final class Commands {
     /** Freezes what is copied, and locks the name of the copy for other commands. */
     private Large copying(long takenMillis, Command.Copy copy) {
         Frozen from = buckets.frozen(takenMillis, copy.bucket());
-        LargeChange to;
+        LargeCopy large;
         try {
-            to = buckets.beginLarge(takenMillis, copy.to());
+            large = new LargeCopy(
+                    buckets.publisher(), copy, takenMillis, from, buckets.beginLarge(takenMillis, copy.to()));
         } catch (RuntimeException | Error e) {
             from.close();
             throw e;
         }
-        return new Large(
-                hadTurn -> replied(() -> {
-                    try {
-                        return from.read(() -> to.run(
-                                edit -> SeveralNames.copy(from.view(() -> false), edit, copy.replaces(), room()),
-                                hadTurn));
-                    } catch (ReplyRoom.TooLarge e) {
-                        return TOO_LARGE_TO_COPY;
-                    }
-                }),
-                Optional.of(to.lane()),
-                () -> {
-                    to.close();
-                    from.close();
-                });
+        return new Large(hadTurn -> replied(() -> large.run(hadTurn)), Optional.of(large.lane()), large::close);
     }
 
     /** Each name that a command is on, once. */

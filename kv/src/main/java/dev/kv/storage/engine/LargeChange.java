@@ -22,6 +22,11 @@ final class LargeChange implements AutoCloseable {
         return lane;
     }
 
+    /** Whether the name had keys or a value when the change began. */
+    boolean hadKeys() {
+        return bucket.view().size() > 0;
+    }
+
     /**
      * Has a command change the bucket.
      *

@@ -98,7 +98,7 @@ final class SeveralNames {
             Turn turn = new Turn(limits, now(takenMillis));
             Change from = begin(copy.bucket(), turn);
             Change to = begin(copy.to(), turn);
-            Reply reply = copy(from, to, copy.replaces(), new ReplyRoom(Long.MAX_VALUE));
+            Reply reply = copy(from, to, copy.replaces());
             changes.commit(to);
             return reply;
         } finally {
@@ -106,12 +106,7 @@ final class SeveralNames {
         }
     }
 
-    /**
-     * Copies what a name has to another one.
-     *
-     * @param room what the copy may take in memory until it is written
-     */
-    static Reply copy(View from, Edit to, boolean replaces, ReplyRoom room) {
+    private static Reply copy(View from, Edit to, boolean replaces) {
         if (from.size() == 0 || (to.size() > 0 && !replaces)) {
             return Writes.NOTHING;
         }
@@ -121,16 +116,11 @@ final class SeveralNames {
             return Writes.ONE;
         }
         from.checkAll();
-        if (!from.mayHaveGoneKeys() && !room.holds(2 * from.size(), from.bytesMin())) {
-            throw new ReplyRoom.TooLarge();
-        }
         to.drop();
         if (from.isKept()) {
             to.keep();
         }
         from.forEach(0, (_, key, value) -> {
-            room.take(key);
-            room.take(value);
             boolean _ = to.set(key, value, from.until(key));
             return true;
         });

@@ -142,7 +142,9 @@ final class Rewrite {
             if (segment.fields().isSet(field)) {
                 Bytes value = Bytes.owning(segment.fields().value(field, key.array()));
                 draft.set(
-                        key, value, segment.fields().expires(field) ? segment.fields().until(field) : 0);
+                        key,
+                        value,
+                        segment.fields().expires(field) ? segment.fields().until(field) : 0);
             } else {
                 draft.delete(key);
             }

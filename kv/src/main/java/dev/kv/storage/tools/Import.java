@@ -7,9 +7,8 @@ import dev.kv.router.Bytes;
 import dev.kv.router.Limits;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.EngineFailed;
-import dev.kv.storage.engine.Bucket;
 import dev.kv.storage.engine.Buckets;
-import dev.kv.storage.engine.Edit;
+import dev.kv.storage.engine.HiddenBucket;
 import dev.kv.storage.engine.Lanes;
 import dev.kv.storage.engine.Publisher;
 import dev.kv.storage.format.Damaged;
@@ -24,8 +23,6 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -34,11 +31,6 @@ import java.util.UUID;
  * bucket is published in one change. An import that breaks off changes nothing.
  */
 public final class Import {
-    /** What one change of an import holds. No keys: about a turn of a command with the usual {@code kv.storage.large}. */
-    private static final int BATCH_MAX_KEYS = 1024;
-
-    private static final long BATCH_MAX_BYTES = 256 * 1024;
-
     private final Buckets buckets;
     private final Publisher publisher;
     private final Folder folder;
@@ -132,61 +124,18 @@ public final class Import {
         }
     }
 
-    /** Fills a hidden bucket in many small changes and publishes it in one. */
     private void apply(BucketStream.Reader reader) throws IOException, Refused {
-        Bucket hidden = publisher.hidden(name);
-        boolean isPublished = false;
-        try {
+        try (HiddenBucket hidden = new HiddenBucket(publisher, name, reader.isValue())) {
             if (reader.isKept()) {
-                publisher.fill(hidden, Edit::keep);
+                hidden.keep();
             }
-            for (List<BucketStream.Pair> batch = batch(reader); !batch.isEmpty(); batch = batch(reader)) {
-                set(hidden, batch, reader.isValue());
+            for (Optional<BucketStream.Pair> next = reader.next(); next.isPresent(); next = reader.next()) {
+                BucketStream.Pair pair = next.get();
+                hidden.set(pair.key(), pair.value(), pair.until());
             }
-            if (reader.until() != 0) {
-                publisher.fill(hidden, bucket -> expire(bucket, reader.until()));
-            }
-            isPublished = Lanes.patiently(
-                    () -> publisher.publish(System.currentTimeMillis(), hidden, there -> replaces || !there.exists()));
-        } finally {
-            if (!isPublished) {
-                publisher.abandon(hidden);
+            if (!hidden.publish(System.currentTimeMillis(), reader.until(), there -> replaces || !there.exists())) {
+                throw exists();
             }
         }
-        if (!isPublished) {
-            throw exists();
-        }
-    }
-
-    private static void expire(Edit bucket, long until) {
-        if (bucket.exists()) {
-            bucket.expire(until);
-        }
-    }
-
-    private void set(Bucket hidden, List<BucketStream.Pair> batch, boolean isValue) throws Refused {
-        publisher.fill(
-                hidden,
-                bucket -> batch.forEach(pair -> {
-                    if (isValue) {
-                        bucket.setValue(pair.value(), pair.until());
-                    } else {
-                        bucket.set(pair.key(), pair.value(), pair.until());
-                    }
-                }));
-    }
-
-    private static List<BucketStream.Pair> batch(BucketStream.Reader reader) throws IOException {
-        List<BucketStream.Pair> batch = new ArrayList<>();
-        long bytes = 0;
-        while (batch.size() < BATCH_MAX_KEYS && bytes < BATCH_MAX_BYTES) {
-            Optional<BucketStream.Pair> pair = reader.next();
-            if (pair.isEmpty()) {
-                break;
-            }
-            batch.add(pair.get());
-            bytes += pair.get().key().size() + pair.get().value().size();
-        }
-        return batch;
     }
 }
