@@ -454,10 +454,15 @@ public sealed interface Command {
             if (commands.isEmpty()) {
                 throw new IllegalArgumentException("commands on no name");
             }
+            // The class of a Read or a Write decides alone, and nearly all are of one.
+            Class<?> fits = null;
             for (Command command : commands) {
-                if (!(command instanceof Read || command instanceof Write) || LongReply.mayFollow(command)) {
-                    throw new IllegalArgumentException("not with others on several names: "
-                            + command.getClass().getSimpleName());
+                if (command.getClass() != fits) {
+                    if (!(command instanceof Read || command instanceof Write) || LongReply.mayFollow(command)) {
+                        throw new IllegalArgumentException("not with others on several names: "
+                                + command.getClass().getSimpleName());
+                    }
+                    fits = command.getClass();
                 }
             }
         }

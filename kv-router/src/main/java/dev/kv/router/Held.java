@@ -51,9 +51,14 @@ public interface Held {
 
     /** Whether something is held for a reply: then its owner releases it, hands it on, or makes it flat. */
     static boolean isIn(Reply reply) {
-        return reply instanceof Reply.LargeValue
-                || (reply instanceof Reply.Many(List<Reply> replies)
-                        && replies.stream().anyMatch(Held::isIn));
+        if (reply instanceof Reply.Many(List<Reply> replies)) {
+            for (Reply one : replies) {
+                if (isIn(one)) {
+                    return true;
+                }
+            }
+        }
+        return reply instanceof Reply.LargeValue;
     }
 
     /** Visits all values that are held for a reply, in their order. */

@@ -235,7 +235,7 @@ public final class LongReply {
                     Command.Names _,
                     Command.NamesOfKind _ -> true;
             case Command.Batch batch -> mayFollow(batch.commands());
-            case Command.Each each -> mayFollow(each.commands());
+            case Command.Each each -> each.commands().size() > VALUES_MAX || returnsValue(each.commands());
             case Command.Together together -> mayFollow(together.commands());
             // A value that is not held has less than 64 KiB.
             case Command.Create _,
@@ -281,6 +281,15 @@ public final class LongReply {
         }
         for (Command command : batch) {
             if (returnsValue(command) || mayFollow(command)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean returnsValue(List<Command> commands) {
+        for (Command command : commands) {
+            if (returnsValue(command)) {
                 return true;
             }
         }

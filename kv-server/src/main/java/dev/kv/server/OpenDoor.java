@@ -20,12 +20,15 @@ import dev.kv.server.reply.HeldBudget;
 import dev.kv.server.resp.Clients;
 import dev.kv.server.resp.RespDoor;
 import dev.kv.server.resp.RespSession;
+import dev.kv.server.resp.RespWriter;
 import dev.kv.server.resp.Statistics;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,6 +53,7 @@ final class OpenDoor implements Door.Open, RespDoor {
     private final Door.Facts node;
     private final Clients clients = new Clients();
     private final Statistics statistics = new Statistics();
+    private final Map<Object, RespWriter> writers = new ConcurrentHashMap<>();
     private final Listener<ClientConnection> listener;
 
     private OpenDoor(
@@ -174,6 +178,11 @@ final class OpenDoor implements Door.Open, RespDoor {
         strangers.report(() -> "closed the connection of " + client.remote() + ": it speaks " + greeting.protocol()
                 + ", but this port is for clients (kv.server.port); no further line of it was run");
         return Bytes.owning(greeting.refusal("this port is for clients of kv (kv.server.port)" + remedy));
+    }
+
+    /** Writes the replies to the clients of a loop, one after another; on its thread only. */
+    RespWriter writer(Object loop) {
+        return writers.computeIfAbsent(loop, _ -> new RespWriter(false));
     }
 
     ServerSettings settings() {

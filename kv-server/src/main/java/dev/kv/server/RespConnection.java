@@ -32,7 +32,10 @@ abstract class RespConnection extends AnsweringConnection {
     final Store store;
     final RespSession session;
     private final RespRequest request;
-    private final RespWriter out = new RespWriter(false);
+
+    /** Shared with the other connections of the loop. */
+    private final RespWriter out;
+
     private final RespWriter.Sink sink = (array, length) -> send(array, 0, length);
 
     /** Whether no further request may be run yet: commands of the last one wait for their turn, or {@linkplain LongReply.HoldingBack hold back}. */
@@ -51,6 +54,7 @@ abstract class RespConnection extends AnsweringConnection {
         super(socket, door);
         this.store = store;
         this.session = session;
+        this.out = door.writer(socket.loop());
         this.request = new RespRequest(door.bulkMaxBytes(), door.bulkMaxKey());
     }
 
@@ -160,7 +164,7 @@ abstract class RespConnection extends AnsweringConnection {
     /** A reply to a request, whose errors are counted. A thread other than the loop's writes long ones. */
     private List<Piece> written(RespCommand command, boolean version3, Consumer<RespWriter> writer) {
         RespWriter reply = loop().isCurrent() ? out : new RespWriter(version3);
-        reply.speak(version3);
+        reply.begin(version3);
         writer.accept(reply);
         door.statistics().wrote(command, reply);
         return reply.toPieces();
@@ -183,7 +187,7 @@ abstract class RespConnection extends AnsweringConnection {
         endWith(reply);
     }
 
-    /** Runs a command on one bucket. A reply that is ready at once, with none before it, is written without a future. */
+    /** Runs a command on one bucket. */
     private void runOne(Question.One one, boolean version3) {
         Command command = one.command();
         if (LongReply.mayFollow(command) && budget().isSpent()) {
@@ -192,19 +196,8 @@ abstract class RespConnection extends AnsweringConnection {
         }
         try {
             CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
-            if (reply.isDone()
-                    && awaitsNothing()
-                    && !Held.isIn(reply.join())
-                    && !session.replyMode().isMute()) {
-                out.speak(version3);
-                Answers.write(out, one, reply.join());
-                door.statistics().wrote(session.command(), out);
-                if (out.isOneArray()) {
-                    out.sendTo(sink);
-                } else {
-                    sendAll(out.toPieces());
-                }
-                ended();
+            if (isSentNow(reply)) {
+                send(version3, written -> Answers.write(written, one, reply.join()));
             } else {
                 settle(
                         command.isRead(),
@@ -218,6 +211,26 @@ abstract class RespConnection extends AnsweringConnection {
         } catch (Throwable fault) {
             fault(text(command), fault);
         }
+    }
+
+    /** Whether a reply is ready, with none before it, so that it is written without a future. */
+    private boolean isSentNow(CompletableFuture<Reply> reply) {
+        return reply.isDone()
+                && awaitsNothing()
+                && !Held.isIn(reply.join())
+                && !session.replyMode().isMute();
+    }
+
+    private void send(boolean version3, Consumer<RespWriter> writer) {
+        out.begin(version3);
+        writer.accept(out);
+        door.statistics().wrote(session.command(), out);
+        if (out.isOneArray()) {
+            out.sendTo(sink);
+        } else {
+            sendAll(out.toPieces());
+        }
+        ended();
     }
 
     private void runEach(Question.Each each, boolean version3) {
@@ -240,13 +253,19 @@ abstract class RespConnection extends AnsweringConnection {
             }
             isHeldBack = !run.letsOthersFollow();
             countUntilEnd(run, each.commands().size());
-            settle(
-                    false,
-                    version3,
-                    what,
-                    run.end().whenComplete((_, _) -> charges.giveWaiting(bytes)),
-                    0,
-                    (written, ready) -> Answers.write(written, each, ready));
+            CompletableFuture<Reply> end = run.end();
+            if (isSentNow(end)) {
+                charges.giveWaiting(bytes);
+                send(version3, written -> Answers.write(written, each, end.join()));
+            } else {
+                settle(
+                        false,
+                        version3,
+                        what,
+                        end.whenComplete((_, _) -> charges.giveWaiting(bytes)),
+                        0,
+                        (written, ready) -> Answers.write(written, each, ready));
+            }
         } catch (Throwable fault) {
             fault(what.get(), fault);
         }

@@ -248,7 +248,7 @@ final class EachByNode {
         }
 
         private void complete(LongReply.UnderWay whole, Throwable fault) {
-            Reply all = new Reply.Many(Arrays.asList(replies));
+            Reply all = new Reply.Many(List.of(replies));
             if (fault != null) {
                 whole.completeExceptionally(fault);
             }

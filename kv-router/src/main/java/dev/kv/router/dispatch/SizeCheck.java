@@ -26,6 +26,8 @@ final class SizeCheck {
         return switch (command) {
             case Command.Put put -> excessKey(put.key()).or(() -> excessValue(put.value()));
             case Command.Get get -> excessKey(get.key());
+            case Command.GetValue _, Command.KindOf _, Command.Drop _ -> excess;
+            case Command.SetValue set -> excessValue(set.value()).or(() -> excessOf(set.condition()));
             case Command.Delete delete -> excessKey(delete.key());
             case Command.SetAll set -> excessPairs(set.pairs(), this::excessKey);
             case Command.DeleteAll delete -> excessKeys(delete.keys());
@@ -43,7 +45,6 @@ final class SizeCheck {
             case Command.Scan scan -> limits.excessOfPattern(scan.match().size());
             case Command.Names names -> limits.excessOfPattern(names.match().size());
             case Command.NamesOfKind names -> excess(names.of());
-            case Command.SetValue set -> excessValue(set.value()).or(() -> excessOf(set.condition()));
             case Command.SetValueUntil set -> excess(set.set());
             case Command.ExpireKeys expire -> excessKeys(expire.keys());
             case Command.ExpiriesOfKeys tell -> excessKeys(tell.keys());
@@ -54,15 +55,12 @@ final class SizeCheck {
             case Command.WriteRange write -> excessRange(write);
             case Command.SetAbsentValues set -> excessPairs(set.pairs(), this::excessName);
             case Command.Create _,
-                    Command.Drop _,
                     Command.Size _,
                     Command.Content _,
                     Command.Sample _,
                     Command.Count _,
-                    Command.GetValue _,
                     Command.GetRange _,
                     Command.MeasureValue _,
-                    Command.KindOf _,
                     Command.Watch _,
                     Command.Weigh _,
                     Command.TakeValue _,

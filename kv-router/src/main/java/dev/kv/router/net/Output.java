@@ -153,11 +153,10 @@ final class Output {
         if (gatheredBytes + length > 2 * Connection.COPIED_MAX_BYTES) {
             endGathered();
         }
-        byte[] memory = gatheredBytes == 0 ? loop.takeSpare() : gathered;
-        if (memory.length < gatheredBytes + length) {
-            memory = Arrays.copyOf(memory, Math.max(2 * memory.length, gatheredBytes + length));
-        }
-        gathered = memory;
+        int needed = gatheredBytes + length;
+        gathered = gatheredBytes == 0 && needed <= SocketProcessor.GATHER_BYTES
+                ? loop.takeSpare()
+                : Arrays.copyOf(gathered, Math.max(2 * gathered.length, needed));
     }
 
     private void endGathered() {

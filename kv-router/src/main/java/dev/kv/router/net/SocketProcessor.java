@@ -28,7 +28,7 @@ abstract class SocketProcessor extends NioProcessor {
     private static final int OUTPUT_BYTES = 128 * 1024;
 
     /** The size of the arrays for small output, which connections take and give back, and the number that is kept. */
-    private static final int GATHER_BYTES = 4 * 1024;
+    static final int GATHER_BYTES = 4 * 1024;
 
     private static final int GATHER_KEPT_MAX = 256;
 

@@ -78,7 +78,9 @@ public final class Answers {
     static void each(RespWriter out, Reply reply) {
         List<Reply> replies = ((Reply.Many) reply).replies();
         out.array(replies.size());
-        replies.forEach(one -> value(out, one));
+        for (int i = 0; i < replies.size(); i++) {
+            value(out, replies.get(i));
+        }
     }
 
     static void values(RespWriter out, Reply reply) {

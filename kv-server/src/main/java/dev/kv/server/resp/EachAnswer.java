@@ -5,6 +5,7 @@ import dev.kv.router.Held;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -52,6 +53,8 @@ abstract sealed class EachAnswer {
 
     /** Keeps values, in the order of the commands; what is no value is absent. */
     static final class Values extends EachAnswer {
+        private static final long PLACE_BYTES = LongReply.bytes(Reply.ABSENT);
+
         private final Reply[] replies;
         private final long maxBytes;
         private long valueBytes;
@@ -92,7 +95,7 @@ abstract sealed class EachAnswer {
         private void keep(int number, Reply reply, int size) {
             valueBytes += size;
             // A value in a file is charged as if it were in memory: it keeps the file on the disk meanwhile.
-            bytes += LongReply.bytes(Reply.ABSENT) + size;
+            bytes += PLACE_BYTES + size;
             replies[number] = reply;
             if (valueBytes > maxBytes) {
                 stop(TOO_LARGE);
@@ -101,7 +104,7 @@ abstract sealed class EachAnswer {
 
         @Override
         Reply whole() {
-            return new Reply.Many(Arrays.asList(replies));
+            return new Reply.Many(List.of(replies));
         }
 
         @Override

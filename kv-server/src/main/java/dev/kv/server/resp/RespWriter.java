@@ -20,7 +20,9 @@ import java.util.List;
  */
 public final class RespWriter {
     private static final int FIRST_BYTES = 64;
-    private static final int KEPT_MAX_BYTES = 1024;
+
+    /** A larger buffer is not used for the next reply. A shorter reply is copied when it is sent. */
+    private static final int KEPT_MAX_BYTES = Connection.COPIED_MAX_BYTES;
 
     /**
      * The least size of the pieces of a long reply. A single array would be copied each time it grows, and the garbage collector would
@@ -51,8 +53,15 @@ public final class RespWriter {
         return version3;
     }
 
+    /** Begins a reply of this version. What is left of one that failed is dropped. */
+    public void begin(boolean asVersion3) {
+        forget();
+        errors.clear();
+        speak(asVersion3);
+    }
+
     /** Chooses the version of what follows. */
-    public void speak(boolean asVersion3) {
+    void speak(boolean asVersion3) {
         version3 = asVersion3;
     }
 

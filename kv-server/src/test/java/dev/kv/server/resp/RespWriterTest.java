@@ -50,4 +50,15 @@ class RespWriterTest {
         assertThat(new String(bytes(new RespWriter(true).pairs(values).toPieces()), StandardCharsets.US_ASCII))
                 .isEqualTo("*2\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n*2\r\n$1\r\nb\r\n$1\r\n2\r\n");
     }
+
+    /** One writer serves the clients of a loop: what failed for one must not reach the next one. */
+    @Test
+    void aReplyBeginsWithNothingOfOneThatFailed() {
+        RespWriter writer = new RespWriter(true);
+        writer.array(2).bulk(Bytes.owning(new byte[20 << 10])).error("ERR of the first one");
+        writer.begin(false);
+        assertThat(writer.hasErrors()).isFalse();
+        assertThat(new String(bytes(writer.nil().toPieces()), StandardCharsets.US_ASCII))
+                .isEqualTo("$-1\r\n");
+    }
 }

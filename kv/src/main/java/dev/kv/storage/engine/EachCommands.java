@@ -7,7 +7,6 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.storage.log.NoRoomYet;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -51,7 +50,7 @@ final class EachCommands {
                 later.add(new Later(i, Runs.failed(e).toCompletableFuture()));
             }
         }
-        CompletionStage<Reply> ready = runs.acknowledged(each, new Reply.Many(Arrays.asList(replies)));
+        CompletionStage<Reply> ready = runs.acknowledged(each, new Reply.Many(List.of(replies)));
         return later.isEmpty() ? ready : whole(each, replies, ready.toCompletableFuture(), later);
     }
 
@@ -69,7 +68,7 @@ final class EachCommands {
                             replies[one.number()] = one.reply().join();
                         }
                     }
-                    Reply all = new Reply.Many(Arrays.asList(replies));
+                    Reply all = new Reply.Many(List.of(replies));
                     boolean isHanded = false;
                     if (fault != null) {
                         whole.completeExceptionally(fault);
