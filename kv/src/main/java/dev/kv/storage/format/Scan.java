@@ -80,7 +80,7 @@ public final class Scan {
             Mapped.throwFault();
             return false;
         }
-        String wrong = wrong();
+        String wrong = wrong(true);
         if (wrong != null) {
             Mapped.throwFault();
             throw new Damaged(path, at, wrong);
@@ -119,8 +119,12 @@ public final class Scan {
         return length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0 && length <= max;
     }
 
-    /** Why the bytes here are no record; null if they are one. */
-    private String wrong() {
+    /**
+     * Why the bytes here are no record; null if they are one.
+     *
+     * @param hasContent whether its keys and values have to be sound, too
+     */
+    private String wrong(boolean hasContent) {
         int length = Layout.recordLength(memory, at);
         nameBytes = Layout.nameBytes(memory, at);
         long head = Layout.recordCost(nameBytes);
@@ -128,7 +132,7 @@ public final class Scan {
             return "no record begins here";
         }
         end = at + length;
-        if (!isChecked || isSound(head)) {
+        if (!isChecked || isSound(head, hasContent)) {
             return null;
         }
         Mapped.throwFault();
@@ -137,10 +141,19 @@ public final class Scan {
 
     /** Moves to an offset; returns whether a sound record begins there, which can be read. */
     public boolean isRecord(long offset) {
+        return isRecord(offset, true);
+    }
+
+    /** Does the same for a record whose header is sound, whatever its keys and values are. */
+    public boolean isHeader(long offset) {
+        return isRecord(offset, false);
+    }
+
+    private boolean isRecord(long offset, boolean hasContent) {
         next = offset;
         at = offset;
         try {
-            boolean isOne = to - at >= Layout.RECORD_NAME && !isZero() && wrong() == null;
+            boolean isOne = to - at >= Layout.RECORD_NAME && !isZero() && wrong(hasContent) == null;
             if (!isOne && at % Mapped.PAGE_MIN_BYTES > Mapped.PAGE_MIN_BYTES - Layout.RECORD_NAME) {
                 // Its header reaches into the next page.
                 Mapped.throwFault();
@@ -166,7 +179,7 @@ public final class Scan {
         return checkedBytes;
     }
 
-    private boolean isSound(long head) {
+    private boolean isSound(long head, boolean hasContent) {
         crc.reset();
         checkedBytes += head;
         Mapped.checksum(memory, crc, at + Integer.BYTES, (int) head - Integer.BYTES);
@@ -181,8 +194,8 @@ public final class Scan {
                 return false;
             }
             long content = Layout.fieldLength(key, value);
-            checkedBytes += content;
-            if (content > end - offset || !Mapped.isSoundField(memory, offset, key, value)) {
+            checkedBytes += hasContent ? content : Layout.FIELD_KEY;
+            if (content > end - offset || (hasContent && !Mapped.isSoundField(memory, offset, key, value))) {
                 return false;
             }
             Mapped.checksum(memory, crc, offset, Layout.FIELD_KEY);

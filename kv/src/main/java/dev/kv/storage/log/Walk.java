@@ -173,7 +173,10 @@ public final class Walk {
         return Math.max(Math.min(written, end), chain.known(part));
     }
 
-    /** Offset behind what stands here, by the length that it gives, if that is the end or a record begins there; else -1. */
+    /**
+     * Offset behind what stands here, by the length that it gives, if that is the end or a record begins there; else -1. That may have damaged
+     * values, too: it is told by itself then.
+     */
     private long byLength(long from) {
         long end = segment.end();
         if (end - from < Layout.RECORD_NAME || !isReadable(from)) {
@@ -182,7 +185,7 @@ public final class Walk {
         long length = Layout.recordLength(segment.memory(), from);
         long next = from + length;
         boolean isLength = length >= Layout.RECORD_NAME && length % Layout.ALIGNMENT == 0;
-        return isLength && (next == part.end() || (next < end && scan.isRecord(next))) ? next : -1;
+        return isLength && (next == part.end() || (next < end && scan.isHeader(next))) ? next : -1;
     }
 
     private boolean isReadable(long offset) {

@@ -106,6 +106,29 @@ class RepairTest extends WithSmallFolder {
         assertThat(values.content()).isEqualTo(Map.of("other", Map.of("", "sound")));
     }
 
+    @Test
+    void theNamesOfDamagedNeighboursAreTold() throws Exception {
+        DataFolder values = new DataFolder(site.resolve("values"));
+        values.open(storage -> {
+            for (String name : List.of("first", "second", "third", "fourth")) {
+                DataFolder.setValue(storage, name, "the-value-of-" + name);
+            }
+        });
+        Path segment = values.files(".log").getLast();
+        for (String damaged : List.of("first", "second", "third")) {
+            DataFolder.flip(segment, find(segment, "the-value-of-" + damaged));
+        }
+
+        List<Damage> damages = values.damages();
+
+        assertThat(damages)
+                .extracting(damage -> damage.bucket().map(Bytes::text).orElse(""))
+                .containsExactly("first", "second", "third");
+        assertThat(values.repair()).isEqualTo(damages);
+        assertThat(values.damages()).isEmpty();
+        assertThat(values.content()).isEqualTo(Map.of("fourth", Map.of("", "the-value-of-fourth")));
+    }
+
     /** As a repair or a compaction leaves it that ends before it writes the list. */
     @Test
     void aFileThatHasTheNameOfTheRepairedSegmentIsReplaced() throws Exception {
