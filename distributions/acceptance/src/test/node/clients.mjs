@@ -5,12 +5,17 @@ import { createClient } from 'redis';
 
 const port = Number(process.argv[2]);
 
+/** What is left of so many seconds: less than all of them on a busy machine. */
+function assertLeft(seconds, of) {
+  assert.ok(seconds > of / 2 && seconds <= of, `${seconds} of ${of} s`);
+}
+
 async function withIoredis() {
   const client = new Redis({ host: '127.0.0.1', port });
   for (const name of ['apple', 'zebra']) {
     const hash = `${name}-hash`;
     assert.equal(await client.set(name, '1', 'EX', 60), 'OK');
-    assert.equal(await client.ttl(name), 60);
+    assertLeft(await client.ttl(name), 60);
     assert.equal(await client.getex(name, 'PERSIST'), '1');
     assert.equal(await client.hset(hash, { a: '1', b: '2' }), 2);
     assert.deepEqual(await client.call('HEXPIRE', hash, 60, 'FIELDS', 1, 'a'), [1]);
@@ -35,7 +40,7 @@ async function withNodeRedis(version) {
   for (const name of ['apple', 'zebra']) {
     const hash = `${name}-hash`;
     assert.equal(await client.set(name, '1', { EX: 60 }), 'OK');
-    assert.equal(await client.ttl(name), 60);
+    assertLeft(await client.ttl(name), 60);
     assert.equal(await client.getEx(name, { type: 'PERSIST' }), '1');
     assert.equal(await client.hSet(hash, { a: '1', b: '2' }), 2);
     assert.deepEqual({ ...(await client.hGetAll(hash)) }, { a: '1', b: '2' });

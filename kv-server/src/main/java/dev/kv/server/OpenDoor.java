@@ -5,6 +5,7 @@ import dev.kv.router.Limits;
 import dev.kv.router.Store;
 import dev.kv.router.metrics.Gauge;
 import dev.kv.router.metrics.Metric;
+import dev.kv.router.metrics.State;
 import dev.kv.router.metrics.Unit;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Budget;
@@ -71,12 +72,7 @@ final class OpenDoor implements Door.Open, RespDoor {
     /** Opens the port. */
     static OpenDoor open(ServerSettings settings, Supplier<Store> stores, Loops loops, Door.Facts node)
             throws IOException {
-        if (!settings.password().isNeeded() && !settings.address().getAddress().isLoopbackAddress()) {
-            LOG.warn(
-                    "everybody who reaches {} can read and write all buckets: set kv.server.password, or listen on loopback"
-                            + " (kv.server.host)",
-                    Addresses.text(settings.address()));
-        }
+        exposure(settings).ifPresent(LOG::warn);
         int connectionsMax = settings.connectionsMax() == 0 ? Integer.MAX_VALUE : settings.connectionsMax();
         Listener.Options options = new Listener.Options(
                 "the door for clients",
@@ -89,6 +85,15 @@ final class OpenDoor implements Door.Open, RespDoor {
                                 settings.loginsMax(), "kv.server.logins-max", settings.loginTimeout()))
                         : Optional.empty());
         return new OpenDoor(settings, stores, loops, node, options);
+    }
+
+    /** What is wrong with the door if everybody may use it. */
+    private static Optional<String> exposure(ServerSettings settings) {
+        return settings.password().isNeeded() || settings.address().getAddress().isLoopbackAddress()
+                ? Optional.empty()
+                : Optional.of(
+                        "everybody who reaches " + Addresses.text(settings.address())
+                                + " can read and write all buckets: set kv.server.password, or listen on loopback (kv.server.host)");
     }
 
     private static String tooManyConnections(int most) {
@@ -221,7 +226,9 @@ final class OpenDoor implements Door.Open, RespDoor {
 
     @Override
     public List<Metric> metrics() {
-        return List.of(new Gauge("connections", Unit.COUNT, "Open connections of clients.", listener::connections));
+        return List.of(
+                new Gauge("connections", Unit.COUNT, "Open connections of clients.", listener::connections),
+                new State("state", "Why the port is not safe; empty if it is.", () -> exposure(settings)));
     }
 
     @Override

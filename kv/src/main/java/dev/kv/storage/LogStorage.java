@@ -2,6 +2,7 @@ package dev.kv.storage;
 
 import dev.kv.router.Limits;
 import dev.kv.router.OperatorError;
+import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.spi.Engine;
 import dev.kv.router.spi.EngineFailed;
@@ -17,6 +18,7 @@ import dev.kv.storage.tools.StoredBackup;
 import dev.kv.storage.tools.Verification;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -91,8 +93,23 @@ public final class LogStorage implements Engine {
             try {
                 return OpenStorage.open(storage, limits, doing);
             } catch (IOException e) {
-                throw settings.bad(DIR, "cannot be used: " + OperatorError.reason(e));
+                throw unusable(e);
             }
+        }
+
+        @Override
+        public void check(Path held) {
+            try {
+                if (!Files.exists(storage.dir()) || !Files.exists(held) || !Files.isSameFile(storage.dir(), held)) {
+                    Folder.hold(storage.dir()).close();
+                }
+            } catch (IOException e) {
+                throw unusable(e);
+            }
+        }
+
+        private BadStart unusable(IOException e) {
+            return settings.bad(DIR, "cannot be used: " + OperatorError.reason(e));
         }
 
         @Override

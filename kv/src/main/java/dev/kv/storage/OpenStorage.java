@@ -189,6 +189,11 @@ public final class OpenStorage implements Engine.Open {
     }
 
     @Override
+    public Path folder() {
+        return log.folder().path();
+    }
+
+    @Override
     public void forEachBucket(Engine.BucketVisitor visitor) {
         buckets.table().forEachBucket(visitor);
     }

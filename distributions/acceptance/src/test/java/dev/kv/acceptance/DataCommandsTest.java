@@ -80,6 +80,17 @@ class DataCommandsTest extends TwoNodes {
     }
 
     @Test
+    void aNodeThatHangsIsNotWaitedFor() throws Exception {
+        foo.signal(Signal.STOP);
+
+        assertRefused(
+                foo.kv("backup", backup().toString()),
+                "foo@h runs in " + foo.folder() + " but does not answer: see its log; `kill -9 " + foo.pid()
+                        + "` ends it");
+        assertThat(backup()).doesNotExist();
+    }
+
+    @Test
     void aStoppedNodeIsBackedUpAndRestored() throws Exception {
         stop();
         foo.kv("backup", backup().toString()).succeeded().out();

@@ -60,7 +60,7 @@ final class ExpiryTest {
             assertThat(client.say("HPERSIST h FIELDS 3 a c b")).isEqualTo("[:1 :-1 :-2]");
             assertThat(client.say("HTTL h FIELDS 1 a")).isEqualTo("[:-1]");
             assertThat(client.say("HEXPIRE h 100 FIELDS 1 a")).isEqualTo("[:1]");
-            assertThat(client.say("HTTL h FIELDS 1 a")).isEqualTo("[:100]");
+            assertThat(client.say("HTTL h FIELDS 1 a")).matches("\\[:([5-9][0-9]|100)]");
             assertThat(client.say("HPEXPIRE h 0 FIELDS 2 a c")).isEqualTo("[:2 :2]");
             assertThat(client.say("EXISTS h")).isEqualTo(":0");
             assertThat(client.say("HTTL h FIELDS 2 a b")).isEqualTo("[:-2 :-2]");
@@ -130,7 +130,7 @@ final class ExpiryTest {
             assertThat(client.say("HTTL h FIELDS 1 a")).isEqualTo("[:-1]");
             assertThat(client.say("HGETEX h PERSIST\0x FIELDS 1 a")).startsWith("ERR unknown argument: PERSIST");
             assertThat(client.say("HGETEX h EX 100 FIELDS 1 a")).isEqualTo("[\"1\"]");
-            assertThat(client.say("HTTL h FIELDS 1 a")).isEqualTo("[:100]");
+            assertThat(client.say("HTTL h FIELDS 1 a")).matches("\\[:([5-9][0-9]|100)]");
             assertThat(client.say("HGETEX h EXAT 1 FIELDS 2 a b")).isEqualTo("[\"1\" \"2\"]");
             assertThat(client.say("EXISTS h")).isEqualTo(":0");
             assertThat(client.say("HGETEX h EX 10 FIELDS 1 a")).isEqualTo("[nil]");

@@ -175,9 +175,19 @@ class LifeCycleCommandsTest extends TwoNodes {
         // A configuration that cannot start leaves the running node alone.
         foo.set("kv.router.timeout", "never");
         assertThat(foo.kv("restart").err()).startsWith("kv: kv.router.timeout = \"never\"");
+        foo.set("kv.router.timeout", "2s");
+        assertThat(foo.kv("restart", "-Dkv.storage.dir=" + site.resolve("cookie"))
+                        .err())
+                .startsWith("kv: kv.storage.dir = ")
+                .contains("cannot be used: ");
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            assertThat(foo.kv("restart", "-Dkv.server.port=" + taken.getLocalPort())
+                            .err())
+                    .startsWith("kv: kv.server.port = ")
+                    .contains("cannot listen at 127.0.0.1:" + taken.getLocalPort() + ": Address already in use");
+        }
         assertThat(pid()).isEqualTo(first);
 
-        foo.set("kv.router.timeout", "2s");
         assertThat(started(foo.kv("restart"))).contains("foo@h has stopped\n", "foo@h runs, process ");
         assertThat(pid()).isNotEqualTo(first);
         foo.converse("> CREATE x\n< OK\n");
@@ -221,10 +231,16 @@ class LifeCycleCommandsTest extends TwoNodes {
 
     @Test
     void aNodeInTheBackgroundLogsToFilesInItsFolder() throws Exception {
-        started(foo.kv("start"));
+        Ended open = foo.kv("start", "-Dkv.server.host=0.0.0.0");
+        background.add(pid());
+        String warning = "everybody who reaches 0.0.0.0:" + foo.clients().getPort()
+                + " can read and write all buckets: set kv.server.password, or listen on loopback (kv.server.host)";
+        assertThat(open.complaints()).last().isEqualTo("foo@h: clients: " + warning);
         foo.kv("stop").succeeded().out();
         Path log = foo.folder().resolve("log");
-        assertThat(log.resolve("kv.log")).content(UTF_8).contains("foo@h runs: ", "foo@h stops", "foo@h has stopped");
+        assertThat(log.resolve("kv.log"))
+                .content(UTF_8)
+                .contains(warning, "foo@h runs: ", "foo@h stops", "foo@h has stopped");
         assertThat(log.resolve("console.log")).isEmptyFile();
 
         started(foo.kv("start"));

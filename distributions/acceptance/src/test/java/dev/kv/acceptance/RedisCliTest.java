@@ -99,7 +99,7 @@ final class RedisCliTest {
     @ValueSource(strings = {"foo", "front"})
     void redisCliSetsWhatExpires(String node) throws Exception {
         assertThat(run(node, "redis-cli", "set", "session:1", "x", "ex", "60")).isEqualTo("OK\n");
-        assertThat(run(node, "redis-cli", "ttl", "session:1")).isIn("60\n", "59\n");
+        assertThat(run(node, "redis-cli", "ttl", "session:1")).matches("([345][0-9]|60)\n");
         assertThat(run(node, "redis-cli", "flushall")).isEqualTo("OK\n");
         assertThat(run(node, "redis-cli", "ttl", "session:1")).isEqualTo("-2\n");
     }

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.typesafe.config.Config;
 import dev.kv.router.OperatorError;
 import dev.kv.router.admin.LocalProtocol.Cut;
+import dev.kv.router.admin.LocalProtocol.Guard;
 import dev.kv.router.config.Json;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
@@ -26,17 +27,29 @@ public final class LocalClient {
 
     /** Sends a line to the node that runs in the folder, and waits for its answer. */
     public static LocalAnswer ask(Path folder, String line, Duration limit) {
-        return ask(folder, line, limit, InputStream.nullInputStream(), OutputStream.nullOutputStream());
+        return ask(
+                folder,
+                line,
+                channel -> new Cut(limit, channel),
+                InputStream.nullInputStream(),
+                OutputStream.nullOutputStream());
     }
 
     /**
-     * Likewise.
+     * Likewise, for a line that may take any time: waits as long as the node answers {@code status}.
      *
+     * @param silenceMax how long such an answer may take, and how long after it the next is asked for
      * @param input the bytes that the node may request
      * @param output where the bytes from the node are written
      * @throws UncheckedIOException if one of these fails
      */
-    public static LocalAnswer ask(Path folder, String line, Duration limit, InputStream input, OutputStream output) {
+    public static LocalAnswer askLong(
+            Path folder, String line, Duration silenceMax, InputStream input, OutputStream output) {
+        return ask(folder, line, channel -> new Watch(folder, silenceMax, channel), input, output);
+    }
+
+    private static LocalAnswer ask(
+            Path folder, String line, Function<SocketChannel, Guard> guards, InputStream input, OutputStream output) {
         Path socket = LocalProtocol.socket(folder);
         if (!Files.exists(socket)) {
             return new LocalAnswer.Absent();
@@ -47,19 +60,53 @@ public final class LocalClient {
         }
         boolean isConnected = false;
         try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            Cut cut = new Cut(limit, channel);
+            Guard guard = guards.apply(channel);
             try {
                 LocalProtocol.reach(socket, channel::connect);
                 isConnected = true;
                 LocalProtocol.write(channel, UTF_8.encode(line + "\n"));
                 return answer(channel, input, output);
             } catch (IOException e) {
-                return cut.isDone() ? new LocalAnswer.Silent() : failed(isConnected, e);
+                return guard.isDone() ? new LocalAnswer.Silent() : failed(isConnected, e);
             } finally {
-                cut.callOff();
+                guard.callOff();
             }
         } catch (IOException e) {
             return failed(isConnected, e);
+        }
+    }
+
+    /** Closes a channel when the node no longer answers, which a node that was stopped by a signal does not. */
+    private static final class Watch implements Guard {
+        private final Thread thread;
+        private volatile boolean isDone;
+
+        Watch(Path folder, Duration silenceMax, SocketChannel channel) {
+            thread = Thread.ofVirtual().start(() -> watch(folder, silenceMax, channel));
+        }
+
+        private void watch(Path folder, Duration silenceMax, SocketChannel channel) {
+            try {
+                do {
+                    Thread.sleep(silenceMax);
+                } while (!(ask(folder, "status", silenceMax) instanceof LocalAnswer.Silent));
+                isDone = true;
+                channel.close();
+            } catch (InterruptedException calledOff) {
+                // Nobody waits any more.
+            } catch (IOException e) {
+                // Nothing uses the channel any more.
+            }
+        }
+
+        @Override
+        public void callOff() {
+            thread.interrupt();
+        }
+
+        @Override
+        public boolean isDone() {
+            return isDone;
         }
     }
 

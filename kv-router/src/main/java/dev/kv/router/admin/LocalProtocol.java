@@ -58,8 +58,17 @@ final class LocalProtocol {
         }
     }
 
-    /** A timer that closes a channel unless it is cancelled before. */
-    static final class Cut {
+    /** Closes a channel when its time is over. */
+    interface Guard {
+        /** Whether it has closed the channel. */
+        boolean isDone();
+
+        /** Leaves the channel open from now on. */
+        void callOff();
+    }
+
+    /** A timer that closes a channel. */
+    static final class Cut implements Guard {
         private final AtomicBoolean isDone = new AtomicBoolean();
         private final CompletableFuture<Void> timer;
 
@@ -76,12 +85,13 @@ final class LocalProtocol {
                     CompletableFuture.delayedExecutor(limit.toMillis(), TimeUnit.MILLISECONDS));
         }
 
-        void callOff() {
+        @Override
+        public void callOff() {
             timer.cancel(false);
         }
 
-        /** Whether the timer has closed the channel. */
-        boolean isDone() {
+        @Override
+        public boolean isDone() {
             return isDone.get();
         }
     }

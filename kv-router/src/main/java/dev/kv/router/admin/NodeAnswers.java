@@ -187,6 +187,7 @@ public final class NodeAnswers implements LocalServer.Answering {
         node.clientAddress().ifPresent(address -> addresses.put("clients", Addresses.text(address)));
         node.peerAddress().ifPresent(address -> addresses.put("nodes", Addresses.text(address)));
         status.put("addresses", addresses);
+        node.engine().ifPresent(storage -> status.put("data", storage.folder().toString()));
         node.router().ifPresent(router -> status.put("table", table(router.inForce())));
         Map<String, Object> parts = new LinkedHashMap<>();
         node.metrics().all().forEach((part, metrics) -> parts.put(part, Metrics.texts(metrics)));

@@ -24,8 +24,8 @@ record Remote(String name, Path folder) {
     /** How long a node may take for an answer that needs no work. It answers even when its ports are overloaded, so this is no key. */
     private static final Duration ANSWER_MAX = Duration.ofSeconds(10);
 
-    /** How long a node may take to read or write all its data. Ctrl-C ends the command before. */
-    private static final Duration LONG_MAX = Duration.ofDays(1);
+    /** The same while it also reads or writes all its data, in which a busy host may delay it. */
+    private static final Duration SILENCE_MAX = Duration.ofSeconds(30);
 
     static Remote of(Settings settings) {
         return new Remote(NodeSettings.name(settings), NodeSettings.folder(settings));
@@ -61,13 +61,14 @@ record Remote(String name, Path folder) {
     }
 
     /**
-     * Sends a command that may take long.
+     * Sends a command that may take long, to a node that answers.
      *
      * @param input the bytes that the node may read
      * @param output where the bytes that it sends are written
      */
     Config ask(String line, InputStream input, OutputStream output) {
-        return documentOf(LocalClient.ask(folder, line, LONG_MAX, input, output));
+        Config _ = documentOf(status());
+        return documentOf(LocalClient.askLong(folder, line, SILENCE_MAX, input, output));
     }
 
     /** The document of the answer; a {@link CommandFailed} with the reason if there is none. */

@@ -1,8 +1,16 @@
 package dev.kv.router.cli;
 
+import com.typesafe.config.Config;
+import dev.kv.router.net.Addresses;
 import dev.kv.router.node.Node;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -10,9 +18,9 @@ import picocli.CommandLine.Mixin;
         name = "restart",
         description = {
             "Stops the node if it runs, and starts it in the background.",
-            "Checks the keys and values of the configuration first: if one is wrong,",
-            "the command fails and the node keeps running. A port in use, the cookie or",
-            "a folder that cannot be used is found when the node has been stopped."
+            "Checks the configuration, the cookie, the data folder and the ports first: if",
+            "a start would refuse one, the command fails and the node keeps running. What",
+            "is wrong with the data itself is found when the node has been stopped."
         },
         footer = {"", "Example:", "  bin/kv restart"})
 final class RestartCommand implements Callable<Integer> {
@@ -22,9 +30,21 @@ final class RestartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Node.Ready ready = options.configure();
-        // Checked before the node is stopped.
-        AotCache.makeIfMissing(ready.settings().name());
+        Remote node = new Remote(ready.settings().name(), ready.settings().folder());
+        node.status().document().ifPresent(running -> check(ready, running));
+        AotCache.makeIfMissing(node.name());
         StopCommand.stop(options);
         return StartCommand.start(options);
+    }
+
+    private static void check(Node.Ready ready, Config running) {
+        Options.warn(Map.of());
+        Set<Integer> ports = running.getConfig("addresses").root().values().stream()
+                .flatMap(address -> Addresses.parse(address.unwrapped().toString()).stream())
+                .map(InetSocketAddress::getPort)
+                .collect(Collectors.toSet());
+        Optional<Path> data =
+                running.hasPath("data") ? Optional.of(Path.of(running.getString("data"))) : Optional.empty();
+        ready.check(ports, data);
     }
 }

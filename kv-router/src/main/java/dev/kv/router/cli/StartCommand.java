@@ -3,6 +3,7 @@ package dev.kv.router.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.typesafe.config.Config;
+import com.typesafe.config.ConfigUtil;
 import dev.kv.router.OperatorError;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.Node;
@@ -15,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine.Command;
@@ -38,6 +40,9 @@ final class StartCommand implements Callable<Integer> {
     private static final Duration WAIT_MAX = Duration.ofMinutes(10);
 
     private static final Duration PAUSE = Duration.ofMillis(100);
+    /** The states of parts that nobody needs to know of. */
+    private static final Set<String> SOUND = Set.of("ok", "connected");
+
     /** As many lines of the output of a node that did not start; console.log has all. */
     private static final int SHOWN_LINES_MAX = 20;
 
@@ -67,7 +72,7 @@ final class StartCommand implements Callable<Integer> {
             tellWhy(node, process, console);
             return 1;
         }
-        warnOfStorage(node, status.get());
+        warnOfParts(node, status.get());
         Results.line(node.name() + " runs, process " + process.pid());
         return 0;
     }
@@ -115,11 +120,14 @@ final class StartCommand implements Callable<Integer> {
                 .start();
     }
 
-    private static void warnOfStorage(Remote node, Config status) {
-        String path = "parts.storage.state";
-        if (status.hasPath(path) && !status.getString(path).equals("ok")) {
-            System.err.println(node.name() + ": storage: " + status.getString(path));
-        }
+    /** Says which parts are not as they should be. */
+    private static void warnOfParts(Remote node, Config status) {
+        status.getObject("parts").keySet().stream().sorted().forEach(part -> {
+            String path = ConfigUtil.joinPath("parts", part, "state");
+            if (status.hasPath(path) && !SOUND.contains(status.getString(path))) {
+                System.err.println(node.name() + ": " + part + ": " + status.getString(path));
+            }
+        });
     }
 
     /** Waits until the node runs, and returns its status; empty if the process has ended before. */

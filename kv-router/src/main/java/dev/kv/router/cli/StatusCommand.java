@@ -98,6 +98,9 @@ final class StatusCommand implements Callable<Integer> {
         facts.put("process", status.getString("pid"));
         facts.put("uptime", written(Duration.ofSeconds(status.getLong("uptimeSeconds"))));
         new TreeMap<>(status.getObject("addresses")).forEach((door, address) -> facts.put(door + " at", text(address)));
+        if (status.hasPath("data")) {
+            facts.put("data in", status.getString("data"));
+        }
         if (status.hasPath("table")) {
             describe(status.getConfig("table"), facts);
         }

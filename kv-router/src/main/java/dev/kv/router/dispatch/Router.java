@@ -172,9 +172,17 @@ public final class Router {
     private static Failed notAllHere(Command.Several command, String missing) {
         return switch (command) {
             case Command.Rename _, Command.RenameAbsent _ ->
-                new Failed(Word.ERR, missing + ": a bucket is renamed within its node, copy it instead");
+                new Failed(
+                        Word.ERR,
+                        missing
+                                + ": a name is renamed within its node; `kv export` it, `kv import` it under the new name at the"
+                                + " node of that, and DEL the old one");
             case Command.Copy _ ->
-                new Failed(Word.ERR, missing + ": a bucket is copied within its node, export and import it instead");
+                new Failed(
+                        Word.ERR,
+                        missing
+                                + ": a name is copied within its node; `kv export` it, and `kv import` it under the new name at the"
+                                + " node of that");
             case Command.SetAbsentValues _ ->
                 new Failed(Word.ERR, missing + ": one node has to keep all names that are set together");
             case Command.Together _ -> new Failed(Word.EXECABORT, Reply.Reason.NAMES_APART, missing);

@@ -23,6 +23,7 @@ import dev.kv.router.zookeeper.Membership;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -30,6 +31,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -71,6 +73,32 @@ public final class Node {
 
         public NodeSettings settings() {
             return settings;
+        }
+
+        /**
+         * Refuses the cookie, the data folder and the ports that {@link #start} would refuse after the end of the process that runs this
+         * node now. A cookie or a folder that does not exist is made.
+         *
+         * @param ports those of that process
+         * @param data the data folder of that process; empty if it is unknown: then that of this node is not checked
+         * @throws BadStart if one of them is refused
+         */
+        public void check(Set<Integer> ports, Optional<Path> data) {
+            Bytes _ = Cookie.readOrMake(settings.cookieFile());
+            data.ifPresent(held -> engine.ifPresent(storage -> storage.check(held)));
+            refuseTaken("kv.router.port", settings.address(), ports);
+            door.flatMap(Door.Ready::address).ifPresent(address -> refuseTaken("kv.server.port", address, ports));
+        }
+
+        private void refuseTaken(String key, InetSocketAddress address, Set<Integer> ports) {
+            if (ports.contains(address.getPort())) {
+                return;
+            }
+            try (ServerSocketChannel listening = ServerSocketChannel.open()) {
+                listening.bind(address);
+            } catch (IOException e) {
+                throw configuration.bad(key, "cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e));
+            }
         }
 
         /**

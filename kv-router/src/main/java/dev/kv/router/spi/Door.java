@@ -7,6 +7,7 @@ import dev.kv.router.metrics.Metrics;
 import dev.kv.router.net.Loops;
 import dev.kv.router.table.TableInForce;
 import java.net.InetSocketAddress;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -28,6 +29,11 @@ public interface Door {
          * @param node the facts that clients may read
          */
         Open start(Supplier<Store> stores, Loops loops, Facts node);
+
+        /** The address that it will listen at; empty if it listens at none. */
+        default Optional<InetSocketAddress> address() {
+            return Optional.empty();
+        }
     }
 
     /**

@@ -44,6 +44,13 @@ public interface Engine {
          */
         Open start(Limits limits, Consumer<String> doing);
 
+        /**
+         * Refuses a data folder that {@link #start} refuses before it reads the log, and else makes it as that does.
+         *
+         * @param held the folder of a node that will have stopped by then, which is not looked at
+         */
+        void check(Path held);
+
         /** Updates the backup in this folder, or creates one. The earlier backup stays valid until the new one is complete. */
         Copied backup(Path to);
 
@@ -76,6 +83,9 @@ public interface Engine {
          * visitor has seen enough. Any thread.
          */
         void forEachBucket(BucketVisitor visitor);
+
+        /** The data folder. */
+        Path folder();
 
         /** As {@link Ready#backup}, with all writes before the call. */
         Copied backup(Path to);

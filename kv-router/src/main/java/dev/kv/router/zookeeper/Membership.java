@@ -73,6 +73,9 @@ public final class Membership implements AutoCloseable {
     /** Whether this node has been registered. Under this object's monitor, as {@code rival} is. */
     private boolean joined;
 
+    /** The state until then. */
+    private String unjoined = "connecting";
+
     /** The address of another node that is registered with this node's name; empty if there is none. */
     private Optional<String> rival = Optional.empty();
 
@@ -157,11 +160,9 @@ public final class Membership implements AutoCloseable {
                     "kv.node.name: another node is registered as %s, %s: stop it, or give this one another name"
                             .formatted(self.name(), rival.get()));
         }
-        LOG.warn(
-                "ZooKeeper at {} {}; starting without it, {}",
-                settings.connect(),
-                rounds.trouble().map(Rounds.Trouble::what).orElse("does not answer"),
-                before);
+        unjoined = rounds.trouble().map(Rounds.Trouble::what).orElse("does not answer") + "; starting without it, "
+                + before;
+        LOG.warn("ZooKeeper at {} {}", settings.connect(), unjoined);
     }
 
     private static String age(Instant since) {
@@ -221,7 +222,7 @@ public final class Membership implements AutoCloseable {
         if (rival.isPresent()) {
             return "another node is registered as " + self.name() + ", " + rival.get();
         }
-        return joined ? "connected" : "connecting";
+        return joined ? "connected" : unjoined;
     }
 
     /**

@@ -38,10 +38,15 @@ final class Rounds {
         boolean round() throws Exception;
     }
 
-    /** What is wrong with ZooKeeper, in words that follow its name. */
-    record Trouble(String what, Instant since) {
+    /**
+     * What is wrong with ZooKeeper.
+     *
+     * @param what in words that follow its name
+     * @param meanwhile what requests get
+     */
+    record Trouble(String what, Instant since, String meanwhile) {
         String text() {
-            return what + ", since " + NodeDocument.text(since);
+            return what + ", since " + NodeDocument.text(since) + "; " + meanwhile;
         }
     }
 
@@ -138,7 +143,8 @@ final class Rounds {
     }
 
     private void remember(String what) {
-        trouble = Optional.of(new Trouble(what, trouble.map(Trouble::since).orElseGet(Instant::now)));
+        Instant since = trouble.map(Trouble::since).orElseGet(Instant::now);
+        trouble = Optional.of(new Trouble(what, since, meanwhile.get()));
     }
 
     /** A round has gone through all that ZooKeeper has. */

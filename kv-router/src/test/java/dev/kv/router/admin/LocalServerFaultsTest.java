@@ -83,7 +83,7 @@ class LocalServerFaultsTest extends LocalSocketFolder {
             caller.output().write(1);
             throw thrown(fault);
         })) {
-            LocalAnswer answer = LocalClient.ask(
+            LocalAnswer answer = LocalClient.askLong(
                     folder,
                     "import x",
                     LIMIT,

@@ -8,6 +8,8 @@ import dev.kv.router.config.Layers;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -26,6 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** The local socket: what goes through it, who may use it, and its limits. */
@@ -71,7 +74,7 @@ class LocalServerTest extends LocalSocketFolder {
             long passed = streams.input().transferTo(streams.output());
             return Map.of("line", line, "passed", passed);
         })) {
-            Config answer = LocalClient.ask(folder, "pass", LIMIT, new ByteArrayInputStream(given), taken)
+            Config answer = LocalClient.askLong(folder, "pass", LIMIT, new ByteArrayInputStream(given), taken)
                     .document()
                     .orElseThrow();
 
@@ -87,7 +90,7 @@ class LocalServerTest extends LocalSocketFolder {
                 folder,
                 BOUNDS,
                 (line, streams) -> Map.of("first", streams.input().read()))) {
-            Config answer = LocalClient.ask(
+            Config answer = LocalClient.askLong(
                             folder,
                             "read",
                             LIMIT,
@@ -153,6 +156,35 @@ class LocalServerTest extends LocalSocketFolder {
             assertThat(LocalClient.ask(folder, "status", Duration.ofMillis(200)))
                     .isEqualTo(new LocalAnswer.Silent());
             assertThat(asked.getCount()).isZero();
+            answer.countDown();
+        }
+    }
+
+    @Test
+    void aLongCommandIsAwaitedWhileTheNodeAnswersAndNoLonger() throws Exception {
+        CountDownLatch answered = new CountDownLatch(2);
+        CountDownLatch answer = new CountDownLatch(1);
+        AtomicBoolean hangs = new AtomicBoolean();
+        try (LocalServer _ = LocalServer.open(folder, BOUNDS, (line, _) -> {
+            if (hangs.get() || !line.equals("status")) {
+                await(answer);
+            }
+            answered.countDown();
+            return Map.of();
+        })) {
+            CompletableFuture<LocalAnswer> backup = CompletableFuture.supplyAsync(
+                    () -> LocalClient.askLong(
+                            folder,
+                            "backup x",
+                            Duration.ofSeconds(1),
+                            InputStream.nullInputStream(),
+                            OutputStream.nullOutputStream()),
+                    Thread::startVirtualThread);
+
+            assertThat(answered.await(10, TimeUnit.SECONDS)).isTrue();
+            assertThat(backup).isNotDone();
+            hangs.set(true);
+            assertThat(backup.get(10, TimeUnit.SECONDS)).isEqualTo(new LocalAnswer.Silent());
             answer.countDown();
         }
     }

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A folder with a local socket, and a client of it. */
 @Timeout(30)
 abstract class LocalSocketFolder {
-    static final Duration LIMIT = Duration.ofSeconds(10);
+    static final Duration LIMIT = Duration.ofSeconds(20);
 
     static final LocalSocketSettings BOUNDS =
             new LocalSocketSettings(16, 256 * 1024, Duration.ofSeconds(5), Duration.ofMinutes(1), 4);

@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -131,6 +132,51 @@ class StartAndStopTest extends ReleaseInAFolder {
         assertThat(outcome.status()).isEqualTo(1);
         assertThat(outcome.err()).startsWith("kv: kv.router.hops-max").hasLineCount(1);
         assertThat(runs()).isTrue();
+    }
+
+    @Test
+    void aRestartAtATakenPortLeavesTheNodeRunning() throws Exception {
+        run();
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            Outcome outcome = kv("restart", "-Dkv.router.host=127.0.0.1", "-Dkv.router.port=" + taken.getLocalPort());
+
+            assertThat(outcome.status()).isEqualTo(1);
+            assertThat(outcome.out()).isEmpty();
+            assertThat(outcome.err())
+                    .startsWith("kv: kv.router.port = ")
+                    .endsWith("cannot listen at 127.0.0.1:" + taken.getLocalPort() + ": Address already in use\n")
+                    .hasLineCount(1);
+        }
+        assertThat(runs()).isTrue();
+    }
+
+    @Test
+    void aRestartWithACookieThatOthersCanReadLeavesTheNodeRunning() throws Exception {
+        run();
+        Path cookie = Files.writeString(home.resolve("a cookie"), "a secret of the nodes");
+        Files.setPosixFilePermissions(cookie, PosixFilePermissions.fromString("rw-r--r--"));
+
+        Outcome outcome = kv("restart", "-Dkv.router.cookie-file=" + cookie);
+
+        assertThat(outcome)
+                .isEqualTo(new Outcome(
+                        1,
+                        "",
+                        "kv: the cookie " + cookie + " is refused: others than its owner may read it; chmod 600 it\n"));
+        assertThat(runs()).isTrue();
+    }
+
+    @Test
+    void aStartWithoutZooKeeperSaysSo() throws Exception {
+        // Nobody listens there.
+        Outcome outcome =
+                kv("start", "-Dkv.router.zookeeper.connect=127.0.0.1:1", "-Dkv.router.zookeeper.start-wait=2s");
+
+        assertThat(outcome.status()).isZero();
+        assertThat(outcome.err().lines())
+                .last()
+                .asString()
+                .matches("foo@h: zookeeper: does not answer.* requests are answered with NOROUTE until .* is read");
     }
 
     @Test

@@ -70,6 +70,11 @@ abstract class NodeOfStandIns {
         }
 
         @Override
+        public void check(Path held) {
+            events.add("storage checked beside " + held);
+        }
+
+        @Override
         public Engine.Copied backup(Path to) {
             throw new EngineFailed("there is nothing to copy");
         }
@@ -94,6 +99,11 @@ abstract class NodeOfStandIns {
         @Override
         public void forEachBucket(Engine.BucketVisitor visitor) {
             // There are none.
+        }
+
+        @Override
+        public Path folder() {
+            return home.resolve("data");
         }
 
         @Override

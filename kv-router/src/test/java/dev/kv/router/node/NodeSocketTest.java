@@ -6,6 +6,7 @@ import com.typesafe.config.Config;
 import dev.kv.router.admin.LocalAnswer;
 import dev.kv.router.admin.LocalClient;
 import dev.kv.router.spi.Engine;
+import dev.kv.router.testing.Await;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -48,14 +49,14 @@ class NodeSocketTest extends NodeOfStandIns {
         });
         CompletableFuture<Node> starting =
                 CompletableFuture.supplyAsync(() -> start(release(Optional.of(slow), Optional.empty()), Map.of()));
-        assertThat(opening.await(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(opening.await(Await.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
 
         assertThat(ask("status").getString("state")).isEqualTo("starting");
         assertThat(ask("status").getString("doing")).isEqualTo("opening the storage");
         assertThat(ask("route x").getString("failure.message")).isEqualTo("this node is still starting");
 
         opened.countDown();
-        starting.get(10, TimeUnit.SECONDS);
+        starting.get(Await.TIMEOUT.toSeconds(), TimeUnit.SECONDS);
         assertThat(ask("status").getString("state")).isEqualTo("running");
     }
 

@@ -18,7 +18,11 @@ class RoundsTest extends NodesAtZooKeeper {
 
         server.stop();
         firewall.cut();
-        Await.until(() -> foo.status().get("state").matches("does not answer: no connection to a server, since \\S+Z"));
+        Await.until(
+                () -> foo.status()
+                        .get("state")
+                        .matches(
+                                "does not answer: no connection to a server, since \\S+Z; requests go on by the last good table"));
 
         server.restart();
         Await.until(() -> foo.status().get("state").equals("connected"));
@@ -32,7 +36,9 @@ class RoundsTest extends NodesAtZooKeeper {
         foo.join();
         Await.until(() -> foo.status()
                 .get("state")
-                .matches("cannot be followed: java.lang.StackOverflowError: deep, since \\S+Z"));
+                .matches(
+                        "cannot be followed: java.lang.StackOverflowError: deep, since \\S+Z; requests are answered with"
+                                + " NOROUTE until a table is read"));
 
         foo.fault = Optional.empty();
         awaitTable(foo, HALVES);
