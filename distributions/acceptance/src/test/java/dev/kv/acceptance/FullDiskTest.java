@@ -1,22 +1,18 @@
 package dev.kv.acceptance;
 
-import static java.nio.file.StandardOpenOption.APPEND;
-import static java.nio.file.StandardOpenOption.CREATE;
 import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kv.acceptance.harness.Ended;
 import dev.kv.acceptance.harness.FailingDisk;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
+import dev.kv.acceptance.harness.SmallDisk;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -46,6 +42,7 @@ class FullDiskTest {
     @TempDir
     private Path site;
 
+    private SmallDisk disk;
     private Path data;
     private NodeProcess node;
 
@@ -56,11 +53,8 @@ class FullDiskTest {
 
     @BeforeEach
     void mount() throws Exception {
-        data = Files.createDirectory(site.resolve("disk"));
-        Ended mount = Ended.of("mount", "-t", "tmpfs", "-o", "size=" + SIZE, "kv-test", data.toString());
-        assumeTrue(
-                mount.status() == 0,
-                "left out: no file system can be mounted (" + mount.err().strip() + ")");
+        disk = SmallDisk.mount(site.resolve("disk"), SIZE);
+        data = disk.path();
         node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
         node.set("kv.storage.dir", data.toString());
         node.set("kv.storage.segment-max", "1MiB");
@@ -74,7 +68,9 @@ class FullDiskTest {
     void unmount() throws IOException {
         if (node != null) {
             node.close();
-            Ended.of("umount", data.toString());
+        }
+        if (disk != null) {
+            disk.close();
         }
     }
 
@@ -148,6 +144,17 @@ class FullDiskTest {
         }
     }
 
+    /** Deletes all keys. All in flight at once are more than what is kept for them, until compaction has made room. */
+    private void deleteAll(LineClient client) throws IOException {
+        client.send(acknowledged.keySet().stream()
+                .map(key -> "DELETE b " + key + "\r\n")
+                .collect(joining()));
+        for (String key : acknowledged.keySet()) {
+            assertThat(client.line()).as(key).isEqualTo("OK");
+        }
+        acknowledged.clear();
+    }
+
     private void check(LineClient client) throws IOException {
         List<String> keys = List.copyOf(acknowledged.keySet());
         for (int from = 0; from < keys.size(); from += READS_AHEAD) {
@@ -218,23 +225,14 @@ class FullDiskTest {
         try (LineClient client = node.connect()) {
             fill(client);
         }
-        fillToTheBrim();
+        disk.fillToTheBrim();
         if (isAfterStart) {
             node.kill();
-            fillToTheBrim();
+            disk.fillToTheBrim();
             node.start();
         }
         try (LineClient client = node.connect()) {
-            // All in flight at once are more than what is kept for them, until compaction has made room.
-            StringBuilder deletes = new StringBuilder();
-            acknowledged
-                    .keySet()
-                    .forEach(key -> deletes.append("DELETE b ").append(key).append('\n'));
-            client.send(deletes.toString());
-            for (String key : acknowledged.keySet()) {
-                assertThat(client.line()).as(key).isEqualTo("OK");
-            }
-            acknowledged.clear();
+            deleteAll(client);
             awaitRoom(client);
             fill(client);
             assertThat(acknowledged).hasSizeGreaterThan(11_000);
@@ -253,7 +251,7 @@ class FullDiskTest {
         }
         node.signal(Signal.TERM);
         assertThat(node.awaitEnd()).isZero();
-        fillToTheBrim();
+        disk.fillToTheBrim();
         node.start();
         try (LineClient client = node.connect()) {
             check(client);
@@ -266,18 +264,18 @@ class FullDiskTest {
     @ValueSource(strings = {"always", "os"})
     void canBeEmptiedAfterAFailedFsync(String sync) throws Exception {
         node.kill();
-        FailingDisk disk = FailingDisk.of(node, site);
+        FailingDisk failing = FailingDisk.of(node, site);
         node.set("kv.storage.sync", sync);
         node.start();
         try (LineClient client = node.connect()) {
             fill(client);
-            disk.fail(FailingDisk.FSYNC, FailingDisk.EIO);
+            failing.fail(FailingDisk.FSYNC, FailingDisk.EIO);
             Iterator<String> keys = acknowledged.keySet().iterator();
             Await.until(
                     "writes are refused",
                     () -> client.ask("DELETE b " + keys.next()).startsWith("ERROR ERR the disk failed"));
-            fillToTheBrim();
-            disk.recover(FailingDisk.FSYNC);
+            disk.fillToTheBrim();
+            failing.recover(FailingDisk.FSYNC);
             for (String key : acknowledged.keySet()) {
                 Await.until(
                         "deleted: " + key, () -> client.ask("DELETE b " + key).equals("OK"));
@@ -294,16 +292,35 @@ class FullDiskTest {
         assertNoFault();
     }
 
-    /** Fills the rest of the file system with a file that is not of the node. */
-    private void fillToTheBrim() throws IOException {
-        try (OutputStream other = Files.newOutputStream(data.resolve("other"), CREATE, APPEND)) {
-            byte[] page = new byte[4096];
-            while (true) {
-                other.write(page);
+    /** What an export has still to read takes the room that deletes free, until it is cut off. */
+    @Test
+    void anExportWhoseReaderSleepsHoldsUpDeletesAndWritesForABoundedTime() throws Exception {
+        node.kill();
+        node.set("kv.storage.pin-max-when-full", "1s");
+        node.start();
+        try (LineClient client = node.connect()) {
+            fill(client);
+            disk.fillToTheBrim();
+            Path err = site.resolve("export.err");
+            Process export =
+                    node.command("export", "b").redirectError(err.toFile()).start();
+            try {
+                assertThat(export.getInputStream().read()).isPositive();
+                deleteAll(client);
+                awaitRoom(client);
+                export.getInputStream().readAllBytes();
+                assertThat(export.waitFor()).isEqualTo(1);
+                assertThat(err)
+                        .content()
+                        .contains("the export was cut off", "1s on a full disk (kv.storage.pin-max-when-full)");
+                check(client);
+            } finally {
+                export.destroyForcibly();
             }
-        } catch (IOException full) {
-            assertThat(full).hasMessageContaining("No space left");
         }
+        assertThat(node.err().lines().filter(line -> line.contains("preallocation: ")))
+                .hasSizeLessThan(10);
+        assertNoFault();
     }
 
     @Test

@@ -205,11 +205,11 @@ public final class Execution implements Store {
         prepared.lane().ifPresent(laneRuns::run);
     }
 
-    /** Has a delete for which a full disk has no room wait in the lane of its bucket. */
+    /** Has a delete for which a full disk has no room wait in the lanes of its names. */
     private CompletionStage<Reply> whenRoom(Command command, long takenMillis) {
         LongReply.UnderWay answer = answer();
         Parked parked = new Parked(command, takenMillis, Lanes.bytes(command), answer, CommandThread.current());
-        Lanes.Opening opening = lanes.parkOrOpen(command.bucket(), parked);
+        Lanes.Opening opening = lanes.parkOrOpen(Commands.namesOf(command), parked);
         opening.opened()
                 .ifPresent(lane -> threads.runWithRoom(() -> {
                     lane.enter();

@@ -136,47 +136,40 @@ public final class Lanes {
         return Place.WAITS;
     }
 
-    /** Has a command wait in the lane of its bucket, which is opened if there is none. */
-    Opening parkOrOpen(Bytes bucket, Parked command) {
-        Shard shard = table.shard(table.hash(bucket));
-        long stamp = shard.lock.writeLock();
-        try {
-            boolean isOpen = shard.openLane(bucket).isPresent();
-            Lane lane = shard.lane(bucket);
-            Place place = park(lane, command);
-            if (!isOpen && place == Place.REFUSED) {
-                shard.remove(lane);
-                return new Opening(place, Optional.empty());
-            }
-            return new Opening(place, isOpen ? Optional.empty() : Optional.of(lane));
-        } finally {
-            shard.lock.unlockWrite(stamp);
-        }
+    /** Has a command wait in the lanes of its names, if a large change of one of them is under way. */
+    Place parkInAll(List<Bytes> names, Parked command) {
+        return parkInAll(names, command, false).place();
     }
 
-    /** Has a command on several names wait in the lanes of all, if a large change of one of them is under way. */
-    Place parkInAll(List<Bytes> names, Parked command) {
+    /** The same also if there is no lane: one is opened then. */
+    Opening parkOrOpen(List<Bytes> names, Parked command) {
+        return parkInAll(names, command, true);
+    }
+
+    private Opening parkInAll(List<Bytes> names, Parked command, boolean opens) {
         BucketTable.Locks locks =
                 table.lock(names.stream().mapToInt(table::hash).toArray());
         try {
             List<Lane> busy = names.stream()
                     .flatMap(name -> table.shard(table.hash(name)).openLane(name).stream())
                     .toList();
-            if (busy.isEmpty()) {
-                return Place.ENDED;
+            boolean isFree = busy.isEmpty();
+            if (isFree && !opens) {
+                return new Opening(Place.ENDED, Optional.empty());
             }
             synchronized (this) {
                 if (!parked.take(command.bytes())) {
-                    return Place.REFUSED;
+                    return new Opening(Place.REFUSED, Optional.empty());
                 }
                 // A lane that is not busy is opened for this command, and entered when it runs.
                 List<Lane> all = names.stream()
                         .map(name -> table.shard(table.hash(name)).lane(name))
                         .toList();
-                Waiting waiting = new Waiting(command, Optional.of(new Meeting(all, busy.size())));
-                busy.forEach(lane -> lane.waiting.add(waiting));
+                List<Lane> in = isFree ? List.of(all.getFirst()) : busy;
+                Waiting waiting = new Waiting(command, Optional.of(new Meeting(all, in.size())));
+                in.forEach(lane -> lane.waiting.add(waiting));
+                return new Opening(Place.WAITS, isFree ? Optional.of(all.getFirst()) : Optional.empty());
             }
-            return Place.WAITS;
         } finally {
             locks.unlock();
         }

@@ -3,7 +3,6 @@ package dev.kv.storage.engine;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
-import dev.kv.storage.log.NoRoomYet;
 import dev.kv.storage.log.Refused;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -51,6 +50,7 @@ final class SeveralNames {
      *
      * @param command runs one of them on its name
      * @throws Refused if the change could not be written: nothing is changed then
+     * @throws dev.kv.storage.log.NoRoomYet if it deletes, and has to wait for room on the disk: nothing is changed then
      * @throws Turn.TooMuch if it touches more than a turn: nothing is changed then
      * @throws Lanes.Busy if a large change of one of the names is under way
      */
@@ -74,9 +74,6 @@ final class SeveralNames {
             Reply reply = Reads.many(together.commands(), each -> command.apply(all.get(each.bucket()), each));
             changes.commit(new ArrayList<>(all.values()));
             return reply;
-        } catch (NoRoomYet e) {
-            all.values().forEach(Change::releaseHeld);
-            return e.reply();
         } catch (Refused | RuntimeException | Error e) {
             all.values().forEach(Change::releaseHeld);
             throw e;

@@ -1,0 +1,184 @@
+package dev.kv.acceptance;
+
+import static java.util.stream.Collectors.joining;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.kv.acceptance.harness.NodeProcess;
+import dev.kv.acceptance.harness.SmallDisk;
+import dev.kv.acceptance.harness.UnpackedRelease;
+import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.router.testing.Await;
+import dev.kv.server.testing.RespClient;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** On a disk that is full to the last byte, whatever deletes is done, and gives room for writes again. */
+@Timeout(120)
+@TestInstance(Lifecycle.PER_CLASS)
+class DeletesOnAFullDiskTest {
+    private static final String SIZE = "6m";
+
+    /** Names so long that all deletes take more room than the disk keeps for them: they have to wait for compaction. */
+    private static final String NAME = "-" + "n".repeat(4_000);
+
+    private static final String LARGE = "x".repeat(100_000);
+    private static final int AHEAD = 50;
+    private static final int IN_GROUP = 10;
+
+    private SmallDisk disk;
+    private NodeProcess node;
+    private RespClient client;
+
+    /** The numbers that were written. */
+    private final List<Integer> written = new ArrayList<>();
+
+    @BeforeAll
+    void start(@TempDir Path site) throws Exception {
+        disk = SmallDisk.mount(site.resolve("disk"), SIZE);
+        node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
+        node.set("kv.storage.dir", disk.path().resolve("data").toString());
+        node.set("kv.storage.segment-max", "1MiB");
+        node.start();
+    }
+
+    @AfterAll
+    void end() throws IOException {
+        if (node != null) {
+            node.close();
+        }
+        if (disk != null) {
+            disk.close();
+        }
+    }
+
+    @BeforeEach
+    void connect() throws IOException {
+        client = new RespClient(node.clients());
+    }
+
+    @AfterEach
+    void disconnect() throws IOException {
+        client.close();
+        empty();
+        assertThat(node.err()).doesNotContain("fault", "ERROR");
+    }
+
+    private void empty() throws IOException {
+        disk.makeRoom();
+        try (RespClient other = new RespClient(node.clients())) {
+            assertThat(other.ask("FLUSHALL")).isEqualTo("OK");
+        }
+    }
+
+    @ParameterizedTest(name = "{1}")
+    @CsvSource(delimiter = '|', textBlock = """
+            SET v-{n} x       | DEL v-{n}                            | :1
+            SET v-{n} {large} | GETDEL v-{n}                         | "x
+            SET v-{n} x       | EXPIRE v-{n} -1                      | :1
+            SET v-{n} x       | GETEX v-{n} PXAT 1                   | "x
+            SET v-{n} x       | SET v-{n} y PXAT 1                   | OK
+            SET v-{n} x       | UNLINK v-{n}...                      | :{count}
+            SET v-{n} x       | MULTI; DEL v-{n}...; EXEC            | OK; QUEUED; [:{count}]
+            HSET b-{n} f x    | DEL b-{n}                            | :1
+            HSET b-{n} f x    | PEXPIREAT b-{n} 1                    | :1
+            HSET b f-{n} x    | HDEL b f-{n}...                      | :{count}
+            HSET b f-{n} x    | HGETDEL b FIELDS {count} f-{n}...    | ["x
+            HSET b f-{n} x    | HPEXPIRE b 0 FIELDS {count} f-{n}... | [:2
+            """)
+    void aCommandDeletesAndFrees(String set, String delete, String replies) throws Exception {
+        fill(set);
+        disk.fillToTheBrim();
+        int inGroup = delete.contains("...") ? IN_GROUP : 1;
+        StringBuilder requests = new StringBuilder();
+        List<String> expected = new ArrayList<>();
+        for (int from = 0; from < written.size(); from += inGroup) {
+            List<Integer> group = written.subList(from, Math.min(written.size(), from + inGroup));
+            for (String request : delete.split("; ", -1)) {
+                requests.append(request(request, group));
+            }
+            for (String reply : replies.split("; ", -1)) {
+                expected.add(reply.replace("{count}", String.valueOf(group.size())));
+            }
+        }
+        // All in flight at once: together they take more room than there is for them.
+        client.send(requests.toString());
+        for (String reply : expected) {
+            assertThat(client.reply()).startsWith(reply);
+        }
+        assertEmpty();
+    }
+
+    @Test
+    void flushAllDeletesAndFrees() throws Exception {
+        fill("SET v-{n} x");
+        disk.fillToTheBrim();
+        assertThat(client.ask("FLUSHALL")).isEqualTo("OK");
+        assertEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"SET v-{n} x PXAT %d", "HSETEX b PXAT %d FIELDS 1 f-{n} x"})
+    void whatExpiresFrees(String set) throws Exception {
+        // It is to expire when the disk is full, and no later than needed.
+        long expiry = 0;
+        for (long millis = 2_000; expiry <= System.currentTimeMillis(); millis *= 2) {
+            empty();
+            expiry = System.currentTimeMillis() + millis;
+            fill(set.formatted(expiry));
+            disk.fillToTheBrim();
+        }
+        Await.until("all has expired", () -> client.ask("DBSIZE").equals(":0"));
+        assertEmpty();
+    }
+
+    /** Sends a request for each number, many ahead, until one is refused. */
+    private void fill(String set) throws IOException {
+        written.clear();
+        for (int first = 1; written.size() == first - 1; first += AHEAD) {
+            List<Integer> ahead = IntStream.range(first, first + AHEAD).boxed().toList();
+            client.send(ahead.stream().map(n -> request(set, List.of(n))).collect(joining()));
+            for (int n : ahead) {
+                String reply = client.reply();
+                if (!reply.startsWith("NOSPACE ")) {
+                    assertThat(reply).isIn("OK", ":1");
+                    written.add(n);
+                }
+            }
+        }
+    }
+
+    /** A request with these numbers: a word that ends with ... stands for one word for each of them. */
+    private static String request(String template, List<Integer> numbers) {
+        List<String> words = new ArrayList<>();
+        for (String word : template.split(" ", -1)) {
+            for (int n : word.endsWith("...") ? numbers : numbers.subList(0, 1)) {
+                words.add(word.replace("...", "")
+                        .replace("{n}", n + NAME)
+                        .replace("{count}", String.valueOf(numbers.size()))
+                        .replace("{large}", LARGE));
+            }
+        }
+        return RespClient.request(words.toArray(String[]::new));
+    }
+
+    private void assertEmpty() throws Exception {
+        assertThat(client.ask("DBSIZE")).isEqualTo(":0");
+        Await.until(
+                "there is room again", () -> client.ask("SET", "large", LARGE).equals("OK"));
+    }
+}
