@@ -2,6 +2,7 @@ package dev.kv.acceptance;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.typesafe.config.Config;
 import dev.kv.acceptance.harness.Ended;
@@ -170,6 +171,22 @@ class DataCommandsTest extends TwoNodes {
                 <
                 < OK
                 """);
+    }
+
+    /** On a terminal that script(1) makes; what the command writes to standard output goes to a file. */
+    @Test
+    void aTerminalShowsTheProgress() throws Exception {
+        assumeTrue(Ended.of("sh", "-c", "command -v script").status() == 0, "left out: no script(1)");
+        stop();
+        Path out = site.resolve("report");
+        for (String command : List.of("verify", "repair")) {
+            String words = String.join("' '", foo.command(command).command());
+
+            Ended ended = Ended.of("script", "-qec", "'" + words + "' > '" + out + "'", "/dev/null");
+
+            assertThat(ended).isEqualTo(new Ended(0, "segment 1 of 1\r\n", ""));
+            assertThat(out).content().endsWith(", damages: 0\n");
+        }
     }
 
     @Test

@@ -1,28 +1,34 @@
 package dev.kv.router.cli;
 
-import java.io.Console;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Consumer;
 
-/** Shows the progress of a long command on standard error from time to time, if that is a terminal. */
+/** Shows the progress of a long command on standard error, if that is a terminal: at once, and then from time to time. */
 final class Progress implements Consumer<String> {
     private static final Duration INTERVAL = Duration.ofSeconds(2);
 
-    private final boolean isTerminal = isTerminal();
-    private long toldNanos = System.nanoTime();
+    /** Java tells only whether standard input and output are terminals. */
+    private static final Path STANDARD_ERROR = Path.of("/proc/self/fd/2");
 
-    @SuppressWarnings(
-            "SystemConsoleNull") // without the module of line editing there is none where nothing is a terminal
+    private final boolean isTerminal = isTerminal();
+    private long dueNanos = System.nanoTime();
+
     private static boolean isTerminal() {
-        Console console = System.console();
-        return console != null && console.isTerminal();
+        try {
+            return Files.readSymbolicLink(STANDARD_ERROR).toString().matches("/dev/(pts/\\d+|tty\\w*|console)");
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     @Override
     public void accept(String what) {
-        if (isTerminal && System.nanoTime() - toldNanos > INTERVAL.toNanos()) {
+        if (isTerminal && System.nanoTime() - dueNanos >= 0) {
             System.err.println(what);
-            toldNanos = System.nanoTime();
+            dueNanos = System.nanoTime() + INTERVAL.toNanos();
         }
     }
 }
