@@ -3,22 +3,26 @@ package dev.kv.storage.log;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Command;
 import dev.kv.router.OperatorError;
 import dev.kv.router.Reply;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.OpenStorage;
+import dev.kv.storage.engine.Frozen;
+import dev.kv.storage.engine.View;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
-import java.util.TreeMap;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -37,17 +41,69 @@ class RandomMisplacementsTest {
     private static final int BUCKETS = 4;
     private static final int KEYS = 30;
 
+    /** Far behind the clock of the machine, by which the storage cleans. */
+    private static final long NOW = 4_000_000_000_000L;
+
+    private static final int TIMES = 100;
+
     private int number;
+
+    /**
+     * A key, or a value, for which the key is empty.
+     *
+     * @param until when the name expires; 0 if it does not
+     * @param keyUntil when the key does
+     */
+    private record Entry(String name, long until, String key, String value, long keyUntil) {
+        boolean isThere(long millis) {
+            return (until == 0 || until > millis) && (keyUntil == 0 || keyUntil > millis);
+        }
+    }
+
+    /**
+     * What a folder holds.
+     *
+     * @param clock the latest time of expiry that was seen to pass: what expires by then may be there or not
+     */
+    private record Content(Set<Entry> entries, long clock) {
+        static Content of(OpenStorage storage) {
+            Set<Entry> entries = new HashSet<>();
+            storage.forEachBucket((name, _) -> {
+                try (Frozen frozen = storage.buckets().frozen(0, name)) {
+                    View view = frozen.view();
+                    view.forEach(0, (_, key, value) -> {
+                        entries.add(new Entry(name.text(), view.until(), key.text(), value.text(), view.until(key)));
+                        return true;
+                    });
+                }
+                return true;
+            });
+            return new Content(entries, storage.log().seenTime().millis());
+        }
+
+        void assertIs(Content expected) {
+            long later = Math.max(clock, expected.clock);
+            assertThat(at(later)).isEqualTo(expected.at(later));
+        }
+
+        private Set<Entry> at(long millis) {
+            return entries.stream().filter(entry -> entry.isThere(millis)).collect(Collectors.toSet());
+        }
+    }
 
     /** A folder with random changes, and copies of it at several moments. */
     private final class History {
         private final Path data;
         private final Random random;
         private final List<Path> earlier = new ArrayList<>();
-        private Map<String, Map<String, String>> content = new TreeMap<>();
+        private Content content;
         private Path stopped;
         private Path killed;
-        private Map<String, Map<String, String>> killedContent;
+        private Content killedContent;
+
+        /** Each value that was ever written. */
+        private final Set<String> written = new HashSet<>();
+
         private OpenStorage storage;
 
         History(String name, long seed) {
@@ -88,34 +144,62 @@ class RandomMisplacementsTest {
             DataFolder.awaitSynced(storage);
             killed = site.resolve(data.getFileName() + "-killed");
             DataFolder.image(data, killed);
-            killedContent = DataFolder.content(storage);
+            killedContent = Content.of(storage);
             for (int i = 0; i < 50; i++) {
                 change();
             }
-            content = DataFolder.content(storage);
+            content = Content.of(storage);
             storage.stop(Duration.ZERO);
             stopped = data;
         }
 
         private void change() throws Refused {
-            Bytes bucket = Bytes.of("bucket-" + random.nextInt(BUCKETS));
+            boolean isValue = random.nextInt(4) == 0;
+            Bytes name = name(isValue);
             Bytes key = Bytes.of("key-" + random.nextInt(KEYS));
             int what = random.nextInt(100);
             if (what < 2) {
-                Bytes to = Bytes.of("bucket-" + random.nextInt(BUCKETS));
-                storage.buckets().publisher().rename(0, bucket, to, (from, _) -> from.exists());
+                storage.buckets().publisher().rename(0, name, name(isValue), (from, _) -> from.exists());
                 return;
             }
-            storage.buckets().edit(0, bucket, edit -> {
-                if (what < 4) {
+            if (what < 4) {
+                // It has passed for all that expires by then and is looked at.
+                long millis = NOW + random.nextInt(TIMES / 2);
+                storage.run(new Command.ExpiryOf(name), millis)
+                        .toCompletableFuture()
+                        .join();
+                return;
+            }
+            storage.buckets().edit(0, name, edit -> {
+                if (what < 6) {
                     edit.drop();
-                } else if (what < 35) {
+                } else if (what < 10) {
+                    if (edit.size() > 0) {
+                        edit.expire(until());
+                    }
+                } else if (isValue) {
+                    edit.setValue(value(), until());
+                } else if (what < 40) {
                     edit.delete(key);
                 } else {
-                    edit.set(key, Bytes.of(++number + "x".repeat(random.nextInt(600))));
+                    boolean _ = edit.set(key, value(), until());
                 }
                 return Reply.OK;
             });
+        }
+
+        private Bytes name(boolean isValue) {
+            return Bytes.of((isValue ? "value-" : "bucket-") + random.nextInt(BUCKETS));
+        }
+
+        private long until() {
+            return random.nextInt(3) == 0 ? NOW + random.nextInt(TIMES) : 0;
+        }
+
+        private Bytes value() {
+            String value = ++number + "x".repeat(random.nextInt(600));
+            written.add(value);
+            return Bytes.of(value);
         }
     }
 
@@ -144,7 +228,7 @@ class RandomMisplacementsTest {
                 String what = "seed %d, folder %d, %s: ".formatted(seed, n, isKilled ? "killed" : "stopped")
                         + misplace(image, history, foreign, random);
                 try {
-                    check(new DataFolder(image), isKilled ? history.killedContent : history.content);
+                    check(new DataFolder(image), history, isKilled ? history.killedContent : history.content);
                 } catch (AssertionError | RuntimeException e) {
                     throw new AssertionError(what, e);
                 }
@@ -204,16 +288,17 @@ class RandomMisplacementsTest {
 
     private static List<Path> files(Path of) throws IOException {
         try (Stream<Path> files = Files.list(of)) {
-            return files.filter(file -> file.getFileName().toString().matches("mark|segments|.*[.](log|hint)"))
+            return files.filter(file -> file.getFileName().toString().matches("mark|segments|clock|.*[.](log|hint)"))
                     .sorted()
                     .toList();
         }
     }
 
-    private void check(DataFolder folder, Map<String, Map<String, String>> content) throws Exception {
+    private static void check(DataFolder folder, History history, Content content) throws Exception {
         List<Damage> damages = folder.damages();
-        boolean isOpened = opens(folder, content);
-        if (isOpened) {
+        Optional<Content> opened = opened(folder);
+        if (opened.isPresent()) {
+            opened.get().assertIs(content);
             return;
         }
         assertThat(damages).as("refused by the start").isNotEmpty();
@@ -227,19 +312,28 @@ class RandomMisplacementsTest {
         }
         assertThat(repaired).isNotEmpty();
         assertThat(folder.damages()).isEmpty();
+        Content after = opened(folder).orElseThrow();
         if (repaired.stream().noneMatch(damage -> damage.what().contains("records are missing here"))) {
-            assertThat(opens(folder, content)).as("after the repair").isTrue();
+            after.assertIs(content);
+        } else {
+            // Without them an older value may be there, but none of another folder.
+            assertThat(after.entries()).allMatch(entry -> history.written.contains(entry.value()));
         }
     }
 
-    /** Whether the folder opens; then it must have this content. */
-    private static boolean opens(DataFolder folder, Map<String, Map<String, String>> content) throws Exception {
+    /** What the folder holds; empty if it does not open. */
+    private static Optional<Content> opened(DataFolder folder) throws Exception {
+        OpenStorage storage;
         try {
-            assertThat(folder.content()).isEqualTo(content);
-            return true;
+            storage = folder.open();
         } catch (OperatorError refused) {
             assertThat(refused).hasMessageContaining(folder.path() + "/");
-            return false;
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(Content.of(storage));
+        } finally {
+            storage.stop(Duration.ZERO);
         }
     }
 }

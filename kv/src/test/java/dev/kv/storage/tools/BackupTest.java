@@ -11,10 +11,12 @@ import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Copied;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.DataFolder;
+import dev.kv.storage.ExpiringContent;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.format.Mark;
 import dev.kv.storage.format.SegmentName;
+import dev.kv.storage.log.SeenTime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +27,8 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BackupTest {
     @TempDir
@@ -73,6 +77,30 @@ class BackupTest {
         assertThat(restored.content()).isEqualTo(Map.of("a", Map.of("one", "1", "two", "2"), "session", value));
         assertThat(data.content())
                 .isEqualTo(Map.of("a", Map.of("one", "1", "two", "2", "three", "3"), "session", value));
+    }
+
+    @ParameterizedTest(name = "of a running node: {0}")
+    @ValueSource(booleans = {true, false})
+    void aRestoredBackupHasTimesAndBeginsWithoutAClock(boolean isRunning) throws Exception {
+        data.open(storage -> {
+            ExpiringContent.writeFirst(storage);
+            ExpiringContent.writeSecond(storage);
+            assertThat(ExpiringContent.differences(storage)).isEmpty();
+            if (isRunning) {
+                storage.backup(backup);
+            }
+        });
+        if (!isRunning) {
+            data.backup(backup);
+        }
+        assertThat(data.path().resolve(SeenTime.FILE)).exists();
+
+        StoredBackup.restore(backup, restored.path());
+
+        assertThat(restored.path().resolve(SeenTime.FILE)).doesNotExist();
+        // Also of a time before the one that was seen to pass.
+        restored.open(
+                storage -> assertThat(ExpiringContent.differences(storage)).isEmpty());
     }
 
     /** All of it was on the disk: a start must not take the missing end for the effect of a power cut. */
