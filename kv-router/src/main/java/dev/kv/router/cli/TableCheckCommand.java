@@ -12,7 +12,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Parameters;
 
 @Command(
         name = "check",
@@ -26,16 +25,14 @@ final class TableCheckCommand implements Callable<Integer> {
     @Mixin
     private TableOptions options = new TableOptions();
 
-    @Parameters(
-            paramLabel = "FILE|-|TEXT",
-            description = "The file with the table; -: standard input; or the table itself.")
-    private String word = "";
+    @Mixin
+    private TableArgument argument = new TableArgument();
 
     @Override
     public Integer call() {
         Settings settings = options.settings();
         int maxBytes = options.tableMaxBytes();
-        TableText text = TableText.of(word, maxBytes);
+        TableText text = argument.text(maxBytes);
         SeenTable seen = SeenTable.of(text.source(), 0, text.bytes().array(), maxBytes);
         List<String> warnings = new ArrayList<>();
         seen.table().ifPresent(table -> {

@@ -4,7 +4,6 @@ import dev.kv.router.zookeeper.Tables;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Parameters;
 
 @Command(
         name = "set",
@@ -28,14 +27,12 @@ final class TableSetCommand implements Callable<Integer> {
     @Mixin
     private TableChange change = new TableChange();
 
-    @Parameters(
-            paramLabel = "FILE|-|TEXT",
-            description = "The file with the table; -: standard input; or the table itself.")
-    private String word = "";
+    @Mixin
+    private TableArgument argument = new TableArgument();
 
     @Override
     public Integer call() {
-        TableText text = TableText.of(word, options.tableMaxBytes());
+        TableText text = argument.text(options.tableMaxBytes());
         try (Tables tables = options.open()) {
             return change.apply(
                     options, tables, text.source(), text.bytes().array(), tables.read(options.path(tables)));

@@ -185,11 +185,6 @@ final class Change implements Edit {
     }
 
     @Override
-    public boolean exists() {
-        return size > 0 || isKept;
-    }
-
-    @Override
     public boolean isKept() {
         return isKept;
     }

@@ -62,11 +62,6 @@ final class Reading implements View {
     }
 
     @Override
-    public boolean exists() {
-        return isKept || size() > 0;
-    }
-
-    @Override
     public boolean mayHaveGoneKeys() {
         return mayHaveGoneKeys;
     }

@@ -15,7 +15,9 @@ public interface View {
     Bytes VALUE = Bytes.EMPTY;
 
     /** Whether the name has anything: a bucket that has keys or is kept, or a value. */
-    boolean exists();
+    default boolean exists() {
+        return isKept() || size() > 0;
+    }
 
     /** Whether the name has a value: then its only key is {@link #VALUE}, and it is neither read nor changed as a bucket. */
     boolean isValue();
