@@ -1,29 +1,25 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.Bytes;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** The argument that names a bucket. */
 final class BucketName {
-    @Spec(Spec.Target.MIXEE)
-    private CommandSpec command;
+    private final Word word = Word.argument("BUCKET", "The name of the bucket; %HH stands for any byte.");
 
-    @Parameters(paramLabel = "BUCKET", description = "The name of the bucket; %%HH stands for any byte.")
-    private String text = "";
+    Word word() {
+        return word;
+    }
 
     /**
      * The name.
      *
-     * @throws ParameterException if it is malformed
+     * @throws WrongWords if it is malformed
      */
     Bytes bytes() {
         try {
-            return Bytes.ofPrintable(text);
+            return Bytes.ofPrintable(word.text());
         } catch (IllegalArgumentException e) {
-            throw new ParameterException(command.commandLine(), e.getMessage(), e);
+            throw new WrongWords(e.getMessage(), e);
         }
     }
 

@@ -1,24 +1,14 @@
 package dev.kv.router.cli;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 
-@Command(
-        name = "stop",
-        description = {
-            "Stops the node in order.",
-            "The node answers requests in flight for at most kv.node.drain. Returns when the",
-            "node has ended; fails if it runs 10 seconds longer than that."
-        },
-        footer = {"", "Example:", "  bin/kv stop"})
-final class StopCommand implements Callable<Integer> {
+final class StopCommand implements Command {
     /** Added to kv.node.drain, and longer than RunCommand's margin: by then the node has ended itself. */
     private static final Duration MARGIN = Duration.ofSeconds(10);
     /** How long a process takes to end after it has let go of its folder. */
@@ -26,11 +16,24 @@ final class StopCommand implements Callable<Integer> {
 
     private static final Duration PAUSE = Duration.ofMillis(50);
 
-    @Mixin
-    private Options options = new Options();
+    private final Options options = new Options();
 
     @Override
-    public Integer call() {
+    public Help help() {
+        return new Help("stop", """
+                Stops the node in order.
+                The node answers requests in flight for at most kv.node.drain. Returns when the
+                node has ended; fails if it runs 10 seconds longer than that.
+                """, "bin/kv stop");
+    }
+
+    @Override
+    public List<Word> words() {
+        return Word.list(options.taken());
+    }
+
+    @Override
+    public int run() {
         return stop(options);
     }
 

@@ -1,2 +1,2 @@
-/** The commands of {@code bin/kv}: they run a node, or ask one that runs. The only package that knows picocli. */
+/** The commands of {@code bin/kv}: they run a node, or ask one that runs. */
 package dev.kv.router.cli;

@@ -28,7 +28,8 @@ import java.util.stream.Stream;
  */
 record ClassCache(String classPath, Path file) {
     /** The flags of the JVM with which the cache was made; with others it does not fit. */
-    static final List<String> FLAGS = List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+    static final List<String> FLAGS =
+            List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:CompileThresholdScaling=5");
 
     private static final ClassCache SHARED = make();
 
