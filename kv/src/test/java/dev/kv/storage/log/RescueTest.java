@@ -52,12 +52,14 @@ class RescueTest {
 
     private Path data;
     private OpenStorage storage;
-    private final Random random = new Random();
+    private final long seed = new Random().nextLong();
+    private final Random random = new Random(seed);
     private final Map<String, Map<String, String>> model = new TreeMap<>();
     private int number;
 
     @BeforeEach
     void open() throws IOException {
+        System.out.println("RescueTest: seed " + seed);
         data = folder.resolve("data");
         storage = open(data);
         change(new Command.Create(Bytes.of(STEADY)), () -> model.put(STEADY, new TreeMap<>()));
