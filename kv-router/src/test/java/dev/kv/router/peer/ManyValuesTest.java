@@ -54,18 +54,11 @@ class ManyValuesTest extends WithBackHost {
         }
         for (Command command :
                 List.of(new Command.Content(NUTS, Command.Part.VALUES), new Command.GetAll(NUTS, List.of(SMALL)))) {
-            CompletableFuture<Reply> reply = front.client().run(command).toCompletableFuture();
-            long longestNanos = 0;
-            do {
-                long start = System.nanoTime();
-                assertSmallIsServed();
-                longestNanos = Math.max(longestNanos, System.nanoTime() - start);
-            } while (!reply.isDone());
-            System.out.println("ManyValuesTest: the bystander waited at most " + longestNanos / 1000 + " us for "
-                    + command.getClass().getSimpleName());
-            assertThat(reply.join().equals(command instanceof Command.Content ? many : new Reply.Many(each)))
-                    .isTrue();
-            assertThat(Duration.ofNanos(longestNanos)).isLessThan(Duration.ofMillis(500));
+            LongestWait.isShort(
+                    command.getClass().getSimpleName(),
+                    this::assertSmallIsServed,
+                    () -> front.client().run(command),
+                    command instanceof Command.Content ? many : new Reply.Many(each));
         }
         Await.until(() -> front.roomTaken() == 0);
     }

@@ -368,26 +368,10 @@ class PeersTest extends ThreeHosts {
         startAll(HALVES, HALVES, HALVES);
         awaitServed(foo, "nuts");
         Command many = many(1_000_000, 1);
-        // A busy machine delays the bystander now and then; what the request itself delays, it delays in each round.
-        Duration limit = Duration.ofMillis(500);
-        List<Duration> longest = new ArrayList<>();
-        do {
-            longest.add(longestWaitBeside(many));
-        } while (longest.getLast().compareTo(limit) >= 0 && longest.size() < 6);
-        System.out.println("PeersTest: the bystander waited at most " + longest + " for a request of a million words");
-        assertThat(longest).anyMatch(wait -> wait.compareTo(limit) < 0);
-    }
-
-    /** How long a small request of another client of foo waits while the request of very many words runs. */
-    private Duration longestWaitBeside(Command many) throws Exception {
-        CompletableFuture<Reply> reply = foo.client().run(many).toCompletableFuture();
-        long longestNanos = 0;
-        do {
-            long start = System.nanoTime();
-            assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK);
-            longestNanos = Math.max(longestNanos, System.nanoTime() - start);
-        } while (!reply.isDone());
-        assertThat(reply.get()).isEqualTo(new Reply.Amount(1_000_000));
-        return Duration.ofNanos(longestNanos);
+        LongestWait.isShort(
+                "a request of a million words",
+                () -> assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK),
+                () -> foo.client().run(many),
+                new Reply.Amount(1_000_000));
     }
 }
