@@ -10,6 +10,7 @@ import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.acceptance.harness.ZooKeeperProcess;
 import dev.kv.router.testing.Await;
+import dev.kv.router.zookeeper.Znodes;
 import dev.kv.server.testing.LineClient;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -68,10 +69,23 @@ class MisplacedBucketsTest {
     @BeforeEach
     void placeTwoBucketsOnFoo() throws Exception {
         zookeeper.set("/kv/table", HALVES);
-        assertThat(foo.kv("table", "wait").status()).isZero();
+        awaitApplied();
         for (String line : new String[] {"CREATE hat", "PUT hat size 58", "CREATE apples"}) {
             assertThat(client.ask(line)).isEqualTo("OK");
         }
+    }
+
+    /** Waits until both nodes have applied the table. */
+    private void awaitApplied() throws Exception {
+        String mzxid = Znodes.hex(zookeeper.stat("/kv/table").orElseThrow().getMzxid());
+        Await.until(
+                "both nodes have applied " + mzxid,
+                () -> applied("foo@h").equals(mzxid) && applied("bar@h").equals(mzxid));
+    }
+
+    private String applied(String node) throws Exception {
+        Config said = said(node);
+        return said.hasPath("in_force.mzxid") ? said.getString("in_force.mzxid") : "";
     }
 
     private String sizeOfHat() throws Exception {
@@ -145,9 +159,9 @@ class MisplacedBucketsTest {
     void rollbackRefusesToSendHeldBucketsElsewhere() throws Exception {
         // The table before the present one gives all buckets to bar.
         zookeeper.set("/kv/table", "a..z=bar@h");
-        assertThat(foo.kv("table", "wait").status()).isZero();
+        awaitApplied();
         zookeeper.set("/kv/table", HALVES);
-        assertThat(foo.kv("table", "wait").status()).isZero();
+        awaitApplied();
 
         Ended refused = foo.kv("table", "rollback");
         assertThat(refused.status()).as(refused.err()).isEqualTo(REFUSED_BECAUSE_HELD);

@@ -150,7 +150,7 @@ class ZooKeeperOutagesTest {
         foo.set("kv.router.zookeeper.client.\"zookeeper.clientCnxnSocket\"", "no.such.Class");
         // It waits some seconds for ZooKeeper, in which it tries again and again.
         foo.start();
-        Await.until("foo runs", () -> foo.kv("status").status() == 0);
+        Await.until("foo runs", () -> foo.err().contains("foo@h runs: "));
 
         assertThat(foo.err().lines().filter(line -> line.contains(" ERROR "))).hasSize(1);
         assertThat(foo.err()).contains("no.such.Class");
