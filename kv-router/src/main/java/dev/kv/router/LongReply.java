@@ -274,6 +274,11 @@ public final class LongReply {
         };
     }
 
+    /** Whether the reply to a command may be more than a short one of a length that is known: it may hold keys or values. */
+    public static boolean mayHoldValues(Command command) {
+        return returnsValue(command) || mayFollow(command);
+    }
+
     /** A value that the batch itself has set is in memory, however large it is. */
     private static boolean mayFollow(List<Command> batch) {
         if (batch.size() > VALUES_MAX) {

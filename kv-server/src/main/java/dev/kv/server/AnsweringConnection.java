@@ -1,6 +1,7 @@
 package dev.kv.server;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Command;
 import dev.kv.router.Held;
 import dev.kv.router.HeldCheck;
 import dev.kv.router.LongReply;
@@ -77,6 +78,11 @@ abstract class AnsweringConnection extends Connection {
         return unsentBytes() + pending.heldBytes() + checkedBytes < unsentMaxBytes()
                 && pending.size() < window.size()
                 && charges.mayTakeMore(settings.requestsMaxBytes());
+    }
+
+    /** The reply to the command is waited for: it may be one that limits how many others are. */
+    final void expects(Command command) {
+        window.asked(command);
     }
 
     /** Whether all requests that were run are answered. */

@@ -176,6 +176,7 @@ final class ClientConnection extends RespConnection {
         try {
             CompletableFuture<Reply> reply = store.run(command).toCompletableFuture();
             Protocol protocol = protocolOfLines();
+            expects(command);
             settle(
                     command.isRead(),
                     protocol,

@@ -199,6 +199,7 @@ abstract class RespConnection extends AnsweringConnection {
             if (isSentNow(reply)) {
                 send(version3, written -> Answers.write(written, one, reply.join()));
             } else {
+                expects(command);
                 settle(
                         command.isRead(),
                         version3,

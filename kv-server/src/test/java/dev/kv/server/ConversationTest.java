@@ -45,6 +45,9 @@ final class ConversationTest {
         HeldStore store = new HeldStore();
         try (TestDoor door = new TestDoor(store);
                 LineClient client = door.client()) {
+            client.send("GET b first\n");
+            store.next().answer();
+            assertThat(List.of(client.line(), client.line())).containsExactly("first", "OK");
             StringBuilder requests = new StringBuilder();
             StringBuilder replies = new StringBuilder();
             for (int i = 0; i < 100; i++) {

@@ -238,6 +238,9 @@ final class RespTest {
                 : held.run(command);
         try (TestDoor door = new TestDoor(mixed);
                 RespClient client = door.respClient()) {
+            client.send(RespClient.request("HGET", "b", "first"));
+            held.next().answer();
+            assertThat(client.reply()).isEqualTo("\"first\"");
             StringBuilder requests = new StringBuilder();
             for (int i = 0; i < 100; i++) {
                 requests.append(RespClient.request("HGET", "b", "k" + i))

@@ -68,7 +68,7 @@ abstract class Link extends Connection {
     private static final int KERNEL_BUFFER_BYTES = 256 * 1024;
 
     /** Enough unsent output to keep the socket busy, and 8 ms at a gigabit per second for what comes behind it. */
-    private static final int CROWDED_MIN_BYTES = 1 << 20;
+    static final int CROWDED_MIN_BYTES = 1 << 20;
 
     /** How often PROGRESS is sent within the timeout of a request that waits. */
     private static final int TOLD_IN_TIMEOUT = 4;

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * The calling side of a link: this node asks, another answers. It is over 400 lines, as each event of a link decides about the same requests
@@ -37,6 +38,9 @@ final class OutLink extends Link {
 
     private final Optional<Consumer<Pending>> whenAbandoned = Optional.of(this::abandoned);
     private final Deadlines deadlines = new Deadlines(loop(), pending::values, this::expired);
+
+    /** Requests that wait until less is expected of those in flight. */
+    private final ReplyTurns turns = new ReplyTurns(this::encode);
 
     /** Requests that are put into bytes by another thread, and those behind them. */
     private final Preparation preparation = new Preparation(this);
@@ -81,6 +85,7 @@ final class OutLink extends Link {
     @Override
     protected void closed() {
         super.closed();
+        turns.close();
         preparation.close();
         peer.closed(this);
         List<Pending> left = pending.values();
@@ -145,17 +150,20 @@ final class OutLink extends Link {
         pending.put(lastNumber, request);
         deadlines.watch(request);
         watchSilence();
-        encode(request);
+        if (!turns.take(request)) {
+            tellWhileWaiting(request.timeout());
+        }
     }
 
     /** Whether too much is unsent for the request. What waits for credit keeps nothing from being sent but long requests, and those of its stream. */
     private boolean isTooMuch(Pending request) {
         long waiting = outbox().waitingBytes() + encodedBytes;
-        if (unsent() + waiting < settings.unsentMaxBytes()) {
+        long unsent = unsent() + turns.bytes();
+        if (unsent + waiting < settings.unsentMaxBytes()) {
             return false;
         }
         int stream = request.request().stream();
-        return unsent() >= settings.unsentMaxBytes()
+        return unsent >= settings.unsentMaxBytes()
                 || outbox().has(stream)
                 || preparation.isBusy(stream)
                 || request.sizeBytes() > Outbox.CHUNK_MAX_BYTES;
@@ -227,12 +235,15 @@ final class OutLink extends Link {
             }
             return;
         }
-        boolean isHeardOf = !preparation.forget(request.number()) && outbox().withdraw(request.message());
+        boolean isHeardOf = !turns.forget(request.number())
+                && !preparation.forget(request.number())
+                && outbox().withdraw(request.message());
         if (isHeardOf) {
             sendNotice(CANCEL, request.number());
         }
         if (!isHeardOf || !givesCredit()) {
             pending.remove(request.number());
+            turns.end(request);
         }
         closeIfDone();
     }
@@ -249,9 +260,9 @@ final class OutLink extends Link {
         if (isClosed() || pending.isEmpty()) {
             return;
         }
-        if (pending.keys().stream().allMatch(number -> inbox().isWaiting(number) || preparation.has(number))) {
-            // It is this node that has no room for what the other one has to say, or no thread for what it is to be
-            // sent.
+        if (pending.keys().stream().allMatch(number -> inbox().isWaiting(number) || isUnsent(number))) {
+            // It is this node that has no room for what the other one has to say, or has not put into bytes what it is
+            // to be sent.
             activeNanos = System.nanoTime();
         }
         if (!endIfSilent()) {
@@ -328,6 +339,7 @@ final class OutLink extends Link {
 
     private void received(int number, Reply reply, Received body, Room.Place memory) throws MalformedMessage {
         Pending request = answered(number);
+        turns.came(request, reply);
         if (reply instanceof Reply.Value(Bytes value) && !body.tail().isEmpty()) {
             request.answer(new Reply.LargeValue(new ReceivedValue(value, memory)));
         } else if (givesCredit() && body.isLasting()) {
@@ -342,7 +354,7 @@ final class OutLink extends Link {
 
     /** The request of this number, to which the reply has come, or no reply will come any more. */
     private Pending answered(int number) throws MalformedMessage {
-        Pending request = preparation.has(number) ? null : pending.remove(number);
+        Pending request = isUnsent(number) ? null : pending.remove(number);
         if (request == null) {
             throw new MalformedMessage(UNASKED);
         }
@@ -353,9 +365,14 @@ final class OutLink extends Link {
         return request;
     }
 
+    /** Whether nothing of the request of this number was offered or sent. */
+    private boolean isUnsent(int number) {
+        return turns.has(number) || preparation.has(number);
+    }
+
     @Override
     void announced(int number) throws MalformedMessage {
-        if (!pending.has(number) || preparation.has(number)) {
+        if (!pending.has(number) || isUnsent(number)) {
             throw new MalformedMessage(UNASKED);
         }
     }
@@ -367,6 +384,7 @@ final class OutLink extends Link {
         if (request == null) {
             throw new MalformedMessage(UNASKED);
         }
+        turns.end(request);
         request.tooLong(
                 peer.name() + " replied with more than fits here (kv.router.reply-max, kv.router.assembly-max)");
         if (givesCredit()) {
@@ -380,11 +398,16 @@ final class OutLink extends Link {
         activeNanos = System.nanoTime();
         switch (kind) {
             case PROGRESS ->
-                Optional.ofNullable(pending.get(number)).ifPresent(request -> request.waitsElsewhere(settings.room()));
+                Optional.ofNullable(pending.get(number)).ifPresent(request -> {
+                    turns.end(request);
+                    request.waitsElsewhere(settings.room());
+                });
             case GOAWAY -> leave();
             case CANCEL -> {
                 inbox().forget(number);
-                answered(number).uncertain(peer.name() + " gave up its reply half-way");
+                Pending request = answered(number);
+                turns.end(request);
+                request.uncertain(peer.name() + " gave up its reply half-way");
                 closeIfDone();
             }
             default -> throw unknown(kind);
@@ -393,7 +416,9 @@ final class OutLink extends Link {
 
     @Override
     boolean takes(int number, long length) {
-        return pending.get(number).takes(length);
+        Pending request = pending.get(number);
+        turns.end(request);
+        return request.takes(length);
     }
 
     @Override
@@ -412,14 +437,15 @@ final class OutLink extends Link {
 
     @Override
     boolean tellWaiting() {
-        List<Integer> waiting = inbox().waiting();
+        List<Integer> waiting = Stream.concat(inbox().waiting().stream(), turns.moved().stream())
+                .toList();
         for (int number : waiting) {
             Pending request = pending.get(number);
             if (request != null) {
                 request.moved();
             }
         }
-        return !waiting.isEmpty();
+        return !waiting.isEmpty() || turns.size() > 0;
     }
 
     @Override

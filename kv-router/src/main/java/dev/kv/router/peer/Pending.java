@@ -44,6 +44,9 @@ final class Pending extends Unanswered.Place {
 
     private int number;
 
+    /** Whether its reply counts among those that are expected on its link. */
+    private boolean isCounted;
+
     /** Has it counted no longer among those that wait at other nodes; empty until its node has told that it waits. */
     private Optional<Runnable> elsewhere = Optional.empty();
 
@@ -163,6 +166,14 @@ final class Pending extends Unanswered.Place {
     void sentAs(int number, Optional<Consumer<Pending>> whenAbandoned) {
         this.number = number;
         this.whenAbandoned = whenAbandoned;
+    }
+
+    void counts(boolean whether) {
+        isCounted = whether;
+    }
+
+    boolean isCounted() {
+        return isCounted;
     }
 
     /** So many requests are in flight or wait that each client adds one at a time. */

@@ -2,11 +2,8 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Request;
 import dev.kv.router.peer.codec.CommandCodec;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
 import java.util.function.ObjIntConsumer;
 
 /**
@@ -22,13 +19,8 @@ final class StreamTurns {
     private final ObjIntConsumer<Request> run;
     private final Runnable whenFewer;
 
-    /** By stream, then by number. The first stream has the next turn. No queue is empty. */
-    private final LinkedHashMap<Integer, SequencedMap<Integer, Request>> waiting = new LinkedHashMap<>();
+    private final StreamQueues<Request> waiting = new StreamQueues<>(request -> CommandCodec.sizeOf(request.command()));
 
-    /** The stream of each, by number. */
-    private final Map<Integer, Integer> streams = new HashMap<>();
-
-    private long bytes;
     private boolean isScheduled;
     private boolean haveRun;
 
@@ -49,9 +41,7 @@ final class StreamTurns {
 
     /** Has a request wait. */
     void add(int number, Request request) {
-        waiting.computeIfAbsent(request.stream(), _ -> new LinkedHashMap<>()).put(number, request);
-        streams.put(number, request.stream());
-        bytes += bytes(request);
+        waiting.add(request.stream(), number, request);
         goOn();
     }
 
@@ -74,10 +64,7 @@ final class StreamTurns {
 
     private void runSome() {
         for (int i = 0; i < REQUESTS_IN_TURN && areReady(); i++) {
-            int stream = waiting.firstEntry().getKey();
-            waiting.putLast(stream, waiting.get(stream));
-            Map.Entry<Integer, Request> next = waiting.get(stream).firstEntry();
-            forget(next.getKey());
+            Map.Entry<Integer, Request> next = waiting.next();
             haveRun = true;
             run.accept(next.getValue(), next.getKey());
         }
@@ -86,40 +73,27 @@ final class StreamTurns {
 
     /** Drops the request of this number; returns whether it waited. */
     boolean forget(int number) {
-        Integer stream = streams.remove(number);
-        if (stream == null) {
-            return false;
-        }
-        SequencedMap<Integer, Request> queue = waiting.get(stream);
-        bytes -= bytes(queue.remove(number));
-        if (queue.isEmpty()) {
-            waiting.remove(stream);
-        }
-        return true;
-    }
-
-    private static long bytes(Request request) {
-        return CommandCodec.sizeOf(request.command());
+        return waiting.forget(number);
     }
 
     /** Whether the request of this number waits. */
     boolean has(int number) {
-        return !streams.isEmpty() && streams.containsKey(number);
+        return waiting.has(number);
     }
 
     /** How many wait. */
     int size() {
-        return streams.size();
+        return waiting.size();
     }
 
     /** What those take that wait. */
     long bytes() {
-        return bytes;
+        return waiting.bytes();
     }
 
     /** The numbers of those that wait, if others were run since this was called last. */
     List<Integer> moved() {
-        List<Integer> moved = haveRun ? List.copyOf(streams.keySet()) : List.of();
+        List<Integer> moved = haveRun ? waiting.numbers() : List.of();
         haveRun = false;
         return moved;
     }
@@ -127,7 +101,5 @@ final class StreamTurns {
     /** The link is closed: none of them runs any more. */
     void close() {
         waiting.clear();
-        streams.clear();
-        bytes = 0;
     }
 }

@@ -148,6 +148,7 @@ public final class EachRun {
             answered(size);
             return;
         }
+        window.asked(some);
         var _ = reply.whenComplete((ready, fault) -> {
             budget.give(waiting);
             if (fault == null) {
