@@ -111,6 +111,7 @@ class ArchitectureTest {
     @Test
     void eachThirdPartyLibraryIsUsedByOnePackage() {
         only("dev.kv.router.net", "org.apache.mina..");
+        only("dev.kv.router.cli", "picocli..");
         only("dev.kv.router.zookeeper", "org.apache.curator..");
         only("dev.kv.router.zookeeper", "org.apache.zookeeper..");
         only("dev.kv.logging", "ch.qos.logback..");

@@ -182,7 +182,7 @@ class InspectionCommandsTest extends TwoNodes {
         }
         String route = release.kv("help", "route").succeeded().out();
         assertThat(route)
-                .contains("Usage: kv route", "--config FILE", "-DKEY=VALUE")
+                .contains("Usage: kv route", "--config=FILE", "-D=KEY=VALUE")
                 .containsPattern("Example:\n  bin/kv route");
         assertThat(release.kv("route", "--help").succeeded().out()).isEqualTo(route);
     }

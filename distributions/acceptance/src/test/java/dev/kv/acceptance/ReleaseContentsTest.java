@@ -48,6 +48,7 @@ class ReleaseContentsTest {
                 "netty-transport",
                 "netty-transport-classes-epoll",
                 "netty-transport-native-unix-common",
+                "picocli",
                 "slf4j-api",
                 "snappy-java",
                 "zookeeper",

@@ -1,25 +1,29 @@
 package dev.kv.router.cli;
 
 import dev.kv.router.Bytes;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** The argument that names a bucket. */
 final class BucketName {
-    private final Word word = Word.argument("BUCKET", "The name of the bucket; %HH stands for any byte.");
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command;
 
-    Word word() {
-        return word;
-    }
+    @Parameters(paramLabel = "BUCKET", description = "The name of the bucket; %%HH stands for any byte.")
+    private String text = "";
 
     /**
      * The name.
      *
-     * @throws WrongWords if it is malformed
+     * @throws ParameterException if it is malformed
      */
     Bytes bytes() {
         try {
-            return Bytes.ofPrintable(word.text());
+            return Bytes.ofPrintable(text);
         } catch (IllegalArgumentException e) {
-            throw new WrongWords(e.getMessage(), e);
+            throw new ParameterException(command.commandLine(), e.getMessage(), e);
         }
     }
 

@@ -6,30 +6,32 @@ import dev.kv.router.node.Node;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
-final class ConfigCommand implements Command {
+@Command(
+        name = "config",
+        description = {
+            "Prints the effective configuration and the origin of each value.",
+            "Secrets are hidden. Ends with 1 if the node could not start with it."
+        },
+        footer = {"", "Example:", "  bin/kv config --config /etc/kv/foo.conf -Dkv.server.port=4140"})
+final class ConfigCommand implements Callable<Integer> {
     /** Longer lines, such as those of routing tables, do not push the origins of the others aside. */
     private static final int ALIGNED_MAX = 60;
 
-    private final ReportOptions options = new ReportOptions("Prints a JSON object: by key, value and origin.");
+    @Mixin
+    private Options options = new Options();
+
+    @Option(names = "--json", description = "Prints a JSON object: by key, value and origin.")
+    private boolean json;
 
     @Override
-    public Help help() {
-        return new Help("config", """
-                Prints the effective configuration and the origin of each value.
-                Secrets are hidden. Ends with 1 if the node could not start with it.
-                """, "bin/kv config --config /etc/kv/foo.conf -Dkv.server.port=4140");
-    }
-
-    @Override
-    public List<Word> words() {
-        return options.taken();
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         Settings settings = options.settings();
-        if (options.json()) {
+        if (json) {
             Map<String, Object> document = new LinkedHashMap<>();
             for (Setting setting : settings.all()) {
                 document.put(setting.key(), Map.of("value", setting.value(), "origin", setting.origin()));

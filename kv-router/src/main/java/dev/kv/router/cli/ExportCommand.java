@@ -6,30 +6,28 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class ExportCommand implements Command {
-    private final Options options = new Options();
+@Command(
+        name = "export",
+        description = {
+            "Writes a bucket of the running node to standard output.",
+            "The stream holds the bucket as of one moment, while writes to it continue. It",
+            "has an end mark, so that import refuses a truncated stream. Ends with 0 if the",
+            "stream is complete, else with 1."
+        },
+        footer = {"", "Example:", "  bin/kv export shopping > shopping.kv"})
+final class ExportCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
 
-    private final BucketName bucket = new BucketName();
-
-    @Override
-    public Help help() {
-        return new Help("export", """
-                Writes a bucket of the running node to standard output.
-                The stream holds the bucket as of one moment, while writes to it continue. It
-                has an end mark, so that import refuses a truncated stream. Ends with 0 if the
-                stream is complete, else with 1.
-                """, "bin/kv export shopping > shopping.kv");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken(), bucket.word());
-    }
+    @Mixin
+    private BucketName bucket = new BucketName();
 
     @Override
-    public int run() {
+    public Integer call() {
         try (OutputStream output = new FileOutputStream(FileDescriptor.out)) {
             KeptData.of(options).node().ask("export " + bucket.printable(), InputStream.nullInputStream(), output);
         } catch (UncheckedIOException | IOException e) {

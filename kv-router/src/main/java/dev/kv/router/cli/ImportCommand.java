@@ -3,39 +3,40 @@ package dev.kv.router.cli;
 import com.typesafe.config.Config;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
-final class ImportCommand implements Command {
-    private final ReportOptions options = new ReportOptions();
+@Command(
+        name = "import",
+        description = {
+            "Creates a bucket on the running node from standard input.",
+            "The input is a stream of export. The node reads and checks all of it first: a",
+            "truncated or damaged stream changes nothing. The bucket may have another name",
+            "than the exported one. Ends with 0 if the bucket is on the disk, else with 1."
+        },
+        footer = {
+            "",
+            "Example:",
+            "  bin/kv import shopping < shopping.kv",
+            "  bin/kv export shopping | ssh red kv/bin/kv import shopping"
+        })
+final class ImportCommand implements Callable<Integer> {
+    @Mixin
+    private ReportOptions options = new ReportOptions();
 
-    private final Word replace = Word.flag("--replace", "Replaces the bucket if it exists.");
+    @Option(names = "--replace", description = "Replaces the bucket if it exists.")
+    private boolean replace;
 
-    private final BucketName bucket = new BucketName();
+    @Mixin
+    private BucketName bucket = new BucketName();
 
     @Override
-    public Help help() {
-        return new Help(
-                "import",
-                """
-                Creates a bucket on the running node from standard input.
-                The input is a stream of export. The node reads and checks all of it first: a
-                truncated or damaged stream changes nothing. The bucket may have another name
-                than the exported one. Ends with 0 if the bucket is on the disk, else with 1.
-                """,
-                "bin/kv import shopping < shopping.kv",
-                "bin/kv export shopping | ssh red kv/bin/kv import shopping");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken(), bucket.word(), replace);
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         String name = bucket.printable();
-        String line = (replace.isGiven() ? "replace " : "import ") + name;
+        String line = (replace ? "replace " : "import ") + name;
         Config done;
         try {
             done = KeptData.of(options).node().ask(line, System.in, OutputStream.nullOutputStream());

@@ -12,28 +12,30 @@ import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
-final class NodesCommand implements Command {
-    private final ReportOptions options = new ReportOptions("Prints a JSON list of the documents of the nodes.");
+@Command(
+        name = "nodes",
+        description = {
+            "Lists the nodes that are registered in ZooKeeper.",
+            "It also lists nodes that a routing table names and that are not registered. It",
+            "prints the role and the addresses of each node, the state of its newest table,",
+            "and how many buckets and bytes it holds."
+        },
+        footer = {"", "Example:", "  bin/kv nodes --json"})
+final class NodesCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
+
+    @Option(names = "--json", description = "Prints a JSON list of the documents of the nodes.")
+    private boolean json;
 
     @Override
-    public Help help() {
-        return new Help("nodes", """
-                Lists the nodes that are registered in ZooKeeper.
-                It also lists nodes that a routing table names and that are not registered. It
-                prints the role and the addresses of each node, the state of its newest table,
-                and how many buckets and bytes it holds.
-                """, "bin/kv nodes --json");
-    }
-
-    @Override
-    public List<Word> words() {
-        return options.taken();
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         try (Tables tables = TableOptions.open(options.settings())) {
             NavigableSet<String> absent = new TreeSet<>();
             Stream.concat(
@@ -44,7 +46,7 @@ final class NodesCommand implements Command {
                     .forEach(table -> absent.addAll(table.nodeNames()));
             SortedMap<String, Optional<NodeDocument>> nodes = TableOptions.nodes(tables, absent);
             absent.removeAll(nodes.keySet());
-            if (options.json()) {
+            if (json) {
                 Results.json(Stream.concat(
                                 nodes.entrySet().stream().map(node -> document(node.getKey(), node.getValue())),
                                 absent.stream().map(name -> Map.of("name", name, "absent", true)))

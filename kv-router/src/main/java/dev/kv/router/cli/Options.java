@@ -12,17 +12,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** The options of every command: the upper layers of the configuration. */
 class Options {
-    private final Word file = Word.option("--config", "FILE", "A configuration file that overrides config/kv.conf.");
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "A configuration file that overrides config/kv.conf.")
+    private Optional<Path> file = Optional.empty();
 
-    private final Word overrides =
-            Word.repeated("-D", "KEY=VALUE", "Sets a key, as -Dkey=value; overrides files and environment.");
+    @Option(
+            names = "-D",
+            paramLabel = "KEY=VALUE",
+            description = "Sets a key, as -Dkey=value; overrides files and environment.")
+    private Map<String, String> overrides = new LinkedHashMap<>();
 
-    List<Word> taken() {
-        return List.of(file, overrides);
-    }
+    @SuppressWarnings("UnusedVariable") // picocli reads it
+    @Mixin
+    private HelpOption help = new HelpOption();
 
     /** The release's folder, which bin/kv sets; without it the current folder. */
     static Path home() {
@@ -40,24 +49,8 @@ class Options {
         return layers().load();
     }
 
-    private Optional<Path> file() {
-        return file.isGiven() ? Optional.of(file.path()) : Optional.empty();
-    }
-
-    private Map<String, String> overrides() {
-        Map<String, String> values = new LinkedHashMap<>();
-        for (String override : overrides.values()) {
-            int equals = override.indexOf('=');
-            if (equals < 0) {
-                throw overrides.expected(override, overrides.label());
-            }
-            values.put(override.substring(0, equals), override.substring(equals + 1));
-        }
-        return values;
-    }
-
     private Layers layers() {
-        return new Layers(home(), file(), System.getenv(), overrides());
+        return new Layers(home(), file, System.getenv(), overrides);
     }
 
     /** Says on standard error which variables of the environment look like some of kv and set nothing. */
@@ -76,9 +69,9 @@ class Options {
     /** These options as words of a command line. */
     List<String> words() {
         List<String> words = new ArrayList<>();
-        file().ifPresent(path ->
-                words.addAll(List.of("--config", path.toAbsolutePath().toString())));
-        overrides.values().forEach(override -> words.add("-D" + override));
+        file.ifPresent(
+                path -> words.addAll(List.of("--config", path.toAbsolutePath().toString())));
+        overrides.forEach((key, value) -> words.add("-D" + key + "=" + value));
         return words;
     }
 }

@@ -1,28 +1,13 @@
 package dev.kv.router.cli;
 
-import java.util.List;
+import picocli.CommandLine.Option;
 
-/** The options of commands that report in lines, or as JSON. */
+/** The options of commands that report in lines, or as a JSON object. */
 final class ReportOptions extends Options {
-    private final Word json;
-
-    ReportOptions() {
-        this("Prints a JSON object.");
-    }
-
-    /**
-     * @param json what the help says of {@code --json}
-     */
-    ReportOptions(String json) {
-        this.json = Word.flag("--json", json);
-    }
-
-    @Override
-    List<Word> taken() {
-        return Word.list(super.taken(), json);
-    }
+    @Option(names = "--json", description = "Prints a JSON object.")
+    private boolean json;
 
     boolean json() {
-        return json.isGiven();
+        return json;
     }
 }

@@ -6,32 +6,29 @@ import dev.kv.router.node.Node;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class RestartCommand implements Command {
-    private final Options options = new Options();
-
-    @Override
-    public Help help() {
-        return new Help("restart", """
-                Stops the node if it runs, and starts it in the background.
-                Checks the configuration, the cookie, the data folder and the ports first: if
-                a start would refuse one, the command fails and the node keeps running. What
-                is wrong with the data itself is found when the node has been stopped.
-                """, "bin/kv restart");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken());
-    }
+@Command(
+        name = "restart",
+        description = {
+            "Stops the node if it runs, and starts it in the background.",
+            "Checks the configuration, the cookie, the data folder and the ports first: if",
+            "a start would refuse one, the command fails and the node keeps running. What",
+            "is wrong with the data itself is found when the node has been stopped."
+        },
+        footer = {"", "Example:", "  bin/kv restart"})
+final class RestartCommand implements Callable<Integer> {
+    @Mixin
+    private Options options = new Options();
 
     @Override
-    public int run() throws IOException {
+    public Integer call() throws IOException {
         Node.Ready ready = options.configure();
         Remote node = new Remote(ready.settings().name(), ready.settings().folder());
         node.status().document().ifPresent(running -> check(ready, running));

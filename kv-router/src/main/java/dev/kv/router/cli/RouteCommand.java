@@ -4,30 +4,28 @@ import com.typesafe.config.Config;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.NodeSettings;
 import dev.kv.router.table.TableInForce;
-import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class RouteCommand implements Command {
-    private final ReportOptions options = new ReportOptions();
+@Command(
+        name = "route",
+        description = {
+            "Prints the path of a request for a bucket, from the running node on.",
+            "For each node on the path it prints the version of its table, and line, column",
+            "and text of the matching entry. The bucket need not exist. Ends with 1 if the",
+            "path does not end at a node that keeps data."
+        },
+        footer = {"", "Example:", "  bin/kv route shopping", "  bin/kv route shopping%%20list"})
+final class RouteCommand implements Callable<Integer> {
+    @Mixin
+    private ReportOptions options = new ReportOptions();
 
-    private final BucketName bucket = new BucketName();
-
-    @Override
-    public Help help() {
-        return new Help("route", """
-                Prints the path of a request for a bucket, from the running node on.
-                For each node on the path it prints the version of its table, and line, column
-                and text of the matching entry. The bucket need not exist. Ends with 1 if the
-                path does not end at a node that keeps data.
-                """, "bin/kv route shopping", "bin/kv route shopping%20list");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken(), bucket.word());
-    }
+    @Mixin
+    private BucketName bucket = new BucketName();
 
     @Override
-    public int run() {
+    public Integer call() {
         Settings settings = options.settings();
         Remote node = Remote.of(settings);
         Config way = node.route(bucket.bytes(), NodeSettings.timeout(settings));

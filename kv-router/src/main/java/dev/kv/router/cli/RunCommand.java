@@ -6,45 +6,41 @@ import dev.kv.router.node.NodeSettings;
 import dev.kv.router.spi.Logging;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
-final class RunCommand implements Command {
+@Command(
+        name = "run",
+        description = "Runs the node in the foreground; SIGTERM or SIGINT stops it in order.",
+        footer = {"", "Example:", "  bin/kv run -Dkv.node.name=foo@localhost -Dkv.server.port=4040"})
+final class RunCommand implements Callable<Integer> {
     /** The parts stop within kv.node.drain; a part that takes longer than that and this hangs. */
     private static final Duration STOP_MARGIN = Duration.ofSeconds(5);
 
-    private final Options options = new Options();
+    @Mixin
+    private Options options = new Options();
 
-    /** Set by {@code start}: logs to files in kv.node.dir. */
-    private final Word background = Word.flag("--background", "");
+    /** Set by {@code start}. */
+    @Option(names = "--background", hidden = true, description = "Logs to files in kv.node.dir.")
+    private boolean background;
 
     private volatile Optional<Node> running = Optional.empty();
 
     @Override
-    public Help help() {
-        return new Help("run", """
-                Runs the node in the foreground; SIGTERM or SIGINT stops it in order.
-                """, "bin/kv run -Dkv.node.name=foo@localhost -Dkv.server.port=4040");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken(), background);
-    }
-
-    @Override
-    public int run() throws InterruptedException {
+    public Integer call() throws InterruptedException {
         Node.Ready ready = options.configure();
-        if (!background.isGiven()) {
+        if (!background) {
             options.warnOfIdleVariables();
         }
         NodeSettings settings = ready.settings();
-        Optional<Path> logFolder =
-                background.isGiven() ? Optional.of(NodeFolder.log(settings.folder())) : Optional.empty();
+        Optional<Path> logFolder = background ? Optional.of(NodeFolder.log(settings.folder())) : Optional.empty();
         ServiceLoader.load(Logging.class)
                 .findFirst()
                 .ifPresent(logging -> logging.start(settings.level(), settings.loggers(), logFolder));

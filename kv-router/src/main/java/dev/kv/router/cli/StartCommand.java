@@ -17,9 +17,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class StartCommand implements Command {
+@Command(
+        name = "start",
+        description = {
+            "Starts the node in the background.",
+            "Returns when the node answers, or fails with the reason. After 10 minutes it",
+            "fails, and the node continues to start. The folder log in kv.node.dir holds the",
+            "log, kv.log, and console.log with the output of the process itself, such as a",
+            "crash report.",
+            "",
+            "The first start from a release's folder writes runtime/kv.aot there, if it may:",
+            "a cache of classes that makes later starts faster and saves memory."
+        },
+        footer = {"", "Example:", "  bin/kv start --config /etc/kv/foo.conf"})
+final class StartCommand implements Callable<Integer> {
     /** How long the command shows the progress of the node, which continues in any case. */
     private static final Duration WAIT_MAX = Duration.ofMinutes(10);
 
@@ -30,29 +46,11 @@ final class StartCommand implements Command {
     /** As many lines of the output of a node that did not start; console.log has all. */
     private static final int SHOWN_LINES_MAX = 20;
 
-    private final Options options = new Options();
+    @Mixin
+    private Options options = new Options();
 
     @Override
-    public Help help() {
-        return new Help("start", """
-                Starts the node in the background.
-                Returns when the node answers, or fails with the reason. After 10 minutes it
-                fails, and the node continues to start. The folder log in kv.node.dir holds the
-                log, kv.log, and console.log with the output of the process itself, such as a
-                crash report.
-
-                The first start from a release's folder writes runtime/kv.aot there, if it may:
-                a cache of classes that makes later starts faster and saves memory.
-                """, "bin/kv start --config /etc/kv/foo.conf");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken());
-    }
-
-    @Override
-    public int run() throws IOException {
+    public Integer call() throws IOException {
         return start(options);
     }
 

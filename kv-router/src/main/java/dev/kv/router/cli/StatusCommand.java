@@ -7,13 +7,25 @@ import com.typesafe.config.ConfigValueFactory;
 import dev.kv.router.admin.LocalAnswer;
 import java.time.Duration;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class StatusCommand implements Command {
+@Command(
+        name = "status",
+        description = {
+            "Prints whether the node runs, and its state.",
+            "Prints its name, folder, role, addresses, routing table, and the metrics of its",
+            "parts.",
+            "Ends with 0 if it runs, 3 if not, and 4 if its process is starting, stopping or",
+            "not answering."
+        },
+        footer = {"", "Example:", "  bin/kv status --json"})
+final class StatusCommand implements Callable<Integer> {
     private static final int RUNNING = 0;
     private static final int NOT_RUNNING = 3;
     private static final int UNDECIDED = 4;
@@ -21,26 +33,11 @@ final class StatusCommand implements Command {
     /** The {@code kv.node.dir} in which the command looks for the node. */
     private static final String FOLDER = "folder";
 
-    private final ReportOptions options = new ReportOptions();
+    @Mixin
+    private ReportOptions options = new ReportOptions();
 
     @Override
-    public Help help() {
-        return new Help("status", """
-                Prints whether the node runs, and its state.
-                Prints its name, folder, role, addresses, routing table, and the metrics of its
-                parts.
-                Ends with 0 if it runs, 3 if not, and 4 if its process is starting, stopping or
-                not answering.
-                """, "bin/kv status --json");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken());
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         Remote node = Remote.of(options.settings());
         Config status;
         switch (node.status()) {

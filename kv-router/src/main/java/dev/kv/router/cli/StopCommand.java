@@ -1,14 +1,24 @@
 package dev.kv.router.cli;
 
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class StopCommand implements Command {
+@Command(
+        name = "stop",
+        description = {
+            "Stops the node in order.",
+            "The node answers requests in flight for at most kv.node.drain. Returns when the",
+            "node has ended; fails if it runs 10 seconds longer than that."
+        },
+        footer = {"", "Example:", "  bin/kv stop"})
+final class StopCommand implements Callable<Integer> {
     /** Added to kv.node.drain, and longer than RunCommand's margin: by then the node has ended itself. */
     private static final Duration MARGIN = Duration.ofSeconds(10);
     /** How long a process takes to end after it has let go of its folder. */
@@ -16,24 +26,11 @@ final class StopCommand implements Command {
 
     private static final Duration PAUSE = Duration.ofMillis(50);
 
-    private final Options options = new Options();
+    @Mixin
+    private Options options = new Options();
 
     @Override
-    public Help help() {
-        return new Help("stop", """
-                Stops the node in order.
-                The node answers requests in flight for at most kv.node.drain. Returns when the
-                node has ended; fails if it runs 10 seconds longer than that.
-                """, "bin/kv stop");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken());
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         return stop(options);
     }
 

@@ -1,16 +1,16 @@
 package dev.kv.router.cli;
 
+import picocli.CommandLine.Parameters;
+
 /** The argument of a command that takes a routing table. */
 final class TableArgument {
-    private final Word word =
-            Word.argument("FILE|-|TEXT", "The file with the table; -: standard input; or the table itself.");
-
-    Word word() {
-        return word;
-    }
+    @Parameters(
+            paramLabel = "FILE|-|TEXT",
+            description = "The file with the table; -: standard input; or the table itself.")
+    private String word = "";
 
     /** See {@link TableText#of}. */
     TableText text(int maxBytes) {
-        return TableText.of(word.text(), maxBytes);
+        return TableText.of(word, maxBytes);
     }
 }

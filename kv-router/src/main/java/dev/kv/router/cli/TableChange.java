@@ -24,21 +24,20 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SortedMap;
+import picocli.CommandLine.Option;
 
 /** How {@code set} and {@code rollback} replace a table. */
 final class TableChange {
-    private final Word expect = Word.option(
-            "--expect",
-            "MZXID",
-            "Fails unless this transaction wrote the current table; 0x0: unless there is no table.");
+    @Option(
+            names = "--expect",
+            paramLabel = "MZXID",
+            description = "Fails unless this transaction wrote the current table; 0x0: unless there is no table.")
+    private Optional<String> expect = Optional.empty();
 
-    private final Word strand =
-            Word.flag("--strand", "Writes the table even if nodes hold buckets that it sends to other nodes.");
-
-    /** The options of the commands, with those of this. */
-    List<Word> with(TableOptions options) {
-        return Word.list(options.taken(), expect, strand);
-    }
+    @Option(
+            names = "--strand",
+            description = "Writes the table even if nodes hold buckets that it sends to other nodes.")
+    private boolean strand;
 
     /** The outcome, for output. */
     private record Report(
@@ -64,7 +63,7 @@ final class TableChange {
             return fail(TableOptions.REJECTED, source + ": " + seen.reason());
         }
         long there = before.map(stored -> stored.table().mzxid()).orElse(0L);
-        if (expect.isGiven() && mzxid(expect.text(), "a transaction such as 0x5") != there) {
+        if (expect.isPresent() && mzxid(options, expect.get(), "a transaction such as 0x5") != there) {
             return fail(TableOptions.CHANGED_MEANWHILE, path + " is not as expected: " + written(there));
         }
         RoutingTable after = seen.table().get();
@@ -93,7 +92,7 @@ final class TableChange {
         });
         List<Move> moves = Move.between(now, after);
 
-        boolean isRefused = !strand.isGiven() && !(stranded.isEmpty() && unknown.isEmpty());
+        boolean isRefused = !strand && !(stranded.isEmpty() && unknown.isEmpty());
         OptionalLong mzxid = isRefused ? OptionalLong.empty() : tables.write(path, before, text);
         print(options, new Report(path, before, warnings, moves, stranded, unknown, mzxid));
         if (isRefused) {
@@ -116,11 +115,11 @@ final class TableChange {
     }
 
     /** The number of a transaction in the form that ZooKeeper's command line prints. */
-    static long mzxid(String text, String expected) {
+    static long mzxid(TableOptions options, String text, String expected) {
         try {
             return Long.decode(text);
         } catch (NumberFormatException e) {
-            throw new WrongWords(text + ": expected " + expected, e);
+            throw options.usage(text + ": expected " + expected);
         }
     }
 

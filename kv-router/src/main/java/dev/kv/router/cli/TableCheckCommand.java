@@ -9,28 +9,27 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class TableCheckCommand implements Command {
-    private final TableOptions options = new TableOptions();
+@Command(
+        name = "check",
+        description = {
+            "Checks a text as a routing table, and prints its errors and warnings.",
+            "With kv.router.zookeeper.connect it also checks the nodes that the table names.",
+            "Changes nothing. Ends with 3 if nodes would reject the text."
+        },
+        footer = {"", "Example:", "  bin/kv table check table.txt"})
+final class TableCheckCommand implements Callable<Integer> {
+    @Mixin
+    private TableOptions options = new TableOptions();
 
-    private final TableArgument argument = new TableArgument();
+    @Mixin
+    private TableArgument argument = new TableArgument();
 
     @Override
-    public Help help() {
-        return new Help("check", """
-                Checks a text as a routing table, and prints its errors and warnings.
-                With kv.router.zookeeper.connect it also checks the nodes that the table names.
-                Changes nothing. Ends with 3 if nodes would reject the text.
-                """, "bin/kv table check table.txt");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken(), argument.word());
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         Settings settings = options.settings();
         int maxBytes = options.tableMaxBytes();
         TableText text = argument.text(maxBytes);

@@ -8,31 +8,28 @@ import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Tables.Past;
 import dev.kv.router.zookeeper.Znodes;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class TableHistoryCommand implements Command {
-    private final TableOptions options = new TableOptions();
-
-    @Override
-    public Help help() {
-        return new Help("history", """
-                Lists the routing tables that nodes have applied, oldest first.
-                For each it prints its number for `kv table rollback`, the transaction that
-                wrote it, the time when a node first applied it, and its canonical form. The
-                last 1000 of all tables are kept.
-                """, "bin/kv table history");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken());
-    }
+@Command(
+        name = "history",
+        description = {
+            "Lists the routing tables that nodes have applied, oldest first.",
+            "For each it prints its number for `kv table rollback`, the transaction that",
+            "wrote it, the time when a node first applied it, and its canonical form. The",
+            "last 1000 of all tables are kept."
+        },
+        footer = {"", "Example:", "  bin/kv table history"})
+final class TableHistoryCommand implements Callable<Integer> {
+    @Mixin
+    private TableOptions options = new TableOptions();
 
     @Override
-    public int run() {
+    public Integer call() {
         try (Tables tables = options.open()) {
             AtomicInteger number = new AtomicInteger();
             Stream<Past> history = tables.history(options.path(tables));

@@ -7,11 +7,15 @@ import dev.kv.router.table.RoutingTable;
 import dev.kv.router.zookeeper.NodeDocument;
 import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
+import picocli.CommandLine;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** The options of the commands on routing tables, and their connection to ZooKeeper. */
 final class TableOptions {
@@ -23,23 +27,30 @@ final class TableOptions {
     static final int NOT_IN_TIME = 6;
     static final int NO_TABLE = 7;
 
-    private final ReportOptions options = new ReportOptions("Prints a JSON document.");
-    private final Word node = Word.option("--node", "NAME", "Uses the table of this node in place of the common one.");
+    @Mixin
+    private Options options = new Options();
 
-    List<Word> taken() {
-        return Word.list(options.taken(), node);
-    }
+    @Option(
+            names = "--node",
+            paramLabel = "NAME",
+            description = "Uses the table of this node in place of the common one.")
+    private Optional<String> node = Optional.empty();
+
+    @Option(names = "--json", description = "Prints a JSON document.")
+    private boolean json;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec spec;
 
     boolean json() {
-        return options.json();
+        return json;
     }
 
     Optional<String> node() {
-        Optional<String> name = node.value();
-        if (name.isPresent() && !RoutingTable.Node.isName(name.get())) {
-            throw node.expected(name.get(), "name@host");
+        if (node.isPresent() && !RoutingTable.Node.isName(node.get())) {
+            throw usage("--node " + node.get() + ": expected name@host");
         }
-        return name;
+        return node;
     }
 
     Settings settings() {
@@ -96,5 +107,9 @@ final class TableOptions {
         return "kv: " + path(tables) + " does not exist"
                 + node().map(name -> ": " + name + " follows " + tables.znodes().table())
                         .orElse("");
+    }
+
+    CommandLine.ParameterException usage(String what) {
+        return new CommandLine.ParameterException(spec.commandLine(), what);
     }
 }

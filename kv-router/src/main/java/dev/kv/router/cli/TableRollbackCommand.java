@@ -6,52 +6,53 @@ import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Tables.Past;
 import dev.kv.router.zookeeper.Tables.Stored;
 import dev.kv.router.zookeeper.Znodes;
-import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
 
-final class TableRollbackCommand implements Command {
-    private final TableOptions options = new TableOptions();
+@Command(
+        name = "rollback",
+        description = {
+            "Writes an earlier routing table again.",
+            "Checks and exit statuses are those of `kv table set`. The table becomes the",
+            "newest of the history; no entry is removed from the history."
+        },
+        footer = {"", "Example:", "  bin/kv table rollback", "  bin/kv table rollback 3"})
+final class TableRollbackCommand implements Callable<Integer> {
+    @Mixin
+    private TableOptions options = new TableOptions();
 
-    private final TableChange change = new TableChange();
+    @Mixin
+    private TableChange change = new TableChange();
 
-    private final Word number = Word.optional(
-            "N",
-            "The number, or the transaction as 0x5, that `kv table history` prints. Default: the last table"
-                    + " that was applied before the current one and differs from it.");
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "N",
+            description =
+                    "The number, or the transaction as 0x5, that `kv table history` prints. Default: the last table"
+                            + " that was applied before the current one and differs from it.")
+    private Optional<String> number = Optional.empty();
 
     @Override
-    public Help help() {
-        return new Help("rollback", """
-                Writes an earlier routing table again.
-                Checks and exit statuses are those of `kv table set`. The table becomes the
-                newest of the history; no entry is removed from the history.
-                """, "bin/kv table rollback", "bin/kv table rollback 3");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(change.with(options), number);
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         // Reports a malformed number before it connects.
-        Optional<Long> wanted = number.value()
-                .map(word ->
-                        TableChange.mzxid(word, "a number of the history such as 3, or a transaction such as 0x5"));
+        Optional<Long> wanted = number.map(word ->
+                TableChange.mzxid(options, word, "a number of the history such as 3, or a transaction such as 0x5"));
         try (Tables tables = options.open()) {
             String path = options.path(tables);
             Optional<Stored> there = tables.read(path);
             Optional<Past> chosen = wanted.isPresent()
-                    ? chosen(tables.history(path), number.text(), wanted.get())
+                    ? chosen(tables.history(path), number.get(), wanted.get())
                     : tables.newestFirst(path)
                             .filter(past -> there.filter(now -> !isBefore(tables, past, now))
                                     .isEmpty())
                             .findFirst();
             if (chosen.isEmpty()) {
                 System.err.println("kv: the history of " + path + " has no "
-                        + (number.isGiven() ? "such table" : "other table before the current one")
+                        + (number.isPresent() ? "such table" : "other table before the current one")
                         + ": see `kv table history"
                         + options.node().map(node -> " --node " + node).orElse("") + "`");
                 return TableOptions.NO_TABLE;

@@ -5,30 +5,27 @@ import dev.kv.router.zookeeper.Tables;
 import dev.kv.router.zookeeper.Tables.Stored;
 import dev.kv.router.zookeeper.Znodes;
 import java.time.temporal.ChronoUnit;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class TableShowCommand implements Command {
-    private final TableOptions options = new TableOptions();
-
-    @Override
-    public Help help() {
-        return new Help("show", """
-                Prints the text of the routing table.
-                Without --json, a line on standard error names its znode and the transaction
-                that wrote it. Nodes that reject it route by the one before: see `kv nodes`.
-                Ends with 7 if there is none.
-                """, "bin/kv table show > table.txt");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken());
-    }
+@Command(
+        name = "show",
+        description = {
+            "Prints the text of the routing table.",
+            "Without --json, a line on standard error names its znode and the transaction",
+            "that wrote it. Nodes that reject it route by the one before: see `kv nodes`.",
+            "Ends with 7 if there is none."
+        },
+        footer = {"", "Example:", "  bin/kv table show > table.txt"})
+final class TableShowCommand implements Callable<Integer> {
+    @Mixin
+    private TableOptions options = new TableOptions();
 
     @Override
-    public int run() {
+    public Integer call() {
         try (Tables tables = options.open()) {
             Optional<Stored> stored = tables.read(options.path(tables));
             if (stored.isEmpty()) {

@@ -15,34 +15,37 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.Callable;
 import java.util.concurrent.locks.LockSupport;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
-final class TableWaitCommand implements Command {
+@Command(
+        name = "wait",
+        description = {
+            "Waits until all registered nodes have applied their routing table.",
+            "Their table is /kv/table, or the one of the node alone where there is one.",
+            "Prints the state of each node. Ends with 3 as soon as a node rejects its table,",
+            "with 6 if some have not applied theirs in time or none is registered, with 7 if",
+            "there is no table."
+        },
+        footer = {"", "Example:", "  bin/kv table wait --timeout 10s"})
+final class TableWaitCommand implements Callable<Integer> {
     private static final Duration PAUSE = Duration.ofMillis(100);
 
-    private final TableOptions options = new TableOptions();
+    @Mixin
+    private TableOptions options = new TableOptions();
 
-    private final Word timeout =
-            Word.option("--timeout", "DURATION", "How long to wait, such as 500ms, 10s or 5m. Default: 30s.");
-
-    @Override
-    public Help help() {
-        return new Help("wait", """
-                Waits until all registered nodes have applied their routing table.
-                Their table is /kv/table, or the one of the node alone where there is one.
-                Prints the state of each node. Ends with 3 as soon as a node rejects its table,
-                with 6 if some have not applied theirs in time or none is registered, with 7 if
-                there is no table.
-                """, "bin/kv table wait --timeout 10s");
-    }
+    @Option(
+            names = "--timeout",
+            paramLabel = "DURATION",
+            defaultValue = "30s",
+            description = "How long to wait, such as 500ms, 10s or 5m. Default: ${DEFAULT-VALUE}.")
+    private String timeout = "";
 
     @Override
-    public List<Word> words() {
-        return Word.list(options.taken(), timeout);
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         long deadlineNanos = System.nanoTime() + timeout().toNanos();
         try (Tables tables = options.open()) {
             while (true) {
@@ -63,10 +66,10 @@ final class TableWaitCommand implements Command {
     }
 
     private Duration timeout() {
-        String text = timeout.value().orElse("30s");
-        return Settings.durationOf(text)
+        return Settings.durationOf(timeout)
                 .filter(duration -> !duration.isNegative())
-                .orElseThrow(() -> timeout.expected(text, "a number with a unit, such as 500ms, 10s or 5m"));
+                .orElseThrow(() -> options.usage(
+                        "--timeout " + timeout + ": expected a number with a unit, such as 500ms, 10s or 5m"));
     }
 
     /**

@@ -2,26 +2,21 @@ package dev.kv.router.cli;
 
 import dev.kv.router.node.Release;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 
-final class VersionCommand implements Command {
-    private final ReportOptions options = new ReportOptions();
-
-    @Override
-    public Help help() {
-        return new Help("version", """
-                Prints version, commit, role and Java runtime of this release.
-                """, "bin/kv version");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken());
-    }
+@Command(
+        name = "version",
+        description = {"Prints version, commit, role and Java runtime of this release."},
+        footer = {"", "Example:", "  bin/kv version"})
+final class VersionCommand implements Callable<Integer> {
+    @Mixin
+    private ReportOptions options = new ReportOptions();
 
     @Override
-    public int run() {
+    public Integer call() {
         Release release = options.release();
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("version", release.version());

@@ -9,43 +9,57 @@ import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
-final class ZooKeeperCommand implements Command {
-    private static final String PORT = "2181";
-    private static final String HOST = "127.0.0.1";
+@Command(
+        name = "zookeeper",
+        description = {
+            "Runs a standalone ZooKeeper server in the foreground.",
+            "For development and small sites. Prints one line when it answers; SIGTERM or",
+            "SIGINT ends it. Old snapshots and logs are purged every hour. Anybody who can",
+            "connect to its port can change the routing of all nodes."
+        },
+        footer = {"", "Example:", "  bin/kv zookeeper --data /var/lib/zookeeper"})
+final class ZooKeeperCommand implements Callable<Integer> {
+    @SuppressWarnings("UnusedVariable") // every command takes these; a server of ZooKeeper has no use for them
+    @Mixin
+    private Options options = new Options();
 
-    /** Every command takes these; a server of ZooKeeper has no use for them. */
-    private final Options options = new Options();
+    @Option(
+            names = "--port",
+            paramLabel = "PORT",
+            defaultValue = "2181",
+            description = "The port for its clients; 0: any free one. Default: ${DEFAULT-VALUE}.")
+    private int port;
 
-    private final Word port =
-            Word.option("--port", "PORT", "The port for its clients; 0: any free one. Default: " + PORT + ".");
+    @Option(
+            names = "--host",
+            paramLabel = "HOST",
+            defaultValue = "127.0.0.1",
+            description = "The address that it listens on. Default: ${DEFAULT-VALUE}.")
+    private String host = "";
 
-    private final Word host = Word.option("--host", "HOST", "The address that it listens on. Default: " + HOST + ".");
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Where its data is. Default: zookeeper in the release's folder.")
+    private Optional<Path> data = Optional.empty();
 
-    private final Word data =
-            Word.option("--data", "DIR", "Where its data is. Default: zookeeper in the release's folder.");
+    @Spec
+    private CommandSpec spec;
 
     @Override
-    public Help help() {
-        return new Help("zookeeper", """
-                Runs a standalone ZooKeeper server in the foreground.
-                For development and small sites. Prints one line when it answers; SIGTERM or
-                SIGINT ends it. Old snapshots and logs are purged every hour. Anybody who can
-                connect to its port can change the routing of all nodes.
-                """, "bin/kv zookeeper --data /var/lib/zookeeper");
-    }
-
-    @Override
-    public List<Word> words() {
-        return Word.list(options.taken(), port, host, data);
-    }
-
-    @Override
-    public int run() {
+    public Integer call() {
         InetSocketAddress address = address();
-        Path folder = (data.isGiven() ? data.path() : Options.home().resolve("zookeeper")).toAbsolutePath();
+        Path folder = data.orElseGet(() -> Options.home().resolve("zookeeper")).toAbsolutePath();
         hold(folder);
         // Of clients that break off, or come before it is ready, it would tell with stack traces.
         Options.warn(Map.of(
@@ -71,25 +85,15 @@ final class ZooKeeperCommand implements Command {
     }
 
     private InetSocketAddress address() {
-        InetSocketAddress address = new InetSocketAddress(host.value().orElse(HOST), port());
+        if (port < 0 || port > 0xFFFF) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--port " + port + ": expected a port from 0 to 65535");
+        }
+        InetSocketAddress address = new InetSocketAddress(host, port);
         if (address.isUnresolved()) {
-            throw new CommandFailed("--host " + host.text() + ": no such host");
+            throw new CommandFailed("--host " + host + ": no such host");
         }
         return address;
-    }
-
-    private int port() {
-        String text = port.value().orElse(PORT);
-        int number;
-        try {
-            number = Integer.parseInt(text);
-        } catch (NumberFormatException e) {
-            throw port.expected(text, port.label());
-        }
-        if (number < 0 || number > 0xFFFF) {
-            throw port.expected(text, "a port from 0 to 65535");
-        }
-        return number;
     }
 
     /** Keeps other servers out until the process ends: two would ruin each other's data. */

@@ -9,9 +9,7 @@ import dev.kv.router.zookeeper.Membership;
 import dev.kv.router.zookeeper.Znodes;
 import dev.kv.router.zookeeper.ZooKeeperSettings;
 import java.io.ByteArrayOutputStream;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -81,22 +79,11 @@ abstract class CommandsAtZooKeeper {
         System.setOut(new PrintStream(out, true, UTF_8));
         System.setErr(new PrintStream(err, true, UTF_8));
         try {
-            return new Outcome(run(all), out.toString(UTF_8), err.toString(UTF_8));
+            int status = Main.commandLine().execute(all.toArray(String[]::new));
+            return new Outcome(status, out.toString(UTF_8), err.toString(UTF_8));
         } finally {
             System.setOut(oldOut);
             System.setErr(oldErr);
-        }
-    }
-
-    /** The exit status of a command in this process. */
-    static int run(List<String> words) {
-        try {
-            return CommandLine.run(words);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new AssertionError(e);
         }
     }
 

