@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Cluster.Member;
 import dev.kv.acceptance.harness.ThreeMembers;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
@@ -359,6 +360,41 @@ final class AllBucketsTest extends ThreeMembers {
             client.say("MULTI");
             client.say("SET apple 1");
             assertThat(client.say("EXEC")).isEqualTo("[OK]");
+        }
+    }
+
+    @Test
+    void aWatchOutlivesTheLinkToTheNodeOfTheKey() throws Exception {
+        cluster.start(SHOP_AND_THIRDS);
+        try (RespClient client = new RespClient(foo.clients());
+                RespClient other = new RespClient(bar.clients())) {
+            for (boolean isChanged : List.of(false, true)) {
+                client.say("SET melon 1");
+                assertThat(client.say("WATCH melon")).isEqualTo("OK");
+                foo.to(bar).cut();
+                if (isChanged) {
+                    other.say("INCR melon");
+                }
+                Await.until("the link is back", () -> client.say("GET mango").equals("nil"));
+                client.say("MULTI");
+                client.say("INCR melon");
+                assertThat(client.say("EXEC")).isEqualTo(isChanged ? "nil" : "[:2]");
+            }
+        }
+    }
+
+    @Test
+    void aTransactionIsNotRunIfAWatchedKeyIsOnAnotherNode() throws IOException {
+        cluster.start(SHOP_AND_THIRDS);
+        for (Member node : cluster.nodes()) {
+            try (RespClient client = new RespClient(node.clients())) {
+                client.say("SET melon 1");
+                assertThat(client.say("WATCH melon apple")).isEqualTo("OK");
+                client.say("MULTI");
+                client.say("INCR melon");
+                assertThat(client.say("EXEC")).startsWith("EXECABORT ").contains("does not keep \"");
+                assertThat(client.say("GET melon")).isEqualTo("\"1\"");
+            }
         }
     }
 
