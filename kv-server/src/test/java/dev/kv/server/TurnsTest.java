@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
@@ -113,6 +114,40 @@ class TurnsTest {
             for (Socket one : greedy) {
                 one.close();
             }
+        }
+    }
+
+    /** However many names there are: each page of them is a task of the loop that gives it the next one. */
+    @Test
+    void whoDeletesAllNamesLeavesTurnsToOthers() throws Exception {
+        AtomicInteger pages = new AtomicInteger();
+        AtomicBoolean isLast = new AtomicBoolean();
+        Store store = (command, _) -> CompletableFuture.completedFuture(
+                switch (command) {
+                    case Command.Names names -> {
+                        Reply.Name name = new Reply.Name(pages.incrementAndGet(), Bytes.of("b"));
+                        yield new Reply.Names(List.of(), isLast.get() ? 0 : names.position() + 1, List.of(name));
+                    }
+                    case Command.Drop _ -> new Reply.Amount(1);
+                    default -> new Reply.Value(Bytes.of("v"));
+                });
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.loops = 1;
+                    return knobs;
+                });
+                RespClient deleting = door.respClient();
+                RespClient other = door.respClient()) {
+            assertThat(other.ask("HGET", "b", "quick")).isEqualTo("\"v\"");
+            deleting.send(RespClient.request("FLUSHALL"));
+            try {
+                Await.until(() -> pages.get() > 0);
+                for (int i = 0; i < 3; i++) {
+                    assertThat(other.ask("HGET", "b", "quick")).isEqualTo("\"v\"");
+                }
+            } finally {
+                isLast.set(true);
+            }
+            assertThat(deleting.reply()).isEqualTo("OK");
         }
     }
 

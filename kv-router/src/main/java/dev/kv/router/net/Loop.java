@@ -290,8 +290,9 @@ public final class Loop extends SocketProcessor implements CommandThread {
     }
 
     private void runTasks() {
-        for (Runnable task = tasks.poll(); task != null; task = tasks.poll()) {
-            run(task);
+        // Tasks that these give to the loop wait for the next iteration, so that no connection starves the others.
+        for (int n = tasks.size(); n > 0; n--) {
+            run(tasks.poll());
         }
     }
 
