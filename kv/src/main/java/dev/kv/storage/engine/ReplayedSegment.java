@@ -8,6 +8,7 @@ import dev.kv.storage.log.Log;
 import dev.kv.storage.log.Recovery;
 import dev.kv.storage.log.Segment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -19,7 +20,12 @@ final class ReplayedSegment implements Recovery.Reader {
      */
     private static final int AHEAD = 32;
 
+    /** The buckets that the segment names, by number; null for one that is {@linkplain #forget forgotten}. */
     private final List<Named> named = new ArrayList<>();
+
+    /** Where the records are that tell of those, as offsets divided by {@link Layout#ALIGNMENT}. */
+    private int[] records = {};
+
     private final Entry[] ahead = Stream.generate(Entry::new).limit(AHEAD).toArray(Entry[]::new);
     private int count;
 
@@ -49,6 +55,7 @@ final class ReplayedSegment implements Recovery.Reader {
 
     /** A bucket that the segment names. */
     private static final class Named {
+        private final int number;
         private final byte[] name;
         private final int hash;
         private final long generation;
@@ -57,7 +64,8 @@ final class ReplayedSegment implements Recovery.Reader {
         /** What the last entry about it has made of it, if that is an object of the table, or the entry was the last one of all; else null. */
         private Bucket bucket;
 
-        Named(byte[] name, int hash, long generation, boolean isHidden) {
+        Named(int number, byte[] name, int hash, long generation, boolean isHidden) {
+            this.number = number;
             this.name = name;
             this.hash = hash;
             this.generation = generation;
@@ -87,22 +95,47 @@ final class ReplayedSegment implements Recovery.Reader {
         if (scan.type() == Layout.PUBLISH) {
             bucket(scan.recordName(), scan.generation(), scan.isHidden());
         }
+        Named of = named.getFirst();
         while (scan.nextEntry()) {
             int kind = scan.kind();
             int third = Layout.isField(kind) ? hash.of(scan.key()) : kind == Layout.PUBLISH ? 1 : 0;
-            replay(named.getFirst(), kind, third, scan.entry(), scan.cost(), scan.until());
+            replay(of, kind, third, scan.entry(), scan.cost(), scan.until());
         }
     }
 
     @Override
     public void bucket(byte[] name, long generation, boolean isHidden) {
-        named.add(new Named(name, hash.of(name), generation, isHidden));
+        named.add(new Named(named.size(), name, hash.of(name), generation, isHidden));
+    }
+
+    private Named named(int number) {
+        Named known = named.get(number);
+        if (known == null) {
+            long record = Integer.toUnsignedLong(records[number]) * Layout.ALIGNMENT;
+            byte[] name = segment.fields().name(record);
+            long generation = segment.fields().checkedGeneration(record, name.length);
+            known = new Named(number, name, hash.of(name), generation, false);
+            named.set(number, known);
+        }
+        return known;
+    }
+
+    /**
+     * Most names have one entry in a segment, their value. Objects that live as long as the segment is read would be copied by the garbage
+     * collector, millions of them. The log tells the name of one that has another entry: to find its bucket it is read anyway.
+     */
+    private void forget(Named of, long record) {
+        if (of.number >= records.length) {
+            records = Arrays.copyOf(records, Math.max(named.size(), 2 * records.length));
+        }
+        records[of.number] = (int) (record / Layout.ALIGNMENT);
+        named.set(of.number, null);
     }
 
     @Override
     public void entry(int number, int kind, int third, long offset, long cost, long until) {
         Entry entry = ahead[count++];
-        entry.of = named.get(number);
+        entry.of = named(number);
         entry.kind = kind;
         entry.third = third;
         entry.offset = offset;
@@ -142,12 +175,13 @@ final class ReplayedSegment implements Recovery.Reader {
         }
         if (kind == Layout.PUBLISH) {
             long location = Log.location(segment, offset);
-            byte[] recordName = named.get(third).name;
+            byte[] recordName = named(third).name;
             replay.publish(of.name, of.hash, of.generation, recordName, !of.isHidden, location, cost);
             return;
         }
         boolean mayBeNew = Layout.isValue(kind) && !of.isHidden;
         if (mayBeNew && replay.setNew(of.name, of.hash, of.generation, segment, offset, cost, until)) {
+            forget(of, offset - Layout.recordCost(of.name.length));
             return;
         }
         Bucket bucket = of.bucket;

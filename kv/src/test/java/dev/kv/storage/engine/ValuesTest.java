@@ -12,6 +12,7 @@ import dev.kv.router.Kind;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Reason;
+import dev.kv.router.metrics.Metrics;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.log.Segment;
 import java.io.ByteArrayInputStream;
@@ -20,6 +21,7 @@ import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -72,6 +74,37 @@ class ValuesTest extends WithStorage {
             }
             reopen();
         }
+    }
+
+    /** What an entry says is not kept at a start once it is in the table: the next one of the name has to find out again. */
+    @Test
+    void aNameWithSeveralEntriesInASegmentIsWhatTheLastOneSays() throws Exception {
+        int names = 200;
+        for (int round = 0; round < 3; round++) {
+            for (int i = 0; i < names; i++) {
+                switch (round + i % 8) {
+                    case 0, 1, 2, 6 -> set("name-" + i, "in round " + round);
+                    case 3, 7, 9 -> run(new Command.Drop(Bytes.of("name-" + i)));
+                    case 4 -> hash("name-" + i, "key", "in round " + round);
+                    case 5 -> run(new Command.Rename(Bytes.of("name-" + i), Bytes.of("other-" + i)));
+                    default -> set("other-" + i, "in round " + round);
+                }
+            }
+        }
+        List<Reply> before = all(names);
+        assertThat(before).contains(value("in round 1"), value("in round 2"), Reply.ABSENT, WRONG_TYPE);
+        reopen();
+        assertThat(Metrics.texts(storage.metrics())).doesNotContainEntry("recovery hinted bytes", "0");
+        assertThat(all(names)).isEqualTo(before);
+    }
+
+    private List<Reply> all(int names) {
+        List<Reply> replies = new ArrayList<>();
+        for (int i = 0; i < names; i++) {
+            replies.add(get("name-" + i));
+            replies.add(get("other-" + i));
+        }
+        return replies;
     }
 
     @Test
