@@ -28,6 +28,7 @@ final class SizeCheck {
             case Command.Get get -> excessKey(get.key());
             case Command.GetValue _, Command.KindOf _, Command.Drop _ -> excess;
             case Command.SetValue set -> excessValue(set.value()).or(() -> excessOf(set.condition()));
+            case Command.SetValueUntil set -> excess(set.set());
             case Command.Delete delete -> excessKey(delete.key());
             case Command.SetAll set -> excessPairs(set.pairs(), this::excessKey);
             case Command.DeleteAll delete -> excessKeys(delete.keys());
@@ -45,7 +46,6 @@ final class SizeCheck {
             case Command.Scan scan -> limits.excessOfPattern(scan.match().size());
             case Command.Names names -> limits.excessOfPattern(names.match().size());
             case Command.NamesOfKind names -> excess(names.of());
-            case Command.SetValueUntil set -> excess(set.set());
             case Command.ExpireKeys expire -> excessKeys(expire.keys());
             case Command.ExpiriesOfKeys tell -> excessKeys(tell.keys());
             case Command.GetAllAndExpire get -> excessKeys(get.keys());

@@ -2,7 +2,6 @@ package dev.kv.server.resp;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Expiry;
-import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -10,10 +9,10 @@ import java.util.Optional;
  * from now does so from the time at which this node takes the request, in a transaction from {@code EXEC}.
  */
 enum TimeForm {
-    EX(1000, true),
-    PX(1, true),
-    EXAT(1000, false),
-    PXAT(1, false);
+    EX("ex", 1000, true),
+    PX("px", 1, true),
+    EXAT("exat", 1000, false),
+    PXAT("pxat", 1, false);
 
     /** All of them, in the syntax of a row: see {@link Syntax}. */
     static final String SYNTAX = "EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time"
@@ -22,18 +21,22 @@ enum TimeForm {
     /** The last millisecond at which a field expires at the latest, as in Redis. */
     private static final long FIELD_MAX_MILLIS = (1L << 46) - 1;
 
+    private static final TimeForm[] ALL = values();
+
+    private final String option;
     private final long unitMillis;
     private final boolean isRelative;
 
-    TimeForm(long unitMillis, boolean isRelative) {
+    TimeForm(String option, long unitMillis, boolean isRelative) {
+        this.option = option;
         this.unitMillis = unitMillis;
         this.isRelative = isRelative;
     }
 
     /** The form that an option has; empty if the word is another one. */
     static Optional<TimeForm> of(Bytes option) {
-        for (TimeForm form : values()) {
-            if (Keyword.is(option, form.name().toLowerCase(Locale.ROOT))) {
+        for (TimeForm form : ALL) {
+            if (Keyword.is(option, form.option)) {
                 return Optional.of(form);
             }
         }
