@@ -211,10 +211,15 @@ public record DataFolder(Path path) {
 
     /** Flips one bit of a file. */
     public static void flip(Path file, long offset) throws IOException {
+        flip(file, offset, 4);
+    }
+
+    /** Flips a bit of a byte of a file, from the lowest on. */
+    public static void flip(Path file, long offset, int bit) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer one = ByteBuffer.allocate(1);
             channel.read(one, offset);
-            one.put(0, (byte) (one.get(0) ^ 0x10)).rewind();
+            one.put(0, (byte) (one.get(0) ^ 1 << bit)).rewind();
             channel.write(one, offset);
         }
     }

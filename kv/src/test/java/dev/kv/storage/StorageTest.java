@@ -42,19 +42,19 @@ class StorageTest {
 
     @BeforeEach
     void open() throws IOException {
-        storage = open(EACH_SECOND, 0);
+        storage = open(EACH_SECOND);
     }
 
-    private OpenStorage open(Sync sync, long maxBytes) throws IOException {
+    private OpenStorage open(Sync sync) throws IOException {
         return OpenStorage.open(
-                DataFolder.settings(folder.resolve("data"), sync, maxBytes, 64L << 20, DataFolder.PINS),
+                DataFolder.settings(folder.resolve("data"), sync, 0, 64L << 20, DataFolder.PINS),
                 DataFolder.limits(1 << 20),
                 _ -> {});
     }
 
-    private void reopen(Sync sync, long maxBytes) throws IOException {
+    private void reopen(Sync sync) throws IOException {
         close();
-        storage = open(sync, maxBytes);
+        storage = open(sync);
     }
 
     @AfterEach
@@ -126,7 +126,7 @@ class StorageTest {
         put("shopping", "milk", "2");
         delete("shopping", "eggs");
 
-        reopen(EACH_SECOND, 0);
+        reopen(EACH_SECOND);
 
         assertThat(get("shopping", "milk")).isEqualTo(new Reply.Value(Bytes.of("2")));
         assertThat(get("shopping", "eggs")).isEqualTo(Reply.ABSENT);
@@ -161,7 +161,7 @@ class StorageTest {
         create("shopping");
         put("shopping", "milk", "1");
 
-        reopen(EACH_SECOND, 0);
+        reopen(EACH_SECOND);
 
         assertThat(Metrics.texts(storage.metrics())).containsEntry("recovery read bytes", "0");
         assertThat(get("shopping", "milk")).isEqualTo(new Reply.Value(Bytes.of("1")));
@@ -178,7 +178,7 @@ class StorageTest {
         assertOk(delete("b", "k"));
         assertThat(get("b", "k")).isEqualTo(Reply.NOT_FOUND);
 
-        reopen(EACH_SECOND, 0);
+        reopen(EACH_SECOND);
         assertThat(get("b", "k")).isEqualTo(Reply.NOT_FOUND);
     }
 
@@ -199,7 +199,7 @@ class StorageTest {
 
     @Test
     void aWriteIsAcknowledgedWhenItIsOnTheDiskIfThatIsAskedFor() throws Exception {
-        reopen(new Sync(true, Optional.empty()), 0);
+        reopen(new Sync(true, Optional.empty()));
         create("b");
 
         assertOk(put("b", "k", "v"));
@@ -211,7 +211,7 @@ class StorageTest {
 
     @Test
     void anotherProcessCannotOpenTheFolder() {
-        assertThatThrownBy(() -> open(EACH_SECOND, 0))
+        assertThatThrownBy(() -> open(EACH_SECOND))
                 .isInstanceOf(OperatorError.class)
                 .hasMessageContaining("is in use by another process");
     }
@@ -222,7 +222,7 @@ class StorageTest {
         Path format = folder.resolve("data/format");
         Files.writeString(format, Files.readString(format).replace("format 2", "format 3"));
 
-        assertThatThrownBy(() -> open(EACH_SECOND, 0))
+        assertThatThrownBy(() -> open(EACH_SECOND))
                 .isInstanceOf(OperatorError.class)
                 .hasMessageEndingWith("is of format 3, and this release knows up to 2: use the release that wrote it");
 
@@ -239,7 +239,7 @@ class StorageTest {
         put("bucket-0", "key", "first");
         put("bucket-299999", "key", "last");
 
-        reopen(EACH_SECOND, 0);
+        reopen(EACH_SECOND);
 
         assertThat(get("bucket-0", "key")).isEqualTo(new Reply.Value(Bytes.of("first")));
         assertThat(get("bucket-299999", "key")).isEqualTo(new Reply.Value(Bytes.of("last")));
@@ -268,40 +268,6 @@ class StorageTest {
                 assertThat(get("shopping", client + "-" + j)).isEqualTo(new Reply.Value(Bytes.of(Integer.toString(j))));
             }
         }
-    }
-
-    @Test
-    void writesAboveMaxBytesAreRefusedUntilDeletesFreeSpace() throws Exception {
-        long max = Layout.recordCost(1) + 2 * Layout.fieldCost(1, 1, 103);
-        reopen(EACH_SECOND, max);
-        String value = "v".repeat(103);
-        create("b");
-        assertOk(put("b", "1", value));
-        assertOk(put("b", "2", value));
-
-        Reply refused = new Reply.Failed(
-                Reply.Word.NOSPACE,
-                "the buckets on this node take " + max + " of at most " + max
-                        + " bytes, and this does not fit: delete keys, or raise kv.storage.max-bytes");
-        assertThat(put("b", "3", "")).isEqualTo(refused);
-        assertThat(put("b", "2", value + "v")).isEqualTo(refused);
-        assertThat(create("c")).isEqualTo(refused);
-        assertThat(get("b", "2")).isEqualTo(new Reply.Value(Bytes.of(value)));
-        assertThat(get("b", "3")).isEqualTo(Reply.ABSENT);
-        assertOk(create("b"));
-        assertOk(put("b", "2", "w".repeat(103)));
-
-        assertOk(delete("b", "1"));
-        assertThat(put("b", "3", value + "v")).isEqualTo(refusedWith(max, max - Layout.fieldCost(1, 1, 103)));
-        assertOk(put("b", "3", value));
-        assertThat(Metrics.texts(storage.metrics())).containsEntry("bytes", Long.toString(max));
-    }
-
-    private static Reply refusedWith(long max, long taken) {
-        return new Reply.Failed(
-                Reply.Word.NOSPACE,
-                "the buckets on this node take " + taken + " of at most " + max
-                        + " bytes, and this does not fit: delete keys, or raise kv.storage.max-bytes");
     }
 
     @Test

@@ -6,15 +6,12 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.kv.acceptance.harness.Ended;
 import dev.kv.acceptance.harness.NodeProcess;
-import dev.kv.acceptance.harness.UnpackedRelease;
-import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.NodesWithZooKeeper;
 import dev.kv.acceptance.harness.ZooKeeperProcess;
 import dev.kv.router.testing.Await;
 import dev.kv.router.zookeeper.Znodes;
 import dev.kv.server.testing.LineClient;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,37 +29,25 @@ class MisplacedBucketsTest {
     @TempDir
     private static Path site;
 
-    private static final Deque<AutoCloseable> OPENED = new ArrayDeque<>();
+    private static NodesWithZooKeeper nodes;
     private static ZooKeeperProcess zookeeper;
     private static NodeProcess foo;
     private static LineClient client;
 
     @BeforeAll
     static void startTwoNodes() throws Exception {
-        UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-        zookeeper = new ZooKeeperProcess(release, site);
-        OPENED.push(zookeeper);
+        nodes = new NodesWithZooKeeper(site);
+        zookeeper = nodes.zookeeper();
         zookeeper.start();
         zookeeper.create("/kv/table", HALVES);
-        foo = node(release, "foo");
-        node(release, "bar");
-        client = foo.connect();
-        OPENED.push(client);
-    }
-
-    private static NodeProcess node(UnpackedRelease release, String name) throws Exception {
-        NodeProcess node = new NodeProcess(release, site, name);
-        OPENED.push(node);
-        node.set("kv.router.zookeeper.connect", zookeeper.address());
-        node.start();
-        return node;
+        foo = nodes.start("foo");
+        nodes.start("bar");
+        client = nodes.connect(foo);
     }
 
     @AfterAll
     static void stop() throws Exception {
-        for (AutoCloseable one : OPENED) {
-            one.close();
-        }
+        nodes.close();
     }
 
     /** The shifted table makes the bucket {@code hat} on foo misplaced, and leaves {@code apples} where it is. */

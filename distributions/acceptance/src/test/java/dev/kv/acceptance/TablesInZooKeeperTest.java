@@ -7,8 +7,7 @@ import dev.kv.acceptance.harness.Ended;
 import dev.kv.acceptance.harness.Load;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
-import dev.kv.acceptance.harness.UnpackedRelease;
-import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.NodesWithZooKeeper;
 import dev.kv.acceptance.harness.ZooKeeperProcess;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
@@ -16,9 +15,7 @@ import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,7 +46,7 @@ class TablesInZooKeeperTest {
     @TempDir
     private static Path site;
 
-    private static final Deque<AutoCloseable> OPENED = new ArrayDeque<>();
+    private static NodesWithZooKeeper nodes;
     private static ZooKeeperProcess zookeeper;
     private static NodeProcess foo;
     private static NodeProcess bar;
@@ -59,29 +56,17 @@ class TablesInZooKeeperTest {
 
     @BeforeAll
     static void start() throws Exception {
-        UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-        zookeeper = new ZooKeeperProcess(release, site);
-        OPENED.push(zookeeper);
+        nodes = new NodesWithZooKeeper(site);
+        zookeeper = nodes.zookeeper();
         zookeeper.start();
-        foo = node(release, "foo");
-        bar = node(release, "bar");
-        baz = node(release, "baz");
-    }
-
-    private static NodeProcess node(UnpackedRelease release, String name) throws Exception {
-        NodeProcess node = new NodeProcess(release, site, name);
-        OPENED.push(node);
-        node.set("kv.router.zookeeper.connect", zookeeper.address());
-        node.set("kv.router.zookeeper.session-timeout", "4s");
-        node.start();
-        return node;
+        foo = nodes.start("foo");
+        bar = nodes.start("bar");
+        baz = nodes.start("baz");
     }
 
     @AfterAll
     static void stop() throws Exception {
-        for (AutoCloseable one : OPENED) {
-            one.close();
-        }
+        nodes.close();
     }
 
     @AfterEach

@@ -7,8 +7,7 @@ import dev.kv.acceptance.harness.FreePorts;
 import dev.kv.acceptance.harness.Load;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NodeProcess.Signal;
-import dev.kv.acceptance.harness.UnpackedRelease;
-import dev.kv.acceptance.harness.UnpackedRelease.Role;
+import dev.kv.acceptance.harness.NodesWithZooKeeper;
 import dev.kv.acceptance.harness.ZooKeeperProcess;
 import dev.kv.router.testing.Await;
 import dev.kv.router.testing.Firewall;
@@ -16,8 +15,6 @@ import dev.kv.server.testing.LineClient;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
@@ -36,44 +33,25 @@ class ZooKeeperOutagesTest {
     @TempDir
     private Path site;
 
-    private final UnpackedRelease release = UnpackedRelease.of(Role.COMBINED);
-    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private NodesWithZooKeeper nodes;
     private ZooKeeperProcess zookeeper;
     private Firewall firewall;
 
     @BeforeEach
     void startZooKeeper() throws Exception {
-        zookeeper = new ZooKeeperProcess(release, site);
-        opened.push(zookeeper);
+        nodes = new NodesWithZooKeeper(site);
+        zookeeper = nodes.zookeeper();
         zookeeper.start();
-        firewall = new Firewall(zookeeper::port);
-        opened.push(firewall);
+        firewall = nodes.closing(new Firewall(zookeeper::port));
     }
 
     @AfterEach
     void stop() throws Exception {
-        for (AutoCloseable one : opened) {
-            one.close();
-        }
-    }
-
-    /** A node that does not run yet and will reach ZooKeeper there. */
-    private NodeProcess node(Path folder, String name, String connect) throws Exception {
-        NodeProcess node = new NodeProcess(release, folder, name);
-        opened.push(node);
-        node.set("kv.router.zookeeper.connect", connect);
-        node.set("kv.router.zookeeper.session-timeout", "4s");
-        return node;
+        nodes.close();
     }
 
     private NodeProcess nodeBehindTheFirewall(String name) throws Exception {
-        return node(site, name, "127.0.0.1:" + firewall.address().getPort());
-    }
-
-    private LineClient connect(NodeProcess node) throws Exception {
-        LineClient client = node.connect();
-        opened.push(client);
-        return client;
+        return nodes.node(site, name, "127.0.0.1:" + firewall.address().getPort());
     }
 
     private static void awaitEntry(NodeProcess node, String bucket, String entry) throws Exception {
@@ -110,7 +88,7 @@ class ZooKeeperOutagesTest {
         NodeProcess foo = nodeBehindTheFirewall("foo");
         foo.start();
         zookeeper.create("/kv/table", HALVES);
-        LineClient client = connect(foo);
+        LineClient client = nodes.connect(foo);
         awaitAnswer(client, "CREATE apples", "OK");
         Load load = Load.on(client, "apples");
 
@@ -146,7 +124,7 @@ class ZooKeeperOutagesTest {
 
     @Test
     void aFailureToConnectIsLoggedOnce() throws Exception {
-        NodeProcess foo = node(site, "foo", zookeeper.address());
+        NodeProcess foo = nodes.node(site, "foo", zookeeper.address());
         foo.set("kv.router.zookeeper.client.\"zookeeper.clientCnxnSocket\"", "no.such.Class");
         // It waits some seconds for ZooKeeper, in which it tries again and again.
         foo.start();
@@ -168,22 +146,22 @@ class ZooKeeperOutagesTest {
     }
 
     private void outage(Duration length) throws Exception {
-        NodeProcess foo = node(site, "foo", zookeeper.address());
-        NodeProcess bar = node(site, "bar", zookeeper.address());
+        NodeProcess foo = nodes.node(site, "foo", zookeeper.address());
+        NodeProcess bar = nodes.node(site, "bar", zookeeper.address());
         foo.start();
         bar.start();
         zookeeper.create("/kv/table", HALVES);
-        LineClient ofFoo = connect(foo);
-        LineClient ofBar = connect(bar);
+        LineClient ofFoo = nodes.connect(foo);
+        LineClient ofBar = nodes.connect(bar);
         awaitAnswer(ofFoo, "CREATE apples", "OK");
         awaitAnswer(ofFoo, "CREATE nuts", "OK");
         awaitAnswer(ofBar, "CREATE avocados", "OK");
         awaitAnswer(ofBar, "CREATE oranges", "OK");
         List<Load> loads = List.of(
-                Load.on(connect(foo), "apples"),
-                Load.on(connect(foo), "nuts"),
-                Load.on(connect(bar), "oranges"),
-                Load.on(connect(bar), "avocados"));
+                Load.on(nodes.connect(foo), "apples"),
+                Load.on(nodes.connect(foo), "nuts"),
+                Load.on(nodes.connect(bar), "oranges"),
+                Load.on(nodes.connect(bar), "avocados"));
 
         zookeeper.kill();
         long endNanos = System.nanoTime() + length.toNanos();
@@ -206,12 +184,12 @@ class ZooKeeperOutagesTest {
 
     @Test
     void aNodeThatRestartsAtAnotherPortIsFound() throws Exception {
-        NodeProcess foo = node(site, "foo", zookeeper.address());
-        NodeProcess bar = node(site, "bar", zookeeper.address());
+        NodeProcess foo = nodes.node(site, "foo", zookeeper.address());
+        NodeProcess bar = nodes.node(site, "bar", zookeeper.address());
         foo.start();
         bar.start();
         zookeeper.create("/kv/table", HALVES);
-        LineClient client = connect(foo);
+        LineClient client = nodes.connect(foo);
         awaitAnswer(client, "CREATE nuts", "OK");
 
         bar.kill();
@@ -222,18 +200,18 @@ class ZooKeeperOutagesTest {
 
     @Test
     void requestsGoToTheNodeThatHasTakenAName() throws Exception {
-        NodeProcess foo = node(site, "foo", zookeeper.address());
+        NodeProcess foo = nodes.node(site, "foo", zookeeper.address());
         NodeProcess old = nodeBehindTheFirewall("bar");
         foo.start();
         old.start();
         zookeeper.create("/kv/table", HALVES);
-        LineClient client = connect(foo);
+        LineClient client = nodes.connect(foo);
         awaitAnswer(client, "CREATE nuts", "OK");
         assertThat(client.ask("PUT nuts where old")).isEqualTo("OK");
 
         // The old one lives, and so does foo's link to it; only ZooKeeper does not hear of it any more.
         firewall.silence();
-        NodeProcess fresh = node(Files.createDirectory(site.resolve("another host")), "bar", zookeeper.address());
+        NodeProcess fresh = nodes.node(Files.createDirectory(site.resolve("another host")), "bar", zookeeper.address());
         fresh.start();
 
         awaitAnswer(client, "GET nuts where", "NOT FOUND");

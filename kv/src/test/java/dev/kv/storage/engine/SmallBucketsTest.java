@@ -1,43 +1,21 @@
 package dev.kv.storage.engine;
 
-import static java.nio.file.StandardOpenOption.READ;
-import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.NameSpace;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
-import dev.kv.storage.format.Damaged;
 import dev.kv.storage.log.Segment;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Buckets of at most one key, of which the table holds where a record is and no object; and how they become more, and less again. */
-class SmallBucketsTest extends WithStorage {
-    private void set(String bucket, String... pairs) {
-        List<Bytes> words = Arrays.stream(pairs).map(Bytes::of).toList();
-        assertThat(run(new Command.SetAll(Bytes.of(bucket), words, false))).isInstanceOf(Reply.Amount.class);
-    }
-
-    private void delete(String bucket, String key) {
-        assertThat(run(new Command.DeleteAll(Bytes.of(bucket), List.of(Bytes.of(key)))))
-                .isEqualTo(new Reply.Amount(1));
-    }
-
-    private void assertValue(String bucket, String key, String value) {
-        assertThat(DataFolder.get(storage, bucket, key)).isEqualTo(new Reply.Value(Bytes.of(value)));
-    }
-
+class SmallBucketsTest extends WithSmallBuckets {
     @Test
     void aBucketOfOneKeyTakesNoObject() throws Exception {
         set("session", "user", "foo");
@@ -239,18 +217,6 @@ class SmallBucketsTest extends WithStorage {
         assertThat(run(new Command.Get(Bytes.of("session"), Bytes.of("user")))).isInstanceOf(Reply.Failed.class);
     }
 
-    /** Two names with the same hash. */
-    private List<String> twins() {
-        Map<Integer, String> byHash = new HashMap<>();
-        for (int i = 0; true; i++) {
-            String name = "name-" + i;
-            String other = byHash.put(storage.buckets().table().hash(Bytes.of(name)), name);
-            if (other != null) {
-                return List.of(other, name);
-            }
-        }
-    }
-
     @Test
     void namesOfTheSameHashAreToldApartByTheirRecords() throws Exception {
         String first = twins().get(0);
@@ -272,113 +238,6 @@ class SmallBucketsTest extends WithStorage {
         assertThat(run(new Command.Drop(Bytes.of(second)))).isEqualTo(new Reply.Amount(1));
         compact();
         assertThat(DataFolder.content(storage)).isEqualTo(Map.of(first, Map.of()));
-    }
-
-    @Test
-    void aDamagedRecordIsAnErrorForItsNameAndHidesNoOtherOfItsHash() throws Exception {
-        String damaged = twins().get(0);
-        String sound = twins().get(1);
-        set(damaged, "key", "1");
-        set(sound, "key", "2");
-        Segment segment = storage.log().segments().live().getLast();
-        // In the name of the first record.
-        DataFolder.flip(segment.path(), 64 + 24);
-
-        assertValue(sound, "key", "2");
-        set(sound, "key", "3");
-        assertValue(sound, "key", "3");
-        assertThatThrownBy(() -> storage.buckets().get(0, Bytes.of(damaged), Bytes.of("key")))
-                .isInstanceOf(Damaged.class)
-                .hasMessageContaining(segment.path() + " is damaged at byte 64");
-        assertThat(run(new Command.Size(Bytes.of(damaged)))).isInstanceOf(Reply.Failed.class);
-        assertThat(run(new Command.Names(NameSpace.ALL, 0, Bytes.of("*"), 10))).isInstanceOf(Reply.Failed.class);
-        List<Bytes> names = new ArrayList<>();
-        storage.forEachBucket((name, _) -> names.add(name));
-        assertThat(names).containsExactly(Bytes.of(sound));
-        assertThat(run(new Command.Count(new NameSpace(List.of(new NameSpace.Span(Bytes.of("a"), Optional.empty()))))))
-                .isEqualTo(new Reply.Amount(1));
-    }
-
-    @Test
-    void aDamagedKeyIsAnErrorAndIsReplacedByNone() throws Exception {
-        set("session", "user", "foo");
-        Segment segment = storage.log().segments().live().getLast();
-        DataFolder.flip(segment.path(), 64 + 24 + 8 + 16);
-
-        for (Command command : List.of(
-                new Command.Get(Bytes.of("session"), Bytes.of("user")),
-                new Command.GetAll(Bytes.of("session"), List.of(Bytes.of("user"))),
-                new Command.SetAll(Bytes.of("session"), List.of(Bytes.of("user"), Bytes.of("bar")), false),
-                new Command.DeleteAll(Bytes.of("session"), List.of(Bytes.of("user"))))) {
-            assertThat(run(command)).as(command.toString()).isInstanceOf(Reply.Failed.class);
-        }
-        assertThat(run(new Command.Drop(Bytes.of("session")))).isEqualTo(new Reply.Amount(1));
-    }
-
-    @Test
-    void aLargeCommandOnADamagedBucketIsAnsweredWithTheDamage() throws Exception {
-        set("session", "user", "foo");
-        Segment segment = storage.log().segments().live().getLast();
-        DataFolder.flip(segment.path(), segment.end() - 8);
-        Bytes large = Bytes.owning(new byte[2 << 20]);
-        Command set = new Command.SetAll(Bytes.of("session"), List.of(Bytes.of("cart"), large), false);
-
-        assertThat(run(set))
-                .isInstanceOfSatisfying(
-                        Reply.Failed.class,
-                        failed -> assertThat(failed.message()).contains("is damaged at byte"));
-        try (LargeChange change = storage.buckets().beginLarge(0, Bytes.of("other"))) {
-            assertThat(change.lane()).isNotNull();
-        }
-    }
-
-    @Test
-    void aDamagedKeyOfARenamedBucketIsFoundAtTheStart() throws Exception {
-        set("session", "user", "foo");
-        Segment segment = storage.log().segments().live().getLast();
-        storage.log().tail().rollOver();
-        assertThat(run(new Command.Rename(Bytes.of("session"), Bytes.of("renamed"))))
-                .isEqualTo(Reply.OK);
-        close();
-        DataFolder.flip(segment.path(), 64 + 24 + 8 + 16);
-
-        assertThatThrownBy(this::open).hasMessageContaining(segment.path() + " is damaged at byte");
-
-        DataFolder.flip(segment.path(), 64 + 24 + 8 + 16);
-        open();
-        assertValue("renamed", "user", "foo");
-    }
-
-    /** What a record says beside the key and the value, behind a node that runs. */
-    @Test
-    void eachBitOfTheHeadOfARecordThatIsFlippedIsAnErrorOrChangesNothing() throws Exception {
-        for (int bit = 0; bit < Byte.SIZE * 24; bit++) {
-            String name = "session";
-            set(name, "user", "foo");
-            Segment segment = storage.log().segments().live().getLast();
-            long at = segment.end() - 24 - 8 - 16 - 8;
-            try (FileChannel file = FileChannel.open(segment.path(), READ, WRITE)) {
-                ByteBuffer one = ByteBuffer.allocate(1);
-                file.read(one, at + bit / Byte.SIZE);
-                byte flipped = (byte) (one.get(0) ^ 1 << bit % Byte.SIZE);
-                byte sound = one.get(0);
-                file.write(one.put(0, flipped).rewind(), at + bit / Byte.SIZE);
-
-                Reply read = DataFolder.get(storage, name, "user");
-                assertThat(read.equals(new Reply.Value(Bytes.of("foo"))) || read instanceof Reply.Failed)
-                        .as("bit %d: %s", bit, read)
-                        .isTrue();
-                for (Command change : List.of(
-                        new Command.SetAll(Bytes.of(name), List.of(Bytes.of("cart"), Bytes.of("milk")), false),
-                        new Command.DeleteAll(Bytes.of(name), List.of(Bytes.of("user"))))) {
-                    assertThat(run(change)).as("bit %d", bit).isInstanceOf(Reply.Failed.class);
-                }
-                file.write(one.put(0, sound).rewind(), at + bit / Byte.SIZE);
-            }
-            assertValue(name, "user", "foo");
-        }
-        reopen();
-        assertThat(DataFolder.content(storage)).isEqualTo(Map.of("session", Map.of("user", "foo")));
     }
 
     @Test

@@ -1,7 +1,5 @@
 package dev.kv.storage.engine;
 
-import static java.nio.file.StandardOpenOption.READ;
-import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -19,8 +17,6 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.math.BigDecimal;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -406,31 +402,5 @@ class ValuesTest extends WithStorage {
         byte[] bytes = stream.toByteArray();
         assertThat(bytes[12]).as("an older release refuses it").isEqualTo((byte) 2);
         return storage.importFrom(Bytes.of(to), true, DataFolder.limits(1 << 20), new ByteArrayInputStream(bytes));
-    }
-
-    /** Behind a node that runs: the record has 24 bytes, 8 of the name, 16 of the field, 8 of the value. */
-    @Test
-    void eachFlippedBitIsAnErrorOrChangesNothing() throws Exception {
-        for (int bit = 0; bit < Byte.SIZE * 56; bit++) {
-            set("session", "foobar!!");
-            Segment segment = storage.log().segments().live().getLast();
-            long at = segment.end() - 56 + bit / Byte.SIZE;
-            try (FileChannel file = FileChannel.open(segment.path(), READ, WRITE)) {
-                ByteBuffer one = ByteBuffer.allocate(1);
-                file.read(one, at);
-                byte sound = one.get(0);
-                file.write(one.put(0, (byte) (sound ^ 1 << bit % Byte.SIZE)).rewind(), at);
-
-                Reply read = get("session");
-                assertThat(read.equals(value("foobar!!")) || read instanceof Reply.Failed)
-                        .as("bit %d: %s", bit, read)
-                        .isTrue();
-                assertThat(hash("session", "user", "foo")).as("bit %d", bit).isInstanceOf(Reply.Failed.class);
-                file.write(one.put(0, sound).rewind(), at);
-            }
-            assertThat(get("session")).isEqualTo(value("foobar!!"));
-        }
-        reopen();
-        assertThat(get("session")).isEqualTo(value("foobar!!"));
     }
 }
