@@ -31,7 +31,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 @TestInstance(Lifecycle.PER_CLASS)
 class DeletesOnAFullDiskTest {
-    private static final String SIZE = "6m";
+    private static final int SIZE_BYTES = 6 << 20;
+
+    /** Twice what is kept for deletes. */
+    private static final int FILLED_MIN_BYTES = 2 << 20;
 
     /** Names so long that all deletes take more room than the disk keeps for them: they have to wait for compaction. */
     private static final String NAME = "-" + "n".repeat(4_000);
@@ -49,7 +52,7 @@ class DeletesOnAFullDiskTest {
 
     @BeforeAll
     void start(@TempDir Path site) throws Exception {
-        disk = SmallDisk.mount(site.resolve("disk"), SIZE);
+        disk = SmallDisk.mount(site.resolve("disk"), String.valueOf(SIZE_BYTES));
         node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo");
         node.set("kv.storage.dir", disk.path().resolve("data").toString());
         node.set("kv.storage.segment-max", "1MiB");
@@ -72,16 +75,21 @@ class DeletesOnAFullDiskTest {
     }
 
     @AfterEach
-    void disconnect() throws IOException {
+    void disconnect() throws Exception {
         client.close();
         empty();
         assertThat(node.err()).doesNotContain("fault", "ERROR");
     }
 
-    private void empty() throws IOException {
+    /** The node finds by itself that there is room. */
+    private void empty() throws Exception {
         disk.makeRoom();
         try (RespClient other = new RespClient(node.clients())) {
-            assertThat(other.ask("FLUSHALL")).isEqualTo("OK");
+            Await.until(
+                    "all is deleted",
+                    () -> other.ask("FLUSHALL").equals("OK")
+                            && other.ask("SET", "large", LARGE).equals("OK")
+                            && other.ask("DEL", "large").equals(":1"));
         }
     }
 
@@ -146,20 +154,39 @@ class DeletesOnAFullDiskTest {
         assertEmpty();
     }
 
-    /** Sends a request for each number, many ahead, until one is refused. */
-    private void fill(String set) throws IOException {
+    /**
+     * Sends a request for each number until one is refused; again, while compaction still frees what was deleted before. If more is taken than
+     * the disk has room for, some has expired.
+     */
+    private void fill(String set) throws Exception {
         written.clear();
-        for (int first = 1; written.size() == first - 1; first += AHEAD) {
-            List<Integer> ahead = IntStream.range(first, first + AHEAD).boxed().toList();
-            client.send(ahead.stream().map(n -> request(set, List.of(n))).collect(joining()));
-            for (int n : ahead) {
-                String reply = client.reply();
-                if (!reply.startsWith("NOSPACE ")) {
-                    assertThat(reply).isIn("OK", ":1");
-                    written.add(n);
-                }
+        int bytes = request(set, List.of(1)).length();
+        int[] next = {1};
+        Await.until("there is enough", () -> {
+            boolean isFull = false;
+            while (!isFull && written.size() * bytes < SIZE_BYTES) {
+                isFull = isRefused(set, next[0]);
+                next[0] += AHEAD;
+            }
+            return written.size() * bytes > FILLED_MIN_BYTES;
+        });
+    }
+
+    /** Sends many requests ahead; returns whether one is refused. */
+    private boolean isRefused(String set, int first) throws IOException {
+        List<Integer> ahead = IntStream.range(first, first + AHEAD).boxed().toList();
+        client.send(ahead.stream().map(n -> request(set, List.of(n))).collect(joining()));
+        boolean isRefused = false;
+        for (int n : ahead) {
+            String reply = client.reply();
+            if (reply.startsWith("NOSPACE ")) {
+                isRefused = true;
+            } else {
+                assertThat(reply).isIn("OK", ":1");
+                written.add(n);
             }
         }
+        return isRefused;
     }
 
     /** A request with these numbers: a word that ends with ... stands for one word for each of them. */
