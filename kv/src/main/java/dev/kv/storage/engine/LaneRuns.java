@@ -69,7 +69,8 @@ final class LaneRuns {
             try {
                 return attempt.get();
             } catch (NoRoomYet e) {
-                if (System.nanoTime() - start > deleteWait.toNanos() || !e.awaitRoom(deleteWait)) {
+                if (System.nanoTime() - start > deleteWait.toNanos()
+                        || !e.awaitRoom(deleteWait, () -> hadTurn(parked))) {
                     return CompletableFuture.completedFuture(e.reply());
                 }
                 attempt = () -> runOwn(parked);
@@ -77,6 +78,12 @@ final class LaneRuns {
                 return CompletableFuture.failedFuture(fault);
             }
         }
+    }
+
+    /** Who awaits the command, or one that waits behind it, sees that it goes on. */
+    private void hadTurn(Parked parked) {
+        parked.answer().hadTurn();
+        turns.increment();
     }
 
     /** Runs the commands that wait in a lane, and in lanes that it enters for them, until all are empty; in turns with other large commands. */

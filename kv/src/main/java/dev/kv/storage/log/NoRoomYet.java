@@ -10,6 +10,9 @@ import java.time.Duration;
 public final class NoRoomYet extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /** How often a thread that waits says so. No key: half of the shortest time in which another node has to hear of it. */
+    static final long WAITING_MILLIS = 25;
+
     private final transient Supply supply;
     private final transient Refused refusal;
     private final long refills;
@@ -30,7 +33,7 @@ public final class NoRoomYet extends RuntimeException {
     }
 
     /** See {@link Supply#awaitRoom}. */
-    public boolean awaitRoom(Duration max) {
-        return supply.awaitRoom(refills, max);
+    public boolean awaitRoom(Duration max, Runnable waiting) {
+        return supply.awaitRoom(refills, max, waiting);
     }
 }

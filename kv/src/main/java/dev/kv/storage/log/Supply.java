@@ -35,10 +35,7 @@ public final class Supply {
     /** Whether writes are so heavy that the next segment will soon be full. For the keeper alone. */
     private boolean isBusy;
 
-    /**
-     * Whether compaction writes into its reserve, which is not made again before compaction has removed the segments that it rewrites.
-     * For the keeper alone.
-     */
+    /** Whether compaction writes into its reserve: until what it rewrites is removed, no other one is made. For the keeper alone. */
     private boolean isReserveInUse;
 
     // The fields from here to the keeper are guarded by this.
@@ -158,16 +155,18 @@ public final class Supply {
      *
      * @param seenRefills the number of times that it had been made again when a delete found it too small
      * @param max how long compaction may take, from the first delete that found it too small
+     * @param waiting run again and again meanwhile
      * @return whether it has been made again; false if that takes longer, or the node stops
      */
-    synchronized boolean awaitRoom(long seenRefills, Duration max) {
+    synchronized boolean awaitRoom(long seenRefills, Duration max, Runnable waiting) {
         try {
             while (refills == seenRefills && !isEnding) {
                 long leftNanos = max.toNanos() - (System.nanoTime() - lackingNanos);
                 if (leftNanos <= 0) {
                     return false;
                 }
-                wait(leftNanos / 1_000_000 + 1);
+                wait(Math.min(leftNanos / 1_000_000 + 1, NoRoomYet.WAITING_MILLIS));
+                waiting.run();
             }
             return !isEnding;
         } catch (InterruptedException e) {

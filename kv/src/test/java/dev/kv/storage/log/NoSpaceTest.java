@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
 import dev.kv.router.Reply.Word;
 import dev.kv.router.metrics.Metrics;
@@ -219,9 +220,15 @@ class NoSpaceTest {
         open();
         long from = System.nanoTime();
         Command delete = new Command.Delete(Bytes.of("b"), Bytes.of(keys.element()));
-        CompletableFuture<Reply> reply = storage.run(delete).toCompletableFuture();
+        LongReply.UnderWay reply = (LongReply.UnderWay) storage.run(delete);
         Command read = new Command.Get(Bytes.of("b"), Bytes.of(keys.element()));
-        CompletableFuture<Reply> behind = storage.run(read).toCompletableFuture();
+        LongReply.UnderWay behind = (LongReply.UnderWay) storage.run(read);
+        // Another node that awaits them is told that they go on.
+        for (int seen = 0; seen < 5; seen++) {
+            await(reply::hasMoved);
+            await(behind::hasMoved);
+            assertThat(reply).isNotDone();
+        }
 
         assertThat(reply.join())
                 .isInstanceOfSatisfying(
