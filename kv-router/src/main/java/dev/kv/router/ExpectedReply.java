@@ -23,6 +23,11 @@ public final class ExpectedReply {
         return bytes;
     }
 
+    /** Whether a command was run whose reply may hold a value. */
+    public boolean isOfValues() {
+        return isAsked;
+    }
+
     /** The command is run, whose reply may be one to expect. */
     public void asked(Command command) {
         if (!isAsked && LongReply.mayHoldValues(command)) {

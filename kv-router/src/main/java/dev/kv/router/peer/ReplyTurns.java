@@ -18,8 +18,11 @@ final class ReplyTurns {
     /** What a client has of it in any case, or one reply. */
     private static final int SHARE_BYTES = 32 * 1024;
 
-    /** A short reply counts as this many bytes: the next one may be long, though it is not expected to be. */
+    /** A short reply counts as this many bytes. */
     private static final int COUNTED_MIN_BYTES = 512;
+
+    /** And as this many of a client that asks for values: the next one may be long, though it is not expected to be. */
+    private static final int COUNTED_MIN_BYTES_OF_VALUES = 4096;
 
     /** A power of two. Streams that share a lane take turns as one. */
     private static final int LANES = 1024;
@@ -94,7 +97,8 @@ final class ReplyTurns {
     }
 
     private void count(Lane lane) {
-        int bytes = Math.max(lane.expected.bytes(), COUNTED_MIN_BYTES);
+        int bytes = Math.max(
+                lane.expected.bytes(), lane.expected.isOfValues() ? COUNTED_MIN_BYTES_OF_VALUES : COUNTED_MIN_BYTES);
         expectedBytes += (long) lane.inFlight * (bytes - lane.countedBytes);
         lane.countedBytes = bytes;
     }
