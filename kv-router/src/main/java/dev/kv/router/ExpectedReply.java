@@ -41,7 +41,7 @@ public final class ExpectedReply {
         if (reply instanceof Reply.Ok || reply instanceof Reply.Amount) {
             return;
         }
-        int length = (int) Math.min(LongReply.bytes(reply), MOST_BYTES);
+        int length = Math.clamp(LongReply.bytes(reply), 1, MOST_BYTES);
         bytes = isKnown ? Math.max(length, bytes - (bytes >> DECAY_SHIFT)) : length;
         isKnown = true;
     }

@@ -186,6 +186,12 @@ class LifeCycleCommandsTest extends TwoNodes {
                     .startsWith("kv: kv.server.port = ")
                     .contains("cannot listen at 127.0.0.1:" + taken.getLocalPort() + ": Address already in use");
         }
+        for (String host : List.of("kv.router.host", "kv.server.host")) {
+            // An address for documents, which no host has.
+            assertThat(foo.kv("restart", "-D" + host + "=192.0.2.1").err())
+                    .startsWith("kv: " + host + " = ")
+                    .contains("cannot listen at 192.0.2.1:");
+        }
         assertThat(pid()).isEqualTo(first);
 
         assertThat(started(foo.kv("restart"))).contains("foo@h has stopped\n", "foo@h runs, process ");

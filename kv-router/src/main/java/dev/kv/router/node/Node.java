@@ -86,18 +86,19 @@ public final class Node {
         public void check(Set<Integer> ports, Optional<Path> data) {
             Bytes _ = Cookie.readOrMake(settings.cookieFile());
             data.ifPresent(held -> engine.ifPresent(storage -> storage.check(held)));
-            refuseTaken("kv.router.port", settings.address(), ports);
-            door.flatMap(Door.Ready::address).ifPresent(address -> refuseTaken("kv.server.port", address, ports));
+            refuseTaken("kv.router", settings.address(), ports);
+            door.flatMap(Door.Ready::address).ifPresent(address -> refuseTaken("kv.server", address, ports));
         }
 
-        private void refuseTaken(String key, InetSocketAddress address, Set<Integer> ports) {
-            if (ports.contains(address.getPort())) {
-                return;
-            }
+        private void refuseTaken(String section, InetSocketAddress address, Set<Integer> ports) {
+            // Of a port of that process only the host is to be told: at any free port.
+            boolean isFreed = ports.contains(address.getPort());
             try (ServerSocketChannel listening = ServerSocketChannel.open()) {
-                listening.bind(address);
+                listening.bind(isFreed ? new InetSocketAddress(address.getAddress(), 0) : address);
             } catch (IOException e) {
-                throw configuration.bad(key, "cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e));
+                throw configuration.bad(
+                        section + (isFreed ? ".host" : ".port"),
+                        "cannot listen at " + Addresses.text(address) + ": " + BadStart.reason(e));
             }
         }
 

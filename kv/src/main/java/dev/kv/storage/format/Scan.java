@@ -194,8 +194,11 @@ public final class Scan {
                 return false;
             }
             long content = Layout.fieldLength(key, value);
+            if (content > end - offset) {
+                return false;
+            }
             checkedBytes += hasContent ? content : Layout.FIELD_KEY;
-            if (content > end - offset || (hasContent && !Mapped.isSoundField(memory, offset, key, value))) {
+            if (hasContent && !Mapped.isSoundField(memory, offset, key, value)) {
                 return false;
             }
             Mapped.checksum(memory, crc, offset, Layout.FIELD_KEY);

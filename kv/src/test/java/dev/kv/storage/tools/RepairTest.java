@@ -129,6 +129,25 @@ class RepairTest extends WithSmallFolder {
         assertThat(values.content()).isEqualTo(Map.of("fourth", Map.of("", "the-value-of-fourth")));
     }
 
+    /** The search behind a damaged length is bounded by what it has to check; this looks like a record with a field of gigabytes. */
+    @Test
+    void whatLooksLikeALargeRecordDoesNotEndTheSearchForSoundOnes() throws Exception {
+        String like = "\0".repeat(4) + "0" + "\0".repeat(23) + "~".repeat(8) + "\0".repeat(24);
+        DataFolder values = new DataFolder(site.resolve("values"));
+        values.open(storage -> {
+            DataFolder.setValue(storage, "first", like);
+            DataFolder.setValue(storage, "second", "2");
+        });
+        Path segment = values.files(".log").getLast();
+        DataFolder.flip(segment, 64 + 4);
+
+        assertThat(values.repair())
+                .singleElement()
+                .satisfies(damage -> assertThat(damage.offset()).isEqualTo(64));
+
+        assertThat(values.content()).isEqualTo(Map.of("second", Map.of("", "2")));
+    }
+
     /** As a repair or a compaction leaves it that ends before it writes the list. */
     @Test
     void aFileThatHasTheNameOfTheRepairedSegmentIsReplaced() throws Exception {
