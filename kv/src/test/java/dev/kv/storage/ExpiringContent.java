@@ -114,19 +114,24 @@ public final class ExpiringContent {
 
     /** What differs from all that was written, before anything expires and then when some has; fails on a value or a time that nobody wrote. */
     public static List<Difference> differences(OpenStorage storage) {
+        List<Difference> found = new ArrayList<>(differences(storage, SOON - 1));
+        found.addAll(differences(storage, SOON));
+        return found;
+    }
+
+    /** Does the same at one time, from which on nothing is told of what expired before. */
+    public static List<Difference> differences(OpenStorage storage, long millis) {
         List<Difference> found = new ArrayList<>();
-        for (long millis : new long[] {SOON - 1, SOON}) {
-            for (Written each : FIRST) {
-                Written last = SECOND.stream()
-                        .filter(later -> later.name.equals(each.name) && later.key.equals(each.key))
-                        .findFirst()
-                        .orElse(each);
-                compare(storage, millis, last, found);
-            }
-            SECOND.stream()
-                    .filter(each -> each.before.equals(each.value))
-                    .forEach(each -> compare(storage, millis, each, found));
+        for (Written each : FIRST) {
+            Written last = SECOND.stream()
+                    .filter(later -> later.name.equals(each.name) && later.key.equals(each.key))
+                    .findFirst()
+                    .orElse(each);
+            compare(storage, millis, last, found);
         }
+        SECOND.stream()
+                .filter(each -> each.before.equals(each.value))
+                .forEach(each -> compare(storage, millis, each, found));
         return found;
     }
 

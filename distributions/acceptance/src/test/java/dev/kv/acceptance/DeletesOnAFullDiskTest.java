@@ -18,6 +18,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
@@ -27,7 +28,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** On a disk that is full to the last byte, whatever deletes is done, and gives room for writes again. */
+/**
+ * On a disk that is full to the last byte, whatever deletes is done, and gives room for writes again. To fill the disk so that the deletes have
+ * to wait takes as long as compaction takes.
+ */
+@Tag("soak")
 @Timeout(120)
 @TestInstance(Lifecycle.PER_CLASS)
 class DeletesOnAFullDiskTest {

@@ -233,9 +233,11 @@ class FullDiskTest {
         }
         try (LineClient client = node.connect()) {
             deleteAll(client);
-            awaitRoom(client);
-            fill(client);
-            assertThat(acknowledged).hasSizeGreaterThan(11_000);
+            // Compaction may still free what was deleted when the first write fits.
+            Await.until("as much fits again", () -> {
+                fill(client);
+                return acknowledged.size() > 11_000;
+            });
         }
         assertNoFault();
     }

@@ -35,6 +35,8 @@ public final class RedisServer implements AutoCloseable {
                 Integer.toString(port),
                 "--save",
                 "",
+                "--slowlog-log-slower-than",
+                "-1", // a busy machine is no slow command
                 "--dir",
                 folder.toString()));
         command.addAll(List.of(options));

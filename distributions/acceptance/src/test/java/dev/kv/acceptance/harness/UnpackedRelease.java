@@ -24,10 +24,9 @@ public record UnpackedRelease(Path home) {
     public static final String WITHOUT_CLASS_CACHE = "-XX:AOTMode=off";
 
     /**
-     * The flags of the JVM with which it compiles only once, and later, and for most tests takes less time: a node of a test lives for
-     * seconds.
+     * The flag of the JVM with which it compiles only once, and for most tests takes less time: a node of a test lives for seconds.
      */
-    public static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:CompileThresholdScaling=5";
+    public static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
 
     private static final ConcurrentMap<Role, UnpackedRelease> SHARED = new ConcurrentHashMap<>();
 
