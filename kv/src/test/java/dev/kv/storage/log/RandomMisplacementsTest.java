@@ -267,12 +267,13 @@ class RandomMisplacementsTest {
                 yield "with " + strange;
             }
             default -> {
-                // A foreign file of the same kind, under the name of this one.
+                // A foreign file, of the same kind if there is one, under the name of this one.
                 String kind = name.contains(".") ? name.substring(name.indexOf('.')) : name;
                 List<Path> same = files(foreign.stopped).stream()
                         .filter(each -> each.toString().endsWith(kind))
                         .toList();
-                Path strange = same.get(random.nextInt(same.size()));
+                List<Path> all = same.isEmpty() ? files(foreign.stopped) : same;
+                Path strange = all.get(random.nextInt(all.size()));
                 Files.copy(strange, file, StandardCopyOption.REPLACE_EXISTING);
                 yield "with " + strange + " as " + name;
             }
