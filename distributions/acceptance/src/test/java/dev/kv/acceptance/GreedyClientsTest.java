@@ -228,8 +228,6 @@ class GreedyClientsTest extends WithBystander {
         open.addAll(List.of(near, far));
         far.setJavaOptions("-Xmx256m");
         near.setJavaOptions("-Xmx256m");
-        // Whether the nodes live is asked here, on a machine that may be busy; NeverReadingClientsTest asks how long others wait.
-        near.set("kv.router.timeout", "20s");
         NodeProcess.introduce(near, far);
         NodeProcess.start("*=far@h", far, near);
         String value = "v".repeat(50_000);
