@@ -32,17 +32,16 @@ public final class ExpectedReply {
     public void asked(Command command) {
         if (!isAsked && LongReply.mayHoldValues(command)) {
             isAsked = true;
+            isKnown = false;
             bytes = UNKNOWN_BYTES;
         }
     }
 
-    /** A reply has come. */
+    /** A reply has come. That of a write says little of the values. */
     public void came(Reply reply) {
-        if (reply instanceof Reply.Ok || reply instanceof Reply.Amount) {
-            return;
-        }
+        boolean isOfWrite = reply instanceof Reply.Ok || reply instanceof Reply.Amount;
         int length = Math.clamp(LongReply.bytes(reply), 1, MOST_BYTES);
-        bytes = isKnown ? Math.max(length, bytes - (bytes >> DECAY_SHIFT)) : length;
-        isKnown = true;
+        bytes = isKnown || isOfWrite ? Math.max(length, bytes - (bytes >> DECAY_SHIFT)) : length;
+        isKnown |= !isOfWrite;
     }
 }

@@ -199,7 +199,9 @@ abstract class RespConnection extends AnsweringConnection {
             if (isSentNow(reply)) {
                 send(version3, written -> Answers.write(written, one, reply.join()));
             } else {
-                expects(command);
+                if (!reply.isDone()) {
+                    expects(command);
+                }
                 settle(
                         command.isRead(),
                         version3,

@@ -3,6 +3,7 @@ package dev.kv.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
+import dev.kv.router.Command;
 import dev.kv.router.CommandThread;
 import dev.kv.router.LongReply;
 import dev.kv.router.Reply;
@@ -76,6 +77,37 @@ final class RequestsAheadTest {
                 assertThat(other.say("PING")).isEqualTo("PONG");
             }
             assertThat(held).hasSize(most);
+        }
+    }
+
+    /** Reads are answered at once or later, writes later: what a client has read says nothing of how many writes it may have under way. */
+    @ParameterizedTest
+    @CsvSource({"false, 5, 301", "true, 60000, 1024"})
+    void whatAClientHasReadDoesNotLimitItsWrites(boolean isReadLate, int readBytes, int most) throws Exception {
+        BlockingQueue<Runnable> held = new LinkedBlockingQueue<>();
+        Reply read = new Reply.Value(Bytes.of("v".repeat(readBytes)));
+        Store late = holding(held, new Reply.Amount(1));
+        Store readLate = holding(held, read);
+        Store store = (command, taken) -> !(command instanceof Command.Get)
+                ? late.run(command, taken)
+                : isReadLate ? readLate.run(command, taken) : CompletableFuture.completedFuture(read);
+        try (TestDoor door = new TestDoor(store, knobs -> {
+                    knobs.loops = 1;
+                    return knobs;
+                });
+                RespClient client = door.respClient()) {
+            String write = RespClient.request("HSET", "b", "k", "v");
+            if (isReadLate) {
+                client.send(RespClient.request("HGET", "b", "k") + write.repeat(200));
+                for (int i = 0; i < 201; i++) {
+                    held.take().run();
+                    assertThat(client.reply()).isNotEmpty();
+                }
+                client.send(write.repeat(2 * most));
+            } else {
+                client.send(write + RespClient.request("HGET", "b", "k") + write.repeat(most - 1));
+            }
+            Await.until(most + " writes run", () -> held.size() == most);
         }
     }
 

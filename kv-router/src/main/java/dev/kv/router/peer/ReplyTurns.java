@@ -16,7 +16,7 @@ final class ReplyTurns {
     private static final int EXPECTED_MAX_BYTES = Link.CROWDED_MIN_BYTES;
 
     /** What a client has of it in any case, or one reply. */
-    private static final int SHARE_BYTES = 32 * 1024;
+    private static final int SHARE_BYTES = 64 * 1024;
 
     /** A short reply counts as this many bytes. */
     private static final int COUNTED_MIN_BYTES = 512;
@@ -111,6 +111,7 @@ final class ReplyTurns {
             count(lane);
         }
         end(request);
+        sendThoseWhoseTurnItIs(laneOf(request));
     }
 
     /** The reply will not stand in the queue, or not soon: it is long, or the request waits at the other node. Has no effect the second time. */
@@ -123,7 +124,11 @@ final class ReplyTurns {
         Lane lane = lanes[number];
         lane.inFlight--;
         expectedBytes -= lane.countedBytes;
-        while (waiting.hasOf(number) && lane.isWithinShare()) {
+        sendThoseWhoseTurnItIs(number);
+    }
+
+    private void sendThoseWhoseTurnItIs(int number) {
+        while (waiting.hasOf(number) && lanes[number].isWithinShare()) {
             sendWaiting(waiting.nextOf(number).getValue());
         }
         while (!waiting.isEmpty() && !isMuchExpected()) {

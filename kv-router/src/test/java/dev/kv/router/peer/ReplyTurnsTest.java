@@ -65,9 +65,9 @@ class ReplyTurnsTest extends ThreeHosts {
         List<CompletableFuture<Reply>> greedy = readAhead(AHEAD);
         assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK);
         assertThat(asked).hasSize(FIRST);
-        List<CompletableFuture<Reply>> other = readAhead(3);
+        List<CompletableFuture<Reply>> other = readAhead(5);
         assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK);
-        assertThat(asked).as("and two of the other client").hasSize(FIRST + 2);
+        assertThat(asked).as("and four of the other client").hasSize(FIRST + 4);
         while (!other.stream().allMatch(CompletableFuture::isDone)) {
             Await.until(() -> !asked.isEmpty() || other.stream().allMatch(CompletableFuture::isDone));
             asked.forEach(reply -> baz.onLoop(_ -> reply.complete(value(LONG))));
