@@ -106,6 +106,8 @@ class BadStartsTest {
         NodeProcess node = node();
         assertNamesPort(node, "kv.server.port", node.clients());
         assertNamesPort(node, "kv.router.port", node.nodes());
+        assertThat(complaint(node.kv("run", "-Dkv.server.port=" + node.nodes().getPort())))
+                .endsWith("(-Dkv.server.port): it is kv.router.port of this node, too");
     }
 
     private static void assertNamesPort(NodeProcess node, String key, InetSocketAddress address) throws IOException {

@@ -186,6 +186,10 @@ class LifeCycleCommandsTest extends TwoNodes {
                     .startsWith("kv: kv.server.port = ")
                     .contains("cannot listen at 127.0.0.1:" + taken.getLocalPort() + ": Address already in use");
         }
+        assertThat(foo.kv("restart", "-Dkv.server.port=" + foo.nodes().getPort())
+                        .err())
+                .startsWith("kv: kv.server.port = ")
+                .endsWith("): it is kv.router.port of this node, too\n");
         for (String host : List.of("kv.router.host", "kv.server.host")) {
             // An address for documents, which no host has.
             assertThat(foo.kv("restart", "-D" + host + "=192.0.2.1").err())

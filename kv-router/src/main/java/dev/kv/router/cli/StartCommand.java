@@ -40,6 +40,7 @@ final class StartCommand implements Callable<Integer> {
     private static final Duration WAIT_MAX = Duration.ofMinutes(10);
 
     private static final Duration PAUSE = Duration.ofMillis(100);
+
     /** The states of parts that nobody needs to know of. */
     private static final Set<String> SOUND = Set.of("ok", "connected");
 

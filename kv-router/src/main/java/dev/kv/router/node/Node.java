@@ -69,6 +69,17 @@ public final class Node {
             this.settings = NodeSettings.of(settings, release.engine().isPresent());
             this.engine = release.engine().map(service -> service.configure(settings));
             this.door = release.door().map(service -> service.configure(settings));
+            door.flatMap(Door.Ready::address).ifPresent(this::refuseSamePort);
+        }
+
+        private void refuseSamePort(InetSocketAddress clients) {
+            InetSocketAddress nodes = settings.address();
+            boolean isOneHost = clients.getAddress().equals(nodes.getAddress())
+                    || clients.getAddress().isAnyLocalAddress()
+                    || nodes.getAddress().isAnyLocalAddress();
+            if (clients.getPort() == nodes.getPort() && clients.getPort() != 0 && isOneHost) {
+                throw configuration.bad("kv.server.port", "it is kv.router.port of this node, too");
+            }
         }
 
         public NodeSettings settings() {

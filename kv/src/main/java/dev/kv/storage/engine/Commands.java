@@ -242,7 +242,7 @@ public final class Commands {
             from.close();
             throw e;
         }
-        return new Large(hadTurn -> replied(() -> large.run(hadTurn)), Optional.of(large.lane()), large::close);
+        return new Large(isCancelled -> replied(() -> large.run(isCancelled)), Optional.of(large.lane()), large::close);
     }
 
     /** Each name that a command is on, once. */

@@ -37,7 +37,7 @@ final class LaneRuns {
     private final Predicate<Parked> elsewhere;
 
     /**
-     * @param turns counts the commands that were run
+     * @param turns counts the commands that were run, and waits for room on the disk
      * @param elsewhere freezes a large read now, and has another thread run it; returns false if too many are under way
      */
     LaneRuns(

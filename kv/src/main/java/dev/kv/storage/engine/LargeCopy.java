@@ -36,16 +36,12 @@ final class LargeCopy implements AutoCloseable {
     /**
      * Copies.
      *
-     * @param hadTurn called after each turn
+     * @param isCancelled asked after each turn: if true, the copy ends with {@link Turn.Cancelled}, and nothing is changed
      * @throws Refused if the copy could not be written: nothing is changed then
      * @throws Frozen.CutOff if it takes longer than pins may last: nothing is changed then
      */
-    Reply run(BooleanSupplier hadTurn) throws Refused {
-        View content = from.view(() -> {
-            // A copy is made whether its client is there or not.
-            var _ = hadTurn.getAsBoolean();
-            return false;
-        });
+    Reply run(BooleanSupplier isCancelled) throws Refused {
+        View content = from.view(isCancelled);
         if (content.size() == 0 || (!command.replaces() && to.hadKeys())) {
             return Writes.NOTHING;
         }

@@ -66,7 +66,7 @@ final class Runs {
     /**
      * Runs a large command, and closes it.
      *
-     * @param answer ends a read when it is cancelled
+     * @param answer ends a read or a copy when it is cancelled
      * @throws NoRoomYet if it has to wait for room on the disk
      */
     CompletionStage<Reply> large(Command command, Large large, LongReply.UnderWay answer) {
@@ -118,7 +118,7 @@ final class Runs {
         return isClosed;
     }
 
-    /** The node stops: large reads end. */
+    /** The node stops: large reads and copies end. */
     void close() {
         isClosed = true;
     }

@@ -1,6 +1,7 @@
 package dev.kv.storage.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -237,12 +239,13 @@ class SeveralNamesTest extends WithLargeCommands {
     @ParameterizedTest
     @ValueSource(ints = {1, 2 * MIB})
     void aValueIsCopied(int bytes) {
-        Command set = value(A, value(bytes));
+        Command set = new Command.SetValueUntil(value(A, value(bytes)), new Expiry.At(TAKEN + 90_000));
         Command copy = new Command.Copy(A, B, false);
         boolean isLarge = bytes > MIB;
         assertThat(isLarge ? runLarge(set) : run(set)).isEqualTo(Reply.OK);
         assertThat(isLarge ? runLarge(copy) : run(copy)).isEqualTo(new Reply.Amount(1));
         assertThat(run(new Command.MeasureValue(B))).isEqualTo(new Reply.Amount(bytes));
+        assertThat(run(new Command.ExpiryOf(B))).isEqualTo(new Reply.Amount(TAKEN + 90_000));
         assertThat(run(copy)).isEqualTo(new Reply.Amount(0));
     }
 
@@ -256,6 +259,24 @@ class SeveralNamesTest extends WithLargeCommands {
         reopen();
         assertThat(run(new Command.Size(B))).isEqualTo(new Reply.Amount(5));
         assertThat(run(new Command.Measure(B, Bytes.of("k4")))).isEqualTo(new Reply.Amount(MIB - 100));
+    }
+
+    @Test
+    void aCopyThatIsCancelledChangesNothing() {
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < 4 * TURN.keys(); i++) {
+            pairs.add(Bytes.of("k" + i));
+            pairs.add(VALUE);
+        }
+        runLarge(new Command.SetAll(A, pairs, false));
+        AtomicInteger turns = new AtomicInteger();
+        try (Large copy = commands.large(new Command.Copy(A, B, false), TAKEN)) {
+            copy.lane().ifPresent(Lanes.Lane::enter);
+            assertThatThrownBy(() -> copy.run().apply(() -> turns.incrementAndGet() == 2))
+                    .isInstanceOf(Turn.Cancelled.class);
+        }
+        assertThat(run(new Command.KindOf(B))).isEqualTo(run(new Command.KindOf(Bytes.of("nothing"))));
+        assertThat(runLarge(new Command.Copy(A, B, false))).isEqualTo(new Reply.Amount(1));
     }
 
     @Test
