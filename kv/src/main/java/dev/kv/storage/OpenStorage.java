@@ -57,6 +57,9 @@ public final class OpenStorage implements Engine.Open {
     /** Most damaged segments that the status names: a line that can be read. The log names all. */
     private static final int DAMAGES_SHOWN_MAX = 3;
 
+    /** If not even that much fits within {@code kv.storage.max-bytes}, the state says so. */
+    private static final long SMALL_WRITE_BYTES = 1024;
+
     private final Log log;
     private final Buckets buckets;
     private final Execution turns;
@@ -67,6 +70,7 @@ public final class OpenStorage implements Engine.Open {
     private final PinLimits pins;
     private final Troubles troubles;
     private final Duration syncWait;
+    private final long maxBytes;
     private final Recovery.Figures recovered;
     private final Duration recovery;
 
@@ -81,6 +85,7 @@ public final class OpenStorage implements Engine.Open {
         this.pins = settings.pins();
         this.troubles = troubles;
         this.syncWait = settings.syncWait();
+        this.maxBytes = settings.maxBytes();
         this.log = log;
         this.buckets = buckets;
         this.recovered = recovered;
@@ -120,7 +125,8 @@ public final class OpenStorage implements Engine.Open {
             Replay replay = new Replay(buckets);
             Recovery.Figures figures = new Recovery(folder, chain, mark, log, replay::of, doing).run();
             replay.end();
-            reserveRoom(log);
+            // Before the first write. The keeper tells if they cannot be made.
+            log.supply().keepReservesIfRoom();
             Duration took = Duration.ofNanos(System.nanoTime() - from);
             OpenStorage opened = new OpenStorage(log, buckets, settings, limits, troubles, figures, took);
             opened.cleaner.start();
@@ -137,15 +143,6 @@ public final class OpenStorage implements Engine.Open {
         Reserves.writeInAnyCase(
                 folder.path(), () -> Mark.open(folder.path(), id, chain.mark()).close());
         return Mark.open(folder.path(), id, chain.mark());
-    }
-
-    /** Makes the reserves for deletes and compaction before the first write. */
-    private static void reserveRoom(Log log) {
-        try {
-            log.supply().prepare(false);
-        } catch (IOException e) {
-            LOG.warn("the reserves for deletes and compaction could not be made: {}", e.getMessage());
-        }
     }
 
     public Buckets buckets() {
@@ -258,6 +255,13 @@ public final class OpenStorage implements Engine.Open {
                 new Gauge("keys", Unit.COUNT, "Keys in them.", buckets.table()::keys),
                 new Gauge(Engine.EXPIRING, Unit.COUNT, "Buckets and values that expire.", buckets.table()::expiring),
                 new Gauge("bytes", Unit.BYTES, "Live bytes in the log.", log.liveBytes()::get),
+                new Gauge(
+                        "max bytes", Unit.BYTES, "Most live bytes (kv.storage.max-bytes); 0 for any.", () -> maxBytes),
+                new Gauge(
+                        "free bytes",
+                        Unit.BYTES,
+                        "Free bytes of the file system of the data.",
+                        () -> log.folder().path().toFile().getUsableSpace()),
                 new Gauge("log bytes", Unit.BYTES, "Bytes of all segments.", this::logBytes),
                 new Gauge(
                         "segments",
@@ -295,6 +299,11 @@ public final class OpenStorage implements Engine.Open {
                 .flatMap(segment -> damage(segment).stream())
                 .limit(DAMAGES_SHOWN_MAX)
                 .forEach(states::add);
+        if (maxBytes > 0 && log.liveBytes().get() + SMALL_WRITE_BYTES > maxBytes) {
+            states.add("no room: writes are refused: the buckets take %d of at most %d bytes (kv.storage.max-bytes):"
+                            .formatted(log.liveBytes().get(), maxBytes)
+                    + " delete keys, or raise it");
+        }
         troubles.text().ifPresent(states::add);
         return states.isEmpty() ? "ok" : String.join("; ", states);
     }

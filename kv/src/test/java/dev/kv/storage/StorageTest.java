@@ -145,6 +145,8 @@ class StorageTest {
                         "keys",
                         "expiring",
                         "bytes",
+                        "max bytes",
+                        "free bytes",
                         "log bytes",
                         "segments",
                         "compactions",

@@ -12,12 +12,14 @@ import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
 import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
+import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -171,6 +173,15 @@ class FullDiskTest {
         assertThat(node.err()).doesNotContain("SIGBUS", "InternalError", "fault", "ERROR");
     }
 
+    private void awaitState(String expected) throws Exception {
+        try (RespClient client = new RespClient(node.clients())) {
+            Pattern line = Pattern.compile("kv_storage_state:" + expected + "\\R");
+            Await.until(
+                    expected,
+                    () -> line.matcher(client.ask("INFO", "persistence")).find());
+        }
+    }
+
     private void awaitRoom(LineClient client) throws Exception {
         Await.until("there is room again", () -> put(client).equals("OK"));
     }
@@ -232,7 +243,16 @@ class FullDiskTest {
             node.start();
         }
         try (LineClient client = node.connect()) {
+            // The next segment may have been made since.
+            fill(client);
+        }
+        String refused = "no room: writes are refused until [0-9]+ MiB are free for " + data
+                + ": delete keys or buckets, or make room";
+        awaitState(refused);
+        assertThat(node.kv("status").out()).containsPattern("state " + refused + ", ");
+        try (LineClient client = node.connect()) {
             deleteAll(client);
+            awaitState("ok");
             // Compaction may still free what was deleted when the first write fits.
             Await.until("as much fits again", () -> {
                 fill(client);
@@ -320,7 +340,7 @@ class FullDiskTest {
                 export.destroyForcibly();
             }
         }
-        assertThat(node.err().lines().filter(line -> line.contains("preallocation: ")))
+        assertThat(node.err().lines().filter(line -> line.contains("no room: ")))
                 .hasSizeLessThan(10);
         assertNoFault();
     }

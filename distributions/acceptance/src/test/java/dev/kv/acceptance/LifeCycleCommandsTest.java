@@ -166,6 +166,8 @@ class LifeCycleCommandsTest extends TwoNodes {
                     .endsWith("raise kv.storage.max-bytes");
         }
         foo.converse("> GET x small\n< 1\n< OK\n");
+        assertThat(foo.kv("status").out())
+                .containsPattern("state no room: writes are refused: the buckets take [0-9]+ of at most 1024 bytes");
     }
 
     @Test

@@ -10,30 +10,27 @@ import java.time.Duration;
 public final class NoRoomYet extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** How often a thread that waits says so. No key: half of the shortest time in which another node has to hear of it. */
-    static final long WAITING_MILLIS = 25;
-
-    private final transient Supply supply;
+    private final transient Refills refills;
     private final transient Refused refusal;
-    private final long refills;
+    private final long seen;
 
     /**
      * @param refusal the reply to the client if compaction frees nothing
-     * @param refills see {@link Supply#awaitRoom}
+     * @param seen how often the reserve for deletes had been made again before
      */
-    NoRoomYet(Supply supply, Refused refusal, long refills) {
+    NoRoomYet(Refills refills, Refused refusal, long seen) {
         super(refusal.getMessage(), null, false, false);
-        this.supply = supply;
-        this.refusal = refusal;
         this.refills = refills;
+        this.refusal = refusal;
+        this.seen = seen;
     }
 
     public Reply.Failed reply() {
         return refusal.reply();
     }
 
-    /** See {@link Supply#awaitRoom}. */
+    /** See {@link Refills#await}. */
     public boolean awaitRoom(Duration max, Runnable waiting) {
-        return supply.awaitRoom(refills, max, waiting);
+        return refills.await(seen, max, waiting);
     }
 }

@@ -97,6 +97,12 @@ public final class Reserves {
         }
     }
 
+    /** Bytes by which the reserves for deletes and compaction are smaller than this. Any thread. */
+    long missingBytes(long deletesBytes, long compactionBytes) throws IOException {
+        long compaction = size(folder.path().resolve(COMPACTION));
+        return Math.max(0, deletesBytes - deletesBytes()) + Math.max(0, compactionBytes - compaction);
+    }
+
     private static long size(Path file) throws IOException {
         return Files.exists(file) ? Files.size(file) : 0;
     }

@@ -6,7 +6,6 @@ import dev.kv.storage.format.Mapped;
 import dev.kv.storage.format.SegmentName;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,11 +23,13 @@ public final class Supply {
     /** Bytes of the next segment that are cleared before pages of the active one are brought in again. */
     private static final long CLEARED_AT_ONCE_BYTES = 2L << 20;
 
+    private static final long MIB = 1L << 20;
     private static final String NEXT = "next";
 
     private final Folder folder;
     private final Reserves reserves;
     private final SegmentSizes sizes;
+    private final Refills refills = new Refills();
     private final boolean isSyncedAlways;
     private final long pagesAheadBytes;
 
@@ -37,6 +38,9 @@ public final class Supply {
 
     /** Whether compaction writes into its reserve: until what it rewrites is removed, no other one is made. For the keeper alone. */
     private boolean isReserveInUse;
+
+    /** The number of the last segment of the log, when the keeper began its turn. For the keeper alone. */
+    private long lastNumber;
 
     // The fields from here to the keeper are guarded by this.
 
@@ -52,16 +56,9 @@ public final class Supply {
     /** Why the last segment or reserve could not be made; null if it was made. */
     private Refused noRoom;
 
-    /** Number of times that the reserve for deletes was made again after a delete had found it too small. */
-    private long refills;
+    /** Whether a write was refused for want of a segment, and none could be made since. */
+    private boolean isRefusing;
 
-    /** Size in bytes of the largest delete for which the reserve is too small; 0 if there is none. */
-    private long lackingBytes;
-
-    /** When the first of these deletes found it too small. */
-    private long lackingNanos;
-
-    private boolean isEnding;
     private boolean isClosed;
     private Runnable keeper = () -> {};
 
@@ -113,10 +110,7 @@ public final class Supply {
         if (next != null) {
             next.discard();
         }
-        if (noRoom != null && !frees) {
-            throw noRoom;
-        }
-        if (!isFull()) {
+        if (noRoom == null || (frees && !isFull())) {
             try {
                 return Segment.create(folder.log(name), name, Math.max(bytes, segmentBytes()));
             } catch (IOException e) {
@@ -124,6 +118,7 @@ public final class Supply {
             }
         }
         if (!frees || !isFull()) {
+            isRefusing = true;
             throw noRoom;
         }
         return ofReserve(name, bytes);
@@ -144,46 +139,19 @@ public final class Supply {
         } catch (IOException e) {
             throw Refused.of(e, folder.path());
         }
-        lackingNanos = lackingBytes == 0 ? System.nanoTime() : lackingNanos;
-        lackingBytes = Math.max(lackingBytes, bytes);
+        long seen = refills.lack(bytes);
         keeper.run();
-        throw new NoRoomYet(this, noRoom, refills);
-    }
-
-    /**
-     * Waits until the reserve for deletes has been made again. By a thread that holds no lock of a shard.
-     *
-     * @param seenRefills the number of times that it had been made again when a delete found it too small
-     * @param max how long compaction may take, from the first delete that found it too small
-     * @param waiting run again and again meanwhile
-     * @return whether it has been made again; false if that takes longer, or the node stops
-     */
-    synchronized boolean awaitRoom(long seenRefills, Duration max, Runnable waiting) {
-        try {
-            while (refills == seenRefills && !isEnding) {
-                long leftNanos = max.toNanos() - (System.nanoTime() - lackingNanos);
-                if (leftNanos <= 0) {
-                    return false;
-                }
-                wait(Math.min(leftNanos / 1_000_000 + 1, NoRoomYet.WAITING_MILLIS));
-                waiting.run();
-            }
-            return !isEnding;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
+        throw new NoRoomYet(refills, noRoom, seen);
     }
 
     /** Whether a delete found its reserve too small, so that compaction is due when it can free anything. */
-    public synchronized boolean isLacking() {
-        return lackingBytes > 0;
+    public boolean isLacking() {
+        return refills.lackingBytes() > 0;
     }
 
-    /** Ends every {@link #awaitRoom}, now and later: the node stops. */
-    public synchronized void endWaits() {
-        isEnding = true;
-        notifyAll();
+    /** Nobody waits any more until the reserve for deletes is made again: the node stops. */
+    public void endWaits() {
+        refills.end();
     }
 
     /** Whether a segment was made of the reserve for deletes, so that nothing else is appended to it. */
@@ -241,12 +209,30 @@ public final class Supply {
      * Brings in pages, and makes the next segment and the reserves, as far as they are due. By the keeper.
      *
      * @param isBusyNow whether writes are so heavy that the next segment will soon be full
-     * @throws IOException if the disk is full, or a file cannot be made
+     * @param lastNumberNow the number of the last segment of the log
+     * @throws IOException if the disk is full, or a file cannot be made: says what that means for writes, and what to do
      */
-    public void prepare(boolean isBusyNow) throws IOException {
+    public void prepare(boolean isBusyNow, long lastNumberNow) throws IOException {
         isBusy = isBusyNow;
         isReserveInUse = false;
-        prepare();
+        lastNumber = lastNumberNow;
+        try {
+            prepare();
+        } catch (IOException e) {
+            throw new IOException(consequence(e), e);
+        }
+    }
+
+    /** What it means for writes that a segment or a reserve cannot be made. */
+    private synchronized String consequence(IOException e) throws IOException {
+        boolean isNow = isRefusing || active == null || isForDeletes(active);
+        if (!Allocation.isNoSpace(e)) {
+            return "writes are refused" + (isNow ? ": " : " soon: ") + e.getMessage();
+        }
+        long bytes =
+                reserves.missingBytes(deletesBytes(), sizes.rewrittenMax()) + (prepared == null ? segmentBytes() : 0);
+        return "writes are refused %s %d MiB are free for %s: delete keys or buckets, or make room"
+                .formatted(isNow ? "until" : "soon, unless", (bytes + MIB - 1) / MIB, folder.path());
     }
 
     private void prepare() throws IOException {
@@ -255,7 +241,7 @@ public final class Supply {
         boolean isNextDue;
         synchronized (this) {
             grows = active;
-            isNextDue = grows != null && grows.end() >= grows.capacity() / 2 && prepared == null && !isClosed;
+            isNextDue = (grows == null || grows.end() >= grows.capacity() / 2) && prepared == null && !isClosed;
         }
         if (!isReserveInUse) {
             keepReserves();
@@ -264,6 +250,7 @@ public final class Supply {
             makeNext(grows, segmentBytes());
         }
         synchronized (this) {
+            isRefusing = false;
             if (grows != null && grows == active) {
                 wakeAt = wakeAt(grows);
             }
@@ -300,8 +287,16 @@ public final class Supply {
     }
 
     private void makeNext(Segment grows, long bytes) throws IOException {
-        SegmentName name = new SegmentName(grows.name().number() + 1, 0);
-        Segment next = Segment.create(folder.unfinished(NEXT), name, bytes);
+        long number = grows == null ? lastNumber : grows.name().number();
+        Segment next;
+        try {
+            next = Segment.create(folder.unfinished(NEXT), new SegmentName(number + 1, 0), bytes);
+        } catch (IOException e) {
+            synchronized (this) {
+                noRoom = Refused.of(e, folder.path());
+            }
+            throw e;
+        }
         try {
             if (isSyncedAlways || isBusy) {
                 clear(next);
@@ -333,28 +328,25 @@ public final class Supply {
 
     /** Makes the reserves. Without them, writes other than deletes are refused. */
     private void keepReserves() throws IOException {
-        long deletesBytes;
-        synchronized (this) {
-            deletesBytes = Math.max(segmentBytes(), lackingBytes);
-        }
         IOException failed = null;
         try {
-            reserves.keep(deletesBytes, sizes.rewrittenMax());
+            reserves.keep(deletesBytes(), sizes.rewrittenMax());
         } catch (IOException e) {
             failed = e;
         }
         long kept = reserves.deletesBytes();
         synchronized (this) {
             noRoom = failed == null ? null : Refused.of(failed, folder.path());
-            if (lackingBytes > 0 && kept >= lackingBytes) {
-                refills++;
-                lackingBytes = 0;
-                notifyAll();
-            }
         }
+        refills.kept(kept);
         if (failed != null) {
             throw failed;
         }
+    }
+
+    /** Size that the reserve for deletes should have. */
+    private long deletesBytes() {
+        return Math.max(segmentBytes(), refills.lackingBytes());
     }
 
     /** Makes reserves of the space that compaction has just freed on a full disk, before anything else takes it. By the keeper. */
@@ -366,7 +358,7 @@ public final class Supply {
     }
 
     /** Makes the reserves as far as the disk has space. */
-    void keepReservesIfRoom() {
+    public void keepReservesIfRoom() {
         try {
             keepReserves();
         } catch (IOException e) {

@@ -413,7 +413,7 @@ public final class Tail {
     }
 
     /** The number of the last segment. */
-    synchronized long lastNumber() {
+    public synchronized long lastNumber() {
         return number;
     }
 

@@ -76,7 +76,8 @@ public final class Keeper {
         Duration pinMax = pins.limit(isShort);
         tried("unmapping replaced segments", () -> log.segments().closeRetired(pinMax));
         tried("truncating rescued segments", () -> log.segments().cut(pinMax));
-        isShort |= !tried("preallocation", () -> log.supply().prepare(isBusy));
+        isShort |=
+                !tried("no room", () -> log.supply().prepare(isBusy, log.tail().lastNumber()));
         long nanos = System.nanoTime() - keptNanos;
         if (nanos < TURN.toNanos() && !isShort) {
             return;

@@ -28,6 +28,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -151,6 +152,44 @@ class NoSpaceTest {
                     .isNegative();
             LockSupport.parkNanos(1_000_000);
         }
+    }
+
+    private String state() {
+        return Metrics.texts(storage.metrics()).get("state");
+    }
+
+    private void awaitState(String expected) {
+        await(() ->
+                state().matches(expected.replace("DATA", disk.resolve("data").toString())));
+    }
+
+    @Test
+    void theStateSaysThatWritesAreRefusedAsLongAsTheyAre() throws Exception {
+        fillToTheBrim();
+        await(() -> put().equals(Reply.OK) && !state().equals("ok"));
+        awaitState(
+                "no room: writes are refused soon, unless 1 MiB are free for DATA: delete keys or buckets, or make room");
+        fill();
+        String refused =
+                "no room: writes are refused until 1 MiB are free for DATA: delete keys or buckets, or make room";
+        awaitState(refused);
+        storage.stop(Duration.ZERO);
+        fillToTheBrim();
+        open();
+        awaitState(
+                "no room: writes are refused until [12] MiB are free for DATA: delete keys or buckets, or make room");
+        Files.delete(disk.resolve("data/reserve-compaction"));
+        fillToTheBrim();
+        awaitState(refused.replace("1 MiB", "[23] MiB"));
+
+        try (Stream<Path> files = Files.list(disk)) {
+            for (Path other : files.filter(Files::isRegularFile).toList()) {
+                Files.delete(other);
+            }
+        }
+
+        awaitState("ok");
+        assertThat(put()).isEqualTo(Reply.OK);
     }
 
     @Test
