@@ -376,6 +376,7 @@ final class RespTest {
                             "[SLOWLOG <subcommand> [<arg> [value] [opt] ...]. Subcommands are: GET [count] HELP LEN RESET]");
             assertThat(client.say("CONFIG GET maxmem*"))
                     .isEqualTo("[\"maxmemory\" \"0\" \"maxmemory-policy\" \"noeviction\"]");
+            assertThat(client.say("INFO memory")).contains("\r\nmaxmemory:0\r\n", "\r\nkv_heap_max:");
             assertThat(client.say("CONFIG GET SAVE bind nope")).isEqualTo("[\"save\" \"\" \"bind\" \"127.0.0.1\"]");
         }
     }

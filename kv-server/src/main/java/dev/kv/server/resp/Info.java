@@ -111,7 +111,9 @@ final class Info {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("used_memory", heap.getUsed());
         facts.put("used_memory_committed", heap.getCommitted());
-        facts.put("maxmemory", heap.getMax());
+        facts.put("kv_heap_max", heap.getMax());
+        // Redis says 0 for none: the data is on the disk.
+        facts.put("maxmemory", 0);
         facts.put("maxmemory_policy", "noeviction");
         return facts;
     }
