@@ -52,7 +52,8 @@ public final class Bytes implements Comparable<Bytes> {
         for (int i = 0; i < utf8.length; i++) {
             if (utf8[i] == '%') {
                 if (i + 2 >= utf8.length || !HexFormat.isHexDigit(utf8[i + 1]) || !HexFormat.isHexDigit(utf8[i + 2])) {
-                    throw new IllegalArgumentException("expected %HH, two hexadecimal digits, in " + text);
+                    throw new IllegalArgumentException(
+                            "expected %HH, two hexadecimal digits, in " + text + ": write % as %25");
                 }
                 bytes[size++] = (byte) (HexFormat.fromHexDigit(utf8[++i]) << 4 | HexFormat.fromHexDigit(utf8[++i]));
             } else {

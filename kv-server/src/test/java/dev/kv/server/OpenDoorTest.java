@@ -103,7 +103,7 @@ final class OpenDoorTest {
                     .isInstanceOf(BadStart.class)
                     .hasMessage(
                             "kv.server.port = \"%d\" (-Dkv.server.port): cannot listen at 127.0.0.1:%d:"
-                                    + " Address already in use",
+                                    + " Address already in use (`ss -ltnp` shows by which process)",
                             port, port);
         }
     }

@@ -114,7 +114,7 @@ public final class LogStorage implements Engine {
 
         @Override
         public Copied backup(Path to) {
-            return held("the backup", folder -> Backup.of(folder, to));
+            return held("the backup into " + to, folder -> Backup.of(folder, to));
         }
 
         @Override

@@ -209,7 +209,7 @@ public final class OpenStorage implements Engine.Open {
             }
             return backup.complete();
         } catch (IOException e) {
-            throw LogStorage.failure("the backup", e);
+            throw LogStorage.failure("the backup into " + to, e);
         }
     }
 

@@ -114,7 +114,8 @@ class BadStartsTest {
         try (ServerSocket taken = new ServerSocket(address.getPort(), 1, InetAddress.getLoopbackAddress())) {
             assertThat(complaint(node.kv("run")))
                     .startsWith(key + " = \"" + taken.getLocalPort() + "\" (" + node.configuration() + ": ")
-                    .endsWith("cannot listen at 127.0.0.1:" + taken.getLocalPort() + ": Address already in use");
+                    .endsWith("cannot listen at 127.0.0.1:" + taken.getLocalPort()
+                            + ": Address already in use (`ss -ltnp` shows by which process)");
         }
     }
 

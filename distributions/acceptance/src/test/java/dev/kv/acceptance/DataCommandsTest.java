@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -83,12 +84,23 @@ class DataCommandsTest extends TwoNodes {
     @Test
     void aNodeThatHangsIsNotWaitedFor() throws Exception {
         foo.signal(Signal.STOP);
+        FutureTask<Ended> start = inBackground("start");
+        FutureTask<Ended> stop = inBackground("stop");
 
-        assertRefused(
-                foo.kv("backup", backup().toString()),
-                "foo@h runs in " + foo.folder() + " but does not answer: see its log; `kill -9 " + foo.pid()
-                        + "` ends it");
+        String silent = "foo@h runs in " + foo.folder() + " but does not answer: see its log; `kill -9 " + foo.pid()
+                + "` ends it";
+        assertRefused(foo.kv("backup", backup().toString()), silent);
+        assertRefused(start.get(), silent);
+        assertRefused(stop.get(), silent + "; else it stops when it answers again");
         assertThat(backup()).doesNotExist();
+        foo.signal(Signal.CONT);
+        assertThat(foo.awaitEnd()).isZero();
+    }
+
+    private FutureTask<Ended> inBackground(String command) {
+        FutureTask<Ended> ended = new FutureTask<>(() -> foo.kv(command));
+        Thread.ofVirtual().start(ended);
+        return ended;
     }
 
     @Test

@@ -10,7 +10,8 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "backup",
         description = {
-            "Backs up all data of the node, as of one moment.",
+            "Backs up all data of the node, as of one moment, but neither the cookie nor",
+            "config/kv.conf: keep copies of these.",
             "The node may run. In a folder with an earlier backup only new files are stored:",
             "as hard links if DIR is on the same file system (which takes no space, and does",
             "not protect against a failure of that disk), else as copies. The checksums of",

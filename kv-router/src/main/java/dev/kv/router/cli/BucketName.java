@@ -11,7 +11,7 @@ final class BucketName {
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
 
-    @Parameters(paramLabel = "BUCKET", description = "The name of the bucket; %%HH stands for any byte.")
+    @Parameters(paramLabel = "BUCKET", description = "The name of the bucket; %%HH stands for any byte, %%25 for %%.")
     private String text = "";
 
     /**

@@ -49,6 +49,9 @@ record Remote(String name, Path folder) {
     /** Asks the node to stop, and returns how long that may take; empty if it does not run. */
     Optional<Duration> askToStop() {
         LocalAnswer answer = LocalClient.ask(folder, "stop", ANSWER_MAX);
+        if (answer instanceof LocalAnswer.Silent) {
+            throw silent("; else it stops when it answers again");
+        }
         return answer.document().isEmpty() && !runs()
                 ? Optional.empty()
                 : Optional.of(Duration.ofMillis(documentOf(answer).getLong("drainMillis")));
@@ -80,9 +83,7 @@ record Remote(String name, Path folder) {
                 throw new CommandFailed(name + " closed the connection before its answer (" + broken.how()
                         + "), so the command may have been executed in whole or in part: "
                         + (runs() ? "see its log" : "it no longer runs"));
-            case LocalAnswer.Silent _ ->
-                throw new CommandFailed(name + " runs in " + folder + " but does not answer: see its log; `kill -9 "
-                        + pid() + "` ends it");
+            case LocalAnswer.Silent _ -> throw silent("");
             case LocalAnswer.Absent _ ->
                 throw new CommandFailed(
                         runs()
@@ -91,6 +92,16 @@ record Remote(String name, Path folder) {
                                         + " of a stop: try again; where that stays so, `kill " + pid() + "` stops it"
                                 : name + " is not running in " + folder);
         };
+    }
+
+    /**
+     * The failure of a command to whom the node did not answer in time.
+     *
+     * @param more what else there is to know
+     */
+    CommandFailed silent(String more) {
+        return new CommandFailed(name + " runs in " + folder + " but does not answer: see its log; `kill -9 " + pid()
+                + "` ends it" + more);
     }
 
     /** Whether it runs, whether it answers or not. */

@@ -14,7 +14,8 @@ import picocli.CommandLine.Parameters;
             "Copies a backup into the data folder of a stopped node.",
             "kv.storage.dir must be empty or missing. All checksums are verified before and",
             "after the copy. The backup is not changed; the next backup of the node needs",
-            "another folder. Ends with 0 if all data is there, else with 1."
+            "another folder. Call it as the user of the node, to whom the files then belong.",
+            "Ends with 0 if all data is there, else with 1."
         },
         footer = {"", "Example:", "  bin/kv restore /backup/kv && bin/kv start"})
 final class RestoreCommand implements Callable<Integer> {

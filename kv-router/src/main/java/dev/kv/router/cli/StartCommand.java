@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigUtil;
 import dev.kv.router.OperatorError;
+import dev.kv.router.admin.LocalAnswer;
 import dev.kv.router.config.Settings;
 import dev.kv.router.node.Node;
 import dev.kv.router.node.NodeFolder;
@@ -60,7 +61,11 @@ final class StartCommand implements Callable<Integer> {
         Node.Ready _ = Node.configure(settings, options.release());
         options.warnOfIdleVariables();
         Remote node = Remote.of(settings);
-        Optional<Config> running = node.status().document().filter(Remote::isRunning);
+        LocalAnswer answer = node.status();
+        if (answer instanceof LocalAnswer.Silent) {
+            throw node.silent("");
+        }
+        Optional<Config> running = answer.document().filter(Remote::isRunning);
         if (running.isPresent()) {
             tellOf(running.get(), node);
             return 0;

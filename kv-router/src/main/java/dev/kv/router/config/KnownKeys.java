@@ -80,7 +80,10 @@ final class KnownKeys {
     }
 
     private String nearest(String key) {
-        return Spelling.nearest(key, known)
+        String whole = "kv." + key;
+        return Optional.of(whole)
+                .filter(known::contains)
+                .or(() -> Spelling.nearest(key, known))
                 .map(other -> "; did you mean " + other + "?")
                 .orElse("");
     }

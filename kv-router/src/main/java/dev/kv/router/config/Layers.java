@@ -69,7 +69,10 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
             throw new BadStart(
                     e.getMessage()
                             .replaceAll("\\s+", " ")
-                            .replace(", or you may be able to rename the file .properties rather than .conf", ""),
+                            .replace(", or you may be able to rename the file .properties rather than .conf", "")
+                            .replace(
+                                    "expecting a close parentheses ')' here, not: end of file",
+                                    "expected } before the end of the file"),
                     e);
         }
     }
@@ -115,7 +118,10 @@ public record Layers(Path home, Optional<Path> file, Map<String, String> environ
                 config =
                         config.withValue(override.getKey(), ConfigValueFactory.fromAnyRef(override.getValue(), option));
             } catch (ConfigException.BadPath e) {
-                throw new BadStart(option + ": this is no key, which is words with dots between them", e);
+                throw new BadStart(
+                        option + ": this is no key, which is words with dots between them; put a part with other"
+                                + " characters in quotes, as in '-Dkv.router.peers.\"foo@red\"=red:4141'",
+                        e);
             }
         }
         return config;

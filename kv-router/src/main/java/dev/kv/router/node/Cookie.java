@@ -48,8 +48,12 @@ public final class Cookie {
         } catch (NoSuchFileException e) {
             return make(file);
         } catch (IOException e) {
-            throw new BadStart("the cookie " + file + " cannot be read: " + BadStart.reason(e), e);
+            throw unusable(file, "read: " + BadStart.reason(e), e);
         }
+    }
+
+    private static BadStart unusable(Path file, String why, IOException e) {
+        return new BadStart("the cookie " + file + " (kv.router.cookie-file) cannot be " + why, e);
     }
 
     private static Bytes read(Path file) throws IOException {
@@ -109,9 +113,11 @@ public final class Cookie {
             channel.force(true);
         } catch (FileAlreadyExistsException madeByAnotherNode) {
             return readOrMake(file);
+        } catch (NoSuchFileException e) {
+            throw unusable(file, "made: there is no folder " + file.getParent(), e);
         } catch (IOException e) {
             removeUnwritten(file);
-            throw new BadStart("the cookie " + file + " cannot be made: " + BadStart.reason(e), e);
+            throw unusable(file, "made: " + BadStart.reason(e), e);
         }
         LOG.warn("made the cookie {}: every node needs the same file", file);
         return Bytes.owning(secret);

@@ -119,7 +119,7 @@ public record NodeSettings(
         if (!RoutingTable.Node.isName(name)) {
             throw settings.bad(
                     "kv.node.name",
-                    "expected name@host, of letters, digits, _ and -, and a dot in the host: at most 64 and 253 of them");
+                    "expected name@host, such as foo@red: 1 to 64 letters, digits, _ and -, then @, then 1 to 253 of these and dots");
         }
         return name;
     }

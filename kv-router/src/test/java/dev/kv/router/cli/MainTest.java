@@ -31,7 +31,7 @@ class MainTest extends ReleaseInAFolder {
             table sohw      | unknown command sohw; did you mean show? kv table --help lists them | kv help table
             run --loud      | unknown option --loud                      | kv help run
             route           | BUCKET is missing                          | kv help route
-            route %zz       | expected %HH, two hexadecimal digits, in %zz | kv help route
+            route %zz       | expected %HH, two hexadecimal digits, in %zz: write % as %25 | kv help route
             table           | expected a command; kv table --help lists them | kv help table
             table wait now  | unexpected argument now                    | kv table help wait
             table show --node foo | --node foo: expected name@host       | kv table help show

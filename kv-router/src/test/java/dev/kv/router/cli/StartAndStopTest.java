@@ -58,7 +58,7 @@ class StartAndStopTest extends ReleaseInAFolder {
             assertThat(outcome.out()).isEmpty();
             assertThat(outcome.err())
                     .isEqualTo("kv: kv.router.port = \"%d\" (-Dkv.router.port): cannot listen at 127.0.0.1:%d: %s\n"
-                            .formatted(port, port, "Address already in use"));
+                            .formatted(port, port, "Address already in use (`ss -ltnp` shows by which process)"));
         }
     }
 
@@ -144,7 +144,8 @@ class StartAndStopTest extends ReleaseInAFolder {
             assertThat(outcome.out()).isEmpty();
             assertThat(outcome.err())
                     .startsWith("kv: kv.router.port = ")
-                    .endsWith("cannot listen at 127.0.0.1:" + taken.getLocalPort() + ": Address already in use\n")
+                    .endsWith("cannot listen at 127.0.0.1:" + taken.getLocalPort()
+                            + ": Address already in use (`ss -ltnp` shows by which process)\n")
                     .hasLineCount(1);
         }
         assertThat(runs()).isTrue();

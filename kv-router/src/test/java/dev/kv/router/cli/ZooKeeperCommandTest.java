@@ -169,7 +169,7 @@ class ZooKeeperCommandTest {
                 .isEqualTo(new Outcome(
                         1,
                         "",
-                        "kv: cannot listen at 127.0.0.1:%s: Address already in use; --port names another port, --host another address\n"
+                        "kv: cannot listen at 127.0.0.1:%s: Address already in use (`ss -ltnp` shows by which process); --port names another port, --host another address\n"
                                 .formatted(port)));
         assertThat(run(kv("--port", "0"), ""))
                 .isEqualTo(new Outcome(

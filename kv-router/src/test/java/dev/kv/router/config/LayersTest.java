@@ -129,6 +129,15 @@ class LayersTest {
     }
 
     @Test
+    void aBraceThatIsNotClosedIsReported() throws IOException {
+        Files.writeString(site, "kv.router {\n  port = 4041\n");
+
+        assertThatThrownBy(() -> Layers.of(home, Map.of()).load())
+                .isInstanceOf(BadStart.class)
+                .hasMessage(site + ": 3: expected } before the end of the file");
+    }
+
+    @Test
     void aVariableThatSetsNothingIsNamedWithTheOneThatWasProbablyMeant() {
         Map<String, String> environment =
                 Map.of("KV_NODE", "foo@h", "KV_NODES", "x", "KV_JAVA_OPTIONS", "-Xmx1g", "KV_QQ", "1", "KV_ZZ", "");
@@ -144,6 +153,7 @@ class LayersTest {
             kv.router.prot = 4041            | kv.router.prot = 4041 (FILE: 2): no such key; did you mean kv.router.port?
             kv.rooter.port = 4041            | kv.rooter.port = 4041 (FILE: 2): no such key; did you mean kv.router.port?
             colour = blue                    | colour = "blue" (FILE: 2): no such key
+            router.port = 4041               | router.port = 4041 (FILE: 2): no such key; did you mean kv.router.port?
             kv.router = 4041                 | kv.router = 4041 (FILE: 2): this is a section with keys of its own
             kv.router.peers = "a@h"          | kv.router.peers = "a@h" (FILE: 2): this is a section with keys of its own
             kv.router.port = [4041]          | kv.router.port = [4041] (FILE: 2): expected a single value
@@ -172,7 +182,9 @@ class LayersTest {
     void aMalformedKeyOfTheCommandLineEndsTheStart(String key) {
         assertThatThrownBy(() -> Layers.of(home, Map.of(key, "1")).load())
                 .isInstanceOf(BadStart.class)
-                .hasMessageStartingWith("-D" + key + ": ");
+                .hasMessage(
+                        "-D" + key + ": this is no key, which is words with dots between them; put a part with other"
+                                + " characters in quotes, as in '-Dkv.router.peers.\"foo@red\"=red:4141'");
     }
 
     @Test

@@ -100,6 +100,7 @@ class CookieTest {
 
         assertThatThrownBy(() -> Cookie.readOrMake(nowhere))
                 .isInstanceOf(BadStart.class)
-                .hasMessage("the cookie " + nowhere + " cannot be made: no such file or folder");
+                .hasMessage("the cookie " + nowhere + " (kv.router.cookie-file) cannot be made: there is no folder "
+                        + nowhere.getParent());
     }
 }

@@ -143,7 +143,7 @@ class NodeTest extends NodeOfStandIns {
             assertThatThrownBy(() -> start(combined(), Map.of("kv.router.port", port)))
                     .isInstanceOf(BadStart.class)
                     .hasMessage("kv.router.port = \"%s\" (-Dkv.router.port): cannot listen at 127.0.0.1:%s: %s"
-                            .formatted(port, port, "Address already in use"));
+                            .formatted(port, port, "Address already in use (`ss -ltnp` shows by which process)"));
         }
     }
 
