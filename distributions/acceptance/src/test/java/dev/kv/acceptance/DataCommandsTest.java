@@ -171,7 +171,8 @@ class DataCommandsTest extends TwoNodes {
         assertThat(foo.kv("repair").succeeded().out())
                 .contains(
                         "bucket shopping, key bread\n",
-                        "the damaged bytes are in " + foo.folder().resolve("data/damaged") + "\n")
+                        "the damaged bytes are in " + foo.folder().resolve("data/damaged")
+                                + "; values that they had replaced or deleted may be there again\n")
                 .endsWith(", damages: 1\n");
         assertThat(foo.kv("verify").succeeded().out()).endsWith(", damages: 0\n");
         foo.start();

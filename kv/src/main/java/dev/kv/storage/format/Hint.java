@@ -211,14 +211,13 @@ public record Hint(SegmentHeader of, long end) {
      * @return false if there is no sound hint of the segment as it is; the reader has received nothing then
      * @throws BadStart if a newer release wrote an entry
      */
-    public boolean read(Folder folder, Reader reader) throws IOException {
-        Path file = folder.hint(of.name());
+    public boolean read(Path file, Format format, Reader reader) throws IOException {
         if (!Files.exists(file)) {
             return false;
         }
         try (FileChannel channel = FileChannel.open(file, READ)) {
             ByteBuffer header = headerOf(channel);
-            if (!isLength(channel.size()) || !is(header, folder.format(), channel.size())) {
+            if (!isLength(channel.size()) || !is(header, format, channel.size())) {
                 return false;
             }
             ByteBuffer body =

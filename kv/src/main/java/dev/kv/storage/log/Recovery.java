@@ -118,7 +118,7 @@ public final class Recovery {
     public static BadStart refusal(Damaged damage) {
         return new BadStart(
                 damage.getMessage()
-                        + "; restore a backup (`kv restore`), or `kv repair` sets aside what is damaged, and tells what is lost",
+                        + "; move the data folder away and restore a backup (`kv restore`), or `kv repair` sets aside what is damaged, and tells what is lost",
                 damage);
     }
 
@@ -142,7 +142,7 @@ public final class Recovery {
     private boolean read(Chain.Part part, Segment segment) throws IOException {
         Reader reader = replay.apply(segment);
         boolean mayBeHinted = segment.capacity() == part.end() && part.end() >= chain.known(part);
-        if (mayBeHinted && segment.hint().read(folder, reader)) {
+        if (mayBeHinted && segment.hint().read(folder.hint(segment.name()), folder.format(), reader)) {
             reader.end();
             hintedBytes += part.end();
             segment.gotHint();

@@ -5,8 +5,11 @@ import dev.kv.storage.format.Layout;
 import dev.kv.storage.log.Chain;
 import dev.kv.storage.log.Segment;
 import dev.kv.storage.log.Walk;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -31,8 +34,23 @@ record Inspection(List<Range> sound, List<Range> damaged, long records, long gen
      * @param segment the part, mapped
      * @param found receives what is lost, by key where keys are known
      */
-    static Inspection of(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
-        return new Inspector(new Walk(chain, part, segment), segment, found).run();
+    static Inspection of(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) throws IOException {
+        List<Damage> nameless = new ArrayList<>();
+        Consumer<Damage> told = damage -> {
+            if (damage.bucket().isPresent()) {
+                found.accept(damage);
+            } else {
+                nameless.add(damage);
+            }
+        };
+        Inspection inspection = new Inspector(new Walk(chain, part, segment), segment, told).run();
+        HintedNames names = new HintedNames(nameless);
+        Optional<Path> hint = nameless.isEmpty() || part.damage().isPresent() ? Optional.empty() : chain.hint(part);
+        if (hint.isPresent()) {
+            boolean _ = segment.hint().read(hint.get(), chain.format(), names);
+        }
+        names.tell(found);
+        return inspection;
     }
 
     private static final class Inspector {

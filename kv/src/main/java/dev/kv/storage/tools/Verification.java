@@ -61,7 +61,8 @@ public final class Verification {
     }
 
     /** Inspects a segment and its header. */
-    static Inspection inspect(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found) {
+    static Inspection inspect(Chain chain, Chain.Part part, Segment segment, Consumer<Damage> found)
+            throws IOException {
         part.damage().ifPresent(damage -> {
             long bytes = Math.min(SegmentHeader.BYTES, part.end());
             found.accept(new Damage(damage.file(), 0, bytes, damage.what()));

@@ -13,6 +13,7 @@ import dev.kv.storage.DataFolder;
 import dev.kv.storage.format.Folder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -117,6 +118,32 @@ class RepairTest extends WithSmallFolder {
         Path segment = values.files(".log").getLast();
         for (String damaged : List.of("first", "second", "third")) {
             DataFolder.flip(segment, find(segment, "the-value-of-" + damaged));
+        }
+
+        List<Damage> damages = values.damages();
+
+        assertThat(damages)
+                .extracting(damage -> damage.bucket().map(Bytes::text).orElse(""))
+                .containsExactly("first", "second", "third");
+        assertThat(values.repair()).isEqualTo(damages);
+        assertThat(values.damages()).isEmpty();
+        assertThat(values.content()).isEqualTo(Map.of("fourth", Map.of("", "the-value-of-fourth")));
+    }
+
+    /** As a bad sector leaves it: no record can be told there, but the hint has the names. */
+    @Test
+    void theHintGivesTheNamesOfWhatIsOverwritten() throws Exception {
+        DataFolder values = new DataFolder(site.resolve("values"));
+        values.open(storage -> {
+            for (String name : List.of("first", "second", "third", "fourth")) {
+                DataFolder.setValue(storage, name, "the-value-of-" + name);
+            }
+        });
+        Path segment = values.files(".log").getLast();
+        long from = find(segment, "the-value-of-first");
+        long to = find(segment, "the-value-of-third");
+        try (FileChannel file = FileChannel.open(segment, StandardOpenOption.WRITE)) {
+            file.write(ByteBuffer.allocate((int) (to - from)), from);
         }
 
         List<Damage> damages = values.damages();
