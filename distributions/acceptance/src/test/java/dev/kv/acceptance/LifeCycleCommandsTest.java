@@ -223,6 +223,10 @@ class LifeCycleCommandsTest extends TwoNodes {
         assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h is not running\n");
 
         started(foo.kv("start"));
+        assertThat(foo.folder().resolve("log/kv.log"))
+                .content()
+                .contains("the last run of foo@h, process "
+                        + ProcessHandle.current().pid() + ", ended without a stop\n");
         foo.converse("> CREATE x\n< OK\n");
         assertThat(foo.kv("stop").succeeded().out()).isEqualTo("foo@h has stopped\n");
     }

@@ -67,8 +67,9 @@ final class Findings implements Consumer<Engine.Damage> {
             checked.aside().ifPresent(folder -> document.put("aside", folder.toString()));
             Results.json(document);
         } else {
-            checked.aside().ifPresent(folder -> Results.line("the damaged bytes are in " + folder
-                    + "; values that they had replaced or deleted may be there again"));
+            checked.aside()
+                    .ifPresent(folder -> Results.line("the damaged bytes are in " + folder
+                            + "; values that they had replaced or deleted may be there again"));
             Results.line("files: %d, bytes: %d, sound records: %d, damages: %d"
                     .formatted(checked.files(), checked.bytes(), checked.records(), checked.damages()));
         }

@@ -31,10 +31,19 @@ final class RestartCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Node.Ready ready = options.configure();
         Remote node = new Remote(ready.settings().name(), ready.settings().folder());
-        node.status().document().ifPresent(running -> check(ready, running));
+        node.status().document().ifPresent(running -> {
+            check(ready, running);
+            tellOfVersions(node, running.getString("version"), options.release().version());
+        });
         AotCache.makeIfMissing(node.name());
         StopCommand.stop(options);
         return StartCommand.start(options);
+    }
+
+    private static void tellOfVersions(Remote node, String before, String after) {
+        if (!before.equals(after)) {
+            System.err.println(node.name() + ": the release changes from version " + before + " to " + after);
+        }
     }
 
     private static void check(Node.Ready ready, Config running) {

@@ -104,7 +104,10 @@ final class StartCommand implements Callable<Integer> {
             }
             return Files.createFile(console);
         } catch (IOException e) {
-            throw settings.bad("kv.node.dir", "cannot write in " + log + ": " + OperatorError.reason(e));
+            throw settings.bad(
+                    "kv.node.dir",
+                    "cannot write in " + log + ": " + OperatorError.reason(e)
+                            + "; config/kv.conf or KV_DIR names another folder");
         }
     }
 

@@ -5,6 +5,7 @@ import com.typesafe.config.ConfigObject;
 import com.typesafe.config.ConfigValue;
 import com.typesafe.config.ConfigValueFactory;
 import dev.kv.router.admin.LocalAnswer;
+import dev.kv.router.node.NodeFolder;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -55,7 +56,12 @@ final class StatusCommand implements Callable<Integer> {
                 if (node.runs()) {
                     return undecided(node, "it has no socket in " + node.folder());
                 }
-                print(node, "not running", Map.of());
+                print(
+                        node,
+                        "not running",
+                        NodeFolder.lost(node.folder())
+                                .map(pid -> Map.of("why", "its last run, process " + pid + ", ended without a stop"))
+                                .orElse(Map.of()));
                 return NOT_RUNNING;
             }
         }

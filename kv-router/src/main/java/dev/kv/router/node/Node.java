@@ -9,6 +9,7 @@ import dev.kv.router.config.BadStart;
 import dev.kv.router.config.Settings;
 import dev.kv.router.dispatch.Router;
 import dev.kv.router.metrics.Gauge;
+import dev.kv.router.metrics.State;
 import dev.kv.router.metrics.Unit;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.net.Loops;
@@ -192,7 +193,8 @@ public final class Node {
                         "nodes",
                         List.of(
                                 new Gauge("links in", Unit.COUNT, "Open links from other nodes.", peerDoor::links),
-                                new Gauge("links out", Unit.COUNT, "Open links to other nodes.", peers::links)));
+                                new Gauge("links out", Unit.COUNT, "Open links to other nodes.", peers::links),
+                                new State("unreached", "Nodes that the last attempt missed.", peers::unreached)));
         state.peersAt(peerDoor.address());
         membership.ifPresent(others -> {
             state.turnTo("reading ZooKeeper");
@@ -259,10 +261,15 @@ public final class Node {
                     .orElseThrow(() -> new BadStart("a node runs in " + settings.folder() + " already (process "
                             + NodeFolder.pid(settings.folder()) + "): stop it, or give this one another kv.node.dir"));
             started("folder", limit -> folder.close());
+            folder.lostBefore()
+                    .ifPresent(pid ->
+                            LOG.warn("the last run of {}, process {}, ended without a stop", settings.name(), pid));
             LocalServer socket = LocalServer.open(settings.folder(), settings.localSocket(), answers);
             started("local socket", limit -> socket.close());
         } catch (IOException e) {
-            throw ready.configuration.bad("kv.node.dir", "cannot be used: " + BadStart.reason(e));
+            throw ready.configuration.bad(
+                    "kv.node.dir",
+                    "cannot be used: " + BadStart.reason(e) + "; config/kv.conf or KV_DIR names another folder");
         }
     }
 

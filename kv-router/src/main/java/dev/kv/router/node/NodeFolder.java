@@ -41,10 +41,12 @@ public final class NodeFolder implements AutoCloseable {
 
     private final Path path;
     private final FileChannel lock;
+    private final Optional<String> lost;
 
-    private NodeFolder(Path path, FileChannel lock) {
+    private NodeFolder(Path path, FileChannel lock, Optional<String> lost) {
         this.path = path;
         this.lock = lock;
+        this.lost = lost;
     }
 
     /** The folder, which is made for its owner alone if there is none; empty if another node holds it. */
@@ -61,8 +63,9 @@ public final class NodeFolder implements AutoCloseable {
             }
             LockSupport.parkNanos(PAUSE.toNanos());
         }
+        Optional<String> lost = lost(path);
         writePid(path);
-        return Optional.of(new NodeFolder(path, lock));
+        return Optional.of(new NodeFolder(path, lock, lost));
     }
 
     /** A node starts without the file, too, so that it can make room on a full disk. */
@@ -103,6 +106,16 @@ public final class NodeFolder implements AutoCloseable {
         } catch (IOException e) {
             return UNKNOWN;
         }
+    }
+
+    /** The id of the process of the last run if that ended without a stop, and if it is known. For a folder that is not held. */
+    public static Optional<String> lost(Path path) {
+        return Optional.of(pid(path)).filter(pid -> !pid.equals(UNKNOWN));
+    }
+
+    /** The same of the run before this one. */
+    Optional<String> lostBefore() {
+        return lost;
     }
 
     /** An id that distinguishes this node from another one of its name; created if there is none. */

@@ -20,7 +20,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,7 +53,7 @@ final class Peer {
     private final Loop loop;
     private final Connector connector;
     private final ThreadFactory lookUps;
-    private final AtomicInteger links;
+    private final OutLinks links;
     private final Unanswered unanswered;
     private final Report failures = new Report(LOG, REPORT_INTERVAL);
     private State state = new State.Idle();
@@ -142,7 +141,7 @@ final class Peer {
 
     /**
      * @param lookUps makes the threads that look up the host of the node
-     * @param links counts the links that both nodes have proved themselves on
+     * @param links those of all loops
      * @param unanswered the requests of this loop
      */
     Peer(
@@ -151,7 +150,7 @@ final class Peer {
             Loop loop,
             Connector connector,
             ThreadFactory lookUps,
-            AtomicInteger links,
+            OutLinks links,
             Unanswered unanswered) {
         this.lookUps = lookUps;
         this.unanswered = unanswered;
@@ -239,6 +238,7 @@ final class Peer {
     /** The table in force does not name the node any more: the link closes when it has answered. */
     void drop() {
         isDropped = true;
+        links.dropped(name());
         leave();
     }
 
@@ -315,7 +315,7 @@ final class Peer {
 
     /** Both nodes have proved themselves. */
     void proven(OutLink by) {
-        links.incrementAndGet();
+        links.opened(name());
         if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == by) {
             state = new State.Ready(link);
             LOG.info("connected to {} at {}", name(), link.remote());
@@ -347,7 +347,7 @@ final class Peer {
     /** The link is closed. */
     void closed(OutLink closed) {
         if (closed.isTrusted()) {
-            links.decrementAndGet();
+            links.closed();
         }
         if (state instanceof State.Proving(Attempt attempt, OutLink link) && link == closed) {
             failed(attempt, "closed the connection before it was set up");
@@ -376,6 +376,9 @@ final class Peer {
         String failure = name() + " at " + Addresses.text(settings.addressOf(node)) + " " + why;
         state = new State.BackingOff(attempt, isLookingUp, pause, System.nanoTime() + pause.toNanos(), failure);
         failures.report(() -> failure);
+        if (!isDropped) {
+            links.failed(name(), failure);
+        }
         attempt.takeAll().forEach(pending -> pending.unreachable(failure));
     }
 

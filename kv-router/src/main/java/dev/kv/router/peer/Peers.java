@@ -15,7 +15,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -24,7 +23,7 @@ import java.util.stream.Stream;
 public final class Peers implements Router.Nodes, AutoCloseable {
     private final Loops loops;
     private final Map<Loop, OfLoop> ofLoops = new HashMap<>();
-    private final AtomicInteger links = new AtomicInteger();
+    private final OutLinks links = new OutLinks();
 
     public Peers(Loops loops, PeerSettings settings) {
         this(loops, settings, Thread.ofPlatform().daemon().factory());
@@ -104,7 +103,12 @@ public final class Peers implements Router.Nodes, AutoCloseable {
 
     /** How many links to other nodes take requests, or wait for their last replies. Any thread. */
     public int links() {
-        return links.get();
+        return links.open();
+    }
+
+    /** The nodes that the last attempt did not reach, and why; empty if there are none. Any thread. */
+    public Optional<String> unreached() {
+        return links.unreached();
     }
 
     /** The address of the node has changed. Any thread. */
@@ -136,10 +140,10 @@ public final class Peers implements Router.Nodes, AutoCloseable {
             Connector connector,
             PeerSettings settings,
             ThreadFactory lookUps,
-            AtomicInteger links,
+            OutLinks links,
             Unanswered unanswered,
             Map<RoutingTable.Node, Peer> peers) {
-        OfLoop(Loop loop, Connector connector, PeerSettings settings, ThreadFactory lookUps, AtomicInteger links) {
+        OfLoop(Loop loop, Connector connector, PeerSettings settings, ThreadFactory lookUps, OutLinks links) {
             this(loop, connector, settings, lookUps, links, new Unanswered(loop), new HashMap<>());
         }
 

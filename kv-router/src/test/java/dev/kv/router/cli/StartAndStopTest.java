@@ -79,8 +79,10 @@ class StartAndStopTest extends ReleaseInAFolder {
                         "kv: foo@h runs in %s: bar@h needs a kv.node.dir of its own, or `kv stop` there first\n"
                                 .formatted(folder())));
 
+        Files.writeString(home.resolve("RELEASE"), "version=1.0.1\n");
         Outcome restart = kv("restart");
         assertThat(restart.status()).isZero();
+        assertThat(restart.err()).contains("foo@h: the release changes from version development to 1.0.1\n");
         assertThat(restart.out()).startsWith("foo@h has stopped\nfoo@h runs, process ");
         assertThat(status().orElseThrow().getLong("pid")).isNotEqualTo(pid);
 
@@ -104,12 +106,18 @@ class StartAndStopTest extends ReleaseInAFolder {
 
     @Test
     void aNodeThatWasKilledIsNotRunningAndStartsAgain() throws Exception {
-        run().destroyForcibly().waitFor();
+        Process killed = run();
+        killed.destroyForcibly().waitFor();
         assertThat(folder().resolve("pid")).exists();
         assertThat(folder().resolve("socket")).exists();
 
-        assertThat(kv("status").status()).isEqualTo(3);
+        Outcome status = kv("status");
+        assertThat(status.status()).isEqualTo(3);
+        assertThat(status.out()).endsWith("its last run, process " + killed.pid() + ", ended without a stop\n");
         assertThat(kv("start").status()).isZero();
+
+        assertThat(kv("stop").status()).isZero();
+        assertThat(kv("status").out()).doesNotContain("last run");
     }
 
     @Test

@@ -132,7 +132,8 @@ class NodeTest extends NodeOfStandIns {
         assertThatThrownBy(() -> start(combined(), Map.of()))
                 .isInstanceOf(BadStart.class)
                 .hasMessageStartingWith("kv.node.dir = \"nodes/foo@h\" (")
-                .hasMessageEndingWith("): cannot be used: Not a directory");
+                .hasMessageEndingWith(
+                        "): cannot be used: Not a directory; config/kv.conf or KV_DIR names another folder");
     }
 
     @Test

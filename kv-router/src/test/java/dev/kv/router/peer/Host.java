@@ -99,6 +99,10 @@ final class Host implements AutoCloseable {
         addresses.put(other.name, InetSocketAddress.createUnresolved("127.0.0.1", other.port));
     }
 
+    Optional<String> unreached() {
+        return peers.unreached();
+    }
+
     /** Routes by another table from now on. */
     void use(String table) {
         try {

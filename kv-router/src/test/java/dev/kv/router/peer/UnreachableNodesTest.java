@@ -136,6 +136,15 @@ class UnreachableNodesTest extends ThreeHosts {
                 .matches("bar@h at .* has another cookie \\(kv.router.cookie-file\\), [0-9.]+ s ago;"
                         + " the next attempt can begin in [0-9.]+ s; the request was not run"));
         assertThat(foo.ask(create("apples"))).isEqualTo(Reply.OK);
+        assertThat(foo.unreached().orElseThrow())
+                .startsWith("bar@h at ")
+                .endsWith(" has another cookie (kv.router.cookie-file)");
+
+        bar.cookie = foo.cookie;
+        bar.close();
+        bar.start(HALVES);
+        awaitServed(foo, "nuts");
+        assertThat(foo.unreached()).isEmpty();
     }
 
     @Test
