@@ -55,6 +55,9 @@ final class NodesCommand implements Callable<Integer> {
                 nodes.forEach(NodesCommand::print);
                 absent.forEach(name ->
                         Results.line(name + "  absent: a table names it, and it is not registered in ZooKeeper"));
+                if (nodes.isEmpty() && absent.isEmpty()) {
+                    Results.line("no node is registered in " + tables.znodes().nodes());
+                }
             }
             return 0;
         }

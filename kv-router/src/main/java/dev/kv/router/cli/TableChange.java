@@ -70,9 +70,14 @@ final class TableChange {
         RoutingTable now = routing(options, tables, before);
         Set<String> named = new HashSet<>(after.nodeNames());
         named.addAll(now.nodeNames());
+        options.node().ifPresent(named::add);
         SortedMap<String, Optional<NodeDocument>> nodes = TableOptions.nodes(tables, named);
         List<String> warnings = new ArrayList<>(after.warnings());
         warnings.addAll(NamedNodes.warnings(after, nodes));
+        options.node()
+                .filter(name -> !nodes.containsKey(name) && !after.nodeNames().contains(name))
+                .map(NamedNodes::absent)
+                .ifPresent(warnings::add);
         if (tables.newestFirst(path).findAny().isPresent()) {
             // A node that does not run now comes back with what it holds.
             now.nodeNames().forEach(name -> nodes.putIfAbsent(name, Optional.empty()));

@@ -9,10 +9,12 @@ import picocli.CommandLine.Mixin;
         name = "set",
         description = {
             "Replaces the routing table.",
-            "Checks the new table first, prints its warnings and which buckets it moves from",
-            "node to node, and writes it unless the table has changed in the meantime.",
-            "Writes nothing and ends with 3 if the text is rejected, 4 if the table is not",
-            "the expected one, 5 if nodes hold buckets that it sends to other nodes."
+            "Checks the new table first, prints its warnings and which names it sends to",
+            "another node, and writes it unless the table has changed in the meantime. What",
+            "these names hold does not move. Writes nothing and ends with 3 if the text is",
+            "rejected, 4 if the table is not the expected one, 5 if nodes hold buckets that",
+            "it sends to other nodes. To remove the table of a node, delete its znode:",
+            "bin/zkCli.sh delete /kv/tables/NAME."
         },
         footer = {
             "",

@@ -38,7 +38,7 @@ final class ZooKeeperCommand implements Callable<Integer> {
             paramLabel = "PORT",
             defaultValue = "2181",
             description = "The port for its clients; 0: any free one. Default: ${DEFAULT-VALUE}.")
-    private int port;
+    private String port = "";
 
     @Option(
             names = "--host",
@@ -85,15 +85,24 @@ final class ZooKeeperCommand implements Callable<Integer> {
     }
 
     private InetSocketAddress address() {
-        if (port < 0 || port > 0xFFFF) {
-            throw new CommandLine.ParameterException(
-                    spec.commandLine(), "--port " + port + ": expected a port from 0 to 65535");
-        }
-        InetSocketAddress address = new InetSocketAddress(host, port);
+        InetSocketAddress address = new InetSocketAddress(host, number());
         if (address.isUnresolved()) {
             throw new CommandFailed("--host " + host + ": no such host");
         }
         return address;
+    }
+
+    private int number() {
+        try {
+            int number = Integer.parseInt(port);
+            if (number >= 0 && number <= 0xFFFF) {
+                return number;
+            }
+        } catch (NumberFormatException notANumber) {
+            // Reported below, like a number out of range.
+        }
+        throw new CommandLine.ParameterException(
+                spec.commandLine(), "--port " + port + ": expected a port from 0 to 65535");
     }
 
     /** Keeps other servers out until the process ends: two would ruin each other's data. */

@@ -27,6 +27,11 @@ public final class NamedNodes {
                         .map(said -> said.map(NodeDocument::keepsData).orElse(true)));
     }
 
+    /** The warning about a node that is not registered. */
+    public static String absent(String name) {
+        return name + " is not registered in ZooKeeper: it does not run, or does not reach ZooKeeper";
+    }
+
     /**
      * Likewise.
      *
@@ -43,7 +48,7 @@ public final class NamedNodes {
             if (warnings.size() == WARNED_MAX) {
                 more++;
             } else if (keeps.isEmpty()) {
-                warnings.add(name + " is not registered in ZooKeeper: it does not run, or does not reach ZooKeeper");
+                warnings.add(absent(name));
             } else {
                 warnings.add(name + " keeps no data (server release)");
             }

@@ -98,7 +98,7 @@ final class TableFollower {
 
     private void missing(String table, Consumer<TableInForce> follow) {
         if (inForce.isEmpty()) {
-            follow.accept(TableInForce.none(table + " does not exist in ZooKeeper: create it"));
+            follow.accept(TableInForce.none(table + " does not exist in ZooKeeper: create it by `kv table set`"));
         }
         if (newest.isPresent()) {
             LOG.warn("{} is gone; the last good table stays", newest.get().source());

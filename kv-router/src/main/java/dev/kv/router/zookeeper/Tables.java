@@ -75,7 +75,11 @@ public final class Tables implements AutoCloseable {
         }
         // In another thread: it would wait for the server.
         Thread.ofVirtual().start(client::close);
-        throw tables.bad("does not answer within " + CONNECT_MAX.toSeconds() + " s: check that a server runs there");
+        List<String> unknown = settings.unknownHosts();
+        throw tables.bad("does not answer within " + CONNECT_MAX.toSeconds() + " s: "
+                + (unknown.isEmpty()
+                        ? "check that a server runs there"
+                        : "no such host: " + String.join(", ", unknown)));
     }
 
     /** The paths of kv's znodes. */

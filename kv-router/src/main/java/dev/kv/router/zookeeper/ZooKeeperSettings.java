@@ -3,6 +3,7 @@ package dev.kv.router.zookeeper;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.kv.router.config.Settings;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,6 +88,15 @@ public record ZooKeeperSettings(
         } catch (IllegalArgumentException e) {
             return false;
         }
+    }
+
+    /** The hosts of servers that do not resolve. Looks all up. */
+    List<String> unknownHosts() {
+        return new ConnectStringParser(connect)
+                .getServerAddresses().stream()
+                        .map(InetSocketAddress::getHostString)
+                        .filter(host -> new InetSocketAddress(host, 0).isUnresolved())
+                        .toList();
     }
 
     /** A client that connects from now on; whoever asks for it closes it. */

@@ -38,7 +38,7 @@ class MainTest extends ReleaseInAFolder {
             table wait --timeout soon | --timeout soon: expected a number with a unit, such as 500ms, 10s or 5m | kv table help wait
             table wait --timeout 3 | --timeout 3: expected a number with a unit, such as 500ms, 10s or 5m | kv table help wait
             zookeeper --port 70000 | --port 70000: expected a port from 0 to 65535 | kv help zookeeper
-            zookeeper --port abc | --port abc: expected PORT                  | kv help zookeeper
+            zookeeper --port abc | --port abc: expected a port from 0 to 65535 | kv help zookeeper
             status --config | --config: FILE is missing                  | kv help status
             status --json --json | --json is given twice                 | kv help status
             status -Dfoo    | -D foo: expected KEY=VALUE                 | kv help status

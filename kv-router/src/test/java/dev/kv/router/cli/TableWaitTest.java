@@ -116,6 +116,7 @@ class TableWaitTest extends CommandsAtZooKeeper {
 
     @Test
     void registeredAndAbsentNodesAreListed() throws Exception {
+        assertThat(kv("nodes").out()).isEqualTo("no node is registered in /kv/nodes\n");
         kv("table", "set", HALVES);
         node("foo@h", "combined", Map.of("apple", 100L, "zebra", 7L));
         kv("table", "wait");
@@ -187,5 +188,7 @@ class TableWaitTest extends CommandsAtZooKeeper {
                             "kv: ZooKeeper at %s (kv.router.zookeeper.connect) does not answer within 5 s: check that a server runs there\n"
                                     .formatted(connect)));
         }
+        assertThat(kvOn("nosuch.invalid:2181", "nodes").err())
+                .endsWith(" does not answer within 5 s: no such host: nosuch.invalid\n");
     }
 }
