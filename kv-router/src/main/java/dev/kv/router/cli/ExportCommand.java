@@ -13,7 +13,7 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "export",
         description = {
-            "Writes a bucket of the running node to standard output.",
+            "Writes a bucket, or a value, of the running node to standard output.",
             "The stream holds the bucket as of one moment, while writes to it continue. It",
             "has an end mark, so that import refuses a truncated stream. Ends with 0 if the",
             "stream is complete, else with 1."

@@ -12,7 +12,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "import",
         description = {
-            "Creates a bucket on the running node from standard input.",
+            "Creates a bucket, or a value, on the running node from standard input.",
             "The input is a stream of export. The node reads and checks all of it first: a",
             "truncated or damaged stream changes nothing. The bucket may have another name",
             "than the exported one. Ends with 0 if the bucket is on the disk, else with 1."
