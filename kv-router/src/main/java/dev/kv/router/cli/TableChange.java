@@ -2,6 +2,7 @@ package dev.kv.router.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.kv.router.placement.Circles;
 import dev.kv.router.placement.Holding;
 import dev.kv.router.placement.Holdings;
 import dev.kv.router.placement.Move;
@@ -16,6 +17,7 @@ import dev.kv.router.zookeeper.Tables.Past;
 import dev.kv.router.zookeeper.Tables.Stored;
 import dev.kv.router.zookeeper.Znodes;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -78,6 +80,7 @@ final class TableChange {
                 .filter(name -> !nodes.containsKey(name) && !after.nodeNames().contains(name))
                 .map(NamedNodes::absent)
                 .ifPresent(warnings::add);
+        warnings.addAll(circles(options, tables, after));
         if (tables.newestFirst(path).findAny().isPresent()) {
             // A node that does not run now comes back with what it holds.
             now.nodeNames().forEach(name -> nodes.putIfAbsent(name, Optional.empty()));
@@ -135,9 +138,7 @@ final class TableChange {
     /** The table in force, from ZooKeeper or its history; the empty table if neither has one. */
     private static RoutingTable routing(TableOptions options, Tables tables, Optional<Stored> before) {
         if (before.isEmpty() && options.node().isPresent()) {
-            return tables.read(tables.znodes().table())
-                    .flatMap(stored -> stored.table().table())
-                    .orElse(RoutingTable.EMPTY);
+            return table(tables, tables.znodes().table()).orElse(RoutingTable.EMPTY);
         }
         // If the current table is rejected, the one before it is in force.
         return before.flatMap(stored -> stored.table().table())
@@ -148,6 +149,23 @@ final class TableChange {
     private static Optional<RoutingTable> table(Tables tables, Past past) {
         return tables.see(past.path(), past.mzxid(), past.text().getBytes(UTF_8))
                 .table();
+    }
+
+    /** The routing loops that the table makes with those of other nodes. */
+    private static List<String> circles(TableOptions options, Tables tables, RoutingTable after) {
+        Map<String, RoutingTable> own = new HashMap<>();
+        for (String node : tables.nodesWithOwnTable()) {
+            table(tables, tables.znodes().tableOf(node)).ifPresent(table -> own.put(node, table));
+        }
+        options.node().ifPresent(node -> own.put(node, after));
+        RoutingTable common = options.node().isEmpty()
+                ? after
+                : table(tables, tables.znodes().table()).orElse(RoutingTable.EMPTY);
+        return own.isEmpty() ? List.of() : Circles.of(common, own);
+    }
+
+    private static Optional<RoutingTable> table(Tables tables, String path) {
+        return tables.read(path).flatMap(stored -> stored.table().table());
     }
 
     /** The nodes that follow the table that is replaced. */

@@ -289,6 +289,18 @@ class TableCommandsTest extends CommandsAtZooKeeper {
     }
 
     @Test
+    void aLoopOfTheTablesOfSeveralNodesIsWarnedOf() throws Exception {
+        assertThat(kv("table", "set", "*=foo@h").out()).doesNotContain("CIRCLE");
+
+        Outcome set = kv("table", "set", "*=bar@h", "--node", "foo@h");
+
+        assertThat(set.status()).isZero();
+        assertThat(set.out())
+                .contains("warning: requests end with CIRCLE: foo@h -> bar@h -> foo@h, by *=bar@h of foo@h and the"
+                        + " tables of the others\n");
+    }
+
+    @Test
     void aNodesOwnTableThatWasItsFirstCannotBeRolledBack() throws Exception {
         node("foo@h");
         assertThat(kv("table", "set", "*=foo@h", "--node", "foo@h").out()).doesNotContain("warning");
