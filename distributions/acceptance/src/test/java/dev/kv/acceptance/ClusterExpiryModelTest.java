@@ -28,6 +28,8 @@ import org.junit.jupiter.api.io.TempDir;
  * <p>What expires by the clock of the node that takes a request is gone. What expires later than every clock has ever told is there. In
  * between the node that keeps the name decides, by what somebody has seen gone there: the test asks it for the times, and what it says is gone
  * stays gone.
+ *
+ * <p>It is over 400 lines, as each command stands here with what it does to the map.
  */
 @Timeout(600)
 class ClusterExpiryModelTest {
@@ -37,6 +39,10 @@ class ClusterExpiryModelTest {
     };
     private static final int NAMES = 24;
     private static final int FIELDS = 6;
+
+    /** As the tables have it. */
+    private static final int NAMES_OF_NODE = 9;
+
     private static final String NOTHING = "-2";
     private static final String NEVER = "-1";
 
@@ -68,6 +74,20 @@ class ClusterExpiryModelTest {
 
         Thing(boolean isValue) {
             this.isValue = isValue;
+        }
+
+        static Thing value(String text) {
+            Thing value = new Thing(true);
+            value.values.put("", text);
+            return value;
+        }
+
+        Thing copy() {
+            Thing copy = new Thing(isValue);
+            copy.values.putAll(values);
+            copy.untils.putAll(untils);
+            copy.until = until;
+            return copy;
         }
     }
 
@@ -161,16 +181,23 @@ class ClusterExpiryModelTest {
         private final String name;
 
         Step(RespClient node, long now) {
+            this(node, now, random.nextInt(NAMES));
+        }
+
+        private Step(RespClient node, long now, int number) {
             this.node = node;
             this.now = now;
-            int number = random.nextInt(NAMES);
             this.name = (char) ('a' + number) + "-" + number;
         }
 
         void run() throws IOException {
             resolve();
             Thing thing = model.get(name);
-            switch (random.nextInt(10)) {
+            switch (random.nextInt(14)) {
+                case 10 -> setTwo();
+                case 11 -> increment(thing);
+                case 12 -> copy(thing);
+                case 13 -> setInOneTransaction();
                 case 0, 1 -> set();
                 case 2, 3, 4 -> {
                     if (thing == null || !thing.isValue) {
@@ -243,9 +270,8 @@ class ClusterExpiryModelTest {
         }
 
         private void set() throws IOException {
-            Thing value = new Thing(true);
-            String text = "value " + random.nextInt(1_000_000);
-            value.values.put("", text);
+            String text = text();
+            Thing value = Thing.value(text);
             model.put(name, value);
             long millis = random.nextLong(1, 3_000);
             switch (random.nextInt(3)) {
@@ -263,6 +289,67 @@ class ClusterExpiryModelTest {
             }
             value.until = value.untils.getOrDefault("", 0L);
             resolve();
+        }
+
+        /** A number, or none. */
+        private String text() {
+            return (random.nextBoolean() ? "" : "value ") + random.nextInt(1_000_000);
+        }
+
+        /** Names of one node or of two. */
+        private void setTwo() throws IOException {
+            String other = new Step(node, now).name;
+            String text = text();
+            assertThat(node.ask("MSET", name, text, other, text + "1")).isEqualTo("OK");
+            model.put(name, Thing.value(text));
+            model.put(other, Thing.value(text + "1"));
+        }
+
+        private void increment(Thing thing) throws IOException {
+            String reply = node.ask("INCR", name);
+            String before = thing == null ? "0" : thing.values.get("");
+            if (before == null) {
+                assertThat(reply).startsWith("WRONGTYPE ");
+            } else if (before.startsWith("value")) {
+                assertThat(reply).isEqualTo("ERR value is not an integer or out of range");
+            } else {
+                String after = String.valueOf(Long.parseLong(before) + 1);
+                assertThat(reply).isEqualTo(":" + after);
+                model.computeIfAbsent(name, _ -> new Thing(true)).values.put("", after);
+            }
+        }
+
+        /** To a name that the same node keeps. */
+        private void copy(Thing thing) throws IOException {
+            int number = name.charAt(0) - 'a';
+            int first = number / NAMES_OF_NODE * NAMES_OF_NODE;
+            Step to = new Step(node, now, random.nextInt(first, Math.min(NAMES, first + NAMES_OF_NODE)));
+            if (to.name.equals(name)) {
+                return;
+            }
+            to.resolve();
+            boolean replaces = random.nextBoolean();
+            boolean isDone = thing != null && (replaces || !model.containsKey(to.name));
+            assertThat(replaces ? integer("COPY", name, to.name, "REPLACE") : integer("COPY", name, to.name))
+                    .isEqualTo(isDone ? "1" : "0");
+            if (isDone) {
+                model.put(to.name, thing.copy());
+                to.resolve();
+            }
+        }
+
+        private void setInOneTransaction() throws IOException {
+            int number = random.nextInt(1_000_000);
+            long until = latest + random.nextInt(1, 3_000);
+            assertThat(node.ask("MULTI")).isEqualTo("OK");
+            assertThat(node.ask("SET", name, String.valueOf(number))).isEqualTo("QUEUED");
+            assertThat(node.ask("INCR", name)).isEqualTo("QUEUED");
+            assertThat(node.ask("PEXPIREAT", name, String.valueOf(until))).isEqualTo("QUEUED");
+            assertThat(node.ask("PEXPIRETIME", name)).isEqualTo("QUEUED");
+            assertThat(node.ask("EXEC")).isEqualTo("[OK :%d :1 :%d]".formatted(number + 1, until));
+            Thing value = Thing.value(String.valueOf(number + 1));
+            until(value, until);
+            model.put(name, value);
         }
 
         private void setField(Thing hash) throws IOException {

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.NumberedChanges;
+import dev.kv.acceptance.harness.NumberedCopies;
 import dev.kv.acceptance.harness.NumberedFieldTimes;
 import dev.kv.acceptance.harness.NumberedFields;
+import dev.kv.acceptance.harness.NumberedPairs;
 import dev.kv.acceptance.harness.NumberedTimes;
 import dev.kv.acceptance.harness.NumberedValues;
 import dev.kv.acceptance.harness.NumberedWrites;
@@ -64,6 +66,8 @@ class CrashTest {
         List<NumberedChanges> changers = List.of(
                 new NumberedFields("changed"),
                 new NumberedValues("value"),
+                new NumberedPairs("one", "other"),
+                new NumberedCopies("copy"),
                 new NumberedTimes("expires"),
                 new NumberedFieldTimes("keys-expire"));
         try (NodeProcess node = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "foo")) {

@@ -3,6 +3,7 @@ package dev.kv.acceptance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Cluster;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.LineClient;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
@@ -17,13 +18,16 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Commands on expiry that the Redis of the other tests does not have, by Redis's documentation of them, and what expires between nodes and
- * over restarts. Each at a combined node and at one that keeps no data.
+ * Commands on expiry that the Redis of the other tests does not have, by Redis's documentation of them; how long things have left; and what
+ * expires between nodes and over restarts. Each at a combined node and at one that keeps no data.
  */
 @Timeout(60)
 final class ExpiryTest {
     /** In the year 3015. */
     private static final String FAR = "33000000000000";
+
+    /** From 50 to 100 seconds, in milliseconds. */
+    private static final String MILLIS_LEFT = "([5-9][0-9]{4}|100000)";
 
     private static Cluster cluster;
 
@@ -61,10 +65,31 @@ final class ExpiryTest {
             assertThat(client.say("HTTL h FIELDS 1 a")).isEqualTo("[:-1]");
             assertThat(client.say("HEXPIRE h 100 FIELDS 1 a")).isEqualTo("[:1]");
             assertThat(client.say("HTTL h FIELDS 1 a")).matches("\\[:([5-9][0-9]|100)]");
+            assertThat(client.say("HPEXPIRE h 100000 FIELDS 2 a b")).isEqualTo("[:1 :-2]");
+            assertThat(client.say("HPTTL h FIELDS 3 a c b")).matches("\\[:" + MILLIS_LEFT + " :-1 :-2]");
             assertThat(client.say("HPEXPIRE h 0 FIELDS 2 a c")).isEqualTo("[:2 :2]");
+            assertThat(client.say("HPTTL h FIELDS 1 a")).isEqualTo("[:-2]");
             assertThat(client.say("EXISTS h")).isEqualTo(":0");
             assertThat(client.say("HTTL h FIELDS 2 a b")).isEqualTo("[:-2 :-2]");
             assertThat(client.say("HEXPIRE h 100 FIELDS 1 a")).isEqualTo("[:-2]");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"foo", "front"})
+    void namesExpireInMilliseconds(String node) throws Exception {
+        try (RespClient client = client(node)) {
+            client.say("SET v x");
+            client.say("HSET h a 1");
+            for (String name : new String[] {"v", "h"}) {
+                assertThat(client.say("PEXPIRE " + name + " 100000")).isEqualTo(":1");
+                assertThat(client.say("PTTL " + name)).matches(":" + MILLIS_LEFT);
+                assertThat(client.say("PEXPIRE " + name + " 1000 GT")).isEqualTo(":0");
+                assertThat(client.say("TTL " + name)).matches(":([5-9][0-9]|100)");
+            }
+            assertThat(client.say("PEXPIRE none 100000")).isEqualTo(":0");
+            client.say("SET v x PX 100000");
+            assertThat(client.say("PTTL v")).matches(":" + MILLIS_LEFT);
         }
     }
 
@@ -131,6 +156,8 @@ final class ExpiryTest {
             assertThat(client.say("HGETEX h PERSIST\0x FIELDS 1 a")).startsWith("ERR unknown argument: PERSIST");
             assertThat(client.say("HGETEX h EX 100 FIELDS 1 a")).isEqualTo("[\"1\"]");
             assertThat(client.say("HTTL h FIELDS 1 a")).matches("\\[:([5-9][0-9]|100)]");
+            assertThat(client.say("HGETEX h PX 100000 FIELDS 2 none b")).isEqualTo("[nil \"2\"]");
+            assertThat(client.say("HPTTL h FIELDS 1 b")).matches("\\[:" + MILLIS_LEFT + "]");
             assertThat(client.say("HGETEX h EXAT 1 FIELDS 2 a b")).isEqualTo("[\"1\" \"2\"]");
             assertThat(client.say("EXISTS h")).isEqualTo(":0");
             assertThat(client.say("HGETEX h EX 10 FIELDS 1 a")).isEqualTo("[nil]");
@@ -153,6 +180,14 @@ final class ExpiryTest {
             assertThat(client.say("HSETEX h FIELDS 1 b 5")).isEqualTo(":1");
             assertThat(client.say("HPEXPIRETIME h FIELDS 2 a b")).isEqualTo("[:" + FAR + " :-1]");
             assertThat(client.say("HMGET h a b")).isEqualTo("[\"4\" \"5\"]");
+            assertThat(client.say("HSETEX h EX 100 FIELDS 1 a 6")).isEqualTo(":1");
+            assertThat(client.say("HSETEX h PX 100000 FIELDS 1 b 7")).isEqualTo(":1");
+            assertThat(client.say("HSETEX h FNX EXAT 33000000000 FIELDS 1 c 8")).isEqualTo(":1");
+            assertThat(client.say("HPTTL h FIELDS 2 a b")).matches("\\[:" + MILLIS_LEFT + " :" + MILLIS_LEFT + "]");
+            assertThat(client.say("HPEXPIRETIME h FIELDS 1 c")).isEqualTo("[:" + FAR + "]");
+            assertThat(client.say("HMGET h a b c")).isEqualTo("[\"6\" \"7\" \"8\"]");
+            assertThat(client.say("HSETEX h EXAT 1 FIELDS 1 c 9")).isEqualTo(":1");
+            assertThat(client.say("HEXISTS h c")).isEqualTo(":0");
             assertThat(client.say("HSETEX h PXAT 1 FIELDS 2 a 6 b 7")).isEqualTo(":1");
             assertThat(client.say("EXISTS h")).isEqualTo(":0");
         }
@@ -243,6 +278,40 @@ final class ExpiryTest {
             assertThat(lines.ask("GET h a")).isEqualTo("");
             assertThat(client.say("SET v y NX")).isEqualTo("OK");
             assertThat(client.say("HSETNX h a 3")).isEqualTo(":1");
+        }
+    }
+
+    @Test
+    void sizesCountWhatHasExpiredForASecondAtMost() throws Exception {
+        try (RespClient client = client("foo")) {
+            long expiry = 0;
+            for (long millis = 1_000; expiry <= System.currentTimeMillis(); millis *= 2) {
+                expiry = System.currentTimeMillis() + millis;
+                setMany(client, expiry);
+            }
+            Await.until(() ->
+                    client.say("DBSIZE").equals(":1") && client.say("HLEN h").equals(":1"));
+            assertThat(System.currentTimeMillis()).isBetween(expiry, expiry + 1_000);
+            assertThat(client.say("HGETALL h")).isEqualTo("[\"left\" \"x\"]");
+        }
+    }
+
+    /** Names, and fields of a hash; all fields expire, and one of them later. */
+    private static void setMany(RespClient client, long expiry) throws IOException {
+        client.say("HSETEX h EX 1000 FIELDS 1 left x");
+        for (int i = 0; i < 20; i++) {
+            StringBuilder requests = new StringBuilder();
+            StringBuilder fields = new StringBuilder();
+            for (int j = 0; j < 1_000; j++) {
+                requests.append(RespClient.request("SET", "name-" + i + "-" + j, "x", "PXAT", "" + expiry));
+                fields.append(" field-").append(i).append('-').append(j).append(" x");
+            }
+            client.send(requests.toString());
+            for (int j = 0; j < 1_000; j++) {
+                assertThat(client.reply()).isEqualTo("OK");
+            }
+            assertThat(client.say("HSETEX h PXAT " + expiry + " FIELDS 1000" + fields))
+                    .isEqualTo(":1");
         }
     }
 

@@ -17,6 +17,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -233,6 +234,7 @@ final class RedisSameBytesTest {
                 "EXPIRE none 10 ; EXPIRE none x ; EXPIRE none 10 FOO ; EXPIRE none 10 XX ; PEXPIREAT none 1 ; SET v a ; EXPIRE v 100 nx NX ; TTL v ; DEL v",
                 "SET v abc ; EXPIRE v 9223372036854775807 ; EXPIRE v -9223372036854775808 ; PEXPIRE v 9223372036854775807 ; EXPIREAT v -9223372036854775808 ; DEL v",
                 "SET v abc ; PEXPIREAT v 9223372036854775807 ; PEXPIRETIME v ; EXPIRE v -1 ; EXISTS v ; GET v ; EXPIRE v -1 ; SET v a ; PEXPIRE v 0 ; GET v",
+                "SET v abc ; PEXPIRE v 100000 ; TTL v ; PEXPIRE v 90000 GT ; PEXPIRE v 90000 NX ; PEXPIRE v 90000 LT ; TTL v ; PEXPIRE none 1000 ; DEL v",
                 "SET v abc ; PEXPIREAT v -1 ; GET v ; SET v abc EX 100 ; EXPIREAT v 1 GT ; GET v ; EXPIREAT v 1 NX ; GET v ; EXPIREAT v 1 LT ; GET v",
                 "HSET h f 1 ; EXPIRE h 100 ; TTL h ; HSET h g 2 ; TTL h ; HDEL h f ; TTL h ; HINCRBY h g 1 ; TTL h ; DEL h ; HSET h f 1 ; TTL h ; DEL h",
                 "HSET h f 1 g 2 ; EXPIREAT h 1 ; HGET h f ; HLEN h ; EXISTS h ; TYPE h ; HSET h f 2 ; HGETALL h ; TTL h ; EXPIREAT h 33000000000 ; SET h x ; TTL h ; DEL h",
@@ -253,6 +255,15 @@ final class RedisSameBytesTest {
             sent.append(request(line));
         }
         sameBytes(sent.toString(), QUIT);
+    }
+
+    @Test
+    void theIdleTimeIsRefusedAsByARedisWhosePolicyIsOneOfLfu() throws Exception {
+        try (RespClient theirs = new RespClient(redis.address())) {
+            assertThat(theirs.say("CONFIG SET maxmemory-policy allkeys-lfu")).isEqualTo("OK");
+            requestsAreAnsweredAlike("SET v abc ; OBJECT IDLETIME v ; OBJECT IDLETIME none ; OBJECT IDLETIME ; DEL v");
+            theirs.say("CONFIG SET maxmemory-policy noeviction");
+        }
     }
 
     @ParameterizedTest

@@ -21,6 +21,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -186,7 +188,16 @@ class SlowDiskTest extends TwoNodes {
             disk.release();
             assertThat(running.waitFor()).isZero();
             assertThat(reader.ask("HLEN", "source")).isEqualTo(":100");
+            assertThat(storageFact(reader, "syncs") * storageFact(reader, "sync_micros"))
+                    .as("microseconds of all syncs")
+                    .isGreaterThan(HELD.toNanos() / 1_000);
         }
+    }
+
+    private static long storageFact(RespClient client, String name) throws IOException {
+        Matcher fact = Pattern.compile("kv_storage_" + name + ":([0-9]+)").matcher(client.ask("INFO", "persistence"));
+        assertThat(fact.find()).isTrue();
+        return Long.parseLong(fact.group(1));
     }
 
     /** Writes one after the other, until one is refused or the node ends; returns the last reply. */

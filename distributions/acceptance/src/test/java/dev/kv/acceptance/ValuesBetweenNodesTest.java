@@ -188,10 +188,21 @@ final class ValuesBetweenNodesTest {
         for (String node : new String[] {"foo", "front"}) {
             try (RespClient client = client(node)) {
                 assertThat(client.say("SET lock a IFEQ a")).isEqualTo("nil");
+                assertThat(client.say("SET lock a IFEQ a GET")).isEqualTo("nil");
+                assertThat(client.say("EXISTS lock")).isEqualTo(":0");
                 assertThat(client.say("SET lock a NX")).isEqualTo("OK");
                 assertThat(client.say("SET lock b IFEQ x")).isEqualTo("nil");
                 assertThat(client.say("SET lock b IFEQ a")).isEqualTo("OK");
                 assertThat(client.say("SET lock c IFEQ b GET")).isEqualTo("\"b\"");
+                assertThat(client.say("SET lock x IFEQ b GET")).isEqualTo("\"c\"");
+                assertThat(client.say("SET lock c IFEQ x EX 100")).isEqualTo("nil");
+                assertThat(client.say("TTL lock")).isEqualTo(":-1");
+                assertThat(client.say("SET lock c IFEQ c EX 100")).isEqualTo("OK");
+                assertThat(client.say("TTL lock")).matches(":([5-9][0-9]|100)");
+                assertThat(client.say("SET lock c IFEQ c KEEPTTL")).isEqualTo("OK");
+                assertThat(client.say("TTL lock")).matches(":([5-9][0-9]|100)");
+                assertThat(client.say("SET lock c IFEQ c")).isEqualTo("OK");
+                assertThat(client.say("TTL lock")).isEqualTo(":-1");
                 assertThat(client.say("SET lock d NX IFEQ c")).isEqualTo("ERR syntax error");
                 assertThat(client.say("DELIFEQ lock b")).isEqualTo(":0");
                 assertThat(client.say("DELEX lock IFEQ b")).isEqualTo(":0");

@@ -111,7 +111,7 @@ public final class Expired {
                 next = Math.min(next, now + LANE_MILLIS);
                 continue;
             }
-            if (fields.live().isGone(bucket, now)) {
+            if (isGone(bucket, now)) {
                 changes.drop(shard, bucket);
             } else if (bucket.mayHaveGoneKeys(now)) {
                 do {
@@ -124,6 +124,15 @@ public final class Expired {
             }
         }
         return next;
+    }
+
+    /**
+     * Whether a bucket or a value is gone as a whole, as far as that is known without a look at its keys: a look in each hold of the lock would
+     * take longer than to remove them.
+     */
+    private boolean isGone(Bucket bucket, long now) {
+        return fields.live().isGone(bucket.until(), now)
+                || (!bucket.isKept() && fields.live().areAllGone(bucket, now));
     }
 
     /** Removes some keys of a bucket that have expired. What cannot be read is tried again later, and holds up no other key. */

@@ -73,7 +73,7 @@ final class Liveness {
         if (bucket.index.size() > bucket.lifetime.keysThatExpire) {
             return true;
         }
-        if (isGone(bucket.lifetime.latest, nowMillis)) {
+        if (areAllGone(bucket, nowMillis)) {
             return false;
         }
         int[] left = {LOOKED_AT_MAX};
@@ -83,6 +83,13 @@ final class Liveness {
             return !hasOne[0];
         });
         return hasOne[0];
+    }
+
+    /** Whether all keys of a bucket are known to be gone without a look at them: all expire, and the latest time that any ever had has passed. */
+    boolean areAllGone(Bucket bucket, long nowMillis) {
+        return !bucket.isValue
+                && bucket.index.size() <= bucket.lifetime.keysThatExpire
+                && isGone(bucket.lifetime.latest, nowMillis);
     }
 
     private boolean isKeyThere(long location, long nowMillis) {

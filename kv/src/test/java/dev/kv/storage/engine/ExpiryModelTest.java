@@ -125,7 +125,7 @@ class ExpiryModelTest extends RandomCommands {
         model.values().removeIf(Expected::isVain);
         Bytes name = Bytes.of("name-" + random.nextInt(NAMES));
         Expected expected = touch(name);
-        switch (random.nextInt(40)) {
+        switch (random.nextInt(44)) {
             case 0 -> {
                 assertThat(run(new Command.Drop(name))).isEqualTo(amount(expected.keys.isEmpty() ? 0 : 1));
                 model.remove(name);
@@ -151,6 +151,9 @@ class ExpiryModelTest extends RandomCommands {
             case 23, 24, 25, 26, 27, 28 -> setKeysUntil(name, expected);
             case 29, 30, 31 -> expireKeys(name, expected);
             case 32, 33, 34, 35 -> deleteKeys(name, expected);
+            case 36 -> takeKeys(name, expected);
+            case 37 -> takeValue(name, expected);
+            case 38, 39 -> copy(name, expected);
             default -> get(name, expected);
         }
     }
@@ -264,6 +267,44 @@ class ExpiryModelTest extends RandomCommands {
         model.put(to, expected);
     }
 
+    private void copy(Bytes name, Expected expected) {
+        Bytes to = Bytes.of("name-" + random.nextInt(NAMES));
+        if (to.equals(name)) {
+            return;
+        }
+        Expected before = touch(to);
+        boolean replaces = random.nextBoolean();
+        boolean isDone = !expected.keys.isEmpty() && (replaces || before.keys.isEmpty());
+        assertThat(run(new Command.Copy(name, to, replaces))).isEqualTo(amount(isDone ? 1 : 0));
+        if (isDone && expected.isValue) {
+            Entry value = expected.keys.get(Bytes.EMPTY);
+            setValue(to, before, value.value(), value.until());
+        } else if (isDone) {
+            Expected copy = new Expected();
+            copy.keys.putAll(expected.keys);
+            copy.isKept = expected.isKept;
+            copy.until = expected.until;
+            copy.hasExpireRecord = expected.until != 0;
+            model.put(to, copy);
+        }
+        if (isDone && wasHidden(to)) {
+            model.get(to).recordName = to;
+            model.get(to).published(to, to);
+        }
+    }
+
+    /** Whether a copy was large: then it was filled as a hidden bucket. */
+    private boolean wasHidden(Bytes copy) {
+        int hash = storage.buckets().table().hash(copy);
+        Shard shard = storage.buckets().table().shard(hash);
+        long stamp = shard.lock.readLock();
+        try {
+            return shard.names.find(hash, copy.array()).publication != null;
+        } finally {
+            shard.lock.unlockRead(stamp);
+        }
+    }
+
     /** It is deleted, set and expires in one change. */
     private void inOneBatch(Bytes name, Expected expected) {
         Bytes key = key(name);
@@ -364,6 +405,32 @@ class ExpiryModelTest extends RandomCommands {
                 .isEqualTo(
                         amount(keys.stream().filter(expected.keys::containsKey).count()));
         keys.forEach(expected.keys::remove);
+    }
+
+    private void takeKeys(Bytes name, Expected expected) {
+        List<Bytes> keys = List.copyOf(pairs(name).keySet());
+        Reply reply = run(new Command.TakeAll(name, keys));
+        if (expected.isValue) {
+            assertThat(reply).isEqualTo(Commands.WRONG_TYPE);
+            return;
+        }
+        List<Reply> replies = new ArrayList<>();
+        for (Bytes key : keys) {
+            Entry before = expected.keys.remove(key);
+            replies.add(before == null ? Reply.ABSENT : new Reply.Value(before.value()));
+        }
+        assertThat(reply).isEqualTo(new Reply.Many(replies));
+    }
+
+    private void takeValue(Bytes name, Expected expected) {
+        Reply reply = run(new Command.TakeValue(name));
+        if (expected.isValue) {
+            assertThat(reply)
+                    .isEqualTo(new Reply.Value(expected.keys.get(Bytes.EMPTY).value()));
+            model.remove(name);
+        } else {
+            assertThat(reply).isEqualTo(expected.keys.isEmpty() ? Reply.ABSENT : Commands.WRONG_TYPE);
+        }
     }
 
     private void get(Bytes name, Expected expected) {

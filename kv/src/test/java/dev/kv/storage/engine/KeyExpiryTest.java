@@ -9,10 +9,15 @@ import dev.kv.router.Expiry;
 import dev.kv.router.Reply;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.log.SeenTime;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Files;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -68,6 +73,27 @@ class KeyExpiryTest extends WithExpiry {
         assertThat(storage.log().tail().appended() - appended).isEqualTo(Layout.recordCost(B.size()));
         assertThat(storage.buckets().table().buckets()).isZero();
         assertThat(storage.log().liveBytes().get()).isZero();
+    }
+
+    /** The one that is left expires, too, so that nothing but a look at the keys tells that there is one. */
+    @Test
+    void whatHasExpiredOfALargeBucketIsRemovedWithinASecond() {
+        int keys = 200_000;
+        for (int from = 0; from < keys; from += 500) {
+            List<Bytes> pairs = IntStream.range(from, from + 500)
+                    .boxed()
+                    .flatMap(i -> Stream.of(Bytes.of("key-" + i), ONE))
+                    .toList();
+            runAt(NOW, new Command.SetAllUntil(B, pairs, Command.KeysCondition.ALWAYS, new Expiry.At(NOW + 10)));
+        }
+        runAt(NOW, setKey(B, K, ONE, NOW + 1_000_000));
+        assertThat(runAt(NOW + 9, new Command.Size(B))).isEqualTo(amount(keys + 1));
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long before = threads.getCurrentThreadCpuTime();
+        storage.clean(NOW + 10);
+        assertThat(Duration.ofNanos(threads.getCurrentThreadCpuTime() - before)).isLessThan(Duration.ofSeconds(1));
+        assertThat(runAt(NOW + 10, new Command.Size(B))).isEqualTo(amount(1));
+        assertThat(runAt(NOW + 10, new Command.Get(B, K))).isEqualTo(new Reply.Value(ONE));
     }
 
     @Test

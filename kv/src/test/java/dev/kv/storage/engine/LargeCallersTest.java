@@ -15,14 +15,17 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -54,6 +57,34 @@ class LargeCallersTest extends WithShortTurns {
         assertThat(execution.run(large).toCompletableFuture().get(10, TimeUnit.SECONDS))
                 .isNotInstanceOf(Reply.Failed.class);
         execution.close(Duration.ofSeconds(10));
+    }
+
+    @Test
+    void aFaultOfAWriteThatWaitedForTheDiskEndsNotTheThread() throws Exception {
+        OpenStorage storage = open(SHORT);
+        LargeThreads threads = new LargeThreads(1);
+        Set<Thread> ranOn = ConcurrentHashMap.newKeySet();
+        AfterDisk afterDisk = new AfterDisk(
+                storage.log().tail(),
+                threads,
+                new LongAdder(),
+                new Handover(Duration.ofSeconds(10)),
+                (command, takenMillis) -> {
+                    ranOn.add(Thread.currentThread());
+                    if (takenMillis == 0) {
+                        throw new StackOverflowError("deep");
+                    }
+                    return storage.run(command, takenMillis);
+                });
+        Command create = new Command.Create(Bytes.of("b"));
+
+        CompletableFuture<Reply> first = afterDisk.run(create, 0).toCompletableFuture();
+        CompletableFuture<Reply> behind = afterDisk.run(create, 1).toCompletableFuture();
+
+        assertThatThrownBy(() -> first.get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(StackOverflowError.class);
+        assertThat(behind.get(10, TimeUnit.SECONDS)).isEqualTo(Reply.OK);
+        assertThat(ranOn).singleElement().extracting(Thread::getName).isEqualTo("kv-disk-0");
+        threads.close(Duration.ofSeconds(10));
     }
 
     @Test

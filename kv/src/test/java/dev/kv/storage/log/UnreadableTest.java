@@ -5,6 +5,9 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
@@ -23,6 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /**
  * Pages of the log that cannot be read, since their file is truncated: compaction, hints and rescue go on with all other segments, and
@@ -240,6 +244,32 @@ class UnreadableTest {
         DataFolder.await(() -> state().startsWith("hints: ") && state().contains("0000000000000001-0.hint"));
         Files.delete(obstacle);
         Files.delete(obstacle.getParent());
+    }
+
+    /** Each hint takes another turn of the keeper, a quarter of a second. */
+    @Test
+    void aTroubleThatComesBackEachTurnIsLoggedOnce() throws Exception {
+        Logger log = (Logger) LoggerFactory.getLogger(Troubles.class);
+        ListAppender<ILoggingEvent> logged = new ListAppender<>();
+        logged.start();
+        log.addAppender(logged);
+        try {
+            Path obstacle = Files.createDirectories(data.resolve("0000000000000001-0.hint/obstacle"));
+            filled("first");
+            for (int i = 0; i < 5; i++) {
+                DataFolder.await(filled("next-" + i)::hasHint);
+            }
+            assertThat(state()).startsWith("hints: ");
+            Files.delete(obstacle);
+            Files.delete(obstacle.getParent());
+        } finally {
+            log.detachAppender(logged);
+        }
+        assertThat(logged.list.stream().map(ILoggingEvent::getFormattedMessage))
+                .singleElement()
+                .asString()
+                .startsWith("hints: ")
+                .contains("0000000000000001-0.hint");
     }
 
     @Test

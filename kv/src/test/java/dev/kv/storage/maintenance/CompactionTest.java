@@ -13,11 +13,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A deleted key stays deleted through any sequence of compactions, restarts and crashes. */
+/** What was deleted, or has expired, stays gone through any sequence of compactions, restarts and crashes. */
 @Timeout(600)
 class CompactionTest extends WithModel {
     @Test
@@ -114,6 +115,8 @@ class CompactionTest extends WithModel {
         check();
         Map<String, Map<String, String>> all = new HashMap<>();
         model.forEach((bucket, values) -> all.put(bucket, new HashMap<>(values)));
+        Set<String> allUnkept = Set.copyOf(unkept);
+        Map<String, Long> allUntils = Map.copyOf(untils);
         for (String bucket : List.copyOf(model.keySet())) {
             for (String key : List.copyOf(model.get(bucket).keySet())) {
                 delete(bucket, key);
@@ -127,6 +130,8 @@ class CompactionTest extends WithModel {
         check();
         storage.stop(Duration.ZERO);
         model.putAll(all);
+        unkept.addAll(allUnkept);
+        untils.putAll(allUntils);
         data = folder.resolve("data");
     }
 }

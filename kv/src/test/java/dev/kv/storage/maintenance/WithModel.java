@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
+import dev.kv.router.Expiry;
+import dev.kv.router.Held;
 import dev.kv.router.Reply;
 import dev.kv.storage.DataFolder;
 import dev.kv.storage.OpenStorage;
@@ -12,6 +14,7 @@ import dev.kv.storage.engine.Edit;
 import dev.kv.storage.format.Folder;
 import dev.kv.storage.format.SegmentName;
 import dev.kv.storage.log.Refused;
+import dev.kv.storage.log.SeenTime;
 import dev.kv.storage.log.Sync;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,7 +32,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A storage, and plain maps with the content that it should have. */
+/** A storage, and plain maps with the content that it should have at a time that goes on when the test says so. */
 abstract class WithModel {
     static final long MIB = 1L << 20;
     static final int BUCKETS = 3;
@@ -51,6 +54,15 @@ abstract class WithModel {
 
     /** Buckets that are not kept: they are removed with their last key. */
     final Set<String> unkept = new HashSet<>();
+
+    /** When buckets expire as a whole, those that do. */
+    final Map<String, Long> untils = new HashMap<>();
+
+    /** Far behind the clock of the machine, by which the storage cleans. */
+    private long now = 4_000_000_000_000L;
+
+    /** In a value, what stands before the time at which it expires. */
+    private static final char UNTIL = '@';
 
     int number;
 
@@ -78,10 +90,55 @@ abstract class WithModel {
         storage = open(at);
     }
 
+    /** A value, which may expire. */
+    private String value(Random random) {
+        String value = ++number + "x".repeat(random.nextInt(4_000));
+        return random.nextInt(4) == 0 ? value + UNTIL + (now + random.nextInt(1, 2_000)) : value;
+    }
+
+    private static Expiry expiry(String value) {
+        int at = value.indexOf(UNTIL);
+        return at < 0 ? Expiry.NONE : new Expiry.At(Long.parseLong(value.substring(at + 1)));
+    }
+
+    private boolean hasExpired(String value) {
+        return expiry(value) instanceof Expiry.At(long until) && until <= now;
+    }
+
+    /** Time goes on; what expires is removed at once or later. */
+    private void passTime(Random random) {
+        now += random.nextInt(500);
+        model.keySet().removeIf(bucket -> untils.getOrDefault(bucket, Long.MAX_VALUE) <= now);
+        model.values().forEach(values -> values.values().removeIf(this::hasExpired));
+        model.entrySet().removeIf(each -> each.getValue().isEmpty() && unkept.contains(each.getKey()));
+        values.values().removeIf(this::hasExpired);
+        unkept.retainAll(model.keySet());
+        untils.keySet().retainAll(model.keySet());
+        if (random.nextBoolean()) {
+            storage.clean(now);
+        }
+    }
+
+    private void expire(String bucket, long until) {
+        boolean hasKeys = model.containsKey(bucket) && !model.get(bucket).isEmpty();
+        assertThat(run(new Command.Expire(Bytes.of(bucket), new Expiry.At(until), Expiry.Condition.ALWAYS)))
+                .isEqualTo(new Reply.Amount(hasKeys ? 1 : 0));
+        if (hasKeys) {
+            untils.put(bucket, until);
+        }
+    }
+
     void put(String bucket, String key, String value) {
         assertThat(run(new Command.Create(Bytes.of(bucket)))).isEqualTo(Reply.OK);
-        assertThat(run(new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
-                .isEqualTo(Reply.OK);
+        Expiry expiry = expiry(value);
+        if (expiry.equals(Expiry.NONE)) {
+            assertThat(run(new Command.Put(Bytes.of(bucket), Bytes.of(key), Bytes.of(value))))
+                    .isEqualTo(Reply.OK);
+        } else {
+            List<Bytes> pair = List.of(Bytes.of(key), Bytes.of(value));
+            assertThat(run(new Command.SetAllUntil(Bytes.of(bucket), pair, Command.KeysCondition.ALWAYS, expiry)))
+                    .isEqualTo(new Reply.Amount(1));
+        }
         model.computeIfAbsent(bucket, _ -> new HashMap<>()).put(key, value);
         unkept.remove(bucket);
     }
@@ -94,36 +151,43 @@ abstract class WithModel {
             values.remove(key);
             if (values.isEmpty() && unkept.remove(bucket)) {
                 model.remove(bucket);
+                untils.remove(bucket);
             }
         }
     }
 
     void drop(String bucket) throws Refused {
-        storage.buckets().edit(0, Bytes.of(bucket), edit -> {
+        storage.buckets().edit(now, Bytes.of(bucket), edit -> {
             edit.drop();
             return Reply.OK;
         });
         model.remove(bucket);
         unkept.remove(bucket);
+        untils.remove(bucket);
     }
 
     /** Drops a bucket and makes it anew in one change. */
     void renew(String bucket, String key, String value) throws Refused {
-        storage.buckets().edit(0, Bytes.of(bucket), edit -> {
+        storage.buckets().edit(now, Bytes.of(bucket), edit -> {
             edit.drop();
             edit.set(Bytes.of(key), Bytes.of(value));
             return Reply.OK;
         });
         model.put(bucket, new HashMap<>(Map.of(key, value)));
         unkept.add(bucket);
+        untils.remove(bucket);
     }
 
     void rename(String bucket, String to) throws Refused {
         boolean isRenamed =
-                storage.buckets().publisher().rename(0, Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
+                storage.buckets().publisher().rename(now, Bytes.of(bucket), Bytes.of(to), (from, _) -> from.exists());
         assertThat(isRenamed).isEqualTo(model.containsKey(bucket) && !bucket.equals(to));
         if (isRenamed) {
             model.put(to, model.remove(bucket));
+            untils.remove(to);
+            if (untils.containsKey(bucket)) {
+                untils.put(to, untils.remove(bucket));
+            }
             unkept.remove(to);
             if (unkept.remove(bucket)) {
                 unkept.add(to);
@@ -146,9 +210,11 @@ abstract class WithModel {
             storage.buckets().publisher().abandon(hidden);
             return;
         }
-        assertThat(storage.buckets().publisher().publish(0, hidden, _ -> true)).isTrue();
+        assertThat(storage.buckets().publisher().publish(now, hidden, _ -> true))
+                .isTrue();
         model.put(bucket, values);
         unkept.remove(bucket);
+        untils.remove(bucket);
     }
 
     /** Sets, removes or renames a value, sometimes with a bucket of the same name in between. */
@@ -167,15 +233,16 @@ abstract class WithModel {
                 run(new Command.Drop(Bytes.of(name)));
                 run(new Command.SetAll(Bytes.of(name), List.of(Bytes.of("key"), Bytes.of("value")), false));
             }
-            String value = ++number + "x".repeat(random.nextInt(4_000));
-            assertThat(run(new Command.SetValue(Bytes.of(name), Bytes.of(value), Command.Condition.ALWAYS, false)))
-                    .isEqualTo(Reply.OK);
+            String value = value(random);
+            Command.SetValue set =
+                    new Command.SetValue(Bytes.of(name), Bytes.of(value), Command.Condition.ALWAYS, false);
+            assertThat(run(new Command.SetValueUntil(set, expiry(value)))).isEqualTo(Reply.OK);
             values.put(name, value);
         }
     }
 
     Reply run(Command command) {
-        return DataFolder.run(storage, command);
+        return Held.flat(storage.run(command, now).toCompletableFuture().join());
     }
 
     void check() {
@@ -201,8 +268,12 @@ abstract class WithModel {
     void changeSomething(Random random) throws Refused {
         String bucket = "bucket-" + random.nextInt(BUCKETS);
         String key = "key-" + random.nextInt(KEYS);
-        int what = random.nextInt(120);
-        if (what >= 100) {
+        int what = random.nextInt(130);
+        if (what >= 125) {
+            passTime(random);
+        } else if (what >= 120) {
+            expire(bucket, now + random.nextInt(1, 2_000));
+        } else if (what >= 100) {
             changeValue(random);
         } else if (what < 3) {
             drop(bucket);
@@ -215,7 +286,7 @@ abstract class WithModel {
         } else if (what < 50) {
             delete(bucket, key);
         } else {
-            put(bucket, key, ++number + "x".repeat(random.nextInt(4_000)));
+            put(bucket, key, value(random));
         }
     }
 
@@ -229,7 +300,9 @@ abstract class WithModel {
 
     static List<Path> files(Path of) throws IOException {
         try (Stream<Path> files = Files.list(of)) {
-            return files.filter(file -> file.getFileName().toString().matches("format|mark|segments|.*[.](log|hint)"))
+            return files.filter(file -> file.getFileName()
+                            .toString()
+                            .matches("format|mark|segments|" + SeenTime.FILE + "|.*[.](log|hint)"))
                     .sorted()
                     .toList();
         }

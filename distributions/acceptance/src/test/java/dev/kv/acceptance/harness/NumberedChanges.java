@@ -2,6 +2,7 @@ package dev.kv.acceptance.harness;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.RespClient;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -15,6 +16,9 @@ import java.util.Random;
 public abstract class NumberedChanges {
     private static final int AHEAD_MAX = 4;
 
+    /** About as long as a node takes to start again. */
+    private static final int SOON_MAX_MILLIS = 1_500;
+
     protected final String name;
     protected final Random random = new Random();
 
@@ -22,6 +26,9 @@ public abstract class NumberedChanges {
     private final List<String> possible = new ArrayList<>();
 
     private long number;
+
+    /** When the last of all that expires soon does, in milliseconds since 1970. */
+    private long soonMillis;
 
     /**
      * @param nothing the reply to the {@link #question} before the first change
@@ -46,6 +53,13 @@ public abstract class NumberedChanges {
     /** A value that no other change has. */
     protected String nextValue() {
         return ++number + "-" + "abcdefghij".repeat(random.nextInt(30));
+    }
+
+    /** A time, in milliseconds since 1970, that passes before the next {@link #check}: mostly while the node is down. */
+    protected final String soon() {
+        long millis = System.currentTimeMillis() + random.nextInt(SOON_MAX_MILLIS);
+        soonMillis = Math.max(soonMillis, millis);
+        return String.valueOf(millis);
     }
 
     /** Changes what the name holds until the connection ends. */
@@ -78,7 +92,8 @@ public abstract class NumberedChanges {
     }
 
     /** Checks what the name holds, which counts as acknowledged from then on. */
-    public void check(RespClient client) throws IOException {
+    public void check(RespClient client) throws Exception {
+        Await.until("all that expires soon has expired", () -> System.currentTimeMillis() >= soonMillis);
         String held = client.ask(question());
         assertThat(possible).as("what %s may hold", name).contains(held);
         goOnFrom(held);

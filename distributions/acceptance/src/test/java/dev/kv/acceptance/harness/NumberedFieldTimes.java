@@ -6,7 +6,10 @@ import java.util.Collections;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** Changes of the times at which keys of one bucket expire, several keys at once. No two changes set the same time. */
+/**
+ * Changes of the times at which keys of one bucket expire, several keys at once. Each time is far away and no other change has it, or has
+ * passed by the next {@link #check}.
+ */
 public final class NumberedFieldTimes extends NumberedChanges {
     /** The parts of a reply to {@code HPEXPIRETIME} for a key that does not expire, and for one that is not there. */
     private static final String NEVER = ":-1";
@@ -32,14 +35,15 @@ public final class NumberedFieldTimes extends NumberedChanges {
         int from = random.nextInt(KEYS - 1);
         int to = random.nextInt(from + 2, KEYS + 1);
         String time = String.valueOf(++lastMillis);
-        return switch (random.nextInt(6)) {
+        // What expires soon may be there or gone: only a change that asks for nothing follows it.
+        return switch (random.nextInt(times.subList(from, to).contains(NOTHING) ? 4 : 6)) {
             case 0 -> List.of(set(NEVER, from, to, "HSET", name));
             case 1 -> transaction(set(NEVER, from, to, "HSET", name), change(':' + time, from, to, "HPEXPIREAT", time));
-            case 2 -> List.of(change(':' + time, from, to, "HPEXPIREAT", time));
-            case 3 -> List.of(change(NEVER, from, to, "HPERSIST"));
-            case 4 -> List.of(change(NOTHING, from, to, "HPEXPIREAT", "1"));
-            default ->
+            case 2 ->
                 List.of(set(':' + time, from, to, "HSETEX", name, "PXAT", time, "FIELDS", String.valueOf(to - from)));
+            case 3 -> List.of(change(NOTHING, from, to, "HPEXPIREAT", soon()));
+            case 4 -> List.of(change(':' + time, from, to, "HPEXPIREAT", time));
+            default -> List.of(change(NEVER, from, to, "HPERSIST"));
         };
     }
 

@@ -4,7 +4,7 @@ import dev.kv.server.testing.RespClient;
 import java.util.List;
 
 /**
- * Changes of the time at which a value expires. Each time is far away and no other change has it, or has passed before the next
+ * Changes of the time at which a value expires. Each time is far away and no other change has it, or has passed by the next
  * {@link #check}.
  */
 public final class NumberedTimes extends NumberedReplies {
@@ -26,10 +26,9 @@ public final class NumberedTimes extends NumberedReplies {
     protected List<String> change() {
         String time = String.valueOf(++lastMillis);
         String value = nextValue();
-        // What has 1 ms to live may be there or gone for the next change: only a change that asks for nothing follows
-        // it.
+        // What expires soon may be there or gone for the next change: only a change that asks for nothing follows it.
         return switch (random.nextInt(now.equals(NOTHING) ? 5 : 8)) {
-            case 0 -> ends(NOTHING, RespClient.request("SET", name, value, "PX", "1"));
+            case 0 -> ends(NOTHING, RespClient.request("SET", name, value, "PXAT", soon()));
             case 1 -> ends(NOTHING, RespClient.request("DEL", name));
             case 2 -> ends(NEVER, RespClient.request("SET", name, value));
             case 3 -> {
