@@ -209,6 +209,9 @@ public final class Bucket {
     /** Whether its shard counts it among those that expire. */
     boolean isCountedAsExpiring;
 
+    /** Whether it has expired as a whole: to remove it is no change, since nobody is told of it any more. */
+    boolean hasExpired;
+
     private boolean isGone;
 
     /** Whether it was dropped. */

@@ -99,6 +99,7 @@ final class Change implements Edit {
         visible = null;
         held.clear();
         if (isGone) {
+            ofBucket.hasExpired = true;
             drop();
         }
         return this;

@@ -112,6 +112,7 @@ public final class Expired {
                 continue;
             }
             if (isGone(bucket, now)) {
+                bucket.hasExpired = true;
                 changes.drop(shard, bucket);
             } else if (bucket.mayHaveGoneKeys(now)) {
                 do {

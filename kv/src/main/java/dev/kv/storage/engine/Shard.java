@@ -96,7 +96,7 @@ final class Shard {
 
     /** What a name has is another now, or will be before the lock is given back. */
     void changed(Bucket named) {
-        if (watches != null) {
+        if (watches != null && !named.hasExpired) {
             watches.changed(named.hash, named.name);
         }
     }

@@ -185,6 +185,30 @@ class SeveralNamesTest extends WithLargeCommands {
         assertThat(commands.run(exec, TAKEN + 10)).isEqualTo(Reply.ABSENT);
     }
 
+    /** Whoever watches it then has seen nothing, and goes on to see nothing. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 3})
+    void theRemovalOfWhatHasExpiredIsNoChange(int keys) {
+        long until = TAKEN;
+        for (Command removal : List.of(new Command.Drop(A), new Command.DeleteAll(A, List.of(K)))) {
+            until += 10;
+            run(keys == 0 ? value(A, VALUE) : set(A, VALUE));
+            for (int i = 1; i < keys; i++) {
+                run(new Command.SetAll(A, List.of(Bytes.of("k" + i), VALUE), false));
+            }
+            run(new Command.Expire(A, new Expiry.At(until), Expiry.Condition.ALWAYS));
+            long number = ((Reply.Amount) commands.run(new Command.Watch(A), until)).value();
+            Command exec = new Command.Together(List.of(new Watched(A, number)), List.of(new Command.KindOf(A)));
+            commands.run(removal, until);
+            assertThat(commands.run(exec, until)).isInstanceOf(Reply.Many.class);
+            storage.clean(until);
+            assertThat(commands.run(exec, until)).isInstanceOf(Reply.Many.class);
+            commands.run(value(A, VALUE), until);
+            assertThat(commands.run(exec, until)).isEqualTo(Reply.ABSENT);
+            commands.run(new Command.Drop(A), until);
+        }
+    }
+
     @Test
     void anotherProcessKnowsNoNumberOfThisOne() throws Exception {
         long number = watch(A);
