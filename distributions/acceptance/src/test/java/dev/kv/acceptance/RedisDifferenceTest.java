@@ -4,11 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Cluster;
 import dev.kv.acceptance.harness.RedisServer;
+import dev.kv.router.testing.Await;
 import dev.kv.server.testing.RespClient;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The same random requests to a combined node, a server node and Redis get the same replies. */
+/** The same random requests to a combined node, a server node and Redis get the same replies, while names expire. */
 @Timeout(120)
 final class RedisDifferenceTest {
     private static final long SEED = Long.getLong("kv.seed", System.nanoTime());
@@ -26,6 +27,15 @@ final class RedisDifferenceTest {
     /** Commands whose replies have no defined order. */
     private static final Set<String> UNORDERED =
             Set.of("HGETALL", "HKEYS", "HVALS", "HSCAN", "KEYS", "HRANDFIELD", "SCAN");
+
+    /** Commands whose replies tell the time, or what is left of it. */
+    private static final Set<String> OF_TIME = Set.of("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME");
+
+    /** By so much the replies of two servers may differ that set a relative time one after the other. */
+    private static final long APART_SECONDS = 10;
+
+    /** Seconds since 1970 from which on only absolute times are: the year 2984. */
+    private static final long ABSOLUTE_SECONDS = 32_000_000_000L;
 
     private static final List<String> NUMBERS = List.of(
             "0",
@@ -60,6 +70,9 @@ final class RedisDifferenceTest {
 
     private final Random random = new Random(SEED);
 
+    /** How long names were given to live, in seconds. */
+    private final Set<Long> relative = new HashSet<>();
+
     @Test
     void randomRequestsAreAnsweredAlike(@TempDir Path folder) throws Exception {
         try (RedisServer redis = RedisServer.start(folder);
@@ -71,7 +84,7 @@ final class RedisDifferenceTest {
         }
     }
 
-    private void compare(RedisServer redis, Cluster cluster, String node, String version) throws IOException {
+    private void compare(RedisServer redis, Cluster cluster, String node, String version) throws Exception {
         try (RespClient theirs = new RespClient(redis.address());
                 RespClient ours = new RespClient(cluster.node(node).clients())) {
             theirs.ask("HELLO", version);
@@ -80,6 +93,9 @@ final class RedisDifferenceTest {
             ours.ask("DEL", "a", "b", "c", "d");
             int left = REQUESTS;
             while (left > 0) {
+                if (random.nextInt(20) == 0) {
+                    letExpire(theirs, ours);
+                }
                 List<String[]> requests = new ArrayList<>();
                 for (int i = random.nextInt(AHEAD_MAX); i >= 0; i--) {
                     requests.addAll(random.nextInt(20) == 0 ? transaction() : List.<String[]>of(request()));
@@ -92,13 +108,42 @@ final class RedisDifferenceTest {
                     String expected = theirs.reply();
                     String got = ours.reply();
                     boolean unordered = UNORDERED.contains(request[0]) || request[0].equals("EXEC");
-                    assertThat(unordered ? sorted(got) : got)
-                            .as("%s at %s, with -Dkv.seed=%d", Arrays.toString(request), node, SEED)
-                            .isEqualTo(unordered ? sorted(expected) : expected);
+                    if (!OF_TIME.contains(request[0]) || !areSameTime(request[0], got, expected)) {
+                        assertThat(unordered ? sorted(got) : got)
+                                .as("%s at %s, with -Dkv.seed=%d", Arrays.toString(request), node, SEED)
+                                .isEqualTo(unordered ? sorted(expected) : expected);
+                    }
                 }
                 left -= requests.size();
             }
         }
+    }
+
+    /** Has two names expire; returns when they have. */
+    private void letExpire(RespClient theirs, RespClient ours) throws Exception {
+        long millis = System.currentTimeMillis() + 20;
+        String time = Long.toString(millis);
+        for (int i = 0; i < 2; i++) {
+            String name = one("a", "b", "c", "d");
+            String[] request = switch (random.nextInt(3)) {
+                case 0 -> new String[] {"SET", name, value(), "PXAT", time};
+                case 1 -> new String[] {"GETEX", name, "PXAT", time};
+                default -> new String[] {"PEXPIREAT", name, time};
+            };
+            assertThat(ours.ask(request)).as(Arrays.toString(request)).isEqualTo(theirs.ask(request));
+        }
+        Await.until("they have expired", () -> System.currentTimeMillis() > millis);
+    }
+
+    /** Whether two replies tell of one relative time, or of how long is left. */
+    private static boolean areSameTime(String command, String got, String expected) {
+        if (!got.matches(":[0-9]+") || !expected.matches(":[0-9]+")) {
+            return false;
+        }
+        long unit = command.startsWith("P") ? 1_000 : 1;
+        long time = Long.parseLong(expected.substring(1));
+        return (command.endsWith("TTL") || time < ABSOLUTE_SECONDS * unit)
+                && Math.abs(Long.parseLong(got.substring(1)) - time) <= APART_SECONDS * unit;
     }
 
     private static String sorted(String reply) {
@@ -118,9 +163,9 @@ final class RedisDifferenceTest {
         for (int i = random.nextInt(5); i >= 0; i--) {
             requests.add(request());
         }
-        // These are not allowed in a transaction.
-        requests.removeIf(
-                request -> Set.of("RENAME", "RENAMENX", "COPY", "MSETNX").contains(request[0]));
+        // These are not allowed in a transaction, or are compared one by one.
+        requests.removeIf(request ->
+                Set.of("RENAME", "RENAMENX", "COPY", "MSETNX").contains(request[0]) || OF_TIME.contains(request[0]));
         requests.add(new String[] {random.nextInt(10) == 0 ? "DISCARD" : "EXEC"});
         return requests;
     }
@@ -148,7 +193,7 @@ final class RedisDifferenceTest {
                 };
             case 21 -> words("DEL", one("a", "b"), List.of(one("b", "c")));
             case 22 -> words(one("EXISTS", "TOUCH"), bucket, List.of("a", "b", "c"));
-            case 23 -> new String[] {one("TYPE", "EXPIRETIME", "PEXPIRETIME"), bucket};
+            case 23 -> new String[] {one("TYPE", "EXPIRETIME", "PEXPIRETIME", "TTL", "PTTL"), bucket};
             case 24 -> new String[] {one("RENAME", "RENAMENX", "COPY"), bucket, one("a", "b", "c", "d")};
             case 25, 26 -> words("SET", bucket, options());
             case 27 -> new String[] {one("GET", "GETDEL", "STRLEN", "INCR", "DECR"), bucket};
@@ -161,10 +206,14 @@ final class RedisDifferenceTest {
             case 36 -> new String[] {one("GETRANGE", "SUBSTR"), bucket, index(), index()};
             case 37 -> new String[] {"SETRANGE", bucket, offset(), part()};
             case 38 -> new String[] {"DEL", bucket};
-            case 39, 40 -> words(one("EXPIREAT", "PEXPIREAT"), bucket, times());
+            case 39 -> words(one("EXPIREAT", "PEXPIREAT"), bucket, times(time()));
+            case 40 ->
+                random.nextBoolean()
+                        ? words("EXPIRE", bucket, times(seconds("")))
+                        : words("PEXPIRE", bucket, times(seconds("000")));
             case 41 -> new String[] {"PERSIST", bucket};
             case 42 -> words("GETEX", bucket, expiry("PERSIST"));
-            case 43, 44 -> new String[] {one("EXPIRETIME", "PEXPIRETIME"), bucket};
+            case 43, 44 -> new String[] {one("EXPIRETIME", "PEXPIRETIME", "TTL", "PTTL"), bucket};
             default -> new String[] {one("HSET", "HGET", "HINCRBY", "NOSUCH", "HDEL"), bucket};
         };
     }
@@ -199,18 +248,36 @@ final class RedisDifferenceTest {
         return words;
     }
 
-    /** An option that says when something expires, mostly: the replies do not depend on when they are made. */
+    /** An option that says when something expires, mostly. */
     private List<String> expiry(String plain) {
-        return switch (random.nextInt(6)) {
+        return switch (random.nextInt(8)) {
             case 0 -> List.of();
             case 1 -> List.of(plain);
+            case 2 -> List.of("EX", seconds(""));
+            case 3 -> List.of("PX", seconds("000"));
             default -> List.of(one("EXAT", "PXAT"), time());
         };
     }
 
-    /** A time, and options of {@code EXPIREAT}. */
-    private List<String> times() {
-        List<String> words = new ArrayList<>(List.of(time()));
+    /**
+     * How long something has to live, mostly: behind the end of all tests, and further from any other than the servers are apart.
+     *
+     * @param zeros what makes milliseconds of seconds
+     */
+    private String seconds(String zeros) {
+        if (random.nextInt(6) == 0) {
+            return one("0", "-1", "1.5", "x", "", "9223372036854775807");
+        }
+        long seconds;
+        do {
+            seconds = 10_000L + 100L * random.nextInt(1_000_000);
+        } while (!relative.add(seconds));
+        return seconds + zeros;
+    }
+
+    /** A time, and options of {@code EXPIREAT} and {@code EXPIRE}. */
+    private List<String> times(String time) {
+        List<String> words = new ArrayList<>(List.of(time));
         while (random.nextInt(3) == 0) {
             words.add(one("NX", "XX", "GT", "LT", "FOO"));
         }
