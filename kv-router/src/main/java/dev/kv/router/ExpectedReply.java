@@ -37,8 +37,11 @@ public final class ExpectedReply {
         }
     }
 
-    /** A reply has come. That of a write says little of the values. */
+    /** A reply has come. That of a write says little of the values, and a failure nothing. */
     public void came(Reply reply) {
+        if (reply instanceof Reply.Failed) {
+            return;
+        }
         boolean isOfWrite = reply instanceof Reply.Ok || reply instanceof Reply.Amount;
         int length = Math.clamp(LongReply.bytes(reply), 1, MOST_BYTES);
         bytes = isKnown || isOfWrite ? Math.max(length, bytes - (bytes >> DECAY_SHIFT)) : length;

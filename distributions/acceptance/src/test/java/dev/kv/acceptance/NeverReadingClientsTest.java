@@ -32,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 @MeasuresTime
 class NeverReadingClientsTest {
     private static final String VALUE = "v".repeat(50_000);
+    private static final String LONG = "v".repeat(70_000);
     private static final int AHEAD = 8000;
     private static final int SMALL = 16;
     private static final Duration TIME = Duration.ofSeconds(8);
@@ -80,17 +81,39 @@ class NeverReadingClientsTest {
         }
     }
 
-    /** Asks for the large value on many new connections, and reads no reply. */
-    private void ask(int clients) throws IOException {
-        byte[] requests = RespClient.request("GET", "large").repeat(AHEAD).getBytes(US_ASCII);
+    private void connect(int clients) throws IOException {
         for (int i = 0; i < clients; i++) {
             SocketChannel stranger = SocketChannel.open();
             strangers.add(stranger);
             stranger.setOption(StandardSocketOptions.SO_RCVBUF, 4096);
             stranger.connect(near.clients());
+        }
+    }
+
+    /** Asks for small values on all connections, and reads the replies. */
+    private void readSmall() throws IOException {
+        byte[] requests = RespClient.request("HGET", "small1", "k").repeat(300).getBytes(US_ASCII);
+        for (SocketChannel stranger : strangers) {
+            stranger.write(ByteBuffer.wrap(requests));
+            ByteBuffer replies = ByteBuffer.allocate("$2\r\nv1\r\n".length() * 300);
+            while (replies.hasRemaining()) {
+                assertThat(stranger.read(replies)).isPositive();
+            }
+        }
+    }
+
+    /** Asks for the value on all connections, and reads no reply. */
+    private void askAll(String name, int times) throws IOException {
+        byte[] requests = RespClient.request("GET", name).repeat(times).getBytes(US_ASCII);
+        for (SocketChannel stranger : strangers) {
             stranger.configureBlocking(false);
             stranger.write(ByteBuffer.wrap(requests));
         }
+    }
+
+    private void ask(int clients) throws IOException {
+        connect(clients);
+        askAll("large", AHEAD);
     }
 
     private Void leave() throws IOException {
@@ -133,6 +156,18 @@ class NeverReadingClientsTest {
         });
     }
 
+    /** The nodes expect short replies. */
+    @Test
+    void nobodyWaitsForSixtyThatHaveReadShortRepliesBefore() throws Exception {
+        start("");
+        connect(60);
+        readSmall();
+        assertServedDuring("sixty strangers that have read", () -> {
+            askAll("large", AHEAD);
+            return null;
+        });
+    }
+
     @Test
     void nobodyWaitsForWavesOfThem() throws Exception {
         start("");
@@ -145,6 +180,30 @@ class NeverReadingClientsTest {
             }
             return null;
         });
+    }
+
+    /** What those have asked for takes minutes to check and to send. */
+    @Test
+    void nobodyWaitsBehindLargeValuesOfClientsThatAreGone() throws Exception {
+        start("");
+        try (RespClient client = new RespClient(near.clients())) {
+            assertThat(client.ask("SET", "huge", "v".repeat(16 << 20))).isEqualTo("OK");
+            assertThat(client.ask("SET", "long", LONG)).isEqualTo("OK");
+        }
+        for (int wave = 0; wave < 13; wave++) {
+            connect(20);
+            askAll("huge", 20);
+            LockSupport.parkNanos(Duration.ofMillis(300).toNanos());
+            leave();
+        }
+        try (RespClient client = new RespClient(near.clients())) {
+            long start = System.nanoTime();
+            assertThat(client.ask("GET", "long")).isEqualTo('"' + LONG + '"');
+            Duration wait = Duration.ofNanos(System.nanoTime() - start);
+            System.out.println("NeverReadingClientsTest: a reply of 70 KB took " + wait.toMillis()
+                    + " ms behind clients that are gone");
+            assertThat(wait).isLessThan(WAIT_MAX);
+        }
     }
 
     @Test

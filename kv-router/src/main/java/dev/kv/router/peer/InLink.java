@@ -58,6 +58,9 @@ final class InLink extends Link {
 
     private boolean isReceivingWatched;
 
+    /** What the reply needs of a request. */
+    private record ReplyTo(int number, int stream, Duration timeLeft) {}
+
     /**
      * @param refusals where refused nodes are reported
      */
@@ -189,7 +192,7 @@ final class InLink extends Link {
             case RequestCodec.Asked.Unknown(int command) -> replies.sendUnsupported(number, command);
             case RequestCodec.Asked.Known(Request request) -> {
                 if (inFlight() >= settings.inFlightMax()) {
-                    send(
+                    replies.send(
                             number,
                             new Reply.Failed(
                                     Word.UNREACHABLE,
@@ -207,7 +210,7 @@ final class InLink extends Link {
 
     private void admit(int number, Request request) {
         if (!admission.mayTake(request)) {
-            send(
+            replies.send(
                     number,
                     new Reply.Failed(
                             Word.UNREACHABLE,
@@ -235,7 +238,7 @@ final class InLink extends Link {
 
     @Override
     void tooLong(int number) {
-        send(
+        replies.send(
                 number,
                 new Reply.Failed(
                         Word.TOOLARGE,
@@ -246,8 +249,10 @@ final class InLink extends Link {
     private void run(int number, Request request) {
         CompletableFuture<Reply> reply =
                 router.run(request.onStream(streamOf(request))).toCompletableFuture();
+        // The request itself is not kept: while a write waits for the disk, nobody else needs it.
+        ReplyTo asked = new ReplyTo(number, request.stream(), request.timeLeft());
         if (reply.isDone()) {
-            answer(number, request.timeLeft(), resultOf(reply), Optional.empty());
+            answer(asked, resultOf(reply), Optional.empty());
             return;
         }
         underWay.put(number, reply);
@@ -260,11 +265,9 @@ final class InLink extends Link {
             tellWhileWaiting(request.timeLeft());
         }
         Runnable release = charged;
-        // The request itself is not kept: while a write waits for the disk, nobody else needs it.
-        Duration timeLeft = request.timeLeft();
         var _ = reply.whenComplete((result, _) -> {
             if (underWay.remove(number, reply)) {
-                guarded("a reply", () -> answerPassedOn(number, timeLeft, reply));
+                guarded("a reply", () -> answerPassedOn(asked, reply));
                 readOn();
             } else if (result != null) {
                 Held.releaseIn(result);
@@ -288,12 +291,12 @@ final class InLink extends Link {
         return 31 * System.identityHashCode(this) + request.stream();
     }
 
-    private void answerPassedOn(int number, Duration timeLeft, CompletableFuture<Reply> reply) {
+    private void answerPassedOn(ReplyTo asked, CompletableFuture<Reply> reply) {
         Optional<Runnable> memory =
                 reply instanceof LongReply.Charged passedOn ? passedOn.takeMemory() : Optional.empty();
         boolean isTaken = false;
         try {
-            answer(number, timeLeft, resultOf(reply), memory);
+            answer(asked, resultOf(reply), memory);
             isTaken = true;
         } finally {
             if (!isTaken) {
@@ -305,20 +308,16 @@ final class InLink extends Link {
     /**
      * @param memory gives back the memory of a reply that another node sent: it stays charged until the reply has been passed on
      */
-    private void answer(int number, Duration timeLeft, Reply reply, Optional<Runnable> memory) {
+    private void answer(ReplyTo asked, Reply reply, Optional<Runnable> memory) {
         if (isClosed()) {
             Held.releaseIn(reply);
             memory.ifPresent(Runnable::run);
             return;
         }
-        replies.send(number, reply, memory);
-        if (replies.has(number)) {
-            tellWhileWaiting(timeLeft);
+        replies.send(asked.stream, asked.number, reply, memory);
+        if (replies.has(asked.number)) {
+            tellWhileWaiting(asked.timeLeft);
         }
-    }
-
-    private void send(int number, Reply.Failed failure) {
-        replies.send(number, failure, Optional.empty());
     }
 
     private void progress(int number) {

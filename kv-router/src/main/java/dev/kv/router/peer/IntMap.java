@@ -2,6 +2,7 @@ package dev.kv.router.peer;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * A map with numbers as keys, without an object for each of them or each entry: what is known of a request by its number. A hash table with
@@ -72,6 +73,15 @@ final class IntMap<V> {
         }
         remove(key);
         return true;
+    }
+
+    /** Removes the values for which this holds. */
+    void removeIf(Predicate<V> condition) {
+        for (int key : keys()) {
+            if (condition.test(get(key))) {
+                remove(key);
+            }
+        }
     }
 
     void clear() {

@@ -39,8 +39,8 @@ final class OutLink extends Link {
     private final Optional<Consumer<Pending>> whenAbandoned = Optional.of(this::abandoned);
     private final Deadlines deadlines = new Deadlines(loop(), pending::values, this::expired);
 
-    /** Requests that wait until less is expected of those in flight. */
-    private final ReplyTurns turns = new ReplyTurns(this::encode);
+    /** Requests that wait until less of the output is unsent, and less is expected of those in flight. */
+    private final ReplyTurns turns = new ReplyTurns(this, this::encode);
 
     /** Requests that are put into bytes by another thread, and those behind them. */
     private final Preparation preparation = new Preparation(this);
@@ -97,6 +97,17 @@ final class OutLink extends Link {
                 request.unreachable(end);
             }
         }
+    }
+
+    @Override
+    protected void sent() {
+        super.sent();
+        turns.goOn();
+    }
+
+    @Override
+    protected boolean hasMoreToSend() {
+        return super.hasMoreToSend() || turns.areReady();
     }
 
     @Override

@@ -12,7 +12,7 @@ import java.util.Map;
 /**
  * The messages that one link has to send, of many streams. A short message goes to the socket at once, past all long ones. A
  * long one is offered first; it is sent in chunks, as far as the other side has given credit for it, and long messages take
- * turns chunk by chunk. Within a stream a message waits until those before it were sent as a whole. {@link Link} tells the
+ * turns chunk by chunk; those of up to 1 MiB have every other chunk. Within a stream a message waits until those before it were sent as a whole. {@link Link} tells the
  * rules that both sides keep to. On the link's loop only.
  */
 final class Outbox {
@@ -22,6 +22,9 @@ final class Outbox {
     /** The unsent bytes that the socket has at most before it gets a further chunk: enough to keep it busy. A short message waits behind them. */
     private static final int WINDOW_BYTES = 2 * CHUNK_MAX_BYTES;
 
+    /** A message up to this length does not take turns with all longer ones: it has every other chunk, with others of its kind. */
+    private static final int LITTLE_MAX_BYTES = 1 << 20;
+
     private final Link link;
 
     /** The messages of each stream that has a long message under way; it is the first of its queue. */
@@ -30,8 +33,11 @@ final class Outbox {
     /** The long messages under way, by the number of the request. */
     private final Map<Integer, Message> offered = new HashMap<>();
 
-    /** Those of them that have credit left; the first one has the next turn. */
+    /** Those of them that have credit left; the first one of each has the next turn, and they take turns with one another. */
     private final ArrayDeque<Message> ready = new ArrayDeque<>();
+
+    private final ArrayDeque<Message> readyLittle = new ArrayDeque<>();
+    private boolean isTurnOfLittle;
 
     private long waitingBytes;
 
@@ -126,8 +132,9 @@ final class Outbox {
 
     /** Hands chunks to the socket while it has fewer unsent bytes than the bound; to be called whenever it has sent some. */
     void pump() {
-        while (!ready.isEmpty() && link.unsent() < WINDOW_BYTES) {
-            Message message = ready.poll();
+        while (isReady() && link.unsent() < WINDOW_BYTES) {
+            isTurnOfLittle = ready.isEmpty() || (!isTurnOfLittle && !readyLittle.isEmpty());
+            Message message = (isTurnOfLittle ? readyLittle : ready).poll();
             try {
                 waitingBytes -= sendChunk(message);
             } catch (InternalError | IllegalStateException e) {
@@ -141,9 +148,13 @@ final class Outbox {
             if (message.isSent()) {
                 end(message);
             } else if (message.creditBytes > 0) {
-                ready.add(message);
+                readyOf(message).add(message);
             }
         }
+    }
+
+    private ArrayDeque<Message> readyOf(Message message) {
+        return message.size <= LITTLE_MAX_BYTES ? readyLittle : ready;
     }
 
     /** Adds credit in bytes to the long message of this number, which may have been withdrawn meanwhile. */
@@ -154,7 +165,7 @@ final class Outbox {
         }
         if (message != null) {
             if (message.creditBytes == 0) {
-                ready.add(message);
+                readyOf(message).add(message);
             }
             message.creditBytes += bytes;
             pump();
@@ -173,7 +184,7 @@ final class Outbox {
         }
         waitingBytes -= message.leftBytes();
         if (queue.peek() == message) {
-            ready.remove(message);
+            readyOf(message).remove(message);
             end(message);
             pump();
             return true;
@@ -196,13 +207,14 @@ final class Outbox {
         streams.clear();
         offered.clear();
         ready.clear();
+        readyLittle.clear();
         waitingBytes = 0;
         left.forEach(message -> message.done.run());
     }
 
     /** Whether {@link #pump} would send more to a socket that takes it. */
     boolean isReady() {
-        return !ready.isEmpty();
+        return !ready.isEmpty() || !readyLittle.isEmpty();
     }
 
     /** Number of long messages that were offered and are not wholly sent. */
@@ -221,7 +233,7 @@ final class Outbox {
             link.sendOffer(message.number, message.body);
         } else {
             message.creditBytes = message.body.size();
-            ready.add(message);
+            readyOf(message).add(message);
         }
     }
 

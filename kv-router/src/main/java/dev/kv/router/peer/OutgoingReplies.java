@@ -41,15 +41,21 @@ final class OutgoingReplies {
     /**
      * Sends the reply to the request of this number.
      *
+     * @param stream of the request
      * @param memory gives back the memory of a reply that another node sent: it stays charged until the reply has been passed on
      */
-    void send(int number, Reply reply, Optional<Runnable> memory) {
+    void send(int stream, int number, Reply reply, Optional<Runnable> memory) {
         if (LongReply.is(reply) || Held.isIn(reply)) {
-            sendCharged(number, link.givesCredit() ? reply : Held.flat(reply), memory);
+            sendCharged(stream, number, link.givesCredit() ? reply : Held.flat(reply), memory);
         } else {
             memory.ifPresent(Runnable::run);
             sendWritten(number, ReplyCodec.write(link.begin(), reply));
         }
+    }
+
+    /** Sends an error. */
+    void send(int number, Reply.Failed failure) {
+        sendWritten(number, ReplyCodec.write(link.begin(), failure));
     }
 
     /** Sends the reply to a command that this node does not know. */
@@ -72,10 +78,10 @@ final class OutgoingReplies {
     }
 
     /** Sends a reply that is long, or has held values: those are checked first. */
-    private void sendCharged(int number, Reply reply, Optional<Runnable> memory) {
+    private void sendCharged(int stream, int number, Reply reply, Optional<Runnable> memory) {
         Runnable release = memory.orElseGet(() -> charge.apply(LongReply.bytes(reply)));
         if (Held.isIn(reply)) {
-            checks.add(number, reply, release);
+            checks.add(stream, number, reply, release);
         } else {
             sendChecked(number, reply, release);
         }

@@ -2,16 +2,15 @@ package dev.kv.router.peer;
 
 import dev.kv.router.ExpectedReply;
 import dev.kv.router.Reply;
-import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * The requests of one link that are not sent yet, since the replies to those in flight are expected to take much: the other node, and each
- * one behind it, sends short replies in one queue, in which those of a client that has sent thousands of requests ahead would stand before
- * those of all others. Each client has a small share of what is expected, whatever others have asked for; of the rest, the streams take
- * turns. On the link's loop only.
+ * The requests of one link that are not sent yet, since much of the link's output is unsent, or since the replies to those in flight are
+ * expected to take much: the other node, and each one behind it, sends short replies in one queue, as this one sends requests, in which those
+ * of a client that has sent thousands of requests ahead would stand before those of all others. Each client has a request under way, and a
+ * small share of what is expected, whatever others have asked for; of the rest, the streams take turns. On the link's loop only.
  */
-final class ReplyTurns {
+final class ReplyTurns extends StreamQueues<Pending> {
     /** So many bytes of replies may be expected before requests wait: as many as a node has unsent before it runs no further one. */
     private static final int EXPECTED_MAX_BYTES = Link.CROWDED_MIN_BYTES;
 
@@ -24,70 +23,75 @@ final class ReplyTurns {
     /** And as this many of a client that asks for values: the next one may be long, though it is not expected to be. */
     private static final int COUNTED_MIN_BYTES_OF_VALUES = 4096;
 
-    /** A power of two. Streams that share a lane take turns as one. */
-    private static final int LANES = 1024;
+    /** What is known of this many streams is kept, and of as many as have requests in flight. */
+    private static final int KEPT_LANES = 4096;
 
+    private final Link link;
     private final Consumer<Pending> send;
-    private final StreamQueues<Pending> waiting = new StreamQueues<>(Pending::sizeBytes);
-    private final Lane[] lanes = new Lane[LANES];
+
+    /** By stream. */
+    private final IntMap<Lane> lanes = new IntMap<>();
+
+    private int lanesMax = KEPT_LANES;
     private long expectedBytes;
-    private boolean haveSent;
 
     /** What is known of one stream. */
     private static final class Lane {
-        /** The last one. */
-        private int stream;
-
-        private ExpectedReply expected = new ExpectedReply();
+        private final ExpectedReply expected = new ExpectedReply();
         private int inFlight;
 
         /** What the reply to each of these counts as. */
         private int countedBytes = COUNTED_MIN_BYTES;
-
-        boolean isWithinShare() {
-            return inFlight == 0 || (inFlight + 1) * countedBytes <= SHARE_BYTES;
-        }
     }
 
     /**
      * @param send sends a request
      */
-    ReplyTurns(Consumer<Pending> send) {
+    ReplyTurns(Link link, Consumer<Pending> send) {
+        super(Pending::sizeBytes);
+        this.link = link;
         this.send = send;
     }
 
-    private static int laneOf(Pending request) {
-        int stream = request.request().stream();
-        return (stream ^ (stream >>> 16)) & (LANES - 1);
+    private static int streamOf(Pending request) {
+        return request.request().stream();
+    }
+
+    private Lane laneOf(Pending request) {
+        int stream = streamOf(request);
+        Lane lane = lanes.get(stream);
+        if (lane == null) {
+            if (lanes.size() >= lanesMax) {
+                lanes.removeIf(one -> one.inFlight == 0);
+                lanesMax = Math.max(KEPT_LANES, 2 * lanes.size());
+            }
+            lane = new Lane();
+            lanes.put(stream, lane);
+        }
+        return lane;
     }
 
     /** Sends the request, or has it wait; returns whether it was sent. */
     boolean take(Pending request) {
-        int number = laneOf(request);
-        Lane lane = lanes[number];
-        if (lane == null) {
-            lane = new Lane();
-            lanes[number] = lane;
-        }
-        if (waiting.hasOf(number) || (isMuchExpected() && !lane.isWithinShare())) {
-            waiting.add(number, request.number(), request);
+        Lane lane = laneOf(request);
+        if (hasOf(streamOf(request)) || !(isLittleUnderWay() || isWithinShare(lane))) {
+            enqueue(streamOf(request), request.number(), request);
             return false;
         }
-        begin(request);
+        begin(lane, request);
         return true;
     }
 
-    private boolean isMuchExpected() {
-        return expectedBytes >= EXPECTED_MAX_BYTES;
+    private boolean isLittleUnderWay() {
+        return !link.isCrowded() && expectedBytes < EXPECTED_MAX_BYTES;
     }
 
-    private void begin(Pending request) {
-        Lane lane = lanes[laneOf(request)];
-        int stream = request.request().stream();
-        if (lane.stream != stream) {
-            lane.stream = stream;
-            lane.expected = new ExpectedReply();
-        }
+    /** Whether a stream may have one more under way whatever others have. */
+    private boolean isWithinShare(Lane lane) {
+        return lane.inFlight == 0 || (!link.isCrowded() && (lane.inFlight + 1) * lane.countedBytes <= SHARE_BYTES);
+    }
+
+    private void begin(Lane lane, Pending request) {
         lane.expected.asked(request.request().command());
         count(lane);
         lane.inFlight++;
@@ -105,13 +109,11 @@ final class ReplyTurns {
 
     /** The reply to the request has come. */
     void came(Pending request, Reply reply) {
-        Lane lane = lanes[laneOf(request)];
-        if (lane.stream == request.request().stream()) {
-            lane.expected.came(reply);
-            count(lane);
-        }
+        Lane lane = laneOf(request);
+        lane.expected.came(reply);
+        count(lane);
         end(request);
-        sendThoseWhoseTurnItIs(laneOf(request));
+        goOn(streamOf(request), lane);
     }
 
     /** The reply will not stand in the queue, or not soon: it is long, or the request waits at the other node. Has no effect the second time. */
@@ -120,56 +122,29 @@ final class ReplyTurns {
             return;
         }
         request.counts(false);
-        int number = laneOf(request);
-        Lane lane = lanes[number];
+        Lane lane = laneOf(request);
         lane.inFlight--;
         expectedBytes -= lane.countedBytes;
-        sendThoseWhoseTurnItIs(number);
+        goOn(streamOf(request), lane);
     }
 
-    private void sendThoseWhoseTurnItIs(int number) {
-        while (waiting.hasOf(number) && lanes[number].isWithinShare()) {
-            sendWaiting(waiting.nextOf(number).getValue());
+    private void goOn(int stream, Lane lane) {
+        while (hasOf(stream) && isWithinShare(lane)) {
+            begin(lane, nextOf(stream).getValue());
         }
-        while (!waiting.isEmpty() && !isMuchExpected()) {
-            sendWaiting(waiting.next().getValue());
+        goOn();
+    }
+
+    /** Whether {@link #goOn} would send something. */
+    boolean areReady() {
+        return !isEmpty() && isLittleUnderWay();
+    }
+
+    /** Sends what may be sent; to be called whenever the link has sent something. */
+    void goOn() {
+        while (areReady()) {
+            Pending next = next().getValue();
+            begin(laneOf(next), next);
         }
-    }
-
-    private void sendWaiting(Pending request) {
-        haveSent = true;
-        begin(request);
-    }
-
-    /** Drops the request of this number; returns whether it waited. */
-    boolean forget(int number) {
-        return waiting.forget(number);
-    }
-
-    /** Whether the request of this number waits. */
-    boolean has(int number) {
-        return waiting.has(number);
-    }
-
-    /** How many wait. */
-    int size() {
-        return waiting.size();
-    }
-
-    /** What those take that wait. */
-    long bytes() {
-        return waiting.bytes();
-    }
-
-    /** The numbers of those that wait, if others were sent since this was called last. */
-    List<Integer> moved() {
-        List<Integer> moved = haveSent ? waiting.numbers() : List.of();
-        haveSent = false;
-        return moved;
-    }
-
-    /** The link is closed: none of them is sent any more. */
-    void close() {
-        waiting.clear();
     }
 }

@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Stream;
 
 /**
  * A bounded amount of memory for the long messages of all links. A message claims its memory before its first part arrives, and gives it
@@ -21,7 +20,8 @@ import java.util.stream.Stream;
  * all, and the oldest ones always find room in the end. A client stands in line once: among those that want memory for their oldest reply,
  * or else among the others, where it goes to the end after each claim. A client whose replies wait to be sent gets memory for more only within
  * {@link #CLIENT_SHARE} of what is free, and leaves the line until it gives some back: one that asks for many and takes none leaves memory
- * to others.
+ * to others. A client that wants little for its oldest reply does not stand behind those that want much: some memory is kept for these,
+ * beside all other.
  *
  * <p>A reply that this node passes on keeps its memory until the next node on the way has room for it. So that two nodes that pass
  * replies to each other never wait for one another, the memory is limited by the number of nodes between here and the client: a
@@ -36,6 +36,14 @@ public final class Room {
 
     /** Enough for a client that reads to have one reply sent while the next ones come. */
     private static final double CLIENT_SHARE = 1.0 / 4;
+
+    /** A claim of up to this part of the memory is a little one. */
+    private static final int LITTLE_PART = 128;
+
+    private static final long LITTLE_MAX_BYTES = 1 << 20;
+
+    /** So large a part of the memory is kept for little claims. */
+    private static final int KEPT_PART = 16;
 
     private final long bytes;
     private final List<Line> lines = new ArrayList<>();
@@ -54,14 +62,36 @@ public final class Room {
         /** Clients that want memory for their oldest reply, the next one first. */
         private final Set<Client> oldest = new LinkedHashSet<>();
 
+        /** The same, if they want little. */
+        private final Set<Client> little = new LinkedHashSet<>();
+
         /** Clients that want memory for other replies only, the next one first. */
         private final Set<Client> younger = new LinkedHashSet<>();
 
+        private final List<Set<Client>> parts = List.of(oldest, little, younger);
         private final Map<Object, Client> clients = new HashMap<>();
         private long takenBytes;
 
         /** The part of it that was granted to replies that were not the oldest of their clients. */
         private long takenByYounger;
+
+        /** The part of it that was granted to {@link #little} ones. */
+        private long takenByLittle;
+
+        /** The memory that is kept for those. */
+        private final long keptBytes;
+
+        private final long littleMaxBytes;
+
+        Line(long bytes) {
+            keptBytes = bytes / KEPT_PART;
+            littleMaxBytes = Math.min(LITTLE_MAX_BYTES, bytes / LITTLE_PART);
+        }
+
+        /** What is taken of the memory for all claims. */
+        long takenOfCommon() {
+            return takenBytes - Math.min(takenByLittle, keptBytes);
+        }
 
         void forgetIdle(Client client) {
             if (client.isIdle()) {
@@ -108,7 +138,8 @@ public final class Room {
                 leave();
                 return;
             }
-            Set<Client> part = waiting.first().isOldest ? line.oldest : line.younger;
+            Claim next = waiting.first();
+            Set<Client> part = !next.isOldest ? line.younger : next.isLittle() ? line.little : line.oldest;
             if (place.isEmpty() || place.get() != part) {
                 leave();
                 part.add(this);
@@ -182,7 +213,7 @@ public final class Room {
     public Room(long bytes) {
         this.bytes = bytes;
         for (int i = 0; i < DEPTHS; i++) {
-            lines.add(new Line());
+            lines.add(new Line(bytes >> i));
         }
     }
 
@@ -193,7 +224,7 @@ public final class Room {
 
     /** The amount that is taken. */
     synchronized long takenBytes() {
-        return takenFrom(0);
+        return taken();
     }
 
     /** Whether a claim waits. */
@@ -206,16 +237,16 @@ public final class Room {
         return isFull;
     }
 
-    private long takenFrom(int depth) {
-        long taken = 0;
-        for (int i = depth; i < DEPTHS; i++) {
-            taken += lines.get(i).takenBytes;
-        }
-        return taken;
+    private long taken() {
+        return lines.stream().mapToLong(line -> line.takenBytes).sum();
     }
 
     private long freeBytes(int depth) {
-        return Math.max(0, (bytes >> depth) - takenFrom(depth));
+        long taken = 0;
+        for (int i = depth; i < DEPTHS; i++) {
+            taken += lines.get(i).takenOfCommon();
+        }
+        return Math.max(0, (bytes >> depth) - taken);
     }
 
     /** One of the oldest replies always fits when no other one is there, so that each is served in the end. */
@@ -224,16 +255,22 @@ public final class Room {
             long leftForYounger = (bytes >> depth) / 2 - lines.get(depth).takenByYounger;
             return claim.wanted <= Math.min(freeBytes(depth), leftForYounger);
         }
+        if (claim.isLittle()) {
+            boolean isKept = claim.line.takenByLittle + claim.wanted <= claim.line.keptBytes;
+            if (isKept || !claim.line.oldest.isEmpty()) {
+                return isKept;
+            }
+        }
         long takenByOldest = 0;
         for (int i = depth; i < DEPTHS; i++) {
-            takenByOldest += lines.get(i).takenBytes - lines.get(i).takenByYounger;
+            takenByOldest += lines.get(i).takenOfCommon() - lines.get(i).takenByYounger;
         }
         return takenByOldest == 0 || claim.neededBytes <= freeBytes(depth);
     }
 
     /** Takes the bytes if they are free and no claim waits for free memory. */
     synchronized boolean take(long wanted) {
-        if (!lines.getFirst().oldest.isEmpty() || takenFrom(0) + wanted > bytes) {
+        if (!lines.getFirst().oldest.isEmpty() || taken() + wanted > bytes) {
             return false;
         }
         add(wanted, lines.getFirst());
@@ -249,7 +286,7 @@ public final class Room {
     private long waitedForNanos(Client except) {
         long now = System.nanoTime();
         return lines.stream()
-                .flatMap(line -> Stream.of(line.oldest, line.younger))
+                .flatMap(line -> line.parts.stream())
                 .flatMap(part -> part.stream().filter(other -> other != except).limit(1))
                 .mapToLong(other -> now - other.waiting.first().sinceNanos)
                 .max()
@@ -258,7 +295,7 @@ public final class Room {
 
     private void add(long more, Line line) {
         line.takenBytes += more;
-        isFull = takenFrom(0) >= bytes;
+        isFull = taken() >= bytes;
     }
 
     /** Gives back bytes that were taken. */
@@ -270,8 +307,9 @@ public final class Room {
     /** Grants what fits. */
     private void grantAll() {
         for (int depth = 0; depth < DEPTHS; depth++) {
-            grant(lines.get(depth).oldest, depth);
-            grant(lines.get(depth).younger, depth);
+            for (Set<Client> part : lines.get(depth).parts) {
+                grant(part, depth);
+            }
         }
     }
 
@@ -407,9 +445,15 @@ public final class Room {
             loop.execute(whenGranted);
         }
 
+        /** Whether it does not stand behind large ones. */
+        private boolean isLittle() {
+            return isOldest && wanted <= line.littleMaxBytes;
+        }
+
         private void take(long more) {
             client.takenBytes += more;
             line.takenByYounger += isOldest ? 0 : more;
+            line.takenByLittle += isLittle() ? more : 0;
             add(more, line);
         }
 

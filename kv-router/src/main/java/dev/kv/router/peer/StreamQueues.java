@@ -8,7 +8,7 @@ import java.util.SequencedMap;
 import java.util.function.ToLongFunction;
 
 /** Requests of one link that wait, in a queue for each stream: the streams take turns, a request each. On the link's loop only. */
-final class StreamQueues<T> {
+abstract class StreamQueues<T> {
     /** By stream, then by number. The first stream has the next turn. No queue is empty. */
     private final LinkedHashMap<Integer, SequencedMap<Integer, T>> queues = new LinkedHashMap<>();
 
@@ -17,6 +17,7 @@ final class StreamQueues<T> {
 
     private final ToLongFunction<T> length;
     private long bytes;
+    private boolean haveMoved;
 
     /**
      * @param length the bytes of a request
@@ -25,28 +26,30 @@ final class StreamQueues<T> {
         this.length = length;
     }
 
-    void add(int stream, int number, T request) {
+    /** Has a request wait. */
+    final void enqueue(int stream, int number, T request) {
         queues.computeIfAbsent(stream, _ -> new LinkedHashMap<>()).put(number, request);
         streams.put(number, stream);
         bytes += length.applyAsLong(request);
     }
 
     /** Removes the request that has the next turn; returns its number and itself. */
-    Map.Entry<Integer, T> next() {
+    final Map.Entry<Integer, T> next() {
         int stream = queues.firstEntry().getKey();
         queues.putLast(stream, queues.get(stream));
         return nextOf(stream);
     }
 
     /** Removes the next request of a stream that has one. */
-    Map.Entry<Integer, T> nextOf(int stream) {
+    final Map.Entry<Integer, T> nextOf(int stream) {
         Map.Entry<Integer, T> next = queues.get(stream).firstEntry();
         forget(next.getKey());
+        haveMoved = true;
         return next;
     }
 
     /** Drops the request of this number; returns whether it waited. */
-    boolean forget(int number) {
+    final boolean forget(int number) {
         Integer stream = streams.remove(number);
         if (stream == null) {
             return false;
@@ -59,35 +62,39 @@ final class StreamQueues<T> {
         return true;
     }
 
-    boolean isEmpty() {
+    final boolean isEmpty() {
         return streams.isEmpty();
     }
 
     /** Whether the request of this number waits. */
-    boolean has(int number) {
+    final boolean has(int number) {
         return !streams.isEmpty() && streams.containsKey(number);
     }
 
     /** Whether a request of the stream waits. */
-    boolean hasOf(int stream) {
+    final boolean hasOf(int stream) {
         return !streams.isEmpty() && queues.containsKey(stream);
     }
 
-    int size() {
+    /** How many wait. */
+    final int size() {
         return streams.size();
     }
 
     /** What those take that wait. */
-    long bytes() {
+    final long bytes() {
         return bytes;
     }
 
-    /** The numbers of those that wait. */
-    List<Integer> numbers() {
-        return List.copyOf(streams.keySet());
+    /** The numbers of those that wait, if others have had their turn since this was called last. */
+    final List<Integer> moved() {
+        List<Integer> moved = haveMoved ? List.copyOf(streams.keySet()) : List.of();
+        haveMoved = false;
+        return moved;
     }
 
-    void clear() {
+    /** The link is closed: none of them has a turn any more. */
+    final void close() {
         queues.clear();
         streams.clear();
         bytes = 0;

@@ -2,7 +2,6 @@ package dev.kv.router.peer;
 
 import dev.kv.router.Request;
 import dev.kv.router.peer.codec.CommandCodec;
-import java.util.List;
 import java.util.Map;
 import java.util.function.ObjIntConsumer;
 
@@ -11,7 +10,7 @@ import java.util.function.ObjIntConsumer;
  * replies leave in one queue, in which those of a client that has sent thousands of requests ahead would stand before those of all others.
  * On the link's loop only.
  */
-final class StreamTurns {
+final class StreamTurns extends StreamQueues<Request> {
     /** So many requests run in a turn of the loop. No key: kv.router.io-turn-max bounds all turns together. */
     private static final int REQUESTS_IN_TURN = 16;
 
@@ -19,16 +18,14 @@ final class StreamTurns {
     private final ObjIntConsumer<Request> run;
     private final Runnable whenFewer;
 
-    private final StreamQueues<Request> waiting = new StreamQueues<>(request -> CommandCodec.sizeOf(request.command()));
-
     private boolean isScheduled;
-    private boolean haveRun;
 
     /**
      * @param run runs the request of a number
      * @param whenFewer is run when some were run
      */
     StreamTurns(Link link, ObjIntConsumer<Request> run, Runnable whenFewer) {
+        super(request -> CommandCodec.sizeOf(request.command()));
         this.link = link;
         this.run = run;
         this.whenFewer = whenFewer;
@@ -36,18 +33,18 @@ final class StreamTurns {
 
     /** Whether a request has to wait. */
     boolean areBusy() {
-        return !waiting.isEmpty() || link.isCrowded();
+        return !isEmpty() || link.isCrowded();
     }
 
     /** Has a request wait. */
     void add(int number, Request request) {
-        waiting.add(request.stream(), number, request);
+        enqueue(request.stream(), number, request);
         goOn();
     }
 
     /** Whether {@link #goOn} would run something. */
     boolean areReady() {
-        return !waiting.isEmpty() && !link.isCrowded();
+        return !isEmpty() && !link.isCrowded();
     }
 
     /** Runs what may run, in turns of the loop; to be called whenever the link has sent something. */
@@ -64,42 +61,9 @@ final class StreamTurns {
 
     private void runSome() {
         for (int i = 0; i < REQUESTS_IN_TURN && areReady(); i++) {
-            Map.Entry<Integer, Request> next = waiting.next();
-            haveRun = true;
+            Map.Entry<Integer, Request> next = next();
             run.accept(next.getValue(), next.getKey());
         }
         whenFewer.run();
-    }
-
-    /** Drops the request of this number; returns whether it waited. */
-    boolean forget(int number) {
-        return waiting.forget(number);
-    }
-
-    /** Whether the request of this number waits. */
-    boolean has(int number) {
-        return waiting.has(number);
-    }
-
-    /** How many wait. */
-    int size() {
-        return waiting.size();
-    }
-
-    /** What those take that wait. */
-    long bytes() {
-        return waiting.bytes();
-    }
-
-    /** The numbers of those that wait, if others were run since this was called last. */
-    List<Integer> moved() {
-        List<Integer> moved = haveRun ? waiting.numbers() : List.of();
-        haveRun = false;
-        return moved;
-    }
-
-    /** The link is closed: none of them runs any more. */
-    void close() {
-        waiting.clear();
     }
 }

@@ -37,6 +37,10 @@ class IntMapTest {
             for (int key : model.keySet()) {
                 assertThat(map.get(key)).as("seed %d, key %d", seed, key).isEqualTo(model.get(key));
             }
+            map.removeIf("value 1"::equals);
+            model.values().removeIf("value 1"::equals);
+            assertThat(map.keys()).containsExactlyInAnyOrderElementsOf(model.keySet());
+            assertThat(map.values()).containsExactlyInAnyOrderElementsOf(model.values());
         }
     }
 

@@ -13,7 +13,7 @@ final class LargeInMemory implements Held {
 
     private final ByteBuffer bytes;
     private final Reply checked;
-    private int checkedBytes;
+    private volatile int checkedBytes;
 
     /** The thread that asked for the bytes last. */
     volatile String reader = "";
@@ -32,17 +32,22 @@ final class LargeInMemory implements Held {
 
     @Override
     public Optional<Reply> check(int maxBytes, Seen seen) {
-        int count = Math.min(maxBytes, bytes.limit() - checkedBytes);
+        int from = checkedBytes;
+        int count = Math.min(maxBytes, bytes.limit() - from);
         byte[] part = new byte[count];
-        bytes.get(checkedBytes, part);
+        bytes.get(from, part);
         seen.part(part, count);
-        checkedBytes += count;
-        return checkedBytes < bytes.limit() ? Optional.empty() : Optional.of(checked);
+        checkedBytes = from + count;
+        return isChecked() ? Optional.of(checked) : Optional.empty();
+    }
+
+    boolean isChecked() {
+        return checkedBytes == bytes.limit();
     }
 
     @Override
     public ByteBuffer bytes() {
-        if (checkedBytes < bytes.limit()) {
+        if (!isChecked()) {
             throw new AssertionError("used before it was checked");
         }
         reader = Thread.currentThread().getName();

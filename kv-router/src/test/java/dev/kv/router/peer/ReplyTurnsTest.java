@@ -8,6 +8,7 @@ import dev.kv.router.Reply;
 import dev.kv.router.Store;
 import dev.kv.router.testing.Await;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -106,7 +107,59 @@ class ReplyTurnsTest extends ThreeHosts {
     }
 
     @Test
-    void writesDoNotWait() throws Exception {
+    void aFailureSaysNothingOfTheNextReplies() throws Exception {
+        readAhead(AHEAD);
+        assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK);
+        CompletableFuture<Reply> failed = asked.remove();
+        baz.onLoop(_ -> failed.complete(new Reply.Failed(Reply.Word.ERR, "a fault")));
+        Await.until(() -> asked.size() == FIRST);
+        assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK);
+        assertThat(asked).hasSize(FIRST);
+    }
+
+    @Test
+    void aClientWaitsForNoOtherOneHoweverManyThereWere() {
+        readAhead(AHEAD);
+        for (int i = 0; i < 1023; i++) {
+            foo.client();
+        }
+        readAhead(1);
+        assertThat(foo.ask(put("nuts", "k", "v"))).isEqualTo(Reply.OK);
+        assertThat(asked).as("and that of the other client").hasSize(FIRST + 1);
+    }
+
+    @Test
+    void aClientThatWritesMuchAheadIsNotSentBeforeOthers() throws Exception {
+        List<String> written = Collections.synchronizedList(new ArrayList<>());
+        Store map = baz.store;
+        baz.store = (command, takenMillis) -> {
+            if (command instanceof Command.Put put) {
+                written.add(put.key().toString());
+            }
+            return map.run(command, takenMillis);
+        };
+        Store greedy = foo.client();
+        Store other = foo.client();
+        List<CompletableFuture<Reply>> replies = foo.onLoop(_ -> {
+            List<CompletableFuture<Reply>> all = new ArrayList<>();
+            for (int i = 0; i < AHEAD; i++) {
+                all.add(greedy.run(put("nuts", "" + i, LONG)).toCompletableFuture());
+            }
+            all.add(other.run(put("nuts", "other", "v")).toCompletableFuture());
+            return all;
+        });
+        for (CompletableFuture<Reply> reply : replies) {
+            assertThat(Host.await(reply)).isEqualTo(Reply.OK);
+        }
+        assertThat(written.indexOf("other")).isLessThan(2 * (1 << 20) / LONG.length());
+        written.remove("other");
+        assertThat(written)
+                .containsExactlyElementsOf(
+                        IntStream.range(0, AHEAD).mapToObj(Integer::toString).toList());
+    }
+
+    @Test
+    void smallWritesDoNotWait() throws Exception {
         Store reading = baz.store;
         baz.store = (command, takenMillis) -> command instanceof Command.Drop
                 ? reading.run(get("nuts", "k"), takenMillis)

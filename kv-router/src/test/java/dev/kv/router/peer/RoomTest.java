@@ -31,6 +31,10 @@ class RoomTest {
         return room.claim(bytes, claimant, loops.all().getFirst(), whenGranted);
     }
 
+    private Room.Claim claim(Room of, long bytes, Room.Claimant claimant) {
+        return of.claim(bytes, claimant, loops.all().getFirst(), () -> {});
+    }
+
     private Room.Claim claim(long bytes, int nodes) {
         return claim(bytes, nodes, () -> {});
     }
@@ -171,6 +175,36 @@ class RoomTest {
         assertThat(younger(50, "a", 2).isGranted()).isTrue();
         assertThat(oldest(100, "a").isGranted()).isTrue();
         assertThat(oldest(1, "b").isGranted()).isFalse();
+    }
+
+    @Test
+    void whoWantsLittleDoesNotStandBehindThoseThatWantMuch() {
+        Room large = new Room(16_000);
+        List<Room.Claim> much = new ArrayList<>();
+        List<Room.Claim> little = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            much.add(claim(large, 12_000, new Room.Claimant(0, "much" + i, i, true)));
+        }
+        for (int i = 0; i < 12; i++) {
+            little.add(claim(large, 100, new Room.Claimant(0, "little" + i, i, true)));
+        }
+        Room.Claim younger = claim(large, 100, new Room.Claimant(0, "younger", 0, false));
+        assertThat(little).filteredOn(Room.Claim::isGranted).containsExactlyElementsOf(little.subList(0, 10));
+        assertThat(younger.isGranted()).as("4000 are free").isTrue();
+
+        much.getFirst().release();
+        assertThat(much.get(1).isGranted())
+                .as("little claims take nothing from it")
+                .isTrue();
+        assertThat(little.get(10).isGranted()).isFalse();
+        little.getFirst().release();
+        assertThat(little.get(10).isGranted()).isTrue();
+        much.get(1).release();
+        much.get(2).release();
+        assertThat(little.get(11).isGranted()).as("nobody wants much").isTrue();
+        little.forEach(Room.Claim::release);
+        younger.release();
+        assertThat(large.takenBytes()).isZero();
     }
 
     /** The length of a reply that is built is not known before: as long as anything is free, one is begun, and not one for each link. */
