@@ -18,7 +18,6 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.TestInstance.Lifecycle;
@@ -29,17 +28,16 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * On a disk that is full to the last byte, whatever deletes is done, and gives room for writes again. To fill the disk so that the deletes have
- * to wait takes as long as compaction takes.
+ * On a disk that is full to the last byte, whatever deletes is done, and gives room for writes again; a copy is refused as a whole. To fill the
+ * disk so that the deletes have to wait takes as long as compaction takes.
  */
-@Tag("soak")
 @Timeout(120)
 @TestInstance(Lifecycle.PER_CLASS)
 class DeletesOnAFullDiskTest {
-    private static final int SIZE_BYTES = 6 << 20;
+    private static final int SIZE_BYTES = 7 << 20;
 
-    /** Twice what is kept for deletes. */
-    private static final int FILLED_MIN_BYTES = 2 << 20;
+    /** More than what is kept for deletes. */
+    private static final int FILLED_MIN_BYTES = 5 << 18;
 
     /** Names so long that all deletes take more room than the disk keeps for them: they have to wait for compaction. */
     private static final String NAME = "-" + "n".repeat(4_000);
@@ -157,6 +155,46 @@ class DeletesOnAFullDiskTest {
         }
         Await.until("all has expired", () -> client.ask("DBSIZE").equals(":0"));
         assertEmpty();
+    }
+
+    /** The first takes one record, the other is written as a hidden bucket. */
+    @ParameterizedTest
+    @CsvSource({"10, 1000", "1500, 100"})
+    void aCopyIsThereAsAWholeOrNotAtAll(int keys, int valueBytes) throws Exception {
+        List<String> source = new ArrayList<>(List.of("HSET", "source"));
+        IntStream.range(0, keys).forEach(i -> source.addAll(List.of("key-" + i, "x".repeat(valueBytes))));
+        assertThat(client.ask(source.toArray(String[]::new))).isEqualTo(":" + keys);
+        fill("SET v-{n} x");
+        disk.fillToTheBrim();
+        int copies = 0;
+        String reply = ":1";
+        while (reply.equals(":1")) {
+            copies++;
+            reply = client.say("COPY source copy-" + copies);
+        }
+        assertThat(reply).startsWith("NOSPACE ");
+        assertCopies(copies, keys);
+        node.kill();
+        node.start();
+        client.close();
+        client = new RespClient(node.clients());
+        assertCopies(copies, keys);
+        disk.makeRoom();
+        for (int n : written) {
+            client.send(request("DEL v-{n}", List.of(n)));
+            assertThat(client.reply()).isEqualTo(":1");
+        }
+        String last = "copy-" + copies;
+        Await.until("it fits", () -> client.say("COPY source " + last).equals(":1"));
+        assertCopies(copies + 1, keys);
+    }
+
+    /** All copies before the last one are there. */
+    private void assertCopies(int last, int keys) throws IOException {
+        assertThat(client.say("EXISTS copy-" + last)).isEqualTo(":0");
+        for (int i = 1; i < last; i++) {
+            assertThat(client.say("HLEN copy-" + i)).isEqualTo(":" + keys);
+        }
     }
 
     /**
