@@ -192,6 +192,11 @@ class LifeCycleCommandsTest extends TwoNodes {
                         .err())
                 .startsWith("kv: kv.server.port = ")
                 .endsWith("): it is kv.router.port of this node, too\n");
+        foo.setJavaOptions("-XX:Nonsense");
+        assertThat(foo.kv("restart").err())
+                .startsWith("kv: no JVM starts with ")
+                .contains("Unrecognized VM option 'Nonsense'");
+        foo.setJavaOptions("");
         for (String host : List.of("kv.router.host", "kv.server.host")) {
             // An address for documents, which no host has.
             assertThat(foo.kv("restart", "-D" + host + "=192.0.2.1").err())

@@ -1,5 +1,7 @@
 package dev.kv.router.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.typesafe.config.Config;
 import dev.kv.router.net.Addresses;
 import dev.kv.router.node.Node;
@@ -18,9 +20,10 @@ import picocli.CommandLine.Mixin;
         name = "restart",
         description = {
             "Stops the node if it runs, and starts it in the background.",
-            "Checks the configuration, the cookie, the data folder and the ports first: if",
-            "a start would refuse one, the command fails and the node keeps running. What",
-            "is wrong with the data itself is found when the node has been stopped."
+            "Checks the configuration, the cookie, the data folder, the ports and the flags",
+            "of the JVM first: if a start would refuse one, the command fails and the node",
+            "keeps running. What is wrong with the data itself is found when the node has",
+            "been stopped."
         },
         footer = {"", "Example:", "  bin/kv restart"})
 final class RestartCommand implements Callable<Integer> {
@@ -28,7 +31,7 @@ final class RestartCommand implements Callable<Integer> {
     private Options options = new Options();
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, InterruptedException {
         Node.Ready ready = options.configure();
         Remote node = new Remote(ready.settings().name(), ready.settings().folder());
         node.status().document().ifPresent(running -> {
@@ -36,8 +39,21 @@ final class RestartCommand implements Callable<Integer> {
             tellOfVersions(node, running.getString("version"), options.release().version());
         });
         AotCache.makeIfMissing(node.name());
+        checkJvm();
         StopCommand.stop(options);
         return StartCommand.start(options);
+    }
+
+    /** Starts a JVM with the options of that of a node, which ends at once. */
+    private static void checkJvm() throws IOException, InterruptedException {
+        Process jvm = new ProcessBuilder(Options.home().resolve("bin/kv").toString(), "run", "--help")
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(jvm.getInputStream().readAllBytes(), UTF_8);
+        if (jvm.waitFor() != 0) {
+            throw new CommandFailed("no JVM starts with the options of config/jvm.options and KV_JAVA_OPTIONS: "
+                    + output.strip().replace("\n", "; "));
+        }
     }
 
     private static void tellOfVersions(Remote node, String before, String after) {
