@@ -9,7 +9,7 @@ import java.util.function.Function;
  * A command that touches more than a turn, ready to run: what it reads is frozen, what it changes is locked. One thread enters the lane,
  * runs it and closes it.
  *
- * @param run runs it; its argument is asked after each turn whether the reply is cancelled, which ends a read or a copy with {@link Turn.Cancelled}
+ * @param run runs it; its argument is asked after each turn whether a read or a copy is to end with {@link Turn.Cancelled}
  * @param lane where commands wait for the bucket that it changes; empty if it only reads
  * @param end releases what it reads
  */

@@ -66,7 +66,7 @@ final class Runs {
     /**
      * Runs a large command, and closes it.
      *
-     * @param answer ends a read or a copy when it is cancelled
+     * @param answer ends a read when it is cancelled: what changes something is done whether its client is there or not
      * @throws NoRoomYet if it has to wait for room on the disk
      */
     CompletionStage<Reply> large(Command command, Large large, LongReply.UnderWay answer) {
@@ -75,7 +75,7 @@ final class Runs {
             reply = large.run().apply(() -> {
                 answer.hadTurn();
                 turns.increment();
-                return answer.isDone() || isClosed;
+                return isClosed || (answer.isDone() && large.lane().isEmpty());
             });
         } catch (Turn.Cancelled e) {
             return stopped();

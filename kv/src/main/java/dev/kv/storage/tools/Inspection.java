@@ -1,5 +1,6 @@
 package dev.kv.storage.tools;
 
+import dev.kv.router.config.BadStart;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.format.Layout;
 import dev.kv.storage.log.Chain;
@@ -11,6 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The result of a {@link Walk} over a segment.
@@ -21,6 +24,8 @@ import java.util.function.Consumer;
  * @param isTorn whether there is an incomplete change behind the end
  */
 record Inspection(List<Range> sound, List<Range> damaged, long records, long generation, long end, boolean isTorn) {
+    private static final Logger LOG = LoggerFactory.getLogger(Inspection.class);
+
     /** Bytes of a segment. */
     record Range(long from, long to) {
         long bytes() {
@@ -47,7 +52,11 @@ record Inspection(List<Range> sound, List<Range> damaged, long records, long gen
         HintedNames names = new HintedNames(nameless);
         Optional<Path> hint = nameless.isEmpty() || part.damage().isPresent() ? Optional.empty() : chain.hint(part);
         if (hint.isPresent()) {
-            boolean _ = segment.hint().read(hint.get(), chain.format(), names);
+            try {
+                boolean _ = segment.hint().read(hint.get(), chain.format(), names);
+            } catch (IOException | BadStart unreadable) {
+                LOG.debug("{} gives no names", hint.get(), unreadable);
+            }
         }
         names.tell(found);
         return inspection;

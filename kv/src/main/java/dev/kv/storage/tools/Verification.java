@@ -1,5 +1,6 @@
 package dev.kv.storage.tools;
 
+import dev.kv.router.OperatorError;
 import dev.kv.router.spi.Engine.Checked;
 import dev.kv.router.spi.Engine.Damage;
 import dev.kv.storage.format.Folder;
@@ -73,9 +74,17 @@ public final class Verification {
     /** The damage of the hint of a segment; nothing is lost with a hint. */
     static Optional<Damage> damageOfHint(Chain chain, Chain.Part part, Segment segment) throws IOException {
         Optional<Path> hint = chain.hint(part);
-        if (hint.isEmpty() || part.damage().isPresent() || segment.hint().isSound(hint.get(), chain.format())) {
+        if (hint.isEmpty() || part.damage().isPresent()) {
             return Optional.empty();
         }
-        return Optional.of(new Damage(hint.get(), 0, Files.size(hint.get()), "it is no sound hint of its segment"));
+        String what = "it is no sound hint of its segment";
+        try {
+            if (segment.hint().isSound(hint.get(), chain.format())) {
+                return Optional.empty();
+            }
+        } catch (IOException unreadable) {
+            what = "it cannot be read: " + OperatorError.reason(unreadable);
+        }
+        return Optional.of(new Damage(hint.get(), 0, Files.size(hint.get()), what));
     }
 }

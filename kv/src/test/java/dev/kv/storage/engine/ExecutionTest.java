@@ -60,6 +60,19 @@ class ExecutionTest extends WithShortTurns {
         }
     }
 
+    @Test
+    void aCopyIsMadeWhetherItsClientIsThereOrNot() throws Exception {
+        OpenStorage storage = open(SHORT);
+        Bytes from = Bytes.of("from");
+        Bytes to = Bytes.of("to");
+        Reply count = join(storage, new Command.SetAll(from, pairs(new Random(1), 5_000), false));
+        assertThat(storage.run(new Command.Copy(from, to, false))
+                        .toCompletableFuture()
+                        .cancel(false))
+                .isTrue();
+        assertThat(join(storage, new Command.Size(to))).isEqualTo(count);
+    }
+
     private static Bytes name(Random random) {
         return Bytes.of("b" + random.nextInt(BUCKETS));
     }

@@ -14,6 +14,7 @@ import dev.kv.storage.format.Folder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -154,6 +156,32 @@ class RepairTest extends WithSmallFolder {
         assertThat(values.repair()).isEqualTo(damages);
         assertThat(values.damages()).isEmpty();
         assertThat(values.content()).isEqualTo(Map.of("fourth", Map.of("", "the-value-of-fourth")));
+    }
+
+    @Test
+    void aHintOfALaterReleaseGivesNoNamesAndEndsNoRepair() throws Exception {
+        DataFolder values = new DataFolder(site.resolve("values"));
+        values.open(storage -> {
+            DataFolder.setValue(storage, "first", "the-value-of-first");
+            DataFolder.setValue(storage, "second", "2");
+        });
+        Path segment = values.files(".log").getLast();
+        try (FileChannel file = FileChannel.open(segment, StandardOpenOption.WRITE)) {
+            file.write(ByteBuffer.allocate(32), find(segment, "the-value-of-first") - 32);
+        }
+        Path hint = values.files(".hint").getLast();
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(hint)).order(ByteOrder.LITTLE_ENDIAN);
+        int lastEntry = bytes.capacity() - 16;
+        bytes.putInt(lastEntry, bytes.getInt(lastEntry) | 1 << 24);
+        CRC32C crc = new CRC32C();
+        crc.update(bytes.slice(64, bytes.capacity() - 64));
+        bytes.putInt(12, (int) crc.getValue());
+        Files.write(hint, bytes.array());
+
+        assertThat(values.repair()).isNotEmpty();
+
+        assertThat(values.damages()).isEmpty();
+        assertThat(values.content()).containsEntry("second", Map.of("", "2"));
     }
 
     /** The search behind a damaged length is bounded by what it has to check; this looks like a record with a field of gigabytes. */
