@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kv.acceptance.harness.Bystander;
 import dev.kv.acceptance.harness.HandmadePeer;
+import dev.kv.acceptance.harness.MeasuresTime;
 import dev.kv.acceptance.harness.NodeProcess;
 import dev.kv.acceptance.harness.UnpackedRelease;
 import dev.kv.acceptance.harness.UnpackedRelease.Role;
@@ -222,6 +223,7 @@ class GreedyClientsTest extends WithBystander {
 
     /** Requests of 50 KB that write and have replies of 900 KB: queued, on the way to the other node, there, and on the way back. */
     @Test
+    @MeasuresTime
     void transactionsOfClientsThatNeverReadEndNoNodeWithASmallHeap(@TempDir Path site) throws Exception {
         NodeProcess far = new NodeProcess(UnpackedRelease.of(Role.COMBINED), site, "far");
         NodeProcess near = new NodeProcess(UnpackedRelease.of(Role.SERVER), site, "near");

@@ -21,7 +21,7 @@ final class Checks {
     /** As many bytes as are checked in about 0.1 ms, the length of a turn. */
     private static final int PART_BYTES = 256 * 1024;
 
-    /** Replies of a stream wait while so much of older ones is checked and not sent, beside the oldest, which is being sent: 3 ms of checks. */
+    /** Replies of a stream wait while so much of older ones is checked and not sent: 3 ms of checks, and enough to keep a link busy. */
     private static final long AHEAD_MAX_BYTES = 16 << 20;
 
     private final Link link;
@@ -80,9 +80,7 @@ final class Checks {
         /** A reply that is older than those before never waits for them: they may wait for it. */
         boolean mayGoOn() {
             return !unchecked.isEmpty()
-                    && (unsent.isEmpty()
-                            || unsentBytes - unsent.firstEntry().getValue() < AHEAD_MAX_BYTES
-                            || unchecked.firstKey() - unsent.firstKey() < 0);
+                    && (unsentBytes < AHEAD_MAX_BYTES || unchecked.firstKey() - unsent.firstKey() < 0);
         }
     }
 

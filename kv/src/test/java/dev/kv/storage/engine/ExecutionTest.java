@@ -65,7 +65,12 @@ class ExecutionTest extends WithShortTurns {
         OpenStorage storage = open(SHORT);
         Bytes from = Bytes.of("from");
         Bytes to = Bytes.of("to");
-        Reply count = join(storage, new Command.SetAll(from, pairs(new Random(1), 5_000), false));
+        List<Bytes> pairs = new ArrayList<>();
+        for (int i = 0; i < 100_000; i++) {
+            pairs.add(Bytes.of("k" + i));
+            pairs.add(Bytes.of("v"));
+        }
+        Reply count = join(storage, new Command.SetAll(from, pairs, false));
         assertThat(storage.run(new Command.Copy(from, to, false))
                         .toCompletableFuture()
                         .cancel(false))

@@ -6,8 +6,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import org.junit.jupiter.api.Tag;
 
-/** A class whose tests have limits of time so short that no other class may run beside it. The build runs these classes last. */
-@Target(ElementType.TYPE)
+/** A class, or a test, with limits of time so short that no other class may run beside it. The build runs these last. */
+@Target({ElementType.TYPE, ElementType.METHOD})
 @Retention(RetentionPolicy.RUNTIME)
 @Tag("measures-time")
 public @interface MeasuresTime {}
