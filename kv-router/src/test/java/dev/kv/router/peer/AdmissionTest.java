@@ -47,7 +47,7 @@ class AdmissionTest extends WithBackHost {
     private final List<CompletableFuture<Reply>> replies = new ArrayList<>();
 
     @BeforeEach
-    void prepare() {
+    void prepare() throws Exception {
         front.timeout = Duration.ofSeconds(1);
         back.timeout = front.timeout;
         // For two of the largest replies, and one that exceeds it.

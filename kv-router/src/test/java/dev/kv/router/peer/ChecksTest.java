@@ -33,7 +33,7 @@ class ChecksTest extends WithBackHost {
     private final CompletableFuture<Reply> late = new CompletableFuture<>();
 
     @Override
-    void start() {
+    void start() throws Exception {
         // No younger reply finds room.
         front.roomBytes = 60 << 20;
         Store plain = back.store;

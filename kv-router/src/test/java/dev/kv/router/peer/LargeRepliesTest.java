@@ -39,7 +39,7 @@ class LargeRepliesTest extends WithBackHost {
     private ByteBuffer value = ByteBuffer.allocateDirect(VALUE_BYTES);
 
     @Override
-    void start() {
+    void start() throws Exception {
         Store plain = back.store;
         back.store = (command, _) -> command instanceof Command.Get(Bytes _, Bytes key) && key.equals(LARGE)
                 ? CompletableFuture.completedFuture(new Reply.LargeValue(new LargeInMemory(value, held, checked)))

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.kv.router.Bytes;
 import dev.kv.router.Command;
 import dev.kv.router.Reply;
+import dev.kv.router.testing.Await;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 
@@ -25,15 +26,16 @@ abstract class WithBackHost {
     }
 
     /** Starts the two, and creates the bucket. */
-    final void startHosts() {
+    final void startHosts() throws Exception {
         back.start("*=back@h");
         front.knows(back);
         front.start("*=back@h");
-        front.ask(new Command.Create(NUTS));
+        // The first connection may take longer than a test's timeout.
+        Await.until(() -> front.ask(new Command.Create(NUTS)).equals(Reply.OK));
     }
 
     /** Starts the two, and writes a small value. */
-    void start() {
+    void start() throws Exception {
         startHosts();
         front.ask(new Command.Put(NUTS, SMALL, Bytes.of("1")));
     }
