@@ -25,6 +25,7 @@ import dev.kv.storage.tools.Repair;
 import dev.kv.storage.tools.Verification;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -40,6 +41,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 
 /** A data folder, and the commands for it while no node runs there. */
 public record DataFolder(Path path) {
@@ -207,6 +209,17 @@ public record DataFolder(Path path) {
                     .sorted()
                     .toList();
         }
+    }
+
+    /** Gives the last entry of a hint kind 1, in a version that has no such kind, with a sound checksum. */
+    public static void makeKindUnknown(Path hint) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(hint)).order(ByteOrder.LITTLE_ENDIAN);
+        int lastEntry = bytes.capacity() - 16;
+        bytes.putInt(lastEntry, bytes.getInt(lastEntry) | 1 << 24);
+        CRC32C crc = new CRC32C();
+        crc.update(bytes.slice(64, bytes.capacity() - 64));
+        bytes.putInt(12, (int) crc.getValue());
+        Files.write(hint, bytes.array());
     }
 
     /** Flips one bit of a file. */

@@ -12,8 +12,8 @@ import java.util.Map;
 /**
  * The messages that one link has to send, of many streams. A short message goes to the socket at once, past all long ones. A
  * long one is offered first; it is sent in chunks, as far as the other side has given credit for it, and long messages take
- * turns chunk by chunk; those of up to 1 MiB have every other chunk. Within a stream a message waits until those before it were sent as a whole. {@link Link} tells the
- * rules that both sides keep to. On the link's loop only.
+ * turns chunk by chunk; those of up to 1 MiB have every other chunk. Within a stream a message waits until those before it were
+ * sent as a whole. {@link Link} tells the rules that both sides keep to. On the link's loop only.
  */
 final class Outbox {
     /** Largest content of a frame; a longer message is a long one. A part of the protocol. */

@@ -158,13 +158,7 @@ class StrangeFilesTest {
     @Test
     void aHintWithAnEntryOfAnUnknownKindIsRefused() throws Exception {
         Path hint = data.files(".hint").getLast();
-        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(hint)).order(ByteOrder.LITTLE_ENDIAN);
-        int lastEntry = bytes.capacity() - 16;
-        bytes.putInt(lastEntry, bytes.getInt(lastEntry) | 1 << 24);
-        CRC32C crc = new CRC32C();
-        crc.update(bytes.slice(64, bytes.capacity() - 64));
-        bytes.putInt(12, (int) crc.getValue());
-        Files.write(hint, bytes.array());
+        DataFolder.makeKindUnknown(hint);
 
         assertThatThrownBy(data::open)
                 .isInstanceOf(OperatorError.class)
